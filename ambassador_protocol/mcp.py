@@ -1,0 +1,30 @@
+"""The names and numbers of the Model Context Protocol that more than one program needs.
+
+Source: the specification revisions 2024-11-05 to 2026-07-28; a test compares these tables with `mcp-types`.
+"""
+
+from typing import Final
+
+LEGACY_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+LATEST_LEGACY: Final = LEGACY_VERSIONS[-1]
+MODERN_VERSION: Final = "2026-07-28"
+MODERN_VERSIONS: Final = (MODERN_VERSION,)
+
+META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
+META_CLIENT_INFO: Final = "io.modelcontextprotocol/clientInfo"
+META_CLIENT_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+META_SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
+
+VERSION_HEADER: Final = "MCP-Protocol-Version"
+METHOD_HEADER: Final = "Mcp-Method"
+NAME_HEADER: Final = "Mcp-Name"
+PARAM_HEADER_PREFIX: Final = "Mcp-Param-"
+SESSION_HEADER: Final = "Mcp-Session-Id"
+
+NAME_PARAMS: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""Which parameter of a method is mirrored in `Mcp-Name`."""
+
+
+def is_legacy(version: str | None) -> bool:
+    """Tell whether an HTTP request belongs to the sessions era, by its version header alone."""
+    return version is None or version in LEGACY_VERSIONS

@@ -1,0 +1,37 @@
+"""Every endpoint path and header name, each once."""
+
+from typing import Final
+
+DEFAULT_CLIENT_PORT: Final = 8443
+DEFAULT_ADMIN_PORT: Final = 9443
+
+HEALTH: Final = "/health"
+LIVE: Final = "/live"
+READY: Final = "/ready"
+
+MCP: Final = "/mcp"
+
+REGISTER: Final = "/v1/sessions/register"
+HEARTBEAT: Final = "/v1/sessions/heartbeat"
+CONNECTIONS: Final = "/v1/sessions/connections"
+TOOLS: Final = "/v1/tools"
+INVOKE: Final = "/v1/tools/invoke"
+
+ADMIN: Final = "/v1/admin"
+USERS: Final = f"{ADMIN}/users"
+GROUPS: Final = f"{ADMIN}/groups"
+MCPS: Final = f"{ADMIN}/mcps"
+GRANTS: Final = f"{ADMIN}/grants"
+KEYS: Final = f"{ADMIN}/keys"
+SWITCHES: Final = f"{ADMIN}/kill-switches"
+AUDIT_EVENTS: Final = f"{ADMIN}/audit/events"
+WHOAMI: Final = f"{ADMIN}/whoami"
+
+SESSION_TOKEN_HEADER: Final = "X-Session-Token"
+ADMIN_KEY_HEADER: Final = "X-Admin-Key"
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+CLIENT_VERSION_HEADER: Final = "X-Ambassador-Client"
+
+PRESHARED_KEY_PREFIX: Final = "amb_pk_"
+SESSION_TOKEN_PREFIX: Final = "amb_st_"
+ADMIN_KEY_PREFIX: Final = "amb_ak_"

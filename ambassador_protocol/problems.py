@@ -1,0 +1,69 @@
+"""The one error body of the HTTP APIs (RFC 9457) and the closed list of its stable codes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class ProblemCode(StrEnum):
+    """Stable codes a user can search for; numbers are never reused."""
+
+    INTERNAL = "AMB-1000"
+    BAD_REQUEST = "AMB-1001"
+    NOT_FOUND = "AMB-1002"
+    METHOD_NOT_ALLOWED = "AMB-1003"
+    TOO_LARGE = "AMB-1004"
+    UNSUPPORTED_MEDIA_TYPE = "AMB-1005"
+    CONFLICT = "AMB-1006"
+    FORBIDDEN_ORIGIN = "AMB-1007"
+    NOT_READY = "AMB-1008"
+    NOT_ACCEPTABLE = "AMB-1009"
+    OVERLOADED = "AMB-1010"
+
+    INVALID_CREDENTIALS = "AMB-2001"
+    SESSION_INVALID = "AMB-2002"
+    RATE_LIMITED = "AMB-2003"
+    SESSION_EXPIRED = "AMB-2004"
+    SESSION_SUSPENDED = "AMB-2005"
+
+    DENIED = "AMB-3001"
+    MISSING_RIGHT = "AMB-3002"
+
+    DOWNSTREAM_UNAVAILABLE = "AMB-4001"
+    DOWNSTREAM_TIMEOUT = "AMB-4002"
+    AUDIT_UNAVAILABLE = "AMB-4003"
+    POLICY_STALE = "AMB-4004"
+
+    UNREACHABLE = "AMB-5001"
+    UNTRUSTED_CERTIFICATE = "AMB-5002"
+    INVALID_SETTINGS = "AMB-5003"
+    NO_CREDENTIALS = "AMB-5004"
+    BAD_ANSWER = "AMB-5005"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """An error over HTTP; `error` and `message` repeat it for clients of the original protocol."""
+
+    status: int
+    code: ProblemCode
+    error: str
+    message: str
+    request_id: str
+    hint: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the members of `application/problem+json`."""
+        body: dict[str, Any] = {
+            "type": f"urn:mcp-ambassador:problem:{self.code.value}",
+            "title": self.error.replace("_", " "),
+            "status": self.status,
+            "detail": self.message,
+            "code": self.code.value,
+            "request_id": self.request_id,
+            "error": self.error,
+            "message": self.message,
+        }
+        if self.hint is not None:
+            body["hint"] = self.hint
+        return body

@@ -1,0 +1,1 @@
+"""The server: authenticates, decides, records, routes."""

@@ -1,0 +1,60 @@
+"""Administrators: their keys, their roles, and the rights a role gives."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Right(StrEnum):
+    """What an admin route asks for."""
+
+    READ = "read"
+    PROVISION = "provision"
+    MANAGE = "manage"
+    OPERATE = "operate"
+    AUDIT_READ = "audit:read"
+
+
+class Role(StrEnum):
+    """What an admin key may carry; reading the audit is separate from administering."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    PROVISIONER = "provisioner"
+    AUDITOR = "auditor"
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.ADMIN: frozenset({Right.READ, Right.PROVISION, Right.MANAGE, Right.OPERATE}),
+    Role.OPERATOR: frozenset({Right.READ, Right.OPERATE}),
+    Role.PROVISIONER: frozenset({Right.READ, Right.PROVISION}),
+    Role.AUDITOR: frozenset({Right.READ, Right.AUDIT_READ}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminKey:
+    """A key of the admin API; `digest` is its HMAC under the pepper."""
+
+    admin_key_id: str
+    name: str
+    prefix: str
+    digest: bytes
+    roles: tuple[Role, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administrator:
+    """Who an admin request acts for."""
+
+    admin_key_id: str
+    name: str
+    roles: tuple[Role, ...]
+    expires_at: datetime | None
+
+    def may(self, right: Right) -> bool:
+        """Tell whether any of the roles gives the right."""
+        return any(right in RIGHTS[role] for role in self.roles)

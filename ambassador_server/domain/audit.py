@@ -1,0 +1,118 @@
+"""Audit events: the closed vocabulary of what is recorded, and the shape of one record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class AuditAction(StrEnum):
+    """`area:subject:verb`; the list is closed."""
+
+    CALL_ATTEMPT = "call:tool:attempt"
+    CALL_OUTCOME = "call:tool:outcome"
+    CALL_DENY = "call:tool:deny"
+    SESSION_OPEN = "session:client:open"
+    SESSION_CLOSE = "session:client:close"
+    SESSION_REFUSE = "session:client:refuse"
+    ADMIN_REFUSE = "session:admin:refuse"
+    USER_CREATE = "admin:user:create"
+    USER_UPDATE = "admin:user:update"
+    GROUP_CREATE = "admin:group:create"
+    MEMBER_ADD = "admin:group:add-member"
+    MEMBER_REMOVE = "admin:group:remove-member"
+    MCP_CREATE = "admin:mcp:create"
+    MCP_PUBLISH = "admin:mcp:publish"
+    GRANT_ADD = "admin:grant:add"
+    GRANT_REMOVE = "admin:grant:remove"
+    KEY_ISSUE = "admin:key:issue"
+    KEY_REVOKE = "admin:key:revoke"
+    ADMIN_KEY_ISSUE = "admin:admin-key:issue"
+    SWITCH_ACTIVATE = "kill:switch:activate"
+    SWITCH_LIFT = "kill:switch:lift"
+    DOWNSTREAM_STATE = "system:downstream:state"
+    SERVER_START = "system:server:start"
+    SERVER_STOP = "system:server:stop"
+    LOG_RECOVERY = "system:audit-log:recovery"
+
+
+class Outcome(StrEnum):
+    """How it ended, or that it is about to begin."""
+
+    PERMITTED = "permitted"
+    DENIED = "denied"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class ActorKind(StrEnum):
+    """Who did it."""
+
+    USER = "user"
+    ADMIN = "admin"
+    SYSTEM = "system"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did it, with names as they were at that moment."""
+
+    kind: ActorKind
+    id: str | None = None
+    name: str | None = None
+    key_id: str | None = None
+    key_name: str | None = None
+
+
+SYSTEM = Actor(kind=ActorKind.SYSTEM, name="server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What it was done to: kind is `tool`, `mcp`, `user`, `group`, `key`, `switch`, `grant`, `session` or `server`."""
+
+    kind: str
+    id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One thing that happened. `details` is JSON-like and already redacted."""
+
+    at: datetime
+    action: AuditAction
+    outcome: Outcome
+    actor: Actor
+    resource: Resource
+    reason: str | None = None
+    request_id: str | None = None
+    session_id: str | None = None
+    source: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """An event as the log holds it; (`writer`, `seq`) names it for ever, `digest` is SHA-256 of its line in hex."""
+
+    writer: str
+    seq: int
+    digest: str
+    event: AuditEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """What to look for; None means any. `resource` is a glob over names, `*` matches any run of characters."""
+
+    actor: str | None = None
+    action: str | None = None
+    resource: str | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    request_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None

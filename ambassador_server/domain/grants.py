@@ -1,0 +1,57 @@
+"""Grants: which tools of which MCP a group may, or may not, call."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+
+from ambassador_server.errors import InvalidInputError
+
+_PATTERN = re.compile(r"[A-Za-z0-9_.:/*-]{1,256}")
+
+
+class Effect(StrEnum):
+    """Deny wins over permit, whatever the order."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Tools of one MCP for one group; `patterns` are globs over canonical names."""
+
+    grant_id: str
+    group_id: str
+    mcp_id: str
+    patterns: tuple[str, ...]
+    effect: Effect
+    expires_at: datetime | None
+    created_at: datetime
+    created_by: str
+
+    def covers(self, canonical: str) -> bool:
+        """Tell whether any pattern matches the canonical tool name, case-sensitively."""
+        return any(pattern == "*" or _compiled(pattern).fullmatch(canonical) for pattern in self.patterns)
+
+
+def normalise_pattern(pattern: str, mcp_name: str) -> str:
+    """Return the pattern over canonical names; a bare tool pattern is put under its MCP.
+
+    Raises InvalidInputError for a pattern that no tool name could ever need.
+    """
+    if _PATTERN.fullmatch(pattern) is None:
+        raise InvalidInputError(
+            f"{pattern!r} is not a tool pattern: letters, digits, '_', '-', '.', ':', '/' and '*', at most 256."
+        )
+    if pattern == "*" or pattern.startswith(f"{mcp_name}."):
+        return pattern
+    return f"{mcp_name}.{pattern}"
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # Runs of '*' are one '*', so the expression cannot backtrack over itself.
+    parts = re.split(r"\*+", pattern)
+    return re.compile(".*".join(map(re.escape, parts)), re.DOTALL)

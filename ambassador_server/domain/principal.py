@@ -1,0 +1,96 @@
+"""Who a request acts for, and the people, groups and keys behind it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class UserStatus(StrEnum):
+    """Only an active user's keys work."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DEACTIVATED = "deactivated"
+
+
+class GroupStatus(StrEnum):
+    """A suspended group grants nothing."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class KeyStatus(StrEnum):
+    """Only an active key opens or keeps a session."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person the organisation publishes tools for."""
+
+    user_id: str
+    name: str
+    display_name: str
+    email: str | None
+    status: UserStatus
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What grants are given to."""
+
+    group_id: str
+    name: str
+    description: str
+    status: GroupStatus
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """One user in one group."""
+
+    user_id: str
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientKey:
+    """A preshared key of one user; `digest` is its HMAC under the pepper, never the key itself."""
+
+    key_id: str
+    user_id: str
+    name: str
+    prefix: str
+    digest: bytes
+    status: KeyStatus
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    last_host: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who a request acts for; names are carried for the audit only, decisions use the ids."""
+
+    user_id: str
+    user_name: str
+    key_id: str
+    key_name: str
+    session_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request came from."""
+
+    request_id: str
+    address: str

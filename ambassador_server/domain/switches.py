@@ -1,0 +1,40 @@
+"""Kill switches: what an operator stopped, why, and until when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SwitchScope(StrEnum):
+    """What a kill switch stops; the order is from widest to narrowest."""
+
+    EVERYONE = "everyone"
+    USER = "user"
+    GROUP = "group"
+    KEY = "key"
+    SESSION = "session"
+    MCP = "mcp"
+    TOOL = "tool"
+    TOOL_CLASS = "tool_class"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillSwitch:
+    """One stop. `target` is an id (user, group, key, session, mcp), a canonical tool name or a tool class."""
+
+    switch_id: str
+    scope: SwitchScope
+    target: str | None
+    target_name: str | None
+    reason: str
+    message: str | None
+    author: str
+    drill: bool
+    created_at: datetime
+    expires_at: datetime | None
+    lifted_at: datetime | None
+    lifted_by: str | None
+
+    def is_active(self, now: datetime) -> bool:
+        """Tell whether the switch stops anything at this moment."""
+        return not self.drill and self.lifted_at is None and (self.expires_at is None or now < self.expires_at)

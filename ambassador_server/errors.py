@@ -1,0 +1,62 @@
+"""The server's error tree. No HTTP and no library in it: one table in `web/middleware/errors.py` maps it."""
+
+
+class AmbassadorError(Exception):
+    """Root of every error the server raises on purpose; the text may be shown to the caller."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidInputError(AmbassadorError):
+    """What the caller sent cannot be understood or is not allowed here."""
+
+
+class NotFoundError(AmbassadorError):
+    """No such object, by natural name."""
+
+
+class ConflictError(AmbassadorError):
+    """The object exists already, or its state does not allow the change."""
+
+
+class NotAuthenticatedError(AmbassadorError):
+    """No valid credential; the message never says which part was wrong."""
+
+
+class RateLimitedError(AmbassadorError):
+    """Too many attempts; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class MissingRightError(AmbassadorError):
+    """An administrator without the right for this route."""
+
+
+class AuditUnavailableError(AmbassadorError):
+    """The audit log cannot take a record, so nothing may happen."""
+
+
+class DownstreamUnavailableError(AmbassadorError):
+    """The downstream cannot be reached, exited, or answered with something that is not MCP."""
+
+
+class DownstreamTimeoutError(AmbassadorError):
+    """The downstream did not answer within the deadline of the call."""
+
+
+class OverloadedError(AmbassadorError):
+    """A bounded queue is full."""
+
+
+class StorageError(AmbassadorError):
+    """The database cannot be used: missing, newer than the code, or not answering."""
+
+
+class ConfigurationError(AmbassadorError):
+    """The server cannot start with what it was given; the message says what to change."""

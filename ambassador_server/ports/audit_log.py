@@ -1,0 +1,36 @@
+"""What the rules need from the audit log."""
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from ambassador_server.domain.audit import AuditEvent, AuditRecord
+from ambassador_server.ports.store import LogPosition
+
+
+class AuditLog(Protocol):
+    """An append-only, hash-chained log of one writer; the truth that the database indexes."""
+
+    @property
+    def writer(self) -> str:
+        """Return the name of this writer."""
+        ...
+
+    def append(self, event: AuditEvent) -> Awaitable[None]:
+        """Queue the event in order at once; awaiting it returns when the operating system has the record.
+
+        Awaiting raises AuditUnavailableError when the record could not be written; whoever does not await
+        loses nothing but that news. From then on every append fails until the log can be written again.
+        """
+        ...
+
+    def failure(self) -> str | None:
+        """Return why the log cannot take records now, or None."""
+        ...
+
+    async def read(self, after: LogPosition | None, limit: int) -> tuple[list[AuditRecord], LogPosition | None]:
+        """Return up to `limit` committed records behind a position, and the position behind the last of them."""
+        ...
+
+    async def close(self) -> None:
+        """Write what is queued, flush to the disk and release the log."""
+        ...

@@ -1,0 +1,202 @@
+"""What the rules need from a database: repositories in a unit of work.
+
+Every repository raises ConflictError when a natural name or id is taken, NotFoundError when `replace` or `remove`
+finds nothing, and StorageError when the database cannot be used.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from ambassador_server.domain.administrator import AdminKey
+from ambassador_server.domain.audit import AuditFilter, AuditRecord
+from ambassador_server.domain.catalog import Mcp, Tool
+from ambassador_server.domain.grants import Grant
+from ambassador_server.domain.principal import ClientKey, Group, Membership, User
+from ambassador_server.domain.session import Session
+from ambassador_server.domain.switches import KillSwitch
+
+T = TypeVar("T")
+
+
+class Repository(Protocol[T]):
+    """One aggregate, whole objects in and out."""
+
+    async def add(self, item: T) -> None:
+        """Store a new object."""
+        ...
+
+    async def replace(self, item: T) -> None:
+        """Store the object over the one with the same id."""
+        ...
+
+    async def get(self, item_id: str) -> T | None:
+        """Return the object with this id."""
+        ...
+
+    async def all(self) -> list[T]:
+        """Return every object, ordered by natural name where there is one, else by creation."""
+        ...
+
+
+class NamedRepository(Repository[T], Protocol[T]):
+    """An aggregate whose objects have a unique natural name."""
+
+    async def by_name(self, name: str) -> T | None:
+        """Return the object with this natural name."""
+        ...
+
+
+class Memberships(Protocol):
+    """Who is in which group."""
+
+    async def add(self, membership: Membership) -> None:
+        """Put a user into a group."""
+        ...
+
+    async def remove(self, membership: Membership) -> None:
+        """Take a user out of a group."""
+        ...
+
+    async def all(self) -> list[Membership]:
+        """Return every membership, ordered."""
+        ...
+
+
+class Grants(Repository[Grant], Protocol):
+    """Grants can be removed."""
+
+    async def remove(self, grant_id: str) -> None:
+        """Delete the grant."""
+        ...
+
+
+class LastKnownTools(Protocol):
+    """The tools each downstream offered when it was last seen; not policy, so writing them changes no version."""
+
+    async def put(self, mcp_id: str, tools: Sequence[Tool]) -> None:
+        """Store the tools of an MCP over what was there."""
+        ...
+
+    async def all(self) -> dict[str, tuple[Tool, ...]]:
+        """Return tools by MCP id."""
+        ...
+
+
+class Sessions(Protocol):
+    """Client processes; not policy, so writing them changes no version."""
+
+    async def add(self, session: Session) -> None:
+        """Store a new session."""
+        ...
+
+    async def get(self, session_id: str) -> Session | None:
+        """Return the session with this id."""
+        ...
+
+    async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
+        """Move the expiry of a session that is still open; nothing happens to one that has ended."""
+        ...
+
+    async def end(self, session_id: str, *, at: datetime, reason: str) -> bool:
+        """End the session; False when it had ended already or never was."""
+        ...
+
+    async def open_sessions(self, now: datetime) -> list[Session]:
+        """Return the sessions that have neither ended nor expired, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosition:
+    """How far the index has read one writer's log: the byte offset behind `seq` in segment `segment`."""
+
+    seq: int
+    segment: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRecord:
+    """A record and its place in the index; `cursor` only ever grows."""
+
+    cursor: int
+    record: AuditRecord
+
+
+class AuditIndex(Protocol):
+    """The searchable copy of the audit log."""
+
+    async def position(self, writer: str) -> LogPosition | None:
+        """Return how far this writer's log has been read."""
+        ...
+
+    async def insert(self, records: Sequence[AuditRecord], position: LogPosition) -> None:
+        """Store records of one writer and the position behind them, together; a record already there is skipped."""
+        ...
+
+    async def newest(
+        self, wanted: AuditFilter, *, limit: int, before: int | None = None
+    ) -> list[IndexedRecord]:
+        """Return matching records, newest first, older than cursor `before`."""
+        ...
+
+    async def after(self, wanted: AuditFilter, *, limit: int, cursor: int) -> list[IndexedRecord]:
+        """Return matching records, oldest first, newer than `cursor`."""
+        ...
+
+    async def last_cursor(self) -> int:
+        """Return the newest cursor, 0 when the index is empty."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction over all repositories.
+
+    A write to users, groups, memberships, keys, mcps, grants or switches raises the policy version on commit.
+    """
+
+    @property
+    def users(self) -> NamedRepository[User]: ...
+    @property
+    def groups(self) -> NamedRepository[Group]: ...
+    @property
+    def memberships(self) -> Memberships: ...
+    @property
+    def keys(self) -> Repository[ClientKey]: ...
+    @property
+    def mcps(self) -> NamedRepository[Mcp]: ...
+    @property
+    def tools(self) -> LastKnownTools: ...
+    @property
+    def grants(self) -> Grants: ...
+    @property
+    def switches(self) -> Repository[KillSwitch]: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def admin_keys(self) -> NamedRepository[AdminKey]: ...
+    @property
+    def audit(self) -> AuditIndex: ...
+
+    async def policy_version(self) -> int:
+        """Return the version of everything decisions are made from, as this transaction sees it."""
+        ...
+
+
+class Store(Protocol):
+    """A database. Leaving a `write` block commits; an exception in it rolls everything back."""
+
+    def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a consistent view for reading."""
+        ...
+
+    def write(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a transaction; one writer at a time."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...

@@ -8,6 +8,7 @@ DEFAULT_ADMIN_PORT: Final = 9443
 HEALTH: Final = "/health"
 LIVE: Final = "/live"
 READY: Final = "/ready"
+CA_CERTIFICATE: Final = "/v1/trust/ca.pem"
 
 MCP: Final = "/mcp"
 
@@ -31,7 +32,3 @@ SESSION_TOKEN_HEADER: Final = "X-Session-Token"
 ADMIN_KEY_HEADER: Final = "X-Admin-Key"
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 CLIENT_VERSION_HEADER: Final = "X-Ambassador-Client"
-
-PRESHARED_KEY_PREFIX: Final = "amb_pk_"
-SESSION_TOKEN_PREFIX: Final = "amb_st_"
-ADMIN_KEY_PREFIX: Final = "amb_ak_"

@@ -4,6 +4,10 @@ import hashlib
 import hmac
 import secrets
 
+PRESHARED_KEY_PREFIX = "amb_pk_"
+SESSION_TOKEN_PREFIX = "amb_st_"
+ADMIN_KEY_PREFIX = "amb_ak_"
+
 _RANDOM_BYTES = 36  # 288 bits, 48 base64url characters
 _VISIBLE = 8
 

@@ -31,11 +31,15 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """Refused, for this reason; `switch` is set where a kill switch decided, `grant_id` where a deny grant did."""
+    """Refused, for this reason; `switch` is set where a kill switch decided, `grant_id` where a deny grant did.
+
+    `disclosed` says that the caller may know the tool exists; otherwise it answers like an unknown one.
+    """
 
     reason: Reason
     switch: KillSwitch | None = None
     grant_id: str | None = None
+    disclosed: bool = False
 
 
 Decision = Permit | Deny

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from ambassador_server.domain.principal import Principal
+from ambassador_server.domain.principal import Origin, Principal
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request offered: a bearer token or key, whatever header it came in."""
+    """What a request offered, whatever header it came in."""
 
     secret: str
+    origin: Origin
 
 
 class Authenticator(Protocol):

@@ -40,6 +40,10 @@ class Downstreams(Protocol):
         """Return what is known of a downstream; one that is not here is `stopped`."""
         ...
 
+    def check(self, mcp: Mcp) -> None:
+        """Raise InvalidInputError when the transport is unknown or its options make no sense; connects to nothing."""
+        ...
+
     async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
         """Connect to an entry apart from the running ones, list its tools, disconnect.
 

@@ -1,0 +1,19 @@
+"""Proves a principal by the session token of a registered client process."""
+
+from ambassador_server.domain.principal import Principal
+from ambassador_server.domain.tokens import SESSION_TOKEN_PREFIX
+from ambassador_server.ports.authenticator import Credentials
+from ambassador_server.services.sessions import Sessions
+
+
+class SessionTokenAuthenticator:
+    """Takes `amb_st_…`."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """Return the principal of the session."""
+        if not credentials.secret.startswith(SESSION_TOKEN_PREFIX):
+            return None
+        return await self._sessions.authenticate(credentials.secret)

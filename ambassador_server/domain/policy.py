@@ -1,0 +1,125 @@
+"""The policy: one pure function from (snapshot, principal, tool, moment) to a decision. Nothing matched is a denial."""
+
+from dataclasses import dataclass
+
+from ambassador_server.domain.catalog import McpStatus, ToolClass
+from ambassador_server.domain.decision import Decision, Deny, Permit, Reason
+from ambassador_server.domain.grants import Effect, Grant
+from ambassador_server.domain.principal import GroupStatus, KeyStatus, Principal, UserStatus
+from ambassador_server.domain.snapshot import Moment, Snapshot
+from ambassador_server.domain.switches import KillSwitch, SwitchScope
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRef:
+    """The tool a decision is about."""
+
+    mcp_id: str
+    canonical: str
+    tool_class: ToolClass
+
+
+def decide(snapshot: Snapshot, principal: Principal, tool: ToolRef, moment: Moment) -> Decision:
+    """Decide one call. Raises nothing, reads nothing else."""
+    return PrincipalPolicy(snapshot, principal, moment).decide(tool)
+
+
+class PrincipalPolicy:
+    """The policy as one principal meets it at one moment; what all tools share is worked out once."""
+
+    __slots__ = ("_blocking", "_group_ids", "_grants", "_moment", "_snapshot", "_standing")
+
+    def __init__(self, snapshot: Snapshot, principal: Principal, moment: Moment) -> None:
+        self._snapshot = snapshot
+        self._moment = moment
+        self._group_ids = snapshot.group_ids_of.get(principal.user_id, ())
+        self._blocking = self._switch_on_principal(principal)
+        self._standing = self._refused_standing(principal)
+        self._grants: dict[str, tuple[list[Grant], list[Grant]]] = {}
+
+    def decide(self, tool: ToolRef) -> Decision:
+        """Decide one tool: switches, standing, publication, deny grants, permit grants, in that order."""
+        if self._moment.stale:
+            return Deny(Reason.POLICY_STALE, disclosed=True)
+        granted = self._by_grants(tool)
+        switch = self._blocking or self._switch_on_tool(tool)
+        if switch is not None:
+            return Deny(Reason.KILL_SWITCH, switch=switch, disclosed=isinstance(granted, Permit))
+        if self._standing is not None:
+            return self._standing
+        mcp = self._snapshot.mcps.get(tool.mcp_id)
+        if mcp is None or mcp.status is not McpStatus.PUBLISHED:
+            return Deny(Reason.MCP_NOT_PUBLISHED)
+        return granted
+
+    def _switch_on_principal(self, principal: Principal) -> KillSwitch | None:
+        if not self._snapshot.switches:
+            return None
+        targets = [
+            (SwitchScope.EVERYONE, None),
+            (SwitchScope.USER, principal.user_id),
+            *((SwitchScope.GROUP, group_id) for group_id in self._group_ids),
+            (SwitchScope.KEY, principal.key_id),
+            (SwitchScope.SESSION, principal.session_id),
+        ]
+        return self._first_switch(targets)
+
+    def _switch_on_tool(self, tool: ToolRef) -> KillSwitch | None:
+        if not self._snapshot.switches:
+            return None
+        return self._first_switch(
+            [
+                (SwitchScope.MCP, tool.mcp_id),
+                (SwitchScope.TOOL, tool.canonical),
+                (SwitchScope.TOOL_CLASS, tool.tool_class.value),
+            ]
+        )
+
+    def _first_switch(self, targets: list[tuple[SwitchScope, str | None]]) -> KillSwitch | None:
+        now = self._moment.now
+        found = (self._snapshot.switch_on(scope, target, now) for scope, target in targets)
+        return next((switch for switch in found if switch is not None), None)
+
+    def _refused_standing(self, principal: Principal) -> Deny | None:
+        user = self._snapshot.users.get(principal.user_id)
+        if user is None:
+            return Deny(Reason.UNKNOWN_USER, disclosed=True)
+        if user.status is not UserStatus.ACTIVE:
+            return Deny(Reason.USER_NOT_ACTIVE, disclosed=True)
+        key = self._snapshot.keys.get(principal.key_id)
+        if key is None or key.user_id != principal.user_id:
+            return Deny(Reason.UNKNOWN_KEY, disclosed=True)
+        if key.status is not KeyStatus.ACTIVE:
+            return Deny(Reason.KEY_NOT_ACTIVE, disclosed=True)
+        if key.expires_at is not None and key.expires_at <= self._moment.now:
+            return Deny(Reason.KEY_EXPIRED, disclosed=True)
+        return None
+
+    def _by_grants(self, tool: ToolRef) -> Decision:
+        denies, permits = self._grants_for(tool.mcp_id)
+        for grant in denies:
+            if grant.covers(tool.canonical):
+                return Deny(Reason.EXPLICIT_DENY, grant_id=grant.grant_id)
+        for grant in permits:
+            if grant.covers(tool.canonical):
+                return Permit(grant.grant_id)
+        return Deny(Reason.NO_GRANT)
+
+    def _grants_for(self, mcp_id: str) -> tuple[list[Grant], list[Grant]]:
+        """Return (denies, permits) in force; a suspended group permits nothing, but what it denies stays denied."""
+        if mcp_id in self._grants:
+            return self._grants[mcp_id]
+        denies: list[Grant] = []
+        permits: list[Grant] = []
+        for group_id in self._group_ids:
+            group = self._snapshot.groups.get(group_id)
+            active = group is not None and group.status is GroupStatus.ACTIVE
+            for grant in self._snapshot.grants.get((group_id, mcp_id), ()):
+                if grant.expires_at is not None and grant.expires_at <= self._moment.now:
+                    continue
+                if grant.effect is Effect.DENY:
+                    denies.append(grant)
+                elif active:
+                    permits.append(grant)
+        self._grants[mcp_id] = (denies, permits)
+        return denies, permits

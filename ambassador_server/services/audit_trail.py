@@ -1,0 +1,51 @@
+"""Reading the audit: the index follows the log, queries read the index."""
+
+import asyncio
+
+from ambassador_server.domain.audit import AuditFilter
+from ambassador_server.ports.audit_log import AuditLog
+from ambassador_server.ports.store import IndexedRecord, Store
+
+_BATCH = 2000
+MAX_PAGE = 1000
+
+
+class AuditTrail:
+    """Every answer includes everything the log had committed when it was asked for."""
+
+    def __init__(self, *, store: Store, log: AuditLog) -> None:
+        self._store = store
+        self._log = log
+        self._lock = asyncio.Lock()
+
+    async def catch_up(self) -> int:
+        """Copy what the log has and the index has not; return how many records that was.
+
+        Records and the position behind them are stored together, so a crash leaves neither a gap nor a duplicate.
+        """
+        copied = 0
+        async with self._lock:
+            async with self._store.read() as work:
+                position = await work.audit.position(self._log.writer)
+            while True:
+                records, behind = await self._log.read(position, _BATCH)
+                if behind is None or behind == position:
+                    return copied
+                async with self._store.write() as work:
+                    await work.audit.insert(records, behind)
+                position, copied = behind, copied + len(records)
+
+    async def newest(self, wanted: AuditFilter, *, limit: int, before: int | None) -> list[IndexedRecord]:
+        """Return matching records, newest first."""
+        await self.catch_up()
+        async with self._store.read() as work:
+            return await work.audit.newest(wanted, limit=min(limit, MAX_PAGE), before=before)
+
+    async def after(self, wanted: AuditFilter, *, limit: int, cursor: int) -> tuple[list[IndexedRecord], int]:
+        """Return matching records behind a cursor, oldest first, and the cursor to go on from."""
+        await self.catch_up()
+        async with self._store.read() as work:
+            last = await work.audit.last_cursor()
+            found = await work.audit.after(wanted, limit=min(limit, MAX_PAGE), cursor=cursor)
+        full_page = len(found) == min(limit, MAX_PAGE)
+        return found, found[-1].cursor if full_page else max(last, cursor)

@@ -1,0 +1,134 @@
+"""The only writer of audit events: what happened, to whom, on whose behalf."""
+
+import hashlib
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from ambassador_server.domain.audit import (
+    SYSTEM,
+    Actor,
+    ActorKind,
+    AuditAction,
+    AuditEvent,
+    Outcome,
+    Resource,
+)
+from ambassador_server.domain.decision import Deny
+from ambassador_server.domain.principal import Origin, Principal
+from ambassador_server.ports.audit_log import AuditLog
+from ambassador_server.ports.clock import Clock
+
+
+def user_actor(principal: Principal) -> Actor:
+    """Return the actor of a principal."""
+    return Actor(
+        kind=ActorKind.USER,
+        id=principal.user_id,
+        name=principal.user_name,
+        key_id=principal.key_id,
+        key_name=principal.key_name,
+    )
+
+
+class Auditor:
+    """Builds events and hands them to the log; every method returns an awaitable that ends when the system has them."""
+
+    def __init__(self, *, log: AuditLog, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+
+    def attempt(
+        self, principal: Principal, origin: Origin, tool: Resource, grant_id: str, arguments: Any
+    ) -> Awaitable[None]:
+        """Record a permitted call before the downstream sees it."""
+        return self._call(
+            AuditAction.CALL_ATTEMPT,
+            Outcome.PERMITTED,
+            principal,
+            origin,
+            tool,
+            details={"grant": grant_id, "arguments": arguments},
+        )
+
+    def denied(self, principal: Principal, origin: Origin, tool: Resource, deny: Deny) -> Awaitable[None]:
+        """Record a refused call; it is this call's only record, or the second one of a call stopped in flight."""
+        details: dict[str, Any] = {}
+        if deny.switch is not None:
+            details["switch"] = deny.switch.switch_id
+        if deny.grant_id is not None:
+            details["grant"] = deny.grant_id
+        return self._call(
+            AuditAction.CALL_DENY, Outcome.DENIED, principal, origin, tool, reason=deny.reason, details=details
+        )
+
+    def answered(
+        self, principal: Principal, origin: Origin, tool: Resource, *, seconds: float, result: bytes, failed: bool
+    ) -> Awaitable[None]:
+        """Record what came back: size and digest of the result, never its body."""
+        details = {
+            "milliseconds": round(seconds * 1000, 3),
+            "result_bytes": len(result),
+            "result_sha256": hashlib.sha256(result).hexdigest(),
+            "is_error": failed,
+        }
+        outcome = Outcome.FAILED if failed else Outcome.SUCCEEDED
+        return self._call(AuditAction.CALL_OUTCOME, outcome, principal, origin, tool, details=details)
+
+    def failed(
+        self, principal: Principal, origin: Origin, tool: Resource, *, seconds: float, reason: str
+    ) -> Awaitable[None]:
+        """Record that no result came back, and why."""
+        details = {"milliseconds": round(seconds * 1000, 3)}
+        return self._call(
+            AuditAction.CALL_OUTCOME, Outcome.FAILED, principal, origin, tool, reason=reason, details=details
+        )
+
+    def event(
+        self,
+        action: AuditAction,
+        outcome: Outcome,
+        *,
+        actor: Actor = SYSTEM,
+        resource: Resource,
+        origin: Origin | None = None,
+        reason: str | None = None,
+        session_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Awaitable[None]:
+        """Record anything that is not a tool call."""
+        return self._log.append(
+            AuditEvent(
+                at=self._clock.now(),
+                action=action,
+                outcome=outcome,
+                actor=actor,
+                resource=resource,
+                reason=reason,
+                request_id=None if origin is None else origin.request_id,
+                session_id=session_id,
+                source=None if origin is None else origin.address,
+                details=details or {},
+            )
+        )
+
+    def _call(
+        self,
+        action: AuditAction,
+        outcome: Outcome,
+        principal: Principal,
+        origin: Origin,
+        tool: Resource,
+        *,
+        reason: str | None = None,
+        details: Mapping[str, Any],
+    ) -> Awaitable[None]:
+        return self.event(
+            action,
+            outcome,
+            actor=user_actor(principal),
+            resource=tool,
+            origin=origin,
+            reason=reason,
+            session_id=principal.session_id,
+            details=details,
+        )

@@ -1,0 +1,100 @@
+"""The tools that are published now, under their published names, and those of them one principal may call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ambassador_server.domain.catalog import McpStatus, Tool, canonical_name
+from ambassador_server.domain.decision import Permit
+from ambassador_server.domain.naming import published_names
+from ambassador_server.domain.policy import PrincipalPolicy, ToolRef
+from ambassador_server.domain.principal import Principal
+from ambassador_server.domain.snapshot import Snapshot
+from ambassador_server.ports.downstream import DownstreamChange, Downstreams
+from ambassador_server.services.policy_keeper import PolicyKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One published tool."""
+
+    ref: ToolRef
+    mcp_name: str
+    published: str
+    tool: Tool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CatalogIndex:
+    """Every published tool in its fixed order, and by each name it answers to."""
+
+    entries: tuple[CatalogEntry, ...]
+    by_name: Mapping[str, CatalogEntry]
+
+
+class Catalog:
+    """An index rebuilt when the policy or a downstream's tools change, never on a call."""
+
+    def __init__(self, *, policy: PolicyKeeper, downstreams: Downstreams, separator: str) -> None:
+        self._policy = policy
+        self._downstreams = downstreams
+        self._separator = separator
+        self._index: CatalogIndex | None = None
+        policy.subscribe(self._policy_changed)
+
+    def index(self) -> CatalogIndex:
+        """Return the current index."""
+        if self._index is None:
+            self._index = self._build(self._policy.snapshot)
+        return self._index
+
+    def resolve(self, name: str) -> CatalogEntry | None:
+        """Find a tool by published name, `mcp.tool` or `mcp:tool`: always a lookup, never a split."""
+        return self.index().by_name.get(name)
+
+    def visible(self, principal: Principal) -> list[CatalogEntry]:
+        """Return what the principal may call right now, in catalog order."""
+        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
+        return [entry for entry in self.index().entries if isinstance(policy.decide(entry.ref), Permit)]
+
+    def tools_of(self, mcp_id: str) -> list[CatalogEntry]:
+        """Return the published tools of one MCP."""
+        return [entry for entry in self.index().entries if entry.ref.mcp_id == mcp_id]
+
+    def downstream_changed(self, change: DownstreamChange) -> None:
+        """Forget the index when a downstream offers other tools."""
+        if change.tools_changed:
+            self._index = None
+
+    def _policy_changed(self, _: Snapshot) -> None:
+        self._index = None
+
+    def _build(self, snapshot: Snapshot) -> CatalogIndex:
+        published = [mcp for mcp in snapshot.mcps.values() if mcp.status is McpStatus.PUBLISHED]
+        offered = [
+            (mcp, tool)
+            for mcp in sorted(published, key=lambda mcp: mcp.name)
+            for tool in self._downstreams.state(mcp.mcp_id).tools
+        ]
+        names = published_names(((mcp.name, tool.name) for mcp, tool in offered), self._separator)
+        entries = tuple(
+            CatalogEntry(
+                ToolRef(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class),
+                mcp.name,
+                names[mcp.name, tool.name],
+                tool,
+            )
+            for mcp, tool in offered
+        )
+        return CatalogIndex(entries, _by_name(entries))
+
+
+def _by_name(entries: tuple[CatalogEntry, ...]) -> dict[str, CatalogEntry]:
+    """Published names come last: they are unique, and no alias of another tool may take their place."""
+    by_name: dict[str, CatalogEntry] = {}
+    for entry in entries:
+        by_name[f"{entry.mcp_name}:{entry.tool.name}"] = entry
+    for entry in entries:
+        by_name[entry.ref.canonical] = entry
+    for entry in entries:
+        by_name[entry.published] = entry
+    return by_name

@@ -1,0 +1,78 @@
+"""One administrative change: one transaction, its audit events, and the new policy in force when it returns."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ambassador_server.domain.administrator import Administrator
+from ambassador_server.domain.audit import SYSTEM, Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.principal import Origin
+from ambassador_server.errors import AmbassadorError
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.policy_keeper import PolicyKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks for a change and from where; without an administrator it is the server's own command line."""
+
+    administrator: Administrator | None
+    origin: Origin | None
+
+    @property
+    def actor(self) -> Actor:
+        """Return the actor for the audit."""
+        if self.administrator is None:
+            return SYSTEM
+        return Actor(
+            kind=ActorKind.ADMIN, id=self.administrator.admin_key_id, name=self.administrator.name
+        )
+
+
+@dataclass(slots=True)
+class Change:
+    """An open change: repositories to write to, and the events it will be recorded with."""
+
+    work: UnitOfWork
+    events: list[tuple[AuditAction, Resource, Mapping[str, Any]]] = field(default_factory=list)
+
+    def record(self, action: AuditAction, resource: Resource, **details: Any) -> None:
+        """Name what this change does."""
+        self.events.append((action, resource, details))
+
+
+class Changes:
+    """Opens changes. The events are written before the commit: a change that cannot be recorded does not happen."""
+
+    def __init__(self, *, store: Store, policy: PolicyKeeper, auditor: Auditor) -> None:
+        self._store = store
+        self._policy = policy
+        self._auditor = auditor
+
+    @asynccontextmanager
+    async def open(self, requester: Requester) -> AsyncIterator[Change]:
+        """Commit on leaving and put the new policy into force; roll back on an error."""
+        recorded: list[tuple[AuditAction, Resource, Mapping[str, Any]]] = []
+        try:
+            async with self._store.write() as work:
+                change = Change(work)
+                yield change
+                for event in change.events:
+                    await self._record(requester, event, Outcome.SUCCEEDED)
+                    recorded.append(event)
+        except AmbassadorError:
+            # The events stand in the log already, so the log must also say that the commit failed.
+            for event in recorded:
+                await self._record(requester, event, Outcome.FAILED)
+            raise
+        await self._policy.refresh()
+
+    async def _record(
+        self, requester: Requester, event: tuple[AuditAction, Resource, Mapping[str, Any]], outcome: Outcome
+    ) -> None:
+        action, resource, details = event
+        await self._auditor.event(
+            action, outcome, actor=requester.actor, resource=resource, origin=requester.origin, details=details
+        )

@@ -1,0 +1,40 @@
+"""The services of one running server, complete from the start."""
+
+from dataclasses import dataclass
+
+from ambassador_server.ports.downstream import Downstreams
+from ambassador_server.services.administrators import Administrators
+from ambassador_server.services.audit_trail import AuditTrail
+from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.calls import Calls
+from ambassador_server.services.catalog import Catalog
+from ambassador_server.services.grants import Grants
+from ambassador_server.services.groups import Groups
+from ambassador_server.services.health import Health
+from ambassador_server.services.keys import Keys
+from ambassador_server.services.mcps import Mcps
+from ambassador_server.services.policy_keeper import PolicyKeeper
+from ambassador_server.services.sessions import Sessions
+from ambassador_server.services.switches import Switches
+from ambassador_server.services.users import Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Built once by `bootstrap.py`; routes take from it what they need."""
+
+    policy: PolicyKeeper
+    auditor: Auditor
+    catalog: Catalog
+    calls: Calls
+    sessions: Sessions
+    administrators: Administrators
+    users: Users
+    groups: Groups
+    mcps: Mcps
+    grants: Grants
+    keys: Keys
+    switches: Switches
+    audit_trail: AuditTrail
+    health: Health
+    downstreams: Downstreams

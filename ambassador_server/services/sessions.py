@@ -1,0 +1,219 @@
+"""Sessions of client processes: opened with a preshared key, carried by a token, kept alive by heartbeats."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.principal import ClientKey, KeyStatus, Origin, Principal, User, UserStatus
+from ambassador_server.domain.session import Session, SessionTimes
+from ambassador_server.domain.tokens import (
+    PRESHARED_KEY_PREFIX,
+    digest_key,
+    digest_token,
+    is_well_formed,
+    same,
+    visible_prefix,
+)
+from ambassador_server.errors import NotAuthenticatedError, NotFoundError, RateLimitedError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.session_tokens import SessionTokens
+from ambassador_server.ports.store import Store
+from ambassador_server.ports.throttle import Throttle
+from ambassador_server.services.auditor import Auditor, user_actor
+from ambassador_server.services.policy_keeper import PolicyKeeper
+
+MIN_HEARTBEAT = timedelta(seconds=10)
+
+
+class Sessions:
+    """Holds the open sessions in memory, so that checking a token touches no database in steady state."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        policy: PolicyKeeper,
+        tokens: SessionTokens,
+        auditor: Auditor,
+        throttle: Throttle,
+        clock: Clock,
+        times: SessionTimes,
+        pepper: bytes,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._tokens = tokens
+        self._auditor = auditor
+        self._throttle = throttle
+        self._clock = clock
+        self._times = times
+        self._pepper = pepper
+        self._open: dict[str, Session] = {}
+
+    async def open(
+        self, preshared_key: str, *, friendly_name: str, host_tool: str, origin: Origin
+    ) -> tuple[Session, str]:
+        """Open a session of its own for this process and return it with its token.
+
+        Raises NotAuthenticatedError, and RateLimitedError for an address that guesses.
+        """
+        key, user = await self._prove(preshared_key, origin)
+        now = self._clock.now()
+        session_id, lifetime_ends_at = str(uuid.uuid4()), now + self._times.lifetime
+        token = self._tokens.mint(session_id, key.key_id, lifetime_ends_at)
+        session = Session(
+            session_id=session_id,
+            connection_id=str(uuid.uuid4()),
+            user_id=user.user_id,
+            key_id=key.key_id,
+            token_digest=digest_token(token),
+            friendly_name=friendly_name,
+            host_tool=host_tool,
+            created_at=now,
+            expires_at=self._times.next_expiry(now, lifetime_ends_at),
+            lifetime_ends_at=lifetime_ends_at,
+            last_seen_at=now,
+            ended_at=None,
+            end_reason=None,
+        )
+        await self._auditor.event(
+            AuditAction.SESSION_OPEN,
+            Outcome.SUCCEEDED,
+            actor=user_actor(_principal(session, key, user)),
+            resource=Resource(kind="session", id=session_id, name=friendly_name),
+            origin=origin,
+            session_id=session_id,
+            details={"host_tool": host_tool, "connection": session.connection_id},
+        )
+        async with self._store.write() as work:
+            await work.sessions.add(session)
+        self._open[session_id] = session
+        return session, token
+
+    async def authenticate(self, token: str) -> Principal:
+        """Return who holds this session token. Raises NotAuthenticatedError."""
+        claims = self._tokens.verify(token)
+        if claims is None:
+            raise NotAuthenticatedError("Valid session token required")
+        session = self._open.get(claims.session_id) or await self._recall(claims.session_id)
+        if session is None or not same(session.token_digest, digest_token(token)):
+            raise NotAuthenticatedError("Valid session token required")
+        if not session.is_open(self._clock.now()):
+            self._open.pop(session.session_id, None)
+            raise NotAuthenticatedError("Session expired; register again")
+        snapshot = self._policy.snapshot
+        key, user = snapshot.keys.get(session.key_id), snapshot.users.get(session.user_id)
+        if key is None or user is None:
+            raise NotAuthenticatedError("Valid session token required")
+        return _principal(session, key, user)
+
+    async def identify(self, preshared_key: str, origin: Origin) -> Principal:
+        """Return who holds this key, for hosts that present it with every request instead of a token."""
+        key, user = await self._prove(preshared_key, origin)
+        return Principal(
+            user_id=user.user_id, user_name=user.name, key_id=key.key_id, key_name=key.name, session_id=None
+        )
+
+    async def heartbeat(self, principal: Principal) -> Session:
+        """Move the session's expiry. Raises RateLimitedError when the last one was moments ago."""
+        session = self._session_of(principal)
+        now = self._clock.now()
+        if session.created_at < session.last_seen_at and now - session.last_seen_at < MIN_HEARTBEAT:
+            wait = (MIN_HEARTBEAT - (now - session.last_seen_at)).seconds + 1
+            raise RateLimitedError("Heartbeats come too often", retry_after=wait)
+        expires_at = self._times.next_expiry(now, session.lifetime_ends_at)
+        async with self._store.write() as work:
+            await work.sessions.touch(session.session_id, seen_at=now, expires_at=expires_at)
+        session = replace(session, last_seen_at=now, expires_at=expires_at)
+        self._open[session.session_id] = session
+        return session
+
+    async def close(self, principal: Principal, connection_id: str, origin: Origin) -> None:
+        """End the session of this connection; its token is worthless from now on."""
+        session = self._session_of(principal)
+        if session.connection_id != connection_id:
+            raise NotFoundError("No such connection in this session")
+        self._open.pop(session.session_id, None)
+        async with self._store.write() as work:
+            await work.sessions.end(session.session_id, at=self._clock.now(), reason="disconnected")
+        await self._auditor.event(
+            AuditAction.SESSION_CLOSE,
+            Outcome.SUCCEEDED,
+            actor=user_actor(principal),
+            resource=Resource(kind="session", id=session.session_id, name=session.friendly_name),
+            origin=origin,
+            session_id=session.session_id,
+            details={"reason": "disconnected"},
+        )
+
+    def forget_expired(self) -> None:
+        """Drop expired sessions from memory."""
+        now = self._clock.now()
+        for session in [session for session in self._open.values() if not session.is_open(now)]:
+            del self._open[session.session_id]
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def _session_of(self, principal: Principal) -> Session:
+        session = self._open.get(principal.session_id or "")
+        if session is None:
+            raise NotAuthenticatedError("Valid session token required")
+        return session
+
+    async def _recall(self, session_id: str) -> Session | None:
+        """Load a session that another process opened, or this one before a restart."""
+        async with self._store.read() as work:
+            session = await work.sessions.get(session_id)
+        if session is not None and session.is_open(self._clock.now()):
+            self._open[session_id] = session
+        return session
+
+    async def _prove(self, preshared_key: str, origin: Origin) -> tuple[ClientKey, User]:
+        wait = self._throttle.wait_seconds(origin.address)
+        if wait:
+            raise RateLimitedError(f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait)
+        found = self._find(preshared_key)
+        if found is None:
+            self._throttle.failed(origin.address)
+            await self._refused(preshared_key, origin)
+            raise NotAuthenticatedError("Invalid or inactive key")
+        return found
+
+    def _find(self, preshared_key: str) -> tuple[ClientKey, User] | None:
+        """Return the key and its user when both are in good standing; one answer for every way it can fail."""
+        if not is_well_formed(preshared_key, PRESHARED_KEY_PREFIX):
+            return None
+        snapshot, digest = self._policy.snapshot, digest_key(preshared_key, self._pepper)
+        candidates = snapshot.keys_by_prefix.get(visible_prefix(preshared_key, PRESHARED_KEY_PREFIX), ())
+        key = next((key for key in candidates if same(key.digest, digest)), None)
+        if key is None or key.status is not KeyStatus.ACTIVE:
+            return None
+        if key.expires_at is not None and key.expires_at <= self._clock.now():
+            return None
+        user = snapshot.users.get(key.user_id)
+        return (key, user) if user is not None and user.status is UserStatus.ACTIVE else None
+
+    async def _refused(self, preshared_key: str, origin: Origin) -> None:
+        shown = None
+        if is_well_formed(preshared_key, PRESHARED_KEY_PREFIX):
+            shown = visible_prefix(preshared_key, PRESHARED_KEY_PREFIX)
+        await self._auditor.event(
+            AuditAction.SESSION_REFUSE,
+            Outcome.DENIED,
+            actor=Actor(kind=ActorKind.UNKNOWN),
+            resource=Resource(kind="key", id=None, name=shown),
+            origin=origin,
+            reason="invalid_credentials",
+        )
+
+
+def _principal(session: Session, key: ClientKey, user: User) -> Principal:
+    return Principal(
+        user_id=user.user_id,
+        user_name=user.name,
+        key_id=key.key_id,
+        key_name=key.name,
+        session_id=session.session_id,
+    )

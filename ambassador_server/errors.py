@@ -26,6 +26,10 @@ class NotAuthenticatedError(AmbassadorError):
     """No valid credential; the message never says which part was wrong."""
 
 
+class InvalidKeyError(NotAuthenticatedError):
+    """The preshared key does not open a session, for whatever reason."""
+
+
 class RateLimitedError(AmbassadorError):
     """Too many attempts; `retry_after` is in seconds."""
 

@@ -88,7 +88,7 @@ class Principal:
     session_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a request came from."""
 

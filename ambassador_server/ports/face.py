@@ -1,18 +1,33 @@
 """A request and a reply of the `/mcp` endpoint, free of any web library."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ambassador_server.domain.principal import Origin, Principal
 
 
+class Headers(Protocol):
+    """Case-insensitive headers that may repeat."""
+
+    def get(self, name: str) -> str | None:
+        """Return the first value."""
+        ...
+
+    def getall(self, name: str, default: Sequence[str]) -> Sequence[str]:
+        """Return every value."""
+        ...
+
+    def keys(self) -> Iterable[str]:
+        """Return the names."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceRequest:
-    """One authenticated POST. `headers` is case-insensitive; `repeated` names headers that came more than once."""
+    """One authenticated POST."""
 
-    headers: Mapping[str, str]
-    repeated: frozenset[str]
+    headers: Headers
     body: bytes
     principal: Principal
     origin: Origin

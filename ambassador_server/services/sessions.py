@@ -15,7 +15,12 @@ from ambassador_server.domain.tokens import (
     same,
     visible_prefix,
 )
-from ambassador_server.errors import NotAuthenticatedError, NotFoundError, RateLimitedError
+from ambassador_server.errors import (
+    InvalidKeyError,
+    NotAuthenticatedError,
+    NotFoundError,
+    RateLimitedError,
+)
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.ports.store import Store
@@ -56,7 +61,7 @@ class Sessions:
     ) -> tuple[Session, str]:
         """Open a session of its own for this process and return it with its token.
 
-        Raises NotAuthenticatedError, and RateLimitedError for an address that guesses.
+        Raises InvalidKeyError, and RateLimitedError for an address that guesses.
         """
         key, user = await self._prove(preshared_key, origin)
         now = self._clock.now()
@@ -178,7 +183,7 @@ class Sessions:
         if found is None:
             self._throttle.failed(origin.address)
             await self._refused(preshared_key, origin)
-            raise NotAuthenticatedError("Invalid or inactive key")
+            raise InvalidKeyError("Invalid or inactive key")
         return found
 
     def _find(self, preshared_key: str) -> tuple[ClientKey, User] | None:

@@ -1,0 +1,88 @@
+"""The checks a request of the stateless era passes before it means anything; the first failure wins.
+
+Source: specification 2026-07-28, basic/transports/streamable-http, server validation.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ambassador_protocol.headers import decode_header_value
+from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.mcp import (
+    META_CLIENT_CAPABILITIES,
+    META_VERSION,
+    METHOD_HEADER,
+    MODERN_VERSIONS,
+    NAME_HEADER,
+    NAME_PARAMS,
+    VERSION_HEADER,
+)
+from ambassador_server.mcp.envelope import EnvelopeError, Message, read_members
+from ambassador_server.ports.face import Headers
+
+_ROUTING = (VERSION_HEADER, METHOD_HEADER, NAME_HEADER)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request was turned away, and with which HTTP status."""
+
+    status: int
+    code: Code
+    message: str
+    data: dict[str, Any] | None = None
+
+
+def check_modern(message: Message, headers: Headers) -> Refusal | None:
+    """Return what is wrong with the request, or None."""
+    version = _meta_version(message)
+    if version is None:
+        return Refusal(
+            400, Code.INVALID_PARAMS, f"_meta must carry {META_VERSION} and {META_CLIENT_CAPABILITIES}"
+        )
+    mismatch = _header_mismatch(message, headers, version)
+    if mismatch is not None:
+        return Refusal(400, Code.HEADER_MISMATCH, mismatch)
+    if version not in MODERN_VERSIONS:
+        data = {"supported": list(MODERN_VERSIONS), "requested": version}
+        return Refusal(400, Code.UNSUPPORTED_VERSION, f"Protocol version {version} is not served", data)
+    return None
+
+
+def _meta_version(message: Message) -> str | None:
+    try:
+        meta = read_members(message.params["_meta"])
+        version = msgspec.json.decode(meta[META_VERSION])
+        capabilities = msgspec.json.decode(meta[META_CLIENT_CAPABILITIES])
+    except (KeyError, EnvelopeError, msgspec.MsgspecError, RecursionError):
+        return None
+    return version if isinstance(version, str) and isinstance(capabilities, dict) else None
+
+
+def _header_mismatch(message: Message, headers: Headers, version: str) -> str | None:
+    for name in _ROUTING:
+        if len(headers.getall(name, ())) > 1:
+            return f"{name} came more than once"
+    if headers.get(VERSION_HEADER) != version:
+        return f"{VERSION_HEADER} does not equal the version in _meta"
+    if headers.get(METHOD_HEADER) != message.method:
+        return f"{METHOD_HEADER} does not equal the method"
+    parameter = NAME_PARAMS.get(message.method)
+    if parameter is not None and _decoded(headers.get(NAME_HEADER)) != _text(message.params.get(parameter)):
+        return f"{NAME_HEADER} does not equal params.{parameter}"
+    return None
+
+
+def _decoded(value: str | None) -> str | None:
+    return None if value is None else decode_header_value(value)
+
+
+def _text(raw: msgspec.Raw | None) -> str | None:
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,32 @@
+"""Looks into raw tool arguments and results on behalf of the services."""
+
+from typing import Any
+
+import msgspec
+
+from ambassador_server.errors import InvalidInputError
+
+
+class _Result(msgspec.Struct):
+    isError: Any = False
+
+
+_result_decoder = msgspec.json.Decoder(_Result)
+
+
+class MsgspecPayloads:
+    """Implements `ports.payload.PayloadReader`."""
+
+    def value(self, raw: bytes) -> Any:
+        """Return the JSON value as plain Python."""
+        try:
+            return msgspec.json.decode(raw)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise InvalidInputError("The arguments are not JSON") from error
+
+    def is_error_result(self, raw: bytes) -> bool:
+        """Tell whether a result says `isError: true`; one that is no object counts as an error."""
+        try:
+            return _result_decoder.decode(raw).isError is True
+        except (msgspec.MsgspecError, RecursionError):
+            return True

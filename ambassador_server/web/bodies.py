@@ -1,0 +1,49 @@
+"""Bodies in and out: strict on the admin API, tolerant of extra members where the original protocol is."""
+
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from ambassador_server.errors import InvalidInputError
+
+T = TypeVar("T")
+
+
+def json_response(body: Any, status: int = 200) -> web.Response:
+    """Encode a wire dataclass, or a list or mapping of them."""
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")
+
+
+async def read_strict(request: web.Request, kind: type[T]) -> T:
+    """Parse an admin body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
+    _require_json(request)
+    try:
+        return _adapter(kind).validate_json(await request.read())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise InvalidInputError(f"{where}: {first['msg']}") from None
+
+
+async def read_tolerant(request: web.Request, kind: type[T]) -> T:
+    """Parse a body of the original protocol, ignoring members it does not know."""
+    _require_json(request)
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(f"Missing or invalid fields: {error}") from None
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise InvalidInputError("The body is not JSON") from None
+
+
+def _require_json(request: web.Request) -> None:
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="Content-Type must be application/json")
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)

@@ -1,0 +1,31 @@
+"""Typed keys of what applications and requests carry."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ambassador_server.domain.administrator import Administrator
+from ambassador_server.domain.principal import Origin, Principal
+from ambassador_server.ports.authenticator import Authenticator
+from ambassador_server.ports.face import McpFace
+from ambassador_server.services.registry import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """What the HTTP edge needs to know."""
+
+    allowed_hosts: frozenset[str]
+    max_body_bytes: int
+    tls: bool
+    ca_pem: bytes | None
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
+FACE: web.AppKey[McpFace] = web.AppKey("face", McpFace)  # type: ignore[type-abstract] # a protocol names the type
+AUTHENTICATORS: web.AppKey[tuple[Authenticator, ...]] = web.AppKey("authenticators", tuple)
+
+ORIGIN: web.RequestKey[Origin] = web.RequestKey("origin", Origin)
+PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
+ADMINISTRATOR: web.RequestKey[Administrator] = web.RequestKey("administrator", Administrator)

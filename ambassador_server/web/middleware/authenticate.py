@@ -1,0 +1,51 @@
+"""Puts the principal, or the administrator, on the request; the only place that reads a credential header."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from ambassador_protocol.paths import ADMIN_KEY_HEADER, SESSION_TOKEN_HEADER
+from ambassador_server.domain.administrator import Right
+from ambassador_server.errors import NotAuthenticatedError
+from ambassador_server.ports.authenticator import Credentials
+from ambassador_server.web.keys import ADMINISTRATOR, AUTHENTICATORS, ORIGIN, PRINCIPAL, SERVICES
+
+Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_BEARER = "bearer "
+
+
+def authenticated(route: Route) -> Route:
+    """Let a route run only for a principal."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        secret = _secret(request, SESSION_TOKEN_HEADER)
+        credentials = Credentials(secret, request[ORIGIN])
+        for authenticator in request.app[AUTHENTICATORS]:
+            principal = await authenticator.authenticate(credentials)
+            if principal is not None:
+                request[PRINCIPAL] = principal
+                return await route(request)
+        raise NotAuthenticatedError("Valid session token required")
+
+    return guarded
+
+
+def administered(right: Right, route: Route) -> Route:
+    """Let a route run only for an administrator with this right."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        secret = _secret(request, ADMIN_KEY_HEADER)
+        administrators = request.app[SERVICES].administrators
+        request[ADMINISTRATOR] = await administrators.authenticate(secret, right, request[ORIGIN])
+        return await route(request)
+
+    return guarded
+
+
+def _secret(request: web.Request, header: str) -> str:
+    value = request.headers.get(header)
+    if value is None:
+        authorization = request.headers.get("Authorization", "")
+        value = authorization[len(_BEARER) :] if authorization.lower().startswith(_BEARER) else ""
+    return value.strip()

@@ -1,0 +1,97 @@
+"""Turns errors into problem+json; the only table from error to status."""
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ambassador_protocol.problems import Problem, ProblemCode
+from ambassador_server.errors import (
+    AmbassadorError,
+    AuditUnavailableError,
+    ConflictError,
+    DownstreamTimeoutError,
+    DownstreamUnavailableError,
+    InvalidInputError,
+    InvalidKeyError,
+    MissingRightError,
+    NotAuthenticatedError,
+    NotFoundError,
+    OverloadedError,
+    RateLimitedError,
+    StorageError,
+)
+from ambassador_server.web.keys import ORIGIN
+
+PROBLEM_TYPE = "application/problem+json"
+
+_log = structlog.get_logger("web")
+
+_TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
+    InvalidInputError: (400, ProblemCode.BAD_REQUEST, "validation_error"),
+    NotAuthenticatedError: (401, ProblemCode.SESSION_INVALID, "Unauthorized"),
+    InvalidKeyError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
+    MissingRightError: (403, ProblemCode.MISSING_RIGHT, "forbidden"),
+    NotFoundError: (404, ProblemCode.NOT_FOUND, "not_found"),
+    ConflictError: (409, ProblemCode.CONFLICT, "conflict"),
+    RateLimitedError: (429, ProblemCode.RATE_LIMITED, "rate_limit_exceeded"),
+    DownstreamUnavailableError: (502, ProblemCode.DOWNSTREAM_UNAVAILABLE, "downstream_unavailable"),
+    DownstreamTimeoutError: (504, ProblemCode.DOWNSTREAM_TIMEOUT, "downstream_timeout"),
+    AuditUnavailableError: (503, ProblemCode.AUDIT_UNAVAILABLE, "audit_unavailable"),
+    OverloadedError: (503, ProblemCode.OVERLOADED, "overloaded"),
+    StorageError: (503, ProblemCode.NOT_READY, "storage_unavailable"),
+}
+
+_HTTP_CODES: dict[int, ProblemCode] = {
+    400: ProblemCode.BAD_REQUEST,
+    403: ProblemCode.FORBIDDEN_ORIGIN,
+    404: ProblemCode.NOT_FOUND,
+    405: ProblemCode.METHOD_NOT_ALLOWED,
+    413: ProblemCode.TOO_LARGE,
+    415: ProblemCode.UNSUPPORTED_MEDIA_TYPE,
+    421: ProblemCode.FORBIDDEN_ORIGIN,
+}
+
+
+@web.middleware
+async def errors_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let nothing internal out: our errors by the table, everything unforeseen as a bare 500."""
+    try:
+        return await handler(request)
+    except AmbassadorError as error:
+        return _for_error(request, error)
+    except web.HTTPException as error:
+        return _for_http(request, error)
+    except Exception:  # the edge of the program: whatever escaped must not reach a client
+        _log.exception("unhandled error", request_id=request[ORIGIN].request_id, path=request.path)
+        return problem_response(request, 500, ProblemCode.INTERNAL, "internal_error", "Something went wrong here.")
+
+
+def problem_response(
+    request: web.Request, status: int, code: ProblemCode, error: str, message: str, hint: str | None = None
+) -> web.Response:
+    """Build the one error response there is."""
+    problem = Problem(
+        status=status, code=code, error=error, message=message, request_id=request[ORIGIN].request_id, hint=hint
+    )
+    return web.Response(status=status, body=msgspec.json.encode(problem.body()), content_type=PROBLEM_TYPE)
+
+
+def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
+    status, code, name = _TABLE.get(type(error), (500, ProblemCode.INTERNAL, "internal_error"))
+    if status >= 500:
+        _log.warning("request failed", request_id=request[ORIGIN].request_id, error=name, cause=error.message)
+    response = problem_response(request, status, code, name, error.message, error.hint)
+    if isinstance(error, RateLimitedError):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="mcp-ambassador"'
+    return response
+
+
+def _for_http(request: web.Request, error: web.HTTPException) -> web.Response:
+    code = _HTTP_CODES.get(error.status, ProblemCode.INTERNAL if error.status >= 500 else ProblemCode.BAD_REQUEST)
+    response = problem_response(request, error.status, code, error.reason, error.text or error.reason)
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response

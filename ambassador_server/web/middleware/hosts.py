@@ -1,0 +1,46 @@
+"""Refuses requests addressed to a name that is not ours, or sent by a page of another site (DNS rebinding)."""
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ambassador_protocol.paths import HEALTH, LIVE, READY
+from ambassador_server.web.keys import SETTINGS
+
+_PROBES = frozenset({HEALTH, LIVE, READY})
+
+
+class HTTPMisdirected(web.HTTPClientError):
+    """The `Host` names somebody else."""
+
+    status_code = 421
+
+
+@web.middleware
+async def hosts_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Check `Host` and, when there is one, `Origin`; health probes come by address and are let through."""
+    if request.path not in _PROBES:
+        allowed = request.app[SETTINGS].allowed_hosts
+        if _host_name(request.headers.get("Host", "")) not in allowed:
+            raise HTTPMisdirected(text="This server does not answer to that host name")
+        origin = request.headers.get("Origin")
+        if origin is not None and _origin_name(origin) not in allowed:
+            raise web.HTTPForbidden(text="Requests from that origin are not accepted")
+    return await handler(request)
+
+
+def _host_name(host: str) -> str:
+    name = host.rpartition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return name.lower()
+
+
+def _origin_name(origin: str) -> str | None:
+    try:
+        parts = urlsplit(origin)
+        name = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or name is None:
+        return None
+    return f"[{name}]" if ":" in name else name

@@ -1,0 +1,30 @@
+"""Gives every request its id and origin, and every response the headers that keep browsers out of harm's way."""
+
+import re
+import uuid
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ambassador_protocol.paths import REQUEST_ID_HEADER
+from ambassador_server.domain.principal import Origin
+from ambassador_server.web.keys import ORIGIN, SETTINGS
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+@web.middleware
+async def origin_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take the caller's request id when it is well formed, else mint one; send it back."""
+    offered = request.headers.get(REQUEST_ID_HEADER)
+    request_id = offered if offered is not None and _WELL_FORMED.fullmatch(offered) else uuid.uuid4().hex
+    request[ORIGIN] = Origin(request_id, request.remote or "unknown")
+    response = await handler(request)
+    headers = response.headers
+    headers[REQUEST_ID_HEADER] = request_id
+    headers["Cache-Control"] = "no-store"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    if request.app[SETTINGS].tls:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    return response

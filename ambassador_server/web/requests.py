@@ -1,0 +1,68 @@
+"""What several admin routes read from a request in the same way."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from ambassador_protocol.admin import Page
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.services.changes import Requester
+from ambassador_server.web.keys import ADMINISTRATOR, ORIGIN
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+DEFAULT_PAGE = 100
+MAX_PAGE = 1000
+_MAX_SECONDS = 10 * 366 * 86400
+
+
+def requester(request: web.Request) -> Requester:
+    """Return who asks for a change."""
+    return Requester(request[ADMINISTRATOR], request[ORIGIN])
+
+
+def choice(kind: type[E], value: str, name: str) -> E:
+    """Return the member of a closed list, or raise an InvalidInputError that names them all."""
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise InvalidInputError(f"{name}: must be one of {known}") from None
+
+
+def duration(seconds: int | None) -> timedelta | None:
+    """Return how long something lasts; None is for ever."""
+    if seconds is None:
+        return None
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise InvalidInputError(f"expires_in_seconds: must lie between 1 and {_MAX_SECONDS}")
+    return timedelta(seconds=seconds)
+
+
+def number(request: web.Request, name: str, default: int) -> int:
+    """Return a whole query parameter that is not negative."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise InvalidInputError(f"{name}: must be a whole number")
+    return int(text)
+
+
+def page_limit(request: web.Request) -> int:
+    """Return how many rows a page has."""
+    return max(1, min(number(request, "limit", DEFAULT_PAGE), MAX_PAGE))
+
+
+def page(request: web.Request, items: Iterable[T], key: Callable[[T], str], view: Callable[[T], Any]) -> Page:
+    """Cut one page out of rows that are ordered by `key`; the cursor is the last key of the page before."""
+    rows = sorted(items, key=key)
+    cursor, limit = request.query.get("cursor"), page_limit(request)
+    rest = rows if cursor is None else [row for row in rows if key(row) > cursor]
+    shown = rest[:limit]
+    next_cursor = key(shown[-1]) if len(rest) > limit else None
+    return Page(items=[view(row) for row in shown], next_cursor=next_cursor, total=len(rows))

@@ -1,0 +1,64 @@
+"""`/v1/admin/groups`: parse, call the service, render."""
+
+from aiohttp import web
+
+from ambassador_protocol.admin import NewGroup
+from ambassador_protocol.paths import GROUPS
+from ambassador_server.domain.administrator import Right
+from ambassador_server.domain.principal import Group
+from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.middleware.authenticate import administered
+from ambassador_server.web.requests import page, requester
+from ambassador_server.web.views import group_view
+
+
+async def create(request: web.Request) -> web.Response:
+    """Create a group."""
+    body = await read_strict(request, NewGroup)
+    group = await request.app[SERVICES].groups.create(
+        requester(request), name=body.name, description=body.description
+    )
+    return _render(request, group, status=201)
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show one group."""
+    return _render(request, await request.app[SERVICES].groups.get(request.match_info["name"]))
+
+
+async def index(request: web.Request) -> web.Response:
+    """List groups by name."""
+    services = request.app[SERVICES]
+    groups = await services.groups.all()
+    return json_response(
+        page(request, groups, lambda group: group.name, lambda group: group_view(group, services.policy.snapshot))
+    )
+
+
+async def add_member(request: web.Request) -> web.Response:
+    """Put a user into a group."""
+    group, user = request.match_info["name"], request.match_info["user"]
+    return _render(request, await request.app[SERVICES].groups.add_member(requester(request), group, user))
+
+
+async def remove_member(request: web.Request) -> web.Response:
+    """Take a user out of a group."""
+    group, user = request.match_info["name"], request.match_info["user"]
+    return _render(request, await request.app[SERVICES].groups.remove_member(requester(request), group, user))
+
+
+def _render(request: web.Request, group: Group, status: int = 200) -> web.Response:
+    return json_response(group_view(group, request.app[SERVICES].policy.snapshot), status=status)
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the admin API."""
+    member = f"{GROUPS}/{{name}}/members/{{user}}"
+    return [
+        web.get(GROUPS, administered(Right.READ, index)),
+        web.post(GROUPS, administered(Right.PROVISION, create)),
+        web.get(f"{GROUPS}/{{name}}", administered(Right.READ, show)),
+        web.put(member, administered(Right.PROVISION, add_member)),
+        web.delete(member, administered(Right.PROVISION, remove_member)),
+    ]

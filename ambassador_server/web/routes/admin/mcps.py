@@ -1,0 +1,79 @@
+"""`/v1/admin/mcps`: parse, call the service, render."""
+
+from aiohttp import web
+
+from ambassador_protocol.admin import NewMcp
+from ambassador_protocol.paths import MCPS
+from ambassador_server.domain.administrator import Right
+from ambassador_server.domain.catalog import ArgumentPolicy, Mcp
+from ambassador_server.services.mcps import McpDraft
+from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.middleware.authenticate import administered
+from ambassador_server.web.requests import choice, page, requester
+from ambassador_server.web.views import mcp_view, tool_view
+
+
+async def add(request: web.Request) -> web.Response:
+    """Add a draft entry."""
+    body = await read_strict(request, NewMcp)
+    draft = McpDraft(
+        name=body.name,
+        transport=body.transport,
+        options=body.options,
+        display_name=body.display_name,
+        description=body.description,
+        tags=tuple(body.tags),
+        arguments=choice(ArgumentPolicy, body.arguments, "arguments"),
+        call_timeout_seconds=body.call_timeout_seconds,
+    )
+    return _render(request, await request.app[SERVICES].mcps.add(requester(request), draft), status=201)
+
+
+async def publish(request: web.Request) -> web.Response:
+    """Publish an entry."""
+    name = request.match_info["name"]
+    return _render(request, await request.app[SERVICES].mcps.publish(requester(request), name))
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show one entry."""
+    return _render(request, await request.app[SERVICES].mcps.get(request.match_info["name"]))
+
+
+async def index(request: web.Request) -> web.Response:
+    """List entries by name."""
+    services = request.app[SERVICES]
+    mcps = await services.mcps.all()
+    return json_response(
+        page(
+            request,
+            mcps,
+            lambda mcp: mcp.name,
+            lambda mcp: mcp_view(mcp, services.downstreams.state(mcp.mcp_id)),
+        )
+    )
+
+
+async def tools(request: web.Request) -> web.Response:
+    """List the published tools of an entry."""
+    services = request.app[SERVICES]
+    mcp = await services.mcps.get(request.match_info["name"])
+    entries = services.catalog.tools_of(mcp.mcp_id)
+    return json_response(page(request, entries, lambda entry: entry.ref.canonical, tool_view))
+
+
+def _render(request: web.Request, mcp: Mcp, status: int = 200) -> web.Response:
+    state = request.app[SERVICES].downstreams.state(mcp.mcp_id)
+    return json_response(mcp_view(mcp, state), status=status)
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the admin API."""
+    return [
+        web.get(MCPS, administered(Right.READ, index)),
+        web.post(MCPS, administered(Right.MANAGE, add)),
+        web.get(f"{MCPS}/{{name}}", administered(Right.READ, show)),
+        web.post(f"{MCPS}/{{name}}/publish", administered(Right.MANAGE, publish)),
+        web.get(f"{MCPS}/{{name}}/tools", administered(Right.READ, tools)),
+    ]

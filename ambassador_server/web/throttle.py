@@ -1,0 +1,26 @@
+"""Slows down addresses that guess; the counting is the `limits` library's."""
+
+import math
+import time
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+
+class FailureThrottle:
+    """Implements `ports.throttle.Throttle` with a moving window in memory, such as `10/minute`."""
+
+    def __init__(self, limit: str) -> None:
+        self._limit: RateLimitItem = parse(limit)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def wait_seconds(self, caller: str) -> int:
+        """Return how long this caller must wait, 0 when it may try."""
+        if self._limiter.test(self._limit, caller):
+            return 0
+        return max(1, math.ceil(self._limiter.get_window_stats(self._limit, caller).reset_time - time.time()))
+
+    def failed(self, caller: str) -> None:
+        """Count one failure."""
+        self._limiter.hit(self._limit, caller)

@@ -1,0 +1,129 @@
+"""Domain to wire, one function per type; the names a person knows come from the policy snapshot."""
+
+from datetime import UTC, datetime
+
+from ambassador_protocol.admin import GrantView, GroupView, KeyView, McpView, SwitchView, ToolView, UserView
+from ambassador_server.domain.catalog import DownstreamState, Mcp
+from ambassador_server.domain.grants import Grant
+from ambassador_server.domain.principal import ClientKey, Group, User
+from ambassador_server.domain.redaction import mask_options
+from ambassador_server.domain.snapshot import Snapshot
+from ambassador_server.domain.switches import KillSwitch
+from ambassador_server.services.catalog import CatalogEntry
+
+
+def timestamp(at: datetime) -> str:
+    """Return ISO-8601 UTC with milliseconds and `Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def optional_timestamp(at: datetime | None) -> str | None:
+    """Return the time, if there is one."""
+    return None if at is None else timestamp(at)
+
+
+def user_view(user: User, snapshot: Snapshot) -> UserView:
+    """Show a user."""
+    group_ids = snapshot.group_ids_of.get(user.user_id, ())
+    return UserView(
+        name=user.name,
+        display_name=user.display_name,
+        email=user.email,
+        status=user.status,
+        groups=sorted(snapshot.groups[group_id].name for group_id in group_ids if group_id in snapshot.groups),
+        created_at=timestamp(user.created_at),
+    )
+
+
+def group_view(group: Group, snapshot: Snapshot) -> GroupView:
+    """Show a group."""
+    members = (
+        snapshot.users[user_id].name
+        for user_id, group_ids in snapshot.group_ids_of.items()
+        if group.group_id in group_ids and user_id in snapshot.users
+    )
+    return GroupView(
+        name=group.name,
+        description=group.description,
+        status=group.status,
+        members=sorted(members),
+        created_at=timestamp(group.created_at),
+    )
+
+
+def mcp_view(mcp: Mcp, state: DownstreamState) -> McpView:
+    """Show a catalog entry and its downstream."""
+    return McpView(
+        name=mcp.name,
+        display_name=mcp.display_name,
+        description=mcp.description,
+        transport=mcp.transport,
+        options=dict(mask_options(mcp.options)),
+        tags=list(mcp.tags),
+        arguments=mcp.arguments,
+        call_timeout_seconds=mcp.call_timeout_seconds,
+        status=mcp.status,
+        state=state.status,
+        error=state.error,
+        tools=len(state.tools),
+        created_at=timestamp(mcp.created_at),
+    )
+
+
+def tool_view(entry: CatalogEntry) -> ToolView:
+    """Show a tool."""
+    return ToolView(
+        name=entry.ref.canonical,
+        published_as=entry.published,
+        tool_class=entry.tool.tool_class,
+        description=entry.tool.description,
+    )
+
+
+def grant_view(grant: Grant, snapshot: Snapshot) -> GrantView:
+    """Show a grant."""
+    group, mcp = snapshot.groups.get(grant.group_id), snapshot.mcps.get(grant.mcp_id)
+    return GrantView(
+        id=grant.grant_id,
+        group=grant.group_id if group is None else group.name,
+        mcp=grant.mcp_id if mcp is None else mcp.name,
+        tools=list(grant.patterns),
+        effect=grant.effect,
+        expires_at=optional_timestamp(grant.expires_at),
+        created_at=timestamp(grant.created_at),
+        created_by=grant.created_by,
+    )
+
+
+def key_view(key: ClientKey, snapshot: Snapshot) -> KeyView:
+    """Show a client key without its secret."""
+    user = snapshot.users.get(key.user_id)
+    return KeyView(
+        id=key.key_id,
+        user=key.user_id if user is None else user.name,
+        name=key.name,
+        prefix=key.prefix,
+        status=key.status,
+        expires_at=optional_timestamp(key.expires_at),
+        last_used_at=optional_timestamp(key.last_used_at),
+        last_host=key.last_host,
+        created_at=timestamp(key.created_at),
+    )
+
+
+def switch_view(switch: KillSwitch, now: datetime) -> SwitchView:
+    """Show a kill switch."""
+    return SwitchView(
+        id=switch.switch_id,
+        scope=switch.scope,
+        target=switch.target_name,
+        reason=switch.reason,
+        message=switch.message,
+        author=switch.author,
+        drill=switch.drill,
+        active=switch.is_active(now),
+        created_at=timestamp(switch.created_at),
+        expires_at=optional_timestamp(switch.expires_at),
+        lifted_at=optional_timestamp(switch.lifted_at),
+        lifted_by=switch.lifted_by,
+    )

@@ -21,5 +21,7 @@ def check_name(kind: str, name: str) -> str:
 def check_text(kind: str, text: str) -> str:
     """Return a free text of one line, or raise InvalidInputError: printable, up to 1,000 characters."""
     if len(text) > _TEXT_LIMIT or not text.isprintable():
-        raise InvalidInputError(f"The {kind} must be one line of printable text, at most {_TEXT_LIMIT} characters.")
+        raise InvalidInputError(
+            f"The {kind} must be one line of printable text, at most {_TEXT_LIMIT} characters."
+        )
     return text

@@ -19,7 +19,8 @@ def published_names(tools: Iterable[tuple[str, str]], separator: str) -> Mapping
     plain = {key: _UNFIT.sub("_", separator.join(key)) for key in tools}
     uses = Counter(plain.values())
     return {
-        key: name if uses[name] == 1 and len(name) <= _MAX else _marked(name, key) for key, name in plain.items()
+        key: name if uses[name] == 1 and len(name) <= _MAX else _marked(name, key)
+        for key, name in plain.items()
     }
 
 

@@ -27,7 +27,7 @@ def decide(snapshot: Snapshot, principal: Principal, tool: ToolRef, moment: Mome
 class PrincipalPolicy:
     """The policy as one principal meets it at one moment; what all tools share is worked out once."""
 
-    __slots__ = ("_blocking", "_group_ids", "_grants", "_moment", "_snapshot", "_standing")
+    __slots__ = ("_blocking", "_grants", "_group_ids", "_moment", "_snapshot", "_standing")
 
     def __init__(self, snapshot: Snapshot, principal: Principal, moment: Moment) -> None:
         self._snapshot = snapshot

@@ -37,4 +37,6 @@ class KillSwitch:
 
     def is_active(self, now: datetime) -> bool:
         """Tell whether the switch stops anything at this moment."""
-        return not self.drill and self.lifted_at is None and (self.expires_at is None or now < self.expires_at)
+        return (
+            not self.drill and self.lifted_at is None and (self.expires_at is None or now < self.expires_at)
+        )

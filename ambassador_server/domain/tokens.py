@@ -26,7 +26,10 @@ def is_well_formed(key: str, prefix: str) -> bool:
     """Tell whether the text can be a key of this kind at all."""
     body = key[len(prefix) :]
     return (
-        key.startswith(prefix) and len(body) == 48 and body.isascii() and body.replace("-", "").replace("_", "").isalnum()
+        key.startswith(prefix)
+        and len(body) == 48
+        and body.isascii()
+        and body.replace("-", "").replace("_", "").isalnum()
     )
 
 

@@ -80,7 +80,9 @@ def raw_error_reply(message_id: bytes, error: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","id":' + message_id + b',"error":' + error + b"}"
 
 
-def error_body(message_id: bytes | None, code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
+def error_body(
+    message_id: bytes | None, code: int, message: str, data: dict[str, Any] | None = None
+) -> bytes:
     """Build an error response; the id is null where it could not be read."""
     error = msgspec.json.encode(error_reply(None, code, message, data)["error"])
     return raw_error_reply(message_id or b"null", error)

@@ -23,7 +23,14 @@ from ambassador_server.errors import (
     InvalidInputError,
     OverloadedError,
 )
-from ambassador_server.mcp.envelope import EnvelopeError, Message, error_body, read_members, read_message, result_reply
+from ambassador_server.mcp.envelope import (
+    EnvelopeError,
+    Message,
+    error_body,
+    read_members,
+    read_message,
+    result_reply,
+)
 from ambassador_server.mcp.ladder import Refusal, check_modern
 from ambassador_server.mcp.tools import ToolMethods
 from ambassador_server.ports.face import FaceReply, FaceRequest

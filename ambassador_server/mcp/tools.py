@@ -64,7 +64,9 @@ class ToolMethods:
         match answer:
             case Refused(deny, text):
                 code = Code.DENIED if deny.disclosed else Code.INVALID_PARAMS
-                data = {"reason": deny.reason.value} if deny.disclosed else {"reason": Reason.UNKNOWN_TOOL.value}
+                data = (
+                    {"reason": deny.reason.value} if deny.disclosed else {"reason": Reason.UNKNOWN_TOOL.value}
+                )
                 return error_body(message.id, code, text, data)
             case Answered(reply):
                 if reply.result is None:

@@ -27,7 +27,9 @@ class AuditLog(Protocol):
         """Return why the log cannot take records now, or None."""
         ...
 
-    async def read(self, after: LogPosition | None, limit: int) -> tuple[list[AuditRecord], LogPosition | None]:
+    async def read(
+        self, after: LogPosition | None, limit: int
+    ) -> tuple[list[AuditRecord], LogPosition | None]:
         """Return up to `limit` committed records behind a position, and the position behind the last of them."""
         ...
 

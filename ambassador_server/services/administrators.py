@@ -2,7 +2,7 @@
 
 import uuid
 
-from ambassador_server.domain.administrator import AdminKey, Administrator, Right, Role
+from ambassador_server.domain.administrator import Administrator, AdminKey, Right, Role
 from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.names import check_name
 from ambassador_server.domain.principal import Origin
@@ -26,7 +26,14 @@ class Administrators:
     """Who may administer, and with which rights."""
 
     def __init__(
-        self, *, store: Store, changes: Changes, auditor: Auditor, throttle: Throttle, clock: Clock, pepper: bytes
+        self,
+        *,
+        store: Store,
+        changes: Changes,
+        auditor: Auditor,
+        throttle: Throttle,
+        clock: Clock,
+        pepper: bytes,
     ) -> None:
         self._store = store
         self._changes = changes
@@ -42,7 +49,9 @@ class Administrators:
         """
         wait = self._throttle.wait_seconds(origin.address)
         if wait:
-            raise RateLimitedError(f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait)
+            raise RateLimitedError(
+                f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait
+            )
         administrator = await self._find(secret)
         if administrator is None:
             self._throttle.failed(origin.address)
@@ -54,7 +63,9 @@ class Administrators:
             raise MissingRightError(f"This admin key lacks the right {right.value!r}")
         return administrator
 
-    async def issue(self, requester: Requester, *, name: str, roles: tuple[Role, ...]) -> tuple[AdminKey, str]:
+    async def issue(
+        self, requester: Requester, *, name: str, roles: tuple[Role, ...]
+    ) -> tuple[AdminKey, str]:
         """Issue an admin key and return it with its secret, which is kept nowhere."""
         secret = mint_key(ADMIN_KEY_PREFIX)
         key = AdminKey(

@@ -58,11 +58,24 @@ class Auditor:
         if deny.grant_id is not None:
             details["grant"] = deny.grant_id
         return self._call(
-            AuditAction.CALL_DENY, Outcome.DENIED, principal, origin, tool, reason=deny.reason, details=details
+            AuditAction.CALL_DENY,
+            Outcome.DENIED,
+            principal,
+            origin,
+            tool,
+            reason=deny.reason,
+            details=details,
         )
 
     def answered(
-        self, principal: Principal, origin: Origin, tool: Resource, *, seconds: float, result: bytes, failed: bool
+        self,
+        principal: Principal,
+        origin: Origin,
+        tool: Resource,
+        *,
+        seconds: float,
+        result: bytes,
+        failed: bool,
     ) -> Awaitable[None]:
         """Record what came back: size and digest of the result, never its body."""
         details = {

@@ -105,12 +105,16 @@ class Calls:
             return await self._refuse(call, resource, stopped.deny)
         except (AmbassadorError, asyncio.CancelledError) as error:
             seconds = self._clock.monotonic() - started
-            self._auditor.failed(call.principal, call.origin, resource, seconds=seconds, reason=_failure(error))
+            _ = self._auditor.failed(
+                call.principal, call.origin, resource, seconds=seconds, reason=_failure(error)
+            )
             raise
         seconds = self._clock.monotonic() - started
         body = reply.result if reply.result is not None else reply.error or b""
         failed = reply.result is None or self._payloads.is_error_result(body)
-        self._auditor.answered(call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed)
+        _ = self._auditor.answered(
+            call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
+        )
         return Answered(reply, entry.mcp_name, round(seconds * 1000, 3))
 
     def _decide(self, principal: Principal, entry: CatalogEntry | None) -> Decision:

@@ -26,9 +26,7 @@ class Requester:
         """Return the actor for the audit."""
         if self.administrator is None:
             return SYSTEM
-        return Actor(
-            kind=ActorKind.ADMIN, id=self.administrator.admin_key_id, name=self.administrator.name
-        )
+        return Actor(kind=ActorKind.ADMIN, id=self.administrator.admin_key_id, name=self.administrator.name)
 
 
 @dataclass(slots=True)
@@ -74,5 +72,10 @@ class Changes:
     ) -> None:
         action, resource, details = event
         await self._auditor.event(
-            action, outcome, actor=requester.actor, resource=resource, origin=requester.origin, details=details
+            action,
+            outcome,
+            actor=requester.actor,
+            resource=resource,
+            origin=requester.origin,
+            details=details,
         )

@@ -44,7 +44,9 @@ class Mcps:
     async def add(self, requester: Requester, draft: McpDraft) -> Mcp:
         """Add a draft entry; its options are checked for sense, it is not connected yet."""
         if not 0 < draft.call_timeout_seconds <= _MAX_TIMEOUT_SECONDS:
-            raise InvalidInputError(f"The call timeout must lie between 0 and {_MAX_TIMEOUT_SECONDS:.0f} seconds.")
+            raise InvalidInputError(
+                f"The call timeout must lie between 0 and {_MAX_TIMEOUT_SECONDS:.0f} seconds."
+            )
         now = self._clock.now()
         mcp = Mcp(
             mcp_id=str(uuid.uuid4()),
@@ -81,7 +83,9 @@ class Mcps:
             raise ConflictError(f"MCP {name!r} is published already")
         tools = await self._downstreams.probe(draft)
         async with self._changes.open(requester) as change:
-            mcp = replace(await find_mcp(change.work, name), status=McpStatus.PUBLISHED, updated_at=self._clock.now())
+            mcp = replace(
+                await find_mcp(change.work, name), status=McpStatus.PUBLISHED, updated_at=self._clock.now()
+            )
             await change.work.mcps.replace(mcp)
             await change.work.tools.put(mcp.mcp_id, tools)
             change.record(AuditAction.MCP_PUBLISH, mcp_resource(mcp), tools=[tool.name for tool in tools])

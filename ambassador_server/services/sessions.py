@@ -178,7 +178,9 @@ class Sessions:
     async def _prove(self, preshared_key: str, origin: Origin) -> tuple[ClientKey, User]:
         wait = self._throttle.wait_seconds(origin.address)
         if wait:
-            raise RateLimitedError(f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait)
+            raise RateLimitedError(
+                f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait
+            )
         found = self._find(preshared_key)
         if found is None:
             self._throttle.failed(origin.address)

@@ -61,7 +61,9 @@ class Switches:
             if not drill and any(_stops_same(switch, other) for other in await self._active(change.work)):
                 raise ConflictError(f"{_subject(scope, target)} is stopped already")
             await change.work.switches.add(switch)
-            change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), scope=scope, reason=reason, drill=drill)
+            change.record(
+                AuditAction.SWITCH_ACTIVATE, _resource(switch), scope=scope, reason=reason, drill=drill
+            )
         return switch
 
     async def lift(self, requester: Requester, switch_id: str) -> KillSwitch:
@@ -74,7 +76,9 @@ class Switches:
                 raise ConflictError("This kill switch is lifted already")
             lifted = replace(switch, lifted_at=self._clock.now(), lifted_by=requester.actor.name)
             await change.work.switches.replace(lifted)
-            change.record(AuditAction.SWITCH_LIFT, _resource(lifted), scope=lifted.scope, reason=lifted.reason)
+            change.record(
+                AuditAction.SWITCH_LIFT, _resource(lifted), scope=lifted.scope, reason=lifted.reason
+            )
         return lifted
 
     async def all(self, *, include_past: bool) -> list[KillSwitch]:

@@ -46,7 +46,10 @@ class Users:
             user = replace(before, status=status, updated_at=self._clock.now())
             await change.work.users.replace(user)
             change.record(
-                AuditAction.USER_UPDATE, user_resource(user), before={"status": before.status}, after={"status": status}
+                AuditAction.USER_UPDATE,
+                user_resource(user),
+                before={"status": before.status},
+                after={"status": status},
             )
         return user
 

@@ -1,5 +1,6 @@
 """Bodies in and out: strict on the admin API, tolerant of extra members where the original protocol is."""
 
+from collections.abc import Hashable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -21,7 +22,8 @@ async def read_strict(request: web.Request, kind: type[T]) -> T:
     """Parse an admin body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
     _require_json(request)
     try:
-        return _adapter(kind).validate_json(await request.read())
+        adapter: TypeAdapter[T] = _adapter(kind)
+        return adapter.validate_json(await request.read())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
@@ -45,5 +47,5 @@ def _require_json(request: web.Request) -> None:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)

@@ -23,7 +23,7 @@ class WebSettings:
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
-FACE: web.AppKey[McpFace] = web.AppKey("face", McpFace)  # type: ignore[type-abstract] # a protocol names the type
+FACE: web.AppKey[McpFace] = web.AppKey("face", McpFace)
 AUTHENTICATORS: web.AppKey[tuple[Authenticator, ...]] = web.AppKey("authenticators", tuple)
 
 ORIGIN: web.RequestKey[Origin] = web.RequestKey("origin", Origin)

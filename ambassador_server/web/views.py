@@ -30,7 +30,9 @@ def user_view(user: User, snapshot: Snapshot) -> UserView:
         display_name=user.display_name,
         email=user.email,
         status=user.status,
-        groups=sorted(snapshot.groups[group_id].name for group_id in group_ids if group_id in snapshot.groups),
+        groups=sorted(
+            snapshot.groups[group_id].name for group_id in group_ids if group_id in snapshot.groups
+        ),
         created_at=timestamp(user.created_at),
     )
 

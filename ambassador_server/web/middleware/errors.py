@@ -64,7 +64,9 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
         return _for_http(request, error)
     except Exception:  # the edge of the program: whatever escaped must not reach a client
         _log.exception("unhandled error", request_id=request[ORIGIN].request_id, path=request.path)
-        return problem_response(request, 500, ProblemCode.INTERNAL, "internal_error", "Something went wrong here.")
+        return problem_response(
+            request, 500, ProblemCode.INTERNAL, "internal_error", "Something went wrong here."
+        )
 
 
 def problem_response(
@@ -72,7 +74,12 @@ def problem_response(
 ) -> web.Response:
     """Build the one error response there is."""
     problem = Problem(
-        status=status, code=code, error=error, message=message, request_id=request[ORIGIN].request_id, hint=hint
+        status=status,
+        code=code,
+        error=error,
+        message=message,
+        request_id=request[ORIGIN].request_id,
+        hint=hint,
     )
     return web.Response(status=status, body=msgspec.json.encode(problem.body()), content_type=PROBLEM_TYPE)
 
@@ -90,7 +97,9 @@ def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
 
 
 def _for_http(request: web.Request, error: web.HTTPException) -> web.Response:
-    code = _HTTP_CODES.get(error.status, ProblemCode.INTERNAL if error.status >= 500 else ProblemCode.BAD_REQUEST)
+    code = _HTTP_CODES.get(
+        error.status, ProblemCode.INTERNAL if error.status >= 500 else ProblemCode.BAD_REQUEST
+    )
     response = problem_response(request, error.status, code, error.reason, error.text or error.reason)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]

@@ -18,7 +18,7 @@ from ambassador_server.web.requests import choice, number, page_limit
 from ambassador_server.web.views import timestamp
 
 _PARAMETERS = frozenset(
-    "actor action resource outcome reason request_id since until limit cursor after".split()
+    ["actor", "action", "resource", "outcome", "reason", "request_id", "since", "until", "limit", "cursor", "after"]
 )
 
 
@@ -26,7 +26,9 @@ async def events(request: web.Request) -> web.Response:
     """List events newest first, or with `after` those behind a cursor, oldest first."""
     unknown = sorted(set(request.query) - _PARAMETERS)
     if unknown:
-        raise InvalidInputError(f"{unknown[0]}: unknown parameter; known are {', '.join(sorted(_PARAMETERS))}")
+        raise InvalidInputError(
+            f"{unknown[0]}: unknown parameter; known are {', '.join(sorted(_PARAMETERS))}"
+        )
     trail, wanted, limit = request.app[SERVICES].audit_trail, _filter(request), page_limit(request)
     if "after" in request.query:
         found, behind = await trail.after(wanted, limit=limit, cursor=number(request, "after", 0))

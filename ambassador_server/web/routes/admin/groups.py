@@ -32,7 +32,12 @@ async def index(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     groups = await services.groups.all()
     return json_response(
-        page(request, groups, lambda group: group.name, lambda group: group_view(group, services.policy.snapshot))
+        page(
+            request,
+            groups,
+            lambda group: group.name,
+            lambda group: group_view(group, services.policy.snapshot),
+        )
     )
 
 

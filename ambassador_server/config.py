@@ -1,0 +1,147 @@
+"""The server's configuration: flag over environment over file over default, validated once, then frozen."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
+from ambassador_server.errors import ConfigurationError
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
+    "MCP_AMBASSADOR_DATA_DIR": ("data_dir",),
+    "MCP_AMBASSADOR_HOST": ("host",),
+    "MCP_AMBASSADOR_PORT": ("port",),
+    "MCP_AMBASSADOR_ADMIN_HOST": ("admin_host",),
+    "MCP_AMBASSADOR_ADMIN_PORT": ("admin_port",),
+    "MCP_AMBASSADOR_TLS": ("tls",),
+    "MCP_AMBASSADOR_DATABASE_URL": ("database_url",),
+    "MCP_AMBASSADOR_NODE": ("node",),
+    "MCP_AMBASSADOR_LOG_LEVEL": ("log_level",),
+}
+"""Which setting each environment variable sets."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SessionSection(_Section):
+    """How long client sessions idle and live."""
+
+    idle_seconds: Annotated[int, Field(ge=60, le=86400)] = 28800
+    lifetime_seconds: Annotated[int, Field(ge=60, le=604800)] = 86400
+
+
+class AuditSection(_Section):
+    """How the audit log is written."""
+
+    fsync: Literal["interval", "always", "never"] = "interval"
+    segment_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
+
+
+class LimitsSection(_Section):
+    """Bounds of what a caller may send or try."""
+
+    body_bytes: Annotated[int, Field(ge=65536, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
+    failed_logins: str = "10/minute"
+
+
+class ServerConfig(_Section):
+    """Everything the server can be told."""
+
+    data_dir: Path = Path("ambassador-data")
+    host: str = "127.0.0.1"
+    port: Port = DEFAULT_CLIENT_PORT
+    admin_host: str = "127.0.0.1"
+    admin_port: Port = DEFAULT_ADMIN_PORT
+    tls: Literal["on", "off"] = "on"
+    certificate_file: Path | None = None
+    certificate_key_file: Path | None = None
+    hostnames: tuple[str, ...] = ()
+    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "main"
+    database_url: str | None = None
+    separator: Annotated[str, Field(pattern=r"^[_-]{1,3}$")] = "__"
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 10.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    session: SessionSection = SessionSection()
+    audit: AuditSection = AuditSection()
+    limits: LimitsSection = LimitsSection()
+
+    @property
+    def audit_dir(self) -> Path:
+        """Return where the audit log lives."""
+        return self.data_dir / "audit"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Return where pepper and signing keys live."""
+        return self.data_dir / "keys"
+
+    @property
+    def certificates_dir(self) -> Path:
+        """Return where our own CA and leaf live."""
+        return self.data_dir / "certificates"
+
+    @property
+    def store_url(self) -> str:
+        """Return the database; the default is a SQLite file in the data directory."""
+        return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'ambassador.db').resolve()}"
+
+    def allowed_hosts(self) -> frozenset[str]:
+        """Return the names the server answers to, as they stand in a `Host` header."""
+        names = {self.host, self.admin_host, *self.hostnames, "localhost", "127.0.0.1", "::1"}
+        return frozenset(f"[{name}]" if ":" in name else name.lower() for name in names)
+
+
+def load_config(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> ServerConfig:
+    """Merge the sources. Raises ConfigurationError that names the setting and what is wrong with it."""
+    merged: dict[str, Any] = _read_file(file) if file is not None else {}
+    for variable, (name,) in ENVIRONMENT.items():
+        if environment.get(variable):
+            merged[name] = environment[variable]
+    merged.update({name: value for name, value in flags.items() if value is not None})
+    try:
+        config = ServerConfig.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ConfigurationError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+    _check_together(config)
+    return config
+
+
+def load_config_from_process(flags: Mapping[str, Any], file: Path | None = None) -> ServerConfig:
+    """Merge flags with this process's environment."""
+    return load_config(flags, os.environ, file)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read {file}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} is not YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{file} must hold settings by name")
+    return content
+
+
+def _check_together(config: ServerConfig) -> None:
+    if config.tls == "off" and not {config.host, config.admin_host} <= _LOOPBACK:
+        raise ConfigurationError(
+            "tls: may be off only while both listeners are on a loopback address",
+            hint="Leave TLS on, or use --host 127.0.0.1.",
+        )
+    if (config.certificate_file is None) != (config.certificate_key_file is None):
+        raise ConfigurationError("certificate_file and certificate_key_file go together")
+    if config.port == config.admin_port != 0 and config.host == config.admin_host:
+        raise ConfigurationError("admin_port: must differ from port; the admin API is never on the client port")

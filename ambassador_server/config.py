@@ -13,6 +13,7 @@ from ambassador_server.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 # compared with, never bound
 
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "MCP_AMBASSADOR_DATA_DIR": ("data_dir",),
@@ -94,10 +95,14 @@ class ServerConfig(_Section):
         """Return the database; the default is a SQLite file in the data directory."""
         return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'ambassador.db').resolve()}"
 
+    def certificate_names(self) -> frozenset[str]:
+        """Return the host names and addresses that clients reach the server by."""
+        addressed = {name for name in (self.host, self.admin_host) if name not in _ANY_ADDRESS}
+        return frozenset({*addressed, *self.hostnames, *_LOOPBACK})
+
     def allowed_hosts(self) -> frozenset[str]:
-        """Return the names the server answers to, as they stand in a `Host` header."""
-        names = {self.host, self.admin_host, *self.hostnames, "localhost", "127.0.0.1", "::1"}
-        return frozenset(f"[{name}]" if ":" in name else name.lower() for name in names)
+        """Return the same names as they stand in a `Host` header."""
+        return frozenset(f"[{name}]" if ":" in name else name.lower() for name in self.certificate_names())
 
 
 def load_config(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> ServerConfig:

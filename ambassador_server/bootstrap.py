@@ -1,0 +1,190 @@
+"""The composition root: the only file that knows who serves what."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+
+from ambassador_server.audit_log.jsonl import JsonlAuditLog
+from ambassador_server.audit_log.options import AuditLogOptions, Fsync
+from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
+from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
+from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.keys import KeyRing, load_or_create
+from ambassador_server.crypto.session_tokens import HmacSessionTokens
+from ambassador_server.domain.session import SessionTimes
+from ambassador_server.downstream.pool import DownstreamPool
+from ambassador_server.errors import StorageError
+from ambassador_server.mcp.face import McpEndpoint
+from ambassador_server.mcp.payload import MsgspecPayloads
+from ambassador_server.mcp.tools import ToolMethods
+from ambassador_server.ports.downstream import DownstreamChange
+from ambassador_server.ports.store import Store
+from ambassador_server.services.administrators import Administrators
+from ambassador_server.services.audit_trail import AuditTrail
+from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.calls import Calls
+from ambassador_server.services.catalog import Catalog
+from ambassador_server.services.changes import Changes
+from ambassador_server.services.downstream_watch import DownstreamWatch
+from ambassador_server.services.flights import Flights
+from ambassador_server.services.grants import Grants
+from ambassador_server.services.groups import Groups
+from ambassador_server.services.health import Health
+from ambassador_server.services.keys import Keys
+from ambassador_server.services.mcps import Mcps
+from ambassador_server.services.policy_keeper import PolicyKeeper
+from ambassador_server.services.registry import Services
+from ambassador_server.services.sessions import Sessions
+from ambassador_server.services.switches import Switches
+from ambassador_server.services.users import Users
+from ambassador_server.storage.engine import open_store
+from ambassador_server.web.app import create_admin_app, create_client_app
+from ambassador_server.web.keys import WebSettings
+from ambassador_server.web.throttle import FailureThrottle
+
+
+class SystemClock:
+    """Implements `ports.clock.Clock` with the machine's clocks."""
+
+    def now(self) -> datetime:
+        """Return the wall-clock time in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back."""
+        return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ambassador:
+    """One complete server without its sockets."""
+
+    config: ServerConfig
+    store: Store
+    log: JsonlAuditLog
+    downstreams: DownstreamPool
+    watch: DownstreamWatch
+    services: Services
+
+    def client_app(self, ca_pem: bytes | None) -> web.Application:
+        """Build the client API."""
+        sessions = self.services.sessions
+        return create_client_app(
+            services=self.services,
+            settings=self._web_settings(ca_pem),
+            authenticators=(SessionTokenAuthenticator(sessions), PresharedKeyAuthenticator(sessions)),
+            face=McpEndpoint(ToolMethods(catalog=self.services.catalog, calls=self.services.calls)),
+        )
+
+    def admin_app(self, ca_pem: bytes | None) -> web.Application:
+        """Build the admin API."""
+        return create_admin_app(services=self.services, settings=self._web_settings(ca_pem))
+
+    async def close(self) -> None:
+        """Stop the downstreams, then the log, then the database."""
+        await self.downstreams.close()
+        await self.log.close()
+        await self.store.close()
+
+    def _web_settings(self, ca_pem: bytes | None) -> WebSettings:
+        return WebSettings(
+            allowed_hosts=self.config.allowed_hosts(),
+            max_body_bytes=self.config.limits.body_bytes,
+            tls=self.config.tls == "on",
+            ca_pem=ca_pem,
+        )
+
+
+async def build(config: ServerConfig, *, writer: str) -> Ambassador:
+    """Open everything a server needs. Raises ConfigurationError or StorageError that says what to mend."""
+    store = await open_store(config.store_url)
+    try:
+        keys = load_or_create(config.keys_dir)
+        log = await JsonlAuditLog.open(config.audit_dir, writer, clock=SystemClock(), options=_log_options(config))
+    except BaseException:
+        await store.close()
+        raise
+    ambassador = _assemble(config, store, log, keys)
+    try:
+        await ambassador.services.policy.refresh()
+    except StorageError:
+        await ambassador.close()
+        raise
+    return ambassador
+
+
+def _assemble(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing) -> Ambassador:
+    clock = SystemClock()
+    news = _News()
+    downstreams = DownstreamPool(news)
+    auditor = Auditor(log=log, clock=clock)
+    policy = PolicyKeeper(store=store, clock=clock)
+    catalog = Catalog(policy=policy, downstreams=downstreams, separator=config.separator)
+    changes = Changes(store=store, policy=policy, auditor=auditor)
+    throttle = FailureThrottle(config.limits.failed_logins)
+    watch = DownstreamWatch(
+        store=store, policy=policy, catalog=catalog, auditor=auditor, downstreams=downstreams
+    )
+    news.watch = watch
+    services = Services(
+        policy=policy,
+        auditor=auditor,
+        catalog=catalog,
+        calls=Calls(
+            policy=policy,
+            catalog=catalog,
+            flights=Flights(policy),
+            auditor=auditor,
+            downstreams=downstreams,
+            payloads=MsgspecPayloads(),
+            clock=clock,
+        ),
+        sessions=Sessions(
+            store=store,
+            policy=policy,
+            tokens=HmacSessionTokens(keys),
+            auditor=auditor,
+            throttle=throttle,
+            clock=clock,
+            times=_session_times(config),
+            pepper=keys.pepper,
+        ),
+        administrators=Administrators(
+            store=store, changes=changes, auditor=auditor, throttle=throttle, clock=clock, pepper=keys.pepper
+        ),
+        users=Users(store=store, changes=changes, clock=clock),
+        groups=Groups(store=store, changes=changes, clock=clock),
+        mcps=Mcps(store=store, changes=changes, downstreams=downstreams, clock=clock),
+        grants=Grants(store=store, changes=changes, clock=clock),
+        keys=Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
+        switches=Switches(store=store, changes=changes, catalog=catalog, clock=clock),
+        audit_trail=AuditTrail(store=store, log=log),
+        health=Health(store=store, log=log, policy=policy),
+        downstreams=downstreams,
+    )
+    return Ambassador(
+        config=config, store=store, log=log, downstreams=downstreams, watch=watch, services=services
+    )
+
+
+class _News:
+    """Lets the downstreams be built before the watch that follows them."""
+
+    watch: DownstreamWatch | None = None
+
+    def __call__(self, change: DownstreamChange) -> None:
+        if self.watch is not None:
+            self.watch.changed(change)
+
+
+def _log_options(config: ServerConfig) -> AuditLogOptions:
+    return AuditLogOptions(fsync=Fsync(config.audit.fsync), segment_max_bytes=config.audit.segment_bytes)
+
+
+def _session_times(config: ServerConfig) -> SessionTimes:
+    return SessionTimes(
+        idle=timedelta(seconds=config.session.idle_seconds),
+        lifetime=timedelta(seconds=config.session.lifetime_seconds),
+    )

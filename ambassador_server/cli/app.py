@@ -1,0 +1,42 @@
+"""The server's command line: commands, and the one place where an error becomes an exit code."""
+
+import sys
+
+import typer
+
+from ambassador_protocol import __version__
+from ambassador_server.cli import check, init, migrate, serve
+from ambassador_server.errors import AmbassadorError, ConflictError, StorageError
+
+app = typer.Typer(
+    name="ambassador-server",
+    help="The server of MCP Ambassador: one governed door to an organisation's MCP tools.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command(name="init")(init.init)
+app.command(name="serve")(serve.serve)
+app.command(name="migrate")(migrate.migrate)
+app.command(name="check")(check.check)
+
+_EXIT_CODES: dict[type[AmbassadorError], int] = {ConflictError: 6, StorageError: 1}
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"ambassador-server {__version__}")
+
+
+def run() -> None:
+    """Run the command line; an error is one line, its cure another, never a traceback."""
+    try:
+        app()
+    except AmbassadorError as error:
+        sys.stderr.write(f"error: {error.message}\n")
+        if error.hint is not None:
+            sys.stderr.write(f"hint: {error.hint}\n")
+        raise SystemExit(_EXIT_CODES.get(type(error), 1)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

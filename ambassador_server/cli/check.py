@@ -1,0 +1,64 @@
+"""`ambassador-server check`: look at everything a start would need, and change nothing."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import typer
+
+from ambassador_server.audit_log.verify import verify
+from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, Json, configuration
+from ambassador_server.config import ServerConfig
+from ambassador_server.errors import AmbassadorError, ConfigurationError
+from ambassador_server.storage.migrate import SchemaState, check as check_schema
+
+
+def check(
+    data_dir: DataDir = None, config: ConfigFile = None, database_url: DatabaseUrl = None, as_json: Json = False
+) -> None:
+    """Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.
+
+    Example: ambassador-server check --data-dir ./data
+    """
+    settings = configuration(config, data_dir=data_dir, database_url=database_url)
+    checks: dict[str, Callable[[ServerConfig], str]] = {
+        "data directory": _data_dir,
+        "database": _database,
+        "audit log": _audit_log,
+    }
+    results = {name: _run(probe, settings) for name, probe in checks.items()}
+    if as_json:
+        typer.echo(json.dumps({name: {"ok": ok, "detail": detail} for name, (ok, detail) in results.items()}))
+    else:
+        for name, (ok, detail) in results.items():
+            typer.echo(f"{'ok  ' if ok else 'FAIL'}  {name}: {detail}")
+    if not all(ok for ok, _ in results.values()):
+        raise typer.Exit(1)
+
+
+def _run(probe: Callable[[ServerConfig], str], settings: ServerConfig) -> tuple[bool, str]:
+    try:
+        return True, probe(settings)
+    except AmbassadorError as error:
+        return False, error.message
+
+
+def _data_dir(settings: ServerConfig) -> str:
+    if not settings.data_dir.is_dir():
+        raise ConfigurationError(f"{settings.data_dir} does not exist; run `ambassador-server init`")
+    return str(settings.data_dir.resolve())
+
+
+def _database(settings: ServerConfig) -> str:
+    state = asyncio.run(check_schema(settings.store_url))
+    if state is not SchemaState.CURRENT:
+        raise ConfigurationError(f"the schema is {state.value}")
+    return "schema is current"
+
+
+def _audit_log(settings: ServerConfig) -> str:
+    found = verify(settings.audit_dir)
+    faults = [str(writer.fault) for writer in found.writers if writer.fault is not None]
+    if faults:
+        raise ConfigurationError(f"the chain is broken at {faults[0]}")
+    return f"{sum(writer.records for writer in found.writers)} records, every chain is whole"

@@ -1,0 +1,44 @@
+"""Jobs that run again and again beside the listeners; one that fails is logged and tried again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+_log = structlog.get_logger("housekeeping")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to run, and how many seconds lie between two runs."""
+
+    name: str
+    every: float
+    run: Callable[[], Awaitable[object]]
+
+
+@asynccontextmanager
+async def housekeeping(jobs: Sequence[Job]) -> AsyncIterator[None]:
+    """Run the jobs while the block runs."""
+    tasks = [asyncio.create_task(_repeat(job), name=job.name) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _repeat(job: Job) -> None:
+    failing = False
+    while True:
+        try:
+            await job.run()
+            failing = False
+        except Exception as error:  # a supervisor: the job must run again, whatever went wrong this time
+            if not failing:
+                _log.warning("job fails", job=job.name, error=f"{type(error).__name__}: {error}")
+            failing = True
+        await asyncio.sleep(job.every)

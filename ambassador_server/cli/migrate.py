@@ -1,0 +1,22 @@
+"""`ambassador-server migrate`: bring the database to this version's schema."""
+
+import asyncio
+
+import typer
+
+from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration
+from ambassador_server.storage.migrate import upgrade
+
+
+def migrate(data_dir: DataDir = None, config: ConfigFile = None, database_url: DatabaseUrl = None) -> None:
+    """Apply the schema migrations that are missing; safe to run twice, also at the same time.
+
+    Example: ambassador-server migrate --database-url postgresql+asyncpg://ambassador@db/ambassador
+    """
+    settings = configuration(config, data_dir=data_dir, database_url=database_url)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    applied = asyncio.run(upgrade(settings.store_url))
+    for revision in applied:
+        typer.echo(f"applied {revision}")
+    if not applied:
+        typer.echo("nothing to do", err=True)

@@ -1,0 +1,23 @@
+"""The options every server command shares, each declared once."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_server.config import ServerConfig, load_config_from_process
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where keys, database and audit log live.", show_default=False)
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with settings.", show_default=False)]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database-url", help="Another database than SQLite in the data directory.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+def configuration(config_file: Path | None, **flags: Any) -> ServerConfig:
+    """Merge flags, environment and file."""
+    return load_config_from_process(flags, config_file)

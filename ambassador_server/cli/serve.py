@@ -1,0 +1,194 @@
+"""`ambassador-server serve`: start, serve until told to stop, drain, stop."""
+
+import asyncio
+import json
+import logging
+import signal
+import ssl
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from ambassador_protocol import __version__
+from ambassador_server.bootstrap import Ambassador, build
+from ambassador_server.cli.housekeeping import Job, housekeeping
+from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration
+from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.certificates import (
+    Certificates,
+    ensure_certificates,
+    given_ssl_context,
+    server_ssl_context,
+)
+from ambassador_server.domain.audit import AuditAction, Outcome, Resource
+from ambassador_server.errors import AmbassadorError
+from ambassador_server.storage.migrate import upgrade
+from ambassador_server.web.listeners import listen
+
+_log = structlog.get_logger("server")
+_SERVER = Resource(kind="server", id=None, name=None)
+
+
+def serve(
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    host: Annotated[str | None, typer.Option(help="Address of the client API.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the client API.", show_default="8443")] = None,
+    admin_host: Annotated[
+        str | None, typer.Option(help="Address of the admin API.", show_default="127.0.0.1")
+    ] = None,
+    admin_port: Annotated[int | None, typer.Option(help="Port of the admin API.", show_default="9443")] = None,
+    tls: Annotated[str | None, typer.Option(help="on, or off for loopback only.", show_default="on")] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write the two ports here as JSON once the server is ready.")
+    ] = None,
+) -> None:
+    """Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to end.
+
+    Example: ambassador-server serve --data-dir ./data --host 0.0.0.0
+    """
+    settings = configuration(
+        config,
+        data_dir=data_dir,
+        database_url=database_url,
+        host=host,
+        port=port,
+        admin_host=admin_host,
+        admin_port=admin_port,
+        tls=tls,
+    )
+    _configure_logging(settings.log_level)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, ready_file))
+
+
+async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
+    if settings.store_url.startswith("sqlite"):
+        await upgrade(settings.store_url)
+    certificates, tls = _tls(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ambassador = await build(settings, writer=settings.node)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(ambassador.close)
+        await _record(ambassador, AuditAction.SERVER_START)
+        stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
+        await ambassador.watch.start()
+        await stack.enter_async_context(housekeeping(_jobs(ambassador, settings, tls)))
+        ports = await _listen(stack, ambassador, certificates, tls)
+        _announce(settings, certificates, ports, ready_file)
+        await stop.wait()
+        _log.info("draining", at_most_seconds=settings.drain_seconds)
+        ambassador.services.health.start_draining()
+    _log.info("stopped")
+
+
+async def _record(ambassador: Ambassador, action: AuditAction) -> None:
+    await ambassador.services.auditor.event(
+        action, Outcome.SUCCEEDED, resource=_SERVER, details={"version": __version__}
+    )
+
+
+def _tls(settings: ServerConfig) -> tuple[Certificates | None, ssl.SSLContext | None]:
+    if settings.tls == "off":
+        return None, None
+    if settings.certificate_file is not None and settings.certificate_key_file is not None:
+        return None, given_ssl_context(settings.certificate_file, settings.certificate_key_file)
+    certificates = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
+    return certificates, server_ssl_context(certificates)
+
+
+async def _listen(
+    stack: AsyncExitStack, ambassador: Ambassador, certificates: Certificates | None, tls: ssl.SSLContext | None
+) -> dict[str, int]:
+    settings, ca_pem = ambassador.config, None if certificates is None else certificates.ca_pem
+    client, admin = ambassador.client_app(ca_pem), ambassador.admin_app(ca_pem)
+    drain = settings.drain_seconds
+    first = await listen(client, host=settings.host, port=settings.port, tls=tls, drain_seconds=drain)
+    try:
+        second = await listen(
+            admin, host=settings.admin_host, port=settings.admin_port, tls=tls, drain_seconds=drain
+        )
+    except AmbassadorError:
+        await first.close()
+        raise
+
+    async def close_both() -> None:
+        await asyncio.gather(first.close(), second.close())
+
+    stack.push_async_callback(close_both)
+    return {"port": first.port, "admin_port": second.port}
+
+
+def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | None) -> list[Job]:
+    services = ambassador.services
+
+    async def forget_expired() -> None:
+        services.sessions.forget_expired()
+
+    async def probe_log() -> None:
+        ambassador.log.probe()
+
+    async def renew_certificates() -> None:
+        if tls is not None and settings.certificate_file is None:
+            renewed = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
+            tls.load_cert_chain(renewed.certificate_file, renewed.key_file)
+
+    return [
+        Job("policy", 1.0, services.policy.refresh),
+        Job("audit index", 1.0, services.audit_trail.catch_up),
+        Job("audit log", 1.0, probe_log),
+        Job("last known tools", 1.0, ambassador.watch.save_tools),
+        Job("sessions", 60.0, forget_expired),
+        Job("certificates", 86400.0, renew_certificates),
+    ]
+
+
+def _announce(
+    settings: ServerConfig, certificates: Certificates | None, ports: dict[str, int], ready_file: Path | None
+) -> None:
+    scheme = "https" if settings.tls == "on" else "http"
+    _log.info(
+        "serving",
+        version=__version__,
+        client_api=f"{scheme}://{settings.host}:{ports['port']}",
+        admin_api=f"{scheme}://{settings.admin_host}:{ports['admin_port']}",
+        ca_fingerprint=None if certificates is None else certificates.ca_fingerprint,
+    )
+    if ready_file is not None:
+        partial = ready_file.with_name(ready_file.name + ".partial")
+        partial.write_text(json.dumps(ports), encoding="utf-8")
+        partial.replace(ready_file)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _configure_logging(level: str) -> None:
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if sys.stderr.isatty():
+        renderer = structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

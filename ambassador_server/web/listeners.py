@@ -1,0 +1,66 @@
+"""Two listening sockets for two applications, and their orderly end."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ambassador_server.errors import ConfigurationError
+
+_BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An application that is being served, and the port it got."""
+
+    runner: web.AppRunner
+    port: int
+
+    async def close(self) -> None:
+        """Take no new connection, let running requests end within the drain time, then close."""
+        await self.runner.cleanup()
+
+
+async def listen(
+    app: web.Application, *, host: str, port: int, tls: ssl.SSLContext | None, drain_seconds: float
+) -> Listener:
+    """Serve an application; port 0 takes a free one. Raises ConfigurationError when the address is taken."""
+    runner = web.AppRunner(
+        app,
+        # A caller who goes away cancels what runs for them.
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=drain_seconds,
+        keepalive_timeout=75.0,
+    )
+    await runner.setup()
+    sock = _bind(host, port)
+    try:
+        await web.SockSite(runner, sock, ssl_context=tls, backlog=_BACKLOG).start()
+    except BaseException:
+        await runner.cleanup()
+        sock.close()
+        raise
+    return Listener(runner, sock.getsockname()[1])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(address)
+        except OSError:
+            sock.close()
+            raise
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.",
+            hint="Is another server running there? Choose another port with --port or --admin-port.",
+        ) from error
+    return sock

@@ -1,0 +1,51 @@
+"""Published names are fit for model APIs, unique, stable; patterns match as written."""
+
+import re
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ambassador_server.domain.grants import normalise_pattern
+from ambassador_server.domain.naming import published_names
+from tests.server.worlds import GRANT
+
+PARTS = st.text(alphabet="ab_-.é ", min_size=1, max_size=50)
+KEYS = st.lists(st.tuples(PARTS, PARTS), max_size=12, unique=True)
+
+
+@given(KEYS)
+def test_published_names_are_fit_and_unique(keys):
+    names = published_names(keys, "__")
+    assert set(names) == set(keys)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) for name in names.values())
+    assert len(set(names.values())) == len(keys)
+
+
+@given(KEYS, st.tuples(PARTS, PARTS))
+def test_a_new_tool_never_takes_over_a_known_name(keys, newcomer):
+    before = published_names(keys, "__")
+    after = published_names([*keys, newcomer], "__")
+    owners = {name: key for key, name in before.items()}
+    if newcomer not in keys:
+        assert owners.get(after[newcomer], newcomer) == newcomer
+
+
+@given(st.lists(st.sampled_from(["a", "b", ".", "*"]), min_size=1, max_size=12), st.text("ab.", max_size=12))
+def test_patterns_match_like_a_slow_reference(symbols, name):
+    pattern = "".join(symbols)
+    assert replace(GRANT, patterns=(pattern,)).covers(name) == matches(pattern, name)
+
+
+def matches(pattern: str, name: str) -> bool:
+    if not pattern:
+        return not name
+    if pattern[0] == "*":
+        return matches(pattern[1:], name) or (bool(name) and matches(pattern, name[1:]))
+    return bool(name) and pattern[0] == name[0] and matches(pattern[1:], name[1:])
+
+
+def test_a_bare_pattern_is_put_under_its_mcp():
+    assert normalise_pattern("log*", "git") == "git.log*"
+    assert normalise_pattern("git.log", "git") == "git.log"
+    assert normalise_pattern("*", "git") == "*"

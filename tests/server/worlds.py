@@ -1,0 +1,116 @@
+"""Small policy worlds: one user with one key in one group, one published MCP, and what a test adds to them."""
+
+from dataclasses import replace
+from typing import Any
+
+from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
+from ambassador_server.domain.grants import Effect, Grant
+from ambassador_server.domain.policy import ToolRef
+from ambassador_server.domain.principal import (
+    ClientKey,
+    Group,
+    GroupStatus,
+    KeyStatus,
+    Membership,
+    Principal,
+    User,
+    UserStatus,
+)
+from ambassador_server.domain.snapshot import Moment, Snapshot
+from ambassador_server.domain.switches import KillSwitch, SwitchScope
+from tests.fakes.clock import START
+
+USER = User(
+    user_id="u1",
+    name="alice",
+    display_name="Alice",
+    email=None,
+    status=UserStatus.ACTIVE,
+    created_at=START,
+    updated_at=START,
+)
+KEY = ClientKey(
+    key_id="k1",
+    user_id="u1",
+    name="laptop",
+    prefix="abcdefgh",
+    digest=b"d" * 32,
+    status=KeyStatus.ACTIVE,
+    created_at=START,
+    expires_at=None,
+    last_used_at=None,
+    last_host=None,
+)
+GROUP = Group(
+    group_id="g1",
+    name="developers",
+    description="",
+    status=GroupStatus.ACTIVE,
+    created_at=START,
+    updated_at=START,
+)
+MCP = Mcp(
+    mcp_id="m1",
+    name="git",
+    display_name="Git",
+    description="",
+    transport="stdio",
+    options={"command": ["git-server"]},
+    tags=(),
+    status=McpStatus.PUBLISHED,
+    arguments=ArgumentPolicy.REDACTED,
+    call_timeout_seconds=5.0,
+    created_at=START,
+    updated_at=START,
+)
+GRANT = Grant(
+    grant_id="permit",
+    group_id="g1",
+    mcp_id="m1",
+    patterns=("*",),
+    effect=Effect.PERMIT,
+    expires_at=None,
+    created_at=START,
+    created_by="root",
+)
+PRINCIPAL = Principal(user_id="u1", user_name="alice", key_id="k1", key_name="laptop", session_id="s1")
+LOG_TOOL = ToolRef("m1", "git.log", ToolClass.READ_ONLY)
+NOW = Moment(START)
+
+
+def tool(name: str, tool_class: ToolClass = ToolClass.READ_ONLY) -> Tool:
+    definition = f'{{"name":"{name}","inputSchema":{{"type":"object"}}}}'.encode()
+    return Tool(name=name, description=f"Does {name}", tool_class=tool_class, definition=definition)
+
+
+def switch(scope: SwitchScope, target: str | None, **changes: Any) -> KillSwitch:
+    plain = KillSwitch(
+        switch_id=f"switch-{scope}",
+        scope=scope,
+        target=target,
+        target_name=target,
+        reason="incident 7",
+        message=None,
+        author="root",
+        drill=False,
+        created_at=START,
+        expires_at=None,
+        lifted_at=None,
+        lifted_by=None,
+    )
+    return replace(plain, **changes)
+
+
+def snapshot(**changes: Any) -> Snapshot:
+    """The plain world, in which alice may call every tool of git, with some parts replaced."""
+    parts: dict[str, Any] = {
+        "version": 1,
+        "users": [USER],
+        "groups": [GROUP],
+        "memberships": [Membership(user_id="u1", group_id="g1")],
+        "keys": [KEY],
+        "mcps": [MCP],
+        "grants": [GRANT],
+        "switches": [],
+    }
+    return Snapshot.build(**{**parts, **changes})

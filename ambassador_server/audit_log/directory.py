@@ -1,0 +1,82 @@
+"""The directory of one writer: its lock, and the names of its segments."""
+
+import fcntl
+import os
+import re
+from pathlib import Path
+from typing import Self
+
+from ambassador_server.errors import ConfigurationError
+
+_SEGMENT = re.compile(r"([0-9]{8,18})\.jsonl")
+_WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def segment_name(number: int) -> str:
+    """Return the file name of a segment; names sort as the numbers do."""
+    return f"{number:08d}.jsonl"
+
+
+def segment_numbers(path: Path) -> list[int]:
+    """Return the numbers of the segments in a writer's directory, ascending."""
+    return sorted(int(found[1]) for name in os.listdir(path) if (found := _SEGMENT.fullmatch(name)))
+
+
+class WriterDirectory:
+    """A writer's directory, locked for this process until it is closed; OSError comes out as it is."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self.fd = fd
+
+    @classmethod
+    def lock(cls, audit_directory: Path, writer: str) -> Self:
+        """Create the directory if need be and lock it; raises ConfigurationError when another process has it."""
+        if _WRITER.fullmatch(writer) is None:
+            raise ConfigurationError(
+                f"{writer!r} cannot name an audit writer: letters, digits, '.', '_' and '-', at most 100."
+            )
+        path = audit_directory / writer
+        return cls(path, _open_locked(path))
+
+    def reclaim(self) -> None:
+        """Make and lock the directory anew when it was deleted or moved away."""
+        try:
+            here, mine = os.stat(self.path), os.fstat(self.fd)
+            if os.path.samestat(here, mine):
+                return
+        except FileNotFoundError:
+            pass
+        fd = _open_locked(self.path)
+        os.close(self.fd)
+        self.fd = fd
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the segments there are."""
+        return segment_numbers(self.path)
+
+    def sync(self) -> None:
+        """Force the names in the directory to the disk."""
+        os.fsync(self.fd)
+
+    def close(self) -> None:
+        """Release the lock."""
+        os.close(self.fd)
+
+
+def _open_locked(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise ConfigurationError(
+            f"Another server writes to {path}.",
+            hint="Stop it, or give each server an audit writer name of its own.",
+        ) from None
+    except OSError:
+        os.close(fd)
+        raise
+    return fd

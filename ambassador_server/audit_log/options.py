@@ -1,0 +1,31 @@
+"""What an operator can choose about the audit log."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MEBIBYTE = 1024 * 1024
+
+
+class Fsync(StrEnum):
+    """When written records are forced to the disk; a killed process loses nothing under any of them.
+
+    A power cut can lose: `always` nothing that was awaited, `interval` the last interval, `never` what the
+    operating system had not written yet.
+    """
+
+    INTERVAL = "interval"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLogOptions:
+    """Durability, rotation and bounds; sizes in bytes, times in seconds."""
+
+    fsync: Fsync = Fsync.INTERVAL
+    fsync_interval: float = 1.0
+    segment_max_bytes: int = 64 * MEBIBYTE
+    segment_max_age: float = 86_400.0
+    queue_max_records: int = 10_000
+    queue_max_bytes: int = 64 * MEBIBYTE
+    retry_interval: float = 1.0

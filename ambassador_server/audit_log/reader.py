@@ -1,0 +1,77 @@
+"""Reading records back from the segments, from a byte offset on."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from ambassador_server.audit_log.directory import segment_name, segment_numbers
+from ambassador_server.audit_log.lines import decode_event_line, digest_of
+from ambassador_server.domain.audit import AuditRecord
+from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.store import LogPosition
+
+_START = LogPosition(seq=0, segment=0, offset=0)
+
+
+def read_records(
+    directory: Path, writer: str, after: LogPosition | None, limit: int, end: tuple[int, int]
+) -> tuple[list[AuditRecord], LogPosition | None]:
+    """Return up to `limit` records behind `after` and before `end` (segment, offset), and where they stop.
+
+    A segment that is not there any more is passed over. Raises AuditUnavailableError when the log does not hold
+    what the position says, or a line cannot be read.
+    """
+    start = after or _START
+    if (start.segment, start.offset) > end:
+        raise _broken(writer, f"it ends before record {start.seq}, which was read from it: records were lost")
+    try:
+        found = list(islice(_records(directory, writer, start, end), limit))
+    except OSError as error:
+        raise _broken(writer, error.strerror or "input/output error") from error
+    return [record for record, _ in found], found[-1][1] if found else after
+
+
+def _records(
+    directory: Path, writer: str, start: LogPosition, end: tuple[int, int]
+) -> Iterator[tuple[AuditRecord, LogPosition]]:
+    last_segment, last_offset = end
+    for number in segment_numbers(directory):
+        if not start.segment <= number <= last_segment:
+            continue
+        offset = start.offset if number == start.segment else 0
+        for line, behind in _lines(directory / segment_name(number), offset, writer):
+            if number == last_segment and behind > last_offset:
+                return
+            record = _record(line, writer)
+            if record is not None:
+                yield record, LogPosition(seq=record.seq, segment=number, offset=behind)
+
+
+def _lines(path: Path, offset: int, writer: str) -> Iterator[tuple[bytes, int]]:
+    with path.open("rb") as file:
+        if offset:
+            file.seek(offset - 1)
+            if file.read(1) != b"\n":
+                raise _broken(
+                    writer, f"no line of {path.name} ends at {offset}, where reading stopped before"
+                )
+        for line in file:
+            if line.endswith(b"\n"):
+                offset += len(line)
+                yield line[:-1], offset
+
+
+def _record(line: bytes, writer: str) -> AuditRecord | None:
+    try:
+        decoded = decode_event_line(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _broken(writer, f"a record is not of the kind this version knows: {error}") from error
+    if decoded.event is None:
+        return None
+    return AuditRecord(writer=writer, seq=decoded.seq, digest=digest_of(line), event=decoded.event)
+
+
+def _broken(writer: str, problem: str) -> AuditUnavailableError:
+    return AuditUnavailableError(f"The audit log of writer {writer!r} cannot be read: {problem}.")

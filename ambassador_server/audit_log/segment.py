@@ -1,0 +1,94 @@
+"""One segment file, opened for appending."""
+
+import errno
+import os
+from typing import Self
+
+from ambassador_server.audit_log.directory import WriterDirectory, segment_name
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Segment:
+    """A segment that takes whole lines; `size` counts the bytes of the lines that were written completely."""
+
+    def __init__(self, directory: WriterDirectory, number: int, fd: int, size: int) -> None:
+        self.number = number
+        self.size = size
+        self.distrusted = False
+        self._path = directory.path / segment_name(number)
+        self._fd = fd
+        self._torn = False
+
+    @classmethod
+    def create(cls, directory: WriterDirectory, number: int, first_line: bytes) -> Self:
+        """Create the file with its header line, or leave nothing behind and raise OSError."""
+        name = segment_name(number)
+        fd = os.open(name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory.fd)
+        segment = cls(directory, number, fd, 0)
+        try:
+            segment.write(first_line + b"\n")
+        except OSError:
+            os.unlink(name, dir_fd=directory.fd)
+            os.close(fd)
+            raise
+        return segment
+
+    @classmethod
+    def open(cls, directory: WriterDirectory, number: int, size: int) -> Self:
+        """Open a segment that ends, at `size`, with a whole line."""
+        return cls(directory, number, os.open(segment_name(number), _FLAGS, dir_fd=directory.fd), size)
+
+    def write(self, data: bytes) -> None:
+        """Hand all the bytes to the operating system; raises OSError and is torn when that stops half-way."""
+        self._check_untouched()
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError:
+            self._torn = True
+            raise
+        self.size += len(data)
+
+    def mend(self) -> bool:
+        """Cut off a line that was written in part; False when the file cannot be continued."""
+        if self.distrusted:
+            return False
+        if self._torn:
+            self.cut()
+        try:
+            self.check()
+        except OSError:
+            return False
+        return True
+
+    def cut(self) -> None:
+        """Cut off whatever lies behind the last whole line."""
+        os.ftruncate(self._fd, self.size)
+        self._torn = False
+
+    def check(self) -> None:
+        """Raise OSError unless this very file, with what was written to it and no more, is where it belongs."""
+        self._check_untouched()
+        self.check_in_place()
+
+    def check_in_place(self) -> None:
+        """Raise OSError unless this very file is where it belongs; any thread may ask."""
+        if not os.path.samestat(os.stat(self._path), os.fstat(self._fd)):
+            raise OSError(errno.ESTALE, "the file was replaced", str(self._path))
+
+    def sync(self) -> None:
+        """Force what was written to the disk."""
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def _check_untouched(self) -> None:
+        status = os.fstat(self._fd)
+        if status.st_nlink == 0:
+            raise OSError(errno.ENOENT, "the file was deleted", str(self._path))
+        if status.st_size != self.size and not self._torn:
+            raise OSError(errno.ESTALE, "another program changed the file", str(self._path))

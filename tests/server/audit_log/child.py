@@ -1,0 +1,59 @@
+"""A process of its own that writes an audit log, to be killed or to run into a limit."""
+
+import asyncio
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from ambassador_server.audit_log.log import JsonlAuditLog
+from ambassador_server.audit_log.options import AuditLogOptions, Fsync
+from ambassador_server.errors import AuditUnavailableError
+from tests.fakes.clock import ManualClock
+from tests.server.audit_log.samples import WRITER, numbered, segments
+
+WORKERS = 8
+
+
+async def append_for_ever(directory: Path, round_name: str, policy: str) -> None:
+    """Print each number once its record is written; the parent kills this process at any moment."""
+    options = AuditLogOptions(fsync=Fsync(policy), segment_max_bytes=20_000)
+    log = await JsonlAuditLog.open(directory, WRITER, clock=ManualClock(), options=options)
+
+    async def work(worker: int) -> None:
+        number = worker
+        while True:
+            await log.append(numbered(int(round_name) * 10**6 + number))
+            print(number, flush=True)
+            number += WORKERS
+
+    await asyncio.gather(*(work(worker) for worker in range(WORKERS)))
+
+
+async def run_into_a_limit(directory: Path) -> None:
+    """Append until the file may not grow, then with the limit lifted again."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    log = await JsonlAuditLog.open(directory, WRITER, clock=ManualClock())
+    await log.append(numbered(0))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for number in (1, 3):
+        [segment] = segments(directory)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (segment.stat().st_size + 100, hard))
+        for refused in (log.append(numbered(number)), log.append(numbered(number))):
+            try:
+                await refused
+            except AuditUnavailableError as error:
+                print("refused:", error.message)
+        print("partial bytes:", segment.stat().st_size == resource.getrlimit(resource.RLIMIT_FSIZE)[0])
+        print("while limited:", log.probe() is not None)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        print("when lifted:", log.probe())
+        await log.append(numbered(number + 1))
+    await log.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "append":
+        asyncio.run(append_for_ever(Path(sys.argv[2]), sys.argv[3], sys.argv[4]))
+    else:
+        asyncio.run(run_into_a_limit(Path(sys.argv[2])))

@@ -1,0 +1,71 @@
+"""Events to record, and a look at the files they end up in."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ambassador_server.domain.audit import (
+    Actor,
+    ActorKind,
+    AuditAction,
+    AuditEvent,
+    AuditRecord,
+    Outcome,
+    Resource,
+)
+from ambassador_server.ports.audit_log import AuditLog
+from ambassador_server.ports.store import LogPosition
+from tests.fakes.clock import START
+
+WRITER = "node-1"
+EVENT = AuditEvent(
+    at=START,
+    action=AuditAction.CALL_ATTEMPT,
+    outcome=Outcome.PERMITTED,
+    actor=Actor(kind=ActorKind.USER, id="u-1", name="Ann", key_id="k-1", key_name="laptop"),
+    resource=Resource(kind="tool", id="m-1", name="weather.forecast"),
+    request_id="r-0",
+    session_id="s-1",
+    source="192.0.2.7",
+    details={"arguments": {"city": "Zürich", "days": [1, 2, None], "exact": 10**30, "ratio": 0.5}},
+)
+
+
+def numbered(number: int) -> AuditEvent:
+    return replace(EVENT, request_id=f"r-{number}")
+
+
+async def append_all(log: AuditLog, numbers: range) -> None:
+    for number in numbers:
+        await log.append(numbered(number))
+
+
+async def read_all(log: AuditLog, limit: int = 1000) -> list[AuditRecord]:
+    found: list[AuditRecord] = []
+    position: LogPosition | None = None
+    while True:
+        records, position = await log.read(position, limit)
+        if not records:
+            return found
+        found += records
+
+
+def requests(records: list[AuditRecord]) -> list[str | None]:
+    """The request ids, leaving out what the log says about itself."""
+    return [
+        record.event.request_id for record in records if record.event.action is not AuditAction.LOG_RECOVERY
+    ]
+
+
+def segments(audit_directory: Path) -> list[Path]:
+    return sorted((audit_directory / WRITER).glob("*.jsonl"))
+
+
+def lines(segment: Path) -> list[dict[str, Any]]:
+    """The lines of a segment, each beside the digest that the next one must name."""
+    return [
+        json.loads(line) | {"digest": hashlib.sha256(line).hexdigest()}
+        for line in segment.read_bytes().splitlines()
+    ]

@@ -1,0 +1,85 @@
+"""What was awaited survives the process, and a full disk stops the log no longer than it lasts."""
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import pytest
+
+from ambassador_server.audit_log.log import JsonlAuditLog
+from ambassador_server.audit_log.verify import verify
+from ambassador_server.domain.audit import AuditAction
+from tests.fakes.clock import ManualClock
+from tests.server.audit_log.samples import WRITER, append_all, numbered, read_all, requests, segments
+
+ROOT = Path(__file__).parents[3]
+
+
+async def start(*arguments: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.server.audit_log.child", *arguments, stdout=PIPE, cwd=ROOT
+    )
+
+
+async def append_until_killed(directory: Path, round_number: int, policy: str) -> set[str]:
+    """Return the request ids of everything the child had awaited."""
+    child = await start("append", str(directory), str(round_number), policy)
+    assert child.stdout is not None
+    printed = b"".join([await child.stdout.readline() for _ in range(150 + 37 * round_number)])
+    child.kill()
+    printed += await child.stdout.read()
+    await child.wait()
+    whole_lines = printed.decode().split("\n")[:-1]
+    return {f"r-{round_number * 10**6 + int(line)}" for line in whole_lines}
+
+
+@pytest.mark.parametrize(("policy", "rounds"), [("interval", 4), ("always", 2)])
+async def test_killed_process_loses_nothing_that_was_awaited(tmp_path: Path, policy: str, rounds: int):
+    awaited: set[str] = set()
+    for number in range(rounds):
+        async with asyncio.timeout(30):
+            awaited |= await append_until_killed(tmp_path, number, policy)
+        log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+        recorded = requests(await read_all(log))
+        await log.close()
+        assert awaited <= set(recorded)
+        assert len(recorded) == len(set(recorded))
+        found = verify(tmp_path)
+        assert (found.faults, found.records >= len(awaited)) == ((), True)
+    assert len(segments(tmp_path)) > 1
+
+
+async def test_full_disk_refuses_and_the_log_recovers_with_its_chain_whole(tmp_path: Path):
+    child = await start("limit", str(tmp_path))
+    async with asyncio.timeout(30):
+        printed, _ = await child.communicate()
+    assert child.returncode == 0
+    refusal = "refused: The audit log cannot take the record: File too large."
+    once = [refusal, refusal, "partial bytes: True", "while limited: True", "when lifted: None"]
+    assert printed.decode().splitlines() == once * 2
+
+    assert verify(tmp_path).ok
+    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+    records = await read_all(log)
+    await log.close()
+    assert requests(records) == ["r-0", "r-2", "r-4"]
+    told = [record.event for record in records if record.event.action is AuditAction.LOG_RECOVERY]
+    assert [event.details["refused"] for event in told] == [2, 2]
+    assert {event.details["failure"] for event in told} == {"File too large"}
+
+
+async def test_log_cut_anywhere_opens_with_every_whole_record(tmp_path: Path):
+    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+    await append_all(log, range(3))
+    await log.close()
+    [segment] = segments(tmp_path)
+    whole = segment.read_bytes()
+    for cut in range(0, len(whole), 11):
+        segment.write_bytes(whole[:cut])
+        log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+        await log.append(numbered(9))
+        kept = max(whole[:cut].count(b"\n") - 1, 0)
+        assert requests(await read_all(log)) == [*(f"r-{number}" for number in range(kept)), "r-9"]
+        await log.close()
+        assert verify(tmp_path).ok, cut

@@ -1,0 +1,1 @@
+"""Downstream MCP servers: connecting to them, keeping them alive, calling their tools."""

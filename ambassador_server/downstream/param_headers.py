@@ -1,0 +1,90 @@
+"""Parameters that a tool of a modern HTTP downstream wants repeated as `Mcp-Param-*` headers (`x-mcp-header`)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ambassador_protocol.headers import encode_header_value
+from ambassador_protocol.mcp import PARAM_HEADER_PREFIX
+
+Path = tuple[str, ...]
+HeaderMap = Mapping[Path, str]
+"""Where in the arguments a value lies, and the name of its header."""
+
+_KEY = "x-mcp-header"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SCALARS = frozenset({"string", "integer", "boolean"})
+
+# Keywords of JSON Schema whose value is a schema, a list of schemas, or schemas by name. What lies behind
+# them is not always there, so an annotation below them is an error. Values that are data are not entered.
+_ONE = frozenset(
+    {"items", "contains", "unevaluatedItems", "additionalProperties", "propertyNames", "contentSchema"}
+    | {"unevaluatedProperties", "not", "if", "then", "else"}
+)
+_MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NAMED = frozenset({"patternProperties", "dependentSchemas", "$defs", "definitions"})
+
+
+class InvalidAnnotationError(Exception):
+    """The protocol wants a tool with such an annotation left out."""
+
+
+def read_header_map(definition: bytes) -> HeaderMap:
+    """Return which parameters of a tool are mirrored; raises InvalidAnnotationError, with the reason."""
+    if b"x-mcp-header" not in definition:
+        return {}
+    found: dict[Path, str] = {}
+    for path, schema in _schemas(msgspec.json.decode(definition).get("inputSchema")):
+        if _KEY in schema:
+            token = _token(path, schema)
+            if token.lower() in map(str.lower, found.values()):
+                raise InvalidAnnotationError(f"header {token!r} is used twice")
+            found[path or ()] = token
+    return found
+
+
+def param_headers(header_map: HeaderMap, arguments: Any) -> dict[str, str]:
+    """Return the headers for these arguments; a parameter that is absent or null has none."""
+    headers = {}
+    for path, token in header_map.items():
+        value = arguments
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, bool):
+            value = "true" if value else "false"
+        if isinstance(value, str | int | float):
+            headers[PARAM_HEADER_PREFIX + token] = encode_header_value(str(value))
+    return headers
+
+
+def _token(path: Path | None, schema: Mapping[str, Any]) -> str:
+    token = schema[_KEY]
+    if not path:
+        raise InvalidAnnotationError("not on a property that is always reachable")
+    if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
+        raise InvalidAnnotationError(f"property {'.'.join(path)!r} names no header")
+    kind = schema.get("type")
+    if not isinstance(kind, str) or kind not in _SCALARS:
+        raise InvalidAnnotationError(f"property {'.'.join(path)!r} is not a string, an integer or a boolean")
+    return token
+
+
+def _schemas(root: Any) -> Iterator[tuple[Path | None, Mapping[str, Any]]]:
+    """Yield every schema with its chain of property names, or None where the chain is broken."""
+    stack: list[tuple[Path | None, Any]] = [((), root)]
+    while stack:
+        path, schema = stack.pop()
+        if not isinstance(schema, Mapping):
+            continue
+        yield path, schema
+        for keyword, value in schema.items():
+            if keyword == "properties" and isinstance(value, Mapping):
+                stack += [(None if path is None else (*path, name), below) for name, below in value.items()]
+            elif keyword in _ONE:
+                stack.append((None, value))
+            elif keyword in _MANY and isinstance(value, list):
+                stack += [(None, below) for below in value]
+            elif keyword in _NAMED and isinstance(value, Mapping):
+                stack += [(None, below) for below in value.values()]

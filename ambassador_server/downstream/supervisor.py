@@ -1,0 +1,246 @@
+"""The life of one downstream: connect, serve, lose, wait, connect again."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ambassador_server.domain.catalog import DownstreamState, DownstreamStatus, Mcp, Tool
+from ambassador_server.downstream.backoff import Backoff
+from ambassador_server.downstream.client import Connection
+from ambassador_server.downstream.handshake import Era
+from ambassador_server.errors import (
+    AmbassadorError,
+    DownstreamTimeoutError,
+    DownstreamUnavailableError,
+    InvalidInputError,
+    OverloadedError,
+)
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, Reply
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Times in seconds, and how many calls one downstream may have in flight.
+
+    `connect` covers the start of a program, which may have to be downloaded first. A connection that lasted
+    `stable` starts the back-off over. A call may bring an attempt forward when the last one is `early` old.
+    """
+
+    connect: float = 60.0
+    list_tools: float = 30.0
+    first_retry: float = 0.5
+    longest_retry: float = 60.0
+    early: float = 5.0
+    stable: float = 10.0
+    refresh: float = 300.0
+    relist_gap: float = 1.0
+    listen_pause: float = 30.0
+    retire: float = 60.0
+    in_flight: int = 256
+
+
+class Supervisor:
+    """One entry of the catalog, its connection, and the task that keeps it up."""
+
+    def __init__(
+        self,
+        mcp: Mcp,
+        tools: tuple[Tool, ...],
+        *,
+        listener: DownstreamListener,
+        limits: Limits,
+        mask: Callable[[str], str],
+    ) -> None:
+        self.mcp = mcp
+        self.state = DownstreamState(status=DownstreamStatus.STARTING, error=None, tools=tools)
+        self._listener = listener
+        self._limits = limits
+        self._mask = mask
+        self._connection: Connection | None = None
+        self._era: Era | None = None
+        self._backoff = Backoff(limits.first_retry, limits.longest_retry)
+        self._delay = 0.0
+        self._attempted_at = 0.0
+        self._is_waiting = False
+        self._is_hopeless = False
+        self._is_stopping = False
+        self._wake = asyncio.Event()
+        # The outcome of the attempt that runs or comes next: a connection, or None.
+        self._outcome = _new_outcome()
+        self._in_flight = 0
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, after: asyncio.Task[None] | None = None) -> None:
+        """Begin to connect, once the task that stops a predecessor is done."""
+        self._task = asyncio.get_running_loop().create_task(self._run(after))
+
+    async def call(self, method: str, params: bytes, timeout: float) -> Reply:
+        """Send one request; a downstream that was lost gets one early attempt, if its back-off allows.
+
+        Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError.
+        """
+        if self._in_flight >= self._limits.in_flight:
+            raise OverloadedError(f"{self.mcp.name} has {self._in_flight} calls in flight already")
+        self._in_flight += 1
+        try:
+            async with asyncio.timeout(timeout):
+                connection = self._connection or await self._next_connection()
+                return await connection.request(method, params)
+        except TimeoutError:
+            raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
+        except DownstreamUnavailableError as error:
+            raise DownstreamUnavailableError(f"{self.mcp.name}: {error.message}") from error
+        finally:
+            self._in_flight -= 1
+
+    def recent_output(self) -> tuple[str, ...]:
+        """Return the last lines of the running connection that were not MCP, masked."""
+        return self._connection.recent_output() if self._connection else ()
+
+    async def stop(self) -> None:
+        """End the connection and every process; whoever still waits gets DownstreamUnavailableError."""
+        self._is_stopping = True
+        tasks = [task for task in (self._task, *self._retiring) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._lost("was stopped")
+
+    async def _next_connection(self) -> Connection:
+        if self._is_stopping or (self._is_waiting and not self._may_attempt_now()):
+            raise DownstreamUnavailableError(self.state.error or "was stopped")
+        self._wake.set()
+        connection = await asyncio.shield(self._outcome)
+        if connection is None:
+            raise DownstreamUnavailableError(self.state.error or "was stopped")
+        return connection
+
+    def _may_attempt_now(self) -> bool:
+        age = asyncio.get_running_loop().time() - self._attempted_at
+        return not self._is_hopeless and age >= min(self._delay, self._limits.early)
+
+    async def _run(self, after: asyncio.Task[None] | None) -> None:
+        if after is not None:
+            await asyncio.wait({after})
+        while True:
+            try:
+                await self._live()
+            except Exception:
+                # A defect of ours, whatever it is, costs this connection; supervising goes on.
+                _log.exception("%s: the connection failed unexpectedly", self.mcp.name)
+                self._lost("failed inside this server; its log says more")
+            await self._wait()
+
+    async def _live(self) -> None:
+        """Connect and serve until the connection is lost, or fail to connect."""
+        try:
+            connection, tools = await self._connect()
+        except AmbassadorError as error:
+            # Options that make no sense do not mend themselves.
+            self._is_hopeless = isinstance(error, InvalidInputError)
+            self._lost(error.message)
+            return
+        connected_at = self._attempted_at = asyncio.get_running_loop().time()
+        reason = await self._serve(connection, tools)
+        if asyncio.get_running_loop().time() - connected_at >= self._limits.stable:
+            self._backoff.reset()
+        self._lost(reason)
+
+    async def _connect(self) -> tuple[Connection, tuple[Tool, ...]]:
+        self._attempted_at = asyncio.get_running_loop().time()
+        connection = Connection(self.mcp, self._mask)
+        try:
+            tools = await connection.open(self._era, self._limits.connect)
+        except BaseException:
+            # A program that died of the modern question is asked in the legacy way next time.
+            guess = self._era is None and connection.ended.done()
+            self._era = Era.LEGACY if guess else None
+            await connection.close()
+            raise
+        self._era = connection.era
+        return connection, tools
+
+    async def _serve(self, connection: Connection, tools: tuple[Tool, ...]) -> str:
+        """Serve calls until the connection ends; returns why it did."""
+        self._connection = connection
+        self._publish(DownstreamStatus.READY, None, tools)
+        self._outcome.set_result(connection)
+        listening = asyncio.get_running_loop().create_task(connection.listen(self._limits.listen_pause))
+        try:
+            reason = await self._watch(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        finally:
+            listening.cancel()
+        retiring = asyncio.get_running_loop().create_task(connection.retire(self._limits.retire))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+        return reason
+
+    async def _watch(self, connection: Connection) -> str:
+        while not connection.ended.done():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.refresh):
+                    await connection.stirred.wait()
+            connection.stirred.clear()
+            if not connection.ended.done():
+                await self._relist(connection)
+                # A downstream that announces a change after every list is not listed without pause.
+                await asyncio.wait({connection.ended}, timeout=self._limits.relist_gap)
+        return connection.ended.result()
+
+    async def _relist(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(self._limits.list_tools):
+                tools = await connection.list_tools()
+        except TimeoutError:
+            _log.warning("%s: does not list its tools again", self.mcp.name)
+        except AmbassadorError as error:
+            _log.warning("%s: does not list its tools again: %s", self.mcp.name, error.message)
+        else:
+            self._publish(DownstreamStatus.READY, None, tools)
+
+    async def _wait(self) -> None:
+        self._delay = self._backoff.next()
+        self._wake.clear()
+        self._is_waiting = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if self._is_hopeless else self._delay):
+                await self._wake.wait()
+        self._is_waiting = False
+
+    def _lost(self, reason: str) -> None:
+        self._connection = None
+        self._publish(DownstreamStatus.DEGRADED, reason, self.state.tools)
+        if not self._outcome.done():
+            self._outcome.set_result(None)
+        self._outcome = _new_outcome()
+
+    def _publish(self, status: DownstreamStatus, error: str | None, tools: tuple[Tool, ...]) -> None:
+        tools_changed = tools != self.state.tools
+        if self._is_stopping or (
+            not tools_changed and (status, error) == (self.state.status, self.state.error)
+        ):
+            return
+        self.state = DownstreamState(status=status, error=error, tools=tools)
+        _log.info(
+            "%s: %s, %d tools%s", self.mcp.name, status.value, len(tools), f": {error}" if error else ""
+        )
+        change = DownstreamChange(
+            mcp_id=self.mcp.mcp_id, status=status, error=error, tools=tools, tools_changed=tools_changed
+        )
+        try:
+            self._listener(change)
+        except Exception:
+            # Whoever listens is a stranger to us; its defect must not take a downstream away.
+            _log.exception("%s: a listener failed", self.mcp.name)
+
+
+def _new_outcome() -> asyncio.Future[Connection | None]:
+    return asyncio.get_running_loop().create_future()

@@ -1,0 +1,238 @@
+"""Transport `stdio`: the downstream is a child process that speaks MCP line by line."""
+
+import asyncio
+import itertools
+import os
+import re
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ambassador_server.downstream.interface import UNCANCELLABLE, Hooks
+from ambassador_server.downstream.lines import LineSplitter, OutputRing
+from ambassador_server.downstream.messages import (
+    LARGEST_MESSAGE,
+    Message,
+    decode_message,
+    encode_answer,
+    encode_cancelled,
+    encode_notification,
+    encode_request,
+    reply_from,
+)
+from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
+from ambassador_server.downstream.process import ChildProcess
+from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+from ambassador_server.ports.downstream import Reply
+
+# The server's own settings and secrets live in its environment: a child sees these names and no others.
+_INHERITED = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM"})
+_INHERITED_PREFIX = "LC_"
+_LARGEST_ERROR_LINE = 8 * 1024
+
+# Where an answer that is too large shows whose it was: members before the result, or after it.
+_ID_FIRST = re.compile(rb'\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d{1,18})\s*,')
+_ID_LAST = re.compile(rb'[\]}"\s],\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,18})\s*\}\s*\Z')
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """`command` is a program or a whole argv; `env` values may be `env://NAME` or `file:///path`."""
+
+    command: str | list[str]
+    args: list[str] = []
+    env: dict[str, str] = {}
+    cwd: str | None = None
+
+    @property
+    def argv(self) -> list[str]:
+        """Return the whole command line."""
+        head = [self.command] if isinstance(self.command, str) else self.command
+        return [*head, *self.args]
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Raise InvalidInputError for options that make no sense."""
+    _read(options)
+
+
+def build(options: Mapping[str, Any], hooks: Hooks) -> "StdioTransport":
+    """Return the transport; the program starts when it is opened."""
+    return StdioTransport(_read(options), hooks)
+
+
+def _read(options: Mapping[str, Any]) -> Options:
+    parsed = parse_options("stdio", options, Options)
+    if not parsed.argv or not parsed.argv[0].strip():
+        raise InvalidInputError("Option 'command' of transport 'stdio' is empty.")
+    if any("\0" in text for text in [*parsed.argv, *parsed.env, *parsed.env.values(), parsed.cwd or ""]):
+        raise InvalidInputError("Options of transport 'stdio' may not hold a NUL character.")
+    for name, value in parsed.env.items():
+        if not name or "=" in name:
+            raise InvalidInputError(f"Option 'env' of transport 'stdio': {name!r} is not a variable name.")
+        check_reference(value)
+    return parsed
+
+
+class StdioTransport:
+    """One child process and everybody who waits for its answers."""
+
+    mirrors_headers = False
+
+    def __init__(self, options: Options, hooks: Hooks) -> None:
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.strays = 0
+        self._options = options
+        self._hooks = hooks
+        self._child: ChildProcess | None = None
+        self._numbers = itertools.count(1)
+        # A waiter gets its reply, or in words why there is none.
+        self._waiting: dict[int, asyncio.Future[Reply | str]] = {}
+        self._strange = OutputRing(hooks.mask)
+        self._complaints = OutputRing(hooks.mask)
+        self._lines = LineSplitter(LARGEST_MESSAGE, self._too_long)
+        self._error_lines = LineSplitter(_LARGEST_ERROR_LINE, lambda head, _: self._complaints.add(head))
+
+    async def open(self) -> None:
+        """Start the program."""
+        options = self._options
+        env = {name: value for name, value in os.environ.items() if _is_inherited(name)}
+        env.update({name: resolve_reference(value) for name, value in options.env.items()})
+        self._child = await ChildProcess.start(
+            options.argv, env=env, cwd=options.cwd, output=self._read, errors=self._read_errors
+        )
+        self._child.ended.add_done_callback(self._child_ended)
+
+    def adopt(self, version: str) -> None:
+        """Take note of nothing: over a pipe every message says its version itself."""
+
+    async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+        """Send one request and wait for its answer, in whatever order answers come."""
+        child = self._living()
+        number = next(self._numbers)
+        waiter: asyncio.Future[Reply | str] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = waiter
+        sent = False
+        try:
+            await child.write(_line(encode_request(number, method, params)))
+            sent = True
+            outcome = await waiter
+        except asyncio.CancelledError:
+            if sent and method not in UNCANCELLABLE:
+                child.write_soon(_line(encode_cancelled(number)))
+            raise
+        finally:
+            del self._waiting[number]
+        if isinstance(outcome, str):
+            raise DownstreamUnavailableError(outcome)
+        return outcome
+
+    async def notify(self, method: str, params: bytes) -> None:
+        """Send one notification."""
+        await self._living().write(_line(encode_notification(method, params)))
+
+    async def listen(self) -> bool:
+        """Return at once: a pipe needs no asking, what the child says arrives as it says it."""
+        return False
+
+    def recent_output(self) -> tuple[str, ...]:
+        """Return what the child wrote to stderr, then what it wrote to stdout that is not MCP."""
+        return self._complaints.all() + self._strange.all()
+
+    async def close(self) -> None:
+        """Fail whoever waits, then end the child and whatever it started."""
+        self._end("was stopped")
+        if self._child is not None:
+            await self._child.stop()
+
+    def _living(self) -> ChildProcess:
+        if self.ended.done():
+            raise DownstreamUnavailableError(self.ended.result())
+        if self._child is None:
+            raise DownstreamUnavailableError("is not started")
+        return self._child
+
+    def _child_ended(self, ended: asyncio.Future[int | None]) -> None:
+        self._complaints.add(self._error_lines.rest())
+        reason, last = _farewell(ended.result()), self._complaints.last()
+        self._end(f"{reason}: {last[:300]}" if last else reason)
+
+    def _end(self, reason: str) -> None:
+        if self.ended.done():
+            return
+        self.ended.set_result(reason)
+        for waiter in self._waiting.values():
+            _tell(waiter, reason)
+
+    def _read(self, chunk: bytes) -> None:
+        for line in self._lines.feed(chunk):
+            if line and not line.isspace():
+                self._take(line)
+
+    def _read_errors(self, chunk: bytes) -> None:
+        for line in self._error_lines.feed(chunk):
+            self._complaints.add(line)
+
+    def _take(self, line: bytes) -> None:
+        message = decode_message(line)
+        if message is None:
+            self._stray(line)
+        elif message.is_notification:
+            self._hooks.notified(message.method or "", bytes(message.params))
+        elif message.is_request:
+            if self._child is not None:
+                self._child.write_soon(_line(encode_answer(message)))
+        else:
+            self._settle(message, line)
+
+    def _settle(self, message: Message, line: bytes) -> None:
+        if not isinstance(message.id, int):
+            self._stray(line)
+            return
+        waiter = self._waiting.get(message.id)
+        # None: the caller has left, and its answer comes late.
+        if waiter is not None:
+            try:
+                _tell(waiter, reply_from(message))
+            except DownstreamUnavailableError as error:
+                _tell(waiter, error.message)
+
+    def _stray(self, line: bytes) -> None:
+        self.strays += 1
+        self._strange.add(line)
+
+    def _too_long(self, head: bytes, tail: bytes) -> None:
+        self._stray(head)
+        found = _ID_FIRST.match(head) or _ID_LAST.search(tail)
+        waiter = self._waiting.get(int(found[1])) if found else None
+        if waiter is not None:
+            _tell(waiter, f"answered with more than {LARGEST_MESSAGE} bytes")
+
+
+def _tell(waiter: asyncio.Future[Reply | str], outcome: Reply | str) -> None:
+    if not waiter.done():
+        waiter.set_result(outcome)
+
+
+def _is_inherited(name: str) -> bool:
+    return name in _INHERITED or name.startswith(_INHERITED_PREFIX)
+
+
+def _line(message: bytes) -> bytes:
+    # Raw params may be pretty-printed. JSON has line ends only between tokens, so a space says the same,
+    # and nobody can smuggle a second message into the pipe.
+    if b"\n" in message or b"\r" in message:
+        message = message.replace(b"\n", b" ").replace(b"\r", b" ")
+    return message + b"\n"
+
+
+def _farewell(status: int | None) -> str:
+    if status is None:
+        return "closed its output"
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"

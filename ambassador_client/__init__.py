@@ -1,0 +1,1 @@
+"""The client: a stdio MCP server to the host application, a relay to the Ambassador server."""

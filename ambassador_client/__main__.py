@@ -1,0 +1,42 @@
+"""Where the command `ambassador-client` starts: looks at its arguments before it imports anything."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+_WORDS_FOR_PEOPLE = ("--help", "-h", "--version")
+
+
+def main() -> int:
+    """Run the command and return its exit code."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        from ambassador_protocol import __version__  # noqa: PLC0415 - see the module's first line
+
+        sys.stdout.write(f"ambassador-client {__version__}\n")
+        return 0
+    if _is_proxy(arguments):
+        return _proxy(arguments[1:] if arguments[:1] == ["proxy"] else arguments)
+    from ambassador_client.cli.app import run  # noqa: PLC0415 - see the module's first line
+
+    return run(arguments, _proxy)
+
+
+def _proxy(arguments: Sequence[str]) -> int:
+    from ambassador_client.proxy.main import main as relay  # noqa: PLC0415 - see the module's first line
+
+    return relay(arguments)
+
+
+def _is_proxy(arguments: list[str]) -> bool:
+    """Tell whether a host application started us, with no word, the word `proxy`, or only the original's flags."""
+    if "_AMBASSADOR_CLIENT_COMPLETE" in os.environ:
+        return False
+    if arguments:
+        first = arguments[0]
+        return first == "proxy" or (first.startswith("--") and first not in _WORDS_FOR_PEOPLE)
+    return sys.stdin is None or not sys.stdin.isatty()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Who this client is: its settings, its credentials, what it trusts, and its cached session."""

@@ -1,0 +1,34 @@
+"""Where the client keeps files, per platform."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_APPLICATION = "mcp-ambassador"
+
+
+def runtime_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Return the directory for what need not outlive a log-in: XDG_RUNTIME_DIR, else the state directory."""
+    if (
+        platform not in ("win32", "darwin")
+        and (runtime := _absolute(environ.get("XDG_RUNTIME_DIR"))) is not None
+    ):
+        return runtime / _APPLICATION
+    return state_directory(environ, platform)
+
+
+def state_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Return the per-user directory for what the client remembers between runs."""
+    if platform == "win32":
+        local = _absolute(environ.get("LOCALAPPDATA"))
+        return (local or Path.home() / "AppData" / "Local") / _APPLICATION
+    if platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / _APPLICATION
+    state = _absolute(environ.get("XDG_STATE_HOME"))
+    return (state or Path.home() / ".local" / "state") / _APPLICATION
+
+
+def _absolute(value: str | None) -> Path | None:
+    # The XDG specification says that a relative path is invalid and must be ignored.
+    return Path(value) if value and os.path.isabs(value) else None

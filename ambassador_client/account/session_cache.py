@@ -1,0 +1,121 @@
+"""The cached session: a token that the next process may take over, and never two processes at once.
+
+Every process holds one slot, a file it has locked for as long as it lives. A process that was killed leaves its
+session in its slot, and whoever claims the slot next goes on with it; a clean end leaves the slot empty.
+"""
+
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
+
+_SLOTS = 32
+_LONGEST = 1 << 14
+_MARGIN = timedelta(minutes=1)
+
+
+class Slot:
+    """A place for one session; without a file it remembers nothing, and everything else works."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def claim(cls, directory: Path, server_url: str, identity: RegisterRequest) -> "Slot":
+        """Lock the first free slot of this identity at this server, in a directory of the user alone."""
+        try:
+            _make_private(directory)
+            for path in _paths(directory, server_url, identity):
+                if (descriptor := _lock(path)) is not None:
+                    return cls(descriptor)
+        except OSError:
+            pass  # no cache is a lost convenience, never a reason not to work
+        return cls()
+
+    def load(self) -> RegisterResponse | None:
+        """Return the session the last holder left, unless it is about to expire."""
+        if self._descriptor is None:
+            return None
+        try:
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            granted = RegisterResponse(**json.loads(os.read(self._descriptor, _LONGEST)))
+            lasts = datetime.fromisoformat(granted.expires_at) > datetime.now(UTC) + _MARGIN
+            return granted if lasts and _is_token(granted.session_token) else None
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def store(self, granted: RegisterResponse) -> None:
+        """Remember the session in place of the one before."""
+        members = {name: getattr(granted, name) for name in RegisterResponse.__slots__}
+        self._write(json.dumps(members).encode())
+
+    def clear(self) -> None:
+        """Forget the session."""
+        self._write(b"")
+
+    def release(self) -> None:
+        """Let another process have the slot, with what is in it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _write(self, content: bytes) -> None:
+        if self._descriptor is None:
+            return
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, content)
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value
+
+
+def _paths(directory: Path, server_url: str, identity: RegisterRequest) -> Iterator[Path]:
+    # Another key, server or name is another identity, and must never come by this one's session.
+    members = (server_url, identity.preshared_key, identity.friendly_name, identity.host_tool)
+    name = hashlib.sha256(json.dumps(members).encode()).hexdigest()[:32]
+    return (directory / f"session-{name}-{number}.json" for number in range(_SLOTS))
+
+
+def _make_private(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sys.platform != "win32":
+        found = directory.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise PermissionError(f"{directory} is open to other users")
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE = 1 << 30  # far behind the content, which stays readable
+
+    def _lock(path: Path) -> int | None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT, 0o600)
+        try:
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
+else:
+    import fcntl
+
+    def _lock(path: Path) -> int | None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor

@@ -1,0 +1,101 @@
+"""The command line for people: the words, their options, and one line for whatever goes wrong."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ambassador_client.account.settings import Flags, load_settings
+from ambassador_client.cli.output import Format, show
+from ambassador_client.cli.status import check_status
+from ambassador_client.errors import ClientError, UsageError
+from ambassador_protocol import __version__
+from ambassador_protocol.mcp import LEGACY_VERSIONS, MODERN_VERSIONS
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+_Output = Annotated[Format | None, typer.Option("--output", "-o", help="The format of the answer.")]
+
+
+def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
+    """Run one command and return its exit code; `proxy` is what the word `proxy` does."""
+    try:
+        code = _app(proxy)(
+            args=list(arguments or ["--help"]), prog_name="ambassador-client", standalone_mode=False
+        )
+    except typer.TyperException as error:
+        return _fail(UsageError(error.format_message(), "Run: ambassador-client --help"))
+    except ClientError as error:
+        return _fail(error)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        return _hang_up()
+    return code if isinstance(code, int) else 0
+
+
+def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
+    app = typer.Typer(
+        help="All the MCP tools your organisation published for you, in your AI application.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings=_HELP,
+        rich_markup_mode=None,
+    )
+
+    @app.callback()
+    def _options(
+        version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+    ) -> None:
+        if version:
+            sys.stdout.write(f"ambassador-client {__version__}\n")
+            raise typer.Exit
+
+    @app.command("proxy", context_settings=_PASS_ON, add_help_option=False)
+    def _proxy(ctx: typer.Context) -> int:
+        """Relay between an AI application and the server; this is what applications start."""
+        return proxy(ctx.args)
+
+    app.command("status", context_settings=_HELP)(status)
+    app.command("version", context_settings=_HELP)(version)
+    return app
+
+
+def status(
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with settings.")] = None,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="Address of the server.")] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Trust only these CA certificates.")
+    ] = None,
+    allow_self_signed: Annotated[
+        bool | None, typer.Option("--allow-self-signed", help="Believe any certificate: for trials only.")
+    ] = None,
+    output: _Output = None,
+) -> int:
+    """Tell whether the server is reachable, accepts the key, and how many tools it has for you."""
+    flags = Flags(config=config, server_url=server, ca_file=ca_file, allow_self_signed=allow_self_signed)
+    found = asyncio.run(check_status(load_settings(flags)))
+    show(found.view(), output)
+    return 0 if found.problem is None else _fail(found.problem)
+
+
+def version(output: _Output = None) -> int:
+    """Print the versions of the client and of the protocols it speaks."""
+    protocols = [*LEGACY_VERSIONS, *MODERN_VERSIONS]
+    show({"client": __version__, "protocols": protocols, "python": sys.version.split()[0]}, output)
+    return 0
+
+
+def _fail(error: ClientError) -> int:
+    sys.stderr.write(f"{error}\n")
+    return error.exit_code
+
+
+def _hang_up() -> int:
+    # Whoever read our output has gone; without this the interpreter complains when it flushes at the end.
+    sys.stdout = None
+    return 1

@@ -1,0 +1,169 @@
+"""The HTTP client of the link: a bounded pool of kept-alive connections, whole answers and event streams."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+
+import h11
+
+from ambassador_client.errors import TooLargeError, UnreachableError
+from ambassador_client.link.connection import Connection, Endpoint, StaleConnectionError
+from ambassador_client.link.events import EventParser
+
+MAX_CONNECTIONS = 64
+MAX_ANSWER_BYTES = 64 << 20
+ANSWER_SECONDS = 600.0
+CONTROL_SECONDS = 15.0
+_REST_SECONDS = 1.0
+_IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
+
+
+class Request(NamedTuple):
+    """One HTTP request; `replayable` says that running it twice does no harm."""
+
+    method: str
+    path: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes = b""
+    replayable: bool = True
+
+
+class Reply(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    content_type: str
+    retry_after: str | None
+    body: bytes
+
+
+class Response:
+    """An answer whose head is here and whose body is still to be read, once, in one of two ways."""
+
+    def __init__(self, head: h11.Response, connection: Connection, limit: int) -> None:
+        headers = {name.lower(): value.decode("latin-1") for name, value in head.headers}
+        self.status = head.status_code
+        self.content_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
+        self.retry_after = headers.get(b"retry-after")
+        self._connection = connection
+        self._limit = limit
+
+    async def read(self) -> Reply:
+        """Return the whole answer; raises TooLargeError above the limit, UnreachableError when it breaks off."""
+        pieces: list[bytes] = []
+        size = 0
+        while (piece := await self._connection.receive(ANSWER_SECONDS)) is not None:
+            size += len(piece)
+            if size > self._limit:
+                raise TooLargeError(
+                    f"the answer is larger than {self._limit >> 20} MB", "Ask for less at once."
+                )
+            pieces.append(piece)
+        return Reply(self.status, self.content_type, self.retry_after, b"".join(pieces))
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield the data of each event as it comes; a stream may be silent for as long as the server lives."""
+        parser = EventParser(self._limit)
+        while (piece := await self._connection.receive(None)) is not None:
+            for event in parser.feed(piece):
+                yield event
+
+    async def discard(self) -> None:
+        """Read to the end, so that the connection can be used again, but wait no longer than a second for it."""
+        with suppress(TimeoutError, UnreachableError):
+            async with asyncio.timeout(_REST_SECONDS):
+                while await self._connection.receive(None) is not None:
+                    pass
+
+
+class Link:
+    """Everything the client sends to one server goes through one of these."""
+
+    def __init__(
+        self,
+        url: str,
+        tls: ssl.SSLContext | None,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        self._endpoint = Endpoint.of(url, tls)
+        self._slots = asyncio.Semaphore(max_connections)
+        self._limit = max_answer_bytes
+        self._idle: list[tuple[float, Connection]] = []
+
+    @property
+    def url(self) -> str:
+        """Return the base address of the server."""
+        return self._endpoint.url
+
+    @asynccontextmanager
+    async def exchange(self, request: Request) -> AsyncIterator[Response]:
+        """Send a request when one of the connections is free, and hand out the answer to be read inside.
+
+        A connection that turns out to be dead is replaced once, but only for a replayable request: any other may
+        have run. Leaving before the end closes the connection, which tells the server to stop working on it.
+        """
+        async with self._slots, self._opened(request) as response:
+            yield response
+
+    async def fetch(self, request: Request) -> Reply:
+        """Send a small request past the queue and return the whole answer, within fifteen seconds."""
+        try:
+            async with asyncio.timeout(CONTROL_SECONDS), self._opened(request) as response:
+                return await response.read()
+        except TimeoutError as error:
+            raise UnreachableError(
+                f"{self.url} gave no answer within {CONTROL_SECONDS:g} s",
+                "Is the server overloaded or suspended?",
+            ) from error
+
+    def close(self) -> None:
+        """Close the connections that wait for another request."""
+        while self._idle:
+            self._idle.pop()[1].abort()
+
+    @asynccontextmanager
+    async def _opened(self, request: Request) -> AsyncIterator[Response]:
+        connection, head = await self._send(request)
+        try:
+            yield Response(head, connection, self._limit)
+        finally:
+            if connection.recycle():
+                self._idle.append((asyncio.get_running_loop().time(), connection))
+            else:
+                connection.abort()
+
+    async def _send(self, request: Request) -> tuple[Connection, h11.Response]:
+        connection = self._take_idle()
+        if connection is not None:
+            try:
+                return connection, await _ask(connection, request)
+            except StaleConnectionError:
+                if not request.replayable:
+                    raise
+        connection = await Connection.open(self._endpoint)
+        return connection, await _ask(connection, request)
+
+    def _take_idle(self) -> Connection | None:
+        oldest = asyncio.get_running_loop().time() - _IDLE_SECONDS
+        while self._idle and self._idle[0][0] < oldest:
+            self._idle.pop(0)[1].abort()
+        while self._idle:
+            _, connection = self._idle.pop()
+            if connection.is_open():
+                return connection
+            connection.abort()
+        return None
+
+
+async def _ask(connection: Connection, request: Request) -> h11.Response:
+    try:
+        return await connection.send(
+            request.method, request.path, request.headers, request.body, timeout=ANSWER_SECONDS
+        )
+    except BaseException:
+        connection.abort()
+        raise

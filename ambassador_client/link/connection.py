@@ -1,0 +1,207 @@
+"""One HTTP/1.1 connection to the server: open it, send a request, read the answer."""
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import h11
+
+from ambassador_client.errors import (
+    BadAnswerError,
+    ClientError,
+    TooLargeError,
+    UnreachableError,
+    UntrustedCertificateError,
+)
+from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
+
+CONNECT_SECONDS = 10.0
+_READ_BYTES = 1 << 16
+_WRITE_AT_ONCE_BYTES = 1 << 16
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}
+
+
+class Endpoint(NamedTuple):
+    """Where the server is; `url` is its base address with the path prefix and no slash at the end."""
+
+    url: str
+    host: str
+    port: int
+    authority: str
+    prefix: str
+    tls: ssl.SSLContext | None
+
+    @classmethod
+    def of(cls, url: str, tls: ssl.SSLContext | None) -> "Endpoint":
+        """Take apart a base address that Settings has already found good."""
+        parts = urlsplit(url)
+        tls = tls if parts.scheme == "https" else None
+        return cls(
+            url, parts.hostname or "", parts.port or DEFAULT_CLIENT_PORT, parts.netloc, parts.path, tls
+        )
+
+
+class StaleConnectionError(UnreachableError):
+    """A connection used before broke without a byte of an answer; whether the request ran is not known."""
+
+
+class Connection:
+    """One request at a time; after an error or a cancelled exchange it can only be aborted."""
+
+    def __init__(
+        self, endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._endpoint = endpoint
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.CLIENT)
+        self._used = False
+        self._answered = False
+        self._head_seen = False
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint) -> "Connection":
+        """Connect within ten seconds; raises UnreachableError or UntrustedCertificateError."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(
+                    endpoint.host,
+                    endpoint.port,
+                    ssl=endpoint.tls,
+                    server_hostname=endpoint.host if endpoint.tls else None,
+                    happy_eyeballs_delay=0.25,
+                )
+        except OSError as error:
+            raise _connect_error(endpoint, error) from error
+        _keep_alive(writer.get_extra_info("socket"))
+        return cls(endpoint, reader, writer)
+
+    async def send(
+        self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes, *, timeout: float
+    ) -> h11.Response:
+        """Send one request and return the head of its answer, which must come within `timeout` seconds.
+
+        Raises StaleConnectionError where a connection used before broke first, else UnreachableError.
+        """
+        lines = [("Host", self._endpoint.authority), *headers]
+        if body or method == "POST":
+            lines.append(("Content-Length", str(len(body))))
+        head = self._http.send(h11.Request(method=method, target=self._endpoint.prefix + path, headers=lines))
+        data = self._http.send(h11.Data(body)) if body else b""
+        self._http.send(h11.EndOfMessage())
+        # Not drained: the server may answer, and refuse, before it has read a large body.
+        if len(body) <= _WRITE_AT_ONCE_BYTES:
+            self._writer.write((head or b"") + (data or b""))
+        else:
+            self._writer.write(head or b"")
+            self._writer.write(data or b"")
+        event = await self._next_event(timeout)
+        while isinstance(event, h11.InformationalResponse):
+            event = await self._next_event(timeout)
+        if not isinstance(event, h11.Response):
+            raise self._broken()
+        self._used = self._head_seen = True
+        return event
+
+    async def receive(self, timeout: float | None) -> bytes | None:
+        """Return the next piece of the answer's body, or None at its end; `timeout` bounds the silence before it."""
+        event = await self._next_event(timeout)
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
+        if isinstance(event, h11.EndOfMessage):
+            return None
+        raise self._broken()
+
+    def recycle(self) -> bool:
+        """Make ready for another request; False when the connection has to go."""
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        self._answered = self._head_seen = False
+        return self.is_open()
+
+    def is_open(self) -> bool:
+        """Tell whether the server has not hung up yet, as far as can be seen from here."""
+        return not (self._reader.at_eof() or self._writer.is_closing())
+
+    def abort(self) -> None:
+        """Close at once, without waiting for anything."""
+        self._writer.transport.abort()
+
+    async def _next_event(self, timeout: float | None) -> object:
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                self._http.receive_data(await self._read(timeout))
+        except h11.RemoteProtocolError as error:
+            if self._answered and not self._head_seen:
+                raise _not_http(self._endpoint, error) from error
+            raise self._broken() from error
+        return event
+
+    async def _read(self, timeout: float | None) -> bytes:
+        try:
+            async with asyncio.timeout(timeout):
+                data = await self._reader.read(_READ_BYTES)
+        except TimeoutError as error:
+            raise UnreachableError(
+                f"{self._endpoint.url} gave no answer within {timeout:g} s",
+                "Try again; the call may have run.",
+            ) from error
+        except OSError as error:
+            raise self._broken() from error
+        self._answered = self._answered or bool(data)
+        return data
+
+    def _broken(self) -> UnreachableError:
+        cause = f"the connection to {self._endpoint.url} broke before the answer was complete"
+        kind = StaleConnectionError if self._used and not self._answered else UnreachableError
+        return kind(cause, "Check the result before you try again; the call may have run.")
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    # An answer may take minutes; only the kernel can tell a slow server from one that is no longer there.
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _not_http(endpoint: Endpoint, error: h11.RemoteProtocolError) -> ClientError:
+    if getattr(error, "error_status_hint", 400) == 431:
+        return TooLargeError(f"{endpoint.url} sent an answer with too long a head", "Check the address.")
+    return BadAnswerError(
+        f"{endpoint.url} does not answer in HTTP", "Check the address: is it https://, and is the port right?"
+    )
+
+
+def _connect_error(endpoint: Endpoint, error: OSError) -> ClientError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return UntrustedCertificateError(
+            f"the certificate of {endpoint.url} is not trusted: {error.verify_message}",
+            "Put the server's CA certificate into a file and name it in MCP_AMBASSADOR_CA_FILE.",
+        )
+    return UnreachableError(
+        f"cannot reach {endpoint.url} : {_reason(error)}",
+        "Is the server running? Check MCP_AMBASSADOR_URL and the network, then run: ambassador-client status",
+    )
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no connection within {CONNECT_SECONDS:g} s"
+    if isinstance(error, socket.gaierror):
+        return "the host name is not known"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'handshake'})"
+    number = error.errno
+    if number is None and (told := re.search(r"\[Errno (\d+)]", str(error))):
+        # Several addresses failed, and asyncio folded their errors into one text.
+        number = int(told[1])
+    return os.strerror(number).lower() if number else str(error)

@@ -1,0 +1,83 @@
+"""How an HTTP answer that says no becomes an error: problem documents, the original's flat errors, anything else."""
+
+import json
+import math
+from typing import Any
+
+from ambassador_client.errors import ServerRefusedError
+from ambassador_protocol.problems import ProblemCode
+
+_LONGEST_WAIT = 3600.0
+
+_CODES = {
+    400: ProblemCode.BAD_REQUEST,
+    401: ProblemCode.INVALID_CREDENTIALS,
+    403: ProblemCode.DENIED,
+    404: ProblemCode.NOT_FOUND,
+    409: ProblemCode.CONFLICT,
+    413: ProblemCode.TOO_LARGE,
+    429: ProblemCode.RATE_LIMITED,
+    503: ProblemCode.NOT_READY,
+}
+
+_NEXT_STEPS = {
+    401: "Check MCP_AMBASSADOR_PRESHARED_KEY, or ask your administrator for a new key.",
+    403: "Ask your administrator for access.",
+    404: "Check MCP_AMBASSADOR_URL: is this an MCP Ambassador server?",
+    413: "Send less at once.",
+}
+
+
+def refusal(status: int, body: bytes, retry_after: str | None = None) -> ServerRefusedError:
+    """Return the error for an HTTP answer, in the server's own words where it has any."""
+    problem = _object(body)
+    code = _text(problem, "code") or _CODES.get(status, ProblemCode.BAD_ANSWER).value
+    cause = _text(problem, "message") or _text(problem, "detail") or f"the server answered HTTP {status}"
+    wait = _seconds(retry_after)
+    next_step = _text(problem, "hint") or _next_step(status, wait)
+    return ServerRefusedError(
+        cause,
+        next_step,
+        status=status,
+        code=code,
+        request_id=_text(problem, "request_id"),
+        retry_after=wait,
+    )
+
+
+def _next_step(status: int, wait: float | None) -> str:
+    if wait is not None:
+        return f"Try again in {math.ceil(wait)} s."
+    if status == 429 or status >= 500:
+        return "Try again later; if it stays so, tell your administrator."
+    return _NEXT_STEPS.get(status, "Are client and server of the same version?")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(problem: dict[str, Any], member: str) -> str | None:
+    value = problem.get(member)
+    return value if isinstance(value, str) and value else None
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Return the seconds of a Retry-After header, which is a number or a date; at most an hour."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdigit():
+        return min(float(retry_after), _LONGEST_WAIT)
+    # Dates are rare, and the parser of dates is slow to import.
+    from datetime import UTC, datetime  # noqa: PLC0415
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
+    try:
+        wait = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(wait, 0.0), _LONGEST_WAIT)

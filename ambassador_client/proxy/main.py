@@ -1,0 +1,123 @@
+"""The proxy process: reads its flags, runs the relay, and leaves in time when the host does."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ambassador_client.errors import ClientError, one_line
+from ambassador_client.proxy.framing import Output, read_frames
+from ambassador_client.proxy.relay import Relay
+
+if TYPE_CHECKING:
+    from ambassador_client.account.settings import Flags
+    from ambassador_client.proxy.session import Session
+
+_LEAVE_SECONDS = 2.0  # hosts kill what has not gone by then
+_ANSWER_SECONDS = 1.4  # of these, for answers that are still on their way
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Relay until the host leaves, and end the process without waiting for anything."""
+    try:
+        code = run(arguments)
+    except KeyboardInterrupt:
+        code = 130
+    # A name lookup that hangs in a thread would hold a normal end for as long as it likes.
+    os._exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Relay until the host leaves; returns the exit code."""
+    report = Reporter()
+    flags = None
+    if arguments:
+        from ambassador_client.proxy.flags import parse_flags  # noqa: PLC0415 - costs time, and few hosts give any
+
+        try:
+            flags = parse_flags(arguments)
+        except ClientError as error:
+            report(str(error))
+            return error.exit_code
+    sys.stdout = sys.stderr  # nothing but messages may ever reach the host
+    gc.freeze()
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda _, context: report(f"AMB-1000 {one_line(str(context.get('message')))}"))
+    return loop.run_until_complete(_serve(flags, report))
+
+
+class Reporter:
+    """Writes lines for people to standard error, each once in a row; nobody may be reading them."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, line: str) -> None:
+        """Write one line."""
+        if line == self._last:
+            return
+        self._last = line
+        with suppress(OSError):
+            os.write(_STDERR, f"ambassador-client: {line}\n".encode(errors="replace"))
+
+
+async def _serve(flags: "Flags | None", report: Reporter) -> int:
+    output = await Output.open(_STDOUT)
+    opening = asyncio.create_task(asyncio.to_thread(_open_session, flags, report))
+    relay = Relay(output, opening, report=report)
+    reading = asyncio.create_task(relay.run(read_frames(_STDIN)))
+    keeping = asyncio.create_task(_keep(opening, relay, report))
+    ends = {reading, asyncio.create_task(output.closed.wait()), asyncio.create_task(_signalled())}
+    await asyncio.wait({*ends, keeping}, return_when=asyncio.FIRST_COMPLETED)
+    if keeping.done() and keeping.exception() is None:
+        # Without good settings there is no session, and the handshake and the reason are still served.
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    deadline = asyncio.get_running_loop().time() + _LEAVE_SECONDS
+    await relay.finish(_ANSWER_SECONDS if reading.done() and not output.closed.is_set() else 0)
+    mistakes = [task for task in (reading, keeping) if task.done() and task.exception() is not None]
+    for task in mistakes:
+        report(f"AMB-1000 {type(task.exception()).__name__} in the client. Please report it.")
+    keeping.cancel()
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(deadline):
+            await asyncio.gather(_close(opening), output.flush())
+    return 1 if mistakes else 0
+
+
+async def _keep(opening: "asyncio.Task[Session]", relay: Relay, report: Reporter) -> None:
+    try:
+        session = await asyncio.shield(opening)
+    except ClientError as error:
+        report(str(error))
+        return
+    await session.keep(relay.tools_changed)
+
+
+async def _close(opening: "asyncio.Task[Session]") -> None:
+    if opening.done() and opening.exception() is None:
+        await opening.result().close()
+
+
+async def _signalled() -> None:
+    """Return when the host or a person asks the process to go."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked.set))
+        else:
+            loop.add_signal_handler(number, asked.set)
+    await asked.wait()
+
+
+def _open_session(flags: "Flags | None", report: Reporter) -> "Session":
+    # Imported here, in a thread: the handshake is answered meanwhile.
+    from ambassador_client.proxy.opening import open_session  # noqa: PLC0415 - see above
+
+    return open_session(flags, report)

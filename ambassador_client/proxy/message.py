@@ -1,0 +1,106 @@
+"""What must be known of a host's message to pass it on; the message itself stays the bytes it came as."""
+
+import json
+from typing import Any, Final
+
+from ambassador_protocol.headers import encode_header_value
+from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.mcp import META_VERSION, METHOD_HEADER, NAME_HEADER, NAME_PARAMS, VERSION_HEADER
+
+RequestId = str | int
+
+# What may be sent twice because nothing happens when it runs.
+_SAFE_METHODS: Final = frozenset(
+    {
+        "tools/list",
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "completion/complete",
+    }
+)
+
+
+class MessageError(Exception):
+    """What the host sent is no message; `request_id` is set where one could be read."""
+
+    def __init__(self, code: Code, text: str, request_id: RequestId | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.request_id = request_id
+
+
+class Message:
+    """One message of the host: a request has id and method, a notification no id, a response no method."""
+
+    __slots__ = ("body", "id", "method", "params", "version")
+
+    def __init__(
+        self, body: bytes, request_id: RequestId | None, method: str | None, params: dict[str, Any]
+    ) -> None:
+        self.body = body
+        self.id = request_id
+        self.method = method
+        self.params = params
+        meta = params.get("_meta")
+        version = meta.get(META_VERSION) if isinstance(meta, dict) else None
+        self.version: str | None = version if isinstance(version, str) else None
+
+    @classmethod
+    def parse(cls, line: bytes) -> "Message":
+        """Return the message on a line; raises MessageError."""
+        try:
+            value = json.loads(line.decode())
+        except (ValueError, RecursionError) as error:
+            raise MessageError(Code.PARSE_ERROR, "This line is not JSON in UTF-8.") from error
+        if isinstance(value, list):
+            raise MessageError(Code.INVALID_REQUEST, "Batches are not supported: send one message per line.")
+        if not isinstance(value, dict) or value.get("jsonrpc") != "2.0":
+            raise MessageError(Code.INVALID_REQUEST, 'A message is a JSON object with "jsonrpc": "2.0".')
+        request_id, method, params = value.get("id"), value.get("method"), value.get("params")
+        if "id" in value and not is_request_id(request_id):
+            raise MessageError(Code.INVALID_REQUEST, "An id is a string or an integer.")
+        if not isinstance(method, str) and ("method" in value or not ("result" in value or "error" in value)):
+            raise MessageError(Code.INVALID_REQUEST, "A message needs a method.", request_id)
+        return cls(line, request_id, method, params if isinstance(params, dict) else {})
+
+    @property
+    def is_modern(self) -> bool:
+        """Tell whether the message carries its own protocol version."""
+        return self.version is not None
+
+    @property
+    def is_request(self) -> bool:
+        """Tell whether the host waits for an answer."""
+        return self.id is not None and self.method is not None
+
+    @property
+    def is_safe(self) -> bool:
+        """Tell whether the message may be sent twice."""
+        return self.method in _SAFE_METHODS
+
+    def headers(self, negotiated: str) -> list[tuple[str, str]]:
+        """Return the headers that mirror the message, `negotiated` being the version of the handshake.
+
+        Raises MessageError for a method or name that has no UTF-8 form.
+        """
+        if self.version is None:
+            return [(VERSION_HEADER, negotiated)]
+        try:
+            headers = [(VERSION_HEADER, encode_header_value(self.version))]
+            if self.method is not None:
+                headers.append((METHOD_HEADER, encode_header_value(self.method)))
+                name = self.params.get(NAME_PARAMS.get(self.method, ""))
+                if isinstance(name, str):
+                    headers.append((NAME_HEADER, encode_header_value(name)))
+        except UnicodeEncodeError as error:
+            raise MessageError(Code.INVALID_PARAMS, "A name holds half a surrogate pair.", self.id) from error
+        return headers
+
+
+def is_request_id(value: object) -> bool:
+    """Tell whether a value may be the id of a request."""
+    return isinstance(value, str | int) and not isinstance(value, bool)

@@ -1,0 +1,67 @@
+"""What the server answered, judged: a line for the host, or an error that says what is wrong with it."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ambassador_client.errors import BadAnswerError
+from ambassador_client.link.refusals import refusal
+from ambassador_client.proxy.message import Message
+
+if TYPE_CHECKING:
+    from ambassador_client.link.client import Reply
+
+_NEXT_STEP = "Is there something between this machine and the server? Ask your administrator."
+
+
+def read_reply(message: Message, reply: "Reply") -> bytes:
+    """Return the line that answers the request, the server's own bytes where they do.
+
+    Raises ServerRefusedError or BadAnswerError where there is no JSON-RPC message in the answer.
+    """
+    value = _object(reply.body) if reply.content_type == "application/json" else None
+    line = None if value is None else _answer(message, value, reply.body)
+    if line is not None:
+        return line
+    if reply.status != 200:
+        raise refusal(reply.status, reply.body, reply.retry_after)
+    raise BadAnswerError("the server's answer is no answer to this request", _NEXT_STEP)
+
+
+def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:
+    """Return the line an event holds, and whether it is the answer to the request."""
+    value = _object(event)
+    if value is None:
+        raise BadAnswerError("the server sent an event that is not JSON", _NEXT_STEP)
+    if "method" in value:
+        return event, False
+    line = _answer(message, value, event)
+    if line is None:
+        raise BadAnswerError("the server answered another request", _NEXT_STEP)
+    return line, True
+
+
+def unfinished() -> BadAnswerError:
+    """Return the error for a stream that ended before it held the answer."""
+    return BadAnswerError(
+        "the server's answer ended early", "Check the result before you try again; the call may have run."
+    )
+
+
+def _answer(message: Message, value: dict[str, Any], raw: bytes) -> bytes | None:
+    if value.get("jsonrpc") != "2.0" or not ("result" in value or "error" in value):
+        return None
+    reply_id = value.get("id")
+    if reply_id == message.id and type(reply_id) is type(message.id):
+        return raw
+    if reply_id is None and isinstance(value.get("error"), dict):
+        # The server could not read the id, but only this request can be meant.
+        return json.dumps({"jsonrpc": "2.0", "id": message.id, "error": value["error"]}).encode()
+    return None
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,170 @@
+"""The proxy's session with the server: opened, kept alive, renewed and closed, always by the one keeper task."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from ambassador_client.account.session_cache import Slot
+from ambassador_client.errors import (
+    ClientError,
+    ServerRefusedError,
+    UnreachableError,
+    UntrustedCertificateError,
+)
+from ambassador_client.link import sessions
+from ambassador_client.link.client import Link, Request, Response
+from ambassador_protocol.paths import MCP, SESSION_TOKEN_HEADER
+from ambassador_protocol.sessions import RegisterRequest
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+_REFUSED_PAUSE = 300.0  # a key that was refused may be put right, but a server counts failures
+_HURRY_PAUSE = 1.0
+
+
+class Session:
+    """One session, whatever becomes of the server; `report` gets a line for every change."""
+
+    def __init__(
+        self,
+        link: Link,
+        identity: RegisterRequest,
+        slot: Slot,
+        *,
+        heartbeat_seconds: float,
+        report: Callable[[str], None],
+    ) -> None:
+        self._link = link
+        self._identity = identity
+        self._slot = slot
+        self._heartbeat_seconds = heartbeat_seconds
+        self._report = report
+        self._granted = slot.load()
+        self._problem: ClientError | None = None
+        self._failures = 0
+        self._tried_at = 0.0
+        self._settled = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    async def keep(self, on_recovery: Callable[[], None]) -> None:
+        """Open the session and keep it for ever, and call when the server works again after it did not.
+
+        Only the task that runs this registers, so there is never a second session.
+        """
+        while True:
+            self._wake.clear()
+            pause = await self._attempt(on_recovery)
+            self._tried_at = asyncio.get_running_loop().time()
+            self._settled.set()
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    @asynccontextmanager
+    async def post(
+        self, headers: Sequence[tuple[str, str]], body: bytes, *, replayable: bool
+    ) -> AsyncIterator[Response]:
+        """Send one MCP message and hand out the answer.
+
+        A 401 means that the message did not run: it goes out once more under a new session. Raises ClientError.
+        """
+        token = await self._token()
+        for last_try in (False, True):
+            request = Request("POST", MCP, [*headers, (SESSION_TOKEN_HEADER, token)], body, replayable)
+            try:
+                async with self._link.exchange(request) as response:
+                    if response.status != 401 or last_try:
+                        if self._problem is not None:
+                            self._wake.set()
+                        yield response
+                        return
+                    await response.read()
+            except (UnreachableError, UntrustedCertificateError) as error:
+                self._lose(error)
+                raise
+            token = await self._renew(token)
+
+    async def close(self) -> None:
+        """End the session; when that fails, it stays in the slot for the next process."""
+        if self._granted is not None:
+            try:
+                await sessions.disconnect(self._link, self._granted)
+                self._slot.clear()
+            except ClientError as error:
+                self._report(str(error))
+        self._link.close()
+
+    async def _token(self) -> str:
+        if self._granted is None:
+            if self._may_hurry():
+                self._ask_keeper()
+            await self._settled.wait()
+        if self._granted is not None:
+            return self._granted.session_token
+        # One error is raised for many requests: it must not collect their tracebacks.
+        raise (self._problem or ClientError("there is no session")).with_traceback(None)
+
+    async def _renew(self, refused_token: str) -> str:
+        if self._granted is not None and self._granted.session_token == refused_token:
+            self._granted = None
+            self._ask_keeper()
+        return await self._token()
+
+    def _may_hurry(self) -> bool:
+        # A request is a reason to try now, except where trying is what the server has had enough of.
+        waited = asyncio.get_running_loop().time() - self._tried_at
+        return isinstance(self._problem, UnreachableError) and waited >= _HURRY_PAUSE
+
+    def _ask_keeper(self) -> None:
+        self._settled.clear()
+        self._wake.set()
+
+    async def _attempt(self, on_recovery: Callable[[], None]) -> float:
+        try:
+            await self._ensure()
+        except ClientError as error:
+            self._failures += 1
+            self._note(error)
+            return _pause_after(error, self._failures)
+        self._failures = 0
+        if self._problem is not None:
+            self._problem = None
+            self._report(f"connected to {self._link.url}")
+            on_recovery()
+        return self._heartbeat_seconds
+
+    async def _ensure(self) -> None:
+        granted = self._granted
+        lives = granted is not None and await sessions.heartbeat(self._link, granted.session_token)
+        if lives and self._granted is granted:
+            return
+        self._granted = None
+        self._settled.clear()
+        self._granted = await sessions.register(self._link, self._identity)
+        self._slot.store(self._granted)
+
+    def _lose(self, error: ClientError) -> None:
+        if self._problem is None:
+            self._note(error)
+            self._wake.set()
+
+    def _note(self, error: ClientError) -> None:
+        if str(error) != str(self._problem):
+            self._report(str(error))
+        self._problem = error
+
+
+def _pause_after(error: ClientError, failures: int) -> float:
+    """Return how many seconds to wait: what the server asked for, else longer each time, never in step."""
+    exponential: float = min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
+    if isinstance(error, ServerRefusedError):
+        if error.retry_after is not None:
+            return error.retry_after + random.uniform(0, 1)  # noqa: S311 - spreads load, guards nothing
+        if error.status != 429 and error.status < 500:
+            exponential = _REFUSED_PAUSE
+    elif not isinstance(error, UnreachableError):
+        exponential = _REFUSED_PAUSE
+    return exponential * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing

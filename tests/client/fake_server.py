@@ -1,0 +1,293 @@
+"""A small Ambassador server that behaves, and misbehaves on request; it keeps a record of everything it was sent."""
+
+import asyncio
+import itertools
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+KEY = "amb_pk_" + "k" * 48
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Call:
+    """One POST to `/mcp`."""
+
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def message(self) -> Json:
+        """Return the body, decoded."""
+        decoded: Json = json.loads(self.body)
+        return decoded
+
+
+@dataclass
+class FakeServer:
+    """Change the members while it runs; `calls` and the counters say what came."""
+
+    key: str = KEY
+    tools: list[Json] = field(default_factory=lambda: [{"name": "echo", "inputSchema": {"type": "object"}}])
+    refusals: list[tuple[int, Json | bytes, dict[str, str]]] = field(default_factory=list)
+    """Answers for the next registrations instead of the right one."""
+    use_events: bool = False
+    """Answer requests with an event stream."""
+    tokens_work: bool = True
+    """Whether a token that was handed out is believed."""
+
+    registrations: list[Json] = field(default_factory=list)
+    sessions: dict[str, str] = field(default_factory=dict)
+    heartbeats: int = 0
+    disconnected: list[str] = field(default_factory=list)
+    disconnect_headers: dict[str, str] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    running: int = 0
+    cancelled: int = 0
+    connections: set[Any] = field(default_factory=set)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    port: int = 0
+    tls: ssl.SSLContext | None = None
+    _runner: web.AppRunner | None = None
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def url(self) -> str:
+        """Return the base address."""
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Listen, on the port it had before if it had one."""
+        app = web.Application(client_max_size=80 << 20)
+        app.router.add_post("/v1/sessions/register", self._register)
+        app.router.add_post("/v1/sessions/heartbeat", self._heartbeat)
+        app.router.add_delete("/v1/sessions/connections/{connection_id}", self._disconnect)
+        app.router.add_get("/v1/tools", self._list)
+        app.router.add_post("/mcp", self._mcp)
+        app.router.add_post("/some/prefix/v1/sessions/register", self._register)
+        app.router.add_post("/some/prefix/mcp", self._mcp)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening and drop every connection."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def forget_sessions(self) -> None:
+        """Behave like a server that was restarted: no token it gave out is worth anything."""
+        self.sessions.clear()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds; it is looked at after every request."""
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(condition)
+
+    async def _note(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def _register(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.registrations.append(body)
+        await self._note()
+        if self.refusals:
+            status, answer, headers = self.refusals.pop(0)
+            raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            kind = "text/html" if isinstance(answer, bytes) else "application/problem+json"
+            return web.Response(status=status, body=raw, content_type=kind, headers=headers)
+        if body["preshared_key"] != self.key:
+            return problem(401, "AMB-2001", "The preshared key is not valid.")
+        number = next(self._numbers)
+        token, connection = f"amb_st_{number}", f"connection-{number}"
+        self.sessions[token] = connection
+        answer = {
+            "session_id": f"session-{number}",
+            "session_token": token,
+            "expires_at": (datetime.now(UTC) + timedelta(hours=8)).isoformat(timespec="milliseconds"),
+            "profile_id": "profile",
+            "connection_id": connection,
+        }
+        return web.json_response(answer, status=201)
+
+    async def _heartbeat(self, request: web.Request) -> web.Response:
+        if (refused := self._check(request)) is not None:
+            return refused
+        self.heartbeats += 1
+        await self._note()
+        return web.json_response(
+            {"status": "ok", "session_status": "active", "expires_at": "2099-01-01T00:00:00Z"}
+        )
+
+    async def _disconnect(self, request: web.Request) -> web.Response:
+        if (refused := self._check(request)) is not None:
+            return refused
+        self.disconnect_headers = dict(request.headers)
+        self.disconnected.append(request.match_info["connection_id"])
+        self.sessions.pop(request.headers["X-Session-Token"])
+        await self._note()
+        return web.json_response(
+            {"status": "disconnected", "connection_id": request.match_info["connection_id"]}
+        )
+
+    async def _list(self, request: web.Request) -> web.Response:
+        if (refused := self._check(request)) is not None:
+            return refused
+        return web.json_response(
+            {"tools": self.tools, "api_version": "1.0", "timestamp": "2026-01-01T00:00:00Z"}
+        )
+
+    def _check(self, request: web.Request) -> web.Response | None:
+        if self.tokens_work and request.headers.get("X-Session-Token") in self.sessions:
+            return None
+        return problem(401, "AMB-2002", "The session is not valid.")
+
+    async def _mcp(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        if (refused := self._check(request)) is not None:
+            return refused
+        call = Call(dict(request.headers), body)
+        self.calls.append(call)
+        self.connections.add(request.transport.get_extra_info("peername") if request.transport else None)
+        await self._note()
+        if call.message.get("id") is None or "method" not in call.message:
+            return web.Response(status=202)
+        self.running += 1
+        try:
+            return await self._answer(request, call.message)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+            await asyncio.shield(self._note())
+
+    async def _answer(self, request: web.Request, message: Json) -> web.StreamResponse:
+        handler = _METHODS.get(message["method"])
+        if message["method"] == "tools/call":
+            handler = _TOOLS.get(message["params"]["name"])
+        if handler is None:
+            error = {"code": -32601, "message": "Method not found"}
+            return _json(404, {"jsonrpc": "2.0", "id": message["id"], "error": error})
+        answer = await handler(self, message, request)
+        if isinstance(answer, web.StreamResponse):
+            return answer
+        if "_meta" in message.get("params", {}):
+            answer = {"resultType": "complete", **answer}
+        reply = {"jsonrpc": "2.0", "id": message["id"], "result": answer}
+        return await _events(request, [reply]) if self.use_events else _json(200, reply)
+
+
+def problem(status: int, code: str, message: str, **headers: str) -> web.Response:
+    """Return a problem document."""
+    body = {"status": status, "code": code, "error": "refused", "message": message, "request_id": "req-1"}
+    return web.Response(
+        status=status, text=json.dumps(body), content_type="application/problem+json", headers=headers
+    )
+
+
+def _json(status: int, body: Json) -> web.Response:
+    return web.Response(status=status, text=json.dumps(body), content_type="application/json")
+
+
+async def _events(request: web.Request, messages: list[Json]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    await response.write(b": hello\n\n")
+    for message in messages:
+        # Broken over several lines, as the format allows.
+        data = "".join(f"data: {line}\n" for line in json.dumps(message, indent=1).splitlines())
+        await response.write(f"event: message\n{data}\n".encode())
+    await response.write_eof()
+    return response
+
+
+Answer = Json | web.StreamResponse
+
+
+async def _tools_list(server: FakeServer, message: Json, _: web.Request) -> Answer:
+    cache = {"ttlMs": 0, "cacheScope": "private"} if "_meta" in message.get("params", {}) else {}
+    return {"tools": server.tools, **cache}
+
+
+async def _echo(_: FakeServer, message: Json, __: web.Request) -> Answer:
+    return {"content": [{"type": "text", "text": json.dumps(message["params"].get("arguments"))}]}
+
+
+async def _wait(server: FakeServer, message: Json, request: web.Request) -> Answer:
+    await server.release.wait()
+    return await _echo(server, message, request)
+
+
+async def _drop(_: FakeServer, __: Json, request: web.Request) -> Answer:
+    assert request.transport is not None
+    request.transport.abort()
+    return {}
+
+
+async def _progress(_: FakeServer, message: Json, request: web.Request) -> Answer:
+    note = {
+        "jsonrpc": "2.0",
+        "method": "notifications/progress",
+        "params": {"progressToken": 1, "progress": 1},
+    }
+    result = {"content": [{"type": "text", "text": "done"}], "resultType": "complete"}
+    return await _events(request, [note, {"jsonrpc": "2.0", "id": message["id"], "result": result}])
+
+
+async def _cut(_: FakeServer, __: Json, request: web.Request) -> Answer:
+    note = {
+        "jsonrpc": "2.0",
+        "method": "notifications/progress",
+        "params": {"progressToken": 1, "progress": 1},
+    }
+    return await _events(request, [note])
+
+
+async def _raw(_: FakeServer, message: Json, __: web.Request) -> Answer:
+    wanted = message["params"]["arguments"]
+    return web.Response(
+        status=wanted["status"],
+        text=wanted["body"],
+        content_type=wanted["type"],
+        headers=wanted.get("headers", {}),
+    )
+
+
+Handler = Callable[[FakeServer, Json, web.Request], Awaitable[Answer]]
+
+_METHODS: dict[str, Handler] = {"tools/list": _tools_list}
+_TOOLS: dict[str, Handler] = {
+    "echo": _echo,
+    "wait": _wait,
+    "drop": _drop,
+    "progress": _progress,
+    "cut": _cut,
+    "raw": _raw,
+}
+
+
+@asynccontextmanager
+async def running_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer]:
+    """Run a server on a port of the system's choice."""
+    server = FakeServer(tls=tls)
+    await server.start()
+    try:
+        yield server
+    finally:
+        server.release.set()
+        await server.stop()

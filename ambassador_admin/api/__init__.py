@@ -1,0 +1,1 @@
+"""The admin API as values: one file per noun says what to send, the client sends it."""

@@ -1,0 +1,263 @@
+"""Carries requests to the admin API: the key, paging, and every answer that is no as an error of ours.
+
+Only imported by a command that has something to send: an HTTP library takes as long as all the rest.
+"""
+
+import json
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from ambassador_admin.api.address import is_loopback
+from ambassador_admin.api.request import Request
+from ambassador_admin.errors import (
+    AdminError,
+    BadAnswerError,
+    ExitCode,
+    NoCredentialsError,
+    RefusedError,
+    UnreachableError,
+    UntrustedCertificateError,
+)
+from ambassador_protocol import __version__
+from ambassador_protocol.paths import CLIENT_VERSION_HEADER
+from ambassador_protocol.problems import ProblemCode
+
+_PAGE = 200
+_LARGEST_ANSWER = 64 * 1024 * 1024
+_CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 60.0
+
+_EXIT_CODES = {
+    400: ExitCode.USAGE,
+    401: ExitCode.NOT_AUTHENTICATED,
+    403: ExitCode.DENIED,
+    404: ExitCode.NOT_FOUND,
+    409: ExitCode.CONFLICT,
+    413: ExitCode.USAGE,
+    422: ExitCode.USAGE,
+    429: ExitCode.UNREACHABLE,
+    502: ExitCode.UNREACHABLE,
+    503: ExitCode.UNREACHABLE,
+    504: ExitCode.UNREACHABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; `next_cursor` is None on the last."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class ApiClient:
+    """One server; `key` is asked for when a request needs it, and says None when there is none."""
+
+    def __init__(self, server: str, *, key: Callable[[], str | None], tls: ssl.SSLContext) -> None:
+        self._server = server
+        self._key = key
+        self._http = httpx.Client(
+            base_url=server,
+            verify=tls,
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            # A proxy for the outside world cannot reach this machine's own loopback.
+            trust_env=not is_loopback(urlsplit(server).hostname or ""),
+            headers={
+                "Accept": "application/json",
+                "User-Agent": f"ambassador-admin/{__version__}",
+                CLIENT_VERSION_HEADER: __version__,
+            },
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def fetch(self, request: Request) -> dict[str, Any]:
+        """Send the request and return the object in the answer."""
+        return self._object(self._send(request))
+
+    def probe(self, request: Request) -> tuple[bool, dict[str, Any]]:
+        """Send the request without the key; return whether all is well, and the object that says so or why not."""
+        answer = self._exchange(request, key=None)
+        found = self._object(answer)
+        if answer.status >= 300 and "code" in found:
+            raise self._refusal(answer, request)
+        return answer.status < 300, found
+
+    def fetch_text(self, request: Request) -> str:
+        """Send the request without the key and return the text in the answer."""
+        answer = self._exchange(request, key=None)
+        if answer.status >= 300:
+            raise self._refusal(answer, request)
+        return answer.content.decode(errors="replace")
+
+    def send(self, request: Request) -> None:
+        """Send a request whose answer says nothing more than yes."""
+        self._send(request)
+
+    def page(self, request: Request, *, limit: int, cursor: str | None = None) -> Page:
+        """Return one page of a list."""
+        query = {**request.query, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
+        listing = Request(method=request.method, path=request.path, query=query, missing=request.missing)
+        answer = self.fetch(listing)
+        items, following = answer.get("items"), answer.get("next_cursor")
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise self._nonsense("its list has no items")
+        if following is not None and not isinstance(following, str):
+            raise self._nonsense("its cursor is not text")
+        return Page(items, following)
+
+    def items(self, request: Request, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list, page after page, up to `limit`."""
+        cursor: str | None = None
+        remaining = limit
+        while remaining is None or remaining > 0:
+            page = self.page(
+                request, limit=_PAGE if remaining is None else min(remaining, _PAGE), cursor=cursor
+            )
+            yield from page.items if remaining is None else page.items[:remaining]
+            if page.next_cursor is None:
+                return
+            if page.next_cursor == cursor:
+                raise self._nonsense("its list never ends")
+            cursor = page.next_cursor
+            remaining = None if remaining is None else remaining - len(page.items)
+
+    def _send(self, request: Request) -> _Answer:
+        key = self._key()
+        if key is None:
+            raise NoCredentialsError(
+                f"There is no admin key for {self._server}.", hint=f"ambassador-admin login {self._server}"
+            )
+        answer = self._exchange(request, key=key)
+        if answer.status >= 300:
+            raise self._refusal(answer, request)
+        return answer
+
+    def _exchange(self, request: Request, *, key: str | None) -> _Answer:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        content = None
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(request.body, ensure_ascii=False).encode()
+        with (
+            _mapped(self._server),
+            self._http.stream(
+                request.method, request.path, params=dict(request.query), content=content, headers=headers
+            ) as response,
+        ):
+            return _Answer(response.status_code, response.headers, self._read(response))
+
+    def _read(self, response: httpx.Response) -> bytes:
+        content = bytearray()
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > _LARGEST_ANSWER:
+                raise BadAnswerError(
+                    f"The answer of {self._server} is larger than {_LARGEST_ANSWER} bytes.",
+                    code=ProblemCode.TOO_LARGE,
+                )
+        return bytes(content)
+
+    def _object(self, answer: _Answer) -> dict[str, Any]:
+        try:
+            value = json.loads(answer.content)
+        except (ValueError, RecursionError):
+            raise self._nonsense(f"its answer (status {answer.status}) is not JSON") from None
+        if not isinstance(value, dict):
+            raise self._nonsense("its answer is not a JSON object")
+        return value
+
+    def _refusal(self, answer: _Answer, request: Request) -> AdminError:
+        try:
+            problem = self._object(answer)
+        except BadAnswerError as error:
+            return error
+        code, cause = problem.get("code"), problem.get("detail")
+        if not isinstance(code, str) or not isinstance(cause, str):
+            return self._nonsense(f"its answer (status {answer.status}) is not a problem document")
+        hint, request_id = problem.get("hint"), problem.get("request_id")
+        if not isinstance(hint, str):
+            hint = request.hint(answer.status) or self._general_hint(answer)
+        return RefusedError(
+            cause,
+            hint=hint,
+            code=code,
+            exit_code=_EXIT_CODES.get(answer.status, ExitCode.GENERAL),
+            request_id=request_id if isinstance(request_id, str) else None,
+        )
+
+    def _general_hint(self, answer: _Answer) -> str | None:
+        match answer.status:
+            case 401:
+                return f"ambassador-admin login {self._server}"
+            case 403:
+                return "ambassador-admin whoami shows your roles"
+            case 429 | 503:
+                wait = answer.headers.get("Retry-After", "")
+                return f"try again in {wait} seconds" if wait.isdecimal() else "try again later"
+            case _:
+                return None
+
+    def _nonsense(self, what: str) -> BadAnswerError:
+        return BadAnswerError(
+            f"{self._server} does not speak the admin API: {what}.",
+            hint="--server names the admin address of ambassador-server, port 9443 by default",
+        )
+
+
+@contextmanager
+def _mapped(server: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise _unreachable(server, "it did not answer in time") from None
+    except httpx.TransportError as error:
+        refused = _certificate_error(error)
+        if refused is None:
+            raise _unreachable(server, _cause(error)) from None
+        raise UntrustedCertificateError(
+            f"The certificate of {server} is not trusted: {refused.verify_message}.",
+            hint=f"ambassador-admin login {server} --fingerprint SHA256",
+        ) from None
+    except (httpx.DecodingError, httpx.InvalidURL) as error:
+        raise BadAnswerError(f"The answer of {server} cannot be read: {error}.") from None
+
+
+def _unreachable(server: str, cause: str) -> UnreachableError:
+    return UnreachableError(
+        f"No connection to {server}: {cause}.",
+        hint="is ambassador-server running there? --server URL names another address",
+    )
+
+
+def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _cause(error: BaseException) -> str:
+    # The innermost error is the system's own and says most; "[Errno 111]" in front of it says nothing.
+    inner: BaseException = error
+    while (deeper := inner.__cause__ or inner.__context__) is not None:
+        inner = deeper
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror.lower()
+    return str(error) or type(error).__name__

@@ -1,0 +1,28 @@
+"""What `/v1/admin/grants` takes."""
+
+from ambassador_admin.api.request import Request, below, body_of, get
+from ambassador_protocol.admin import NewGrant
+from ambassador_protocol.paths import GRANTS
+
+_MISSING = "ambassador-admin grant list"
+
+
+def every() -> Request:
+    """List the grants."""
+    return get(GRANTS)
+
+
+def add(grant: NewGrant) -> Request:
+    """Give a group tools, or deny them."""
+    return Request(
+        method="POST",
+        path=GRANTS,
+        body=body_of(grant),
+        missing="ambassador-admin group list, ambassador-admin mcp list",
+        taken=_MISSING,
+    )
+
+
+def remove(grant_id: str) -> Request:
+    """Take a grant back."""
+    return Request(method="DELETE", path=below(GRANTS, grant_id), missing=_MISSING)

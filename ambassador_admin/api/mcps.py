@@ -1,0 +1,39 @@
+"""What `/v1/admin/mcps` takes."""
+
+from ambassador_admin.api.request import Request, below, body_of, get, shown
+from ambassador_protocol.admin import NewMcp
+from ambassador_protocol.paths import MCPS
+
+MISSING = "ambassador-admin mcp list"
+
+
+def every() -> Request:
+    """List the catalog."""
+    return get(MCPS)
+
+
+def one(name: str) -> Request:
+    """Read one entry."""
+    return get(below(MCPS, name), missing=MISSING)
+
+
+def add(mcp: NewMcp) -> Request:
+    """Add an entry, as a draft."""
+    return Request(
+        method="POST", path=MCPS, body=body_of(mcp), taken=f"ambassador-admin mcp show {shown(mcp.name)}"
+    )
+
+
+def publish(name: str) -> Request:
+    """Let an entry serve calls."""
+    return Request(
+        method="POST",
+        path=below(MCPS, name, "publish"),
+        missing=MISSING,
+        taken=f"ambassador-admin mcp show {shown(name)}",
+    )
+
+
+def tools(name: str) -> Request:
+    """List the tools of an entry."""
+    return get(below(MCPS, name, "tools"), missing=MISSING)

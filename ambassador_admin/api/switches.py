@@ -1,0 +1,30 @@
+"""What `/v1/admin/kill-switches` takes."""
+
+from ambassador_admin.api.request import Request, below, body_of, get
+from ambassador_protocol.admin import NewSwitch
+from ambassador_protocol.paths import SWITCHES
+
+_LISTS = {
+    "user": "ambassador-admin user list",
+    "group": "ambassador-admin group list",
+    "key": "ambassador-admin key list",
+    "session": "ambassador-admin audit query --action session:client:open",
+    "mcp": "ambassador-admin mcp list",
+    "tool": "ambassador-admin mcp list, then ambassador-admin mcp tools NAME",
+}
+
+
+def every(*, lifted: bool) -> Request:
+    """List the kill switches, those lifted or run out only on demand."""
+    return get(SWITCHES, query={"all": "true" if lifted else None})
+
+
+def activate(switch: NewSwitch) -> Request:
+    """Stop what the switch names."""
+    return Request(method="POST", path=SWITCHES, body=body_of(switch), missing=_LISTS.get(switch.scope))
+
+
+def lift(switch_id: str) -> Request:
+    """End a stop."""
+    listing = "ambassador-admin kill list --all"
+    return Request(method="POST", path=below(SWITCHES, switch_id, "lift"), missing=listing, taken=listing)

@@ -1,0 +1,42 @@
+"""First trust: takes a CA certificate from an unproven connection only if its fingerprint is the one expected."""
+
+import hashlib
+import hmac
+import re
+import ssl
+
+from ambassador_admin.errors import UntrustedCertificateError, UsageError
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.{1,65536}?-----END CERTIFICATE-----", re.DOTALL)
+_HEX = re.compile(r"[0-9a-f]{64}")
+_MOST = 16
+
+
+def read_fingerprint(text: str) -> str:
+    """Return a SHA-256 fingerprint as 64 hex digits, however it was written."""
+    digits = re.sub(r"[\s:]", "", text.lower().removeprefix("sha256:"))
+    if _HEX.fullmatch(digits) is None:
+        raise UsageError(
+            "A fingerprint is 64 hexadecimal digits, with or without colons.",
+            hint="ambassador-server prints it when it is initialised",
+        )
+    return digits
+
+
+def matching_certificate(pem: str, fingerprint: str) -> str:
+    """Return the one certificate that has the fingerprint, alone: what else came with it proves nothing."""
+    seen = []
+    for text in _CERTIFICATE.findall(pem)[:_MOST]:
+        try:
+            der = ssl.PEM_cert_to_DER_cert(text)
+        except ValueError:
+            continue
+        digest = hashlib.sha256(der).hexdigest()
+        if hmac.compare_digest(digest, fingerprint):
+            return ssl.DER_cert_to_PEM_cert(der)
+        seen.append(digest)
+    found = f"it has {', '.join(seen)}" if seen else "it sent no certificate"
+    raise UntrustedCertificateError(
+        f"The CA of the server does not have that fingerprint: {found}.",
+        hint="compare it with what ambassador-server printed; somebody may be in between",
+    )

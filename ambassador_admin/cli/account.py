@@ -1,0 +1,153 @@
+"""`login`, `logout`, `whoami`: this user's standing with a server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from ambassador_admin.api import server, trust
+from ambassador_admin.api.address import normalise_url
+from ambassador_admin.cli.command import verb
+from ambassador_admin.context import AdminContext
+from ambassador_admin.context.secrets import read_key
+from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
+from ambassador_admin.errors import SettingsError, UsageError
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin import Whoami
+from ambassador_protocol.paths import DEFAULT_ADMIN_PORT
+
+WHOAMI = View(
+    "administrators",
+    (
+        Column("NAME", "name"),
+        Column("ROLES", "roles"),
+        Column("KEY EXPIRES", "expires_at", when),
+        Column("SERVER VERSION", "server_version"),
+    ),
+    fields_of(Whoami),
+)
+LOGIN = View(
+    "contexts",
+    (
+        Column("CONTEXT", "context"),
+        Column("SERVER", "server"),
+        Column("NAME", "name"),
+        Column("ROLES", "roles"),
+        Column("KEY KEPT IN", "key_kept_in"),
+        Column("PROVED BY", "ca_file"),
+    ),
+    ("context", "server", "name", "roles", "key_kept_in", "ca_file"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs that have no noun."""
+    verb(app, "login", changes=True)(login)
+    verb(app, "logout", changes=True)(logout)
+    verb(app, "whoami")(whoami)
+
+
+def login(
+    admin: AdminContext,
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="The server's admin address; port 9443 by default.")
+    ],
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(
+            "--fingerprint", metavar="SHA256", help="Fetch the CA certificate and accept it if it has this."
+        ),
+    ] = None,
+    key_from: Annotated[
+        str | None,
+        typer.Option(
+            "--key-from", metavar="SOURCE", help="env://NAME, file://PATH or - for stdin; else a prompt."
+        ),
+    ] = None,
+) -> None:
+    """Check an admin key with its server and keep both as a context."""
+    address = normalise_url(url)
+    name = admin.options.context or _context_name(address)
+    known = admin.book.find(name)
+    if known is not None and known.server != address:
+        raise UsageError(
+            f"Context {name!r} is for {known.server}.",
+            hint="--context NAME keeps this one under another name",
+        )
+    key = read_key(key_from, environ=admin.world.environ, stdin=admin.world.stdin, prompt=admin.person.secret)
+    with _proof(admin, address, fingerprint) as ca_file:
+        who = admin.connect(address, ca_file=ca_file, key=lambda: key).fetch(server.whoami())
+        if admin.skips(f"keep the key as context {name!r}"):
+            admin.output.record(WHOAMI, who)
+            return
+        place = admin.credentials.put(name, key)
+        context = admin.book.save(
+            name=name, server=address, ca_pem=None if ca_file is None else _text_of(ca_file)
+        )
+    facts = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
+    admin.output.record(LOGIN, {**facts, "name": who.get("name"), "roles": who.get("roles")})
+    _warn_of_environment(admin)
+
+
+def logout(admin: AdminContext) -> None:
+    """Forget the admin key of a context."""
+    name = admin.options.context or admin.book.current()
+    if name is None:
+        admin.output.say("There is no current context.")
+        return
+    admin.book.get(name)
+    if admin.skips(f"forget the key of context {name!r}"):
+        return
+    forgotten = admin.credentials.delete(name)
+    admin.output.say(
+        f"The key of context {name!r} is gone." if forgotten else f"Context {name!r} had no key."
+    )
+
+
+def whoami(admin: AdminContext) -> None:
+    """Show who you are to the server, and what you may do."""
+    admin.show_one(server.whoami(), WHOAMI)
+
+
+@contextmanager
+def _proof(admin: AdminContext, address: str, fingerprint: str | None) -> Iterator[Path | None]:
+    ca_file = admin.options.ca
+    if ca_file is not None and fingerprint is not None:
+        raise UsageError("--ca and --fingerprint exclude each other.")
+    if address.startswith("http://") and (ca_file is not None or fingerprint is not None):
+        raise UsageError("There is no certificate without TLS.", hint="write the URL with https://")
+    if fingerprint is None:
+        yield None if ca_file is None else ca_file.expanduser()
+        return
+    wanted = trust.read_fingerprint(fingerprint)
+    unproved = admin.connect(address, ca_file=None, unverified=True)
+    certificate = trust.matching_certificate(unproved.fetch_text(server.ca_certificate()), wanted)
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "ca.pem"
+        path.write_text(certificate, encoding="ascii")
+        yield path
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(f"The CA file {path} cannot be read: {cause}.") from None
+
+
+def _context_name(address: str) -> str:
+    parts = urlsplit(address)
+    host = parts.hostname or "server"
+    return host if parts.port == DEFAULT_ADMIN_PORT else f"{host}:{parts.port}"
+
+
+def _warn_of_environment(admin: AdminContext) -> None:
+    for variable in (URL_VARIABLE, KEY_VARIABLE):
+        if admin.world.environ.get(variable):
+            admin.output.warn(f"{variable} is set and goes before the context you have just logged in to.")

@@ -1,0 +1,114 @@
+"""The tree of commands, and the one place where an error becomes words and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from ambassador_admin.cli import (
+    account,
+    audit,
+    contexts,
+    grants,
+    groups,
+    keys,
+    kill,
+    mcps,
+    server,
+    topics,
+    users,
+)
+from ambassador_admin.cli.command import accept_early, noun
+from ambassador_admin.context import World
+from ambassador_admin.errors import AdminError, ExitCode, ReaderGoneError, UsageError
+from ambassador_admin.output.text import printable
+from ambassador_client.account.credentials import SettingsError as AccountError
+
+PROGRAM = "ambassador-admin"
+
+app = noun("Administer MCP Ambassador: who may use which tools, and what happened.")
+accept_early(app)
+account.register(app)
+app.add_typer(contexts.app, name="context")
+app.add_typer(users.app, name="user")
+app.add_typer(groups.app, name="group")
+app.add_typer(mcps.app, name="mcp")
+app.add_typer(grants.app, name="grant")
+app.add_typer(keys.app, name="key")
+app.add_typer(kill.app, name="kill")
+app.add_typer(audit.app, name="audit")
+app.add_typer(server.app, name="server")
+server.register(app)
+app.add_typer(topics.app, name="help")
+
+
+def run(arguments: Sequence[str], world: World | None = None) -> int:
+    """Run one command line and return its exit code; nothing but words reaches stderr."""
+    world = world or World.real()
+    try:
+        _check_text(arguments)
+        # Without an argument a person wants to know what there is.
+        code = typer.main.get_command(app).main(
+            list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False, obj=world
+        )
+        return code if isinstance(code, int) else ExitCode.OK
+    except ReaderGoneError:
+        return ExitCode.OK
+    except AdminError as error:
+        return _report(world, error)
+    except AccountError as error:
+        return _report(world, _translated(error))
+    except typer.TyperException as error:
+        return _report(world, _usage(error))
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    except (
+        Exception
+    ) as error:  # the edge of the program: a defect of ours is one line, too, never a traceback
+        return _report(world, AdminError(f"This is a defect of {PROGRAM}: {error!r}."))
+    finally:
+        _let_go_of_stdout()
+
+
+def _report(world: World, error: AdminError) -> int:
+    lines = [f"error: {error.code} {error.message}"]
+    if error.hint:
+        lines.append(f"hint: {error.hint}")
+    if error.request_id:
+        lines.append(f"request: {error.request_id}")
+    try:
+        world.stderr.write("".join(f"{printable(line)}\n" for line in lines))
+        world.stderr.flush()
+    except OSError:
+        pass  # nobody listens, and the exit code says the same
+    return error.exit_code
+
+
+def _translated(error: AccountError) -> AdminError:
+    return AdminError(
+        f"{error.cause}.", hint=error.next_step, code=error.code, exit_code=ExitCode(error.exit_code)
+    )
+
+
+def _usage(error: typer.TyperException) -> AdminError:
+    context = getattr(error, "ctx", None)
+    command = PROGRAM if context is None else context.command_path
+    hint = f"{command} --help"
+    if getattr(error, "option_name", None) is not None and command.endswith("mcp add"):
+        hint += "; options of the MCP's own command come behind --"
+    return UsageError(error.format_message(), hint=hint)
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        if not argument.isprintable() and any("\ud800" <= char <= "\udfff" for char in argument):
+            raise UsageError(f"{argument!r} is not text.")
+
+
+def _let_go_of_stdout() -> None:
+    # What is left in the buffer would fail once more, and loudly, when the interpreter closes it.
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,135 @@
+"""Registers functions as `NOUN VERB` and gives every one of them the same options, declared here once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from ambassador_admin.context import AdminContext, World
+from ambassador_admin.context.settings import GlobalOptions
+from ambassador_admin.output import Format
+from ambassador_protocol import __version__
+
+P = ParamSpec("P")
+Verb = Callable[Concatenate[AdminContext, P], None]
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+def noun(help: str) -> typer.Typer:
+    """Return an empty group of verbs."""
+    return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, context_settings=_HELP)
+
+
+def verb(
+    group: typer.Typer, name: str, *, changes: bool = False, destroys: bool = False
+) -> Callable[[Verb[P]], Verb[P]]:
+    """Register a function as the verb `name`: it gets the context of the run, then its own parameters.
+
+    A parameter that is a dataclass stands for one option per field. What `changes` something takes --dry-run,
+    what `destroys` something also takes --yes.
+    """
+
+    def register(function: Verb[P]) -> Verb[P]:
+        own = _parameters(function)[1:]
+        value_objects = {each.name: each.annotation for each in own if is_dataclass(each.annotation)}
+        extra = [_DRY_RUN] * (changes or destroys) + [_YES] * destroys
+
+        def command(ctx: typer.Context, **values: Any) -> None:
+            options = _collect(GlobalOptions, values)
+            for parameter, kind in value_objects.items():
+                values[parameter] = _collect(kind, values)
+            earlier, world = ctx.obj
+            with AdminContext(options.over(earlier), world) as admin:
+                function(admin, **values)  # type: ignore[call-arg] # the parser fills in what `own` declares
+
+        _declare(command, [*_expanded(own), *extra, *_SHARED])
+        group.command(name, help=function.__doc__, context_settings=_HELP)(command)
+        return function
+
+    return register
+
+
+def accept_early(group: typer.Typer) -> None:
+    """Let the shared options stand before the noun, too."""
+
+    def remember(ctx: typer.Context, version: bool, **values: Any) -> None:
+        world: World = ctx.obj
+        if version:
+            world.stdout.write(f"{ctx.info_name} {__version__}\n")
+            raise typer.Exit
+        ctx.obj = (GlobalOptions(**values), world)
+
+    _declare(remember, [*_SHARED, _VERSION])
+    group.callback()(remember)
+
+
+def _shared(
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="The server's admin address; port 9443 by default."),
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option("--ca", metavar="FILE", help="The CA certificate that proves the server, PEM."),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option("--context", metavar="NAME", help="The context to use, instead of the current one."),
+    ] = None,
+    output: Annotated[
+        Format | None, typer.Option("--output", "-o", metavar="FORMAT", help=f"One of {', '.join(Format)}.")
+    ] = None,
+    fields: Annotated[
+        str | None, typer.Option("--fields", metavar="A,B", help="Show these fields of the JSON form only.")
+    ] = None,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, terminal or not.")] = False,
+) -> None:
+    """Declare the options of every command."""
+
+
+def _changing(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent, send nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Declare the options of commands that change something."""
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False,
+) -> None:
+    """Declare the options of no command."""
+
+
+def _parameters(function: Callable[..., None]) -> list[Parameter]:
+    return list(signature(function, eval_str=True).parameters.values())
+
+
+_SHARED = _parameters(_shared)
+_DRY_RUN, _YES = _parameters(_changing)
+(_VERSION,) = _parameters(_root)
+
+
+def _expanded(parameters: Iterable[Parameter]) -> Iterator[Parameter]:
+    for parameter in parameters:
+        if not is_dataclass(parameter.annotation):
+            yield parameter
+            continue
+        for field in fields(parameter.annotation):
+            default = Parameter.empty if field.default is MISSING else field.default
+            yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=field.type)
+
+
+def _collect(kind: Any, values: dict[str, Any]) -> Any:
+    return kind(**{field.name: values.pop(field.name) for field in fields(kind) if field.name in values})
+
+
+def _declare(command: Callable[..., None], parameters: Iterable[Parameter]) -> None:
+    context = Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    named = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
+    vars(command)["__signature__"] = Signature([context, *named])

@@ -1,0 +1,74 @@
+"""`grant`: which tools a group may, or may not, call."""
+
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import grants
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.values import seconds
+from ambassador_admin.context import AdminContext
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin import GrantView, NewGrant
+
+GRANT = View(
+    "grants",
+    (
+        Column("ID", "id", whole=True),
+        Column("GROUP", "group"),
+        Column("MCP", "mcp"),
+        Column("EFFECT", "effect", status=True),
+        Column("TOOLS", "tools"),
+        Column("EXPIRES", "expires_at", when),
+        Column("CREATED", "created_at", when, wide=True),
+        Column("BY", "created_by", wide=True),
+    ),
+    fields_of(GrantView),
+)
+
+app = noun("Which tools a group may, or may not, call.")
+
+
+@verb(app, "add", changes=True)
+def add(
+    admin: AdminContext,
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="Who gets the grant.")],
+    mcp: Annotated[str, typer.Argument(metavar="MCP", help="Whose tools.")],
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tool", metavar="PATTERN", help="Tools by name, '*' matches anything; may be repeated."
+        ),
+    ] = None,
+    deny: Annotated[
+        bool, typer.Option("--deny", help="Deny these tools instead; denying always wins.")
+    ] = False,
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="End by itself after 8h, 30d, …")
+    ] = None,
+) -> None:
+    """Give a group the tools of an MCP, all of them unless --tool says which."""
+    grant = NewGrant(
+        group=group,
+        mcp=mcp,
+        tools=tool or ["*"],
+        effect="deny" if deny else "permit",
+        expires_in_seconds=seconds(duration),
+    )
+    admin.submit(grants.add(grant), GRANT)
+
+
+@verb(app, "list")
+def list_all(admin: AdminContext) -> None:
+    """List the grants."""
+    admin.show_list(grants.every(), GRANT)
+
+
+@verb(app, "remove", destroys=True)
+def remove(
+    admin: AdminContext, grant_id: Annotated[str, typer.Argument(metavar="ID", help="The grant's id.")]
+) -> None:
+    """Take a grant back; it ends with the next call."""
+    admin.confirm(f"Remove grant {grant_id}?")
+    admin.discard(grants.remove(grant_id), f"Removed grant {grant_id}.")

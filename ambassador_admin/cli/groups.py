@@ -1,0 +1,65 @@
+"""`group`: what grants are given to."""
+
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import groups
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.context import AdminContext
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin import GroupView, NewGroup
+
+GROUP = View(
+    "groups",
+    (
+        Column("NAME", "name", whole=True),
+        Column("STATUS", "status", status=True),
+        Column("MEMBERS", "members"),
+        Column("DESCRIPTION", "description"),
+        Column("CREATED", "created_at", when),
+    ),
+    fields_of(GroupView),
+)
+
+app = noun("What grants are given to: groups of users.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The group's name.")]
+User = Annotated[str, typer.Argument(metavar="USER", help="The user's name.")]
+
+
+@verb(app, "create", changes=True)
+def create(
+    admin: AdminContext,
+    name: Name,
+    description: Annotated[
+        str, typer.Option("--description", metavar="TEXT", help="What the group is for.")
+    ] = "",
+) -> None:
+    """Add a group."""
+    admin.submit(groups.create(NewGroup(name=name, description=description)), GROUP)
+
+
+@verb(app, "list")
+def list_all(admin: AdminContext) -> None:
+    """List the groups."""
+    admin.show_list(groups.every(), GROUP)
+
+
+@verb(app, "show")
+def show(admin: AdminContext, name: Name) -> None:
+    """Show one group."""
+    admin.show_one(groups.one(name), GROUP)
+
+
+@verb(app, "add-member", changes=True)
+def add_member(admin: AdminContext, name: Name, user: User) -> None:
+    """Put a user into a group."""
+    admin.submit(groups.add_member(name, user), GROUP)
+
+
+@verb(app, "remove-member", changes=True)
+def remove_member(admin: AdminContext, name: Name, user: User) -> None:
+    """Take a user out of a group."""
+    admin.submit(groups.remove_member(name, user), GROUP)

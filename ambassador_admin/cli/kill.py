@@ -1,0 +1,114 @@
+"""`kill`: stops that bite on the next call, everywhere."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import switches
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.values import seconds
+from ambassador_admin.context import AdminContext
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin import NewSwitch, SwitchView
+
+SWITCH = View(
+    "kill switches",
+    (
+        Column("ID", "id", whole=True),
+        Column("SCOPE", "scope"),
+        Column("TARGET", "target"),
+        Column("ACTIVE", "active"),
+        Column("DRILL", "drill"),
+        Column("REASON", "reason"),
+        Column("MESSAGE", "message", wide=True),
+        Column("BY", "author"),
+        Column("SINCE", "created_at", when),
+        Column("EXPIRES", "expires_at", when),
+        Column("LIFTED", "lifted_at", when, wide=True),
+        Column("LIFTED BY", "lifted_by", wide=True),
+    ),
+    fields_of(SwitchView),
+)
+
+_SCOPES = {
+    "user": ("USER", "Stop one user."),
+    "group": ("GROUP", "Stop every member of a group."),
+    "key": ("KEY", "Stop one client key, by its id."),
+    "session": ("SESSION", "Stop one client process, by its session id."),
+    "mcp": ("MCP", "Stop every call to one MCP."),
+    "tool": ("TOOL", "Stop one tool everywhere, by its name as `mcp.tool`."),
+    "tool-class": ("CLASS", "Stop every tool of a class: read-only, write or destructive."),
+}
+
+app = noun("Stop calls at once, and lift the stop again.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """What can be said of any stop."""
+
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")]
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="Lift by itself after 30m, 2h, …")
+    ] = None
+    message: Annotated[
+        str | None, typer.Option("--message", metavar="TEXT", help="What stopped users are told.")
+    ] = None
+    drill: Annotated[bool, typer.Option("--drill", help="Record the switch, stop nothing.")] = False
+
+
+@verb(app, "everyone", destroys=True)
+def kill_everyone(admin: AdminContext, stop: Stop) -> None:
+    """Stop every call of every user."""
+    if not stop.drill:
+        admin.confirm("Stop every call of every user?")
+    _activate(admin, "everyone", None, stop)
+
+
+def _offer(scope: str, metavar: str, help: str) -> None:
+    def kill(
+        admin: AdminContext,
+        target: Annotated[str, typer.Argument(metavar=metavar, help="What to stop.")],
+        stop: Stop,
+    ) -> None:
+        _activate(admin, scope.replace("-", "_"), target, stop)
+
+    kill.__doc__ = help
+    verb(app, scope, changes=True)(kill)
+
+
+for _scope, (_metavar, _help) in _SCOPES.items():
+    _offer(_scope, _metavar, _help)
+
+
+@verb(app, "list")
+def list_all(
+    admin: AdminContext,
+    lifted: Annotated[bool, typer.Option("--all", help="Also those lifted or run out.")] = False,
+) -> None:
+    """List the kill switches that are in force."""
+    admin.show_list(switches.every(lifted=lifted), SWITCH)
+
+
+@verb(app, "lift", changes=True)
+def lift(
+    admin: AdminContext, switch_id: Annotated[str, typer.Argument(metavar="ID", help="The switch's id.")]
+) -> None:
+    """End a stop at once."""
+    admin.submit(switches.lift(switch_id), SWITCH)
+
+
+def _activate(admin: AdminContext, scope: str, target: str | None, stop: Stop) -> None:
+    switch = NewSwitch(
+        scope=scope,
+        target=target,
+        reason=stop.reason,
+        message=stop.message,
+        expires_in_seconds=seconds(stop.duration),
+        drill=stop.drill,
+    )
+    activated = admin.submit(switches.activate(switch), SWITCH)
+    if activated is not None and not stop.drill:
+        admin.output.advise(f"To end the stop: ambassador-admin kill lift {activated.get('id')}")

@@ -1,0 +1,192 @@
+"""`mcp`: the catalog of downstream MCP servers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_admin.api import mcps
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.values import pairs
+from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import UsageError
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin import McpView, NewMcp, ToolView
+
+MCP = View(
+    "MCPs",
+    (
+        Column("NAME", "name", whole=True),
+        Column("STATUS", "status", status=True),
+        Column("STATE", "state", status=True),
+        Column("TOOLS", "tools"),
+        Column("TRANSPORT", "transport"),
+        Column("DISPLAY NAME", "display_name", wide=True),
+        Column("DESCRIPTION", "description", wide=True),
+        Column("OPTIONS", "options", wide=True),
+        Column("TAGS", "tags", wide=True),
+        Column("ARGUMENTS", "arguments", wide=True),
+        Column("TIMEOUT", "call_timeout_seconds", wide=True),
+        Column("CREATED", "created_at", when, wide=True),
+        Column("ERROR", "error"),
+    ),
+    fields_of(McpView),
+)
+TOOL = View(
+    "tools",
+    (
+        Column("NAME", "name", whole=True),
+        Column("CLASS", "tool_class"),
+        Column("PUBLISHED AS", "published_as", wide=True),
+        Column("DESCRIPTION", "description"),
+    ),
+    fields_of(ToolView),
+)
+
+_REFERENCES = ("env://", "file://")
+_SECRET_NAME = re.compile(
+    r"token|secret|passw|credential|auth|cookie|api[-_]?key|private|access[-_]?key", re.IGNORECASE
+)
+_SECRET_VALUE = re.compile(
+    r"(?:bearer |basic )|gh[pousr]_|github_pat_|sk-|xox[abprs]-|AKIA|eyJ|glpat-|amb_[a-z]k_|-----BEGIN",
+    re.IGNORECASE,
+)
+
+app = noun("The catalog of downstream MCP servers.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The MCP's name.")]
+
+
+class Arguments(StrEnum):
+    """How much of a call's arguments the audit keeps."""
+
+    NONE = "none"
+    KEYS = "keys"
+    REDACTED = "redacted"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What can be said of an MCP besides its name and command."""
+
+    transport: Annotated[
+        str | None,
+        typer.Option(
+            "--transport", metavar="WORD", help="stdio or streamable_http; follows from what else is given."
+        ),
+    ] = None
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The MCP's endpoint.")] = None
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", metavar="NAME=VALUE", help="A header of every request; may be repeated."),
+    ] = None
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="NAME=VALUE", help="A variable of the process; may be repeated."),
+    ] = None
+    display_name: Annotated[
+        str | None, typer.Option("--display-name", metavar="TEXT", help="For people.")
+    ] = None
+    description: Annotated[str, typer.Option("--description", metavar="TEXT", help="What it is for.")] = ""
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="WORD", help="A tag; may be repeated.")
+    ] = None
+    arguments: Annotated[
+        Arguments, typer.Option("--arguments", help="What the audit keeps of a call's arguments.")
+    ] = Arguments.REDACTED
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="The deadline of one call.")
+    ] = 60.0
+
+    def options(self, command: list[str]) -> dict[str, Any]:
+        """Return the options of the transport; raises UsageError unless they describe exactly one."""
+        if (self.url is None) == (not command):
+            raise UsageError(
+                "An MCP is either a command or a URL.",
+                hint="ambassador-admin mcp add NAME -- COMMAND ARG…, or --url URL",
+            )
+        headers, env = pairs(self.header or [], "--header"), pairs(self.env or [], "--env")
+        if self.url is not None:
+            if env:
+                raise UsageError("--env is for a command; a URL takes --header.")
+            return {"url": self.url} | ({"headers": headers} if headers else {})
+        if headers:
+            raise UsageError("--header is for a URL; a command takes --env.")
+        return {"command": command[0], "args": command[1:]} | ({"env": env} if env else {})
+
+
+@verb(app, "add", changes=True)
+def add(
+    admin: AdminContext,
+    name: Name,
+    entry: Entry,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- COMMAND ARG...", help="What the server starts, for stdio."),
+    ] = None,
+) -> None:
+    """Add an MCP to the catalog, as a draft.
+
+    For a secret in --env or --header write env://NAME or file:///PATH: the server resolves it when it connects.
+    """
+    options = entry.options(command or [])
+    for option, given in (("--header", options.get("headers", {})), ("--env", options.get("env", {}))):
+        for risk in _risks(option, given):
+            admin.output.warn(risk)
+    mcp = NewMcp(
+        name=name,
+        transport=entry.transport or ("stdio" if command else "streamable_http"),
+        options=options,
+        display_name=entry.display_name,
+        description=entry.description,
+        tags=entry.tag or [],
+        arguments=entry.arguments,
+        call_timeout_seconds=entry.timeout,
+    )
+    if admin.submit(mcps.add(mcp), MCP):
+        admin.output.advise(f"It is a draft and serves nobody yet. Next: ambassador-admin mcp publish {name}")
+
+
+@verb(app, "list")
+def list_all(admin: AdminContext) -> None:
+    """List the catalog."""
+    admin.show_list(mcps.every(), MCP)
+
+
+@verb(app, "show")
+def show(admin: AdminContext, name: Name) -> None:
+    """Show one MCP and the state of its connection."""
+    admin.show_one(mcps.one(name), MCP)
+
+
+@verb(app, "publish", changes=True)
+def publish(admin: AdminContext, name: Name) -> None:
+    """Let an MCP serve those who have a grant."""
+    if admin.submit(mcps.publish(name), MCP):
+        admin.output.advise(
+            f"Nobody may call it without a grant. Next: ambassador-admin grant add GROUP {name}"
+        )
+
+
+@verb(app, "tools")
+def tools(admin: AdminContext, name: Name) -> None:
+    """List the tools of an MCP."""
+    admin.show_list(mcps.tools(name), TOOL)
+
+
+def _risks(option: str, given: Mapping[str, str]) -> Iterator[str]:
+    for name, value in given.items():
+        if value.startswith(_REFERENCES):
+            continue
+        if any(reference in value for reference in _REFERENCES):
+            yield f"{option} {name}: a reference is resolved only where it is the whole value."
+        elif _SECRET_NAME.search(name) or _SECRET_VALUE.match(value):
+            yield (
+                f"{option} {name} looks like a secret in plain text; the catalog and your shell's history keep it. "
+                f"Write {option} {name}=env://NAME or file:///PATH, which the server resolves."
+            )

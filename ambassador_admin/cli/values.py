@@ -1,0 +1,54 @@
+"""Reads what people type as durations, moments and NAME=VALUE pairs."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from ambassador_admin.errors import UsageError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_PART = re.compile(r"(\d{1,9})([smhdw])")
+_WHOLE = re.compile(r"(\d{1,9}[smhdw])+")
+_EXAMPLE = "for example 30m, 2h, 1h30m, 7d"
+
+
+def seconds(text: str | None) -> int | None:
+    """Return a duration such as `1h30m` in seconds; None stays None."""
+    if text is None:
+        return None
+    if _WHOLE.fullmatch(text) is None:
+        raise UsageError(f"{text!r} is not a duration.", hint=_EXAMPLE)
+    total = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    if total == 0:
+        raise UsageError("A duration of nothing makes no sense.", hint=_EXAMPLE)
+    return total
+
+
+def moment(text: str | None, now: datetime) -> str | None:
+    """Return a moment in ISO-8601 UTC: a duration counts back from now, anything else is ISO-8601 itself."""
+    if text is None:
+        return None
+    try:
+        if _WHOLE.fullmatch(text) is not None:
+            at = now - timedelta(seconds=seconds(text) or 0)
+        else:
+            at = datetime.fromisoformat(text)
+            at = at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{text!r} is neither a duration nor a time.", hint=f"{_EXAMPLE}, 2026-01-31T12:00:00Z"
+        ) from None
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+    """Return NAME=VALUE texts as a mapping."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise UsageError(f"{option} takes NAME=VALUE, not {text!r}.")
+        if name in found:
+            raise UsageError(f"{option} names {name!r} twice.")
+        found[name] = value
+    return found

@@ -1,0 +1,30 @@
+"""Asks before what cannot be undone."""
+
+from dataclasses import dataclass
+from getpass import getpass
+from typing import TextIO
+
+from ambassador_admin.errors import AdminError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whoever may be at the terminal."""
+
+    stdin: TextIO
+    stderr: TextIO
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Return when the answer is yes; without a terminal only `yes` is an answer."""
+        if yes:
+            return
+        if not (self.stdin.isatty() and self.stderr.isatty()):
+            raise UsageError(f"{question} Nobody is here to ask, and --yes is missing.", hint="add --yes")
+        self.stderr.write(f"{question} [y/N] ")
+        self.stderr.flush()
+        if self.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise AdminError("Not confirmed; nothing was changed.")
+
+    def secret(self, prompt: str) -> str:
+        """Return what is typed, which the terminal does not show."""
+        return getpass(prompt, stream=self.stderr)

@@ -1,0 +1,183 @@
+"""What a command works with: its output, its settings and the API, each built when it is first needed."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from ambassador_admin.api.request import Request
+from ambassador_admin.confirm import Person
+from ambassador_admin.context.contexts import ContextBook, config_directory
+from ambassador_admin.context.secrets import check_key, resolve
+from ambassador_admin.context.settings import GlobalOptions, Settings, chosen_format, resolve_settings
+from ambassador_admin.errors import UsageError
+from ambassador_admin.output import Format, Output, View, wants_colour
+from ambassador_admin.output.formats import json_document
+from ambassador_admin.output.text import printable
+from ambassador_client.account.credentials import CredentialStore
+
+if TYPE_CHECKING:
+    from ambassador_admin.api.client import ApiClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything outside the program; a test has its own."""
+
+    environ: Mapping[str, str]
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    now: Callable[[], datetime]
+
+    @classmethod
+    def real(cls) -> Self:
+        """Return the world this process lives in."""
+        return cls(
+            environ=os.environ,
+            stdin=sys.stdin,
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+            now=lambda: datetime.now(UTC),
+        )
+
+
+class AdminContext:
+    """One command's view of the world."""
+
+    def __init__(self, options: GlobalOptions, world: World) -> None:
+        self.options = options
+        self.world = world
+        self.person = Person(world.stdin, world.stderr)
+        self._clients: list[ApiClient] = []
+
+    def __enter__(self) -> Self:
+        """Return the context itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections that were opened."""
+        for client in self._clients:
+            client.close()
+
+    @cached_property
+    def output(self) -> Output:
+        """Where data and words go."""
+        options, world = self.options, self.world
+        return Output(
+            world.stdout,
+            world.stderr,
+            format=chosen_format(options, world.environ),
+            fields=None if options.fields is None else _names(options.fields),
+            colour=wants_colour(world.environ, refused=options.no_color),
+            now=world.now,
+        )
+
+    @cached_property
+    def book(self) -> ContextBook:
+        """The contexts of this user."""
+        return ContextBook(self._directory)
+
+    @cached_property
+    def credentials(self) -> CredentialStore:
+        """The admin keys of this user, by context."""
+        return CredentialStore(self._directory)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What holds for this run."""
+        return resolve_settings(self.options, self.world.environ, self.book)
+
+    @cached_property
+    def api(self) -> "ApiClient":
+        """The server of this run."""
+        return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=self._key)
+
+    def connect(
+        self,
+        server: str,
+        *,
+        ca_file: Path | None,
+        key: Callable[[], str | None] = lambda: None,
+        unverified: bool = False,
+    ) -> "ApiClient":
+        """Return a client for any server; `unverified` believes whatever certificate it shows."""
+        # Here, not above: no command may wait for an HTTP library before it has something to send.
+        from ambassador_admin.api.client import ApiClient  # noqa: PLC0415
+        from ambassador_client.account.trust import ssl_context  # noqa: PLC0415
+
+        client = ApiClient(server, key=key, tls=ssl_context(ca_file=ca_file, allow_self_signed=unverified))
+        self._clients.append(client)
+        return client
+
+    def show_list(self, request: Request, view: View) -> None:
+        """Fetch and show a whole list."""
+        self.output.rows(view, self.api.items(request))
+
+    def show_one(self, request: Request, view: View) -> None:
+        """Fetch and show one object."""
+        self.output.record(view, self.api.fetch(request))
+
+    def submit(self, request: Request, view: View) -> dict[str, Any] | None:
+        """Send a change and show what became of it; a dry run shows the request and returns None."""
+        changed = self.apply(request, view)
+        if changed is not None:
+            self.output.record(view, changed)
+        return changed
+
+    def apply(self, request: Request, view: View) -> dict[str, Any] | None:
+        """Send a change and return what became of it; a dry run shows the request and returns None."""
+        if self.options.dry_run:
+            self._preview(request)
+            return None
+        if self.output.fields is not None:
+            view.check(self.output.fields, [])  # before the change, for afterwards it is done
+        return self.api.fetch(request)
+
+    def discard(self, request: Request, done: str) -> None:
+        """Send a change that leaves nothing to show but the words `done`."""
+        if self.options.dry_run:
+            self._preview(request)
+            return
+        self.api.send(request)
+        self.output.say(done)
+
+    def skips(self, change: str) -> bool:
+        """Tell whether this is a dry run, and if so say which change on this machine it leaves undone."""
+        if self.options.dry_run:
+            self.output.say(f"Dry run: would {change}.")
+        return self.options.dry_run
+
+    def confirm(self, question: str) -> None:
+        """Return when the user agrees; a dry run needs no agreement."""
+        if not self.options.dry_run:
+            self.person.confirm(printable(question), yes=self.options.yes)
+
+    def _preview(self, request: Request) -> None:
+        if self.output.format in (Format.JSON, Format.YAML, Format.JSONL):
+            self.output.document({"method": request.method, "path": request.path, "body": request.body})
+        else:
+            body = "" if request.body is None else f"\n{json_document(request.body)}"
+            self.output.write(f"{request.method} {request.path}{body}")
+        self.output.say("Dry run: nothing was sent.")
+
+    def _key(self) -> str | None:
+        settings = self.settings
+        if settings.key_reference is not None:
+            return check_key(resolve(settings.key_reference, self.world.environ))
+        return None if settings.context is None else self.credentials.get(settings.context.name)
+
+    @cached_property
+    def _directory(self) -> Path:
+        return config_directory(self.world.environ)
+
+
+def _names(fields: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in fields.split(",") if name.strip()))
+    if not names:
+        raise UsageError("--fields names no field.", hint="--fields name,status")
+    return names

@@ -1,0 +1,119 @@
+"""The named contexts of this user: for each a server and what proves it. Keys are kept elsewhere."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ambassador_admin.errors import NotFoundError, SettingsError
+from ambassador_client.account.credentials import write_private_file
+from ambassador_client.account.paths import state_directory
+
+_APPLICATION = "mcp-ambassador"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One server by name; `ca_file` is None where the system's CAs prove it."""
+
+    name: str
+    server: str
+    ca_file: str | None = None
+
+
+class ContextBook:
+    """The contexts, which of them is current, and the copies of their CA certificates, in one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._path = directory / "contexts.json"
+
+    def all(self) -> list[Context]:
+        """Return the contexts by name."""
+        return [self._contexts()[name] for name in sorted(self._contexts())]
+
+    def current(self) -> str | None:
+        """Return the name of the current context."""
+        current = self._read().get("current")
+        return current if isinstance(current, str) and current in self._contexts() else None
+
+    def get(self, name: str) -> Context:
+        """Return the context of that name; raises NotFoundError."""
+        found = self.find(name)
+        if found is None:
+            raise NotFoundError(f"There is no context {name!r}.", hint="ambassador-admin context list")
+        return found
+
+    def find(self, name: str) -> Context | None:
+        """Return the context of that name, or None."""
+        return self._contexts().get(name)
+
+    def save(self, *, name: str, server: str, ca_pem: str | None) -> Context:
+        """Store a context with a copy of its CA certificates, and make it the current one."""
+        ca_path = self._ca_path(name)
+        if ca_pem is not None:
+            write_private_file(ca_path, ca_pem)
+        context = Context(name=name, server=server, ca_file=None if ca_pem is None else str(ca_path))
+        self._write(self._contexts() | {name: context}, name)
+        if ca_pem is None:
+            ca_path.unlink(missing_ok=True)
+        return context
+
+    def use(self, name: str) -> Context:
+        """Make a context the current one."""
+        context = self.get(name)
+        self._write(self._contexts(), name)
+        return context
+
+    def remove(self, name: str) -> None:
+        """Forget a context; when it was the current one, none is."""
+        self.get(name)
+        current = self.current()
+        rest = {kept: context for kept, context in self._contexts().items() if kept != name}
+        self._write(rest, None if current == name else current)
+        self._ca_path(name).unlink(missing_ok=True)
+
+    def _ca_path(self, name: str) -> Path:
+        return self._directory / f"{quote(name, safe='')}.ca.pem"
+
+    def _contexts(self) -> dict[str, Context]:
+        entries = self._read().get("contexts", {})
+        try:
+            return {name: Context(name=name, **entry) for name, entry in entries.items()}
+        except (AttributeError, TypeError):
+            raise self._damaged() from None
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise SettingsError(f"{self._path} cannot be read: {error.strerror}.") from None
+        except ValueError:
+            raise self._damaged() from None
+        if not isinstance(content, dict):
+            raise self._damaged()
+        return content
+
+    def _write(self, contexts: Mapping[str, Context], current: str | None) -> None:
+        entries = {name: asdict(contexts[name]) for name in sorted(contexts)}
+        for entry in entries.values():
+            del entry["name"]
+        write_private_file(self._path, json.dumps({"current": current, "contexts": entries}, indent=2) + "\n")
+
+    def _damaged(self) -> SettingsError:
+        return SettingsError(f"{self._path} is damaged.", hint="delete it and log in again")
+
+
+def config_directory(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """Return the per-user directory for what the administrator has set up."""
+    if platform in ("win32", "darwin"):
+        return state_directory(environ, platform) / "admin"
+    chosen = environ.get("XDG_CONFIG_HOME", "")
+    base = Path(chosen) if os.path.isabs(chosen) else Path.home() / ".config"
+    return base / _APPLICATION / "admin"

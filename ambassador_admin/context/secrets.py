@@ -1,0 +1,65 @@
+"""Reads secrets from where they may come from: a prompt, stdin, `env://NAME` or `file://PATH`."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from ambassador_admin.errors import SettingsError, UsageError
+
+_ENV = "env://"
+_FILE = "file://"
+_LONGEST = 4096
+
+CLIENT_KEY_PREFIX = "amb_pk_"
+
+
+def resolve(value: str, environ: Mapping[str, str]) -> str:
+    """Return what a reference stands for, or the value itself."""
+    if value.startswith(_ENV):
+        name = value.removeprefix(_ENV)
+        found = environ.get(name)
+        if not found:
+            raise SettingsError(
+                f"The environment variable {name} is not set.", hint=f"set {name}, or name another"
+            )
+        return found
+    return _first_line_of(Path(value.removeprefix(_FILE))) if value.startswith(_FILE) else value
+
+
+def read_key(
+    source: str | None, *, environ: Mapping[str, str], stdin: TextIO, prompt: Callable[[str], str]
+) -> str:
+    """Return the admin key from `source`: None means a prompt on a terminal and stdin otherwise, `-` means stdin."""
+    if source is not None and source != "-":
+        if not source.startswith((_ENV, _FILE)):
+            raise UsageError(
+                "--key-from takes env://NAME, file://PATH or - for stdin, never the key itself.",
+                hint="a key on the command line is visible to every process of this machine",
+            )
+        return check_key(resolve(source, environ))
+    if source is None and stdin.isatty():
+        return check_key(prompt("Admin key (amb_ak_…): "))
+    return check_key(stdin.readline(_LONGEST))
+
+
+def check_key(text: str) -> str:
+    """Return the key without the white space around it, or raise SettingsError for what can be no admin key."""
+    key = text.strip()
+    if key.startswith(CLIENT_KEY_PREFIX):
+        raise SettingsError(
+            "That is a client key; administrators have keys that start with amb_ak_.",
+            hint="ambassador-server prints the first admin key when it is initialised",
+        )
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise SettingsError("That is no admin key: they start with amb_ak_ and hold no white space.")
+    return key
+
+
+def _first_line_of(path: Path) -> str:
+    try:
+        with path.expanduser().open(encoding="utf-8") as file:
+            return file.readline(_LONGEST)
+    except OSError as error:
+        raise SettingsError(f"The file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"The file {path} is not text.") from None

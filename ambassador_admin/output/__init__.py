@@ -1,0 +1,168 @@
+"""The program's mouth: data on stdout in the format asked for, words on stderr, styles only on a terminal."""
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TextIO
+
+from ambassador_admin.errors import AdminError, ReaderGoneError, UsageError
+from ambassador_admin.output.formats import Format, csv_lines, json_document, json_line, yaml_document
+from ambassador_admin.output.table import Table, record_lines, styled
+from ambassador_admin.output.text import printable
+from ambassador_admin.output.view import Item, View, lookup
+
+__all__ = ["Format", "Item", "Output", "Stream", "View"]
+
+
+class Output:
+    """Shows items, one by one, as a list or as a stream.
+
+    `format` and `fields` are what the user asked for, None where they did not.
+    """
+
+    def __init__(
+        self,
+        stdout: TextIO,
+        stderr: TextIO,
+        *,
+        format: Format | None,
+        fields: Sequence[str] | None,
+        colour: bool,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self._now = now
+        self.chosen = format
+        self.format = format or Format.TABLE
+        self.fields = fields
+        self.is_terminal = stdout.isatty()
+        self._talks_to_person = stderr.isatty()
+        self._colour = colour and self.is_terminal
+
+    def rows(self, view: View, items: Iterable[Item]) -> None:
+        """Show a list; an empty one is `[]` for a program and a remark for a person."""
+        listed = list(items)
+        if self.fields is not None:
+            view.check(self.fields, listed)
+        if self.format in (Format.JSON, Format.YAML):
+            self.document([view.picked(item, self.fields) for item in listed])
+            return
+        if not listed and self.format in (Format.TABLE, Format.WIDE):
+            self.say(f"No {view.plural}.")
+            return
+        Stream(self, view).show(listed)
+
+    def record(self, view: View, item: Item) -> None:
+        """Show one object: a line per field for a person, an object for a program."""
+        if self.fields is not None:
+            view.check(self.fields, [item])
+        if self.format in (Format.JSON, Format.YAML, Format.JSONL):
+            self.document(view.picked(item, self.fields))
+        elif self.format is Format.CSV:
+            Stream(self, view).show([item])
+        else:
+            now = self._now()
+            columns = view.chosen(self.fields, wide=True)
+            pairs = [(column.title, column.text(item, now)) for column in columns]
+            self.write("\n".join(record_lines(pairs, colour=self._colour)))
+
+    def stream(self, view: View, *, piped: Format, follow: bool) -> "Stream":
+        """Start a list that grows; nobody asking otherwise, a pipe gets the format `piped`."""
+        if self.chosen is None and not self.is_terminal:
+            self.format = piped
+        if follow and self.format in (Format.JSON, Format.YAML):
+            raise UsageError(
+                f"A stream has no end, so it cannot be one {self.format} document.", hint="-o jsonl"
+            )
+        if self.fields is not None:
+            view.check(self.fields, [])
+        return Stream(self, view)
+
+    def document(self, value: object) -> None:
+        """Show any value as the program format that was asked for."""
+        layout = {Format.YAML: yaml_document, Format.JSONL: json_line}.get(self.format, json_document)
+        self.write(layout(value))
+
+    def say(self, text: str) -> None:
+        """Tell the user something."""
+        self._words(printable(text))
+
+    def advise(self, text: str) -> None:
+        """Tell a person at a terminal what to do next; a script does not hear it."""
+        if self._talks_to_person:
+            self.say(text)
+
+    def warn(self, text: str) -> None:
+        """Warn the user."""
+        label = styled("warning:", "wary", self._colour and self._talks_to_person)
+        self._words(f"{label} {printable(text)}")
+
+    def write(self, text: str) -> None:
+        """Write lines to stdout at once; raises ReaderGoneError when nobody reads them."""
+        try:
+            self._stdout.write(f"{text}\n")
+            self._stdout.flush()
+        except BrokenPipeError:
+            raise ReaderGoneError from None
+        except OSError as error:
+            raise AdminError(f"The output cannot be written: {error.strerror}.") from error
+
+    def table(self, view: View) -> Table:
+        """Return an empty table for the view, as wide as the terminal."""
+        columns = view.chosen(self.fields, wide=self.format is Format.WIDE)
+        width = shutil.get_terminal_size().columns if self.is_terminal else None
+        return Table(columns, width=width, colour=self._colour)
+
+    def cells(self, view: View, items: Sequence[Item]) -> list[list[str]]:
+        """Return the table's cells for these items."""
+        now = self._now()
+        columns = view.chosen(self.fields, wide=self.format is Format.WIDE)
+        return [[column.text(item, now) for column in columns] for item in items]
+
+    def _words(self, text: str) -> None:
+        try:
+            self._stderr.write(f"{text}\n")
+            self._stderr.flush()
+        except OSError:
+            return  # nobody listens, and the exit code says the same
+
+
+class Stream:
+    """A list that is shown batch by batch: as a table that stays aligned, or one line per item."""
+
+    def __init__(self, output: Output, view: View) -> None:
+        self._output = output
+        self._view = view
+        self._table = output.table(view)
+        self._fields = tuple(output.fields or view.fields)
+        self._started = False
+
+    def show(self, items: Sequence[Item]) -> None:
+        """Show a batch."""
+        if self._output.format is Format.JSONL:
+            lines = [json_line(self._view.picked(item, self._output.fields)) for item in items]
+        elif self._output.format is Format.CSV:
+            lines = self._csv(items)
+        else:
+            lines = self._aligned(items)
+        self._started = True
+        if lines:
+            self._output.write("\n".join(lines))
+
+    def _csv(self, items: Sequence[Item]) -> list[str]:
+        header = [] if self._started else [self._fields]
+        rows = [[lookup(item, field) for field in self._fields] for item in items]
+        lines = csv_lines([*header, *rows])
+        return [lines] if lines else []
+
+    def _aligned(self, items: Sequence[Item]) -> list[str]:
+        rows = self._output.cells(self._view, items)
+        self._table.fit(rows)
+        header = [] if self._started else [self._table.header()]
+        return [*header, *map(self._table.row, rows)]
+
+
+def wants_colour(environ: Mapping[str, str], *, refused: bool) -> bool:
+    """Tell whether styles are welcome, as NO_COLOR and TERM say."""
+    return not refused and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

@@ -1,0 +1,146 @@
+"""How the items of one noun are shown: which columns, in which words, and which fields there are."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ambassador_admin.errors import UsageError
+from ambassador_admin.output.text import printable
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Item = Mapping[str, Any]
+"""One object of the admin API as it came."""
+
+NOTHING = "-"
+_MISSING = object()
+
+_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+_LONG_AGO = timedelta(days=90)
+
+
+def plain(value: Any, _: datetime) -> str:
+    """Show any value in one line."""
+    if value is None or value in ("", [], {}):
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return printable(", ".join(value))
+    if isinstance(value, str):
+        return printable(value)
+    return printable(json.dumps(value, ensure_ascii=False))
+
+
+def when(value: Any, now: datetime) -> str:
+    """Show a time as the distance from now, or as its date when that is long ago or far away."""
+    moment = _moment(value)
+    if moment is None:
+        return plain(value, now)
+    distance = abs(moment - now)
+    if distance > _LONG_AGO:
+        return moment.strftime("%Y-%m-%d")
+    seconds = int(distance.total_seconds())
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= size), ("s", 1))
+    return f"in {seconds // size}{unit}" if moment > now else f"{seconds // size}{unit} ago"
+
+
+def clock(value: Any, now: datetime) -> str:
+    """Show a time to the second, in UTC."""
+    moment = _moment(value)
+    return plain(value, now) if moment is None else moment.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def lookup(item: Item, field: str) -> Any:
+    """Return the value at a dotted path; None where there is nothing."""
+    value = _find(item, field)
+    return None if value is _MISSING else value
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table, one line of a record; `otherwise` is shown where `field` holds nothing.
+
+    A `whole` column is never cut, `wide` ones are left out of the narrow table, `status` ones are coloured.
+    """
+
+    title: str
+    field: str
+    show: Callable[[Any, datetime], str] = plain
+    otherwise: str | None = None
+    whole: bool = False
+    wide: bool = False
+    status: bool = False
+
+    def text(self, item: Item, now: datetime) -> str:
+        """Return the cell."""
+        value = lookup(item, self.field)
+        if value is None and self.otherwise is not None:
+            value = lookup(item, self.otherwise)
+        return self.show(value, now)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one kind of item is shown; `fields` are the promised names, dotted where an object is inside."""
+
+    plural: str
+    columns: tuple[Column, ...]
+    fields: tuple[str, ...]
+
+    def arranged(self, item: Item) -> dict[str, Any]:
+        """Return the item with the promised fields first, in their order, then those that are news to us."""
+        first = {name: item[name] for name in self._names() if name in item}
+        return first | {name: item[name] for name in sorted(item.keys() - first.keys())}
+
+    def picked(self, item: Item, fields: Sequence[str] | None) -> dict[str, Any]:
+        """Return the fields asked for, or the whole item."""
+        return self.arranged(item) if fields is None else {field: lookup(item, field) for field in fields}
+
+    def chosen(self, fields: Sequence[str] | None, *, wide: bool) -> tuple[Column, ...]:
+        """Return the columns to show."""
+        if fields is None:
+            return tuple(column for column in self.columns if wide or not column.wide)
+        known = {column.field: column.show for column in self.columns}
+        return tuple(Column(field.upper(), field, known.get(field, plain)) for field in fields)
+
+    def check(self, fields: Sequence[str], items: Sequence[Item]) -> None:
+        """Raise UsageError for a field that is neither promised nor in the items."""
+        for field in fields:
+            promised = any(_within(field, name) or _within(name, field) for name in self.fields)
+            if not promised and all(_find(item, field) is _MISSING for item in items):
+                raise UsageError(
+                    f"There is no field {field!r}.", hint=f"--fields takes {', '.join(self.fields)}"
+                )
+
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(field.partition(".")[0] for field in self.fields))
+
+
+def fields_of(body: "type[DataclassInstance]", prefix: str = "") -> tuple[str, ...]:
+    """Return the field names of a wire body."""
+    return tuple(prefix + field.name for field in fields(body))
+
+
+def _find(item: Item, field: str) -> Any:
+    value: Any = item
+    for name in field.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return _MISSING
+        value = value[name]
+    return value
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner == outer or inner.startswith(f"{outer}.")
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

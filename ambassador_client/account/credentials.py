@@ -1,0 +1,167 @@
+"""Where secrets rest: in the system's keyring where there is one, else each in a file that only its owner can read."""
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ambassador_client.errors import SettingsError
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+__all__ = ["CredentialStore", "SettingsError", "write_private_file"]
+
+_SERVICE = "mcp-ambassador"
+_LARGEST_SECRET = 4096
+
+
+class CredentialStore:
+    """Keeps secrets by name, each in one place.
+
+    `directory` is where the files go. Every method raises SettingsError when the place cannot be used.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def get(self, name: str) -> str | None:
+        """Return the secret; a file goes first, so that a machine without keyring never waits for one."""
+        secret = self._read_file(name)
+        if secret is not None:
+            return secret
+        backend = self._keyring()
+        return None if backend is None else _from_keyring(backend, name)
+
+    def put(self, name: str, secret: str) -> str:
+        """Keep the secret and return the place, in words; what was kept under the name before is gone."""
+        backend = self._keyring()
+        if backend is not None and _into_keyring(backend, name, secret):
+            self._remove_file(name)
+            return self._keyring_in_words(backend)
+        path = self._path(name)
+        write_private_file(path, secret)
+        return f"file {path}"
+
+    def delete(self, name: str) -> bool:
+        """Forget the secret; False when there was none."""
+        had_file = self._remove_file(name)
+        backend = self._keyring()
+        return (backend is not None and _out_of_keyring(backend, name)) or had_file
+
+    def describe(self, name: str) -> str:
+        """Return, in words, where the secret is kept, or would be."""
+        path = self._path(name)
+        backend = None if path.exists() else self._keyring()
+        return f"file {path}" if backend is None else self._keyring_in_words(backend)
+
+    def _keyring(self) -> "KeyringBackend | None":
+        import keyring  # noqa: PLC0415 - takes longer than all the rest of a start
+
+        try:
+            with _open_keyring():
+                backend = keyring.get_keyring()
+                # The backends that refuse or forget everything have a priority of zero or less.
+                return backend if float(backend.priority) > 0 else None
+        except SettingsError:
+            return None
+
+    @staticmethod
+    def _keyring_in_words(backend: "KeyringBackend") -> str:
+        return f"system keyring ({backend.name})"
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{quote(name, safe='')}.secret"
+
+    def _read_file(self, name: str) -> str | None:
+        path = self._path(name)
+        try:
+            # Not to block on a pipe, nor to follow a link, that somebody put in the file's place.
+            flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+            with os.fdopen(os.open(path, flags), encoding="utf-8") as file:
+                _refuse_unless_private(os.fstat(file.fileno()), path)
+                return file.read(_LARGEST_SECRET).strip() or None
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError:
+            raise SettingsError(
+                f"the secret in {path} is not text", "Delete the file and log in again."
+            ) from None
+        except OSError as error:
+            raise SettingsError(f"cannot read the secret in {path}: {error.strerror}", "") from error
+
+    def _remove_file(self, name: str) -> bool:
+        path = self._path(name)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise SettingsError(f"cannot delete {path}: {error.strerror}", "Delete it by hand.") from error
+        return True
+
+
+def write_private_file(path: Path, text: str) -> None:
+    """Put a file in place in one step, readable by its owner alone; SettingsError when that cannot be done."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # created 0600
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise SettingsError(
+            f"cannot write {path}: {error.strerror}", "Check the directory's owner and space."
+        ) from error
+
+
+def _refuse_unless_private(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SettingsError(f"{path} is not a regular file", "Delete it and log in again.")
+    if sys.platform != "win32" and stat.S_IMODE(status.st_mode) & 0o077:
+        raise SettingsError(f"others can read the secret in {path}", f"Run: chmod 600 {path}")
+
+
+def _from_keyring(backend: "KeyringBackend", name: str) -> str | None:
+    with _open_keyring():
+        return backend.get_password(_SERVICE, name)
+
+
+def _into_keyring(backend: "KeyringBackend", name: str, secret: str) -> bool:
+    try:
+        with _open_keyring():
+            backend.set_password(_SERVICE, name, secret)
+    except SettingsError:
+        return False
+    return True
+
+
+def _out_of_keyring(backend: "KeyringBackend", name: str) -> bool:
+    with _open_keyring():
+        if backend.get_password(_SERVICE, name) is None:
+            return False
+        backend.delete_password(_SERVICE, name)
+        return True
+
+
+@contextmanager
+def _open_keyring() -> Iterator[None]:
+    from keyring.errors import KeyringError  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except (KeyringError, OSError, RuntimeError) as error:  # backends let errors of their own sockets through
+        raise SettingsError(
+            f"the keyring does not open: {error}", "Unlock it, or give the key another way."
+        ) from error

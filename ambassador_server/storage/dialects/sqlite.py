@@ -1,0 +1,189 @@
+"""SQLite: one file, many readers, one writer."""
+
+import asyncio
+import logging
+import os
+import re
+import sqlite3
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import aiosqlite
+from sqlalchemy import ColumnElement, Insert, Table, event, text
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ambassador_server.errors import ConfigurationError, StorageError
+from ambassador_server.storage.dialects import Lock, Violation
+from ambassador_server.storage.types import GrowingKey
+
+_DRIVER = "sqlite+aiosqlite"
+_MODE = 0o600
+_BUSY_MS = 10_000
+_BUSY_MIGRATING_MS = 60_000
+
+_VIOLATIONS = {
+    "SQLITE_CONSTRAINT_PRIMARYKEY": Violation.TAKEN,
+    "SQLITE_CONSTRAINT_UNIQUE": Violation.TAKEN,
+    "SQLITE_CONSTRAINT_ROWID": Violation.TAKEN,
+    "SQLITE_CONSTRAINT_FOREIGNKEY": Violation.DANGLING,
+}
+
+_CAUSES = {
+    "SQLITE_BUSY": "another process is writing to it",
+    "SQLITE_CANTOPEN": "the file cannot be opened",
+    "SQLITE_CORRUPT": "the file is damaged",
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_IOERR": "the disk failed",
+    "SQLITE_NOTADB": "the file is not a database",
+    "SQLITE_PERM": "the file may not be used",
+    "SQLITE_READONLY": "the file is read-only",
+}
+
+# The driver writes every statement with its values to its own debug log, and some of the values are digests of keys.
+logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+
+
+class Sqlite:
+    """SQLite through aiosqlite."""
+
+    def accept(self, url: URL) -> URL:
+        """Take a plain file only: a database in memory would be another one on every connection."""
+        if url.drivername not in ("sqlite", _DRIVER):
+            raise ConfigurationError(f"SQLite needs a URL that begins with '{_DRIVER}:'.")
+        if not url.database or url.database.startswith((":memory:", "file:")):
+            raise ConfigurationError(
+                "SQLite needs the path of a file, as in 'sqlite:////var/lib/ambassador/data.db'."
+            )
+        if url.query or url.host or url.username or url.password:
+            raise ConfigurationError("A SQLite URL is a path and takes no host, no login and no options.")
+        return url.set(drivername=_DRIVER)
+
+    def describe(self, url: URL) -> str:
+        """Name the file."""
+        return f"SQLite file {url.database}"
+
+    def exists(self, url: URL) -> bool:
+        """Tell whether the file is there."""
+        return _path(url).is_file()
+
+    def create(self, url: URL) -> None:
+        """Create the file, empty and for its owner alone."""
+        path = _path(url)
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))
+            _narrow(path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The database file {path} cannot be created: {error.strerror}."
+            ) from None
+
+    def engine(self, url: URL, *, migrating: bool = False) -> AsyncEngine:
+        """Return an engine over the file, which is made private if it was not."""
+        _narrow(_path(url))
+        engine = create_async_engine(url, hide_parameters=True, pool_timeout=_BUSY_MS / 1000)
+        event.listen(engine.sync_engine, "connect", _prepare_for_migration if migrating else _prepare)
+        return engine
+
+    async def begin(self, connection: AsyncConnection, *, writes: bool) -> None:
+        """Take the write lock at once, or see the moment of the first read."""
+        driver = cast(aiosqlite.Connection, (await connection.get_raw_connection()).driver_connection)
+        try:
+            await driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        except sqlite3.Error as error:
+            raise StorageError(f"The database cannot be used: {self.cause(error)}.") from None
+
+    def turn(self) -> AbstractAsyncContextManager[object]:
+        """Return a lock, because waiting for one is cheaper and fairer than polling a busy file."""
+        return asyncio.Lock()
+
+    def savepoint(self, connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
+        """Do nothing: a statement that fails undoes itself alone."""
+        return nullcontext()
+
+    async def lock(self, connection: AsyncConnection, lock: Lock) -> None:
+        """Do nothing: there is one writer anyway."""
+
+    async def verify(self, connection: AsyncConnection) -> bool:
+        """Look for rows that point nowhere."""
+        return (await connection.execute(text("PRAGMA foreign_key_check"))).first() is None
+
+    def insert_new(self, table: Table) -> Insert:
+        """Skip what is there."""
+        return insert(table).on_conflict_do_nothing()
+
+    def upsert(self, table: Table) -> Insert:
+        """Overwrite what is there."""
+        statement = insert(table)
+        keys = table.primary_key.columns
+        rest = {
+            column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key
+        }
+        return statement.on_conflict_do_update(index_elements=list(keys), set_=rest)
+
+    def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+        """Use GLOB, the one operator here that minds the case; its other two wildcards are quoted."""
+        return column.op("GLOB", is_comparison=True)(re.sub(r"[\[?]", r"[\g<0>]", pattern))
+
+    def violation(self, error: BaseException) -> Violation | None:
+        """Look at the extended result code."""
+        return _VIOLATIONS.get(_code(error))
+
+    def cause(self, error: BaseException) -> str:
+        """Translate the result code."""
+        code = _code(error)
+        primary = "_".join(code.split("_")[:2])
+        return _CAUSES.get(primary, code or type(error).__name__)
+
+
+DIALECT = Sqlite()
+
+
+@compiles(GrowingKey, "sqlite")
+def _integer(element: GrowingKey, compiler: SQLiteTypeCompiler, **options: Any) -> str:
+    # Only a column of exactly this type is the row id, and only the row id grows.
+    return "INTEGER"
+
+
+def _path(url: URL) -> Path:
+    return Path(url.database or "")
+
+
+def _narrow(path: Path) -> None:
+    # The files beside it (write-ahead log, shared memory) take their mode from this one.
+    try:
+        if path.stat().st_mode & 0o077:
+            path.chmod(_MODE)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The database file {path} cannot be made private: {error.strerror}.",
+            hint="Run the server as the owner of the file.",
+        ) from None
+
+
+def _code(error: BaseException) -> str:
+    return str(getattr(error, "sqlite_errorname", ""))
+
+
+def _prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    _set_up(connection, f"busy_timeout = {_BUSY_MS}", "foreign_keys = ON")
+
+
+def _prepare_for_migration(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    # Rebuilding a table drops it for a moment, which must not cascade into its children.
+    _set_up(connection, f"busy_timeout = {_BUSY_MIGRATING_MS}", "foreign_keys = OFF")
+
+
+def _set_up(connection: DBAPIConnection, *pragmas: str) -> None:
+    # The driver would begin transactions late and on writes only; ours begin in `begin`.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (*pragmas, "journal_mode = WAL", "synchronous = NORMAL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

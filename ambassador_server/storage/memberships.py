@@ -1,0 +1,62 @@
+"""Who is in which group."""
+
+from sqlalchemy import Column, delete, insert, select
+
+from ambassador_server.domain.principal import Membership
+from ambassador_server.errors import ConflictError, NotFoundError
+from ambassador_server.storage.dialects import Lock, Violation
+from ambassador_server.storage.tables import groups, memberships, users
+from ambassador_server.storage.transaction import RefusedError, Transaction
+from ambassador_server.storage.values import check_item
+
+
+class MembershipRepository:
+    """Pairs of a user and a group."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, membership: Membership) -> None:
+        """Put a user into a group."""
+        check_item(membership)
+        await self._transaction.queue(Lock.POLICY)
+        row = {"user_id": membership.user_id, "group_id": membership.group_id}
+        try:
+            await self._transaction.change(insert(memberships), row)
+        except RefusedError as refused:
+            raise await self._conflict(membership, refused.violation) from None
+        await self._transaction.raise_policy_version()
+
+    async def remove(self, membership: Membership) -> None:
+        """Take a user out of a group."""
+        check_item(membership)
+        await self._transaction.queue(Lock.POLICY)
+        statement = delete(memberships).where(
+            memberships.c.user_id == membership.user_id, memberships.c.group_id == membership.group_id
+        )
+        if await self._transaction.change(statement) == 0:
+            user, group = await self._names(membership)
+            raise NotFoundError(f"user {user!r} is not in group {group!r}.")
+        await self._transaction.raise_policy_version()
+
+    async def all(self) -> list[Membership]:
+        """Return every membership, ordered by user and group id."""
+        await self._transaction.queue(Lock.POLICY)
+        statement = select(memberships).order_by(memberships.c.user_id, memberships.c.group_id)
+        rows = await self._transaction.rows(statement)
+        return [Membership(user_id=user_id, group_id=group_id) for user_id, group_id in rows]
+
+    async def _conflict(self, membership: Membership, violation: Violation) -> ConflictError:
+        user, group = await self._names(membership)
+        if violation is Violation.TAKEN:
+            return ConflictError(f"user {user!r} is in group {group!r} already.")
+        return ConflictError(f"user {user!r} cannot be in group {group!r}: one of them does not exist.")
+
+    async def _names(self, membership: Membership) -> tuple[str, str]:
+        user = await self._name(users.c.name, users.c.user_id, membership.user_id)
+        group = await self._name(groups.c.name, groups.c.group_id, membership.group_id)
+        return user, group
+
+    async def _name(self, name: Column[str], key: Column[str], item_id: str) -> str:
+        rows = await self._transaction.rows(select(name).where(key == item_id))
+        return str(rows[0][0]) if rows else item_id

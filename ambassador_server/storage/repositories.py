@@ -1,0 +1,100 @@
+"""The repositories of whole objects, each driven by its `Aggregate`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Delete, Insert, Update, delete, insert, select, update
+
+from ambassador_server.domain.grants import Grant
+from ambassador_server.errors import ConflictError, NotFoundError
+from ambassador_server.storage.aggregates import GRANTS, Aggregate
+from ambassador_server.storage.dialects import Lock, Violation
+from ambassador_server.storage.transaction import RefusedError, Transaction
+from ambassador_server.storage.values import check_item, check_key
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+
+
+class TableRepository(Generic[T]):
+    """One aggregate, whole objects in and out."""
+
+    def __init__(self, transaction: Transaction, aggregate: Aggregate[T]) -> None:
+        self._transaction = transaction
+        self._aggregate = aggregate
+
+    async def add(self, item: T) -> None:
+        """Store a new object."""
+        check_item(item)
+        await self._write(insert(self._aggregate.table), item)
+
+    async def replace(self, item: T) -> None:
+        """Store the object over the one with the same id."""
+        check_item(item)
+        key = self._aggregate.id_column
+        same = key == getattr(item, key.name)
+        if await self._write(update(self._aggregate.table).where(same), item) == 0:
+            raise NotFoundError(f"{self._aggregate.label(item)} does not exist.")
+
+    async def get(self, item_id: str) -> T | None:
+        """Return the object with this id."""
+        check_key(item_id, "The id")
+        return await self._one(self._aggregate.id_column == item_id)
+
+    async def all(self) -> list[T]:
+        """Return every object, ordered by natural name where there is one, else by creation."""
+        return await self._select()
+
+    async def _one(self, condition: ColumnElement[bool]) -> T | None:
+        found = await self._select(condition)
+        return found[0] if found else None
+
+    async def _select(self, *conditions: ColumnElement[bool]) -> list[T]:
+        await self._queue()
+        statement = select(self._aggregate.table).where(*conditions).order_by(*self._aggregate.order)
+        return [self._aggregate.from_row(row) for row in await self._transaction.rows(statement)]
+
+    async def _write(self, statement: Insert | Update, item: T) -> int:
+        try:
+            return await self._change(statement, self._aggregate.to_row(item))
+        except RefusedError as refused:
+            label = self._aggregate.label(item)
+            if refused.violation is Violation.TAKEN:
+                raise ConflictError(f"{label} exists already.") from None
+            raise ConflictError(f"{label} refers to an unknown {self._aggregate.owners}.") from None
+
+    async def _change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
+        await self._queue()
+        count = await self._transaction.change(statement, row)
+        if count and self._aggregate.is_policy:
+            await self._transaction.raise_policy_version()
+        return count
+
+    async def _queue(self) -> None:
+        # Whoever reads an object to write it back must not overwrite what another server wrote in between.
+        if self._aggregate.is_shared:
+            await self._transaction.queue(Lock.POLICY)
+
+
+class NamedTableRepository(TableRepository[T]):
+    """An aggregate whose objects have a unique natural name."""
+
+    async def by_name(self, name: str) -> T | None:
+        """Return the object with this natural name."""
+        check_key(name, "The name")
+        return await self._one(self._aggregate.table.c.name == name)
+
+
+class GrantRepository(TableRepository[Grant]):
+    """Grants can be removed."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction, GRANTS)
+
+    async def remove(self, grant_id: str) -> None:
+        """Delete the grant."""
+        check_key(grant_id, "The id")
+        if await self._change(delete(GRANTS.table).where(GRANTS.id_column == grant_id)) == 0:
+            raise NotFoundError(f"grant {grant_id!r} does not exist.")

@@ -1,0 +1,56 @@
+"""Sessions: written often, so every write is one statement and nobody queues."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from ambassador_server.domain.session import Session
+from ambassador_server.storage.aggregates import SESSIONS
+from ambassador_server.storage.repositories import TableRepository
+from ambassador_server.storage.tables import sessions
+from ambassador_server.storage.transaction import Transaction
+from ambassador_server.storage.values import check_key, check_value
+
+
+class SessionRepository(TableRepository[Session]):
+    """Client processes."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction, SESSIONS)
+
+    async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
+        """Move the expiry of a session that is still open; nothing happens to one that has ended or expired."""
+        check_key(session_id, "The id")
+        check_value(seen_at, "seen_at")
+        check_value(expires_at, "expires_at")
+        await self._change(
+            update(sessions)
+            .where(
+                sessions.c.session_id == session_id,
+                sessions.c.ended_at.is_(None),
+                sessions.c.expires_at > seen_at,
+            )
+            .values(last_seen_at=seen_at, expires_at=expires_at)
+        )
+
+    async def end(self, session_id: str, *, at: datetime, reason: str) -> bool:
+        """End the session; False when it had ended already or never was."""
+        check_key(session_id, "The id")
+        check_value(at, "at")
+        check_value(reason, "reason")
+        ended = await self._change(
+            update(sessions)
+            .where(sessions.c.session_id == session_id, sessions.c.ended_at.is_(None))
+            .values(ended_at=at, end_reason=reason)
+        )
+        return ended > 0
+
+    async def open_sessions(self, now: datetime) -> list[Session]:
+        """Return the sessions that have neither ended nor expired, newest first."""
+        check_value(now, "now")
+        statement = (
+            select(sessions)
+            .where(sessions.c.ended_at.is_(None), sessions.c.expires_at > now)
+            .order_by(sessions.c.created_at.desc(), sessions.c.session_id.desc())
+        )
+        return [SESSIONS.from_row(row) for row in await self._transaction.rows(statement)]

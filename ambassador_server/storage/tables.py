@@ -1,0 +1,235 @@
+"""Every table, and nothing else about the database."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
+
+from ambassador_server.domain.administrator import Role
+from ambassador_server.domain.audit import ActorKind, AuditAction, Outcome
+from ambassador_server.domain.catalog import ArgumentPolicy, McpStatus
+from ambassador_server.domain.grants import Effect
+from ambassador_server.domain.principal import GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.storage.types import (
+    Choice,
+    CodePointText,
+    GrowingKey,
+    JsonDocument,
+    UtcDateTime,
+    Words,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, CodePointText, nullable=False)
+
+
+def _optional_text(name: str) -> Column[str]:
+    return Column(name, CodePointText)
+
+
+def _owner(name: str, column: str, *, primary_key: bool = False) -> Column[str]:
+    owner = ForeignKey(column, ondelete="CASCADE")
+    return Column(name, CodePointText, owner, primary_key=primary_key, nullable=False, index=not primary_key)
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", CodePointText, primary_key=True),
+    Column("name", CodePointText, nullable=False, unique=True),
+    _text("display_name"),
+    _optional_text("email"),
+    Column("status", Choice(UserStatus), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("group_id", CodePointText, primary_key=True),
+    Column("name", CodePointText, nullable=False, unique=True),
+    _text("description"),
+    Column("status", Choice(GroupStatus), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    _owner("user_id", "users.user_id", primary_key=True),
+    _owner("group_id", "groups.group_id", primary_key=True),
+    Index(None, "group_id"),
+)
+
+client_keys = Table(
+    "client_keys",
+    metadata,
+    Column("key_id", CodePointText, primary_key=True),
+    _owner("user_id", "users.user_id"),
+    _text("name"),
+    _text("prefix"),
+    Column("digest", LargeBinary, nullable=False),
+    Column("status", Choice(KeyStatus), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    _optional_text("last_host"),
+)
+
+mcps = Table(
+    "mcps",
+    metadata,
+    Column("mcp_id", CodePointText, primary_key=True),
+    Column("name", CodePointText, nullable=False, unique=True),
+    _text("display_name"),
+    _text("description"),
+    _text("transport"),
+    Column("options", JsonDocument, nullable=False),
+    Column("tags", Words, nullable=False),
+    Column("status", Choice(McpStatus), nullable=False),
+    Column("arguments", Choice(ArgumentPolicy), nullable=False),
+    Column("call_timeout_seconds", Double, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+last_known_tools = Table(
+    "last_known_tools",
+    metadata,
+    _owner("mcp_id", "mcps.mcp_id", primary_key=True),
+    Column("document", JsonDocument, nullable=False),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("grant_id", CodePointText, primary_key=True),
+    _owner("group_id", "groups.group_id"),
+    _owner("mcp_id", "mcps.mcp_id"),
+    Column("patterns", Words, nullable=False),
+    Column("effect", Choice(Effect), nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    _text("created_by"),
+)
+
+kill_switches = Table(
+    "kill_switches",
+    metadata,
+    Column("switch_id", CodePointText, primary_key=True),
+    Column("scope", Choice(SwitchScope), nullable=False),
+    _optional_text("target"),
+    _optional_text("target_name"),
+    _text("reason"),
+    _optional_text("message"),
+    _text("author"),
+    Column("drill", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("lifted_at", UtcDateTime),
+    _optional_text("lifted_by"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_id", CodePointText, primary_key=True),
+    _text("connection_id"),
+    _owner("user_id", "users.user_id"),
+    _owner("key_id", "client_keys.key_id"),
+    Column("token_digest", LargeBinary, nullable=False),
+    _text("friendly_name"),
+    _text("host_tool"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("lifetime_ends_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    _optional_text("end_reason"),
+    Index(None, "ended_at", "expires_at"),
+)
+
+admin_keys = Table(
+    "admin_keys",
+    metadata,
+    Column("admin_key_id", CodePointText, primary_key=True),
+    Column("name", CodePointText, nullable=False, unique=True),
+    _text("prefix"),
+    Column("digest", LargeBinary, nullable=False),
+    Column("roles", Words(Role), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("cursor", GrowingKey, Identity(always=True), primary_key=True),
+    _text("writer"),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", Choice(AuditAction), nullable=False),
+    Column("outcome", Choice(Outcome), nullable=False),
+    Column("actor_kind", Choice(ActorKind), nullable=False),
+    _optional_text("actor_id"),
+    _optional_text("actor_name"),
+    _text("resource_kind"),
+    _optional_text("resource_id"),
+    _optional_text("resource_name"),
+    _optional_text("reason"),
+    _optional_text("request_id"),
+    _optional_text("session_id"),
+    _optional_text("source"),
+    _text("digest"),
+    _text("document"),
+    UniqueConstraint("writer", "seq"),
+    # Pages are read in the order of the cursor and narrowed by time, so each filter is answered inside its index.
+    Index(None, "cursor", "at"),
+    Index(None, "action", "cursor", "at"),
+    Index(None, "outcome", "cursor", "at"),
+    Index(None, "actor_name", "cursor", "at"),
+    Index(None, "resource_name", "cursor", "at"),
+    Index(None, "reason", "cursor", "at"),
+    Index(None, "request_id", "cursor", "at"),
+    sqlite_autoincrement=True,
+)
+
+audit_positions = Table(
+    "audit_positions",
+    metadata,
+    Column("writer", CodePointText, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("segment", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
+
+policy_state = Table(
+    "policy_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+)

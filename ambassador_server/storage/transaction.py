@@ -1,0 +1,120 @@
+"""One connection in one transaction, and the place where the errors of SQLAlchemy and the drivers end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Delete, Insert, Row, Select, Update, select, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ambassador_server.errors import StorageError
+from ambassador_server.storage.dialects import Dialect, Lock, Violation
+from ambassador_server.storage.tables import policy_state
+
+
+class RefusedError(Exception):
+    """A constraint refused a row; the repository that wrote it knows what that means."""
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(violation.name)
+        self.violation = violation
+
+
+class Transaction:
+    """What the repositories of one unit of work share."""
+
+    def __init__(self, connection: AsyncConnection, dialect: Dialect, *, writes: bool) -> None:
+        self.dialect = dialect
+        self._connection = connection
+        self._writes = writes
+        self._held: set[Lock] = set()
+        self._policy_raised = False
+
+    async def rows(self, statement: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Run a query and return everything it finds."""
+        with foreign_errors(self.dialect):
+            return (await self._connection.execute(statement)).all()
+
+    async def change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
+        """Run one write and return how many rows it met.
+
+        Constraints are there for rows alone: RefusedError for one leaves the transaction usable.
+        """
+        self._check_writable()
+        guard = nullcontext() if row is None else self.dialect.savepoint(self._connection)
+        with foreign_errors(self.dialect):
+            async with guard:
+                return (await self._connection.execute(statement, row)).rowcount
+
+    async def change_many(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run one write for each row, in a few round trips."""
+        self._check_writable()
+        with foreign_errors(self.dialect):
+            await self._connection.execute(statement, rows)
+
+    async def queue(self, lock: Lock) -> None:
+        """Be the only writer of this kind until the transaction ends; a reader queues for nothing."""
+        if self._writes and lock not in self._held:
+            with foreign_errors(self.dialect):
+                await self.dialect.lock(self._connection, lock)
+            self._held.add(lock)
+
+    async def policy_version(self) -> int:
+        """Return the policy version as this transaction sees it."""
+        rows = await self.rows(select(policy_state.c.version))
+        return int(rows[0][0])
+
+    async def raise_policy_version(self) -> None:
+        """Raise the policy version, once however often this is called."""
+        if not self._policy_raised:
+            await self.change(update(policy_state).values(version=policy_state.c.version + 1))
+            self._policy_raised = True
+
+    def _check_writable(self) -> None:
+        if not self._writes:
+            raise StorageError("This unit of work only reads.")
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine, dialect: Dialect, *, writes: bool) -> AsyncIterator[Transaction]:
+    """Begin a transaction; commit on the way out, roll back on an exception and on cancellation."""
+    async with begun(engine, dialect, writes=writes) as connection:
+        yield Transaction(connection, dialect, writes=writes)
+
+
+@asynccontextmanager
+async def begun(engine: AsyncEngine, dialect: Dialect, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+    """Do the same and hand out the bare connection."""
+    with foreign_errors(dialect):
+        connection = await engine.connect()
+    try:
+        with foreign_errors(dialect):
+            await dialect.begin(connection, writes=writes)
+        yield connection
+        with foreign_errors(dialect):
+            await connection.commit()
+    finally:
+        # Closing rolls back what was not committed, and a second cancellation must not stop it.
+        await asyncio.shield(connection.close())
+
+
+@contextmanager
+def foreign_errors(dialect: Dialect) -> Iterator[None]:
+    """Turn what SQLAlchemy and the drivers raise into StorageError, or RefusedError for a constraint."""
+    try:
+        yield
+    except DBAPIError as error:
+        violation = dialect.violation(error.driver_exception)
+        if violation is not None:
+            raise RefusedError(violation) from None
+        raise StorageError(f"The database cannot be used: {dialect.cause(error.driver_exception)}.") from None
+    except OSError as error:
+        raise StorageError(
+            f"The database does not answer: {error.strerror or type(error).__name__}."
+        ) from None
+    except (ValueError, LookupError, RecursionError):
+        raise StorageError("The database holds a value that this version does not understand.") from None
+    except SQLAlchemyError as error:
+        raise StorageError(f"The database cannot be used: {type(error).__name__}.") from None

@@ -1,0 +1,87 @@
+"""Column types that mean the same on every database."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
+
+from ambassador_server.storage.values import encode_json
+
+
+class CodePointText(Text):
+    """Text that compares and sorts by code point; a dialect file says how, where that is not the default."""
+
+
+class GrowingKey(BigInteger):
+    """An integer primary key that the database hands out, each larger than any before it."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time; it comes back in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the same instant in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant with its zone, which not every database keeps."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Choice(TypeDecorator[StrEnum]):
+    """A member of a string enumeration; the database knows the word only, so the list can grow."""
+
+    impl = CodePointText
+    cache_ok = True
+
+    def __init__(self, choices: type[StrEnum]) -> None:
+        super().__init__()
+        self.choices = choices
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        """Return the word."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """Return the member; ValueError for a word of a newer version."""
+        return None if value is None else self.choices(value)
+
+
+class JsonDocument(TypeDecorator[Mapping[str, Any]]):
+    """A JSON object, kept as text because no JSON column type keeps every document as it was."""
+
+    impl = CodePointText
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> str | None:
+        """Return the text."""
+        return None if value is None else encode_json(value, "The document")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any] | None:
+        """Return the object."""
+        return None if value is None else json.loads(value)
+
+
+class Words(TypeDecorator[tuple[str, ...]]):
+    """A tuple of words, kept as a JSON list; `word` makes each of them a member of its enumeration."""
+
+    impl = CodePointText
+    cache_ok = True
+
+    def __init__(self, word: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self.word = word
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
+        """Return the list as text."""
+        return None if value is None else encode_json(value, "The list")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
+        """Return the words; ValueError for a word of a newer version."""
+        return None if value is None else tuple(map(self.word, json.loads(value)))

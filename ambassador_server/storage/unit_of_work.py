@@ -1,0 +1,38 @@
+"""One transaction over all repositories."""
+
+from ambassador_server.storage.aggregates import (
+    ADMIN_KEYS,
+    CLIENT_KEYS,
+    GROUPS,
+    KILL_SWITCHES,
+    MCPS,
+    USERS,
+)
+from ambassador_server.storage.audit import AuditIndexRepository
+from ambassador_server.storage.memberships import MembershipRepository
+from ambassador_server.storage.repositories import GrantRepository, NamedTableRepository, TableRepository
+from ambassador_server.storage.sessions import SessionRepository
+from ambassador_server.storage.tools import LastKnownToolRepository
+from ambassador_server.storage.transaction import Transaction
+
+
+class SqlUnitOfWork:
+    """The repositories of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.users = NamedTableRepository(transaction, USERS)
+        self.groups = NamedTableRepository(transaction, GROUPS)
+        self.memberships = MembershipRepository(transaction)
+        self.keys = TableRepository(transaction, CLIENT_KEYS)
+        self.mcps = NamedTableRepository(transaction, MCPS)
+        self.tools = LastKnownToolRepository(transaction)
+        self.grants = GrantRepository(transaction)
+        self.switches = TableRepository(transaction, KILL_SWITCHES)
+        self.sessions = SessionRepository(transaction)
+        self.admin_keys = NamedTableRepository(transaction, ADMIN_KEYS)
+        self.audit = AuditIndexRepository(transaction)
+
+    async def policy_version(self) -> int:
+        """Return the version of everything decisions are made from, as this transaction sees it."""
+        return await self._transaction.policy_version()

@@ -193,8 +193,8 @@ class Connection:
             with suppress(DownstreamUnavailableError):
                 await self._renew(lost.session_id)
         except DownstreamUnavailableError as error:
-            _log.info("%s: no news of its tools: %s", self._name, error)
-        return True
+            _log.info("%s: no news of its tools: %s", self._name, error.message)
+        return not self.ended.done()
 
 
 def _is_header_mismatch(error: bytes) -> bool:

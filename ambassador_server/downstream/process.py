@@ -141,7 +141,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
             self._signal_group(signal.SIGKILL)
         await self._exits_within(_KILLED_SECONDS)
         await self._group_gone_within(_KILLED_SECONDS)
-        self._input.abort()
+        if 0 in self._open_pipes:
+            self._input.abort()
         self._transport.close()
         self._finish()
 

@@ -61,9 +61,12 @@ class Supervisor:
         self._limits = limits
         self._mask = mask
         self._connection: Connection | None = None
+        # Also the one that failed: what it wrote says why.
+        self._newest: Connection | None = None
         self._era: Era | None = None
         self._backoff = Backoff(limits.first_retry, limits.longest_retry)
         self._delay = 0.0
+        self._connected_at = 0.0
         self._attempted_at = 0.0
         self._is_waiting = False
         self._is_hopeless = False
@@ -99,8 +102,8 @@ class Supervisor:
             self._in_flight -= 1
 
     def recent_output(self) -> tuple[str, ...]:
-        """Return the last lines of the running connection that were not MCP, masked."""
-        return self._connection.recent_output() if self._connection else ()
+        """Return the last lines of the newest connection that were not MCP, masked."""
+        return self._newest.recent_output() if self._newest else ()
 
     async def stop(self) -> None:
         """End the connection and every process; whoever still waits gets DownstreamUnavailableError."""
@@ -138,22 +141,19 @@ class Supervisor:
 
     async def _live(self) -> None:
         """Connect and serve until the connection is lost, or fail to connect."""
+        self._is_waiting = False
+        self._attempted_at = asyncio.get_running_loop().time()
         try:
             connection, tools = await self._connect()
         except AmbassadorError as error:
             # Options that make no sense do not mend themselves.
             self._is_hopeless = isinstance(error, InvalidInputError)
             self._lost(error.message)
-            return
-        connected_at = self._attempted_at = asyncio.get_running_loop().time()
-        reason = await self._serve(connection, tools)
-        if asyncio.get_running_loop().time() - connected_at >= self._limits.stable:
-            self._backoff.reset()
-        self._lost(reason)
+        else:
+            await self._serve(connection, tools)
 
     async def _connect(self) -> tuple[Connection, tuple[Tool, ...]]:
-        self._attempted_at = asyncio.get_running_loop().time()
-        connection = Connection(self.mcp, self._mask)
+        connection = self._newest = Connection(self.mcp, self._mask)
         try:
             tools = await connection.open(self._era, self._limits.connect)
         except BaseException:
@@ -165,25 +165,28 @@ class Supervisor:
         self._era = connection.era
         return connection, tools
 
-    async def _serve(self, connection: Connection, tools: tuple[Tool, ...]) -> str:
-        """Serve calls until the connection ends; returns why it did."""
+    async def _serve(self, connection: Connection, tools: tuple[Tool, ...]) -> None:
+        """Serve calls until the connection ends."""
         self._connection = connection
+        self._connected_at = asyncio.get_running_loop().time()
         self._publish(DownstreamStatus.READY, None, tools)
         self._outcome.set_result(connection)
+        # At once, not when this task gets its turn: whoever fails with the connection must not meet it again.
+        connection.ended.add_done_callback(lambda _: self._ended(connection))
         listening = asyncio.get_running_loop().create_task(connection.listen(self._limits.listen_pause))
         try:
-            reason = await self._watch(connection)
+            await self._watch(connection)
         except BaseException:
             await connection.close()
             raise
         finally:
             listening.cancel()
+        self._ended(connection)
         retiring = asyncio.get_running_loop().create_task(connection.retire(self._limits.retire))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
-        return reason
 
-    async def _watch(self, connection: Connection) -> str:
+    async def _watch(self, connection: Connection) -> None:
         while not connection.ended.done():
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.refresh):
@@ -193,7 +196,6 @@ class Supervisor:
                 await self._relist(connection)
                 # A downstream that announces a change after every list is not listed without pause.
                 await asyncio.wait({connection.ended}, timeout=self._limits.relist_gap)
-        return connection.ended.result()
 
     async def _relist(self, connection: Connection) -> None:
         try:
@@ -207,16 +209,21 @@ class Supervisor:
             self._publish(DownstreamStatus.READY, None, tools)
 
     async def _wait(self) -> None:
-        self._delay = self._backoff.next()
-        self._wake.clear()
-        self._is_waiting = True
         with suppress(TimeoutError):
             async with asyncio.timeout(None if self._is_hopeless else self._delay):
                 await self._wake.wait()
-        self._is_waiting = False
+
+    def _ended(self, connection: Connection) -> None:
+        if self._connection is connection:
+            self._lost(connection.ended.result())
 
     def _lost(self, reason: str) -> None:
+        if self._connection and asyncio.get_running_loop().time() - self._connected_at >= self._limits.stable:
+            self._backoff.reset()
         self._connection = None
+        self._delay = self._backoff.next()
+        self._is_waiting = True
+        self._wake.clear()
         self._publish(DownstreamStatus.DEGRADED, reason, self.state.tools)
         if not self._outcome.done():
             self._outcome.set_result(None)

@@ -208,12 +208,8 @@ class StreamableHttpTransport:
             reply = await self._reply_in_stream(response, number)
         elif kind == JSON:
             reply = self._reply_in_body(await read_body(response), number, response.status)
-        elif response.status >= 300:
-            raise DownstreamUnavailableError(status_text(response.status))
         else:
-            raise DownstreamUnavailableError(
-                f"answered HTTP {response.status} with something that is not MCP"
-            )
+            raise _rejection(response.status)
         if method == "initialize":
             self._session_id = response.headers.get(SESSION_HEADER)
             self._rebuild_headers()

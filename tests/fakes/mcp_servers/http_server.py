@@ -1,0 +1,294 @@
+"""A lean MCP server over streamable HTTP (aiohttp), of either era, in this process or its own; prints its port."""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from tests.fakes.mcp_servers.toolbox import (
+    CHANGED,
+    MODERN,
+    SUBSCRIPTION,
+    Toolbox,
+    complete,
+    envelope_error,
+    handshake,
+    parser,
+    text,
+)
+
+SESSION = "Mcp-Session-Id"
+
+
+class HttpServer:
+    """One server and what a test may want to know or change of it."""
+
+    def __init__(self, toolbox: Toolbox, *, sse: bool = False, sessions: bool = True) -> None:
+        self.toolbox = toolbox
+        self.sse = sse
+        self.with_sessions = sessions
+        self.sessions: set[str] = set()
+        self.ended_sessions = 0
+        self.statuses: list[int] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.keeps_requests = False
+        self.listeners: list[tuple[web.StreamResponse, Any]] = []
+        self.listening = asyncio.Event()
+        self.was_cancelled = asyncio.Event()
+        self.started_slow = asyncio.Event()
+        self.held: list[asyncio.Event] = []
+        self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self.url = ""
+
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        """Take one message."""
+        body = await request.read()
+        message = json.loads(body)
+        method, number = message.get("method"), message.get("id")
+        if self.keeps_requests:
+            self.requests.append((method or "answer", dict(request.headers)))
+        if self.statuses and (status := self.statuses.pop(0)):
+            return web.Response(status=status, text="<html>Authorization: Bearer leaked</html>")
+        params = message.get("params") or {}
+        modern = self._is_modern(request)
+        if modern:
+            refusal = self._check_modern(request, message, params)
+        else:
+            refusal = await self._check_legacy(request, method)
+        if refusal is not None:
+            return refusal
+        if method is None:
+            self.answers.pop(message["id"]).set_result(message)
+            return web.Response(status=202)
+        if number is None:
+            if method == "notifications/cancelled":
+                self._cancelled()
+            return web.Response(status=202)
+        return await self._request(request, number, method, params, modern)
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """Open the stream of a legacy session."""
+        if request.headers.get(SESSION) not in self.sessions:
+            return web.Response(status=404 if SESSION in request.headers else 405)
+        return await self._hold_listener(request, None)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """End a session."""
+        self.sessions.discard(request.headers.get(SESSION, ""))
+        self.ended_sessions += 1
+        return web.Response(status=204)
+
+    async def _request(
+        self, request: web.Request, number: Any, method: str, params: dict[str, Any], modern: bool
+    ) -> web.StreamResponse:
+        reply = handshake(self.toolbox.era, method, params, changes=True)
+        if reply is not None:
+            headers = {}
+            if method == "initialize" and self.with_sessions:
+                headers[SESSION] = secrets.token_hex(8)
+                self.sessions.add(headers[SESSION])
+            return await self._send(request, number, reply, headers)
+        if method == "tools/list":
+            result = self.toolbox.page(params.get("cursor"))
+        elif method == "subscriptions/listen" and modern:
+            return await self._hold_listener(request, number)
+        elif method == "tools/call":
+            return await self._call(request, number, params, modern)
+        else:
+            return _error(number, -32601, "Method not found", 404 if modern else 200)
+        return await self._send(request, number, {"result": complete(result) if modern else result})
+
+    async def _call(
+        self, request: web.Request, number: Any, params: dict[str, Any], modern: bool
+    ) -> web.StreamResponse:
+        self.toolbox.note(params)
+        name, arguments = params["name"], params.get("arguments") or {}
+        if name == "hang_up" and request.transport is not None:
+            request.transport.abort()
+        if name in ("slow", "hold", "grow", "refuse"):
+            result = await self._run(name, arguments, modern)
+        elif name in ("garbage", "ask"):
+            return await self._chat(request, number, name, modern)
+        else:
+            result = self.toolbox.answer(name, arguments, params)
+        if result is None:
+            return _error(number, -32602, "no", 400 if modern else 200)
+        return await self._send(request, number, {"result": complete(result) if modern else result})
+
+    async def _run(self, name: str, arguments: dict[str, Any], modern: bool) -> dict[str, Any] | None:
+        if name == "slow":
+            self.started_slow.set()
+            try:
+                await asyncio.sleep(arguments["seconds"])
+            except asyncio.CancelledError:
+                if modern:
+                    self._cancelled()
+                raise
+            return text("awake")
+        if name == "hold":
+            gate = asyncio.Event()
+            self.held.append(gate)
+            if len(self.held) == arguments["count"]:
+                for waiting in reversed(self.held):
+                    waiting.set()
+                self.held.clear()
+            await gate.wait()
+            return text("held")
+        if name == "grow":
+            self.toolbox.grow()
+            await self._announce()
+            return text("grown")
+        return None
+
+    async def _chat(self, request: web.Request, number: Any, name: str, modern: bool) -> web.StreamResponse:
+        """Answer in a stream that holds more than the answer."""
+        stream = await _open_stream(request)
+        answers: dict[str, Any] = {}
+        if name == "garbage":
+            for piece in (
+                b": a comment\r\n",
+                b"event: strange\r\ndata: {not json\r\n\r\n",
+                b"id: 7\rretry: 5\r\r",
+            ):
+                await stream.write(piece)
+            await stream.write(_event({"method": "notifications/progress", "params": {"progress": 1}}))
+            await stream.write(b'data: {"jsonrpc":"2.0",\r\ndata: "id":99999,"result":{}}\r\n\r\n')
+        else:
+            for method in ("ping", "roots/list", "sampling/createMessage"):
+                self.answers[method] = asyncio.get_running_loop().create_future()
+                await stream.write(_event({"id": method, "method": method, "params": {}}))
+                answers[method] = await asyncio.wait_for(asyncio.shield(self.answers[method]), 10)
+        result = {**text(name), "structuredContent": answers}
+        await stream.write(_event({"id": number, "result": complete(result) if modern else result}))
+        await stream.write_eof()
+        return stream
+
+    async def _send(
+        self, request: web.Request, number: Any, reply: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> web.StreamResponse:
+        message = {"jsonrpc": "2.0", "id": number, **reply}
+        if not self.sse:
+            return web.Response(
+                body=json.dumps(message).encode(), content_type="application/json", headers=headers
+            )
+        stream = await _open_stream(request, headers)
+        await stream.write(_event({"method": "notifications/progress", "params": {"progress": 1}}))
+        await stream.write(_event(message))
+        await stream.write_eof()
+        return stream
+
+    async def _hold_listener(self, request: web.Request, number: Any) -> web.StreamResponse:
+        stream = await _open_stream(request)
+        if number is not None:
+            meta = {SUBSCRIPTION: number}
+            acknowledged = {"notifications": {"toolsListChanged": True}, "_meta": meta}
+            await stream.write(
+                _event({"method": "notifications/subscriptions/acknowledged", "params": acknowledged})
+            )
+        self.listeners.append((stream, number))
+        self.listening.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.listeners.remove((stream, number))
+        return stream
+
+    async def _announce(self) -> None:
+        for stream, number in list(self.listeners):
+            params = {} if number is None else {"_meta": {SUBSCRIPTION: number}}
+            await stream.write(_event({"method": CHANGED, "params": params}))
+
+    def _cancelled(self) -> None:
+        self.toolbox.cancelled += 1
+        self.was_cancelled.set()
+
+    def _is_modern(self, request: web.Request) -> bool:
+        era = self.toolbox.era
+        return era == "modern" or (era == "both" and request.headers.get("MCP-Protocol-Version") == MODERN)
+
+    def _check_modern(
+        self, request: web.Request, message: dict[str, Any], params: dict[str, Any]
+    ) -> web.Response | None:
+        method, number = message.get("method"), message.get("id")
+        if method == "initialize" or number is None:
+            return None
+        expected = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
+        if method == "tools/call":
+            expected["Mcp-Name"] = params["name"]
+        if any(request.headers.get(name) != value for name, value in expected.items()):
+            return _error(number, -32020, "headers and body differ", 400)
+        error = envelope_error(params)
+        return _error(number, error["code"], error["message"], 400) if error else None
+
+    async def _check_legacy(self, request: web.Request, method: str | None) -> web.Response | None:
+        if method == "server/discover" and self.toolbox.era == "silent":
+            await asyncio.Event().wait()
+        if method == "initialize" or not self.with_sessions or request.headers.get(SESSION) in self.sessions:
+            return None
+        if SESSION in request.headers:
+            return web.Response(status=404, text="Session not found")
+        return web.Response(status=400, text="Bad Request: Missing session ID")
+
+
+def make_app(server: HttpServer) -> web.Application:
+    """Put the endpoint at `/mcp`."""
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.router.add_post("/mcp", server.post)
+    app.router.add_get("/mcp", server.get)
+    app.router.add_delete("/mcp", server.delete)
+    return app
+
+
+@asynccontextmanager
+async def serve(server: HttpServer, port: int = 0) -> AsyncIterator[HttpServer]:
+    """Serve on a loopback port until the block ends; `server.url` says where."""
+    runner = web.AppRunner(make_app(server), handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/mcp"
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+async def _open_stream(request: web.Request, headers: dict[str, str] | None = None) -> web.StreamResponse:
+    stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", **(headers or {})})
+    await stream.prepare(request)
+    return stream
+
+
+def _event(message: dict[str, Any]) -> bytes:
+    return b"event: message\ndata: " + json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n\n"
+
+
+def _error(number: Any, code: int, message: str, status: int) -> web.Response:
+    body = {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}
+    return web.Response(status=status, body=json.dumps(body).encode(), content_type="application/json")
+
+
+async def _main() -> None:
+    flags = parser(__doc__ or "")
+    flags.add_argument("--port", type=int, default=0)
+    flags.add_argument("--sse", action="store_true", help="answer in event streams")
+    options = flags.parse_args()
+    toolbox = Toolbox(era=options.era, record=options.record, page_size=options.page_size)
+    async with serve(HttpServer(toolbox, sse=options.sse), options.port) as server:
+        port = int(server.url.rsplit(":", 1)[1].split("/")[0])
+        os.write(1, json.dumps({"port": port, "url": server.url}).encode() + b"\n")
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(_main())
+    else:
+        uvloop.run(_main())

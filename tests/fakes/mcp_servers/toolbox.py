@@ -1,0 +1,153 @@
+"""What the fixture servers offer, whatever their transport: definitions, plain answers, the record of calls."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+MODERN = "2026-07-28"
+LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+META_VERSION = "io.modelcontextprotocol/protocolVersion"
+SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+CHANGED = "notifications/tools/list_changed"
+
+_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}}
+_ANY = {"type": "object"}
+
+TOOLS: list[dict[str, Any]] = [
+    {
+        "name": "echo",
+        "description": "Say the text again.",
+        "inputSchema": _TEXT,
+        "annotations": {"readOnlyHint": True},
+        "x-vendor": {"kept": 12345678901234567890123},
+    },
+    {"name": "params", "description": "Return the params as they came.", "inputSchema": _ANY},
+    {"name": "slow", "description": "Answer after some seconds.", "inputSchema": _ANY},
+    {
+        "name": "hold",
+        "description": "Answer in reverse order once `count` calls have come.",
+        "inputSchema": _ANY,
+    },
+    {"name": "fail", "description": "Fail.", "inputSchema": _ANY, "annotations": {"destructiveHint": False}},
+    {"name": "refuse", "description": "Answer with a JSON-RPC error.", "inputSchema": _ANY},
+    {"name": "big", "description": "Return some megabytes.", "inputSchema": _ANY},
+    {"name": "env", "description": "Return the environment.", "inputSchema": _ANY},
+    {"name": "crash", "description": "Exit in the middle of the call.", "inputSchema": _ANY},
+    {"name": "hang_up", "description": "Cut the connection instead of an answer.", "inputSchema": _ANY},
+    {"name": "spawn", "description": "Start a process that outlives its parent.", "inputSchema": _ANY},
+    {"name": "garbage", "description": "Write what is not MCP, then answer.", "inputSchema": _ANY},
+    {
+        "name": "ask",
+        "description": "Ask the caller things no client without capabilities knows.",
+        "inputSchema": _ANY,
+    },
+    {"name": "grow", "description": "Offer one more tool from now on.", "inputSchema": _ANY},
+    {"name": "cancelled", "description": "Return how many requests were cancelled.", "inputSchema": _ANY},
+]
+
+
+def parser(about: str) -> argparse.ArgumentParser:
+    """Return the flags every fixture server takes."""
+    flags = argparse.ArgumentParser(description=about)
+    flags.add_argument("--era", choices=("legacy", "modern", "both", "silent"), default="legacy")
+    flags.add_argument("--record", help="append every tools/call to this file before it runs")
+    flags.add_argument("--page-size", type=int, default=0)
+    return flags
+
+
+class Toolbox:
+    """The tools that need nothing of a transport, the list, and the record."""
+
+    def __init__(self, *, era: str = "legacy", record: str | None = None, page_size: int = 0) -> None:
+        self.era = era
+        self.tools = list(TOOLS)
+        self.calls = 0
+        self.cancelled = 0
+        self._page_size = page_size
+        self._record = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if record else None
+
+    def note(self, params: dict[str, Any]) -> None:
+        """Count and record a call; the line is with the operating system before the tool runs."""
+        self.calls += 1
+        if self._record is not None:
+            os.write(self._record, json.dumps(params).encode() + b"\n")
+
+    def grow(self) -> None:
+        """Offer one more tool."""
+        self.tools.append({"name": f"extra_{len(self.tools)}", "inputSchema": _ANY})
+
+    def page(self, cursor: str | None) -> dict[str, Any]:
+        """Return one page of the list; an empty cursor asks for the second page."""
+        size = self._page_size or len(self.tools)
+        start = {None: 0, "": size}.get(cursor, int(cursor or 0))
+        page: dict[str, Any] = {"tools": self.tools[start : start + size]}
+        if start + size < len(self.tools):
+            page["nextCursor"] = "" if start == 0 else str(start + size)
+        return page
+
+    def answer(self, name: str, arguments: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the result of a plain tool, or None for one that its server has to run."""
+        match name:
+            case "echo":
+                return text(arguments.get("text", ""))
+            case "params":
+                return {**text("see structuredContent"), "structuredContent": params, "x-extra": [1, None]}
+            case "fail":
+                return {**text("it failed"), "isError": True}
+            case "big":
+                return text("x" * int(arguments["megabytes"] * 1024 * 1024))
+            case "env":
+                return {**text("see structuredContent"), "structuredContent": dict(os.environ)}
+            case "spawn":
+                return text(str(spawn()))
+            case "cancelled":
+                return text(str(self.cancelled))
+            case "crash":
+                sys.stderr.write("giving up: out of cheese\n")
+                sys.stderr.flush()
+                os._exit(int(arguments.get("status", 3)))
+            case _:
+                return None
+
+
+def text(content: str) -> dict[str, Any]:
+    """Return a result of one text."""
+    return {"content": [{"type": "text", "text": content}]}
+
+
+def spawn() -> int:
+    """Start a process in our own group that holds our pipes and would outlive us by minutes."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    process.returncode = 0  # nobody here waits for it, and that is the point
+    return process.pid
+
+
+def handshake(era: str, method: str, params: dict[str, Any], *, changes: bool) -> dict[str, Any] | None:
+    """Return the reply members of `initialize` and `server/discover`, or None for other methods."""
+    capabilities = {"tools": {"listChanged": changes}}
+    if method == "initialize":
+        if era == "modern":
+            return {"error": {"code": -32022, "message": "modern only", "data": {"supported": [MODERN]}}}
+        wanted = params.get("protocolVersion")
+        version = wanted if wanted in LEGACY else LEGACY[-1]
+        info = {"name": "fixture", "version": "1"}
+        return {"result": {"protocolVersion": version, "capabilities": capabilities, "serverInfo": info}}
+    if method == "server/discover" and era in ("modern", "both"):
+        return {"result": complete({"supportedVersions": [MODERN], "capabilities": capabilities})}
+    return None
+
+
+def complete(result: dict[str, Any]) -> dict[str, Any]:
+    """Add what a modern result must have."""
+    return {**result, "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+
+
+def envelope_error(params: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the error of a modern request without its envelope."""
+    meta = params.get("_meta", {})
+    if meta.get(META_VERSION) != MODERN or "io.modelcontextprotocol/clientCapabilities" not in meta:
+        return {"code": -32602, "message": "the modern envelope is missing"}
+    return None

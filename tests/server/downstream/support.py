@@ -1,0 +1,161 @@
+"""What the downstream tests share: catalog entries, a listener to wait on, processes to look for."""
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ambassador_server.domain.catalog import ArgumentPolicy, DownstreamStatus, Mcp, McpStatus
+from ambassador_server.downstream.pool import DownstreamPool
+from ambassador_server.downstream.supervisor import Limits
+from ambassador_server.ports.downstream import DownstreamChange, Reply
+from tests.fakes.mcp_servers import stdio_options
+
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+PATIENCE = 20.0
+"""Seconds after which a test that waits has failed; nothing is expected to take anything like it."""
+
+QUICK = Limits(first_retry=0.02, longest_retry=0.2, early=0.0, relist_gap=0.01, listen_pause=0.05, retire=0.5)
+
+
+def entry(
+    transport: str = "stdio", options: dict[str, Any] | None = None, *, name: str = "box", mcp_id: str = "m1"
+) -> Mcp:
+    """Return a published catalog entry."""
+    return Mcp(
+        mcp_id=mcp_id,
+        name=name,
+        display_name=name,
+        description="",
+        transport=transport,
+        options=stdio_options() if options is None else options,
+        tags=(),
+        status=McpStatus.PUBLISHED,
+        arguments=ArgumentPolicy.REDACTED,
+        call_timeout_seconds=10.0,
+        created_at=_EPOCH,
+        updated_at=_EPOCH,
+    )
+
+
+def http_entry(url: str, **options: Any) -> Mcp:
+    """Return a catalog entry behind a URL."""
+    return entry("streamable_http", {"url": url, **options})
+
+
+class Listener:
+    """Keeps every change and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.changes: list[DownstreamChange] = []
+        self._news = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self, change: DownstreamChange) -> None:
+        """Take a change, as the port says."""
+        self.changes.append(change)
+        task = asyncio.get_running_loop().create_task(self._tell())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def until(self, wanted: Callable[[DownstreamChange], bool]) -> DownstreamChange:
+        """Return the first change that is wanted, past or future."""
+        async with asyncio.timeout(PATIENCE), self._news:
+            while True:
+                for change in self.changes:
+                    if wanted(change):
+                        return change
+                await self._news.wait()
+
+    async def status(self, status: DownstreamStatus) -> DownstreamChange:
+        """Return the first change to this status."""
+        return await self.until(lambda change: change.status is status)
+
+    async def _tell(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+
+class Bench:
+    """A pool, its listener, and shorthands for calls."""
+
+    def __init__(self, limits: Limits = QUICK, mask: Callable[[str], str] = str) -> None:
+        self.listener = Listener()
+        self.pool = DownstreamPool(self.listener, limits=limits, mask=mask)
+
+    async def ready(self, *mcps: Mcp) -> None:
+        """Apply these entries and wait until all of them are ready."""
+        self.pool.apply(mcps)
+        for mcp in mcps:
+            await self.listener.until(
+                lambda change, mcp_id=mcp.mcp_id: (
+                    change.mcp_id == mcp_id and change.status is DownstreamStatus.READY
+                )
+            )
+
+    async def call(self, name: str, *, timeout: float = PATIENCE, mcp_id: str = "m1", **arguments: Any) -> Reply:
+        """Call a tool."""
+        params = json.dumps({"name": name, "arguments": arguments}).encode()
+        return await self.pool.call(mcp_id, "tools/call", params, timeout=timeout)
+
+    async def text(self, name: str, **arguments: Any) -> str:
+        """Call a tool and return its text."""
+        return str(result(await self.call(name, **arguments))["content"][0]["text"])
+
+    def tool_names(self, mcp_id: str = "m1") -> list[str]:
+        """Return the names of the tools that are known."""
+        return [tool.name for tool in self.pool.state(mcp_id).tools]
+
+
+@asynccontextmanager
+async def bench(*mcps: Mcp, limits: Limits = QUICK, mask: Callable[[str], str] = str) -> AsyncIterator[Bench]:
+    """Run a pool with these entries, ready, and close it."""
+    running = Bench(limits, mask)
+    try:
+        await running.ready(*mcps)
+        yield running
+    finally:
+        async with asyncio.timeout(PATIENCE):
+            await running.pool.close()
+
+
+def result(reply: Reply) -> dict[str, Any]:
+    """Return the result of a reply as Python objects."""
+    assert reply.error is None, reply
+    assert reply.result is not None
+    loaded = json.loads(reply.result)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process still runs; one that is dead but not reaped does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+async def until_dead(pid: int) -> None:
+    """Wait until a process is gone."""
+    async with asyncio.timeout(PATIENCE):
+        while is_alive(pid):  # noqa: ASYNC110 - the process is not our child: nobody tells
+            await asyncio.sleep(0.01)
+
+
+def children() -> set[int]:
+    """Return the living children of this process."""
+    found = set()
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (directory / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == os.getpid() and fields[0] != "Z":
+                    found.add(int(directory.name))
+    return found

@@ -1,0 +1,195 @@
+"""The downstreams port in memory: tools and answers are scripted by MCP name, delays are events, failures are errors."""
+
+import asyncio
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ambassador_server.domain.catalog import DownstreamState, DownstreamStatus, Mcp, Tool, classify_tool
+from ambassador_server.errors import (
+    AmbassadorError,
+    DownstreamTimeoutError,
+    DownstreamUnavailableError,
+    InvalidInputError,
+)
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, Reply
+
+Handler = Callable[[str, dict[str, Any]], Reply | Awaitable[Reply]]
+"""Takes the method and the params, returns the reply or raises."""
+
+_STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
+
+
+def make_tool(name: str, *, description: str = "", **annotations: bool) -> Tool:
+    """Return a tool as a downstream would describe it; annotations by their names in the protocol."""
+    definition = {
+        "name": name,
+        "description": description,
+        "inputSchema": {"type": "object"},
+        **({"annotations": annotations} if annotations else {}),
+    }
+    return Tool(
+        name=name,
+        description=description,
+        tool_class=classify_tool(annotations),
+        definition=json.dumps(definition).encode(),
+    )
+
+
+def text_reply(text: str, *, is_error: bool = False) -> Reply:
+    """Return the reply of a tool that says this text."""
+    result: dict[str, Any] = {"content": [{"type": "text", "text": text}]}
+    if is_error:
+        result["isError"] = True
+    return Reply(result=json.dumps(result).encode(), error=None)
+
+
+def error_reply(code: int, message: str) -> Reply:
+    """Return a JSON-RPC error."""
+    return Reply(result=None, error=json.dumps({"code": code, "message": message}).encode())
+
+
+def _echo(_: str, params: dict[str, Any]) -> Reply:
+    return text_reply(json.dumps(params.get("arguments", {})))
+
+
+@dataclass(kw_only=True)
+class Script:
+    """What one MCP does. `gate` holds every call until it is set; `error` is raised by every call and probe."""
+
+    tools: tuple[Tool, ...] = ()
+    handler: Handler = _echo
+    gate: asyncio.Event | None = None
+    error: AmbassadorError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that came through."""
+
+    mcp_name: str
+    method: str
+    params: bytes
+
+
+@dataclass
+class FakeDownstreams:
+    """Implements `ports.downstream.Downstreams`; set `listener` to hear of changes."""
+
+    listener: DownstreamListener | None = None
+    scripts: dict[str, Script] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    cancelled: list[Call] = field(default_factory=list)
+    probed: list[str] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+    _running: dict[str, Mcp] = field(default_factory=dict)
+    _states: dict[str, DownstreamState] = field(default_factory=dict)
+
+    def script(self, mcp_name: str, *tools: Tool, **what: Any) -> Script:
+        """Say what an MCP of this name does, before or after it is applied; returns the script to change later."""
+        self.scripts[mcp_name] = script = Script(tools=tools, **what)
+        for mcp in self._running.values():
+            if mcp.name == mcp_name:
+                self._connect(mcp)
+        return script
+
+    def lose(self, mcp_name: str, error: str = "exited with status 1") -> None:
+        """Take an MCP down: degraded, its last known tools stay, calls fail."""
+        self.scripts[mcp_name].error = DownstreamUnavailableError(f"{mcp_name}: {error}")
+        for mcp in self._running.values():
+            if mcp.name == mcp_name:
+                self._change(mcp.mcp_id, DownstreamStatus.DEGRADED, error, self._states[mcp.mcp_id].tools)
+
+    def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
+        """Connect to new entries and forget the rest, all at once."""
+        wanted = {mcp.mcp_id: mcp for mcp in mcps}
+        for mcp_id in self._running.keys() - wanted.keys():
+            del self._running[mcp_id]
+            self._change(mcp_id, DownstreamStatus.STOPPED, None, self._states[mcp_id].tools)
+            del self._states[mcp_id]
+        for mcp_id, mcp in wanted.items():
+            known = self._running.get(mcp_id)
+            self._running[mcp_id] = mcp
+            if known is None or (known.transport, known.options) != (mcp.transport, mcp.options):
+                tools = (last_known or {}).get(mcp_id, ())
+                self._states.setdefault(
+                    mcp_id, DownstreamState(status=DownstreamStatus.STARTING, error=None, tools=tools)
+                )
+                self._connect(mcp)
+
+    def state(self, mcp_id: str) -> DownstreamState:
+        """Return what is known of an entry."""
+        return self._states.get(mcp_id, _STOPPED)
+
+    def check(self, mcp: Mcp) -> None:
+        """Know two transports and any options."""
+        if mcp.transport not in ("stdio", "streamable_http"):
+            raise InvalidInputError(f"Unknown transport {mcp.transport!r}; known: stdio, streamable_http.")
+
+    async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
+        """Return the scripted tools."""
+        self.check(mcp)
+        self.probed.append(mcp.name)
+        script = self._script_of(mcp)
+        if script.error is not None:
+            raise script.error
+        return script.tools
+
+    async def call(self, mcp_id: str, method: str, params: bytes, *, timeout: float) -> Reply:
+        """Answer as scripted; a gate holds the call until it opens, the deadline passes or the caller leaves."""
+        mcp = self._running.get(mcp_id)
+        if mcp is None:
+            raise DownstreamUnavailableError("This MCP is not running")
+        call = Call(mcp.name, method, params)
+        self.calls.append(call)
+        self.called.set()
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._answer(self._script_of(mcp), method, params)
+        except TimeoutError:
+            self.cancelled.append(call)
+            raise DownstreamTimeoutError(f"{mcp.name}: no answer within {timeout:g} s") from None
+        except asyncio.CancelledError:
+            self.cancelled.append(call)
+            raise
+
+    async def close(self) -> None:
+        """Stop everything."""
+        self.closed = True
+        self._running.clear()
+        self._states.clear()
+
+    async def _answer(self, script: Script, method: str, params: bytes) -> Reply:
+        if script.gate is not None:
+            await script.gate.wait()
+        if script.error is not None:
+            raise script.error
+        answer = script.handler(method, json.loads(params))
+        return await answer if inspect.isawaitable(answer) else answer
+
+    def _script_of(self, mcp: Mcp) -> Script:
+        missing = DownstreamUnavailableError(f"{mcp.name}: nothing is scripted")
+        return self.scripts.get(mcp.name) or Script(error=missing)
+
+    def _connect(self, mcp: Mcp) -> None:
+        script = self._script_of(mcp)
+        if script.error is not None:
+            tools = self._states[mcp.mcp_id].tools
+            self._change(mcp.mcp_id, DownstreamStatus.DEGRADED, script.error.message, tools)
+        else:
+            self._change(mcp.mcp_id, DownstreamStatus.READY, None, script.tools)
+
+    def _change(
+        self, mcp_id: str, status: DownstreamStatus, error: str | None, tools: tuple[Tool, ...]
+    ) -> None:
+        before = self._states[mcp_id].tools
+        self._states[mcp_id] = DownstreamState(status=status, error=error, tools=tools)
+        if self.listener is not None:
+            self.listener(
+                DownstreamChange(
+                    mcp_id=mcp_id, status=status, error=error, tools=tools, tools_changed=tools != before
+                )
+            )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from ambassador_server.audit_log.jsonl import JsonlAuditLog
+from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
 from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator

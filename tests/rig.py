@@ -74,7 +74,9 @@ class Rig:
         self.process = None
         return code
 
-    def admin(self, *words: str, expect: int = 0, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def admin(
+        self, *words: str, expect: int = 0, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run `ambassador-admin` against this server."""
         return self.run("ambassador-admin", *words, expect=expect, stdin=stdin, env=self.admin_environment())
 

@@ -10,7 +10,8 @@ from ambassador_server.audit_log.verify import verify
 from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, Json, configuration
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import AmbassadorError, ConfigurationError
-from ambassador_server.storage.migrate import SchemaState, check as check_schema
+from ambassador_server.storage.migrate import SchemaStatus
+from ambassador_server.storage.migrate import check as check_schema
 
 
 def check(
@@ -51,9 +52,9 @@ def _data_dir(settings: ServerConfig) -> str:
 
 def _database(settings: ServerConfig) -> str:
     state = asyncio.run(check_schema(settings.store_url))
-    if state is not SchemaState.CURRENT:
-        raise ConfigurationError(f"the schema is {state.value}")
-    return "schema is current"
+    if state.status is not SchemaStatus.CURRENT:
+        raise ConfigurationError(f"the schema is {state.status}; this version needs {state.code}")
+    return f"the schema is {state.code}"
 
 
 def _audit_log(settings: ServerConfig) -> str:

@@ -1,7 +1,5 @@
 """Bodies in and out: strict on the admin API, tolerant of extra members where the original protocol is."""
 
-from collections.abc import Hashable
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from ambassador_server.errors import InvalidInputError
 
 T = TypeVar("T")
+
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 def json_response(body: Any, status: int = 200) -> web.Response:
@@ -22,8 +22,7 @@ async def read_strict(request: web.Request, kind: type[T]) -> T:
     """Parse an admin body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
     _require_json(request)
     try:
-        adapter: TypeAdapter[T] = _adapter(kind)
-        return adapter.validate_json(await request.read())
+        return _adapter(kind).validate_json(await request.read())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
@@ -46,6 +45,7 @@ def _require_json(request: web.Request) -> None:
         raise web.HTTPUnsupportedMediaType(text="Content-Type must be application/json")
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]

@@ -41,7 +41,9 @@ def must(condition: bool, what: str) -> None:
 @contextmanager
 def notes_server() -> Iterator[str]:
     """Run the streamable-HTTP MCP and yield its URL."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.demo.notes_server"], stdout=subprocess.PIPE, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.demo.notes_server"], stdout=subprocess.PIPE, cwd=ROOT
+    )
     try:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/mcp"
@@ -107,13 +109,22 @@ async def refusal(client: Client) -> str:
 
 
 async def use_tools(rig: Rig, key: str) -> None:
-    say("The AI application starts ambassador-client over stdio and sees every tool (2025-11-25 and 2026-07-28)")
-    head = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    say(
+        "The AI application starts ambassador-client over stdio and sees every tool (2025-11-25 and 2026-07-28)"
+    )
+    head = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    )
     async with host(rig, key, "legacy") as legacy, host(rig, key, "auto") as modern:
         names = sorted(tool.name for tool in (await legacy.list_tools()).tools)
         show(", ".join(names))
-        must({"git__git_log", "time__get_current_time", "notes__add_note"} <= set(names), "all three MCPs appear")
-        must(names == sorted(tool.name for tool in (await modern.list_tools()).tools), "both eras see the same")
+        must(
+            {"git__git_log", "time__get_current_time", "notes__add_note"} <= set(names),
+            "all three MCPs appear",
+        )
+        must(
+            names == sorted(tool.name for tool in (await modern.list_tools()).tools), "both eras see the same"
+        )
 
         say("It calls git__git_log on this very repository")
         log = await call_git_log(legacy)

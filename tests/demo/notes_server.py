@@ -6,7 +6,7 @@ import sys
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 
-server = MCPServer("notes")
+server = MCPServer("notes", log_level="ERROR")
 _notes: list[str] = []
 
 

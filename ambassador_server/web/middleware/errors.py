@@ -100,7 +100,9 @@ def _for_http(request: web.Request, error: web.HTTPException) -> web.Response:
     code = _HTTP_CODES.get(
         error.status, ProblemCode.INTERNAL if error.status >= 500 else ProblemCode.BAD_REQUEST
     )
-    response = problem_response(request, error.status, code, error.reason, error.text or error.reason)
+    ours = error.text and error.text != f"{error.status}: {error.reason}"
+    message = error.text if ours else f"{error.reason}: {request.method} {request.path}"
+    response = problem_response(request, error.status, code, error.reason, message or error.reason)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     return response

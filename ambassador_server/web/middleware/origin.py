@@ -22,6 +22,7 @@ async def origin_middleware(request: web.Request, handler: Handler) -> web.Strea
     response = await handler(request)
     headers = response.headers
     headers[REQUEST_ID_HEADER] = request_id
+    headers["Server"] = "mcp-ambassador"
     headers["Cache-Control"] = "no-store"
     headers["X-Content-Type-Options"] = "nosniff"
     headers["X-Frame-Options"] = "DENY"

@@ -1,0 +1,20 @@
+"""What the architecture page names exists, and what it lists is complete."""
+
+import re
+
+from ambassador_server.domain.decision import Reason
+from tests.architecture.test_sizes import ROOT
+
+PAGE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_every_file_it_names_exists():
+    named = re.findall(r"`((?:ambassador_|docs/)[\w/.-]+)`", PAGE)
+    paths = [name for name in named if "/" in name]
+    assert paths
+    assert [name for name in paths if not (ROOT / name).exists()] == []
+
+
+def test_it_lists_every_reason():
+    listed = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+    assert listed == [reason.value for reason in Reason]

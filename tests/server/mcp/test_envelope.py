@@ -1,0 +1,103 @@
+"""Envelopes: what is a message, what is not, and that nothing inside changes."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ambassador_protocol.jsonrpc import Code
+from ambassador_server.mcp.envelope import (
+    EnvelopeError,
+    error_body,
+    read_members,
+    read_message,
+    result_reply,
+    write_members,
+)
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", Code.PARSE_ERROR),
+        (b"{", Code.PARSE_ERROR),
+        (b"\xff\xfe", Code.PARSE_ERROR),
+        (b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":"\xff"}}', Code.PARSE_ERROR),
+        (b'{"jsonrpc":"2.0","id":1,"method":"x"} {}', Code.PARSE_ERROR),
+        (b"[" * 100_000, Code.INVALID_REQUEST),
+        (
+            b'{"jsonrpc":"2.0","id":1,"method":"x","params":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+            Code.PARSE_ERROR,
+        ),
+        (b"[]", Code.INVALID_REQUEST),
+        (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', Code.INVALID_REQUEST),
+        (b'"ping"', Code.INVALID_REQUEST),
+        (b'{"id":1,"method":"ping"}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"result":{}}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"method":7}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1.0,"method":"ping"}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1e3,"method":"ping"}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":[1],"method":"ping"}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":true,"method":"ping"}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}', Code.INVALID_PARAMS),
+    ],
+)
+def test_what_is_no_message_is_refused_with_its_code(body: bytes, code: Code):
+    with pytest.raises(EnvelopeError) as refused:
+        read_message(body)
+    assert refused.value.code is code
+
+
+def test_ids_and_members_keep_their_bytes():
+    message = read_message(
+        b'{"jsonrpc":"2.0","id":12345678901234567890123,"method":"x","params":{"n":1.0,"big":1e400,"n2":-0}}'
+    )
+    assert message.id == b"12345678901234567890123"
+    assert write_members(message.params) == b'{"n":1.0,"big":1e400,"n2":-0}'
+
+
+def test_a_message_without_id_is_a_notification():
+    assert read_message(b'{"jsonrpc":"2.0","method":"notifications/initialized"}').id is None
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8")), JSON, max_size=5))
+def test_splitting_and_joining_members_loses_nothing(value: dict[str, object]):
+    assert json.loads(write_members(read_members(json.dumps(value).encode()))) == value
+
+
+@given(st.binary(max_size=200))
+def test_hostile_bytes_are_a_message_or_an_envelope_error(body: bytes):
+    try:
+        read_message(body)
+    except EnvelopeError as error:
+        assert error.code in Code
+
+
+@given(st.text(st.characters(codec="utf-8")), st.integers())
+def test_replies_are_json_whatever_is_in_them(text: str, number: int):
+    reply = msgspec.json.decode(error_body(msgspec.json.encode(text), Code.DENIED, text, {"n": number}))
+    assert reply == {
+        "jsonrpc": "2.0",
+        "id": text,
+        "error": {"code": Code.DENIED, "message": text, "data": {"n": number}},
+    }
+    assert msgspec.json.decode(result_reply(b"1", b"{}")) == {"jsonrpc": "2.0", "id": 1, "result": {}}

@@ -1,0 +1,125 @@
+"""An audit index in memory, with the filters written out in plain Python."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ambassador_server.domain.audit import AuditEvent, AuditFilter, AuditRecord
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.ports.store import IndexedRecord, LogPosition
+from ambassador_server.storage.values import (
+    check_filter,
+    check_item,
+    check_key,
+    check_value,
+    encode_json,
+    searchable,
+)
+
+
+@dataclass
+class AuditState:
+    """The records in the order of their cursors, and how far each log has been read."""
+
+    records: dict[tuple[str, int], IndexedRecord] = field(default_factory=dict)
+    positions: dict[str, LogPosition] = field(default_factory=dict)
+    last_cursor: int = 0
+
+    def copy(self) -> "AuditState":
+        """Return a state that can change without changing this one."""
+        return replace(self, records=dict(self.records), positions=dict(self.positions))
+
+
+class InMemoryAuditIndex:
+    """The audit index of one unit of work."""
+
+    def __init__(self, *, reading: Callable[[], AuditState], writing: Callable[[], AuditState]) -> None:
+        self._reading = reading
+        self._writing = writing
+
+    async def position(self, writer: str) -> LogPosition | None:
+        check_key(writer, "The writer")
+        return self._reading().positions.get(writer)
+
+    async def insert(self, records: Sequence[AuditRecord], position: LogPosition) -> None:
+        check_item(position)
+        state = self._writing()
+        if len({record.writer for record in records}) > 1:
+            raise InvalidInputError("The records are of more than one writer.")
+        for record in records:
+            _check_record(record)
+            if (record.writer, record.seq) not in state.records:
+                state.last_cursor += 1
+                indexed = IndexedRecord(cursor=state.last_cursor, record=_as_indexed(record))
+                state.records[record.writer, record.seq] = indexed
+            state.positions[record.writer] = position
+
+    async def newest(
+        self, wanted: AuditFilter, *, limit: int, before: int | None = None
+    ) -> list[IndexedRecord]:
+        check_value(before, "before")
+        found = self._matching(wanted, limit)
+        return [item for item in reversed(found) if before is None or item.cursor < before][:limit]
+
+    async def after(self, wanted: AuditFilter, *, limit: int, cursor: int) -> list[IndexedRecord]:
+        check_value(cursor, "cursor")
+        return [item for item in self._matching(wanted, limit) if item.cursor > cursor][:limit]
+
+    async def last_cursor(self) -> int:
+        return self._reading().last_cursor
+
+    def _matching(self, wanted: AuditFilter, limit: int) -> list[IndexedRecord]:
+        check_value(limit, "limit")
+        if limit < 0:
+            raise InvalidInputError("limit is negative.")
+        check_filter(wanted)
+        found = self._reading().records.values()
+        return [item for item in found if _matches(wanted, item.record.event)]
+
+
+def glob_matches(pattern: str, text: str) -> bool:
+    """Match the whole text; `*` stands for any run of characters, and the work is linear in their number."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == first
+    last = rest.pop()
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in rest:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def _matches(wanted: AuditFilter, event: AuditEvent) -> bool:
+    exact = (
+        (wanted.actor, searchable(event.actor.name)),
+        (wanted.outcome, event.outcome),
+        (wanted.reason, searchable(event.reason)),
+        (wanted.request_id, searchable(event.request_id)),
+    )
+    globs = ((wanted.action, event.action), (wanted.resource, searchable(event.resource.name)))
+    return (
+        all(value is None or value == found for value, found in exact)
+        and all(value is None or (found is not None and glob_matches(value, found)) for value, found in globs)
+        and (wanted.since is None or event.at >= wanted.since)
+        and (wanted.until is None or event.at < wanted.until)
+    )
+
+
+def _check_record(record: AuditRecord) -> None:
+    check_key(record.writer, "writer")
+    check_value(record.seq, "seq")
+    check_value(record.digest, "digest")
+    check_value(record.event.at, "at")
+
+
+def _as_indexed(record: AuditRecord) -> AuditRecord:
+    try:
+        details = json.loads(encode_json(record.event.details, "details"))
+    except InvalidInputError:
+        details = {"omitted": "These details are too deeply nested for the index; the log has them."}
+    return replace(record, event=replace(record.event, details=details))

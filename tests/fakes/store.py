@@ -1,0 +1,313 @@
+"""A store in memory that answers exactly as the databases do; `tests/conformance/test_store.py` holds it to that."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from ambassador_server.domain.administrator import AdminKey
+from ambassador_server.domain.catalog import Mcp, Tool
+from ambassador_server.domain.grants import Grant
+from ambassador_server.domain.principal import ClientKey, Group, Membership, User
+from ambassador_server.domain.session import Session
+from ambassador_server.domain.switches import KillSwitch
+from ambassador_server.errors import ConflictError, NotFoundError, StorageError
+from ambassador_server.ports.store import UnitOfWork
+from ambassador_server.storage.values import check_item, check_key, check_value, encode_json
+from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
+
+T = TypeVar("T", bound=Any)
+
+
+@dataclass
+class _State:
+    """Everything that is committed; a transaction works on a copy."""
+
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    memberships: set[tuple[str, str]] = field(default_factory=set)
+    tools: dict[str, tuple[Tool, ...]] = field(default_factory=dict)
+    audit: AuditState = field(default_factory=AuditState)
+    version: int = 0
+
+    def copy(self) -> "_State":
+        return replace(
+            self,
+            tables={name: dict(table) for name, table in self.tables.items()},
+            memberships=set(self.memberships),
+            tools=dict(self.tools),
+            audit=self.audit.copy(),
+        )
+
+    def table(self, name: str) -> dict[str, Any]:
+        return self.tables.setdefault(name, {})
+
+
+class _Transaction:
+    def __init__(self, state: _State, *, writes: bool) -> None:
+        self._state = state
+        self._writes = writes
+        self._version = state.version
+        self.open = True
+
+    def reading(self) -> _State:
+        if not self.open:
+            raise StorageError("This unit of work is over.")
+        return self._state
+
+    def writing(self) -> _State:
+        state = self.reading()
+        if not self._writes:
+            raise StorageError("This unit of work only reads.")
+        return state
+
+    def policy_changed(self) -> None:
+        self._state.version = self._version + 1
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of object; `owners` names the field and the table of each thing it belongs to."""
+
+    noun: str
+    id_field: str
+    owners: Mapping[str, str] = field(default_factory=dict)
+    owner_words: str = ""
+    is_named: bool = False
+    is_policy: bool = True
+
+
+class _Repository(Generic[T]):
+    def __init__(self, transaction: _Transaction, kind: _Kind) -> None:
+        self._transaction = transaction
+        self._kind = kind
+
+    async def add(self, item: T) -> None:
+        check_item(item)
+        state = self._transaction.writing()
+        if self._id(item) in state.table(self._kind.noun):
+            raise ConflictError(f"{self._label(item)} exists already.")
+        self._store(state, item)
+
+    async def replace(self, item: T) -> None:
+        check_item(item)
+        state = self._transaction.writing()
+        if self._id(item) not in state.table(self._kind.noun):
+            raise NotFoundError(f"{self._label(item)} does not exist.")
+        self._store(state, item)
+
+    async def get(self, item_id: str) -> T | None:
+        check_key(item_id, "The id")
+        return self._all().get(item_id)
+
+    async def all(self) -> list[T]:
+        return sorted(self._all().values(), key=self._order)
+
+    def _all(self) -> dict[str, T]:
+        return self._transaction.reading().table(self._kind.noun)
+
+    def _store(self, state: _State, item: T) -> None:
+        table = state.table(self._kind.noun)
+        if self._kind.is_named and any(
+            other.name == item.name and self._id(other) != self._id(item) for other in table.values()
+        ):
+            raise ConflictError(f"{self._label(item)} exists already.")
+        for name, owner in self._kind.owners.items():
+            if getattr(item, name) not in state.table(owner):
+                raise ConflictError(f"{self._label(item)} refers to an unknown {self._kind.owner_words}.")
+        table[self._id(item)] = _as_stored(item)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._kind.is_policy:
+            self._transaction.policy_changed()
+
+    def _id(self, item: T) -> str:
+        return str(getattr(item, self._kind.id_field))
+
+    def _label(self, item: T) -> str:
+        return f"{self._kind.noun} {getattr(item, 'name', None) or self._id(item)!r}"
+
+    def _order(self, item: T) -> tuple[Any, ...]:
+        return (item.name,) if self._kind.is_named else (item.created_at, self._id(item))
+
+
+class _NamedRepository(_Repository[T]):
+    async def by_name(self, name: str) -> T | None:
+        check_key(name, "The name")
+        return next((item for item in self._all().values() if item.name == name), None)
+
+
+class _Grants(_Repository[Grant]):
+    async def remove(self, grant_id: str) -> None:
+        check_key(grant_id, "The id")
+        if self._transaction.writing().table(self._kind.noun).pop(grant_id, None) is None:
+            raise NotFoundError(f"grant {grant_id!r} does not exist.")
+        self._changed()
+
+
+class _Memberships:
+    def __init__(self, transaction: _Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, membership: Membership) -> None:
+        check_item(membership)
+        state = self._transaction.writing()
+        user, group = self._names(membership)
+        if (membership.user_id, membership.group_id) in state.memberships:
+            raise ConflictError(f"user {user!r} is in group {group!r} already.")
+        if membership.user_id not in state.table("user") or membership.group_id not in state.table("group"):
+            raise ConflictError(f"user {user!r} cannot be in group {group!r}: one of them does not exist.")
+        state.memberships.add((membership.user_id, membership.group_id))
+        self._transaction.policy_changed()
+
+    async def remove(self, membership: Membership) -> None:
+        check_item(membership)
+        state = self._transaction.writing()
+        pair = (membership.user_id, membership.group_id)
+        if pair not in state.memberships:
+            user, group = self._names(membership)
+            raise NotFoundError(f"user {user!r} is not in group {group!r}.")
+        state.memberships.remove(pair)
+        self._transaction.policy_changed()
+
+    async def all(self) -> list[Membership]:
+        pairs = sorted(self._transaction.reading().memberships)
+        return [Membership(user_id=user_id, group_id=group_id) for user_id, group_id in pairs]
+
+    def _names(self, membership: Membership) -> tuple[str, str]:
+        state = self._transaction.reading()
+        user = state.table("user").get(membership.user_id)
+        group = state.table("group").get(membership.group_id)
+        return user.name if user else membership.user_id, group.name if group else membership.group_id
+
+
+class _Tools:
+    def __init__(self, transaction: _Transaction) -> None:
+        self._transaction = transaction
+
+    async def put(self, mcp_id: str, tools: Sequence[Tool]) -> None:
+        check_key(mcp_id, "The id")
+        state = self._transaction.writing()
+        if mcp_id not in state.table("MCP"):
+            raise ConflictError(f"The tools refer to an unknown MCP {mcp_id!r}.")
+        state.tools[mcp_id] = tuple(tools)
+
+    async def all(self) -> dict[str, tuple[Tool, ...]]:
+        return dict(self._transaction.reading().tools)
+
+
+class _Sessions(_Repository[Session]):
+    async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
+        check_key(session_id, "The id")
+        check_value(seen_at, "seen_at")
+        check_value(expires_at, "expires_at")
+        sessions = self._transaction.writing().table(self._kind.noun)
+        session = sessions.get(session_id)
+        if session is not None and session.is_open(seen_at):
+            sessions[session_id] = replace(session, last_seen_at=seen_at, expires_at=expires_at)
+
+    async def end(self, session_id: str, *, at: datetime, reason: str) -> bool:
+        check_key(session_id, "The id")
+        check_value(at, "at")
+        check_value(reason, "reason")
+        sessions = self._transaction.writing().table(self._kind.noun)
+        session = sessions.get(session_id)
+        if session is None or session.ended_at is not None:
+            return False
+        sessions[session_id] = replace(session, ended_at=at, end_reason=reason)
+        return True
+
+    async def open_sessions(self, now: datetime) -> list[Session]:
+        check_value(now, "now")
+        found = [session for session in self._all().values() if session.is_open(now)]
+        return sorted(found, key=self._order, reverse=True)
+
+
+class InMemoryUnitOfWork:
+    """The repositories of one transaction in memory."""
+
+    def __init__(self, transaction: _Transaction) -> None:
+        self._transaction = transaction
+        self.users = _NamedRepository[User](transaction, _Kind("user", "user_id", is_named=True))
+        self.groups = _NamedRepository[Group](transaction, _Kind("group", "group_id", is_named=True))
+        self.memberships = _Memberships(transaction)
+        self.keys = _Repository[ClientKey](
+            transaction, _Kind("client key", "key_id", {"user_id": "user"}, "user")
+        )
+        self.mcps = _NamedRepository[Mcp](transaction, _Kind("MCP", "mcp_id", is_named=True))
+        self.tools = _Tools(transaction)
+        self.grants = _Grants(
+            transaction, _Kind("grant", "grant_id", {"group_id": "group", "mcp_id": "MCP"}, "group or MCP")
+        )
+        self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))
+        owners = {"user_id": "user", "key_id": "client key"}
+        self.sessions = _Sessions(
+            transaction, _Kind("session", "session_id", owners, "user or client key", is_policy=False)
+        )
+        self.admin_keys = _NamedRepository[AdminKey](
+            transaction, _Kind("admin key", "admin_key_id", is_named=True, is_policy=False)
+        )
+        self.audit = InMemoryAuditIndex(
+            reading=lambda: transaction.reading().audit, writing=lambda: transaction.writing().audit
+        )
+
+    async def policy_version(self) -> int:
+        """Return the policy version as this transaction sees it."""
+        return self._transaction.reading().version
+
+
+class InMemoryStore:
+    """Transactions work on a copy, which takes the place of the original when they commit."""
+
+    def __init__(self) -> None:
+        self._state = _State()
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[UnitOfWork]:
+        """Open a consistent view for reading."""
+        await self._reach()
+        async with self._over(_Transaction(self._state, writes=False)) as work:
+            yield work
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[UnitOfWork]:
+        """Open a transaction; one writer at a time."""
+        async with self._turn:
+            await self._reach()
+            state = self._state.copy()
+            async with self._over(_Transaction(state, writes=True)) as work:
+                yield work
+            self._state = state
+
+    async def close(self) -> None:
+        """Refuse every unit of work from now on."""
+        self._closed = True
+
+    async def _reach(self) -> None:
+        # A database answers on a later turn of the event loop at the earliest.
+        await asyncio.sleep(0)
+        if self._closed:
+            raise StorageError("The database is closed.")
+
+    @asynccontextmanager
+    async def _over(self, transaction: _Transaction) -> AsyncIterator[UnitOfWork]:
+        try:
+            yield InMemoryUnitOfWork(transaction)
+        finally:
+            transaction.open = False
+
+
+def _as_stored(item: Any) -> Any:
+    """Return the object as a database would give it back: its documents are plain JSON."""
+    documents = {entry.name: getattr(item, entry.name) for entry in fields(item)}
+    plain = {
+        name: json.loads(encode_json(value, name))
+        for name, value in documents.items()
+        if isinstance(value, Mapping)
+    }
+    return replace(item, **plain)

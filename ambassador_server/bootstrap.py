@@ -102,7 +102,9 @@ async def build(config: ServerConfig, *, writer: str) -> Ambassador:
     store = await open_store(config.store_url)
     try:
         keys = load_or_create(config.keys_dir)
-        log = await JsonlAuditLog.open(config.audit_dir, writer, clock=SystemClock(), options=_log_options(config))
+        log = await JsonlAuditLog.open(
+            config.audit_dir, writer, clock=SystemClock(), options=_log_options(config)
+        )
     except BaseException:
         await store.close()
         raise

@@ -105,7 +105,9 @@ class ServerConfig(_Section):
         return frozenset(f"[{name}]" if ":" in name else name.lower() for name in self.certificate_names())
 
 
-def load_config(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> ServerConfig:
+def load_config(
+    flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None
+) -> ServerConfig:
     """Merge the sources. Raises ConfigurationError that names the setting and what is wrong with it."""
     merged: dict[str, Any] = _read_file(file) if file is not None else {}
     for variable, (name,) in ENVIRONMENT.items():
@@ -149,4 +151,6 @@ def _check_together(config: ServerConfig) -> None:
     if (config.certificate_file is None) != (config.certificate_key_file is None):
         raise ConfigurationError("certificate_file and certificate_key_file go together")
     if config.port == config.admin_port != 0 and config.host == config.admin_host:
-        raise ConfigurationError("admin_port: must differ from port; the admin API is never on the client port")
+        raise ConfigurationError(
+            "admin_port: must differ from port; the admin API is never on the client port"
+        )

@@ -1,4 +1,4 @@
-"""A real server in a temporary directory and the real commands against it, for the demo, the end-to-end tests and the bench."""
+"""A real server in a temporary directory, and the real commands against it."""
 
 import json
 import os

@@ -15,7 +15,10 @@ from ambassador_server.storage.migrate import check as check_schema
 
 
 def check(
-    data_dir: DataDir = None, config: ConfigFile = None, database_url: DatabaseUrl = None, as_json: Json = False
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.
 

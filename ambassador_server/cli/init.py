@@ -68,7 +68,9 @@ async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tupl
         await ambassador.close()
 
 
-def _print(settings: ServerConfig, certificates: Certificates | None, admin_key: str, *, as_json: bool) -> None:
+def _print(
+    settings: ServerConfig, certificates: Certificates | None, admin_key: str, *, as_json: bool
+) -> None:
     facts = {
         "data_dir": str(settings.data_dir.resolve()),
         "ca_file": None if certificates is None else str(certificates.ca_file.resolve()),

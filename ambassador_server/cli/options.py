@@ -8,12 +8,17 @@ import typer
 from ambassador_server.config import ServerConfig, load_config_from_process
 
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Where keys, database and audit log live.", show_default=False)
+    Path | None,
+    typer.Option("--data-dir", help="Where keys, database and audit log live.", show_default=False),
 ]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with settings.", show_default=False)]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML file with settings.", show_default=False)
+]
 DatabaseUrl = Annotated[
     str | None,
-    typer.Option("--database-url", help="Another database than SQLite in the data directory.", show_default=False),
+    typer.Option(
+        "--database-url", help="Another database than SQLite in the data directory.", show_default=False
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 

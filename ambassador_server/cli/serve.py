@@ -38,12 +38,16 @@ def serve(
     data_dir: DataDir = None,
     config: ConfigFile = None,
     database_url: DatabaseUrl = None,
-    host: Annotated[str | None, typer.Option(help="Address of the client API.", show_default="127.0.0.1")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address of the client API.", show_default="127.0.0.1")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port of the client API.", show_default="8443")] = None,
     admin_host: Annotated[
         str | None, typer.Option(help="Address of the admin API.", show_default="127.0.0.1")
     ] = None,
-    admin_port: Annotated[int | None, typer.Option(help="Port of the admin API.", show_default="9443")] = None,
+    admin_port: Annotated[
+        int | None, typer.Option(help="Port of the admin API.", show_default="9443")
+    ] = None,
     tls: Annotated[str | None, typer.Option(help="on, or off for loopback only.", show_default="on")] = None,
     ready_file: Annotated[
         Path | None, typer.Option(help="Write the two ports here as JSON once the server is ready.")
@@ -106,7 +110,10 @@ def _tls(settings: ServerConfig) -> tuple[Certificates | None, ssl.SSLContext | 
 
 
 async def _listen(
-    stack: AsyncExitStack, ambassador: Ambassador, certificates: Certificates | None, tls: ssl.SSLContext | None
+    stack: AsyncExitStack,
+    ambassador: Ambassador,
+    certificates: Certificates | None,
+    tls: ssl.SSLContext | None,
 ) -> dict[str, int]:
     settings, ca_pem = ambassador.config, None if certificates is None else certificates.ca_pem
     client, admin = ambassador.client_app(ca_pem), ambassador.admin_app(ca_pem)

@@ -18,7 +18,13 @@ class DownstreamWatch:
     """Keeps the downstreams in step with the published entries, and everybody in step with the downstreams."""
 
     def __init__(
-        self, *, store: Store, policy: PolicyKeeper, catalog: Catalog, auditor: Auditor, downstreams: Downstreams
+        self,
+        *,
+        store: Store,
+        policy: PolicyKeeper,
+        catalog: Catalog,
+        auditor: Auditor,
+        downstreams: Downstreams,
     ) -> None:
         self._store = store
         self._policy = policy

@@ -100,6 +100,13 @@ async def call_git_log(client: Client) -> str:
     return "\n".join(block.text for block in result.content if block.type == "text")
 
 
+def newest_commit() -> str:
+    head = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    )
+    return head.stdout.strip()
+
+
 async def refusal(client: Client) -> str:
     try:
         text = await call_git_log(client)
@@ -111,9 +118,6 @@ async def refusal(client: Client) -> str:
 async def use_tools(rig: Rig, key: str) -> None:
     say(
         "The AI application starts ambassador-client over stdio and sees every tool (2025-11-25 and 2026-07-28)"
-    )
-    head = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
     )
     async with host(rig, key, "legacy") as legacy, host(rig, key, "auto") as modern:
         names = sorted(tool.name for tool in (await legacy.list_tools()).tools)
@@ -129,7 +133,7 @@ async def use_tools(rig: Rig, key: str) -> None:
         say("It calls git__git_log on this very repository")
         log = await call_git_log(legacy)
         show(log)
-        must(head.stdout.strip() in log, "the newest commit is in the log")
+        must(newest_commit() in log, "the newest commit is in the log")
         must(await call_git_log(modern) == log, "both eras get the same answer")
         note = await modern.call_tool("notes__add_note", {"text": "seen through the ambassador"})
         must(not note.is_error, "the streamable-HTTP MCP answers")

@@ -1,6 +1,7 @@
 """Envelopes: what is a message, what is not, and that nothing inside changes."""
 
 import json
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -86,10 +87,8 @@ def test_splitting_and_joining_members_loses_nothing(value: dict[str, object]):
 
 @given(st.binary(max_size=200))
 def test_hostile_bytes_are_a_message_or_an_envelope_error(body: bytes):
-    try:
-        read_message(body)
-    except EnvelopeError as error:
-        assert error.code in Code
+    with suppress(EnvelopeError):
+        assert read_message(body).method is not None
 
 
 @given(st.text(st.characters(codec="utf-8")), st.integers())

@@ -18,7 +18,19 @@ from ambassador_server.web.requests import choice, number, page_limit
 from ambassador_server.web.views import timestamp
 
 _PARAMETERS = frozenset(
-    ["actor", "action", "resource", "outcome", "reason", "request_id", "since", "until", "limit", "cursor", "after"]
+    [
+        "actor",
+        "action",
+        "resource",
+        "outcome",
+        "reason",
+        "request_id",
+        "since",
+        "until",
+        "limit",
+        "cursor",
+        "after",
+    ]
 )
 
 

@@ -1,0 +1,106 @@
+"""The services over behaving fakes: one user in one group, one MCP `git` with three tools, one grant."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from ambassador_server.domain.administrator import Administrator, Role
+from ambassador_server.domain.audit import AuditEvent
+from ambassador_server.domain.principal import Membership, Origin, Principal
+from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.mcp.payload import MsgspecPayloads
+from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.calls import Answered, Calls, Refused, ToolCall
+from ambassador_server.services.catalog import Catalog
+from ambassador_server.services.changes import Changes, Requester
+from ambassador_server.services.flights import Flights
+from ambassador_server.services.policy_keeper import PolicyKeeper
+from ambassador_server.services.switches import Switches
+from tests.fakes.audit_log import FakeAuditLog
+from tests.fakes.clock import ManualClock
+from tests.fakes.downstream import FakeDownstreams, Script, make_tool
+from tests.fakes.store import InMemoryStore
+from tests.server.worlds import GRANT, GROUP, KEY, MCP, PRINCIPAL, USER
+
+ORIGIN = Origin("request-1", "127.0.0.1")
+ROOT = Requester(Administrator(admin_key_id="a1", name="root", roles=(Role.ADMIN,), expires_at=None), ORIGIN)
+
+
+@dataclass(kw_only=True)
+class World:
+    """Everything a test of the services needs to hold."""
+
+    clock: ManualClock
+    store: InMemoryStore
+    log: FakeAuditLog
+    downstreams: FakeDownstreams
+    policy: PolicyKeeper
+    catalog: Catalog
+    changes: Changes
+    switches: Switches
+    calls: Calls
+    flights: Flights
+
+    @classmethod
+    async def build(cls) -> Self:
+        clock, store, log, downstreams = ManualClock(), InMemoryStore(), FakeAuditLog(), FakeDownstreams()
+        tools = (
+            make_tool("log", readOnlyHint=True),
+            make_tool("push", destructiveHint=True),
+            make_tool("tag", destructiveHint=False),
+        )
+        downstreams.script("git", *tools)
+        async with store.write() as work:
+            await work.users.add(USER)
+            await work.groups.add(GROUP)
+            await work.memberships.add(Membership(user_id="u1", group_id="g1"))
+            await work.keys.add(KEY)
+            await work.mcps.add(MCP)
+            await work.grants.add(GRANT)
+        policy = PolicyKeeper(store=store, clock=clock)
+        auditor = Auditor(log=log, clock=clock)
+        catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
+        changes = Changes(store=store, policy=policy, auditor=auditor)
+        flights = Flights(policy)
+        downstreams.listener = catalog.downstream_changed
+        await policy.refresh()
+        downstreams.apply(policy.snapshot.mcps.values())
+        return cls(
+            clock=clock,
+            store=store,
+            log=log,
+            downstreams=downstreams,
+            policy=policy,
+            catalog=catalog,
+            changes=changes,
+            switches=Switches(store=store, changes=changes, catalog=catalog, clock=clock),
+            flights=flights,
+            calls=Calls(
+                policy=policy,
+                catalog=catalog,
+                flights=flights,
+                auditor=auditor,
+                downstreams=downstreams,
+                payloads=MsgspecPayloads(),
+                clock=clock,
+            ),
+        )
+
+    @property
+    def script(self) -> Script:
+        return self.downstreams.scripts["git"]
+
+    async def call(
+        self, name: str = "git__log", arguments: bytes = b"{}", principal: Principal = PRINCIPAL
+    ) -> Answered | Refused:
+        return await self.calls.call(
+            ToolCall(principal=principal, origin=ORIGIN, name=name, members={"arguments": arguments})
+        )
+
+    async def kill(self, scope: SwitchScope, target: str | None, message: str | None = None) -> str:
+        switch = await self.switches.activate(
+            ROOT, scope=scope, target=target, reason="incident 7", message=message, lasts=None, drill=False
+        )
+        return switch.switch_id
+
+    def call_events(self) -> list[AuditEvent]:
+        return [event for event in self.log.events if event.action.startswith("call:")]

@@ -1,0 +1,80 @@
+"""The figures of docs/performance.md, measured on real servers beside a bare relay in the same run."""
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic
+
+from tests.benchmarks import calls, clients, server, starts
+from tests.benchmarks.figures import Figure, machine, machine_line, table, write_json
+from tests.benchmarks.processes import ROOT, BenchError
+from tests.benchmarks.world import FULL, QUICK, Effort, World
+from tests.rig import CommandError
+
+SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
+    "throughput": calls.throughput,
+    "latency": calls.latency,
+    "throughput-tls": calls.throughput_tls,
+    "client": clients.client,
+    "register": server.register,
+    "filter": server.filtering,
+    "list": server.listing,
+    "memory": server.resident,
+    "starts": starts.starts,
+}
+_DOCUMENT = ROOT / "docs" / "performance.md"
+_TABLE = re.compile(r"(<!-- table -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def measure(names: Sequence[str], effort: Effort) -> list[Figure]:
+    """Run scenarios one after another; nothing else of ours runs meanwhile."""
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="ambassador-bench-") as directory:
+        world = World(Path(directory))
+        try:
+            for name in names:
+                begun = monotonic()
+                figures += SCENARIOS[name](world, effort)
+                print(f"{name}: {monotonic() - begun:.0f} s", file=sys.stderr)
+        finally:
+            world.close()
+    return figures
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; a budget that does not hold is a line in the table, not an error."""
+    options = _options(arguments)
+    facts = machine()
+    try:
+        figures = measure(options.only or list(SCENARIOS), QUICK if options.quick else FULL)
+    except (BenchError, CommandError) as error:
+        print(f"Nothing was measured: {error}", file=sys.stderr)
+        return 1
+    shown = f"{machine_line(facts)}\n\n{table(figures)}\n"
+    print(shown)
+    if options.json is not None:
+        write_json(options.json, figures, facts)
+    if options.document:
+        text = _TABLE.sub(lambda found: f"{found[1]}{shown}{found[2]}", _DOCUMENT.read_text(encoding="utf-8"))
+        _DOCUMENT.write_text(text, encoding="utf-8")
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    flags = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    flags.add_argument(
+        "--only", action="append", choices=list(SCENARIOS), metavar="NAME", help=", ".join(SCENARIOS)
+    )
+    flags.add_argument(
+        "--quick", action="store_true", help="few rounds: shows that it works, proves no budget"
+    )
+    flags.add_argument("--json", type=Path, metavar="FILE", help="write every round as JSON")
+    flags.add_argument("--document", action="store_true", help="put the table into docs/performance.md")
+    return flags.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""An MCP server that costs as little as Python allows, so that it is never what limits a figure; prints its port.
+
+A slow downstream would flatter every gateway: the dearer the part both share, the smaller the difference looks.
+"""
+
+import argparse
+import asyncio
+import re
+from typing import Any, cast
+
+import msgspec
+import uvloop
+
+_LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
+_INPUT = {
+    "type": "object",
+    "properties": {"text": {"type": "string", "description": "The text to say again."}},
+}
+_HANDSHAKE = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {"tools": {}},
+    "serverInfo": {"name": "bench", "version": "1"},
+}
+
+
+class _Params(msgspec.Struct):
+    name: str = ""
+    arguments: dict[str, Any] = {}
+
+
+class _Message(msgspec.Struct):
+    method: str
+    id: int | str | None = None
+    params: _Params = msgspec.field(default_factory=_Params)
+
+
+_decoder = msgspec.json.Decoder(_Message)
+
+
+class Downstream:
+    """Answers messages; `tools` counts `echo` and the ones that are only listed."""
+
+    def __init__(self, tools: int) -> None:
+        listed = [_tool("echo"), *(_tool(f"tool_{number:05}") for number in range(1, tools))]
+        self._tools = msgspec.json.encode({"tools": listed})
+
+    def answer(self, body: bytes) -> bytes:
+        """Return the whole HTTP response to one POST."""
+        message = _decoder.decode(body)
+        if message.id is None:
+            return b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+        match message.method:
+            case "tools/call":
+                content = [{"type": "text", "text": message.params.arguments["text"]}]
+                outcome = b'"result":' + msgspec.json.encode({"content": content})
+            case "tools/list":
+                outcome = b'"result":' + self._tools
+            case "initialize":
+                outcome = b'"result":' + msgspec.json.encode(_HANDSHAKE)
+            case _:
+                outcome = b'"error":{"code":-32601,"message":"Method not found"}'
+        reply = b'{"jsonrpc":"2.0","id":%b,%b}' % (msgspec.json.encode(message.id), outcome)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(reply)
+        return head + reply
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection, with as much of HTTP as its two callers use."""
+
+    def __init__(self, downstream: Downstream) -> None:
+        self._downstream = downstream
+        self._received = b""
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while (response := self._next_response()) is not None:
+            self._transport.write(response)
+
+    def _next_response(self) -> bytes | None:
+        head_end = self._received.find(b"\r\n\r\n") + 4
+        if head_end < 4:
+            return None
+        head = self._received[:head_end]
+        length = _LENGTH.search(head)
+        end = head_end + (int(length[1]) if length else 0)
+        if len(self._received) < end:
+            return None
+        body, self._received = self._received[head_end:end], self._received[end:]
+        if not head.startswith(b"POST "):
+            return b"HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Length: 0\r\n\r\n"
+        return self._downstream.answer(body)
+
+
+def _tool(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": f"The tool {name}, described in a sentence.",
+        "inputSchema": _INPUT,
+        "annotations": {"readOnlyHint": True},
+    }
+
+
+async def _serve(tools: int) -> None:
+    downstream = Downstream(tools)
+    server = await asyncio.get_running_loop().create_server(lambda: _Connection(downstream), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    flags = argparse.ArgumentParser(description=__doc__)
+    flags.add_argument("--tools", type=int, default=1)
+    uvloop.run(_serve(flags.parse_args().tools))
+
+
+if __name__ == "__main__":
+    main()

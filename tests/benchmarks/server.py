@@ -1,0 +1,158 @@
+"""What else the server is asked for: registrations, long lists, and memory."""
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+from ambassador_server.domain.catalog import ToolClass
+from ambassador_server.domain.decision import Permit
+from ambassador_server.domain.grants import Effect
+from ambassador_server.domain.policy import PrincipalPolicy, ToolRef
+from ambassador_server.domain.principal import Membership
+from ambassador_server.domain.snapshot import Snapshot
+from tests.benchmarks.figures import Budget, Figure
+from tests.benchmarks.load import Job
+from tests.benchmarks.processes import BenchError, memory, run_load
+from tests.benchmarks.world import Effort, Endpoint, World
+from tests.server.worlds import GRANT, GROUP, MCP, NOW, PRINCIPAL, snapshot
+
+_CONNECTIONS = 32
+_SESSIONS = 100
+_MCPS, _TOOLS_EACH, _GROUPS = 100, 100, 3
+_TOOLS = _MCPS * _TOOLS_EACH
+_MILLI = 1000.0
+
+
+def register(world: World, effort: Effort) -> list[Figure]:
+    """Measure how fast client processes register, each over a connection of its own as processes do."""
+    return [_register(world, effort, tls=False), _register(world, effort, tls=True)]
+
+
+def filtering(world: World, effort: Effort) -> list[Figure]:
+    """Measure the policy alone: what one principal may call of 10,000 tools, decided in this process."""
+    policy, tools = _large_policy()
+    seconds: list[float] = []
+    for _ in range(effort.rounds * 5):
+        begun = perf_counter()
+        asked = PrincipalPolicy(policy, PRINCIPAL, NOW)
+        visible = [tool for tool in tools if isinstance(asked.decide(tool), Permit)]
+        seconds.append(perf_counter() - begun)
+        if not 0 < len(visible) < len(tools):
+            raise BenchError(f"the policy shows {len(visible)} of {len(tools)} tools")
+    return [
+        Figure(
+            name="filter",
+            what=f"policy filter over {_TOOLS:,} tools for one principal",
+            unit="ms",
+            ours=[taken * _MILLI for taken in seconds],
+            budget=Budget(at_most=15),
+        )
+    ]
+
+
+def listing(world: World, effort: Effort) -> list[Figure]:
+    """Measure tools/list of 10,000 tools end to end, on a server of its own."""
+    how = {"calls": effort.rounds * 5}
+    last = f"tool_{_TOOLS - 1:05}"
+    with tempfile.TemporaryDirectory(prefix="ambassador-bench-") as directory:
+        large = World(Path(directory), tools=_TOOLS)
+        try:
+            with large.relay(tls=False) as relay:
+                ours = large.serve(tls=False, sessions=1)
+                run_load(ours.list_tools(last, calls=1))  # described once, then kept
+                reports = [
+                    (run_load(relay.list_tools(last, **how)).p50, run_load(ours.list_tools(last, **how)).p50)
+                    for _ in range(effort.rounds)
+                ]
+        finally:
+            large.close()
+    return [
+        Figure(
+            name="list",
+            what=f"tools/list of {_TOOLS:,} tools, end to end, p50",
+            unit="ms",
+            relay=[relayed for relayed, _ in reports],
+            ours=[answered for _, answered in reports],
+            compared="difference",
+        )
+    ]
+
+
+def resident(world: World, effort: Effort) -> list[Figure]:
+    """Measure the memory of a server that 100 sessions have called tools through at the same time."""
+    how = {"connections": _SESSIONS, "seconds": effort.seconds}
+    with world.relay(tls=True) as relay:
+        run_load(relay.call(**how))
+        bare = memory(relay.process_id, "VmRSS")
+        ours = world.serve(tls=True, sessions=_SESSIONS)
+        run_load(ours.call(**how))
+        held = memory(ours.process_id, "VmRSS")
+    return [
+        Figure(
+            name="memory",
+            what=f"server memory after calls in {_SESSIONS} sessions at once",
+            unit="MiB",
+            relay=[bare],
+            ours=[held],
+            budget=Budget(at_most=120),
+        )
+    ]
+
+
+def _register(world: World, effort: Effort, *, tls: bool) -> Figure:
+    server = world.serve(tls=tls, sessions=0)
+    job = _registration(world, server, effort.registrations)
+    rates = [run_load(job).rate for _ in range(effort.rounds)]
+    return Figure(
+        name="register_tls" if tls else "register",
+        what=f"register {effort.registrations:,} client processes{', TLS' if tls else ''}",
+        unit="/s",
+        digits=0,
+        ours=rates,
+        budget=None if tls else Budget(at_least=500),
+    )
+
+
+def _registration(world: World, server: Endpoint, calls: int) -> Job:
+    return Job(
+        url=server.url.removesuffix("/mcp") + "/v1/sessions/register",
+        body=json.dumps(world.register_body()),
+        expect='"session_token":"amb_st_',
+        status=201,
+        headers={"Content-Type": "application/json"},
+        connections=_CONNECTIONS,
+        calls=calls,
+        reconnect=True,
+        ca_file=server.ca_file,
+    )
+
+
+def _large_policy() -> tuple[Snapshot, list[ToolRef]]:
+    """Return 100 MCPs of 100 tools: permitted whole or by pattern, through three groups, with some denials."""
+    groups = [replace(GROUP, group_id=f"g{number}", name=f"group-{number}") for number in range(_GROUPS)]
+    mcps = [replace(MCP, mcp_id=f"m{number}", name=f"mcp{number}") for number in range(_MCPS)]
+    permits = [
+        replace(
+            GRANT,
+            grant_id=f"permit-{place}",
+            group_id=groups[place % _GROUPS].group_id,
+            mcp_id=mcp.mcp_id,
+            patterns=("*",) if place % 2 else (f"{mcp.name}.get_*", f"{mcp.name}.list_*"),
+        )
+        for place, mcp in enumerate(mcps)
+    ]
+    denials = [
+        replace(permit, grant_id=f"deny-{permit.mcp_id}", effect=Effect.DENY, patterns=("*.delete_*",))
+        for permit in permits[::5]
+    ]
+    memberships = [Membership(user_id=PRINCIPAL.user_id, group_id=group.group_id) for group in groups]
+    verbs = ("get", "list", "create", "update", "delete")
+    tools = [
+        ToolRef(mcp.mcp_id, f"{mcp.name}.{verbs[number % len(verbs)]}_{number:03}", ToolClass.READ_ONLY)
+        for mcp in mcps
+        for number in range(_TOOLS_EACH)
+    ]
+    policy = snapshot(groups=groups, mcps=mcps, memberships=memberships, grants=permits + denials)
+    return policy, tools

@@ -1,0 +1,180 @@
+"""A provisioned server, the relay beside it and the downstream behind both; parts start when a scenario needs them."""
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.load import NUMBER, Job
+from tests.benchmarks.processes import BenchError, listening
+from tests.rig import Rig
+
+VERSION = "2025-11-25"
+HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json, text/event-stream",
+    "MCP-Protocol-Version": VERSION,
+}
+MCP, TOOL = "bench", "bench__echo"
+TEXT = f"call {NUMBER}: the quick brown fox jumps over the lazy dog"
+_READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is measured. Times in seconds."""
+
+    rounds: int
+    seconds: float
+    warm_up: float
+    starts: int
+    calls: int
+    registrations: int
+
+
+FULL = Effort(rounds=7, seconds=3.0, warm_up=0.5, starts=25, calls=300, registrations=1000)
+QUICK = Effort(rounds=2, seconds=0.5, warm_up=0.2, starts=3, calls=50, registrations=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Something that answers POST `/mcp`, and the name under which it knows the tool."""
+
+    process_id: int
+    url: str
+    tool: str
+    tokens: tuple[str, ...] = ("",)
+    ca_file: str | None = None
+
+    def call(self, **how: Any) -> Job:
+        """Return the job that calls the tool; `how` says how long and over how many connections."""
+        return self._job(call_body(self.tool), TEXT, **how)
+
+    def list_tools(self, expect: str, **how: Any) -> Job:
+        """Return the job that lists the tools."""
+        return self._job(_message("tools/list", {}), expect, **how)
+
+    def _job(self, body: str, expect: str, **how: Any) -> Job:
+        where: dict[str, Any] = {"url": self.url, "headers": HEADERS, "ca_file": self.ca_file}
+        return Job(body=body, expect=expect, tokens=self.tokens, **where, **how)
+
+
+class World:
+    """One data directory, provisioned once: a user, a group, a grant, a key, and an MCP of `tools` tools."""
+
+    def __init__(self, directory: Path, *, tools: int = 1) -> None:
+        self.directory = directory
+        self.tools = tools
+        self.rig = Rig(directory, tls=False)
+        self.key = ""
+        self._stack = ExitStack()
+        self._downstream_url = ""
+
+    def close(self) -> None:
+        """End every process."""
+        self._stack.close()
+
+    def serve(self, *, tls: bool, sessions: int) -> Endpoint:
+        """Return our server, started anew, with this many sessions."""
+        self._provision()
+        self.rig.stop()
+        self.rig.tls = tls
+        self.rig.ports = {}
+        self.rig.start()
+        self._await_tools()
+        assert self.rig.process is not None
+        tokens = tuple(self._register() for _ in range(sessions))
+        return Endpoint(self.rig.process.pid, f"{self.rig.client_url}/mcp", TOOL, tokens, self.ca_file)
+
+    @contextmanager
+    def relay(self, *, tls: bool) -> Iterator[Endpoint]:
+        """Run the bare relay in front of the same downstream, with the server's certificate."""
+        self._provision()
+        certificates = self.rig.data_dir / "certificates"
+        files = (
+            "--certificate",
+            str(certificates / "server.pem"),
+            "--key",
+            str(certificates / "server-key.pem"),
+        )
+        with listening("relay", "--downstream", self._downstream_url, *(files if tls else ())) as (
+            process_id,
+            port,
+        ):
+            url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/mcp"
+            yield Endpoint(process_id, url, "echo", ca_file=self.rig.facts["ca_file"] if tls else None)
+
+    @property
+    def ca_file(self) -> str | None:
+        """Return what the server's certificate is trusted by, None without TLS."""
+        return self.rig.facts["ca_file"] if self.rig.tls else None
+
+    def register_body(self) -> dict[str, str]:
+        """Return what a client process registers with."""
+        return {"preshared_key": self.key, "friendly_name": "bench", "host_tool": "custom"}
+
+    def _provision(self) -> None:
+        if self.key:
+            return
+        self._stack.callback(self.rig.stop)
+        _, port = self._stack.enter_context(listening("downstream", "--tools", str(self.tools)))
+        self._downstream_url = f"http://127.0.0.1:{port}/mcp"
+        self.rig.init()
+        self.rig.start()
+        self.rig.admin("mcp", "add", MCP, "--url", self._downstream_url)
+        self.rig.admin("mcp", "publish", MCP)
+        self.rig.admin("user", "create", "alice")
+        self.rig.admin("group", "create", "developers")
+        self.rig.admin("group", "add-member", "developers", "alice")
+        self.rig.admin("grant", "add", "developers", MCP)
+        self.key = self.rig.admin_json("key", "issue", "alice", "--name", "laptop")["preshared_key"]
+
+    def _register(self) -> str:
+        status, answer = self.post("/v1/sessions/register", json.dumps(self.register_body()), {})
+        if status != 201:
+            raise BenchError(f"register answered {status}: {answer!r}")
+        token: str = json.loads(answer)["session_token"]
+        return token
+
+    def _await_tools(self) -> None:
+        """Wait until the server has reached its downstream; the last known tools are listed before that."""
+        headers = {**HEADERS, "X-Session-Token": self._register()}
+        call = call_body(TOOL).replace(NUMBER, "1")
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            status, answer = self.post("/mcp", call, headers)
+            if status == 200 and TEXT.replace(NUMBER, "1").encode() in answer:
+                return
+            if time.monotonic() > deadline:
+                raise BenchError(f"the server does not reach its downstream: {status} {answer[:500]!r}")
+            time.sleep(0.05)
+
+    def post(self, path: str, body: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Send one request to our server; for what is not measured."""
+        host, port = "127.0.0.1", self.rig.ports["port"]
+        if self.rig.tls:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, context=context)
+        else:
+            connection = http.client.HTTPConnection(host, port)
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+
+def call_body(tool: str) -> str:
+    """Return one call of the tool, still without its number."""
+    return _message("tools/call", {"name": tool, "arguments": {"text": TEXT}})
+
+
+def _message(method: str, params: dict[str, Any]) -> str:
+    head = f'{{"jsonrpc":"2.0","id":{NUMBER},"method":"{method}","params":'
+    return head + json.dumps(params, separators=(",", ":")) + "}"

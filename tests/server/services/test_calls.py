@@ -227,10 +227,14 @@ async def test_secrets_in_arguments_are_not_recorded():
 
 async def test_a_change_whose_commit_fails_is_recorded_as_failed_and_changes_nothing():
     world = await World.build()
-    with pytest.raises(StorageError):
+
+    async def change_and_fail() -> None:
         async with world.changes.open(ROOT) as change:
             await change.work.grants.remove(GRANT.grant_id)
             raise StorageError("disk on fire")
+
+    with pytest.raises(StorageError):
+        await change_and_fail()
     assert isinstance(await world.call(), Answered)
 
 

@@ -51,9 +51,12 @@ class ChildProcess(asyncio.SubprocessProtocol):
         cwd: str | None,
         output: Bytes,
         errors: Bytes,
-        grace: float = 2.0,
+        grace: float,
     ) -> "ChildProcess":
-        """Start the program; raises DownstreamUnavailableError that names what is missing."""
+        """Start the program; raises DownstreamUnavailableError that names what is missing.
+
+        `grace` is how many seconds it gets to leave, once when its input ends and once when it is asked.
+        """
         program = _find(argv[0], env, cwd)
         try:
             _, child = await asyncio.get_running_loop().subprocess_exec(
@@ -137,14 +140,17 @@ class ChildProcess(asyncio.SubprocessProtocol):
             # Once more for the group alone: a child that left by itself may have left others behind.
             self._signal_group(signal.SIGTERM)
             await self._group_gone_within(self._grace)
-        finally:
             self._signal_group(signal.SIGKILL)
-        await self._exits_within(_KILLED_SECONDS)
-        await self._group_gone_within(_KILLED_SECONDS)
-        if 0 in self._open_pipes:
-            self._input.abort()
-        self._transport.close()
-        self._finish()
+            await self._exits_within(_KILLED_SECONDS)
+            await self._group_gone_within(_KILLED_SECONDS)
+        except BaseException:
+            self._signal_group(signal.SIGKILL)
+            raise
+        finally:
+            if 0 in self._open_pipes:
+                self._input.abort()
+            self._transport.close()
+            self._finish()
 
     async def _exits_within(self, seconds: float) -> None:
         await asyncio.wait({self._exited}, timeout=seconds)

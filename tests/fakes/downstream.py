@@ -1,4 +1,4 @@
-"""The downstreams port in memory: tools and answers are scripted by MCP name, delays are events, failures are errors."""
+"""The downstreams port in memory: answers are scripted by MCP name, delays are events, failures are errors."""
 
 import asyncio
 import inspect

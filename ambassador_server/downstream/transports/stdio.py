@@ -30,6 +30,7 @@ from ambassador_server.ports.downstream import Reply
 # The server's own settings and secrets live in its environment: a child sees these names and no others.
 _INHERITED = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM"})
 _INHERITED_PREFIX = "LC_"
+GRACE_SECONDS = 2.0
 _LARGEST_ERROR_LINE = 8 * 1024
 
 # Where an answer that is too large shows whose it was: members before the result, or after it.
@@ -100,7 +101,12 @@ class StdioTransport:
         env = {name: value for name, value in os.environ.items() if _is_inherited(name)}
         env.update({name: resolve_reference(value) for name, value in options.env.items()})
         self._child = await ChildProcess.start(
-            options.argv, env=env, cwd=options.cwd, output=self._read, errors=self._read_errors
+            options.argv,
+            env=env,
+            cwd=options.cwd,
+            output=self._read,
+            errors=self._read_errors,
+            grace=GRACE_SECONDS,
         )
         self._child.ended.add_done_callback(self._child_ended)
 

@@ -76,6 +76,12 @@ class Listener:
         """Return the first change to this status."""
         return await self.until(lambda change: change.status is status)
 
+    async def ready(self, mcp_id: str) -> DownstreamChange:
+        """Return the first change of this entry to ready."""
+        return await self.until(
+            lambda change: change.mcp_id == mcp_id and change.status is DownstreamStatus.READY
+        )
+
     async def _tell(self) -> None:
         async with self._news:
             self._news.notify_all()
@@ -92,13 +98,11 @@ class Bench:
         """Apply these entries and wait until all of them are ready."""
         self.pool.apply(mcps)
         for mcp in mcps:
-            await self.listener.until(
-                lambda change, mcp_id=mcp.mcp_id: (
-                    change.mcp_id == mcp_id and change.status is DownstreamStatus.READY
-                )
-            )
+            await self.listener.ready(mcp.mcp_id)
 
-    async def call(self, name: str, *, timeout: float = PATIENCE, mcp_id: str = "m1", **arguments: Any) -> Reply:
+    async def call(
+        self, name: str, *, timeout: float = PATIENCE, mcp_id: str = "m1", **arguments: Any
+    ) -> Reply:
         """Call a tool."""
         params = json.dumps({"name": name, "arguments": arguments}).encode()
         return await self.pool.call(mcp_id, "tools/call", params, timeout=timeout)

@@ -1,0 +1,222 @@
+"""What every transport promises, in every era: one suite, run on real processes and real sockets."""
+
+import asyncio
+import importlib
+import json
+import pkgutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+
+from ambassador_server.domain.catalog import DownstreamStatus, Mcp, ToolClass
+from ambassador_server.downstream import transports
+from ambassador_server.downstream.interface import Hooks
+from ambassador_server.errors import (
+    DownstreamTimeoutError,
+    DownstreamUnavailableError,
+    InvalidInputError,
+    OverloadedError,
+)
+from tests.fakes.mcp_servers import stdio_options
+from tests.fakes.mcp_servers.http_server import HttpServer, serve
+from tests.fakes.mcp_servers.toolbox import TOOLS, Toolbox
+from tests.server.downstream.support import PATIENCE, QUICK, Bench, bench, entry, http_entry, result
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to be reached and the era spoken there."""
+
+    transport: str
+    era: str
+    sse: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.transport}-{self.era}{'-sse' if self.sse else ''}"
+
+    @asynccontextmanager
+    async def entry(self, page_size: int = 0) -> AsyncIterator[Mcp]:
+        """Run a fixture server, or say how it is started."""
+        if self.transport == "stdio":
+            yield entry(options=stdio_options("--era", self.era, "--page-size", str(page_size)))
+            return
+        toolbox = Toolbox(era=self.era, page_size=page_size)
+        async with serve(HttpServer(toolbox, sse=self.sse)) as server:
+            yield http_entry(server.url)
+
+
+KINDS = [
+    Kind("stdio", "legacy"),
+    Kind("stdio", "modern"),
+    Kind("streamable_http", "legacy"),
+    Kind("streamable_http", "legacy", sse=True),
+    Kind("streamable_http", "modern"),
+    Kind("streamable_http", "modern", sse=True),
+]
+
+
+@pytest.fixture(params=KINDS, ids=str)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param
+
+
+@pytest.fixture
+async def box(kind: Kind) -> AsyncIterator[Bench]:
+    """A pool connected to one fixture server."""
+    async with kind.entry() as mcp, bench(mcp) as running:
+        yield running
+
+
+def test_every_file_of_the_folder_is_a_transport():
+    words = [module.name for module in pkgutil.iter_modules(transports.__path__)]
+    assert sorted(words) == list(transports.known_transports())
+    for word in words:
+        module = importlib.import_module(f"ambassador_server.downstream.transports.{word}")
+        assert {"Options", "check", "build"} <= set(vars(module))
+
+
+@pytest.mark.parametrize("word", ["os", "stdio.os", "../stdio", "STDIO", "", "interface"])
+def test_a_word_that_is_no_file_of_the_folder_is_refused_with_the_known_ones(word: str):
+    with pytest.raises(InvalidInputError, match="known: stdio, streamable_http"):
+        transports.check_options(word, {})
+    with pytest.raises(InvalidInputError, match="Unknown transport"):
+        transports.build_transport(word, {}, Hooks(notified=lambda *_: None, mask=str))
+
+
+@pytest.mark.parametrize("word", transports.known_transports())
+def test_an_unknown_option_is_named(word: str):
+    with pytest.raises(InvalidInputError, match="no option 'colour'"):
+        transports.check_options(word, {"colour": "s3cret-value"})
+
+
+async def test_tools_are_listed_with_their_definitions_byte_for_byte(box: Bench):
+    tools = box.pool.state("m1").tools
+    assert [tool.name for tool in tools] == [tool["name"] for tool in TOOLS]
+    echo = tools[0]
+    assert echo.definition == json.dumps(TOOLS[0]).encode()
+    assert b"12345678901234567890123" in echo.definition
+    assert echo.description == "Say the text again."
+
+
+async def test_tools_are_classified_by_their_annotations(box: Bench):
+    classes = {tool.name: tool.tool_class for tool in box.pool.state("m1").tools}
+    assert classes["echo"] is ToolClass.READ_ONLY
+    assert classes["fail"] is ToolClass.WRITE
+    assert classes["slow"] is ToolClass.DESTRUCTIVE
+
+
+async def test_every_page_of_the_list_is_read_also_behind_an_empty_cursor(kind: Kind):
+    async with kind.entry(page_size=4) as mcp, bench(mcp) as box:
+        assert box.tool_names() == [tool["name"] for tool in TOOLS]
+
+
+async def test_arguments_and_results_keep_what_nobody_here_knows(box: Bench):
+    params = (
+        b'{"name":"params","arguments":{"big":123456789012345678901234567890,"f":1.10,"n":null},"x":[ 1 ]}'
+    )
+    reply = await box.pool.call("m1", "tools/call", params, timeout=PATIENCE)
+    assert reply.result is not None
+    assert b"123456789012345678901234567890" in reply.result
+    received = result(reply)["structuredContent"]
+    assert received["arguments"] == {"big": 123456789012345678901234567890, "f": 1.1, "n": None}
+    assert received["x"] == [1]
+    assert result(reply)["x-extra"] == [1, None]
+
+
+async def test_a_tool_error_is_a_result_and_a_protocol_error_is_an_error(box: Bench):
+    assert result(await box.call("fail"))["isError"] is True
+    refused = await box.call("refuse")
+    assert refused.result is None
+    assert json.loads(refused.error or b"")["code"] == -32602
+
+
+async def test_twenty_megabytes_come_through(box: Bench):
+    assert len(await box.text("big", megabytes=20)) == 20 * 1024 * 1024
+
+
+async def test_a_hundred_calls_at_once_are_answered_out_of_order(box: Bench):
+    async with asyncio.timeout(PATIENCE):
+        held = [asyncio.ensure_future(box.call("hold", count=100)) for _ in range(99)]
+        # No answer may come before the hundredth call has arrived, and the last answers first.
+        replies = [await box.call("hold", count=100), *await asyncio.gather(*held)]
+    assert all(reply.error is None for reply in replies)
+    echoes = await asyncio.gather(*(box.text("echo", text=str(number)) for number in range(100)))
+    assert echoes == [str(number) for number in range(100)]
+
+
+async def test_a_deadline_ends_the_call_and_the_downstream_is_told(box: Bench):
+    with pytest.raises(DownstreamTimeoutError, match=r"box: no answer within 0\.05 s"):
+        await box.call("slow", seconds=600, timeout=0.05)
+    await until_cancelled(box)
+    assert await box.text("echo", text="still here") == "still here"
+
+
+async def test_a_caller_who_leaves_cancels_the_call_downstream(box: Bench):
+    call = asyncio.ensure_future(box.call("slow", seconds=600))
+    # Once this is answered the slow call has been sent too: both took the same path, in this order.
+    await asyncio.sleep(0)
+    await box.text("echo", text="after it")
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await until_cancelled(box)
+
+
+async def test_more_calls_than_the_limit_are_refused_at_once(kind: Kind):
+    async with kind.entry() as mcp, bench(mcp, limits=replace(QUICK, in_flight=1)) as box:
+        call = asyncio.ensure_future(box.call("slow", seconds=600))
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError, match="box has 1 calls in flight"):
+            await box.call("echo")
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await box.text("echo", text="room again") == "room again"
+
+
+async def test_announced_changes_of_the_tools_are_seen(box: Bench):
+    await box.call("grow")
+    change = await box.listener.until(lambda change: any(t.name.startswith("extra_") for t in change.tools))
+    assert change.tools_changed
+    assert box.tool_names() == [tool.name for tool in change.tools]
+
+
+async def test_what_is_not_mcp_is_passed_over(box: Bench):
+    assert result(await box.call("garbage"))["content"] is not None
+    assert await box.text("echo", text="still here") == "still here"
+
+
+async def test_a_meta_that_is_no_object_is_refused(box: Bench):
+    params = b'{"name":"echo","_meta":5,"progressToken":1}'
+    with pytest.raises(InvalidInputError, match="not a JSON object"):
+        await box.pool.call("m1", "tools/call", params, timeout=PATIENCE)
+
+
+async def test_nothing_answers_after_the_end(box: Bench):
+    call = asyncio.ensure_future(box.call("slow", seconds=600))
+    await asyncio.sleep(0)
+    await box.text("echo", text="after it")
+    await box.pool.close()
+    with pytest.raises(DownstreamUnavailableError):
+        await call
+    with pytest.raises(DownstreamUnavailableError, match="not running"):
+        await box.call("echo")
+    assert box.pool.state("m1").status is DownstreamStatus.STOPPED
+
+
+async def test_a_probe_lists_the_tools_and_leaves_nothing_running(kind: Kind):
+    running = Bench()
+    async with kind.entry() as mcp:
+        tools = await running.pool.probe(mcp)
+    assert [tool.name for tool in tools] == [tool["name"] for tool in TOOLS]
+    assert running.pool.state("m1").status is DownstreamStatus.STOPPED
+    assert running.listener.changes == []
+
+
+async def until_cancelled(box: Bench) -> None:
+    """Wait until the downstream says that a call was cancelled."""
+    async with asyncio.timeout(PATIENCE):
+        while await box.text("cancelled") == "0":
+            pass

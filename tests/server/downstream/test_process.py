@@ -1,0 +1,69 @@
+"""Child processes on the loops we run on, and when nobody closes them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from ambassador_server.errors import DownstreamUnavailableError
+from tests.fakes.mcp_servers import ROOT
+from tests.server.downstream.support import Bench, bench, children, entry, is_alive, result
+
+
+async def _story() -> int:
+    async with bench(entry()) as box:
+        with pytest.raises(DownstreamUnavailableError, match="exited with status 3: giving up"):
+            await box.call("crash")
+        assert len(await box.text("big", megabytes=5)) == 5 * 1024 * 1024
+        assert result(await box.call("garbage"))["broken"] == "\ufffd("
+        return int(await box.text("spawn"))
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_the_whole_life_of_a_child_on_both_loops(run: object):
+    grandchild = run(_story())  # type: ignore[operator]  # both take a coroutine
+    assert not is_alive(grandchild)
+    assert not children()
+
+
+@pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])
+def test_nothing_is_left_when_the_server_is_interrupted_without_closing(runner: str, tmp_path: Path):
+    """The main coroutine just ends: the loop cancels what still runs, and that is all the farewell there is."""
+    story = f"""
+import asyncio, uvloop
+from ambassador_server.downstream.transports import stdio
+from tests.server.downstream.support import Bench, entry
+from tests.fakes.mcp_servers import stdio_options
+stdio.GRACE_SECONDS = 0.1
+async def main():
+    box = Bench()
+    await box.ready(entry(options=stdio_options("--stubborn")))
+    print(await box.text("spawn"), flush=True)
+{runner}(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", story], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not is_alive(int(done.stdout))
+
+
+async def test_a_start_that_is_cancelled_leaves_no_process():
+    before = children()
+    box = Bench()
+    starts = [asyncio.ensure_future(box.pool.probe(entry())) for _ in range(10)]
+    for start in starts:
+        await asyncio.sleep(0)
+        start.cancel()
+    await asyncio.gather(*starts, return_exceptions=True)
+    assert children() == before
+
+
+async def test_the_child_leads_a_group_of_its_own():
+    async with bench(entry()) as box:
+        grandchild = int(await box.text("spawn"))
+        assert os.getpgid(grandchild) != os.getpgid(0)
+        assert os.getsid(grandchild) != os.getsid(0)

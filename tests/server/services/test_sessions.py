@@ -1,0 +1,201 @@
+"""Sessions: one for each process, opened by a key, carried by a token, ended for good."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ambassador_server.domain.audit import AuditAction
+from ambassador_server.domain.principal import KeyStatus, Origin, UserStatus
+from ambassador_server.domain.session import Session, SessionTimes
+from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
+from ambassador_server.errors import InvalidKeyError, NotAuthenticatedError, NotFoundError, RateLimitedError
+from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.sessions import Sessions
+from tests.fakes.session_tokens import RememberedTokens
+from tests.fakes.throttle import CountingThrottle
+from tests.server.services.world import ORIGIN, ROOT, World
+from tests.server.worlds import KEY, USER
+
+PEPPER = b"p" * 32
+TOKENS = RememberedTokens()
+SECRET = mint_key(PRESHARED_KEY_PREFIX)
+TIMES = SessionTimes(idle=timedelta(hours=8), lifetime=timedelta(hours=24))
+
+
+async def build() -> tuple[World, Sessions]:
+    world = await World.build()
+    await change(
+        world,
+        key=replace(
+            KEY, prefix=visible_prefix(SECRET, PRESHARED_KEY_PREFIX), digest=digest_key(SECRET, PEPPER)
+        ),
+    )
+    return world, sessions_of(world)
+
+
+def sessions_of(world: World) -> Sessions:
+    return Sessions(
+        store=world.store,
+        policy=world.policy,
+        tokens=TOKENS,
+        auditor=Auditor(log=world.log, clock=world.clock),
+        throttle=CountingThrottle(),
+        clock=world.clock,
+        times=TIMES,
+        pepper=PEPPER,
+    )
+
+
+async def change(world: World, **items: Any) -> None:
+    async with world.changes.open(ROOT) as opened:
+        for noun, item in items.items():
+            await getattr(opened.work, f"{noun}s").replace(item)
+
+
+async def open_session(
+    sessions: Sessions, key: str = SECRET, address: str = "127.0.0.1"
+) -> tuple[Session, str]:
+    return await sessions.open(
+        key, friendly_name="laptop", host_tool="vscode", origin=Origin("request-1", address)
+    )
+
+
+async def test_a_token_proves_its_principal():
+    _, sessions = await build()
+    session, token = await open_session(sessions)
+    principal = await sessions.authenticate(token)
+    assert (principal.user_name, principal.key_id, principal.session_id) == (
+        "alice",
+        "k1",
+        session.session_id,
+    )
+
+
+async def test_two_processes_on_one_key_have_sessions_of_their_own():
+    _, sessions = await build()
+    (first, first_token), (second, second_token) = await open_session(sessions), await open_session(sessions)
+    assert first.session_id != second.session_id
+    await sessions.close(await sessions.authenticate(first_token), first.connection_id, ORIGIN)
+    with pytest.raises(NotAuthenticatedError):
+        await sessions.authenticate(first_token)
+    assert (await sessions.authenticate(second_token)).session_id == second.session_id
+
+
+async def test_a_token_survives_a_restart_and_the_store_holds_none():
+    world, sessions = await build()
+    session, token = await open_session(sessions)
+    restarted = sessions_of(world)
+    assert (await restarted.authenticate(token)).session_id == session.session_id
+    async with world.store.read() as work:
+        stored = await work.sessions.get(session.session_id)
+    assert token not in repr(stored)
+
+
+async def test_a_closed_session_stays_closed_after_a_restart():
+    world, sessions = await build()
+    session, token = await open_session(sessions)
+    await sessions.close(await sessions.authenticate(token), session.connection_id, ORIGIN)
+    with pytest.raises(NotAuthenticatedError):
+        await sessions_of(world).authenticate(token)
+
+
+async def test_another_sessions_connection_cannot_be_closed():
+    _, sessions = await build()
+    (_, token), (other, _) = await open_session(sessions), await open_session(sessions)
+    with pytest.raises(NotFoundError):
+        await sessions.close(await sessions.authenticate(token), other.connection_id, ORIGIN)
+
+
+async def test_heartbeats_carry_a_session_to_its_lifetime_and_no_further():
+    world, sessions = await build()
+    session, token = await open_session(sessions)
+    for _ in range(3):
+        world.clock.advance(7 * 3600)
+        await world.policy.refresh()
+        beaten = await sessions.heartbeat(await sessions.authenticate(token))
+    assert beaten.expires_at == session.created_at + timedelta(hours=24)
+    world.clock.advance(3 * 3600)
+    with pytest.raises(NotAuthenticatedError):
+        await sessions.authenticate(token)
+
+
+async def test_a_session_without_heartbeats_expires_and_is_forgotten():
+    world, sessions = await build()
+    _, token = await open_session(sessions)
+    world.clock.advance(8 * 3600)
+    sessions.forget_expired()
+    assert len(sessions) == 0
+    with pytest.raises(NotAuthenticatedError):
+        await sessions.authenticate(token)
+
+
+async def test_heartbeats_that_come_too_often_are_refused():
+    world, sessions = await build()
+    _, token = await open_session(sessions)
+    principal = await sessions.authenticate(token)
+    world.clock.advance(1)
+    await sessions.heartbeat(principal)
+    with pytest.raises(RateLimitedError) as refused:
+        await sessions.heartbeat(principal)
+    assert 0 < refused.value.retry_after <= 11
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"user": replace(USER, status=UserStatus.SUSPENDED)},
+        {"user": replace(USER, status=UserStatus.DEACTIVATED)},
+        {"key": replace(KEY, status=KeyStatus.REVOKED)},
+    ],
+)
+async def test_nobody_registers_with_a_user_or_key_out_of_standing(items: dict[str, Any]):
+    world, sessions = await build()
+    if "key" in items:
+        items = {"key": replace(world.policy.snapshot.keys["k1"], status=KeyStatus.REVOKED)}
+    await change(world, **items)
+    with pytest.raises(InvalidKeyError):
+        await open_session(sessions)
+
+
+async def test_an_expired_key_opens_nothing():
+    world, sessions = await build()
+    expiring = replace(world.policy.snapshot.keys["k1"], expires_at=world.clock.now() + timedelta(seconds=1))
+    await change(world, key=expiring)
+    await open_session(sessions)
+    world.clock.advance(1)
+    with pytest.raises(InvalidKeyError):
+        await open_session(sessions)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "amb_pk_",
+        SECRET[:-1],
+        SECRET + "a",
+        "amb_ak_" + SECRET[7:],
+        mint_key(PRESHARED_KEY_PREFIX),
+        "é" * 55,
+    ],
+)
+async def test_every_wrong_key_gets_the_same_refusal_and_is_recorded_without_it(key: str):
+    world, sessions = await build()
+    with pytest.raises(InvalidKeyError) as refused:
+        await open_session(sessions, key)
+    assert refused.value.message == "Invalid or inactive key"
+    event = world.log.events[-1]
+    assert event.action is AuditAction.SESSION_REFUSE
+    assert not key or key not in repr(event)
+
+
+async def test_an_address_that_guesses_must_wait_but_others_need_not():
+    _, sessions = await build()
+    for _ in range(3):
+        with pytest.raises(InvalidKeyError):
+            await open_session(sessions, mint_key(PRESHARED_KEY_PREFIX))
+    with pytest.raises(RateLimitedError):
+        await open_session(sessions)
+    await open_session(sessions, address="127.0.0.2")

@@ -1,0 +1,68 @@
+"""The three stores that must behave as one: in memory, SQLite, PostgreSQL."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from ambassador_server.ports.store import Store
+from ambassador_server.storage.engine import open_store
+from ambassador_server.storage.migrate import upgrade
+from ambassador_server.storage.tables import metadata
+from tests.fakes.store import InMemoryStore
+from tests.server.storage.postgres import PostgresServer, shared_server
+
+_MEMORY = "memory"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a migrated and empty database file, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(upgrade(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server with a migrated database."""
+    with shared_server() as server:
+        asyncio.run(_execute(server, "postgres", "CREATE DATABASE conformance"))
+        asyncio.run(upgrade(server.url("conformance")))
+        yield server
+
+
+@pytest.fixture(params=[_MEMORY, "sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a migrated and empty database, or the word for the one in memory."""
+    if request.param == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        return f"sqlite:///{shutil.copy(template, tmp_path / 'store.db')}"
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        asyncio.run(_execute(server, "conformance", _EMPTY))
+        return server.url("conformance")
+    return _MEMORY
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """Return an empty store of each kind."""
+    opened: Store = InMemoryStore() if store_url == _MEMORY else await open_store(store_url)
+    yield opened
+    await opened.close()
+
+
+_TABLES = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables if table.name != "policy_state")
+_EMPTY = f"TRUNCATE {_TABLES} RESTART IDENTITY CASCADE; UPDATE policy_state SET version = 0"
+
+
+async def _execute(server: PostgresServer, database: str, statement: str) -> None:
+    connection = await asyncpg.connect(server.url(database).replace("+asyncpg", ""))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,204 @@
+"""Objects to store, each valid on its own and easy to change in one place."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ambassador_server.domain.administrator import AdminKey, Role
+from ambassador_server.domain.audit import (
+    Actor,
+    ActorKind,
+    AuditAction,
+    AuditEvent,
+    AuditRecord,
+    Outcome,
+    Resource,
+)
+from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
+from ambassador_server.domain.grants import Effect, Grant
+from ambassador_server.domain.principal import (
+    ClientKey,
+    Group,
+    GroupStatus,
+    KeyStatus,
+    User,
+    UserStatus,
+)
+from ambassador_server.domain.session import Session
+from ambassador_server.domain.switches import KillSwitch, SwitchScope
+from ambassador_server.ports.store import LogPosition, UnitOfWork
+
+NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def user(number: int = 1, **changes: Any) -> User:
+    """Return user number so and so."""
+    values: dict[str, Any] = {
+        "user_id": f"u{number}",
+        "name": f"user-{number}",
+        "display_name": "Some User",
+        "email": None,
+        "status": UserStatus.ACTIVE,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return User(**values | changes)
+
+
+def group(number: int = 1, **changes: Any) -> Group:
+    """Return group number so and so."""
+    values: dict[str, Any] = {
+        "group_id": f"g{number}",
+        "name": f"group-{number}",
+        "description": "Some Group",
+        "status": GroupStatus.ACTIVE,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Group(**values | changes)
+
+
+def client_key(number: int = 1, **changes: Any) -> ClientKey:
+    """Return a key of user 1."""
+    values: dict[str, Any] = {
+        "key_id": f"k{number}",
+        "user_id": "u1",
+        "name": f"laptop-{number}",
+        "prefix": "abcdefgh",
+        "digest": bytes(range(32)),
+        "status": KeyStatus.ACTIVE,
+        "created_at": NOW,
+        "expires_at": None,
+        "last_used_at": None,
+        "last_host": None,
+    }
+    return ClientKey(**values | changes)
+
+
+def mcp(number: int = 1, **changes: Any) -> Mcp:
+    """Return MCP number so and so."""
+    values: dict[str, Any] = {
+        "mcp_id": f"m{number}",
+        "name": f"mcp-{number}",
+        "display_name": "Some MCP",
+        "description": "",
+        "transport": "stdio",
+        "options": {"command": ["server", "--flag"], "env": {}},
+        "tags": ("a", "b"),
+        "status": McpStatus.PUBLISHED,
+        "arguments": ArgumentPolicy.REDACTED,
+        "call_timeout_seconds": 30.0,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Mcp(**values | changes)
+
+
+def grant(number: int = 1, **changes: Any) -> Grant:
+    """Return a grant of MCP 1 to group 1."""
+    values: dict[str, Any] = {
+        "grant_id": f"r{number}",
+        "group_id": "g1",
+        "mcp_id": "m1",
+        "patterns": ("mcp-1.read_*", "*"),
+        "effect": Effect.PERMIT,
+        "expires_at": None,
+        "created_at": NOW,
+        "created_by": "root",
+    }
+    return Grant(**values | changes)
+
+
+def switch(number: int = 1, **changes: Any) -> KillSwitch:
+    """Return a switch that stops everyone."""
+    values: dict[str, Any] = {
+        "switch_id": f"w{number}",
+        "scope": SwitchScope.EVERYONE,
+        "target": None,
+        "target_name": None,
+        "reason": "incident",
+        "message": None,
+        "author": "root",
+        "drill": False,
+        "created_at": NOW,
+        "expires_at": None,
+        "lifted_at": None,
+        "lifted_by": None,
+    }
+    return KillSwitch(**values | changes)
+
+
+def session(number: int = 1, **changes: Any) -> Session:
+    """Return a session of user 1 with key 1."""
+    values: dict[str, Any] = {
+        "session_id": f"s{number}",
+        "connection_id": f"c{number}",
+        "user_id": "u1",
+        "key_id": "k1",
+        "token_digest": b"\x00\xff" * 16,
+        "friendly_name": "my editor",
+        "host_tool": "vscode",
+        "created_at": NOW,
+        "expires_at": NOW + HOUR,
+        "lifetime_ends_at": NOW + 24 * HOUR,
+        "last_seen_at": NOW,
+        "ended_at": None,
+        "end_reason": None,
+    }
+    return Session(**values | changes)
+
+
+def admin_key(number: int = 1, **changes: Any) -> AdminKey:
+    """Return an admin key with two roles."""
+    values: dict[str, Any] = {
+        "admin_key_id": f"a{number}",
+        "name": f"admin-{number}",
+        "prefix": "abcdefgh",
+        "digest": b"d" * 32,
+        "roles": (Role.ADMIN, Role.AUDITOR),
+        "created_at": NOW,
+        "expires_at": None,
+        "revoked_at": None,
+    }
+    return AdminKey(**values | changes)
+
+
+def tool(name: str = "read", **changes: Any) -> Tool:
+    """Return a tool that only reads."""
+    values: dict[str, Any] = {
+        "name": name,
+        "description": "Reads.",
+        "tool_class": ToolClass.READ_ONLY,
+        "definition": b'{"name":"read","inputSchema":{}}',
+    }
+    return Tool(**values | changes)
+
+
+def event(**changes: Any) -> AuditEvent:
+    """Return a call that was permitted."""
+    values: dict[str, Any] = {
+        "at": NOW,
+        "action": AuditAction.CALL_ATTEMPT,
+        "outcome": Outcome.PERMITTED,
+        "actor": Actor(kind=ActorKind.USER, id="u1", name="alice", key_id="k1", key_name="laptop"),
+        "resource": Resource(kind="tool", id="m1", name="git.read"),
+    }
+    return AuditEvent(**values | changes)
+
+
+def record(seq: int, writer: str = "w1", **changes: Any) -> AuditRecord:
+    """Return record number `seq` of a writer's log."""
+    return AuditRecord(writer=writer, seq=seq, digest=f"{seq:064x}", event=event(**changes))
+
+
+def position(seq: int) -> LogPosition:
+    """Return the position behind record number `seq`."""
+    return LogPosition(seq=seq, segment=1, offset=100 * seq)
+
+
+async def add_owners(work: UnitOfWork) -> None:
+    """Store what keys, grants, sessions and tools belong to."""
+    await work.users.add(user())
+    await work.groups.add(group())
+    await work.mcps.add(mcp())
+    await work.keys.add(client_key())

@@ -1,0 +1,333 @@
+"""What every store does with objects: keep them exactly, refuse what cannot be, and say so in words."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from ambassador_server.domain.administrator import Role
+from ambassador_server.domain.catalog import ArgumentPolicy, McpStatus, ToolClass
+from ambassador_server.domain.grants import Effect
+from ambassador_server.domain.principal import KeyStatus, Membership, UserStatus
+from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
+from ambassador_server.ports.store import LogPosition, Store, UnitOfWork
+from ambassador_server.storage.values import MAX_KEY
+from tests.conformance.store_samples import (
+    HOUR,
+    NOW,
+    add_owners,
+    admin_key,
+    client_key,
+    grant,
+    group,
+    mcp,
+    position,
+    record,
+    session,
+    switch,
+    tool,
+    user,
+)
+
+ODD = "Zoë 🦊 \u202e \\ ' \" % _ * [x] \t\r\n \x01 \uffff"
+LONG = "ä" * 100_000
+LATEST = datetime.max.replace(tzinfo=UTC)
+
+OBJECTS = [
+    ("users", user(2, name=ODD, display_name=LONG, email="", status=UserStatus.DEACTIVATED)),
+    ("users", user(3, user_id="", name="", display_name="")),
+    ("users", user(4, name="x" * MAX_KEY, created_at=LATEST, updated_at=datetime.min.replace(tzinfo=UTC))),
+    ("groups", group(2, name=ODD, description=LONG)),
+    ("keys", client_key(2, digest=b"", prefix="", name=ODD)),
+    ("keys", client_key(3, expires_at=NOW, last_used_at=NOW, last_host=ODD, status=KeyStatus.REVOKED)),
+    ("mcps", mcp(2, options={}, tags=(), status=McpStatus.DRAFT, arguments=ArgumentPolicy.NONE)),
+    (
+        "mcps",
+        mcp(3, options={ODD: [1, -(2**70), 0.1, None, True, {"nul": "\0", "half": "\ud800"}]}, tags=(ODD,)),
+    ),
+    ("mcps", mcp(4, call_timeout_seconds=0.1, description=LONG)),
+    ("grants", grant(2, patterns=(), effect=Effect.DENY, expires_at=NOW, created_by=ODD)),
+    ("switches", switch(2, scope=SwitchScope.TOOL, target="git.*", target_name=ODD, message="", drill=True)),
+    ("switches", switch(3, expires_at=NOW, lifted_at=NOW, lifted_by=ODD)),
+    ("sessions", session(2, friendly_name=ODD, host_tool="")),
+    ("sessions", session(3, ended_at=NOW, end_reason="idle")),
+    ("admin_keys", admin_key(2, name=ODD, roles=(), expires_at=NOW, revoked_at=NOW)),
+    ("admin_keys", admin_key(3, roles=tuple(Role))),
+]
+
+
+def item_id(item: Any) -> str:
+    """Return the id of any object, which is its first field."""
+    return str(getattr(item, fields(item)[0].name))
+
+
+@pytest.mark.parametrize(("name", "item"), OBJECTS)
+async def test_object_comes_back_as_it_was(store: Store, name: str, item: Any) -> None:
+    async with store.write() as work:
+        await add_owners(work)
+        await getattr(work, name).add(item)
+        written = await getattr(work, name).get(item_id(item))
+    async with store.read() as work:
+        assert await getattr(work, name).get(item_id(item)) == item == written
+        assert item in await getattr(work, name).all()
+
+
+@pytest.mark.parametrize(("name", "item"), OBJECTS)
+async def test_replaced_object_comes_back_as_it_is_now(store: Store, name: str, item: Any) -> None:
+    later = replace(item, created_at=NOW + HOUR)
+    async with store.write() as work:
+        await add_owners(work)
+        await getattr(work, name).add(item)
+    async with store.write() as work:
+        await getattr(work, name).replace(later)
+    async with store.read() as work:
+        assert await getattr(work, name).get(item_id(item)) == later
+        assert item not in await getattr(work, name).all()
+
+
+async def test_types_of_values_survive(store: Store) -> None:
+    options = MappingProxyType({"nested": MappingProxyType({"a": 1})})
+    async with store.write() as work:
+        await work.mcps.add(mcp(options=options, tags=("x",)))
+        await work.admin_keys.add(admin_key())
+    async with store.read() as work:
+        found = await work.mcps.get("m1")
+        administrator = await work.admin_keys.get("a1")
+    assert found is not None
+    assert administrator is not None
+    assert found.options == {"nested": {"a": 1}}
+    assert isinstance(found.status, McpStatus)
+    assert isinstance(found.tags, tuple)
+    assert isinstance(found.call_timeout_seconds, float)
+    assert found.created_at.tzinfo is UTC or found.created_at.utcoffset() == timedelta(0)
+    assert isinstance(administrator.digest, bytes)
+    assert all(isinstance(role, Role) for role in administrator.roles)
+
+
+async def test_time_of_another_zone_is_the_same_instant(store: Store) -> None:
+    there = NOW.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    async with store.write() as work:
+        await work.users.add(user(created_at=there))
+    async with store.read() as work:
+        found = await work.users.get("u1")
+    assert found is not None
+    assert found.created_at == NOW
+
+
+async def test_unknown_object_is_none(store: Store) -> None:
+    async with store.read() as work:
+        assert await work.users.get("u1") is None
+        assert await work.users.by_name("alice") is None
+        assert await work.sessions.get("s1") is None
+        assert await work.keys.all() == []
+
+
+async def test_name_finds_the_object_and_no_other(store: Store) -> None:
+    names = ["Alice", "alice", "alicE", "al_ce", "al%", "ål", "a\u030al", " alice"]
+    async with store.write() as work:
+        for number, name in enumerate(names):
+            await work.users.add(user(number, name=name))
+    async with store.read() as work:
+        found = [await work.users.by_name(name) for name in names]
+    assert [item and item.name for item in found] == names
+
+
+async def test_named_objects_come_by_code_point(store: Store) -> None:
+    names = ["b", "B", "a", "ä", "Z", "_", "10", "9", "\uff5e", "🦊", "a b", "ab", ""]
+    async with store.write() as work:
+        for number, name in enumerate(names):
+            await work.groups.add(group(number, name=name))
+    async with store.read() as work:
+        assert [item.name for item in await work.groups.all()] == sorted(names)
+
+
+async def test_other_objects_come_by_creation(store: Store) -> None:
+    times = [NOW + HOUR, NOW - HOUR, NOW, NOW + timedelta(microseconds=1)]
+    async with store.write() as work:
+        for number, time in enumerate(times):
+            await work.switches.add(switch(number, created_at=time))
+    async with store.read() as work:
+        assert [item.created_at for item in await work.switches.all()] == sorted(times)
+
+
+CONFLICTS = [
+    ("users", user(1, name="other"), "user 'other' exists already."),
+    ("users", user(2, name="user-1"), "user 'user-1' exists already."),
+    ("groups", group(2, name="group-1"), "group 'group-1' exists already."),
+    ("mcps", mcp(2, name="mcp-1"), "MCP 'mcp-1' exists already."),
+    ("keys", client_key(1, name="mine"), "client key 'mine' exists already."),
+    ("keys", client_key(2, user_id="nobody"), "client key 'laptop-2' refers to an unknown user."),
+    ("grants", grant(2, group_id="nobody"), "grant 'r2' refers to an unknown group or MCP."),
+    ("grants", grant(2, mcp_id="nothing"), "grant 'r2' refers to an unknown group or MCP."),
+    ("sessions", session(2, key_id="none"), "session 's2' refers to an unknown user or client key."),
+]
+
+
+@pytest.mark.parametrize(("name", "item", "message"), CONFLICTS)
+async def test_impossible_addition_is_a_conflict_in_words(
+    store: Store, name: str, item: Any, message: str
+) -> None:
+    async with store.write() as work:
+        await add_owners(work)
+    async with store.write() as work:
+        before = await getattr(work, name).all()
+        with pytest.raises(ConflictError) as caught:
+            await getattr(work, name).add(item)
+        assert await getattr(work, name).all() == before
+    assert caught.value.message == message
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+async def test_replacement_cannot_take_a_name(store: Store) -> None:
+    async with store.write() as work:
+        await work.users.add(user(1))
+        await work.users.add(user(2))
+        with pytest.raises(ConflictError, match=r"user 'user-1' exists already\."):
+            await work.users.replace(user(2, name="user-1"))
+        await work.users.replace(user(1, name="free"))
+        await work.users.replace(user(2, name="user-1"))
+    async with store.read() as work:
+        assert [item.name for item in await work.users.all()] == ["free", "user-1"]
+
+
+async def test_transaction_goes_on_after_a_conflict(store: Store) -> None:
+    async with store.write() as work:
+        await work.users.add(user(1))
+        with pytest.raises(ConflictError):
+            await work.users.add(user(1))
+        with pytest.raises(ConflictError):
+            await work.keys.add(client_key(user_id="nobody"))
+        await work.users.add(user(2))
+    async with store.read() as work:
+        assert [item.user_id for item in await work.users.all()] == ["u1", "u2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "item", "message"),
+    [
+        ("users", user(name="alice"), "user 'alice' does not exist."),
+        ("keys", client_key(name="laptop"), "client key 'laptop' does not exist."),
+        ("switches", switch(), "kill switch 'w1' does not exist."),
+        ("admin_keys", admin_key(name="root"), "admin key 'root' does not exist."),
+    ],
+)
+async def test_replacing_nothing_is_not_found(store: Store, name: str, item: Any, message: str) -> None:
+    async with store.write() as work:
+        with pytest.raises(NotFoundError) as caught:
+            await getattr(work, name).replace(item)
+    assert caught.value.message == message
+
+
+async def test_removed_grant_is_gone(store: Store) -> None:
+    async with store.write() as work:
+        await add_owners(work)
+        await work.grants.add(grant(1))
+        await work.grants.add(grant(2))
+        await work.grants.remove("r1")
+        with pytest.raises(NotFoundError, match=r"grant 'r1' does not exist\."):
+            await work.grants.remove("r1")
+    async with store.read() as work:
+        assert await work.grants.all() == [grant(2)]
+
+
+async def test_memberships_come_and_go(store: Store) -> None:
+    here, there = Membership(user_id="u1", group_id="g1"), Membership(user_id="u1", group_id="g2")
+    async with store.write() as work:
+        await add_owners(work)
+        await work.groups.add(group(2))
+        await work.memberships.add(there)
+        await work.memberships.add(here)
+        assert await work.memberships.all() == [here, there]
+        await work.memberships.remove(there)
+    async with store.read() as work:
+        assert await work.memberships.all() == [here]
+
+
+async def test_impossible_memberships_are_refused_in_words(store: Store) -> None:
+    here = Membership(user_id="u1", group_id="g1")
+    async with store.write() as work:
+        await add_owners(work)
+        with pytest.raises(NotFoundError, match=r"^user 'user-1' is not in group 'group-1'\.$"):
+            await work.memberships.remove(here)
+        await work.memberships.add(here)
+        with pytest.raises(ConflictError, match=r"^user 'user-1' is in group 'group-1' already\.$"):
+            await work.memberships.add(here)
+        with pytest.raises(ConflictError, match=r"^user 'u9' cannot be in group 'group-1': one of them "):
+            await work.memberships.add(replace(here, user_id="u9"))
+
+
+async def test_last_known_tools_are_replaced_as_a_whole(store: Store) -> None:
+    odd = tool("\0\ud800", description=LONG, tool_class=ToolClass.DESTRUCTIVE, definition=bytes(range(256)))
+    async with store.write() as work:
+        await add_owners(work)
+        await work.mcps.add(mcp(2))
+        await work.tools.put("m1", [tool("a"), tool("b")])
+        await work.tools.put("m2", [])
+    async with store.write() as work:
+        await work.tools.put("m1", [odd, tool("b")])
+        with pytest.raises(ConflictError, match="unknown MCP 'm9'"):
+            await work.tools.put("m9", [])
+    async with store.read() as work:
+        assert await work.tools.all() == {"m1": (odd, tool("b")), "m2": ()}
+
+
+def cyclic() -> dict[str, Any]:
+    """Return a document that has no end."""
+    document: dict[str, Any] = {}
+    document["again"] = document
+    return document
+
+
+Attempt = Callable[[UnitOfWork], Awaitable[Any]]
+
+UNSTORABLE: dict[str, Attempt] = {
+    "nul": lambda work: work.users.add(user(display_name="a\0b")),
+    "half a surrogate pair": lambda work: work.users.add(user(name="\ud800")),
+    "naive time": lambda work: work.users.add(user(created_at=NOW.replace(tzinfo=None))),
+    "time before the first year": lambda work: work.users.add(
+        user(created_at=datetime.min.replace(tzinfo=timezone(HOUR)))
+    ),
+    "name too long": lambda work: work.users.add(user(name="x" * (MAX_KEY + 1))),
+    "id too long": lambda work: work.users.add(user(user_id="x" * (MAX_KEY + 1))),
+    "not a number": lambda work: work.mcps.add(mcp(call_timeout_seconds=float("nan"))),
+    "infinite": lambda work: work.mcps.add(mcp(call_timeout_seconds=float("inf"))),
+    "no JSON": lambda work: work.mcps.add(mcp(options={"a": object()})),
+    "no JSON number": lambda work: work.mcps.add(mcp(options={"a": float("nan")})),
+    "endless JSON": lambda work: work.mcps.add(mcp(options=cyclic())),
+    "nul in a tag": lambda work: work.mcps.add(mcp(tags=("a\0",))),
+    "nul in a replacement": lambda work: work.switches.replace(switch(reason="\0")),
+    "nul in an id": lambda work: work.users.get("\0"),
+    "nul in a name": lambda work: work.users.by_name("\0"),
+    "nul in a membership": lambda work: work.memberships.add(Membership(user_id="\0", group_id="g1")),
+    "nul in a grant id": lambda work: work.grants.remove("\0"),
+    "nul in a reason": lambda work: work.sessions.end("s1", at=NOW, reason="\0"),
+    "naive expiry": lambda work: work.sessions.touch("s1", seen_at=NOW, expires_at=NOW.replace(tzinfo=None)),
+    "sequence number too big": lambda work: work.audit.insert([record(2**63)], position(1)),
+    "offset too big": lambda work: work.audit.insert([record(1)], LogPosition(1, 1, 2**63)),
+    "nul in a writer": lambda work: work.audit.insert([record(1, writer="\0")], position(1)),
+}
+
+
+@pytest.mark.parametrize("attempt", UNSTORABLE.values(), ids=UNSTORABLE.keys())
+async def test_value_that_some_driver_refuses_is_invalid_everywhere(store: Store, attempt: Attempt) -> None:
+    async with store.write() as work:
+        with pytest.raises(InvalidInputError):
+            await attempt(work)
+        await work.users.add(user())
+    async with store.read() as work:
+        assert await work.users.all() == [user()]
+
+
+async def test_closed_store_refuses_work(store: Store) -> None:
+    await store.close()
+    with pytest.raises(StorageError, match=r"The database is closed\."):
+        async with store.read():
+            pass
+    with pytest.raises(StorageError, match=r"The database is closed\."):
+        async with store.write():
+            pass

@@ -1,0 +1,353 @@
+"""What every store does with the audit index: each record once, in order, found by every filter, exact to the byte."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ambassador_server.domain.audit import (
+    Actor,
+    ActorKind,
+    AuditAction,
+    AuditFilter,
+    AuditRecord,
+    Outcome,
+    Resource,
+)
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.ports.store import IndexedRecord, Store
+from ambassador_server.storage.values import MAX_KEY
+from tests.conformance.store_samples import HOUR, NOW, event, position, record
+from tests.fakes.audit_index import glob_matches
+
+LIMIT = 20
+
+
+async def index(store: Store, records: Sequence[AuditRecord]) -> None:
+    """Index the records of one writer."""
+    async with store.write() as work:
+        await work.audit.insert(records, position(records[-1].seq))
+
+
+async def newest(store: Store, limit: int = 100, **wanted: Any) -> list[AuditRecord]:
+    """Return what the filter finds, newest first."""
+    async with store.read() as work:
+        return records_of(await work.audit.newest(AuditFilter(**wanted), limit=limit))
+
+
+def records_of(found: Sequence[IndexedRecord]) -> list[AuditRecord]:
+    """Return the records alone."""
+    return [item.record for item in found]
+
+
+def named(seq: int, name: str | None) -> AuditRecord:
+    """Return a record about a tool of this name."""
+    return record(seq, resource=Resource(kind="tool", id=None, name=name))
+
+
+ODD = "Zoë 🦊 \0 \ud800 \\ % _ * [x]"
+EVENTS = [
+    event(),
+    event(actor=Actor(kind=ActorKind.UNKNOWN), resource=Resource(kind="server", id=None, name=None)),
+    event(reason="", request_id="", session_id="", source="", resource=Resource(kind="", id="", name="")),
+    event(
+        actor=Actor(kind=ActorKind.USER, id=ODD, name=ODD, key_id=ODD, key_name=ODD),
+        resource=Resource(kind="tool", id=ODD, name=ODD),
+        reason=ODD,
+        request_id=ODD,
+        session_id=ODD,
+        source=ODD,
+    ),
+    event(reason="ä" * 5_000, resource=Resource(kind="tool", id=None, name="🦊" * 5_000)),
+    event(details={ODD: [ODD, -(2**80), 0.1, True, None, {"": []}], "long": "x" * 100_000}),
+]
+
+
+@pytest.mark.parametrize("kept", EVENTS)
+async def test_record_comes_back_as_it_was(store: Store, kept: Any) -> None:
+    item = AuditRecord(writer="w1", seq=1, digest="ab" * 32, event=kept)
+    await index(store, [item])
+    assert await newest(store) == [item]
+
+
+async def test_every_action_outcome_and_kind_of_actor_comes_back(store: Store) -> None:
+    records = [record(seq, action=action) for seq, action in enumerate(AuditAction)]
+    records += [record(100 + seq, outcome=outcome) for seq, outcome in enumerate(Outcome)]
+    records += [record(200 + seq, actor=Actor(kind=kind)) for seq, kind in enumerate(ActorKind)]
+    await index(store, records)
+    found = await newest(store)
+    assert found == records[::-1]
+    assert isinstance(found[0].event.action, AuditAction)
+
+
+async def test_details_too_deep_to_index_do_not_hold_up_the_rest(store: Store) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    await index(store, [record(1, details=deep), record(2)])
+    found = await newest(store)
+    assert [item.seq for item in found] == [2, 1]
+    assert list(found[1].event.details) == ["omitted"]
+    # Taking it apart by recursion would overflow the stack of the interpreter.
+    while deep:
+        deep = deep["a"]
+
+
+async def test_empty_index_has_nothing_and_says_zero(store: Store) -> None:
+    async with store.read() as work:
+        assert await work.audit.last_cursor() == 0
+        assert await work.audit.position("w1") is None
+        assert await work.audit.newest(AuditFilter(), limit=10) == []
+        assert await work.audit.after(AuditFilter(), limit=10, cursor=0) == []
+
+
+async def test_record_indexed_twice_is_there_once(store: Store) -> None:
+    await index(store, [record(1), record(2)])
+    await index(store, [record(2, reason="another"), record(3), record(3, reason="another")])
+    assert await newest(store) == [record(3), record(2), record(1)]
+
+
+async def test_writers_number_their_records_apart(store: Store) -> None:
+    await index(store, [record(1, "w1"), record(2, "w1")])
+    await index(store, [record(1, "w2")])
+    assert await newest(store) == [record(1, "w2"), record(2, "w1"), record(1, "w1")]
+    async with store.read() as work:
+        assert await work.audit.position("w1") == position(2)
+        assert await work.audit.position("w2") == position(1)
+        assert await work.audit.position("W1") is None
+
+
+async def test_position_moves_with_the_records(store: Store) -> None:
+    await index(store, [record(1)])
+    await index(store, [record(2)])
+    async with store.read() as work:
+        assert await work.audit.position("w1") == position(2)
+
+
+async def test_no_records_change_nothing(store: Store) -> None:
+    async with store.write() as work:
+        await work.audit.insert([], position(1))
+    async with store.read() as work:
+        assert await work.audit.last_cursor() == 0
+
+
+async def test_records_of_two_writers_at_once_are_refused(store: Store) -> None:
+    async with store.write() as work:
+        with pytest.raises(InvalidInputError):
+            await work.audit.insert([record(1, "w1"), record(1, "w2")], position(1))
+
+
+async def test_cursor_only_grows_even_over_a_rollback(store: Store) -> None:
+    await index(store, [record(1)])
+    async with store.read() as work:
+        first = await work.audit.last_cursor()
+    with pytest.raises(ZeroDivisionError):
+        await _index_and_fail(store, [record(2), record(3)])
+    await index(store, [record(2)])
+    async with store.read() as work:
+        assert await work.audit.last_cursor() > first > 0
+        cursors = [item.cursor for item in await work.audit.newest(AuditFilter(), limit=10)]
+    assert cursors == sorted(set(cursors), reverse=True)
+
+
+async def _index_and_fail(store: Store, records: Sequence[AuditRecord]) -> None:
+    async with store.write() as work:
+        await work.audit.insert(records, position(3))
+        raise ZeroDivisionError
+
+
+async def test_follower_misses_nothing_while_writers_race(store: Store) -> None:
+    """A cursor that became visible after a larger one would be skipped by whoever reads on from there."""
+    seen: list[AuditRecord] = []
+    done = asyncio.Event()
+
+    async def write(writer: str) -> None:
+        for seq in range(10):
+            await index(store, [record(3 * seq + step, writer) for step in range(3)])
+
+    async def follow() -> None:
+        cursor = 0
+        while not (done.is_set() and len(seen) >= 120):
+            async with store.read() as work:
+                found = await work.audit.after(AuditFilter(), limit=7, cursor=cursor)
+            seen.extend(records_of(found))
+            cursor = found[-1].cursor if found else cursor
+
+    async with asyncio.timeout(LIMIT):
+        follower = asyncio.create_task(follow())
+        await asyncio.gather(*(write(f"w{number}") for number in range(4)))
+        done.set()
+        await follower
+    assert len(seen) == len({(item.writer, item.seq) for item in seen}) == 120
+
+
+ALICE = Actor(kind=ActorKind.USER, id="u1", name="alice")
+VARIED = [
+    record(1, action=AuditAction.CALL_DENY, outcome=Outcome.DENIED, reason="no_grant", actor=ALICE),
+    record(2, action=AuditAction.CALL_ATTEMPT, at=NOW + HOUR, actor=replace(ALICE, name="Alice")),
+    record(3, action=AuditAction.USER_CREATE, outcome=Outcome.SUCCEEDED, actor=Actor(kind=ActorKind.SYSTEM)),
+    record(
+        4,
+        action=AuditAction.CALL_OUTCOME,
+        outcome=Outcome.FAILED,
+        at=NOW - HOUR,
+        request_id="r-4",
+        actor=ALICE,
+    ),
+    record(
+        5,
+        action=AuditAction.GROUP_CREATE,
+        reason="No_grant",
+        resource=Resource(kind="group", id="g", name="ops"),
+    ),
+]
+FILTERS: list[tuple[dict[str, Any], list[int]]] = [
+    ({}, [1, 2, 3, 4, 5]),
+    ({"actor": "alice"}, [1, 4, 5]),
+    ({"actor": "alic*"}, []),
+    ({"actor": "ALICE"}, []),
+    ({"action": "call:tool:deny"}, [1]),
+    ({"action": "call:*"}, [1, 2, 4]),
+    ({"action": "*:create"}, [3, 5]),
+    ({"action": "CALL:*"}, []),
+    ({"resource": "git.read"}, [1, 2, 3, 4]),
+    ({"resource": "GIT.*"}, []),
+    ({"resource": "*"}, [1, 2, 3, 4, 5]),
+    ({"resource": "o*s"}, [5]),
+    ({"outcome": Outcome.DENIED}, [1]),
+    ({"reason": "no_grant"}, [1]),
+    ({"request_id": "r-4"}, [4]),
+    ({"request_id": "r_4"}, []),
+    ({"since": NOW}, [1, 2, 3, 5]),
+    ({"until": NOW}, [4]),
+    ({"since": NOW, "until": NOW + HOUR}, [1, 3, 5]),
+    ({"since": NOW + 2 * HOUR}, []),
+    ({"actor": "alice", "action": "call:*", "until": NOW}, [4]),
+    ({"actor": "alice", "outcome": Outcome.SUCCEEDED}, []),
+]
+
+
+@pytest.mark.parametrize(("wanted", "expected"), FILTERS, ids=[str(wanted) for wanted, _ in FILTERS])
+async def test_filter_finds_its_records_in_pages_both_ways(
+    store: Store, wanted: dict[str, Any], expected: list[int]
+) -> None:
+    await index(store, VARIED)
+    filter_ = AuditFilter(**wanted)
+    async with store.read() as work:
+        back: list[IndexedRecord] = []
+        while page := await work.audit.newest(filter_, limit=2, before=back[-1].cursor if back else None):
+            back += page
+        forth: list[IndexedRecord] = []
+        while page := await work.audit.after(filter_, limit=2, cursor=forth[-1].cursor if forth else 0):
+            forth += page
+    assert [item.record.seq for item in forth] == expected
+    assert back == forth[::-1]
+
+
+async def test_page_has_no_more_than_its_limit(store: Store) -> None:
+    await index(store, VARIED)
+    assert len(await newest(store, limit=3)) == 3
+    assert await newest(store, limit=0) == []
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"actor": "\0"},
+        {"resource": "\ud800*"},
+        {"resource": "x" * (MAX_KEY + 1)},
+        {"since": NOW.replace(tzinfo=None)},
+    ],
+)
+async def test_filter_that_nothing_can_match_is_refused(store: Store, wanted: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        await newest(store, **wanted)
+
+
+@pytest.mark.parametrize(("limit", "cursor"), [(-1, 0), (2**63, 0), (1, 2**63)])
+async def test_page_that_makes_no_sense_is_refused(store: Store, limit: int, cursor: int) -> None:
+    async with store.read() as work:
+        with pytest.raises(InvalidInputError):
+            await work.audit.after(AuditFilter(), limit=limit, cursor=cursor)
+        with pytest.raises(InvalidInputError):
+            await work.audit.newest(AuditFilter(), limit=limit, before=cursor)
+
+
+async def test_name_no_driver_takes_is_found_by_what_is_around_it(store: Store) -> None:
+    records = [named(1, "a\0b"), named(2, "a\ud800b"), named(3, "ab"), named(4, "x" * MAX_KEY + "y")]
+    await index(store, records)
+    assert await newest(store, resource="a*b") == [records[2], records[1], records[0]]
+    assert await newest(store, resource="a\ufffdb") == [records[1], records[0]]
+    assert await newest(store, resource="x" * MAX_KEY) == [records[3]]
+
+
+NAMES = [
+    *(
+        "",
+        "*",
+        "a",
+        "A",
+        "aa",
+        "ab",
+        "a.b",
+        "a_b",
+        "a%b",
+        "a*b",
+        "a?b",
+        "a[b",
+        "a]b",
+        "a[b]",
+        "[ab]",
+        "a\\b",
+        "\\",
+    ),
+    *(
+        "a^b",
+        "[^a]",
+        "a-b",
+        "[a-z]",
+        "%",
+        "_",
+        "%%",
+        "a%",
+        "_b",
+        "\\%",
+        "\\_",
+        "\\*",
+        "a\nb",
+        "ä",
+        "äb",
+        "🦊",
+        "a🦊b",
+    ),
+    *("git.read", "git.read_file", "gitXread", "abab", "ababab", "a.b.c", None),
+]
+
+
+@settings(
+    max_examples=12,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    patterns=st.lists(
+        st.text(alphabet="ab*%_?[]^-\\.ä🦊\n", max_size=6), min_size=25, max_size=25, unique=True
+    )
+)
+async def test_star_is_the_only_wildcard_in_a_name(store: Store, patterns: list[str]) -> None:
+    async with store.write() as work:
+        if await work.audit.last_cursor() == 0:
+            await work.audit.insert([named(seq, name) for seq, name in enumerate(NAMES)], position(1))
+    async with store.read() as work:
+        for pattern in patterns:
+            expression = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+            expected = [name for name in NAMES if name is not None and expression.fullmatch(name)]
+            found = await work.audit.after(AuditFilter(resource=pattern), limit=100, cursor=0)
+            assert [item.record.event.resource.name for item in found] == expected
+            assert [name for name in NAMES if name is not None and glob_matches(pattern, name)] == expected

@@ -1,0 +1,84 @@
+"""What every store does with sessions: they move while they are open, and end once."""
+
+import asyncio
+
+import pytest
+
+from ambassador_server.ports.store import Store
+from tests.conformance.store_samples import HOUR, NOW, add_owners, client_key, session, user
+
+LIMIT = 20
+
+
+@pytest.fixture(autouse=True)
+async def owners(store: Store) -> None:
+    """Store the user and the key that the sessions belong to."""
+    async with store.write() as work:
+        await add_owners(work)
+
+
+async def test_touch_moves_expiry_and_last_seen_only(store: Store) -> None:
+    async with store.write() as work:
+        await work.sessions.add(session(1))
+        await work.sessions.add(session(2))
+        await work.sessions.touch("s1", seen_at=NOW + HOUR / 2, expires_at=NOW + 2 * HOUR)
+    async with store.read() as work:
+        moved = session(1, last_seen_at=NOW + HOUR / 2, expires_at=NOW + 2 * HOUR)
+        assert await work.sessions.get("s1") == moved
+        assert await work.sessions.get("s2") == session(2)
+
+
+async def test_touch_does_not_wake_what_has_ended_or_expired(store: Store) -> None:
+    ended = session(1, ended_at=NOW, end_reason="killed")
+    expired = session(2, expires_at=NOW)
+    async with store.write() as work:
+        await work.sessions.add(ended)
+        await work.sessions.add(expired)
+        for session_id in ("s1", "s2", "unknown"):
+            await work.sessions.touch(session_id, seen_at=NOW, expires_at=NOW + HOUR)
+    async with store.read() as work:
+        assert await work.sessions.get("s1") == ended
+        assert await work.sessions.get("s2") == expired
+        assert await work.sessions.open_sessions(NOW - HOUR) == [expired]
+
+
+async def test_session_ends_once_and_keeps_its_first_reason(store: Store) -> None:
+    async with store.write() as work:
+        await work.sessions.add(session())
+        assert await work.sessions.end("s1", at=NOW, reason="disconnected") is True
+        assert await work.sessions.end("s1", at=NOW + HOUR, reason="killed") is False
+        assert await work.sessions.end("unknown", at=NOW, reason="killed") is False
+    async with store.read() as work:
+        assert await work.sessions.get("s1") == session(ended_at=NOW, end_reason="disconnected")
+
+
+async def test_expired_session_can_still_be_ended(store: Store) -> None:
+    async with store.write() as work:
+        await work.sessions.add(session(expires_at=NOW))
+        assert await work.sessions.end("s1", at=NOW + HOUR, reason="expired") is True
+
+
+async def test_only_one_of_many_ends_the_session(store: Store) -> None:
+    async with store.write() as work:
+        await work.sessions.add(session())
+
+    async def end(number: int) -> bool:
+        async with store.write() as work:
+            return await work.sessions.end("s1", at=NOW, reason=f"{number}")
+
+    async with asyncio.timeout(LIMIT):
+        assert sum(await asyncio.gather(*(end(number) for number in range(10)))) == 1
+
+
+async def test_open_sessions_come_newest_first(store: Store) -> None:
+    kept = [session(number, created_at=NOW + number * HOUR, expires_at=NOW + 9 * HOUR) for number in range(3)]
+    async with store.write() as work:
+        await work.users.add(user(2))
+        await work.keys.add(client_key(2, user_id="u2"))
+        for item in kept:
+            await work.sessions.add(item)
+        await work.sessions.add(session(5, expires_at=NOW + HOUR))
+        await work.sessions.add(session(6, ended_at=NOW, expires_at=NOW + 9 * HOUR))
+    async with store.read() as work:
+        assert await work.sessions.open_sessions(NOW + HOUR) == kept[::-1]
+        assert await work.sessions.open_sessions(NOW + 9 * HOUR) == []

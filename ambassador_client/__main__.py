@@ -11,19 +11,19 @@ def main() -> int:
     """Run the command and return its exit code."""
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
-        from ambassador_protocol import __version__  # noqa: PLC0415 - see the module's first line
+        from ambassador_protocol import __version__
 
         sys.stdout.write(f"ambassador-client {__version__}\n")
         return 0
     if _is_proxy(arguments):
         return _proxy(arguments[1:] if arguments[:1] == ["proxy"] else arguments)
-    from ambassador_client.cli.app import run  # noqa: PLC0415 - see the module's first line
+    from ambassador_client.cli.app import run
 
     return run(arguments, _proxy)
 
 
 def _proxy(arguments: Sequence[str]) -> int:
-    from ambassador_client.proxy.main import main as relay  # noqa: PLC0415 - see the module's first line
+    from ambassador_client.proxy.main import main as relay
 
     return relay(arguments)
 

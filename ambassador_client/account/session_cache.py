@@ -48,7 +48,7 @@ class Slot:
             granted = RegisterResponse(**json.loads(os.read(self._descriptor, _LONGEST)))
             lasts = datetime.fromisoformat(granted.expires_at) > datetime.now(UTC) + _MARGIN
             return granted if lasts and _is_token(granted.session_token) else None
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
 
     def store(self, granted: RegisterResponse) -> None:

@@ -12,12 +12,18 @@ from ambassador_client.errors import TooLargeError, UnreachableError
 from ambassador_client.link.connection import Connection, Endpoint, StaleConnectionError
 from ambassador_client.link.events import EventParser
 
-MAX_CONNECTIONS = 64
-MAX_ANSWER_BYTES = 64 << 20
-ANSWER_SECONDS = 600.0
-CONTROL_SECONDS = 15.0
 _REST_SECONDS = 1.0
 _IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
+
+
+class Limits(NamedTuple):
+    """What one link may use; times are in seconds: `answer` bounds each silence of an answer, `control` a whole one."""
+
+    connections: int = 64
+    answer_bytes: int = 64 << 20
+    connect: float = 10.0
+    answer: float = 600.0
+    control: float = 15.0
 
 
 class Request(NamedTuple):
@@ -42,30 +48,29 @@ class Reply(NamedTuple):
 class Response:
     """An answer whose head is here and whose body is still to be read, once, in one of two ways."""
 
-    def __init__(self, head: h11.Response, connection: Connection, limit: int) -> None:
+    def __init__(self, head: h11.Response, connection: Connection, limits: Limits) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in head.headers}
         self.status = head.status_code
         self.content_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
         self.retry_after = headers.get(b"retry-after")
         self._connection = connection
-        self._limit = limit
+        self._limits = limits
 
     async def read(self) -> Reply:
         """Return the whole answer; raises TooLargeError above the limit, UnreachableError when it breaks off."""
         pieces: list[bytes] = []
         size = 0
-        while (piece := await self._connection.receive(ANSWER_SECONDS)) is not None:
+        while (piece := await self._connection.receive(self._limits.answer)) is not None:
             size += len(piece)
-            if size > self._limit:
-                raise TooLargeError(
-                    f"the answer is larger than {self._limit >> 20} MB", "Ask for less at once."
-                )
+            if size > self._limits.answer_bytes:
+                most = self._limits.answer_bytes >> 20
+                raise TooLargeError(f"the server's answer is larger than {most} MB", "Ask for less at once.")
             pieces.append(piece)
         return Reply(self.status, self.content_type, self.retry_after, b"".join(pieces))
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the data of each event as it comes; a stream may be silent for as long as the server lives."""
-        parser = EventParser(self._limit)
+        parser = EventParser(self._limits.answer_bytes)
         while (piece := await self._connection.receive(None)) is not None:
             for event in parser.feed(piece):
                 yield event
@@ -81,17 +86,10 @@ class Response:
 class Link:
     """Everything the client sends to one server goes through one of these."""
 
-    def __init__(
-        self,
-        url: str,
-        tls: ssl.SSLContext | None,
-        *,
-        max_connections: int = MAX_CONNECTIONS,
-        max_answer_bytes: int = MAX_ANSWER_BYTES,
-    ) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._endpoint = Endpoint.of(url, tls)
-        self._slots = asyncio.Semaphore(max_connections)
-        self._limit = max_answer_bytes
+        self._slots = asyncio.Semaphore(self._limits.connections)
         self._idle: list[tuple[float, Connection]] = []
 
     @property
@@ -110,15 +108,13 @@ class Link:
             yield response
 
     async def fetch(self, request: Request) -> Reply:
-        """Send a small request past the queue and return the whole answer, within fifteen seconds."""
+        """Send a small request past the queue and return the whole answer, within the time for control."""
         try:
-            async with asyncio.timeout(CONTROL_SECONDS), self._opened(request) as response:
+            async with asyncio.timeout(self._limits.control), self._opened(request) as response:
                 return await response.read()
         except TimeoutError as error:
-            raise UnreachableError(
-                f"{self.url} gave no answer within {CONTROL_SECONDS:g} s",
-                "Is the server overloaded or suspended?",
-            ) from error
+            cause = f"{self.url} gave no answer within {self._limits.control:g} s"
+            raise UnreachableError(cause, "Is the server overloaded or suspended?") from error
 
     def close(self) -> None:
         """Close the connections that wait for another request."""
@@ -129,7 +125,7 @@ class Link:
     async def _opened(self, request: Request) -> AsyncIterator[Response]:
         connection, head = await self._send(request)
         try:
-            yield Response(head, connection, self._limit)
+            yield Response(head, connection, self._limits)
         finally:
             if connection.recycle():
                 self._idle.append((asyncio.get_running_loop().time(), connection))
@@ -140,12 +136,21 @@ class Link:
         connection = self._take_idle()
         if connection is not None:
             try:
-                return connection, await _ask(connection, request)
+                return connection, await self._ask(connection, request)
             except StaleConnectionError:
                 if not request.replayable:
                     raise
-        connection = await Connection.open(self._endpoint)
-        return connection, await _ask(connection, request)
+        connection = await Connection.open(self._endpoint, self._limits.connect)
+        return connection, await self._ask(connection, request)
+
+    async def _ask(self, connection: Connection, request: Request) -> h11.Response:
+        try:
+            return await connection.send(
+                request.method, request.path, request.headers, request.body, timeout=self._limits.answer
+            )
+        except BaseException:
+            connection.abort()
+            raise
 
     def _take_idle(self) -> Connection | None:
         oldest = asyncio.get_running_loop().time() - _IDLE_SECONDS
@@ -157,13 +162,3 @@ class Link:
                 return connection
             connection.abort()
         return None
-
-
-async def _ask(connection: Connection, request: Request) -> h11.Response:
-    try:
-        return await connection.send(
-            request.method, request.path, request.headers, request.body, timeout=ANSWER_SECONDS
-        )
-    except BaseException:
-        connection.abort()
-        raise

@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 from ambassador_client.errors import ServerRefusedError
@@ -72,9 +73,7 @@ def _seconds(retry_after: str | None) -> float | None:
         return None
     if retry_after.strip().isdigit():
         return min(float(retry_after), _LONGEST_WAIT)
-    # Dates are rare, and the parser of dates is slow to import.
-    from datetime import UTC, datetime  # noqa: PLC0415
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and dates are rare
 
     try:
         wait = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()

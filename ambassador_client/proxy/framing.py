@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from io import FileIO
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 MAX_LINE_BYTES: Final = 64 << 20
 _READ_BYTES = 1 << 16
 _WAITING_CHUNKS = 4
+_UNREAD_BYTES = 16 << 20  # so that a host that writes much before it reads is not left waiting
 
 
 class LineTooLong:
@@ -73,10 +74,7 @@ class Output(asyncio.BaseProtocol):
         """Take over a descriptor; a file or terminal is written directly, a pipe never blocks the loop."""
         output = cls()
         output._descriptor = descriptor
-        kind = _kind(descriptor)
-        if kind is None:
-            output.closed.set()
-        elif kind == "pipe":
+        if _is_pipe(descriptor):
             loop = asyncio.get_running_loop()
             await loop.connect_write_pipe(lambda: output, FileIO(descriptor, "wb", closefd=False))
         else:
@@ -111,6 +109,7 @@ class Output(asyncio.BaseProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop when the pipe is connected."""
         self._transport = cast(asyncio.WriteTransport, transport)
+        self._transport.set_write_buffer_limits(high=_UNREAD_BYTES)
 
     def pause_writing(self) -> None:
         """Called by the loop when the host reads slower than we write."""
@@ -128,11 +127,8 @@ class Output(asyncio.BaseProtocol):
 
 async def read_frames(descriptor: int, limit: int = MAX_LINE_BYTES) -> AsyncIterator[Frame]:
     """Yield the frames of standard input until its end."""
-    kind = _kind(descriptor)
-    if kind is None:
-        return
     splitter = Splitter(limit)
-    chunks = _pipe_chunks(descriptor) if kind == "pipe" else _thread_chunks(descriptor)
+    chunks = _pipe_chunks(descriptor) if _is_pipe(descriptor) else _thread_chunks(descriptor)
     async for chunk in chunks:
         for frame in splitter.feed(chunk):
             yield frame
@@ -176,12 +172,10 @@ async def _thread_chunks(descriptor: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _kind(descriptor: int) -> Literal["pipe", "file"] | None:
-    """Return whether the loop can poll the descriptor, or None when it is not open."""
-    try:
-        mode = os.fstat(descriptor).st_mode
-        # One socket for both directions would take the host's input for a hang-up of our output.
-        pollable = stat.S_ISFIFO(mode) or (stat.S_ISSOCK(mode) and not os.path.sameopenfile(0, 1))
-    except OSError:
-        return None
-    return "pipe" if pollable and sys.platform != "win32" else "file"
+def _is_pipe(descriptor: int) -> bool:
+    """Tell whether the loop can poll the descriptor."""
+    if sys.platform == "win32":
+        return False
+    mode = os.fstat(descriptor).st_mode
+    # One socket for both directions would take the host's input for a hang-up of our output.
+    return stat.S_ISFIFO(mode) or (stat.S_ISSOCK(mode) and not os.path.sameopenfile(0, 1))

@@ -35,10 +35,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Relay until the host leaves; returns the exit code."""
+    if sys.stdin is None or sys.stdout is None:
+        return 0  # no host; and the numbers of closed descriptors will be given to something else
     report = Reporter()
     flags = None
     if arguments:
-        from ambassador_client.proxy.flags import parse_flags  # noqa: PLC0415 - costs time, and few hosts give any
+        from ambassador_client.proxy.flags import parse_flags  # noqa: PLC0415 - costs time, and few hosts give flags
 
         try:
             flags = parse_flags(arguments)
@@ -60,7 +62,7 @@ class Reporter:
 
     def __call__(self, line: str) -> None:
         """Write one line."""
-        if line == self._last:
+        if line == self._last or sys.stderr is None:
             return
         self._last = line
         with suppress(OSError):
@@ -117,7 +119,6 @@ async def _signalled() -> None:
 
 
 def _open_session(flags: "Flags | None", report: Reporter) -> "Session":
-    # Imported here, in a thread: the handshake is answered meanwhile.
-    from ambassador_client.proxy.opening import open_session  # noqa: PLC0415 - see above
+    from ambassador_client.proxy.opening import open_session  # noqa: PLC0415 - the handshake is answered meanwhile
 
     return open_session(flags, report)

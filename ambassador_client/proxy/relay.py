@@ -139,9 +139,12 @@ class Relay:
 
     def _conclude(self, message: Message, line: bytes) -> None:
         # A request that was cancelled is no longer in the table, and nothing more is said about it.
-        flight = None if message.id is None else self._flights.get(message.id)
+        request_id = message.id
+        if request_id is None:
+            return
+        flight = self._flights.get(request_id)
         if flight is not None and flight.message is message:
-            del self._flights[flight.message.id or ""]
+            del self._flights[request_id]
             self._output.send(line)
 
     def _cancel(self, message: Message) -> None:

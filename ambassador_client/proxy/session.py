@@ -128,7 +128,7 @@ class Session:
         except ClientError as error:
             self._failures += 1
             self._note(error)
-            return _pause_after(error, self._failures)
+            return pause_after(error, self._failures)
         self._failures = 0
         if self._problem is not None:
             self._problem = None
@@ -157,7 +157,7 @@ class Session:
         self._problem = error
 
 
-def _pause_after(error: ClientError, failures: int) -> float:
+def pause_after(error: ClientError, failures: int) -> float:
     """Return how many seconds to wait: what the server asked for, else longer each time, never in step."""
     exponential: float = min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
     if isinstance(error, ServerRefusedError):

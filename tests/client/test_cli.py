@@ -1,0 +1,181 @@
+"""The words for people: what they print, where, and with which exit code."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ambassador_client.errors import ClientError, ServerRefusedError, one_line
+from ambassador_protocol import __version__
+from tests.client.fake_server import KEY, FakeServer
+from tests.client.host import environment
+
+
+async def run(*arguments: str, env: dict[str, str]) -> tuple[int, str, str]:
+    """Run a command while the server in this process answers it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "ambassador_client",
+        *arguments,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        output, errors = await process.communicate()
+    assert process.returncode is not None
+    assert "Traceback" not in errors.decode()
+    return process.returncode, output.decode(), errors.decode()
+
+
+async def test_status_of_a_good_setup(server: FakeServer, state: Path):
+    code, output, errors = await run("status", "-o", "json", env=environment(server.url, state))
+    assert (code, errors) == (0, "")
+    assert json.loads(output) == {
+        "server": server.url,
+        "reachable": True,
+        "key_accepted": True,
+        "tools": 1,
+        "client": __version__,
+        "problem": None,
+    }
+    assert len(server.disconnected) == 1
+
+
+async def test_status_in_words(server: FakeServer, state: Path):
+    code, output, _ = await run("status", env=environment(server.url, state))
+    assert code == 0
+    rows = [line.split() for line in output.splitlines()]
+    assert ["server", server.url] in rows
+    assert ["reachable", "yes"] in rows
+    assert ["key", "accepted", "yes"] in rows
+    assert ["tools", "1"] in rows
+    assert "\x1b" not in output
+
+
+async def test_status_of_a_refused_key(server: FakeServer, state: Path):
+    env = environment(server.url, state, MCP_AMBASSADOR_PRESHARED_KEY="amb_pk_wrong")
+    code, output, errors = await run("status", "-o", "json", env=env)
+    assert code == 3
+    found = json.loads(output)
+    assert (found["reachable"], found["key_accepted"], found["tools"]) == (True, False, None)
+    assert found["problem"]["code"] == "AMB-2001"
+    assert errors.startswith("AMB-2001 The preshared key is not valid. Check ")
+    assert errors.count("\n") == 1
+    assert "amb_pk_wrong" not in output + errors
+
+
+async def test_status_without_a_server(server: FakeServer, state: Path):
+    await server.stop()
+    code, output, errors = await run("status", "-o", "json", env=environment(server.url, state))
+    assert code == 7
+    assert json.loads(output)["reachable"] is False
+    assert json.loads(output)["key_accepted"] is None
+    assert errors.startswith("AMB-5001 cannot reach")
+
+
+async def test_status_takes_its_own_settings(server: FakeServer, state: Path):
+    code, output, _ = await run(
+        "status", "--server", server.url, "-o", "json", env=environment("https://elsewhere", state)
+    )
+    assert (code, json.loads(output)["server"]) == (0, server.url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "expected", "text"),
+    [
+        (
+            ["status"],
+            {"MCP_AMBASSADOR_URL": ""},
+            2,
+            "AMB-5003 no server address is set. Set MCP_AMBASSADOR_URL",
+        ),
+        (["status"], {"MCP_AMBASSADOR_PRESHARED_KEY": ""}, 3, "AMB-5004 no preshared key is set."),
+        (["status", "--ca-file", "/no/file"], {}, 2, "AMB-5003 cannot read the CA file"),
+        (["status", "--config", "/no/file"], {}, 2, "AMB-5003 cannot read /no/file"),
+        (["status", "-o", "xml"], {}, 2, "AMB-1001 "),
+        (["status", "--nonsense"], {}, 2, "AMB-1001 "),
+        (["nonsense"], {}, 2, "AMB-1001 "),
+        (["status", "extra"], {}, 2, "AMB-1001 "),
+    ],
+)
+async def test_mistakes_are_one_line(
+    state: Path, arguments: list[str], more: dict[str, str], expected: int, text: str
+):
+    code, output, errors = await run(*arguments, env=environment("https://127.0.0.1", state, **more))
+    assert (code, output) == (expected, "")
+    assert errors.startswith(text)
+    assert errors.count("\n") == 1
+
+
+async def test_version(state: Path):
+    env = environment("", state)
+    assert await run("--version", env=env) == (0, f"ambassador-client {__version__}\n", "")
+    code, output, _ = await run("version", "-o", "json", env=env)
+    assert code == 0
+    assert json.loads(output)["client"] == __version__
+    assert "2026-07-28" in json.loads(output)["protocols"]
+    code, output, _ = await run("version", env=env)
+    assert "2026-07-28" in output
+
+
+async def test_help_names_every_word(state: Path):
+    for arguments in (["--help"], ["-h"]):
+        code, output, errors = await run(*arguments, env=environment("", state))
+        assert (code, errors) == (0, "")
+        assert all(word in output for word in ("proxy", "status", "version"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_person_who_gives_no_word_gets_help(state: Path):
+    ours, theirs = os.openpty()
+    ended = subprocess.run(
+        [sys.executable, "-m", "ambassador_client"],
+        env=environment("", state),
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "proxy" in ended.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_a_reader_that_leaves_is_no_error(state: Path):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    ended = subprocess.run(
+        [sys.executable, "-m", "ambassador_client", "version", "-o", "json"],
+        env=environment("", state),
+        stdin=subprocess.DEVNULL,
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    os.close(write_end)
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_error_is_one_clean_line_without_secrets():
+    error = ClientError(f"it\r\nbroke \x1b[31m for {KEY}.", "Try\tagain.")
+    assert str(error) == "AMB-1000 it broke [31m for amb_pk_****. Try again."
+    assert len(one_line("x" * 10_000)) == 500
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code"), [(401, 3), (403, 4), (404, 5), (409, 6), (429, 7), (503, 7), (500, 1)]
+)
+def test_a_refusal_has_the_exit_code_of_its_kind(status: int, exit_code: int):
+    assert ServerRefusedError("no", status=status, code="AMB-1").exit_code == exit_code

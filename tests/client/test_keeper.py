@@ -1,0 +1,121 @@
+"""The keeper of the session in this process, where its times can be made short."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ambassador_client.account.session_cache import Slot
+from ambassador_client.errors import BadAnswerError, ClientError, ServerRefusedError, UnreachableError
+from ambassador_client.link.client import Link
+from ambassador_client.link.refusals import refusal
+from ambassador_client.proxy.session import Session, pause_after
+from ambassador_protocol.sessions import RegisterRequest
+from tests.client.fake_server import KEY, FakeServer
+
+ME = RegisterRequest(preshared_key=KEY, friendly_name="me", host_tool="cli")
+LIST = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.failed = asyncio.Event()
+        self.recovered = asyncio.Event()
+
+    def report(self, line: str) -> None:
+        self.lines.append(line)
+        self.failed.set()
+
+
+@asynccontextmanager
+async def kept(server: FakeServer, heartbeat_seconds: float) -> AsyncIterator[tuple[Session, Watcher]]:
+    watcher = Watcher()
+    link = Link(server.url, None)
+    session = Session(link, ME, Slot(), heartbeat_seconds=heartbeat_seconds, report=watcher.report)
+    keeping = asyncio.create_task(session.keep(watcher.recovered.set))
+    try:
+        yield session, watcher
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+        await session.close()
+
+
+async def post(session: Session) -> int:
+    async with session.post([("Content-Type", "application/json")], LIST, replayable=True) as response:
+        await response.read()
+        return response.status
+
+
+async def test_it_beats_while_there_is_a_session(server: FakeServer):
+    async with kept(server, 0.01):
+        await server.until(lambda: server.heartbeats >= 3)
+    assert len(server.registrations) == 1
+
+
+async def test_it_does_not_beat_without_a_session(server: FakeServer):
+    server.key = "another"
+    async with kept(server, 0.01) as (session, _):
+        with pytest.raises(ServerRefusedError):
+            await post(session)
+    assert server.heartbeats == 0
+
+
+async def test_a_session_that_ended_is_replaced_by_the_next_beat(server: FakeServer):
+    async with kept(server, 0.01) as (session, watcher):
+        await server.until(lambda: server.heartbeats >= 1)
+        server.forget_sessions()
+        await server.until(lambda: len(server.registrations) == 2)
+        assert await post(session) == 200
+        assert watcher.lines == []
+
+
+async def test_a_server_that_goes_and_comes_back_is_noticed_by_the_beats(server: FakeServer):
+    async with kept(server, 0.01) as (session, watcher):
+        await server.until(lambda: server.heartbeats >= 1)
+        await server.stop()
+        async with asyncio.timeout(10):
+            await watcher.failed.wait()
+        with pytest.raises(UnreachableError):
+            await post(session)
+        await server.start()
+        async with asyncio.timeout(10):
+            await watcher.recovered.wait()
+        assert watcher.lines[0].startswith("AMB-5001")
+        assert watcher.lines[-1] == f"connected to {server.url}"
+
+
+async def test_closing_twice_or_without_a_session_is_harmless(server: FakeServer):
+    session = Session(Link(server.url, None), ME, Slot(), heartbeat_seconds=1, report=lambda _: None)
+    await session.close()
+    assert server.disconnected == []
+
+
+@pytest.mark.parametrize("failures", [1, 3, 50])
+def test_an_unreachable_server_is_tried_less_and_less_often(failures: int):
+    longest = min(0.5 * 2 ** (failures - 1), 30)
+    pauses = {pause_after(UnreachableError("gone"), failures) for _ in range(20)}
+    assert all(longest / 2 <= pause <= longest for pause in pauses)
+    assert len(pauses) > 1
+
+
+@pytest.mark.parametrize(
+    ("error", "least", "most"),
+    [
+        (refusal(429, b"", "17"), 17, 18),
+        (refusal(503, b"", "17"), 17, 18),
+        (refusal(503, b"", "999999999"), 3600, 3601),
+        (refusal(503, b"", "-1"), 0.25, 0.5),
+        (refusal(429, b"", "soon"), 0.25, 0.5),
+        (refusal(503, b"", "Wed, 21 Oct 2015 07:28:00 GMT"), 0, 1),
+        (refusal(503, b"", "Wed, 21 Oct 2099 07:28:00 GMT"), 3600, 3601),
+        (refusal(500, b""), 0.25, 0.5),
+        (refusal(401, b""), 150, 300),
+        (refusal(400, b""), 150, 300),
+        (BadAnswerError("html"), 150, 300),
+    ],
+)
+def test_the_pause_fits_the_reason(error: ClientError, least: float, most: float):
+    assert least <= pause_after(error, 1) <= most

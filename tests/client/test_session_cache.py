@@ -1,0 +1,152 @@
+"""The cached session: kept for the next process, claimed by one at a time, for the same identity only."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ambassador_client.account.session_cache import Slot
+from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
+
+URL = "https://a:8443"
+ME = RegisterRequest(preshared_key="amb_pk_1", friendly_name="me", host_tool="cli")
+GRANTED = RegisterResponse(
+    session_id="s",
+    session_token="amb_st_secret",
+    expires_at="2999-01-01T00:00:00.000Z",
+    profile_id="p",
+    connection_id="c",
+)
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+
+
+def test_a_session_is_found_by_the_next_holder(tmp_path: Path):
+    slot = Slot.claim(tmp_path / "s", URL, ME)
+    assert slot.load() is None
+    slot.store(GRANTED)
+    slot.release()
+    assert Slot.claim(tmp_path / "s", URL, ME).load() == GRANTED
+
+
+def test_a_slot_has_one_holder(tmp_path: Path):
+    first = Slot.claim(tmp_path / "s", URL, ME)
+    first.store(GRANTED)
+    second = Slot.claim(tmp_path / "s", URL, ME)
+    assert second.load() is None
+    second.store(replace(GRANTED, session_id="second"))
+    first.release()
+    assert Slot.claim(tmp_path / "s", URL, ME).load() == GRANTED
+
+
+def test_a_process_that_dies_lets_go(tmp_path: Path):
+    code = (
+        "import sys; from pathlib import Path; from tests.client.test_session_cache import *;"
+        "Slot.claim(Path(sys.argv[1]), URL, ME).store(GRANTED); import os; os.kill(os.getpid(), 9)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "s")], check=False, cwd=Path(__file__).parents[2]
+    )
+    assert Slot.claim(tmp_path / "s", URL, ME).load() == GRANTED
+
+
+@pytest.mark.parametrize(
+    ("url", "identity"),
+    [
+        ("https://b:8443", ME),
+        (URL, replace(ME, preshared_key="amb_pk_2")),
+        (URL, replace(ME, friendly_name="other")),
+        (URL, replace(ME, host_tool="zed")),
+    ],
+)
+def test_another_identity_does_not_find_it(tmp_path: Path, url: str, identity: RegisterRequest):
+    slot = Slot.claim(tmp_path / "s", URL, ME)
+    slot.store(GRANTED)
+    slot.release()
+    assert Slot.claim(tmp_path / "s", url, identity).load() is None
+
+
+def test_a_shorter_session_leaves_nothing_of_a_longer_one(tmp_path: Path):
+    slot = Slot.claim(tmp_path / "s", URL, ME)
+    slot.store(replace(GRANTED, profile_id="p" * 1000))
+    slot.store(GRANTED)
+    assert slot.load() == GRANTED
+    slot.clear()
+    assert slot.load() is None
+    assert [path.read_bytes() for path in (tmp_path / "s").iterdir()] == [b""]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "null",
+        "{}",
+        json.dumps({"session_token": "only"}),
+        '{"a":' * 10_000,
+        json.dumps(
+            {name: getattr(GRANTED, name) for name in GRANTED.__slots__} | {"session_token": "a\r\nX: 1"}
+        ),
+        json.dumps({name: getattr(GRANTED, name) for name in GRANTED.__slots__} | {"session_token": 5}),
+        json.dumps(
+            {name: getattr(GRANTED, name) for name in GRANTED.__slots__}
+            | {"expires_at": "2001-01-01T00:00:00Z"}
+        ),
+        json.dumps(
+            {name: getattr(GRANTED, name) for name in GRANTED.__slots__} | {"expires_at": "2999-01-01"}
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_no_session(tmp_path: Path, content: str):
+    slot = Slot.claim(tmp_path / "s", URL, ME)
+    slot.store(GRANTED)
+    next((tmp_path / "s").iterdir()).write_text(content)
+    assert slot.load() is None
+
+
+@posix
+def test_only_the_owner_can_read_it(tmp_path: Path):
+    Slot.claim(tmp_path / "s", URL, ME).store(GRANTED)
+    assert (tmp_path / "s").stat().st_mode & 0o777 == 0o700
+    file = next((tmp_path / "s").iterdir())
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "amb_pk" not in file.name
+
+
+@posix
+def test_a_directory_open_to_others_is_not_used(tmp_path: Path):
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o755)
+    slot = Slot.claim(open_to_all, URL, ME)
+    slot.store(GRANTED)
+    assert slot.load() is None
+    assert list(open_to_all.iterdir()) == []
+
+
+@posix
+def test_a_link_in_the_place_of_the_directory_or_file_is_not_followed(tmp_path: Path):
+    real = tmp_path / "real"
+    real.mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(real)
+    Slot.claim(tmp_path / "link", URL, ME).store(GRANTED)
+    assert list(real.iterdir()) == []
+    Slot.claim(tmp_path / "s", URL, ME).release()
+    for path in (tmp_path / "s").iterdir():
+        path.unlink()
+        path.symlink_to(tmp_path / "elsewhere")
+    Slot.claim(tmp_path / "s", URL, ME).store(GRANTED)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_a_place_nothing_is_remembered_and_nothing_fails(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    slot = Slot.claim(tmp_path / "file" / "s", URL, ME)
+    slot.store(GRANTED)
+    assert slot.load() is None
+    slot.clear()
+    slot.release()

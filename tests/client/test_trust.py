@@ -1,0 +1,103 @@
+"""Which certificates are believed, against a real TLS server."""
+
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ambassador_client.account.trust import ssl_context
+from ambassador_client.errors import SettingsError, UntrustedCertificateError
+from ambassador_client.link.client import Link, Request
+from tests.client.certificates import make_server_identity
+from tests.client.fake_server import FakeServer, running_server
+from tests.client.host import environment, host
+
+
+@pytest.fixture
+def ca_file(tmp_path: Path) -> Path:
+    return tmp_path / "ca.pem"
+
+
+@pytest.fixture
+async def secure(tmp_path: Path) -> AsyncIterator[FakeServer]:
+    context, _ = make_server_identity(tmp_path)
+    async with running_server(context) as running:
+        yield running
+
+
+async def status(url: str, context: ssl.SSLContext) -> int:
+    link = Link(url, context)
+    try:
+        return (await link.fetch(Request("GET", "/v1/tools", []))).status
+    finally:
+        link.close()
+
+
+async def test_the_ca_in_the_file_is_believed(secure: FakeServer, ca_file: Path):
+    assert await status(secure.url, ssl_context(ca_file=ca_file)) == 401
+
+
+async def test_a_ca_the_system_does_not_know_is_not_believed(secure: FakeServer):
+    with pytest.raises(UntrustedCertificateError) as caught:
+        await status(secure.url, ssl_context(ca_file=None))
+    assert str(caught.value).startswith(f"AMB-5002 the certificate of {secure.url} is not trusted: ")
+    assert "MCP_AMBASSADOR_CA_FILE" in str(caught.value)
+
+
+async def test_a_certificate_for_another_name_is_not_believed(secure: FakeServer, ca_file: Path):
+    with pytest.raises(UntrustedCertificateError):
+        await status(secure.url.replace("127.0.0.1", "localhost"), ssl_context(ca_file=ca_file))
+
+
+async def test_self_signed_is_believed_only_when_allowed(secure: FakeServer):
+    assert await status(secure.url, ssl_context(ca_file=None, allow_self_signed=True)) == 401
+
+
+def test_old_protocols_are_not_spoken():
+    assert ssl_context(ca_file=None).minimum_version == ssl.TLSVersion.TLSv1_2
+    assert ssl_context(ca_file=None, allow_self_signed=True).minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_a_ca_file_without_certificate_is_refused(tmp_path: Path):
+    path = tmp_path / "not.pem"
+    path.write_text("hello")
+    with pytest.raises(SettingsError, match="holds no PEM certificate"):
+        ssl_context(ca_file=path)
+    with pytest.raises(SettingsError, match="cannot read the CA file"):
+        ssl_context(ca_file=tmp_path / "missing")
+
+
+async def test_the_proxy_speaks_tls(secure: FakeServer, ca_file: Path, state: Path):
+    async with host(environment(secure.url, state, MCP_AMBASSADOR_CA_FILE=str(ca_file))) as proxy:
+        assert "result" in await proxy.call("echo")
+        assert await proxy.leave() == 0
+    assert len(secure.disconnected) == 1
+
+
+async def test_the_proxy_says_why_it_does_not_trust(secure: FakeServer, state: Path):
+    async with host(environment(secure.url, state)) as proxy:
+        error = (await proxy.call("echo"))["error"]
+        assert error["code"] == -31004
+        assert error["message"].startswith("AMB-5002 ")
+        assert await proxy.leave() == 0
+    assert secure.registrations == []
+
+
+async def test_the_proxy_warns_when_it_believes_anything(secure: FakeServer, state: Path):
+    async with host(environment(secure.url, state, MCP_AMBASSADOR_ALLOW_SELF_SIGNED="true")) as proxy:
+        assert "result" in await proxy.call("echo")
+        assert "any certificate is believed" in proxy.errors
+
+
+async def test_clear_text_where_tls_is_spoken_is_explained(secure: FakeServer, state: Path):
+    async with host(environment(secure.url.replace("https", "http"), state)) as proxy:
+        error = (await proxy.call("echo"))["error"]
+        assert error["message"].startswith("AMB-500")
+
+
+async def test_tls_where_clear_text_is_spoken_is_explained(server: FakeServer, state: Path):
+    async with host(environment(server.url.replace("http", "https"), state)) as proxy:
+        error = (await proxy.call("echo"))["error"]
+        assert error["message"].startswith("AMB-5001 cannot reach https://127.0.0.1")
+        assert "TLS failed" in error["message"]

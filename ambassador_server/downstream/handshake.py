@@ -109,7 +109,7 @@ async def initialize(transport: Transport) -> Agreement:
     """Open a session by the legacy handshake; raises DownstreamUnavailableError."""
     reply = await transport.request("initialize", _INITIALIZE)
     if reply.result is None:
-        raise DownstreamUnavailableError(f"refused the handshake (error {_error_of(reply).code})")
+        raise RejectedError(f"refused the handshake (error {_error_of(reply).code})")
     try:
         answer = msgspec.json.decode(reply.result, type=_Initialized)
     except msgspec.DecodeError:

@@ -32,7 +32,7 @@ class SessionLostError(Exception):
 
 
 class RejectedError(DownstreamUnavailableError):
-    """The downstream is there, but its answer to the request was not MCP at all, only an HTTP status."""
+    """The downstream is there, but does not take the request as it was put: another era may do better."""
 
 
 class Transport(Protocol):

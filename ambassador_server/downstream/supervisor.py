@@ -10,6 +10,7 @@ from ambassador_server.domain.catalog import DownstreamState, DownstreamStatus, 
 from ambassador_server.downstream.backoff import Backoff
 from ambassador_server.downstream.client import Connection
 from ambassador_server.downstream.handshake import Era
+from ambassador_server.downstream.interface import RejectedError
 from ambassador_server.errors import (
     AmbassadorError,
     DownstreamTimeoutError,
@@ -64,6 +65,7 @@ class Supervisor:
         # Also the one that failed: what it wrote says why.
         self._newest: Connection | None = None
         self._era: Era | None = None
+        self._era_is_proven = False
         self._backoff = Backoff(limits.first_retry, limits.longest_retry)
         self._delay = 0.0
         self._connected_at = 0.0
@@ -75,7 +77,7 @@ class Supervisor:
         # The outcome of the attempt that runs or comes next: a connection, or None.
         self._outcome = _new_outcome()
         self._in_flight = 0
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: dict[Connection, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self, after: asyncio.Task[None] | None = None) -> None:
@@ -108,10 +110,13 @@ class Supervisor:
     async def stop(self) -> None:
         """End the connection and every process; whoever still waits gets DownstreamUnavailableError."""
         self._is_stopping = True
-        tasks = [task for task in (self._task, *self._retiring) if task is not None]
+        retiring = dict(self._retiring)
+        tasks = [task for task in (self._task, *retiring.values()) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # A task that is cancelled before its first step has closed nothing.
+        await asyncio.gather(*(connection.close() for connection in retiring))
         self._lost("was stopped")
 
     async def _next_connection(self) -> Connection:
@@ -156,14 +161,18 @@ class Supervisor:
         connection = self._newest = Connection(self.mcp, self._mask)
         try:
             tools = await connection.open(self._era, self._limits.connect)
-        except BaseException:
-            # A program that died of the modern question is asked in the legacy way next time.
-            guess = self._era is None and connection.ended.done()
-            self._era = Era.LEGACY if guess else None
+        except BaseException as error:
+            self._doubt_era(error, died=connection.ended.done())
             await connection.close()
             raise
-        self._era = connection.era
+        self._era, self._era_is_proven = connection.era, True
         return connection, tools
+
+    def _doubt_era(self, error: BaseException, *, died: bool) -> None:
+        """Keep a proven era through an outage; a program that died of the modern question is asked the legacy way."""
+        if not self._era_is_proven or isinstance(error, RejectedError):
+            self._era = Era.LEGACY if self._era is None and died else None
+            self._era_is_proven = False
 
     async def _serve(self, connection: Connection, tools: tuple[Tool, ...]) -> None:
         """Serve calls until the connection ends."""
@@ -183,8 +192,8 @@ class Supervisor:
             listening.cancel()
         self._ended(connection)
         retiring = asyncio.get_running_loop().create_task(connection.retire(self._limits.retire))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retiring.discard)
+        self._retiring[connection] = retiring
+        retiring.add_done_callback(lambda _: self._retiring.pop(connection, None))
 
     async def _watch(self, connection: Connection) -> None:
         while not connection.ended.done():

@@ -145,7 +145,7 @@ class StreamableHttpTransport:
         self._end("was stopped")
         for errand in self._errands:
             errand.cancel()
-        if self._http is None:
+        if self._http is None or self._http.closed:
             return
         try:
             if self._session_id is not None:

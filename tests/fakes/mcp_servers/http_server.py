@@ -1,6 +1,7 @@
 """A lean MCP server over streamable HTTP (aiohttp), of either era, in this process or its own; prints its port."""
 
 import asyncio
+import base64
 import json
 import os
 import secrets
@@ -37,10 +38,12 @@ class HttpServer:
         self.statuses: list[int] = []
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.keeps_requests = False
+        self.client_ports: set[int] = set()
         self.listeners: list[tuple[web.StreamResponse, Any]] = []
         self.listening = asyncio.Event()
         self.was_cancelled = asyncio.Event()
         self.started_slow = asyncio.Event()
+        self.holding = asyncio.Event()
         self.held: list[asyncio.Event] = []
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.url = ""
@@ -51,8 +54,9 @@ class HttpServer:
         message = json.loads(body)
         method, number = message.get("method"), message.get("id")
         if self.keeps_requests:
+            self.client_ports.add(request.transport.get_extra_info("peername")[1] if request.transport else 0)
             self.requests.append((method or "answer", dict(request.headers)))
-        if self.statuses and (status := self.statuses.pop(0)):
+        if method != "subscriptions/listen" and self.statuses and (status := self.statuses.pop(0)):
             return web.Response(status=status, text="<html>Authorization: Bearer leaked</html>")
         params = message.get("params") or {}
         modern = self._is_modern(request)
@@ -133,6 +137,7 @@ class HttpServer:
         if name == "hold":
             gate = asyncio.Event()
             self.held.append(gate)
+            self.holding.set()
             if len(self.held) == arguments["count"]:
                 for waiting in reversed(self.held):
                     waiting.set()
@@ -217,13 +222,21 @@ class HttpServer:
         method, number = message.get("method"), message.get("id")
         if method == "initialize" or number is None:
             return None
-        expected = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
-        if method == "tools/call":
-            expected["Mcp-Name"] = params["name"]
-        if any(request.headers.get(name) != value for name, value in expected.items()):
+        expected = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, **self._mirrored(method, params)}
+        if any(_decoded(request.headers.get(name)) != value for name, value in expected.items()):
             return _error(number, -32020, "headers and body differ", 400)
         error = envelope_error(params)
         return _error(number, error["code"], error["message"], 400) if error else None
+
+    def _mirrored(self, method: str | None, params: dict[str, Any]) -> dict[str, str]:
+        if method != "tools/call":
+            return {}
+        headers = {"Mcp-Name": params["name"]}
+        schema = next((t["inputSchema"] for t in self.toolbox.tools if t["name"] == params["name"]), {})
+        for key, value in schema.get("properties", {}).items():
+            if "x-mcp-header" in value and key in params.get("arguments", {}):
+                headers[f"Mcp-Param-{value['x-mcp-header']}"] = str(params["arguments"][key])
+        return headers
 
     async def _check_legacy(self, request: web.Request, method: str | None) -> web.Response | None:
         if method == "server/discover" and self.toolbox.era == "silent":
@@ -266,6 +279,12 @@ async def _open_stream(request: web.Request, headers: dict[str, str] | None = No
 
 def _event(message: dict[str, Any]) -> bytes:
     return b"event: message\ndata: " + json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n\n"
+
+
+def _decoded(value: str | None) -> str | None:
+    if value is not None and value.startswith("=?base64?") and value.endswith("?="):
+        return base64.b64decode(value[len("=?base64?") : -2]).decode()
+    return value
 
 
 def _error(number: Any, code: int, message: str, status: int) -> web.Response:

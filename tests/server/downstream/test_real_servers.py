@@ -1,0 +1,85 @@
+"""Servers other people wrote: the SDK over every transport, and two packages from the index."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ambassador_server.domain.catalog import Mcp, ToolClass
+from ambassador_server.downstream import client, handshake
+from tests.fakes.mcp_servers import ROOT, command, stdio_options
+from tests.server.downstream.support import bench, entry, http_entry, result
+
+BIN = Path(sys.executable).parent
+
+
+@contextmanager
+def sdk_over_http(*flags: str) -> Iterator[Mcp]:
+    """Run the SDK server in a process of its own."""
+    with subprocess.Popen(
+        command("sdk_server", "--http", *flags), cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            port = json.loads(process.stdout.readline())["port"]
+            yield http_entry(f"http://127.0.0.1:{port}/mcp")
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def sdk_over_stdio() -> Iterator[Mcp]:
+    yield entry(options=stdio_options(server="sdk_server"))
+
+
+@pytest.mark.parametrize(
+    "server", [sdk_over_stdio, sdk_over_http, lambda: sdk_over_http("--json")], ids=["stdio", "sse", "json"]
+)
+async def test_the_sdk_server_is_listed_called_and_heard_in_both_eras(
+    server, monkeypatch: pytest.MonkeyPatch
+):
+    with server() as mcp:
+        async with bench(mcp) as box:
+            classes = {tool.name: tool.tool_class for tool in box.pool.state("m1").tools}
+            assert classes == {"add": ToolClass.READ_ONLY, "grow": ToolClass.DESTRUCTIVE}
+            assert await box.text("add", a=2, b=40) == "42"
+            assert result(await box.call("add", a="x"))["isError"] is True
+            assert await box.text("grow") == "grown"
+            await box.listener.until(lambda change: "newcomer" in [tool.name for tool in change.tools])
+            assert await box.text("newcomer") == "new"
+        monkeypatch.setattr(client, "agree", lambda transport, _: handshake.initialize(transport))
+        async with bench(mcp) as box:
+            assert await box.text("add", a=2, b=40) == "42"
+            # In its legacy era the SDK does not claim to announce changes, so there is nothing to hear.
+            assert await box.text("grow") == "grown"
+
+
+async def test_the_time_server_tells_the_time():
+    options = {"command": str(BIN / "mcp-server-time"), "args": ["--local-timezone", "Europe/Berlin"]}
+    async with bench(entry(options=options)) as box:
+        assert box.tool_names() == ["get_current_time", "convert_time"]
+        answer = json.loads(
+            await box.text(
+                "convert_time", source_timezone="UTC", time="12:00", target_timezone="Asia/Kolkata"
+            )
+        )
+    assert answer["target"]["datetime"].endswith("T17:30:00+05:30")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=T", "-c", "user.email=t@localhost"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first light"], check=True)
+    return tmp_path
+
+
+async def test_the_git_server_reads_a_repository(repository: Path):
+    options = {"command": [str(BIN / "mcp-server-git"), "--repository", str(repository)]}
+    async with bench(entry(options=options)) as box:
+        assert "git_log" in box.tool_names()
+        assert "first light" in await box.text("git_log", repo_path=str(repository))

@@ -162,7 +162,7 @@ def _assemble(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         grants=Grants(store=store, changes=changes, clock=clock),
         keys=Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
         switches=Switches(store=store, changes=changes, catalog=catalog, clock=clock),
-        audit_trail=AuditTrail(store=store, log=log),
+        audit_trail=AuditTrail(store=store, log=log, clock=clock),
         health=Health(store=store, log=log, policy=policy),
         downstreams=downstreams,
     )

@@ -150,7 +150,7 @@ def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | 
 
     return [
         Job("policy", 1.0, services.policy.refresh),
-        Job("audit index", 1.0, services.audit_trail.catch_up),
+        Job("audit index", 1.0, services.audit_trail.follow),
         Job("audit log", 1.0, probe_log),
         Job("last known tools", 1.0, ambassador.watch.save_tools),
         Job("sessions", 60.0, forget_expired),

@@ -4,36 +4,52 @@ import asyncio
 
 from ambassador_server.domain.audit import AuditFilter
 from ambassador_server.ports.audit_log import AuditLog
+from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import IndexedRecord, Store
 
 _BATCH = 2000
+_SMALL_BATCH = 250
+_REST = 9.0
+"""How much longer the index rests than it works in the background: calls come first."""
+
 MAX_PAGE = 1000
 
 
 class AuditTrail:
     """Every answer includes everything the log had committed when it was asked for."""
 
-    def __init__(self, *, store: Store, log: AuditLog) -> None:
+    def __init__(self, *, store: Store, log: AuditLog, clock: Clock) -> None:
         self._store = store
         self._log = log
+        self._clock = clock
         self._lock = asyncio.Lock()
 
-    async def catch_up(self) -> int:
-        """Copy what the log has and the index has not; return how many records that was.
+    async def follow(self) -> None:
+        """Copy in small batches with a rest after each, until the index has what the log had."""
+        while True:
+            started = self._clock.monotonic()
+            if await self._copy(_SMALL_BATCH) < _SMALL_BATCH:
+                return
+            await asyncio.sleep((self._clock.monotonic() - started) * _REST)
+
+    async def catch_up(self) -> None:
+        """Copy everything the log has and the index has not, without a rest: somebody waits for the answer."""
+        while await self._copy(_BATCH) == _BATCH:
+            pass
+
+    async def _copy(self, limit: int) -> int:
+        """Copy one batch and return its size.
 
         Records and the position behind them are stored together, so a crash leaves neither a gap nor a duplicate.
         """
-        copied = 0
         async with self._lock:
             async with self._store.read() as work:
                 position = await work.audit.position(self._log.writer)
-            while True:
-                records, behind = await self._log.read(position, _BATCH)
-                if behind is None or behind == position:
-                    return copied
+            records, behind = await self._log.read(position, limit)
+            if behind is not None and behind != position:
                 async with self._store.write() as work:
                     await work.audit.insert(records, behind)
-                position, copied = behind, copied + len(records)
+            return len(records)
 
     async def newest(self, wanted: AuditFilter, *, limit: int, before: int | None) -> list[IndexedRecord]:
         """Return matching records, newest first."""

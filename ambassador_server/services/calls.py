@@ -23,7 +23,7 @@ from ambassador_server.ports.downstream import Downstreams, Reply
 from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.catalog import Catalog, CatalogEntry
-from ambassador_server.services.flights import CallStoppedError, Flights
+from ambassador_server.services.flights import CallStoppedError, Flight, Flights
 from ambassador_server.services.policy_keeper import PolicyKeeper
 
 _MAX_NAME = 256
@@ -96,26 +96,15 @@ class Calls:
         if entry is None or isinstance(decision, Deny):
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else _UNKNOWN)
         arguments = self._recorded_arguments(entry, call.members)
-        await self._auditor.attempt(call.principal, call.origin, resource, decision.grant_id, arguments)
-        started = self._clock.monotonic()
         try:
-            with self._flights.track(call.principal, entry.ref):
-                reply = await self._forward(call, entry)
+            # In the table before the attempt is written: a permission that goes meanwhile stops the call.
+            with self._flights.track(call.principal, entry.ref) as flight:
+                await self._auditor.attempt(
+                    call.principal, call.origin, resource, decision.grant_id, arguments
+                )
+                return await self._forward(call, entry, resource, flight)
         except CallStoppedError as stopped:
             return await self._refuse(call, resource, stopped.deny)
-        except (AmbassadorError, asyncio.CancelledError) as error:
-            seconds = self._clock.monotonic() - started
-            _ = self._auditor.failed(
-                call.principal, call.origin, resource, seconds=seconds, reason=_failure(error)
-            )
-            raise
-        seconds = self._clock.monotonic() - started
-        body = reply.result if reply.result is not None else reply.error or b""
-        failed = reply.result is None or self._payloads.is_error_result(body)
-        _ = self._auditor.answered(
-            call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
-        )
-        return Answered(reply, entry.mcp_name, round(seconds * 1000, 3))
 
     def _decide(self, principal: Principal, entry: CatalogEntry | None) -> Decision:
         if entry is None:
@@ -126,14 +115,29 @@ class Calls:
         await self._auditor.denied(call.principal, call.origin, resource, deny)
         return Refused(deny, refusal_message(deny, call.name))
 
-    async def _forward(self, call: ToolCall, entry: CatalogEntry) -> Reply:
-        # The permission may have gone while the attempt was being written.
-        again = self._decide(call.principal, entry)
-        if isinstance(again, Deny):
-            raise CallStoppedError(again)
+    async def _forward(
+        self, call: ToolCall, entry: CatalogEntry, resource: Resource, flight: Flight
+    ) -> Answered:
         timeout = self._policy.snapshot.mcps[entry.ref.mcp_id].call_timeout_seconds
         params = _downstream_params(entry.tool.name, call.members)
-        return await self._downstreams.call(entry.ref.mcp_id, "tools/call", params, timeout=timeout)
+        started = self._clock.monotonic()
+        try:
+            reply = await self._downstreams.call(entry.ref.mcp_id, "tools/call", params, timeout=timeout)
+        except (AmbassadorError, asyncio.CancelledError) as error:
+            # A call that a kill switch stopped is recorded as denied instead.
+            if flight.deny is None:
+                seconds, reason = self._clock.monotonic() - started, _failure(error)
+                _ = self._auditor.failed(
+                    call.principal, call.origin, resource, seconds=seconds, reason=reason
+                )
+            raise
+        seconds = self._clock.monotonic() - started
+        body = reply.result if reply.result is not None else reply.error or b""
+        failed = reply.result is None or self._payloads.is_error_result(body)
+        _ = self._auditor.answered(
+            call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
+        )
+        return Answered(reply, entry.mcp_name, round(seconds * 1000, 3))
 
     def _recorded_arguments(self, entry: CatalogEntry, members: Mapping[str, bytes]) -> Any:
         policy = self._policy.snapshot.mcps[entry.ref.mcp_id].arguments

@@ -19,7 +19,9 @@ class CallStoppedError(Exception):
         self.deny = deny
 
 
-class _Flight:
+class Flight:
+    """One running call; `deny` is set when it was stopped."""
+
     __slots__ = ("deny", "principal", "task", "tool")
 
     def __init__(self, principal: Principal, tool: ToolRef, task: asyncio.Task[object]) -> None:
@@ -34,22 +36,22 @@ class Flights:
 
     def __init__(self, policy: PolicyKeeper) -> None:
         self._policy = policy
-        self._running: set[_Flight] = set()
+        self._running: set[Flight] = set()
         policy.subscribe(self._decide_again)
 
     def __len__(self) -> int:
         return len(self._running)
 
     @contextmanager
-    def track(self, principal: Principal, tool: ToolRef) -> Iterator[None]:
+    def track(self, principal: Principal, tool: ToolRef) -> Iterator[Flight]:
         """Hold the current task's call in the table; raises CallStoppedError when a new policy stopped it."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("calls run in a task")
-        flight = _Flight(principal, tool, task)
+        flight = Flight(principal, tool, task)
         self._running.add(flight)
         try:
-            yield
+            yield flight
         except asyncio.CancelledError:
             # Cancelled by us, or by the caller who went away? Only the first has a reason to show.
             if flight.deny is None or task.uncancel() > 0:

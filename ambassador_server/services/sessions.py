@@ -55,6 +55,7 @@ class Sessions:
         self._times = times
         self._pepper = pepper
         self._open: dict[str, Session] = {}
+        self._known: dict[bytes, str] = {}
 
     async def open(
         self, preshared_key: str, *, friendly_name: str, host_tool: str, origin: Origin
@@ -93,19 +94,15 @@ class Sessions:
         )
         async with self._store.write() as work:
             await work.sessions.add(session)
-        self._open[session_id] = session
+        self._remember(session)
         return session, token
 
     async def authenticate(self, token: str) -> Principal:
         """Return who holds this session token. Raises NotAuthenticatedError."""
-        claims = self._tokens.verify(token)
-        if claims is None:
-            raise NotAuthenticatedError("Valid session token required")
-        session = self._open.get(claims.session_id) or await self._recall(claims.session_id)
-        if session is None or not same(session.token_digest, digest_token(token)):
-            raise NotAuthenticatedError("Valid session token required")
+        digest = digest_token(token)
+        session = self._open.get(self._known.get(digest, "")) or await self._recall(token, digest)
         if not session.is_open(self._clock.now()):
-            self._open.pop(session.session_id, None)
+            self._forget(session)
             raise NotAuthenticatedError("Session expired; register again")
         snapshot = self._policy.snapshot
         key, user = snapshot.keys.get(session.key_id), snapshot.users.get(session.user_id)
@@ -131,7 +128,7 @@ class Sessions:
         async with self._store.write() as work:
             await work.sessions.touch(session.session_id, seen_at=now, expires_at=expires_at)
         session = replace(session, last_seen_at=now, expires_at=expires_at)
-        self._open[session.session_id] = session
+        self._remember(session)
         return session
 
     async def close(self, principal: Principal, connection_id: str, origin: Origin) -> None:
@@ -139,7 +136,7 @@ class Sessions:
         session = self._session_of(principal)
         if session.connection_id != connection_id:
             raise NotFoundError("No such connection in this session")
-        self._open.pop(session.session_id, None)
+        self._forget(session)
         async with self._store.write() as work:
             await work.sessions.end(session.session_id, at=self._clock.now(), reason="disconnected")
         await self._auditor.event(
@@ -156,7 +153,7 @@ class Sessions:
         """Drop expired sessions from memory."""
         now = self._clock.now()
         for session in [session for session in self._open.values() if not session.is_open(now)]:
-            del self._open[session.session_id]
+            self._forget(session)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -167,12 +164,28 @@ class Sessions:
             raise NotAuthenticatedError("Valid session token required")
         return session
 
-    async def _recall(self, session_id: str) -> Session | None:
-        """Load a session that another process opened, or this one before a restart."""
+    def _remember(self, session: Session) -> None:
+        self._open[session.session_id] = session
+        self._known[session.token_digest] = session.session_id
+
+    def _forget(self, session: Session) -> None:
+        self._open.pop(session.session_id, None)
+        self._known.pop(session.token_digest, None)
+
+    async def _recall(self, token: str, digest: bytes) -> Session:
+        """Load a session that another process opened, or this one before a restart.
+
+        The signature is checked first, so that a forged token never reaches the database.
+        """
+        claims = self._tokens.verify(token)
+        if claims is None:
+            raise NotAuthenticatedError("Valid session token required")
         async with self._store.read() as work:
-            session = await work.sessions.get(session_id)
-        if session is not None and session.is_open(self._clock.now()):
-            self._open[session_id] = session
+            session = await work.sessions.get(claims.session_id)
+        if session is None or not same(session.token_digest, digest):
+            raise NotAuthenticatedError("Valid session token required")
+        if session.is_open(self._clock.now()):
+            self._remember(session)
         return session
 
     async def _prove(self, preshared_key: str, origin: Origin) -> tuple[ClientKey, User]:

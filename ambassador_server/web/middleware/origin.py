@@ -1,7 +1,7 @@
 """Gives every request its id and origin, and every response the headers that keep browsers out of harm's way."""
 
 import re
-import uuid
+import secrets
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -17,7 +17,7 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 async def origin_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Take the caller's request id when it is well formed, else mint one; send it back."""
     offered = request.headers.get(REQUEST_ID_HEADER)
-    request_id = offered if offered is not None and _WELL_FORMED.fullmatch(offered) else uuid.uuid4().hex
+    request_id = offered if offered is not None and _WELL_FORMED.fullmatch(offered) else secrets.token_hex(16)
     request[ORIGIN] = Origin(request_id, request.remote or "unknown")
     response = await handler(request)
     headers = response.headers

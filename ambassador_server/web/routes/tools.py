@@ -22,6 +22,8 @@ from ambassador_server.web.keys import ORIGIN, PRINCIPAL, SERVICES
 from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.views import timestamp
 
+_UNREADABLE = "The tool failed: its answer is not the result of a tool"
+
 
 class _Invocation(msgspec.Struct):
     tool: str
@@ -81,9 +83,15 @@ def _descriptor(entry: CatalogEntry) -> ToolDescriptor:
 
 
 def _content(reply: Reply) -> tuple[Any, bool]:
-    if reply.result is None:
-        return _text(msgspec.json.decode(reply.error or b"{}", type=_Error).message), True
-    result = msgspec.json.decode(reply.result, type=_Result)
+    """Return content blocks and whether they tell of a failure; what is no result of a tool becomes one that does."""
+    try:
+        if reply.result is None:
+            return _text(msgspec.json.decode(reply.error or b"{}", type=_Error).message), True
+        result = msgspec.json.decode(reply.result, type=_Result)
+    except (msgspec.MsgspecError, RecursionError):
+        return _text(_UNREADABLE), True
+    if not bytes(result.content).startswith(b"["):
+        return _text(_UNREADABLE), True
     return result.content, result.isError is True
 
 

@@ -9,7 +9,13 @@ _WORDS_FOR_PEOPLE = ("--help", "-h", "--version")
 
 def main() -> int:
     """Run the command and return its exit code."""
-    arguments = sys.argv[1:]
+    try:
+        return _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         from ambassador_protocol import __version__
 

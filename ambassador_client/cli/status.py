@@ -51,8 +51,10 @@ async def check_status(settings: Settings) -> Status:
     try:
         granted = await sessions.register(link, settings.identity)
         accepted = True
-        tools = len(await sessions.list_tools(link, granted.session_token))
-        await sessions.disconnect(link, granted)
+        try:
+            tools = len(await sessions.list_tools(link, granted.session_token))
+        finally:
+            await sessions.disconnect(link, granted)
     except ClientError as error:
         problem = error
         if isinstance(error, ServerRefusedError) and error.status == 401:

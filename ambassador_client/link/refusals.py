@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import UTC, datetime
+import time
 from typing import Any
 
 from ambassador_client.errors import ServerRefusedError
@@ -76,7 +76,7 @@ def _seconds(retry_after: str | None) -> float | None:
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and dates are rare
 
     try:
-        wait = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+        wait = parsedate_to_datetime(retry_after).timestamp() - time.time()
     except (ValueError, TypeError):
         return None
     return min(max(wait, 0.0), _LONGEST_WAIT)

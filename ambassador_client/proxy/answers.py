@@ -7,7 +7,6 @@ from ambassador_client.errors import (
     ClientError,
     NoCredentialsError,
     ServerRefusedError,
-    SettingsError,
     TooLargeError,
     UnreachableError,
     UntrustedCertificateError,
@@ -23,7 +22,6 @@ _DISCOVER_TTL_MS = 3_600_000
 
 _KINDS: tuple[tuple[type[ClientError], Code], ...] = (
     (NoCredentialsError, Code.NOT_AUTHENTICATED),
-    (SettingsError, Code.NOT_AUTHENTICATED),
     (UnreachableError, Code.SERVER_UNREACHABLE),
     (UntrustedCertificateError, Code.SERVER_UNREACHABLE),
     (TooLargeError, Code.TOO_LARGE),

@@ -78,7 +78,7 @@ class Output(asyncio.BaseProtocol):
             loop = asyncio.get_running_loop()
             await loop.connect_write_pipe(lambda: output, FileIO(descriptor, "wb", closefd=False))
         else:
-            os.set_blocking(descriptor, True)
+            _make_blocking(descriptor)
         return output
 
     def send(self, message: bytes) -> None:
@@ -154,6 +154,7 @@ async def _thread_chunks(descriptor: int) -> AsyncIterator[bytes]:
     # Regular files, terminals and everything on Windows cannot be polled.
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[bytes] = asyncio.Queue(_WAITING_CHUNKS)
+    _make_blocking(descriptor)
 
     def pump() -> None:
         chunk = b"more"
@@ -170,6 +171,11 @@ async def _thread_chunks(descriptor: int) -> AsyncIterator[bytes]:
     threading.Thread(target=pump, name="stdin", daemon=True).start()
     while chunk := await queue.get():
         yield chunk
+
+
+def _make_blocking(descriptor: int) -> None:
+    if sys.platform != "win32":
+        os.set_blocking(descriptor, True)
 
 
 def _is_pipe(descriptor: int) -> bool:

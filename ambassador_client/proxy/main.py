@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import os
+import select
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ambassador_client.errors import ClientError, one_line
+from ambassador_client.errors import ClientError
 from ambassador_client.proxy.framing import Output, read_frames
 from ambassador_client.proxy.relay import Relay
 
@@ -50,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     sys.stdout = sys.stderr  # nothing but messages may ever reach the host
     gc.freeze()
     loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda _, context: report(f"AMB-1000 {one_line(str(context.get('message')))}"))
+    loop.set_exception_handler(lambda _, context: report(_in_words(context.get("exception"))))
     return loop.run_until_complete(_serve(flags, report))
 
 
@@ -62,11 +63,20 @@ class Reporter:
 
     def __call__(self, line: str) -> None:
         """Write one line."""
-        if line == self._last or sys.stderr is None:
+        if line == self._last or sys.stderr is None or not _has_room(_STDERR):
             return
         self._last = line
         with suppress(OSError):
             os.write(_STDERR, f"ambassador-client: {line}\n".encode(errors="replace"))
+
+
+def _has_room(descriptor: int) -> bool:
+    # A host that never reads our complaints must not stop the relay with a full pipe.
+    if sys.platform == "win32":
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 async def _serve(flags: "Flags | None", report: Reporter) -> int:
@@ -81,15 +91,23 @@ async def _serve(flags: "Flags | None", report: Reporter) -> int:
         # Without good settings there is no session, and the handshake and the reason are still served.
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     deadline = asyncio.get_running_loop().time() + _LEAVE_SECONDS
-    await relay.finish(_ANSWER_SECONDS if reading.done() and not output.closed.is_set() else 0)
-    mistakes = [task for task in (reading, keeping) if task.done() and task.exception() is not None]
-    for task in mistakes:
-        report(f"AMB-1000 {type(task.exception()).__name__} in the client. Please report it.")
+    mistakes = [
+        task.exception() for task in (reading, keeping) if task.done() and task.exception() is not None
+    ]
+    for mistake in mistakes:
+        report(_in_words(mistake))
+    answers_wanted = reading.done() and not output.closed.is_set()
+    reading.cancel()
+    await relay.finish(_ANSWER_SECONDS if answers_wanted else 0)
     keeping.cancel()
     with suppress(TimeoutError):
         async with asyncio.timeout_at(deadline):
             await asyncio.gather(_close(opening), output.flush())
     return 1 if mistakes else 0
+
+
+def _in_words(mistake: object) -> str:
+    return f"AMB-1000 {type(mistake).__name__} in the client. Please report it."
 
 
 async def _keep(opening: "asyncio.Task[Session]", relay: Relay, report: Reporter) -> None:

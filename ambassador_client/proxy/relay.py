@@ -108,7 +108,9 @@ class Relay:
         if len(self._flights) >= MAX_IN_FLIGHT:
             text = f"AMB-1010 {MAX_IN_FLIGHT} requests are waiting for answers already. Try again later."
             raise MessageError(Code.OVERLOADED, text, message.id)
-        task = asyncio.create_task(self._answer(message, [*_HEADERS, *message.headers(self._version)]))
+        headers = [*_HEADERS, *message.headers(self._version)]
+        message.params = {}  # the bytes are what is passed on; a large call is not held twice while it runs
+        task = asyncio.create_task(self._answer(message, headers))
         self._flights[message.id] = _Flight(message, task)
 
     async def _answer(self, message: Message, headers: list[tuple[str, str]]) -> None:
@@ -126,6 +128,7 @@ class Relay:
             )
 
     async def _deliver(self, message: Message, response: "Response") -> None:
+        await self._output.drain()
         if response.status != 200 or response.content_type != "text/event-stream":
             return self._conclude(message, read_reply(message, await response.read()))
         async for event in response.events():
@@ -133,8 +136,8 @@ class Relay:
             if is_answer:
                 self._conclude(message, line)
                 return await response.discard()
-            self._output.send(line)
             await self._output.drain()
+            self._output.send(line)
         raise unfinished()
 
     def _conclude(self, message: Message, line: bytes) -> None:

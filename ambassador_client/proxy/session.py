@@ -1,7 +1,7 @@
 """The proxy's session with the server: opened, kept alive, renewed and closed, always by the one keeper task."""
 
 import asyncio
-import random
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -77,7 +77,7 @@ class Session:
             try:
                 async with self._link.exchange(request) as response:
                     if response.status != 401 or last_try:
-                        if self._problem is not None:
+                        if self._may_hurry():
                             self._wake.set()
                         yield response
                         return
@@ -116,7 +116,7 @@ class Session:
     def _may_hurry(self) -> bool:
         # A request is a reason to try now, except where trying is what the server has had enough of.
         waited = asyncio.get_running_loop().time() - self._tried_at
-        return isinstance(self._problem, UnreachableError) and waited >= _HURRY_PAUSE
+        return self._problem is not None and not _is_refusal(self._problem) and waited >= _HURRY_PAUSE
 
     def _ask_keeper(self) -> None:
         self._settled.clear()
@@ -159,12 +159,17 @@ class Session:
 
 def pause_after(error: ClientError, failures: int) -> float:
     """Return how many seconds to wait: what the server asked for, else longer each time, never in step."""
+    jitter = 0.5 + os.urandom(1)[0] / 510
+    if isinstance(error, ServerRefusedError) and error.retry_after is not None:
+        return error.retry_after + jitter
+    if isinstance(error, ServerRefusedError) and 400 <= error.status < 500 and error.status != 429:
+        return _REFUSED_PAUSE * jitter
     exponential: float = min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
-    if isinstance(error, ServerRefusedError):
-        if error.retry_after is not None:
-            return error.retry_after + random.uniform(0, 1)  # noqa: S311 - spreads load, guards nothing
-        if error.status != 429 and error.status < 500:
-            exponential = _REFUSED_PAUSE
-    elif not isinstance(error, UnreachableError):
-        exponential = _REFUSED_PAUSE
-    return exponential * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
+    return exponential * jitter
+
+
+def _is_refusal(error: ClientError) -> bool:
+    """Tell whether the server understood and said no, so that asking again soon is a nuisance."""
+    return isinstance(error, ServerRefusedError) and (
+        error.retry_after is not None or 400 <= error.status < 500
+    )

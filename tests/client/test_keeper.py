@@ -114,7 +114,7 @@ def test_an_unreachable_server_is_tried_less_and_less_often(failures: int):
         (refusal(500, b""), 0.25, 0.5),
         (refusal(401, b""), 150, 300),
         (refusal(400, b""), 150, 300),
-        (BadAnswerError("html"), 150, 300),
+        (BadAnswerError("html"), 0.25, 0.5),
     ],
 )
 def test_the_pause_fits_the_reason(error: ClientError, least: float, most: float):

@@ -1,6 +1,7 @@
 """How the proxy process ends: in time, with a goodbye, and never as an orphan."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -232,3 +233,29 @@ async def test_a_host_that_does_not_read_does_not_stop_the_rest(server: FakeServ
         assert await process.wait() == 0
     assert output.count(b"\n") == 8
     assert len(server.disconnected) == 1
+
+
+@posix
+async def test_a_host_that_never_reads_our_complaints_does_not_stop_the_relay(state: Path):
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write_end, b"x" * 4096)
+    os.set_blocking(write_end, True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "ambassador_client",
+        "proxy",
+        env=environment("http://127.0.0.1:9", state),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=write_end,
+    )
+    os.close(write_end)
+    async with asyncio.timeout(20):
+        output, _ = await process.communicate(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
+    assert b"AMB-5001" in output
+    assert process.returncode == 0
+    os.close(read_end)

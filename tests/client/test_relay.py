@@ -1,7 +1,13 @@
 """The relay through a real process and real pipes: what is answered here, what is passed on, and how."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 
+from ambassador_client.proxy.framing import Output
+from ambassador_client.proxy.relay import Relay
+from ambassador_client.proxy.session import Session
 from ambassador_protocol import __version__
 from tests.client.fake_server import FakeServer
 from tests.client.host import MODERN, Host
@@ -216,6 +222,46 @@ async def test_a_message_of_many_megabytes_goes_there_and_back(proxy: Host):
     text = "é" * (4 << 20)
     answer = await proxy.call("echo", {"text": text})
     assert json.loads(answer["result"]["content"][0]["text"]) == {"text": text}
+
+
+async def test_a_line_above_the_limit_is_refused_and_the_next_one_works(proxy: Host):
+    proxy.send_line(b'{"jsonrpc":"2.0","id":1,"method":"ping","x":"' + b"x" * (65 << 20) + b'"}')
+    error = (await proxy.answer(None))["error"]
+    assert error["code"] == -31007
+    assert error["message"] == "AMB-1004 a line is longer than 64 MB and was dropped. Send less at once."
+    assert (await proxy.request("ping"))["result"] == {}
+
+
+async def test_more_requests_than_anyone_needs_are_refused(server: FakeServer, proxy: Host):
+    for number in range(1024):
+        proxy.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "wait"}})
+    proxy.send({"jsonrpc": "2.0", "id": "last", "method": "tools/list"})
+    error = (await proxy.answer("last"))["error"]
+    assert error["code"] == -31008
+    assert error["message"].startswith("AMB-1010 ")
+    assert (await proxy.request("ping"))["result"] == {}
+
+
+async def test_a_mistake_of_ours_is_an_answer_too(tmp_path: Path):
+    async def fail() -> Session:
+        raise RuntimeError("a mistake")
+
+    said: list[str] = []
+    path = tmp_path / "out"
+    with path.open("wb") as file:
+        relay = Relay(await Output.open(file.fileno()), asyncio.create_task(fail()), report=said.append)
+        await relay.run(frames(b'{"jsonrpc":"2.0","id":0,"method":"tools/list"}'))
+        await relay.finish(5)
+    assert json.loads(path.read_bytes())["error"] == {
+        "code": -32603,
+        "message": "AMB-1000 the client failed.",
+    }
+    assert said == ["AMB-1000 RuntimeError in the relay. Please report it."]
+
+
+async def frames(*lines: bytes) -> AsyncIterator[bytes]:
+    for line in lines:
+        yield line
 
 
 async def test_lines_that_are_no_messages_are_told_so(proxy: Host):

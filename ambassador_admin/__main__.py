@@ -11,7 +11,7 @@ def main() -> None:
         sys.stdout.write(f"ambassador-admin {__version__}\n")
         return
     try:
-        from ambassador_admin.cli.app import run  # noqa: PLC0415 - behind the fast path
+        from ambassador_admin.cli.app import run
 
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -66,12 +66,13 @@ class _Answer:
 class ApiClient:
     """One server; `key` is asked for when a request needs it, and says None when there is none."""
 
-    def __init__(self, server: str, *, key: Callable[[], str | None], tls: ssl.SSLContext) -> None:
+    def __init__(self, server: str, *, key: Callable[[], str | None], tls: ssl.SSLContext | None) -> None:
         self._server = server
         self._key = key
         self._http = httpx.Client(
             base_url=server,
-            verify=tls,
+            # Without TLS there is nothing to verify; the address rules allow that on loopback alone.
+            verify=tls or False,
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             # A proxy for the outside world cannot reach this machine's own loopback.
             trust_env=not is_loopback(urlsplit(server).hostname or ""),
@@ -186,7 +187,8 @@ class ApiClient:
         try:
             problem = self._object(answer)
         except BadAnswerError as error:
-            return error
+            # Without a problem document it is not our server that speaks; a gateway in front of it may be waiting, too.
+            return _unreachable(self._server, f"HTTP status {answer.status}") if _may_pass(answer) else error
         code, cause = problem.get("code"), problem.get("detail")
         if not isinstance(code, str) or not isinstance(cause, str):
             return self._nonsense(f"its answer (status {answer.status}) is not a problem document")
@@ -236,6 +238,10 @@ def _mapped(server: str) -> Iterator[None]:
         ) from None
     except (httpx.DecodingError, httpx.InvalidURL) as error:
         raise BadAnswerError(f"The answer of {server} cannot be read: {error}.") from None
+
+
+def _may_pass(answer: _Answer) -> bool:
+    return _EXIT_CODES.get(answer.status) is ExitCode.UNREACHABLE
 
 
 def _unreachable(server: str, cause: str) -> UnreachableError:

@@ -1,13 +1,15 @@
 """First trust: takes a CA certificate from an unproven connection only if its fingerprint is the one expected."""
 
+import base64
 import hashlib
 import hmac
 import re
-import ssl
+import textwrap
 
 from ambassador_admin.errors import UntrustedCertificateError, UsageError
 
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.{1,65536}?-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+_CERTIFICATE = re.compile(f"{_BEGIN}([^-]{{1,65536}}){_END}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _MOST = 16
 
@@ -28,12 +30,13 @@ def matching_certificate(pem: str, fingerprint: str) -> str:
     seen = []
     for text in _CERTIFICATE.findall(pem)[:_MOST]:
         try:
-            der = ssl.PEM_cert_to_DER_cert(text)
+            der = base64.b64decode("".join(text.split()), validate=True)
         except ValueError:
             continue
         digest = hashlib.sha256(der).hexdigest()
         if hmac.compare_digest(digest, fingerprint):
-            return ssl.DER_cert_to_PEM_cert(der)
+            body = "\n".join(textwrap.wrap(base64.b64encode(der).decode(), 64))
+            return f"{_BEGIN}\n{body}\n{_END}\n"
         seen.append(digest)
     found = f"it has {', '.join(seen)}" if seen else "it sent no certificate"
     raise UntrustedCertificateError(

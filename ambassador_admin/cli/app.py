@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import typer
 
@@ -49,7 +51,7 @@ def run(arguments: Sequence[str], world: World | None = None) -> int:
     try:
         _check_text(arguments)
         # Without an argument a person wants to know what there is.
-        code = typer.main.get_command(app).main(
+        code = _tree().main(
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False, obj=world
         )
         return code if isinstance(code, int) else ExitCode.OK
@@ -69,6 +71,11 @@ def run(arguments: Sequence[str], world: World | None = None) -> int:
         return _report(world, AdminError(f"This is a defect of {PROGRAM}: {error!r}."))
     finally:
         _let_go_of_stdout()
+
+
+@cache
+def _tree() -> Any:
+    return typer.main.get_command(app)
 
 
 def _report(world: World, error: AdminError) -> int:

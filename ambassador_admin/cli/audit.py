@@ -115,12 +115,15 @@ def tail(
 ) -> None:
     """Show the latest events, oldest first; a pipe gets JSON lines."""
     filters = wanted.query(admin.world.now())
-    stream = admin.output.stream(EVENT, piped=Format.JSONL, follow=follow)
+    admin.output.prefer(Format.JSONL)
+    stream = admin.output.stream(EVENT) if follow else None
     latest = list(admin.api.items(audit.newest(filters), limit=max(lines, 1)))
-    cursor = str(latest[0].get("cursor")) if latest else "0"
-    stream.show(latest[:lines][::-1])
-    if follow:
-        _Follower(admin, stream, filters).follow(cursor)
+    shown = latest[:lines][::-1]
+    if stream is None:
+        admin.output.rows(EVENT, shown)
+        return
+    stream.show(shown)
+    _Follower(admin, stream, filters).follow(str(latest[0].get("cursor")) if latest else "0")
 
 
 class _Follower:

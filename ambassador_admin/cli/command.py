@@ -57,11 +57,7 @@ def accept_early(group: typer.Typer) -> None:
     """Let the shared options stand before the noun, too."""
 
     def remember(ctx: typer.Context, version: bool, **values: Any) -> None:
-        world: World = ctx.obj
-        if version:
-            world.stdout.write(f"{ctx.info_name} {__version__}\n")
-            raise typer.Exit
-        ctx.obj = (GlobalOptions(**values), world)
+        ctx.obj = (GlobalOptions(**values), ctx.obj)
 
     _declare(remember, [*_SHARED, _VERSION])
     group.callback()(remember)
@@ -100,10 +96,19 @@ def _changing(
     """Declare the options of commands that change something."""
 
 
+def _show_version(ctx: typer.Context, wanted: bool) -> None:
+    if wanted:
+        world: World = ctx.obj
+        world.stdout.write(f"{ctx.info_name} {__version__}\n")
+        raise typer.Exit
+
+
 def _root(
-    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
-    """Declare the options of no command."""
+    """Declare the options that stand before a noun alone."""
 
 
 def _parameters(function: Callable[..., None]) -> list[Parameter]:

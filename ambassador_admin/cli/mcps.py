@@ -14,7 +14,7 @@ from ambassador_admin.cli.values import pairs
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, duration, fields_of, when
 from ambassador_protocol.admin import McpView, NewMcp, ToolView
 
 MCP = View(
@@ -30,7 +30,7 @@ MCP = View(
         Column("OPTIONS", "options", wide=True),
         Column("TAGS", "tags", wide=True),
         Column("ARGUMENTS", "arguments", wide=True),
-        Column("TIMEOUT", "call_timeout_seconds", wide=True),
+        Column("TIMEOUT", "call_timeout_seconds", duration, wide=True),
         Column("CREATED", "created_at", when, wide=True),
         Column("ERROR", "error"),
     ),

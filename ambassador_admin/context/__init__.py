@@ -110,7 +110,12 @@ class AdminContext:
         from ambassador_admin.api.client import ApiClient  # noqa: PLC0415
         from ambassador_client.account.trust import ssl_context  # noqa: PLC0415
 
-        client = ApiClient(server, key=key, tls=ssl_context(ca_file=ca_file, allow_self_signed=unverified))
+        tls = (
+            ssl_context(ca_file=ca_file, allow_self_signed=unverified)
+            if server.startswith("https:")
+            else None
+        )
+        client = ApiClient(server, key=key, tls=tls)
         self._clients.append(client)
         return client
 

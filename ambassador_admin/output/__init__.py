@@ -67,11 +67,14 @@ class Output:
             pairs = [(column.title, column.text(item, now)) for column in columns]
             self.write("\n".join(record_lines(pairs, colour=self._colour)))
 
-    def stream(self, view: View, *, piped: Format, follow: bool) -> "Stream":
-        """Start a list that grows; nobody asking otherwise, a pipe gets the format `piped`."""
+    def prefer(self, piped: Format) -> None:
+        """Give a pipe this format instead of a table, unless the user asked for one."""
         if self.chosen is None and not self.is_terminal:
             self.format = piped
-        if follow and self.format in (Format.JSON, Format.YAML):
+
+    def stream(self, view: View) -> "Stream":
+        """Start a list that grows."""
+        if self.format in (Format.JSON, Format.YAML):
             raise UsageError(
                 f"A stream has no end, so it cannot be one {self.format} document.", hint="-o jsonl"
             )

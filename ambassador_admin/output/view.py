@@ -48,6 +48,11 @@ def when(value: Any, now: datetime) -> str:
     return f"in {seconds // size}{unit}" if moment > now else f"{seconds // size}{unit} ago"
 
 
+def duration(value: Any, now: datetime) -> str:
+    """Show a number of seconds."""
+    return f"{value:g}s" if isinstance(value, int | float) else plain(value, now)
+
+
 def clock(value: Any, now: datetime) -> str:
     """Show a time to the second, in UTC."""
     moment = _moment(value)

@@ -1,0 +1,197 @@
+"""Commands that change something: dry runs, confirmations, secrets shown once, warnings before it is too late."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ambassador_admin.context.contexts import ContextBook
+from tests.admin.fake_api import SECRET, FakeApi
+from tests.admin.shell import Shell
+
+MUTATIONS = [
+    ["user", "create", "dave"],
+    ["user", "suspend", "alice"],
+    ["user", "activate", "alice"],
+    ["group", "create", "writers"],
+    ["group", "add-member", "developers", "alice"],
+    ["group", "remove-member", "developers", "alice"],
+    ["mcp", "add", "time", "--dry-run", "--", "mcp-server-time"],
+    ["mcp", "publish", "git"],
+    ["grant", "add", "developers", "git"],
+    ["grant", "remove", "grant-1"],
+    ["key", "issue", "alice", "--name", "x"],
+    ["key", "issue", "alice", "--name", "x", "--key-file", "never-written"],
+    ["key", "revoke", "key-1"],
+    ["kill", "everyone", "--reason", "x"],
+    ["kill", "user", "alice", "--reason", "x"],
+    ["kill", "lift", "switch-1"],
+]
+
+
+@pytest.mark.parametrize("words", MUTATIONS)
+def test_dry_run_shows_the_request_and_sends_nothing(shell: Shell, api: FakeApi, words: list[str]) -> None:
+    words = words if "--dry-run" in words else [*words, "--dry-run"]
+    done = shell.run(*words)
+    assert done.code == 0
+    assert done.out.split(" ")[0] in ("POST", "PUT", "PATCH", "DELETE")
+    assert done.err == "Dry run: nothing was sent.\n"
+    assert api.asked == []
+    assert not Path("never-written").exists()
+
+
+def test_dry_run_shows_exactly_what_would_be_sent(shell: Shell, api: FakeApi) -> None:
+    words = ["kill", "tool", "git.git_push", "--reason", "x y", "--for", "1h30m", "-o", "json"]
+    preview = json.loads(shell.run(*words, "--dry-run").out)
+    shell.run(*words)
+    assert api.asked == [(preview["method"], preview["path"], preview["body"])]
+    assert preview["body"]["expires_in_seconds"] == 5400
+
+
+def test_dry_run_needs_neither_key_nor_server(home: Shell) -> None:
+    assert home.run("user", "create", "dave", "--dry-run").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["kill", "everyone", "--reason", "x"], ["key", "revoke", "key-1"], ["grant", "remove", "grant-1"]],
+)
+def test_destruction_asks_on_a_terminal_and_refuses_without(
+    shell: Shell, api: FakeApi, words: list[str]
+) -> None:
+    api.add_key("key-1", user="alice", name="laptop")
+    api.add_grant("grant-1", group="developers", mcp="git")
+    done = shell.run(*words)
+    assert done.code == 2
+    assert "\nhint: add --yes\n" in done.err
+    for answer in ("n\n", "\n", "maybe\n", ""):
+        done = shell.run(*words, stdin=answer, terminal=True)
+        assert done.code == 1
+        assert done.err.endswith("[y/N] error: AMB-1000 Not confirmed; nothing was changed.\n")
+    assert api.asked == []
+    assert shell.run(*words, stdin="y\n", terminal=True).code == 0
+    assert len(api.changes) == 1
+
+
+def test_drill_of_everyone_asks_nobody(shell: Shell, api: FakeApi) -> None:
+    assert shell.run("kill", "everyone", "--reason", "practice", "--drill").code == 0
+    assert api.changes[0][2] == {"scope": "everyone", "reason": "practice", "drill": True}
+
+
+def test_names_cannot_leave_their_place_in_the_path(shell: Shell, api: FakeApi) -> None:
+    shell.run("user", "show", "../groups/x?limit=1#y %2F")
+    assert api.asked[0][1] == "/v1/admin/users/..%2Fgroups%2Fx%3Flimit%3D1%23y%20%252F"
+
+
+def test_key_is_alone_on_stdout_and_explained_on_a_terminal(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice")
+    assert shell.run("key", "issue", "alice", "--name", "ci").out == f"{SECRET}\n"
+    done = shell.run("key", "issue", "alice", "--name", "laptop", terminal=True)
+    assert done.out == f"{SECRET}\n"
+    assert "not shown again" in done.err
+    assert "key-2" in done.err
+
+
+def test_key_as_json_has_both_members(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice")
+    issued = json.loads(shell.run("key", "issue", "alice", "--name", "ci", "-o", "json").out)
+    assert list(issued) == ["key", "preshared_key"]
+    assert (issued["key"]["name"], issued["preshared_key"]) == ("ci", SECRET)
+
+
+def test_key_file_holds_the_key_and_nobody_else_may_read_it(
+    shell: Shell, api: FakeApi, tmp_path: Path
+) -> None:
+    api.add_user("alice")
+    path = tmp_path / "key"
+    done = shell.run("key", "issue", "alice", "--name", "ci", "--key-file", str(path))
+    assert done.code == 0
+    assert SECRET not in done.out + done.err
+    assert path.read_text() == f"{SECRET}\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_key_file_that_exists_is_left_alone_and_no_key_is_issued(
+    shell: Shell, api: FakeApi, tmp_path: Path
+) -> None:
+    api.add_user("alice")
+    path = tmp_path / "key"
+    path.write_text("mine")
+    assert shell.run("key", "issue", "alice", "--name", "ci", "--key-file", str(path)).code == 6
+    assert (path.read_text(), api.asked) == ("mine", [])
+
+
+def test_refused_key_leaves_no_file_behind(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    assert shell.run("key", "issue", "nobody", "--name", "ci", "--key-file", str(path)).code == 5
+    assert not path.exists()
+
+
+def test_key_file_nobody_can_write_is_an_error_before_a_key_is_issued(
+    shell: Shell, api: FakeApi, tmp_path: Path
+) -> None:
+    done = shell.run("key", "issue", "a", "--name", "ci", "--key-file", str(tmp_path / "no" / "such"))
+    assert (done.code, api.asked) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "transport", "options"),
+    [
+        (["--", "uvx", "mcp", "--flag", "-o"], "stdio", {"command": "uvx", "args": ["mcp", "--flag", "-o"]}),
+        (["--transport", "stdio", "--", "time"], "stdio", {"command": "time", "args": []}),
+        (
+            ["--env", "A=env://A", "--env", "B=x=y", "--", "time"],
+            "stdio",
+            {"command": "time", "args": [], "env": {"A": "env://A", "B": "x=y"}},
+        ),
+        (["--url", "https://x/mcp"], "streamable_http", {"url": "https://x/mcp"}),
+        (
+            ["--transport", "streamable_http", "--url", "https://x", "--header", "X-Team=a b"],
+            "streamable_http",
+            {"url": "https://x", "headers": {"X-Team": "a b"}},
+        ),
+    ],
+)
+def test_mcp_add_says_what_the_transport_needs(
+    shell: Shell, api: FakeApi, words: list[str], transport: str, options: dict[str, object]
+) -> None:
+    assert shell.run("mcp", "add", "time", *words).code == 0
+    body = api.changes[0][2]
+    assert (body["transport"], body["options"]) == (transport, options)
+
+
+@pytest.mark.parametrize(
+    ("option", "warned"),
+    [
+        (["--env", "GITHUB_TOKEN=ghp_abcdef"], True),
+        (["--env", "HARMLESS=ghp_abcdef"], True),
+        (["--env", "DB_PASSWORD=x"], True),
+        (["--env", "DB_PASSWORD=env://DB_PASSWORD"], False),
+        (["--env", "DB_PASSWORD=file:///run/secrets/db"], False),
+        (["--env", "TZ=UTC"], False),
+    ],
+)
+def test_plain_text_secrets_of_an_mcp_are_warned_of_but_not_repeated(
+    shell: Shell, option: list[str], warned: bool
+) -> None:
+    done = shell.run("mcp", "add", "x", *option, "--", "x")
+    assert done.code == 0
+    assert ("looks like a secret" in done.err) is warned
+    assert "ghp_abcdef" not in done.err
+
+
+def test_reference_inside_a_header_is_warned_of(shell: Shell) -> None:
+    done = shell.run("mcp", "add", "x", "--url", "https://x", "--header", "Authorization=Bearer env://TOKEN")
+    assert "a reference is resolved only where it is the whole value" in done.err
+
+
+def test_context_changes_have_a_dry_run_too(home: Shell) -> None:
+    home.log_in("a", "http://localhost:9443")
+    home.log_in("b", "http://localhost:9443")
+    for words in (["context", "use", "a"], ["context", "remove", "a"], ["logout"]):
+        assert home.run(*words, "--dry-run").err.startswith("Dry run: would ")
+    book = ContextBook(home.directory)
+    assert (book.current(), [context.name for context in book.all()]) == ("b", ["a", "b"])
+    assert sorted(os.listdir(home.directory)) == ["a.secret", "b.secret", "contexts.json"]

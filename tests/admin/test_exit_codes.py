@@ -1,0 +1,253 @@
+"""Every kind of failure: its exit code, its stable code, the command that mends it, and never a traceback."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from ambassador_admin.api import users
+from tests.admin.certificates import make_authority
+from tests.admin.fake_api import AUDITOR_KEY, FakeApi
+from tests.admin.shell import Shell
+
+
+def test_no_server_is_exit_7_and_names_the_address(home: Shell) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        done = home.at(url).run("user", "list")
+    assert done.code == 7
+    assert done.err.startswith(f"error: AMB-5001 No connection to {url}: connection refused.\n")
+    assert "hint: " in done.err
+
+
+def test_unknown_host_is_exit_7(home: Shell) -> None:
+    done = home.at("https://no-such-host.invalid").run("user", "list")
+    assert done.code == 7
+    assert "AMB-5001 No connection to https://no-such-host.invalid:9443: " in done.err
+
+
+def test_server_that_hangs_up_is_exit_7(home: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        process = home.at(url).start("user", "list")
+        listener.settimeout(30)
+        listener.accept()[0].close()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 7
+    assert "AMB-5001" in err
+
+
+def test_wrong_ca_is_exit_7_with_a_code_of_its_own(home: Shell, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    (ours / "ca.pem").write_text(make_authority(ours).ca_pem)
+    with FakeApi().serving(make_authority(theirs).context) as api:
+        done = home.at(api.url).run("user", "list", "--ca", str(ours / "ca.pem"))
+        assert api.asked == []
+    assert done.code == 7
+    assert done.err.startswith(f"error: AMB-5002 The certificate of {api.url} is not trusted: ")
+    assert f"hint: ambassador-admin login {api.url} --fingerprint SHA256\n" in done.err
+
+
+def test_certificate_for_another_host_is_exit_7(home: Shell, tmp_path: Path) -> None:
+    authority = make_authority(tmp_path)
+    (tmp_path / "ca.pem").write_text(authority.ca_pem)
+    with FakeApi().serving(authority.context) as api:
+        shell = home.at(f"https://127.0.0.1:{api.port}")
+        done = shell.run("user", "list", "--ca", str(tmp_path / "ca.pem"))
+    assert (done.code, "AMB-5002" in done.err) == (7, True)
+
+
+def test_plain_text_server_asked_for_tls_is_exit_7(home: Shell, api: FakeApi) -> None:
+    done = home.at(f"https://localhost:{api.port}").run("user", "list")
+    assert (done.code, "AMB-5001" in done.err) == (7, True)
+
+
+def test_no_key_is_exit_3(home: Shell, api: FakeApi) -> None:
+    done = home.run("user", "list", "--server", api.url)
+    assert done.code == 3
+    assert done.err == (
+        f"error: AMB-5004 There is no admin key for {api.url}.\nhint: ambassador-admin login {api.url}\n"
+    )
+    assert api.asked == []
+
+
+def test_bad_key_is_exit_3(home: Shell, api: FakeApi) -> None:
+    done = home.at(api.url, "amb_ak_" + "x" * 48).run("user", "list")
+    assert done.code == 3
+    assert done.err == (
+        "error: AMB-2002 A valid admin key is required\n"
+        f"hint: ambassador-admin login {api.url}\nrequest: request-0001\n"
+    )
+
+
+def test_missing_right_is_exit_4(home: Shell, api: FakeApi) -> None:
+    done = home.at(api.url, AUDITOR_KEY).run("user", "create", "dave")
+    assert done.code == 4
+    assert done.err.startswith("error: AMB-3002 This admin key lacks the right 'provision'\n")
+    assert "hint: ambassador-admin whoami" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["user", "show", "nobody"], "ambassador-admin user list"),
+        (
+            ["group", "add-member", "nothing", "alice"],
+            "ambassador-admin group list, ambassador-admin user list",
+        ),
+        (["mcp", "tools", "nothing"], "ambassador-admin mcp list"),
+        (["grant", "add", "nothing", "git"], "ambassador-admin group list, ambassador-admin mcp list"),
+        (["grant", "remove", "nothing", "--yes"], "ambassador-admin grant list"),
+        (["key", "issue", "nobody", "--name", "x"], "ambassador-admin user list"),
+        (["key", "revoke", "nothing", "--yes"], "ambassador-admin key list"),
+        (["kill", "user", "nobody", "--reason", "x"], "ambassador-admin user list"),
+        (["kill", "lift", "nothing"], "ambassador-admin kill list --all"),
+    ],
+)
+def test_unknown_name_is_exit_5_and_says_where_names_are(shell: Shell, words: list[str], hint: str) -> None:
+    done = shell.run(*words)
+    assert done.code == 5
+    assert done.out == ""
+    assert done.err.startswith("error: AMB-1002 No ")
+    assert f"\nhint: {hint}\nrequest: request-0001\n" in done.err
+
+
+def test_unknown_context_is_exit_5(shell: Shell) -> None:
+    done = shell.run("user", "list", "--context", "nowhere")
+    assert (done.code, done.err.splitlines()[1]) == (5, "hint: ambassador-admin context list")
+
+
+def test_duplicate_is_exit_6(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice")
+    done = shell.run("user", "create", "alice")
+    assert done.code == 6
+    assert "\nhint: ambassador-admin user show alice\n" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["user"],
+        ["user", "nonsense"],
+        ["user", "show"],
+        ["user", "show", ""],
+        ["user", "show", ".."],
+        ["user", "list", "--nonsense"],
+        ["user", "list", "-o", "xml"],
+        ["user", "list", "--fields", "nonsense"],
+        ["user", "list", "--fields", ","],
+        ["user", "list", "surplus"],
+        ["key", "issue", "alice"],
+        ["key", "issue", "alice", "--name", "x", "--for", "soon"],
+        ["key", "issue", "alice", "--name", "x", "--for", "0s"],
+        ["kill", "user", "alice"],
+        ["mcp", "add", "x"],
+        ["mcp", "add", "x", "--url", "http://x", "--", "x"],
+        ["mcp", "add", "x", "--url", "http://x", "--env", "A=b"],
+        ["mcp", "add", "x", "--header", "A=b", "--", "x"],
+        ["mcp", "add", "x", "--env", "A", "--", "x"],
+        ["mcp", "add", "x", "--env", "A=1", "--env", "A=2", "--", "x"],
+        ["mcp", "add", "x", "--arguments", "some", "--", "x"],
+        ["audit", "query", "--since", "yesterday"],
+        ["audit", "query", "--limit", "0"],
+        ["audit", "tail", "-f", "-o", "json"],
+        ["user", "create", "\udcff"],
+    ],
+)
+def test_nonsense_is_exit_2_and_nothing_is_sent(shell: Shell, api: FakeApi, words: list[str]) -> None:
+    done = shell.run(*words)
+    assert done.code == 2, done.err
+    assert done.out == ""
+    assert done.err.startswith("error: AMB-1001 ")
+    assert api.changes == []
+
+
+def test_what_the_server_finds_wrong_is_exit_2(shell: Shell) -> None:
+    done = shell.run("mcp", "add", "wiki", "--transport", "carrier-pigeon", "--url", "https://wiki/mcp")
+    assert done.code == 2
+    assert done.err == "error: AMB-1001 There is no transport 'carrier-pigeon'\nrequest: request-0001\n"
+
+
+def test_command_options_of_an_mcp_without_dashes_get_a_hint(shell: Shell) -> None:
+    done = shell.run("mcp", "add", "time", "mcp-server-time", "--local-timezone", "UTC")
+    assert done.code == 2
+    assert "options of the MCP's own command come behind --" in done.err
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"), [(429, 7, "try again later"), (503, 7, "try again later"), (500, 1, None)]
+)
+def test_server_in_trouble(shell: Shell, api: FakeApi, status: int, code: int, hint: str | None) -> None:
+    problem = {"code": "AMB-1010", "detail": "Too much to do", "request_id": "r-1"}
+    api.broken["GET", "/v1/admin/users"] = (status, json.dumps(problem))
+    done = shell.run("user", "list")
+    assert (done.code, done.err.splitlines()[0]) == (code, "error: AMB-1010 Too much to do")
+    expected = (
+        "hint: try again in 7 seconds" if status == 429 else f"hint: {hint}" if hint else "request: r-1"
+    )
+    assert done.err.splitlines()[1] == expected
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html>", "[]", '{"items": 1}', '{"items": [1]}', '{"items": [], "next_cursor": 1}']
+)
+def test_something_else_answers_there(shell: Shell, api: FakeApi, body: str) -> None:
+    api.broken["GET", "/v1/admin/users"] = (200, body)
+    done = shell.run("user", "list")
+    assert (done.code, done.err[:15]) == (1, "error: AMB-5005")
+
+
+@pytest.mark.parametrize(("status", "body"), [(302, ""), (404, "<html>"), (404, '{"detail": "no"}')])
+def test_refusal_that_is_no_problem_document(shell: Shell, api: FakeApi, status: int, body: str) -> None:
+    api.broken["GET", "/v1/admin/users"] = (status, body)
+    done = shell.run("user", "list")
+    assert (done.code, done.err[:15]) == (1, "error: AMB-5005")
+
+
+def test_gateway_in_front_without_server_is_exit_7(shell: Shell, api: FakeApi) -> None:
+    api.broken["GET", "/v1/admin/users"] = (502, "<html>Bad gateway</html>")
+    done = shell.run("user", "list")
+    assert done.code == 7
+    assert done.err.startswith(f"error: AMB-5001 No connection to {api.url}: HTTP status 502.\n")
+
+
+def test_list_that_never_ends_is_given_up(shell: Shell, api: FakeApi) -> None:
+    page = {"items": [{"name": "alice"}], "next_cursor": "alice"}
+    api.broken["GET", "/v1/admin/users"] = (200, json.dumps(page))
+    assert shell.run("user", "list").code == 1
+
+
+def test_defect_of_ours_is_one_line(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(users, "every", lambda: 1 / 0)
+    done = shell.run("user", "list")
+    assert (done.code, len(done.err.splitlines())) == (1, 1)
+    assert done.err.startswith("error: AMB-1000 ")
+
+
+def test_server_health_says_by_its_exit_code_whether_calls_are_served(home: Shell, api: FakeApi) -> None:
+    assert home.run("server", "health", "--server", api.url).code == 0
+    api.is_ready = False
+    done = home.run("server", "health", "--server", api.url, "-o", "json")
+    assert done.code == 7
+    assert json.loads(done.out)["checks"] == {"database": False, "audit_log": True}
+    assert "AMB-1008" in done.err
+
+
+@pytest.mark.parametrize("words", [["user", "list"], ["audit", "query"]])
+def test_broken_pipe_is_quiet(shell: Shell, api: FakeApi, words: list[str]) -> None:
+    for number in range(3000):
+        api.add_event("call:tool:outcome", "succeeded")
+        api.add_user(f"user-{number:05}")
+    process = shell.start(*words, *(["--limit", "3000"] if words[0] == "audit" else []), "-o", "jsonl")
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=30) == 0
+    process.stderr.close()

@@ -1,0 +1,198 @@
+"""What every command prints, for a person and for a program, byte for byte; JSON is a promise.
+
+`UPDATE_GOLDENS=1 pytest tests/admin/test_goldens.py` writes the files anew; read the difference before you keep it.
+"""
+
+import os
+import platform
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ambassador_admin.cli.app import app
+from ambassador_protocol import __version__
+from tests.admin.fake_api import ADMIN_KEY, AT, FakeApi
+from tests.admin.shell import Done, Shell
+
+GOLDENS = Path(__file__).parent / "goldens"
+
+COMMANDS = {
+    "whoami": ["whoami"],
+    "version": ["version"],
+    "server-health": ["server", "health"],
+    "user-create": ["user", "create", "dave", "--display-name", "Dave D.", "--email", "dave@example.com"],
+    "user-list": ["user", "list"],
+    "user-show": ["user", "show", "alice"],
+    "user-suspend": ["user", "suspend", "alice"],
+    "user-activate": ["user", "activate", "bob"],
+    "group-create": ["group", "create", "writers", "--description", "Those who write"],
+    "group-list": ["group", "list"],
+    "group-show": ["group", "show", "developers"],
+    "group-add-member": ["group", "add-member", "developers", "bob"],
+    "group-remove-member": ["group", "remove-member", "developers", "alice"],
+    "mcp-add-stdio": [
+        "mcp",
+        "add",
+        "time",
+        "--env",
+        "TZ=UTC",
+        "--tag",
+        "demo",
+        "--",
+        "mcp-server-time",
+        "--utc",
+    ],
+    "mcp-add-http": [
+        "mcp",
+        "add",
+        "wiki",
+        "--url",
+        "https://wiki/mcp",
+        "--header",
+        "Authorization=env://WIKI",
+    ],
+    "mcp-list": ["mcp", "list"],
+    "mcp-show": ["mcp", "show", "git"],
+    "mcp-publish": ["mcp", "publish", "draft"],
+    "mcp-tools": ["mcp", "tools", "git"],
+    "grant-add": [
+        "grant",
+        "add",
+        "developers",
+        "git",
+        "--tool",
+        "git_log",
+        "--tool",
+        "git_d*",
+        "--for",
+        "2h",
+    ],
+    "grant-deny": ["grant", "add", "developers", "git", "--tool", "git_push", "--deny"],
+    "grant-list": ["grant", "list"],
+    "grant-remove": ["grant", "remove", "grant-1", "--yes"],
+    "key-issue": ["key", "issue", "alice", "--name", "laptop", "--for", "8h"],
+    "key-list": ["key", "list"],
+    "key-list-user": ["key", "list", "--user", "bob"],
+    "key-revoke": ["key", "revoke", "key-1", "--yes"],
+    "kill-everyone": ["kill", "everyone", "--reason", "incident 42", "--yes"],
+    "kill-user": [
+        "kill",
+        "user",
+        "alice",
+        "--reason",
+        "lost laptop",
+        "--for",
+        "2h",
+        "--message",
+        "Call 4711.",
+    ],
+    "kill-group": ["kill", "group", "developers", "--reason", "audit", "--drill"],
+    "kill-key": ["kill", "key", "key-1", "--reason", "leaked"],
+    "kill-session": ["kill", "session", "session-1", "--reason", "runs wild"],
+    "kill-mcp": ["kill", "mcp", "git", "--reason", "leaked token"],
+    "kill-tool": ["kill", "tool", "git.git_push", "--reason", "destroys history"],
+    "kill-tool-class": ["kill", "tool-class", "destructive", "--reason", "freeze"],
+    "kill-list": ["kill", "list"],
+    "kill-list-all": ["kill", "list", "--all"],
+    "kill-lift": ["kill", "lift", "switch-1"],
+    "audit-query": ["audit", "query"],
+    "audit-query-filtered": [
+        "audit",
+        "query",
+        "--actor",
+        "alice",
+        "--tool",
+        "git.git_push",
+        "--outcome",
+        "denied",
+    ],
+    "audit-tail": ["audit", "tail", "-n", "2"],
+    "help-environment": ["help", "environment"],
+    "help-exit-codes": ["help", "exit-codes"],
+    "login": ["login", "{server}", "--context", "prod", "--key-from", "env://ADMIN_KEY"],
+    "logout": ["logout", "--context", "known"],
+    "context-list": ["context", "list"],
+    "context-use": ["context", "use", "other"],
+    "context-remove": ["context", "remove", "other"],
+}
+
+
+@pytest.fixture
+def scene(api: FakeApi, shell: Shell) -> Shell:
+    """A small organisation, and a shell that has logged in to it."""
+    api.add_user("alice", display_name="Alice Ångström", email="alice@example.com", groups=["developers"])
+    api.add_user("bob", status="suspended")
+    api.add_group("developers", "alice")
+    api.add_group("empty")
+    api.add_mcp("git", ("git_log", "read-only"), ("git_push", "destructive"))
+    api.add_mcp("draft", status="draft")
+    api.add_grant("grant-1", group="developers", mcp="git")
+    api.add_key("key-1", user="alice", name="desktop")
+    api.add_switch("switch-1", scope="tool", target="git.git_push", reason="destroys history")
+    api.add_switch(
+        "switch-2", scope="mcp", target="draft", reason="over", active=False, lifted_at=AT, lifted_by="ops"
+    )
+    push = {"kind": "tool", "id": None, "name": "git.git_push"}
+    api.add_event("call:tool:outcome", "succeeded")
+    api.add_event(
+        "call:tool:deny", "denied", reason="kill_switch", resource=push, details={"switch": "switch-1"}
+    )
+    api.add_event("admin:user:create", "succeeded", actor={"kind": "admin", "id": "a-1", "name": "ops"})
+    for name in ("other", "known"):
+        shell.log_in(name, api.url)
+    return shell
+
+
+@pytest.mark.parametrize("format", ["table", "json"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_prints_what_it_always_printed(scene: Shell, api: FakeApi, name: str, format: str) -> None:
+    words = [word.replace("{server}", api.url) for word in COMMANDS[name]]
+    if format == "json":
+        at = words.index("--") if "--" in words else len(words)
+        words[at:at] = ["-o", "json"]
+    done = scene.run(*words, ADMIN_KEY=ADMIN_KEY)
+    _compare(f"{name}.{format}.txt", _transcript(words, done, scene, api))
+
+
+@pytest.mark.parametrize("format", ["wide", "yaml", "jsonl", "csv"])
+@pytest.mark.parametrize("name", ["user-list", "mcp-show", "audit-query", "kill-list-all"])
+def test_other_formats_print_what_they_always_printed(
+    scene: Shell, api: FakeApi, name: str, format: str
+) -> None:
+    words = [*COMMANDS[name], "-o", format]
+    _compare(f"{name}.{format}.txt", _transcript(words, scene.run(*words), scene, api))
+
+
+def test_every_command_has_a_golden() -> None:
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    verbs = {
+        f"{noun} {command.name}"
+        for noun, group in groups.items()
+        if group is not None
+        for command in group.registered_commands
+    }
+    verbs |= {str(command.name) for command in app.registered_commands}
+    tried = {" ".join(words[:2]) for words in COMMANDS.values()} | {words[0] for words in COMMANDS.values()}
+    assert verbs <= tried
+
+
+def _transcript(words: list[str], done: Done, shell: Shell, api: FakeApi) -> str:
+    text = f"$ ambassador-admin {shlex.join(words)}\n{done.out}--- stderr\n{done.err}--- exit {done.code}\n"
+    changing = {
+        api.url: "{server}",
+        str(shell.home): "{home}",
+        f'"{__version__}"': '"{version}"',
+        f"VERSION  {__version__}": "VERSION  {version}",
+        platform.python_version(): "{python}",
+    }
+    for found, shown in changing.items():
+        text = text.replace(found, shown)
+    return text
+
+
+def _compare(file: str, found: str) -> None:
+    path = GOLDENS / file
+    if os.environ.get("UPDATE_GOLDENS"):
+        path.write_text(found, encoding="utf-8")
+    assert found == path.read_text(encoding="utf-8")

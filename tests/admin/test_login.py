@@ -1,0 +1,267 @@
+"""Logging in, and which server, certificate and key a command then uses."""
+
+import json
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ambassador_admin.api.address import normalise_url
+from ambassador_admin.errors import SettingsError
+from tests.admin.certificates import Authority, make_authority
+from tests.admin.fake_api import ADMIN_KEY, AUDITOR_KEY, FakeApi
+from tests.admin.shell import Shell
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return make_authority(tmp_path)
+
+
+@pytest.fixture
+def secure(authority: Authority) -> Iterator[FakeApi]:
+    """The fake server behind TLS, offering its CA certificate."""
+    with FakeApi(ca_pem=authority.ca_pem).serving(authority.context) as api:
+        yield api
+
+
+def _with_colons(text: str) -> str:
+    return "SHA256:" + ":".join(text[at : at + 2] for at in range(0, len(text), 2))
+
+
+def test_login_by_fingerprint_pins_the_ca_and_keeps_the_key(
+    home: Shell, secure: FakeApi, authority: Authority
+) -> None:
+    done = home.run("login", secure.url, "--fingerprint", authority.fingerprint, stdin=f"{ADMIN_KEY}\n")
+    assert done.code == 0, done.err
+    assert "KEY KEPT IN  file " in done.out
+    assert ADMIN_KEY not in done.out + done.err
+    (secret,) = home.directory.glob("*.secret")
+    assert secret.read_text() == ADMIN_KEY
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert home.run("whoami", "-o", "json").code == 0
+
+
+@pytest.mark.parametrize("write", [str.upper, _with_colons])
+def test_fingerprint_is_read_however_it_is_written(
+    home: Shell, secure: FakeApi, authority: Authority, write: Callable[[str], str]
+) -> None:
+    done = home.run("login", secure.url, "--fingerprint", write(authority.fingerprint), stdin=ADMIN_KEY)
+    assert done.code == 0
+
+
+def test_wrong_fingerprint_stops_before_the_key_is_sent(home: Shell, secure: FakeApi) -> None:
+    done = home.run("login", secure.url, "--fingerprint", "0" * 64, stdin=ADMIN_KEY)
+    assert done.code == 7
+    assert done.err.startswith("error: AMB-5002 The CA of the server does not have that fingerprint: it has ")
+    assert [asked[1] for asked in secure.asked] == ["/v1/trust/ca.pem"]
+    assert not home.directory.exists()
+
+
+def test_certificates_that_come_with_the_right_one_are_not_trusted(
+    home: Shell, secure: FakeApi, authority: Authority, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    secure.ca_pem = make_authority(other, "Somebody else").ca_pem + authority.ca_pem
+    assert home.run("login", secure.url, "--fingerprint", authority.fingerprint, stdin=ADMIN_KEY).code == 0
+    (kept,) = home.directory.glob("*.ca.pem")
+    assert kept.read_text() == authority.ca_pem
+
+
+@pytest.mark.parametrize("pem", [None, "", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"])
+def test_server_without_ca_certificate_cannot_be_pinned(
+    home: Shell, secure: FakeApi, pem: str | None
+) -> None:
+    secure.ca_pem = pem
+    done = home.run("login", secure.url, "--fingerprint", "0" * 64, stdin=ADMIN_KEY)
+    assert done.code in (5, 7)
+    assert not home.directory.exists()
+
+
+def test_login_with_ca_file_keeps_a_copy(
+    home: Shell, secure: FakeApi, authority: Authority, tmp_path: Path
+) -> None:
+    ca_file = tmp_path / "given.pem"
+    ca_file.write_text(authority.ca_pem)
+    assert home.run("login", secure.url, "--ca", str(ca_file), stdin=ADMIN_KEY).code == 0
+    ca_file.unlink()
+    assert home.run("whoami").code == 0
+
+
+def test_login_without_proof_of_a_private_ca_fails_and_sends_no_key(home: Shell, secure: FakeApi) -> None:
+    done = home.run("login", secure.url, stdin=ADMIN_KEY)
+    assert (done.code, "AMB-5002" in done.err) == (7, True)
+    assert secure.asked == []
+
+
+@pytest.mark.parametrize("name", ["no-such-file", "not-a-certificate"])
+def test_ca_file_that_is_none_is_exit_2(home: Shell, secure: FakeApi, tmp_path: Path, name: str) -> None:
+    (tmp_path / "not-a-certificate").write_text("nothing")
+    done = home.run("login", secure.url, "--ca", str(tmp_path / name), stdin=ADMIN_KEY)
+    assert (done.code, done.err[:15]) == (2, "error: AMB-5003")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--ca", "x", "--fingerprint", "0" * 64],
+        ["--fingerprint", "abc"],
+        ["--key-from", ADMIN_KEY],
+        ["--key-from", "env://NO_SUCH"],
+        ["--key-from", "file:///no/such"],
+    ],
+)
+def test_login_that_makes_no_sense_is_exit_2(home: Shell, secure: FakeApi, words: list[str]) -> None:
+    done = home.run("login", secure.url, *words)
+    assert done.code == 2
+    assert ADMIN_KEY not in done.err
+    assert secure.asked == []
+
+
+@pytest.mark.parametrize("key", ["", "\n", "amb_pk_" + "x" * 48, "two words", "amb_ak_\x1b", "schlüssel"])
+def test_what_can_be_no_admin_key_is_never_sent(home: Shell, api: FakeApi, key: str) -> None:
+    done = home.run("login", api.url, stdin=key)
+    assert (done.code, done.err[:15]) == (2, "error: AMB-5003")
+    assert api.asked == []
+
+
+def test_rejected_key_is_not_kept(home: Shell, api: FakeApi) -> None:
+    assert home.run("login", api.url, stdin="amb_ak_" + "x" * 48).code == 3
+    assert not home.directory.exists()
+
+
+@pytest.mark.parametrize("source", ["env", "file", "-"])
+def test_key_comes_from_where_it_is_said_to(home: Shell, api: FakeApi, tmp_path: Path, source: str) -> None:
+    (tmp_path / "key").write_text(f"  {ADMIN_KEY}\n")
+    where = {"env": "env://THE_KEY", "file": f"file://{tmp_path / 'key'}", "-": "-"}[source]
+    stdin = f"{ADMIN_KEY}\n" if source == "-" else ""
+    assert home.run("login", api.url, "--key-from", where, stdin=stdin, THE_KEY=ADMIN_KEY).code == 0
+    assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "ops"
+
+
+def test_login_again_replaces_the_key_but_never_another_server(home: Shell, api: FakeApi) -> None:
+    home.log_in("prod", "https://elsewhere:9443")
+    done = home.run("login", api.url, "--context", "prod", stdin=ADMIN_KEY)
+    assert (done.code, "is for https://elsewhere:9443" in done.err) == (2, True)
+    assert api.asked == []
+    assert home.run("login", api.url, "--context", "other", stdin=ADMIN_KEY).code == 0
+    assert home.run("login", api.url, "--context", "other", stdin=AUDITOR_KEY).code == 0
+    assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "eve"
+
+
+def test_dry_run_of_login_checks_the_key_and_keeps_nothing(home: Shell, api: FakeApi) -> None:
+    done = home.run("login", api.url, "--dry-run", stdin=ADMIN_KEY)
+    assert (done.code, done.out.splitlines()[0]) == (0, "NAME            ops")
+    assert not home.directory.exists()
+
+
+def test_key_is_never_sent_to_another_server_than_its_own(home: Shell, api: FakeApi) -> None:
+    home.log_in("prod", "https://elsewhere:9443")
+    for words, environ in ((["--server", api.url], {}), ([], {"MCP_AMBASSADOR_ADMIN_URL": api.url})):
+        done = home.run("whoami", *words, environ=environ)
+        assert (done.code, done.err[:15]) == (3, "error: AMB-5004")
+    assert api.asked == []
+
+
+def test_server_named_again_still_uses_the_key_of_the_context(home: Shell, api: FakeApi) -> None:
+    home.log_in("prod", api.url)
+    assert home.run("whoami", "--server", api.url).code == 0
+
+
+def test_settings_come_from_option_then_environment_then_context(home: Shell, api: FakeApi) -> None:
+    home.log_in("auditor", api.url, AUDITOR_KEY)
+    home.log_in("prod", api.url)
+
+    def name(*words: str, **environ: str) -> str:
+        return str(json.loads(home.run("whoami", "-o", "json", *words, environ=environ).out)["name"])
+
+    assert name() == "ops"
+    assert name("--context", "auditor") == "eve"
+    assert name(MCP_AMBASSADOR_CONTEXT="auditor") == "eve"
+    assert name(MCP_AMBASSADOR_ADMIN_KEY=AUDITOR_KEY) == "eve"
+    assert name(MCP_AMBASSADOR_ADMIN_KEY="env://OTHER", OTHER=AUDITOR_KEY) == "eve"
+    assert name("--context", "prod", MCP_AMBASSADOR_ADMIN_KEY=AUDITOR_KEY) == "ops"
+    assert name("--context", "prod", MCP_AMBASSADOR_ADMIN_URL="https://elsewhere") == "ops"
+    assert name("--server", api.url, MCP_AMBASSADOR_ADMIN_URL="https://elsewhere") == "ops"
+
+
+def test_logout_forgets_the_key_and_keeps_the_context(home: Shell, api: FakeApi) -> None:
+    home.log_in("prod", api.url)
+    assert home.run("logout").code == 0
+    done = home.run("whoami")
+    assert (done.code, f"ambassador-admin login {api.url}" in done.err) == (3, True)
+    assert home.run("logout").err == "Context 'prod' had no key.\n"
+
+
+def test_removing_the_current_context_leaves_none(home: Shell, api: FakeApi) -> None:
+    home.log_in("prod", api.url)
+    assert home.run("context", "remove", "prod").code == 0
+    assert home.run("context", "list").err == "No contexts.\n"
+    assert home.run("logout").err == "There is no current context.\n"
+    assert [path.name for path in home.directory.iterdir()] == ["contexts.json"]
+
+
+def test_context_whose_key_others_can_read_is_refused(home: Shell, api: FakeApi) -> None:
+    home.log_in("prod", api.url)
+    path = home.directory / "prod.secret"
+    path.chmod(0o644)
+    done = home.run("whoami")
+    assert done.code == 2
+    assert f"hint: Run: chmod 600 {path}" in done.err
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"contexts": []}', '{"contexts": {"a": {"x": 1}}, "current": "a"}']
+)
+def test_damaged_contexts_file_is_an_error_that_names_it(home: Shell, content: str) -> None:
+    home.directory.mkdir(parents=True)
+    (home.directory / "contexts.json").write_text(content)
+    done = home.run("context", "list")
+    assert (done.code, "contexts.json is damaged" in done.err) == (2, True)
+
+
+def test_context_names_cannot_leave_the_directory(home: Shell, api: FakeApi) -> None:
+    assert home.run("login", api.url, "--context", "../../x", stdin=ADMIN_KEY).code == 0
+    assert {path.parent for path in home.home.rglob("*.secret")} == {home.directory}
+    assert home.run("whoami").code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("ambassador.example", "https://ambassador.example:9443"),
+        ("ambassador.example:8000", "https://ambassador.example:8000"),
+        ("https://Ambassador.example/", "https://ambassador.example:9443"),
+        ("https://ambassador.example:443/prefix/", "https://ambassador.example:443/prefix"),
+        ("http://localhost", "http://localhost:9443"),
+        ("http://127.0.0.2:1", "http://127.0.0.2:1"),
+        ("https://[::1]", "https://[::1]:9443"),
+    ],
+)
+def test_address_is_completed(text: str, address: str) -> None:
+    assert normalise_url(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://ambassador.example",
+        "http://localhost.example",
+        "ftp://x",
+        "https://user:password@x",
+        "https://x?y",
+        "https://x#y",
+        "https://x:99999",
+        "https://[::1",
+        "https://",
+        "",
+        "a b",
+        "x\x1b",
+    ],
+)
+def test_address_that_makes_no_sense_or_is_not_safe_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        normalise_url(text)

@@ -1,0 +1,193 @@
+"""What reaches the terminal: aligned, cut only where there is a terminal, harmless whatever the names hold."""
+
+import csv
+import io
+import json
+
+import pytest
+import yaml
+
+from ambassador_admin.output.text import json_printable, printable
+from tests.admin.fake_api import FakeApi
+from tests.admin.shell import Done, Shell
+
+HOSTILE = "\x1b]0;owned\x07\x9b31m\u202eevil\u2028\r\nroot\x7f\U000e0041"
+
+
+def _shows_nothing_active(done: Done) -> bool:
+    return all(char.isprintable() or char == "\n" for char in done.out + done.err)
+
+
+@pytest.mark.parametrize("format", ["table", "wide", "json", "yaml", "jsonl", "csv"])
+def test_terminal_escapes_in_a_name_are_shown_not_obeyed(shell: Shell, api: FakeApi, format: str) -> None:
+    api.add_user("alice", display_name=HOSTILE, groups=[HOSTILE])
+    for words in (["user", "list"], ["user", "show", "alice"]):
+        done = shell.run(*words, "-o", format, terminal=True, NO_COLOR="1")
+        assert done.code == 0
+        assert _shows_nothing_active(done)
+
+
+def test_terminal_escapes_in_an_error_are_shown_not_obeyed(shell: Shell, api: FakeApi) -> None:
+    problem = {"code": "AMB-1002", "detail": HOSTILE, "hint": HOSTILE, "request_id": HOSTILE}
+    api.broken["GET", "/v1/admin/users"] = (404, json.dumps(problem))
+    done = shell.run("user", "list")
+    assert _shows_nothing_active(done)
+    assert len(done.err.splitlines()) == 3
+
+
+def test_terminal_escapes_in_an_argument_are_shown_not_obeyed(shell: Shell) -> None:
+    assert _shows_nothing_active(shell.run("user", "show", HOSTILE))
+    assert _shows_nothing_active(shell.run("user", HOSTILE))
+    assert _shows_nothing_active(shell.run("user", "list", f"--{HOSTILE}"))
+    assert _shows_nothing_active(shell.run("key", "revoke", HOSTILE, stdin="n\n", terminal=True))
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl", "yaml"])
+def test_program_formats_keep_every_character(shell: Shell, api: FakeApi, format: str) -> None:
+    api.add_user("alice", display_name=HOSTILE, email="Ångström 🌍")
+    shown = shell.run("user", "show", "alice", "-o", format).out
+    found = yaml.safe_load(shown) if format == "yaml" else json.loads(shown)
+    assert (found["display_name"], found["email"]) == (HOSTILE, "Ångström 🌍")
+
+
+def test_readable_scripts_stay_readable(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice", display_name="Ångström 日本")
+    for format in ("json", "yaml", "csv", "wide"):
+        assert "Ångström 日本" in shell.run("user", "list", "-o", format).out
+
+
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@x", "\t=1"])
+def test_csv_cells_are_no_formulas(shell: Shell, api: FakeApi, formula: str) -> None:
+    api.add_user("alice", display_name=formula)
+    (row,) = csv.DictReader(io.StringIO(shell.run("user", "list", "-o", "csv").out))
+    assert row["display_name"].startswith("'")
+
+
+def test_escapes_are_unambiguous_enough_to_read() -> None:
+    assert printable("a\x1bb\nc\u202ed\U000e0041") == r"a\x1bb\nc\u202ed\U000e0041"
+    assert json.loads(json_printable('"\x7f\U000e0041"')) == "\x7f\U000e0041"
+
+
+def test_pipe_gets_every_character_of_a_table(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice", groups=["a" * 300])
+    done = shell.run("user", "list")
+    assert "a" * 300 in done.out
+    assert "\x1b" not in done.out
+    assert "\t" not in done.out
+
+
+def test_narrow_terminal_cuts_text_but_no_name(
+    shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "56")
+    api.add_user("a-name-that-is-rather-long", groups=["developers", "operators", "writers"])
+    done = shell.run("user", "list", terminal=True, NO_COLOR="1")
+    header, row = done.out.splitlines()
+    assert max(len(header), len(row)) <= 56
+    assert row.startswith("a-name-that-is-rather-long  active  ")
+    assert "…" in row
+
+
+def test_columns_line_up_whatever_the_script(shell: Shell, api: FakeApi) -> None:
+    api.add_group("first", "日本語")
+    api.add_group("second", "abc")
+    rows = shell.run("group", "list").out.splitlines()
+    # Three wide characters take six cells, three narrow ones three.
+    assert rows[1].index("-") == rows[2].index("-") - 3
+
+
+@pytest.mark.parametrize(
+    ("terminal", "words", "environ", "coloured"),
+    [
+        (True, [], {}, True),
+        (False, [], {}, False),
+        (True, ["--no-color"], {}, False),
+        (True, [], {"NO_COLOR": "1"}, False),
+        (True, [], {"NO_COLOR": ""}, True),
+        (True, [], {"TERM": "dumb"}, False),
+    ],
+)
+def test_colour_only_where_it_is_welcome(
+    shell: Shell, api: FakeApi, terminal: bool, words: list[str], environ: dict[str, str], coloured: bool
+) -> None:
+    api.add_user("alice")
+    assert ("\x1b[" in shell.run("user", "list", *words, terminal=terminal, environ=environ).out) is coloured
+
+
+def test_fields_choose_what_is_shown_in_every_format(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice")
+    fields = ["--fields", "status, name"]
+    assert shell.run("user", "list", *fields).out == "STATUS  NAME\nactive  alice\n"
+    assert json.loads(shell.run("user", "list", *fields, "-o", "json").out) == [
+        {"status": "active", "name": "alice"}
+    ]
+    assert shell.run("user", "list", *fields, "-o", "csv").out == "status,name\nactive,alice\n"
+    assert shell.run("user", "show", "alice", *fields).out == "STATUS  active\nNAME    alice\n"
+
+
+def test_fields_reach_into_objects(shell: Shell, api: FakeApi) -> None:
+    api.add_event("call:tool:deny", "denied", details={"switch": "s-1"})
+    done = shell.run("audit", "query", "--fields", "actor.name,details.switch", "-o", "jsonl")
+    assert json.loads(done.out) == {"actor.name": "alice", "details.switch": "s-1"}
+
+
+def test_unknown_field_stops_a_change_before_it_is_made(shell: Shell, api: FakeApi) -> None:
+    done = shell.run("user", "create", "alice", "--fields", "nmae")
+    assert (done.code, api.changes) == (2, [])
+    assert "hint: --fields takes name, display_name, email, status, groups, created_at" in done.err
+
+
+def test_field_that_is_news_to_us_is_shown_last(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice", zeta=1, alpha=2)
+    found = json.loads(shell.run("user", "show", "alice", "-o", "json").out)
+    assert list(found)[-2:] == ["alpha", "zeta"]
+    assert shell.run("user", "show", "alice", "--fields", "zeta").out == "ZETA  1\n"
+
+
+def test_empty_list_is_a_remark_for_people_and_a_list_for_programs(shell: Shell) -> None:
+    assert shell.run("user", "list").out == ""
+    assert shell.run("user", "list").err == "No users.\n"
+    assert shell.run("user", "list", "-o", "json").out == "[]\n"
+    assert shell.run("user", "list", "-o", "jsonl").out == ""
+    assert shell.run("user", "list", "-o", "csv").out.startswith("name,")
+
+
+def test_long_lists_are_walked_to_their_end(shell: Shell, api: FakeApi) -> None:
+    api.page_size = 3
+    for number in range(10):
+        api.add_user(f"user-{number}")
+    assert len(json.loads(shell.run("user", "list", "-o", "json").out)) == 10
+    assert len(api.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        ("2026-05-04T13:29:59.500Z", "0s ago"),
+        ("2026-05-04T13:29:00.000Z", "1m ago"),
+        ("2026-05-04T10:30:00+00:00", "3h ago"),
+        ("2026-05-02T13:30:00.000Z", "2d ago"),
+        ("2026-05-04T13:30:45.000Z", "in 45s"),
+        ("2025-01-31T00:00:00.000Z", "2025-01-31"),
+        ("2026-05-04T13:29:00", "1m ago"),
+        ("soon", "soon"),
+        (None, "-"),
+    ],
+)
+def test_times_are_relative_in_tables(shell: Shell, api: FakeApi, at: str | None, shown: str) -> None:
+    api.add_user("alice", created_at=at)
+    assert shell.run("user", "list", "--fields", "created_at").out == f"CREATED_AT\n{shown}\n"
+
+
+def test_options_may_stand_before_the_noun_and_those_behind_win(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice")
+    assert shell.run("-o", "json", "user", "list", "--fields", "name").out.startswith("[")
+    assert shell.run("-o", "json", "user", "list", "-o", "csv").out.startswith("name,")
+
+
+def test_output_variable_is_the_default_and_must_be_a_format(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice")
+    assert shell.run("user", "list", MCP_AMBASSADOR_OUTPUT="json").out.startswith("[")
+    assert shell.run("user", "list", "-o", "csv", MCP_AMBASSADOR_OUTPUT="json").out.startswith("name,")
+    done = shell.run("user", "list", MCP_AMBASSADOR_OUTPUT="xml")
+    assert (done.code, "AMB-5003" in done.err) == (2, True)

@@ -1,0 +1,59 @@
+"""What a start may load: figures belong to the bench, the set of modules to a test."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.admin.shell import PROGRAM, Shell
+
+HEAVY = {"aiohttp", "cryptography", "httpx", "keyring", "mcp", "sqlalchemy", "yaml", "h11"}
+PROBE = """
+import json, sys
+from ambassador_admin.__main__ import main
+sys.argv = ["ambassador-admin", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    pass
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+def _modules(*words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_version_loads_nothing_but_the_standard_library(word: str) -> None:
+    assert (
+        _modules(word) & (HEAVY | {"typer", "rich", "pydantic", "ssl", "asyncio", "ambassador_client"})
+        == set()
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], ["user", "--help"], ["audit", "query", "--help"]])
+def test_help_loads_no_library_that_only_commands_need(words: list[str]) -> None:
+    assert _modules(*words) & (HEAVY | {"ssl", "asyncio"}) == set()
+
+
+def test_wrong_command_line_loads_no_http_library() -> None:
+    assert _modules("user", "list", "--nonsense") & HEAVY == set()
+
+
+def test_version_is_the_same_on_every_way(home: Shell) -> None:
+    fast = subprocess.run(
+        [PROGRAM, "--version"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert home.run("--version").out == fast
+    assert home.run("-o", "json", "-V").out == fast
+    assert home.run("version", "--fields", "version", "-o", "csv").out.split()[1] == fast.split()[1]
+
+
+def test_no_argument_means_help(home: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert home.run().code == 0
+    assert capsys.readouterr().out.startswith("Usage: ambassador-admin ")

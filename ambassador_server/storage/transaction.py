@@ -31,10 +31,11 @@ class Transaction:
         self._writes = writes
         self._held: set[Lock] = set()
         self._policy_raised = False
+        self._broken = False
 
     async def rows(self, statement: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Run a query and return everything it finds."""
-        with foreign_errors(self.dialect):
+        with self._errors():
             return (await self._connection.execute(statement)).all()
 
     async def change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
@@ -44,20 +45,20 @@ class Transaction:
         """
         self._check_writable()
         guard = nullcontext() if row is None else self.dialect.savepoint(self._connection)
-        with foreign_errors(self.dialect):
+        with self._errors():
             async with guard:
                 return (await self._connection.execute(statement, row)).rowcount
 
     async def change_many(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one write for each row, in a few round trips."""
         self._check_writable()
-        with foreign_errors(self.dialect):
+        with self._errors():
             await self._connection.execute(statement, rows)
 
     async def queue(self, lock: Lock) -> None:
         """Be the only writer of this kind until the transaction ends; a reader queues for nothing."""
         if self._writes and lock not in self._held:
-            with foreign_errors(self.dialect):
+            with self._errors():
                 await self.dialect.lock(self._connection, lock)
             self._held.add(lock)
 
@@ -72,6 +73,22 @@ class Transaction:
             await self.change(update(policy_state).values(version=policy_state.c.version + 1))
             self._policy_raised = True
 
+    def check_complete(self) -> None:
+        """Raise StorageError if a statement failed: some databases would drop the rest without a word."""
+        if self._broken and self._writes:
+            raise StorageError("Nothing was kept, because a statement of the transaction failed.")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with foreign_errors(self.dialect):
+                yield
+        except RefusedError:
+            raise
+        except BaseException:  # a cancelled statement spoils the transaction as well
+            self._broken = True
+            raise
+
     def _check_writable(self) -> None:
         if not self._writes:
             raise StorageError("This unit of work only reads.")
@@ -81,7 +98,9 @@ class Transaction:
 async def transaction(engine: AsyncEngine, dialect: Dialect, *, writes: bool) -> AsyncIterator[Transaction]:
     """Begin a transaction; commit on the way out, roll back on an exception and on cancellation."""
     async with begun(engine, dialect, writes=writes) as connection:
-        yield Transaction(connection, dialect, writes=writes)
+        unit = Transaction(connection, dialect, writes=writes)
+        yield unit
+        unit.check_complete()
 
 
 @asynccontextmanager

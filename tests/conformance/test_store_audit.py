@@ -161,8 +161,30 @@ async def _index_and_fail(store: Store, records: Sequence[AuditRecord]) -> None:
         raise ZeroDivisionError
 
 
-async def test_follower_misses_nothing_while_writers_race(store: Store) -> None:
+async def test_records_are_seen_in_the_order_of_their_cursors(store: Store) -> None:
     """A cursor that became visible after a larger one would be skipped by whoever reads on from there."""
+    inserted, commit = asyncio.Event(), asyncio.Event()
+
+    async def insert_and_wait() -> None:
+        async with store.write() as work:
+            await work.audit.insert([record(1, "slow")], position(1))
+            inserted.set()
+            await commit.wait()
+
+    async with asyncio.timeout(LIMIT):
+        slow = asyncio.create_task(insert_and_wait())
+        await inserted.wait()
+        fast = asyncio.create_task(index(store, [record(1, "fast")]))
+        # A store that lets the second overtake the first does so well within this time.
+        await asyncio.wait([fast], timeout=0.3)
+        overtaken = await newest(store)
+        commit.set()
+        await asyncio.gather(slow, fast)
+    assert overtaken == []
+    assert [item.writer for item in await newest(store)] == ["fast", "slow"]
+
+
+async def test_follower_misses_nothing_while_writers_race(store: Store) -> None:
     seen: list[AuditRecord] = []
     done = asyncio.Event()
 

@@ -1,0 +1,38 @@
+"""What keeps the folder as simple as it is: differences in one place, and tables named as the domain names things."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from ambassador_server.errors import ConfigurationError
+from ambassador_server.storage import aggregates, dialects
+from ambassador_server.storage.aggregates import Aggregate
+from ambassador_server.storage.dialects import load
+
+FOLDER = Path(dialects.__file__).parent.parent
+AGGREGATES = [value for value in vars(aggregates).values() if isinstance(value, Aggregate)]
+
+
+def test_only_dialect_files_know_a_dialect() -> None:
+    words = re.compile(
+        r"on_conflict|PRAGMA|RETURNING|returning\(|sqlalchemy\.dialects|pg_\w+\(|dialect\.name"
+    )
+    others = [path for path in FOLDER.rglob("*.py") if path.parent.name != "dialects"]
+    assert len(others) > 10
+    assert [path.name for path in others if words.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda aggregate: aggregate.noun)
+def test_columns_are_the_fields_of_the_object(aggregate: Aggregate[object]) -> None:
+    assert [column.name for column in aggregate.table.columns] == [
+        field.name for field in fields(aggregate.kind)
+    ]
+
+
+def test_dialect_is_a_file_of_the_folder_and_nothing_else() -> None:
+    assert load("sqlite") is not load("postgresql")
+    for name in ("os", "../sqlite", "dialects.sqlite", "", "Sqlite"):
+        with pytest.raises(ConfigurationError):
+            load(name)

@@ -1,0 +1,210 @@
+"""The schema: where a database stands, how it catches up, and that it ends up as the tables say."""
+
+import asyncio
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from ambassador_server.errors import ConfigurationError, StorageError
+from ambassador_server.storage import migrate
+from ambassador_server.storage.dialects import load
+from ambassador_server.storage.engine import open_store
+from ambassador_server.storage.migrate import SchemaState, SchemaStatus, check, revisions, upgrade
+from ambassador_server.storage.tables import metadata
+from tests.server.storage.raw import execute, run
+
+LIMIT = 60
+HEAD = revisions()[-1]
+
+
+async def test_upgrade_applies_every_revision_once(url: str) -> None:
+    assert await check(url) == SchemaState(SchemaStatus.MISSING, None, HEAD)
+    assert await upgrade(url) == revisions()
+    assert await check(url) == SchemaState(SchemaStatus.CURRENT, HEAD, HEAD)
+    assert await upgrade(url) == []
+
+
+async def test_migrated_schema_is_the_one_in_the_tables(url: str) -> None:
+    await upgrade(url)
+    assert await run(url, _differences) == []
+
+
+async def test_migrated_schema_has_every_name_and_rule_of_the_tables(url: str) -> None:
+    """Alembic compares no names of keys, no collations and no rules of deletion; this does."""
+    await upgrade(url)
+    migrated = await run(url, _describe)
+    await run(url, metadata.drop_all)
+    await run(url, metadata.create_all)
+    assert migrated == await run(url, _describe)
+    assert set(migrated) == set(metadata.tables)
+
+
+async def test_sqlite_schema_is_the_same_text(sqlite_path: Path) -> None:
+    url = f"sqlite:///{sqlite_path}"
+    await upgrade(url)
+    query = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite_%'"
+    migrated = {name: sql for name, sql in await execute(url, query) if sql is not None}
+    await run(url, metadata.drop_all)
+    await run(url, metadata.create_all)
+    assert migrated == {name: sql for name, sql in await execute(url, query) if sql is not None}
+    assert "AUTOINCREMENT" in migrated["audit_events"]
+
+
+def test_files_and_revisions_are_one_line_without_forks() -> None:
+    config = Config()
+    config.set_main_option("script_location", "ambassador_server.storage:migrations")
+    script = ScriptDirectory.from_config(config)
+    walked = [revision.revision for revision in script.walk_revisions()]
+    assert walked[::-1] == revisions()
+    assert script.get_heads() == [HEAD]
+    assert all(len(revision) <= 32 for revision in walked), "the column of the version takes no more"
+
+
+async def test_file_is_for_its_owner_alone_from_the_start(sqlite_path: Path) -> None:
+    await upgrade(f"sqlite:///{sqlite_path}")
+    store = await open_store(f"sqlite:///{sqlite_path}")
+    async with store.write() as work:
+        await work.policy_version()
+        modes = _modes(sqlite_path.parent)
+    await store.close()
+    assert modes == {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
+
+
+async def test_file_that_others_may_read_is_made_private(sqlite_path: Path) -> None:
+    await upgrade(f"sqlite:///{sqlite_path}")
+    _set_mode(sqlite_path, 0o644)
+    store = await open_store(f"sqlite:///{sqlite_path}")
+    await store.close()
+    assert _modes(sqlite_path.parent) == {"store.db": 0o600}
+
+
+async def test_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere/store\.db cannot be created: No such file"):
+        await upgrade(f"sqlite:///{tmp_path}/nowhere/store.db")
+
+
+async def test_upgrades_at_the_same_time_apply_everything_once(url: str) -> None:
+    async with asyncio.timeout(LIMIT):
+        applied = await asyncio.gather(*(upgrade(url) for _ in range(5)))
+    assert sorted(applied, key=len) == [[], [], [], [], revisions()]
+
+
+async def test_upgrades_of_several_processes_apply_everything_once(url: str) -> None:
+    program = (
+        "import asyncio, sys; from ambassador_server.storage.migrate import upgrade;"
+        "print(len(asyncio.run(upgrade(sys.argv[1]))))"
+    )
+    async with asyncio.timeout(LIMIT):
+        processes = [
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-c", program, url, stdout=asyncio.subprocess.PIPE
+            )
+            for _ in range(3)
+        ]
+        said = [(await process.communicate())[0] for process in processes]
+    assert sorted(int(text) for text in said) == [0, 0, len(revisions())]
+
+
+async def test_upgrade_that_fails_leaves_nothing_behind(url: str) -> None:
+    if url.startswith("sqlite"):
+        load("sqlite").create(migrate.Target.parse(url).url)
+    await execute(url, "CREATE TABLE policy_state (something_else INTEGER)")
+    with pytest.raises(StorageError):
+        await upgrade(url)
+    tables = await run(url, lambda connection: inspect(connection).get_table_names())
+    assert tables == ["policy_state"]
+
+
+async def test_missing_database_is_refused_with_the_way_out(sqlite_path: Path) -> None:
+    with pytest.raises(StorageError, match="missing or empty") as caught:
+        await open_store(f"sqlite:///{sqlite_path}")
+    assert str(sqlite_path) in caught.value.message
+    assert caught.value.hint == "Run `ambassador-server init` or `ambassador-server migrate`."
+    assert _modes(sqlite_path.parent) == {}
+
+
+async def test_empty_database_is_refused_with_the_way_out(postgres_url: str) -> None:
+    with pytest.raises(StorageError, match="missing or empty") as caught:
+        await open_store(postgres_url)
+    assert caught.value.hint == "Run `ambassador-server init` or `ambassador-server migrate`."
+
+
+async def test_newer_database_is_refused_and_both_revisions_named(url: str) -> None:
+    await upgrade(url)
+    await execute(url, "UPDATE alembic_version SET version_num = '9999_future'")
+    assert await check(url) == SchemaState(SchemaStatus.NEWER, "9999_future", HEAD)
+    with pytest.raises(
+        StorageError, match=f"revision 9999_future, newer than this version, which knows {HEAD}"
+    ):
+        await open_store(url)
+    with pytest.raises(StorageError, match="9999_future"):
+        await upgrade(url)
+
+
+async def test_older_database_is_refused_and_both_revisions_named(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await upgrade(url)
+    monkeypatch.setattr(migrate, "revisions", lambda: [HEAD, "9998_next"])
+    assert await check(url) == SchemaState(SchemaStatus.BEHIND, HEAD, "9998_next")
+    with pytest.raises(StorageError, match=f"revision {HEAD}; this version needs 9998_next") as caught:
+        await open_store(url)
+    assert caught.value.hint == "Run `ambassador-server migrate`."
+
+
+async def test_migration_that_leaves_dangling_rows_is_refused(
+    sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite does not look at foreign keys while a migration rebuilds tables, so somebody must afterwards."""
+    url = f"sqlite:///{sqlite_path}"
+    await upgrade(url)
+
+    def apply(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO memberships VALUES ('nobody', 'nowhere')")
+
+    monkeypatch.setattr(migrate, "revisions", lambda: [HEAD, "9998_next"])
+    monkeypatch.setattr(migrate, "_apply", apply)
+    with pytest.raises(StorageError, match="rows that point nowhere"):
+        await upgrade(url)
+    assert await execute(url, "SELECT * FROM memberships") == []
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    path.chmod(mode)
+
+
+def _differences(connection: Connection) -> list[Any]:
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+def _describe(connection: Connection) -> dict[str, Any]:
+    inspector = inspect(connection)
+    return {
+        table: {
+            "columns": [
+                {name: str(value) for name, value in column.items()}
+                for column in inspector.get_columns(table)
+            ],
+            "collations": [
+                getattr(column["type"], "collation", None) for column in inspector.get_columns(table)
+            ],
+            "key": inspector.get_pk_constraint(table),
+            "owners": sorted(inspector.get_foreign_keys(table), key=str),
+            "unique": sorted(inspector.get_unique_constraints(table), key=str),
+            "indexes": sorted(inspector.get_indexes(table), key=str),
+        }
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }

@@ -169,18 +169,18 @@ async def test_an_expired_key_opens_nothing():
         await open_session(sessions)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "",
-        "amb_pk_",
-        SECRET[:-1],
-        SECRET + "a",
-        "amb_ak_" + SECRET[7:],
-        mint_key(PRESHARED_KEY_PREFIX),
-        "é" * 55,
-    ],
-)
+WRONG_KEYS = {
+    "empty": "",
+    "bare prefix": "amb_pk_",
+    "too short": SECRET[:-1],
+    "too long": SECRET + "a",
+    "another kind": "amb_ak_" + SECRET[7:],
+    "another key": mint_key(PRESHARED_KEY_PREFIX),
+    "not ascii": "é" * 55,
+}
+
+
+@pytest.mark.parametrize("key", WRONG_KEYS.values(), ids=WRONG_KEYS.keys())
 async def test_every_wrong_key_gets_the_same_refusal_and_is_recorded_without_it(key: str):
     world, sessions = await build()
     with pytest.raises(InvalidKeyError) as refused:

@@ -1,61 +1,71 @@
 """TLS: a CA of the server's own and a leaf it signs, or certificates that were given."""
 
 import ipaddress
-import os
+import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ambassador_server.crypto.private_files import (
+    WRITE_ACCESS,
+    private_directory,
+    read_private,
+    write_private,
+)
 from ambassador_server.errors import ConfigurationError
 
 _CA_LIFE = timedelta(days=3650)
-_LEAF_LIFE = timedelta(days=397)
+_LEAF_LIFE = timedelta(days=397)  # what clients accept at most of a server certificate
 _RENEW_BEFORE = timedelta(days=30)
 _BACKDATE = timedelta(hours=1)  # clients whose clocks are a little behind
+_ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
+_HOST_NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*\.?")
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files of the CA and the leaf, and the CA's SHA-256 fingerprint as `AA:BB:…`."""
+    """Files of the CA and the leaf, the CA's SHA-256 fingerprint as `AA:BB:…`, and when the leaf expires."""
 
     ca_file: Path
     certificate_file: Path
     key_file: Path
     ca_fingerprint: str
     ca_pem: bytes
+    expires_at: datetime
 
 
-def ensure_certificates(directory: Path, hostnames: Sequence[str]) -> Certificates:
-    """Return certificates for these names, making the CA once and a new leaf when it is due or names changed.
+def ensure_certificates(
+    directory: Path, hostnames: Iterable[str], now: datetime | None = None
+) -> Certificates:
+    """Return certificates for these names and this machine's own, making the CA once and a new leaf when it is due.
 
-    Raises ConfigurationError when the CA has expired or a file cannot be used.
+    A leaf is due thirty days before it expires, and when the names or the CA have changed. Raises
+    ConfigurationError when the CA has expired, a name is none, or a file cannot be used.
     """
-    ca_file, ca_key_file = directory / "ca.pem", directory / "ca-key.pem"
-    leaf_file, leaf_key_file = directory / "server.pem", directory / "server-key.pem"
+    authority = _Authority(directory, now or datetime.now(UTC))
+    names = _alternative_names(hostnames)
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not ca_file.exists():
-            _make_ca(ca_file, ca_key_file)
-        ca = x509.load_pem_x509_certificate(ca_file.read_bytes())
-        if ca.not_valid_after_utc <= datetime.now(UTC):
-            raise ConfigurationError(
-                f"The CA certificate {ca_file} has expired.",
-                hint=f"Move {directory} away and run `ambassador-server init --new-admin-key`; clients must trust the new CA.",
-            )
-        if not leaf_file.exists() or _is_due(leaf_file, ca, hostnames):
-            _make_leaf(ca, ca_key_file, leaf_file, leaf_key_file, hostnames)
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigurationError(f"Cannot use the certificates in {directory}: {error}") from error
-    fingerprint = ca.fingerprint(hashes.SHA256()).hex(":").upper()
-    return Certificates(ca_file, leaf_file, leaf_key_file, fingerprint, ca_file.read_bytes())
+        with private_directory(directory, refuse=WRITE_ACCESS):
+            ca = authority.certificate()
+            leaf = authority.leaf(ca, names)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot use the certificates in {directory}: {error.strerror}.") from error
+    return Certificates(
+        ca_file=authority.ca_file,
+        certificate_file=authority.leaf_file,
+        key_file=authority.leaf_key_file,
+        ca_fingerprint=ca.fingerprint(hashes.SHA256()).hex(":").upper(),
+        ca_pem=_pem(ca),
+        expires_at=leaf.not_valid_after_utc,
+    )
 
 
 def server_ssl_context(certificates: Certificates) -> ssl.SSLContext:
@@ -64,96 +74,190 @@ def server_ssl_context(certificates: Certificates) -> ssl.SSLContext:
 
 
 def given_ssl_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
-    """Return a context that serves the given certificate. Raises ConfigurationError when the files do not fit."""
+    """Return a context that serves the given certificate.
+
+    Raises ConfigurationError when the files cannot be read, do not belong together, or the certificate has expired.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     try:
-        context.load_cert_chain(certificate_file, key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"Cannot use the certificate {certificate_file}: {error}") from error
+        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+        # Without an answer of ours OpenSSL would ask on the terminal for the passphrase of an encrypted key.
+        context.load_cert_chain(certificate_file, key_file, password="")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"Cannot use the certificate {certificate_file} with the key {key_file}: {error}."
+        ) from error
+    if certificate.not_valid_after_utc <= datetime.now(UTC):
+        raise ConfigurationError(f"The certificate {certificate_file} has expired.")
     return context
 
 
-def _make_ca(ca_file: Path, key_file: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("MCP Ambassador CA")
-    now = datetime.now(UTC)
-    certificate = (
-        _builder(name, name, key, now, _CA_LIFE)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(signs_certificates=True), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    _write_private(key_file, _key_pem(key))
-    _write_private(ca_file, certificate.public_bytes(serialization.Encoding.PEM))
+class _Authority:
+    """Our own CA in its directory, at one moment; the caller holds the directory."""
 
+    def __init__(self, directory: Path, now: datetime) -> None:
+        self.ca_file = directory / "ca.pem"
+        self.leaf_file = directory / "server.pem"
+        self.leaf_key_file = directory / "server-key.pem"
+        self._ca_key_file = directory / "ca-key.pem"
+        self._now = now.replace(microsecond=0)
 
-def _make_leaf(
-    ca: x509.Certificate, ca_key_file: Path, leaf_file: Path, key_file: Path, hostnames: Sequence[str]
-) -> None:
-    ca_key = serialization.load_pem_private_key(ca_key_file.read_bytes(), password=None)
-    if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
-        raise ConfigurationError(f"{ca_key_file} is not an elliptic-curve key.")
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-    life = min(_LEAF_LIFE, ca.not_valid_after_utc - now)
-    certificate = (
-        _builder(_name("MCP Ambassador"), ca.subject, key, now, life, issuer_key=ca_key)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_alternative_names(hostnames)), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
-    _write_private(key_file, _key_pem(key))
-    _write_private(leaf_file, certificate.public_bytes(serialization.Encoding.PEM))
+    def certificate(self) -> x509.Certificate:
+        content = read_private(self.ca_file, refuse=WRITE_ACCESS)
+        if content is None:
+            return self._make_ca()
+        ca = _parse_certificate(content, self.ca_file)
+        if ca.not_valid_after_utc <= self._now:
+            raise ConfigurationError(
+                f"The CA certificate {self.ca_file} has expired.",
+                hint=f"Move {self.ca_file.parent} away and start again; clients must trust the new CA then.",
+            )
+        return ca
+
+    def leaf(self, ca: x509.Certificate, names: list[x509.GeneralName]) -> x509.Certificate:
+        """Return the leaf that is there while it serves, else a new one."""
+        content = read_private(self.leaf_file, refuse=WRITE_ACCESS)
+        key = read_private(self.leaf_key_file)
+        if content is not None and key is not None:
+            leaf = _parse_certificate(content, self.leaf_file)
+            if not self._is_due(leaf, ca, names) and _belong_together(leaf, key):
+                return leaf
+        return self._make_leaf(ca, names)
+
+    def _is_due(self, leaf: x509.Certificate, ca: x509.Certificate, names: list[x509.GeneralName]) -> bool:
+        # A leaf never outlives its CA, so in the CA's last month a new leaf would be no better.
+        margin = min(_RENEW_BEFORE, ca.not_valid_after_utc - self._now)
+        return (
+            leaf.not_valid_after_utc - self._now < margin
+            or leaf.not_valid_before_utc > self._now
+            or not _is_issued_by(leaf, ca)
+            or _names_of(leaf) != set(names)
+        )
+
+    def _make_ca(self) -> x509.Certificate:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _common_name("MCP Ambassador CA")
+        certificate = (
+            _builder(key, subject=name, issuer=name, issuer_key=key.public_key())
+            .not_valid_before(self._now - _BACKDATE)
+            .not_valid_after(self._now + _CA_LIFE)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(signs_certificates=True), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        write_private(self._ca_key_file, _key_pem(key))
+        write_private(self.ca_file, _pem(certificate))
+        return certificate
+
+    def _make_leaf(self, ca: x509.Certificate, names: list[x509.GeneralName]) -> x509.Certificate:
+        ca_key = self._ca_key(ca)
+        key = ec.generate_private_key(ec.SECP256R1())
+        begins = self._now - _BACKDATE
+        certificate = (
+            _builder(
+                key, subject=_common_name("MCP Ambassador"), issuer=ca.subject, issuer_key=ca_key.public_key()
+            )
+            .not_valid_before(begins)
+            .not_valid_after(min(begins + _LEAF_LIFE, ca.not_valid_after_utc))
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .sign(ca_key, hashes.SHA256())
+        )
+        write_private(self.leaf_key_file, _key_pem(key))
+        write_private(self.leaf_file, _pem(certificate) + _pem(ca))
+        return certificate
+
+    def _ca_key(self, ca: x509.Certificate) -> ec.EllipticCurvePrivateKey:
+        content = read_private(self._ca_key_file)
+        if content is None or not _belong_together(ca, content):
+            raise ConfigurationError(
+                f"{self._ca_key_file} is not the key of {self.ca_file}, so no server certificate can be made.",
+                hint=f"Restore it, or move {self.ca_file.parent} away; clients must trust the new CA then.",
+            )
+        key = serialization.load_pem_private_key(content, password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ConfigurationError(f"{self._ca_key_file} is not an elliptic-curve key.")
+        return key
 
 
 def _builder(
+    key: ec.EllipticCurvePrivateKey,
+    *,
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    now: datetime,
-    life: timedelta,
-    issuer_key: ec.EllipticCurvePrivateKey | None = None,
+    issuer_key: ec.EllipticCurvePublicKey,
 ) -> x509.CertificateBuilder:
-    signer = (issuer_key or key).public_key()
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATE)
-        .not_valid_after(now + life)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )
 
 
-def _is_due(leaf_file: Path, ca: x509.Certificate, hostnames: Sequence[str]) -> bool:
-    leaf = x509.load_pem_x509_certificate(leaf_file.read_bytes())
-    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return (
-        leaf.not_valid_after_utc - datetime.now(UTC) < min(_RENEW_BEFORE, ca.not_valid_after_utc - datetime.now(UTC))
-        or leaf.issuer != ca.subject
-        or set(names) != set(_alternative_names(hostnames))
-    )
-
-
-def _alternative_names(hostnames: Sequence[str]) -> list[x509.GeneralName]:
-    return [_alternative_name(name) for name in sorted(set(hostnames))]
-
-
-def _alternative_name(name: str) -> x509.GeneralName:
+def _parse_certificate(content: bytes, path: Path) -> x509.Certificate:
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        return x509.load_pem_x509_certificate(content)
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is not a PEM certificate.") from error
+
+
+def _belong_together(certificate: x509.Certificate, key_pem: bytes) -> bool:
+    try:
+        key = serialization.load_pem_private_key(key_pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return key.public_key() == certificate.public_key()
+
+
+def _is_issued_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
+    try:
+        leaf.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _names_of(leaf: x509.Certificate) -> set[x509.GeneralName]:
+    try:
+        return set(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return set()
+
+
+def _alternative_names(hostnames: Iterable[str]) -> list[x509.GeneralName]:
+    names = dict.fromkeys(_alternative_name(name) for name in (*_ALWAYS_NAMED, *sorted(set(hostnames))))
+    return [name for name in names if name is not None]
+
+
+def _alternative_name(name: str) -> x509.GeneralName | None:
+    """Return the name as certificates hold it; None for an address that means "any"."""
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        return x509.DNSName(name)
+        return x509.DNSName(_ascii_host_name(name))
+    return None if address.is_unspecified else x509.IPAddress(address)
 
 
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def _ascii_host_name(name: str) -> str:
+    try:
+        ascii_name = name.lower() if name.isascii() else name.encode("idna").decode("ascii")
+    except UnicodeError:
+        ascii_name = ""
+    if len(ascii_name) > 253 or _HOST_NAME.fullmatch(ascii_name) is None:
+        raise ConfigurationError(f"{name!r} is neither a host name nor an IP address.")
+    return ascii_name.removesuffix(".")
+
+
+def _common_name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
@@ -170,17 +274,11 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

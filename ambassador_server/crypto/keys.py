@@ -1,26 +1,30 @@
 """The secrets a server holds: the pepper of stored keys and the signing keys of session tokens."""
 
+import base64
+import binascii
 import os
+import re
 import secrets
-import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ambassador_server.crypto.private_files import private_directory, read_private, write_private
 from ambassador_server.errors import ConfigurationError
 
 _BYTES = 32
 _PEPPER = "pepper"
-_SESSION_KEY = "session-{number}"
-_MAX_KEYS = 255
+_SESSION_FILE = re.compile(r"session-([1-9][0-9]{0,4})")
+_HIGHEST_NUMBER = 65_535
+_ENV, _FILE = "env://", "file://"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
     """`session_keys` by number; the highest signs, all of them verify."""
 
-    pepper: bytes
-    session_keys: Mapping[int, bytes]
+    pepper: bytes = field(repr=False)
+    session_keys: Mapping[int, bytes] = field(repr=False)
 
     @property
     def signing_number(self) -> int:
@@ -28,55 +32,123 @@ class KeyRing:
         return max(self.session_keys)
 
 
-def load_or_create(directory: Path) -> KeyRing:
-    """Read the key files, creating those a first start needs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySources:
+    """Where keys come from instead of the key directory: `env://NAME` or `file:///path`, each holding base64.
 
-    Raises ConfigurationError for a file of the wrong size or one that others may read.
+    `session_keys` are by number, as in a key ring; a number names the same key for ever.
     """
+
+    pepper: str | None = None
+    session_keys: Mapping[int, str] = field(default_factory=dict)
+
+
+def load_or_create(
+    directory: Path, sources: KeySources | None = None, environment: Mapping[str, str] = os.environ
+) -> KeyRing:
+    """Read the keys, creating those files that a first start needs.
+
+    Raises ConfigurationError for a key of the wrong size, one that others may read, or one that has gone.
+    """
+    sources = sources or KeySources()
+    pepper = _referred(sources.pepper, environment) if sources.pepper is not None else None
+    session_keys = {
+        _checked_number(number): _referred(source, environment)
+        for number, source in sources.session_keys.items()
+    }
+    if pepper is not None and session_keys:
+        return KeyRing(pepper, session_keys)
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_if_shared(directory)
-        pepper = _read_or_create(directory / _PEPPER)
-        numbers = [number for number in range(1, _MAX_KEYS + 1) if (directory / _session_file(number)).exists()]
-        session_keys = {number: _read_or_create(directory / _session_file(number)) for number in numbers or [1]}
+        with private_directory(directory):
+            pepper = pepper or _pepper_in(directory)
+            session_keys = session_keys or _session_keys_in(directory)
     except OSError as error:
-        raise ConfigurationError(f"Cannot use the keys in {directory}: {error.strerror}.") from error
+        raise _unusable(directory, error) from error
     return KeyRing(pepper, session_keys)
 
 
-def _session_file(number: int) -> str:
-    return _SESSION_KEY.format(number=number)
+def add_session_key(directory: Path) -> int:
+    """Create the next session key and return its number; servers sign with it from their next start.
+
+    Tokens of older keys stay good until the file of their key is removed. Raises ConfigurationError.
+    """
+    try:
+        with private_directory(directory):
+            number = max(_session_numbers(directory), default=0) + 1
+            _create(directory / f"session-{_checked_number(number)}")
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    return number
+
+
+def _pepper_in(directory: Path) -> bytes:
+    path = directory / _PEPPER
+    if not path.exists() and _session_numbers(directory):
+        # A new one would be accepted silently, and every key ever issued would be worth nothing.
+        raise ConfigurationError(
+            f"{path} is missing: without it no preshared key or admin key is recognised.",
+            hint=f"Restore it from a backup; to begin anew and issue every key again, empty {directory}.",
+        )
+    return _read_or_create(path)
+
+
+def _session_keys_in(directory: Path) -> dict[int, bytes]:
+    return {
+        number: _read_or_create(directory / f"session-{number}")
+        for number in _session_numbers(directory) or [1]
+    }
+
+
+def _session_numbers(directory: Path) -> list[int]:
+    found = (_SESSION_FILE.fullmatch(name) for name in os.listdir(directory))
+    return sorted(number for match in found if match and (number := int(match[1])) <= _HIGHEST_NUMBER)
 
 
 def _read_or_create(path: Path) -> bytes:
-    if not path.exists():
-        _create(path)
-    _refuse_if_shared(path)
-    key = path.read_bytes()
-    if len(key) != _BYTES:
-        raise ConfigurationError(f"{path} holds {len(key)} bytes, not {_BYTES}; restore it from a backup.")
+    content = read_private(path)
+    return _create(path) if content is None else _decoded(content, str(path))
+
+
+def _create(path: Path) -> bytes:
+    key = secrets.token_bytes(_BYTES)
+    write_private(path, base64.b64encode(key) + b"\n")
     return key
 
 
-def _create(path: Path) -> None:
-    """Write the key beside its place and link it there: whoever comes second keeps the first one's key."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(beside, path)
-    except FileExistsError:
-        return
-    finally:
-        beside.unlink()
-
-
-def _refuse_if_shared(path: Path) -> None:
-    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        mode = "700" if path.is_dir() else "600"
+def _referred(source: str, environment: Mapping[str, str]) -> bytes:
+    if source.startswith(_ENV):
+        content = environment.get(source.removeprefix(_ENV))
+        if not content:
+            raise ConfigurationError(f"{source} is not set in the environment of the server.")
+        return _decoded(content.encode(), source)
+    if not source.startswith(_FILE):
         raise ConfigurationError(
-            f"{path} can be read by others on this machine.", hint=f"Run: chmod {mode} {path}"
+            "A key is given as env://NAME or file:///path, never in the configuration itself."
         )
+    try:
+        return _decoded(Path(source.removeprefix(_FILE)).read_bytes(), source)
+    except OSError as error:
+        raise ConfigurationError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _decoded(content: bytes, place: str) -> bytes:
+    try:
+        key = base64.b64decode(content.strip().translate(bytes.maketrans(b"-_", b"+/")), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) < _BYTES:
+        raise ConfigurationError(
+            f"{place} does not hold a key: at least {_BYTES} random bytes in base64.",
+            hint="Restore it from a backup, or make one with: openssl rand -base64 32",
+        )
+    return key
+
+
+def _checked_number(number: int) -> int:
+    if not 1 <= number <= _HIGHEST_NUMBER:
+        raise ConfigurationError(f"A session key cannot have number {number}: 1 to {_HIGHEST_NUMBER}.")
+    return number
+
+
+def _unusable(directory: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"Cannot use the keys in {directory}: {error.strerror}.")

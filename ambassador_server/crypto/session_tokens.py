@@ -1,20 +1,23 @@
 """Session tokens: signed with HMAC-SHA-256, so that a genuine one is known without a database."""
 
-import base64
 import binascii
 import hmac
 import struct
-import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ambassador_server.crypto.keys import KeyRing
 from ambassador_server.domain.tokens import SESSION_TOKEN_PREFIX
 from ambassador_server.ports.session_tokens import SessionClaims
 
 _VERSION = 1
-_CLAIMS = struct.Struct(">BB16s16sQ")
-_MAC_BYTES = 32
-_BODY_CHARACTERS = 99  # 74 bytes in base64url without padding
+_CLAIMS = struct.Struct(">BH16s16sQ")
+# With the MAC a token is 75 bytes: 100 characters without padding or spare bits, so it has one spelling only.
+_CHARACTERS = 100
+_PREFIX_CHARACTERS = len(SESSION_TOKEN_PREFIX)
+_TO_URL_ALPHABET = bytes.maketrans(b"+/", b"-_")
+_FROM_URL_ALPHABET = bytes.maketrans(b"-_+/", b"+/!!")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class HmacSessionTokens:
@@ -24,46 +27,50 @@ class HmacSessionTokens:
     """
 
     def __init__(self, keys: KeyRing) -> None:
-        self._keys = keys
+        self._keys = keys.session_keys
+        self._number = keys.signing_number
 
     def mint(self, session_id: str, key_id: str, expires_at: datetime) -> str:
-        """Return a new token, signed with the newest key."""
-        number = self._keys.signing_number
+        """Return a new token, signed with the newest key; raises ValueError for an id that is no UUID."""
         claims = _CLAIMS.pack(
             _VERSION,
-            number,
-            uuid.UUID(session_id).bytes,
-            uuid.UUID(key_id).bytes,
-            int(expires_at.timestamp() * 1000),
+            self._number,
+            _pack_id(session_id),
+            _pack_id(key_id),
+            (expires_at - _EPOCH) // _MILLISECOND,
         )
-        mac = hmac.digest(self._keys.session_keys[number], claims, "sha256")
-        return SESSION_TOKEN_PREFIX + base64.urlsafe_b64encode(claims + mac).rstrip(b"=").decode()
+        mac = hmac.digest(self._keys[self._number], claims, "sha256")
+        encoded = binascii.b2a_base64(claims + mac, newline=False).translate(_TO_URL_ALPHABET)
+        return SESSION_TOKEN_PREFIX + encoded.decode("ascii")
 
     def verify(self, token: str) -> SessionClaims | None:
-        """Return the claims of a genuine token; anything else is None, never an error."""
-        raw = _decode(token)
-        if raw is None:
+        """Return the claims of a genuine token, expired or not; anything else is None, never an error."""
+        if len(token) != _PREFIX_CHARACTERS + _CHARACTERS or not token.startswith(SESSION_TOKEN_PREFIX):
             return None
-        claims, mac = raw[: _CLAIMS.size], raw[_CLAIMS.size :]
-        version, number, session_id, key_id, expires_ms = _CLAIMS.unpack(claims)
-        key = self._keys.session_keys.get(number)
+        try:
+            encoded = token[_PREFIX_CHARACTERS:].encode("ascii").translate(_FROM_URL_ALPHABET)
+            raw = binascii.a2b_base64(encoded, strict_mode=True)
+            claims, mac = raw[: _CLAIMS.size], raw[_CLAIMS.size :]
+            version, number, session_id, key_id, expires_at = _CLAIMS.unpack(claims)
+        except (UnicodeEncodeError, binascii.Error, struct.error):
+            return None
+        key = self._keys.get(number)
         if version != _VERSION or key is None:
             return None
         if not hmac.compare_digest(mac, hmac.digest(key, claims, "sha256")):
             return None
-        expires_at = datetime.fromtimestamp(expires_ms / 1000, UTC)
-        return SessionClaims(str(uuid.UUID(bytes=session_id)), str(uuid.UUID(bytes=key_id)), expires_at)
+        return SessionClaims(
+            _unpack_id(session_id), _unpack_id(key_id), datetime.fromtimestamp(expires_at / 1000, UTC)
+        )
 
 
-def _decode(token: str) -> bytes | None:
-    body = token[len(SESSION_TOKEN_PREFIX) :]
-    if not token.startswith(SESSION_TOKEN_PREFIX) or len(body) != _BODY_CHARACTERS or not token.isascii():
-        return None
-    try:
-        raw = base64.b64decode(body + "=", altchars=b"-_", validate=True)
-    except binascii.Error:
-        return None
-    # The last character carries bits that no byte uses: only one of its spellings is ours.
-    if len(raw) != _CLAIMS.size + _MAC_BYTES or base64.urlsafe_b64encode(raw)[:-1] != body.encode():
-        return None
-    return raw
+def _pack_id(text: str) -> bytes:
+    packed = bytes.fromhex(text.replace("-", ""))
+    if len(packed) != 16 or _unpack_id(packed) != text:
+        raise ValueError("not a UUID in its canonical form")
+    return packed
+
+
+def _unpack_id(packed: bytes) -> str:
+    text = packed.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

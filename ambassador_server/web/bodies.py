@@ -1,5 +1,6 @@
 """Bodies in and out: strict on the admin API, tolerant of extra members where the original protocol is."""
 
+import asyncio
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,6 +11,8 @@ from ambassador_server.errors import InvalidInputError
 
 T = TypeVar("T")
 
+_BODY_SECONDS = 60
+
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
@@ -18,22 +21,33 @@ def json_response(body: Any, status: int = 200) -> web.Response:
     return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")
 
 
+async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
+    """Read the whole body, at most `limit` bytes where that is less than the server's limit, in bounded time."""
+    if limit is not None:
+        request = request.clone(client_max_size=limit)
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"The body did not arrive within {_BODY_SECONDS} seconds") from None
+
+
 async def read_strict(request: web.Request, kind: type[T]) -> T:
     """Parse an admin body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
     _require_json(request)
     try:
-        return _adapter(kind).validate_json(await request.read())
+        return _adapter(kind).validate_json(await read_body(request))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
         raise InvalidInputError(f"{where}: {first['msg']}") from None
 
 
-async def read_tolerant(request: web.Request, kind: type[T]) -> T:
+async def read_tolerant(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:
     """Parse a body of the original protocol, ignoring members it does not know."""
     _require_json(request)
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
+        return msgspec.json.decode(await read_body(request, limit=limit), type=kind)
     except msgspec.ValidationError as error:
         raise InvalidInputError(f"Missing or invalid fields: {error}") from None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):

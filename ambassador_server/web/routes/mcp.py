@@ -4,6 +4,7 @@ from aiohttp import web
 
 from ambassador_protocol.paths import MCP
 from ambassador_server.ports.face import FaceRequest
+from ambassador_server.web.bodies import read_body
 from ambassador_server.web.keys import FACE, ORIGIN, PRINCIPAL
 from ambassador_server.web.middleware.authenticate import authenticated
 
@@ -13,7 +14,7 @@ async def post(request: web.Request) -> web.Response:
     reply = await request.app[FACE].handle(
         FaceRequest(
             headers=request.headers,
-            body=await request.read(),
+            body=await read_body(request),
             principal=request[PRINCIPAL],
             origin=request[ORIGIN],
         )

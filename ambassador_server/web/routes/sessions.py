@@ -22,9 +22,8 @@ _MAX_REGISTER_BYTES = 4096
 
 async def register(request: web.Request) -> web.Response:
     """Open a session for a client process."""
-    if len(await request.read()) > _MAX_REGISTER_BYTES:
-        raise web.HTTPRequestEntityTooLarge(_MAX_REGISTER_BYTES, text="A registration has at most 4096 bytes")
-    body = await read_tolerant(request, RegisterRequest)
+    # Whoever asks has proven nothing yet: not a byte more is read.
+    body = await read_tolerant(request, RegisterRequest, limit=_MAX_REGISTER_BYTES)
     if not (body.preshared_key and body.friendly_name and body.host_tool):
         raise InvalidInputError("Missing required fields")
     if body.host_tool not in HOST_TOOLS:

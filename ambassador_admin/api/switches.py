@@ -11,6 +11,7 @@ _LISTS = {
     "session": "ambassador-admin audit query --action session:client:open",
     "mcp": "ambassador-admin mcp list",
     "tool": "ambassador-admin mcp list, then ambassador-admin mcp tools NAME",
+    "tool_class": "read-only, write or destructive",
 }
 
 
@@ -21,7 +22,13 @@ def every(*, lifted: bool) -> Request:
 
 def activate(switch: NewSwitch) -> Request:
     """Stop what the switch names."""
-    return Request(method="POST", path=SWITCHES, body=body_of(switch), missing=_LISTS.get(switch.scope))
+    return Request(
+        method="POST",
+        path=SWITCHES,
+        body=body_of(switch),
+        missing=_LISTS.get(switch.scope),
+        taken="ambassador-admin kill list",
+    )
 
 
 def lift(switch_id: str) -> Request:

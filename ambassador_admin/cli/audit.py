@@ -22,7 +22,7 @@ EVENT = View(
     (
         Column("TIME", "at", clock, whole=True),
         Column("OUTCOME", "outcome", status=True),
-        Column("ACTION", "action"),
+        Column("ACTION", "action", whole=True),
         Column("ACTOR", "actor.name", otherwise="actor.id"),
         Column("RESOURCE", "resource.name", otherwise="resource.id"),
         Column("REASON", "reason"),

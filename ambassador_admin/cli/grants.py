@@ -15,7 +15,7 @@ from ambassador_protocol.admin import GrantView, NewGrant
 GRANT = View(
     "grants",
     (
-        Column("ID", "id", whole=True),
+        Column("ID", "id", id=True),
         Column("GROUP", "group"),
         Column("MCP", "mcp"),
         Column("EFFECT", "effect", status=True),
@@ -67,8 +67,10 @@ def list_all(admin: AdminContext) -> None:
 
 @verb(app, "remove", destroys=True)
 def remove(
-    admin: AdminContext, grant_id: Annotated[str, typer.Argument(metavar="ID", help="The grant's id.")]
+    admin: AdminContext,
+    grant_id: Annotated[str, typer.Argument(metavar="ID", help="The grant's id, or how it begins.")],
 ) -> None:
     """Take a grant back; it ends with the next call."""
+    grant_id = admin.full_id(grants.every(), grant_id)
     admin.confirm(f"Remove grant {grant_id}?")
     admin.discard(grants.remove(grant_id), f"Removed grant {grant_id}.")

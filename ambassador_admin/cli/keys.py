@@ -18,7 +18,7 @@ from ambassador_protocol.admin import KeyView, NewKey
 KEY = View(
     "keys",
     (
-        Column("ID", "id", whole=True),
+        Column("ID", "id", id=True),
         Column("USER", "user"),
         Column("NAME", "name"),
         Column("STATUS", "status", status=True),
@@ -80,9 +80,11 @@ def list_all(
 
 @verb(app, "revoke", destroys=True)
 def revoke(
-    admin: AdminContext, key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")]
+    admin: AdminContext,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning.")],
 ) -> None:
     """End a key at once and for good."""
+    key_id = admin.full_id(keys.every(user=None), key_id)
     admin.confirm(f"Revoke key {key_id} for good?")
     admin.submit(keys.revoke(key_id), KEY)
 

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.api import switches
+from ambassador_admin.api import mcps, switches
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import AdminError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin import NewSwitch, SwitchView
@@ -16,14 +17,14 @@ from ambassador_protocol.admin import NewSwitch, SwitchView
 SWITCH = View(
     "kill switches",
     (
-        Column("ID", "id", whole=True),
+        Column("ID", "id", id=True),
         Column("SCOPE", "scope"),
         Column("TARGET", "target"),
         Column("ACTIVE", "active"),
         Column("DRILL", "drill"),
         Column("REASON", "reason"),
         Column("MESSAGE", "message", wide=True),
-        Column("BY", "author"),
+        Column("BY", "author", wide=True),
         Column("SINCE", "created_at", when),
         Column("EXPIRES", "expires_at", when),
         Column("LIFTED", "lifted_at", when, wide=True),
@@ -35,8 +36,8 @@ SWITCH = View(
 _SCOPES = {
     "user": ("USER", "Stop one user."),
     "group": ("GROUP", "Stop every member of a group."),
-    "key": ("KEY", "Stop one client key, by its id."),
-    "session": ("SESSION", "Stop one client process, by its session id."),
+    "key": ("KEY", "Stop one client key, by its whole id."),
+    "session": ("SESSION", "Stop one client process, by its whole session id."),
     "mcp": ("MCP", "Stop every call to one MCP."),
     "tool": ("TOOL", "Stop one tool everywhere, by its name as `mcp.tool`."),
     "tool-class": ("CLASS", "Stop every tool of a class: read-only, write or destructive."),
@@ -94,10 +95,11 @@ def list_all(
 
 @verb(app, "lift", changes=True)
 def lift(
-    admin: AdminContext, switch_id: Annotated[str, typer.Argument(metavar="ID", help="The switch's id.")]
+    admin: AdminContext,
+    switch_id: Annotated[str, typer.Argument(metavar="ID", help="The switch's id, or its beginning.")],
 ) -> None:
     """End a stop at once."""
-    admin.submit(switches.lift(switch_id), SWITCH)
+    admin.submit(switches.lift(admin.full_id(switches.every(lifted=True), switch_id)), SWITCH)
 
 
 def _activate(admin: AdminContext, scope: str, target: str | None, stop: Stop) -> None:
@@ -110,5 +112,21 @@ def _activate(admin: AdminContext, scope: str, target: str | None, stop: Stop) -
         drill=stop.drill,
     )
     activated = admin.submit(switches.activate(switch), SWITCH)
-    if activated is not None and not stop.drill:
+    if activated is None:
+        return
+    if scope == "tool":
+        _warn_of_unknown_tool(admin, str(activated.get("target")))
+    if not stop.drill:
         admin.output.advise(f"To end the stop: ambassador-admin kill lift {activated.get('id')}")
+
+
+def _warn_of_unknown_tool(admin: AdminContext, tool: str) -> None:
+    # A tool can be stopped while its MCP is away, so the server takes any name: a slip would stop nothing.
+    try:
+        known = {item.get("name") for item in admin.api.items(mcps.tools(tool.partition(".")[0]))}
+    except AdminError:
+        return  # the stop stands, and is all that was asked for
+    if tool not in known:
+        admin.output.warn(
+            f"No MCP offers {tool!r} at present; the stop holds for a tool of exactly that name."
+        )

@@ -23,6 +23,8 @@ from ambassador_client.account.credentials import CredentialStore
 if TYPE_CHECKING:
     from ambassador_admin.api.client import ApiClient
 
+_ID_LENGTH = 36  # of a UUID in its usual form
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -126,6 +128,22 @@ class AdminContext:
     def show_one(self, request: Request, view: View) -> None:
         """Fetch and show one object."""
         self.output.record(view, self.api.fetch(request))
+
+    def full_id(self, listing: Request, given: str) -> str:
+        """Return the id that begins like this; what is long enough to be one, or begins none, stays as it is."""
+        if not given:
+            raise UsageError("An empty text is no id.")
+        if len(given) >= _ID_LENGTH:
+            return given
+        found = [str(item.get("id")) for item in self.api.items(listing)]
+        matches = [each for each in found if each.startswith(given)]
+        if given in matches or not matches:
+            return given
+        if len(matches) > 1:
+            raise UsageError(
+                f"Several ids begin with {given!r}.", hint=f"one of {', '.join(sorted(matches)[:5])}"
+            )
+        return matches[0]
 
     def submit(self, request: Request, view: View) -> dict[str, Any] | None:
         """Send a change and show what became of it; a dry run shows the request and returns None."""

@@ -50,7 +50,11 @@ def check_key(text: str) -> str:
             "That is a client key; administrators have keys that start with amb_ak_.",
             hint="ambassador-server prints the first admin key when it is initialised",
         )
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
+    if not key:
+        raise SettingsError(
+            "No admin key was given.", hint="--key-from env://NAME or file://PATH, or type it in"
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError("That is no admin key: they start with amb_ak_ and hold no white space.")
     return key
 

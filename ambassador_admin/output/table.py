@@ -6,8 +6,11 @@ from rich.cells import cell_len, set_cell_size
 
 from ambassador_admin.output.view import Column
 
+SHORT_ID = 8
+"""How much of an id a narrow terminal shows; commands take the beginning of an id for the whole."""
+
 _GAP = "  "
-_NARROWEST = 8
+_NARROWEST = 6
 _STYLES = {
     "bold": "1",
     "good": "32",
@@ -51,22 +54,28 @@ class Table:
         return self._line(cells, coloured=self._colour)
 
     def _narrow(self, terminal: int) -> None:
-        excess = sum(self._widths) + len(_GAP) * (len(self._widths) - 1) - terminal
-        while excess > 0:
+        for index, column in enumerate(self._columns):
+            if column.id and self._excess(terminal) > 0:
+                self._widths[index] = min(self._widths[index], SHORT_ID)
+        for _ in range(self._excess(terminal)):
             index = max(range(len(self._widths)), key=self._give)
             if self._give(index) <= 0:
                 return
             self._widths[index] -= 1
-            excess -= 1
+
+    def _excess(self, terminal: int) -> int:
+        return sum(self._widths) + len(_GAP) * (len(self._widths) - 1) - terminal
 
     def _give(self, index: int) -> int:
         column = self._columns[index]
-        return 0 if column.whole else self._widths[index] - max(_NARROWEST, cell_len(column.title))
+        return (
+            0 if column.whole or column.id else self._widths[index] - max(_NARROWEST, cell_len(column.title))
+        )
 
     def _line(self, cells: Sequence[str], *, coloured: bool = False) -> str:
         padded = []
         for column, cell, width in zip(self._columns, cells, self._widths, strict=True):
-            text = _cut(cell, width) if self._width is not None and not column.whole else cell
+            text = cell if self._width is None or column.whole else _cut(cell, width, mark=not column.id)
             padding = " " * max(0, width - cell_len(text))
             style = _STYLE_OF.get(cell) if column.status else None
             padded.append((styled(text, style, coloured) if style else text) + padding)
@@ -84,5 +93,7 @@ def styled(text: str, style: str, colour: bool) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if colour and text else text
 
 
-def _cut(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
+def _cut(text: str, width: int, *, mark: bool) -> str:
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…" if mark else set_cell_size(text, width)

@@ -45,7 +45,8 @@ def when(value: Any, now: datetime) -> str:
         return moment.strftime("%Y-%m-%d")
     seconds = int(distance.total_seconds())
     unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= size), ("s", 1))
-    return f"in {seconds // size}{unit}" if moment > now else f"{seconds // size}{unit} ago"
+    # What has just been said to last 8 hours shall not read "in 7h", nor what is 59 minutes old "1h ago".
+    return f"in {round(seconds / size)}{unit}" if moment > now else f"{seconds // size}{unit} ago"
 
 
 def duration(value: Any, now: datetime) -> str:
@@ -69,7 +70,8 @@ def lookup(item: Item, field: str) -> Any:
 class Column:
     """One column of a table, one line of a record; `otherwise` is shown where `field` holds nothing.
 
-    A `whole` column is never cut, `wide` ones are left out of the narrow table, `status` ones are coloured.
+    A `whole` column is never cut, an `id` only to its first characters; `wide` ones are left out of the narrow
+    table, `status` ones are coloured.
     """
 
     title: str
@@ -77,6 +79,7 @@ class Column:
     show: Callable[[Any, datetime], str] = plain
     otherwise: str | None = None
     whole: bool = False
+    id: bool = False
     wide: bool = False
     status: bool = False
 

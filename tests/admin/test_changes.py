@@ -38,7 +38,7 @@ def test_dry_run_shows_the_request_and_sends_nothing(shell: Shell, api: FakeApi,
     assert done.code == 0
     assert done.out.split(" ")[0] in ("POST", "PUT", "PATCH", "DELETE")
     assert done.err == "Dry run: nothing was sent.\n"
-    assert api.asked == []
+    assert api.changes == []
     assert not Path("never-written").exists()
 
 
@@ -46,7 +46,7 @@ def test_dry_run_shows_exactly_what_would_be_sent(shell: Shell, api: FakeApi) ->
     words = ["kill", "tool", "git.git_push", "--reason", "x y", "--for", "1h30m", "-o", "json"]
     preview = json.loads(shell.run(*words, "--dry-run").out)
     shell.run(*words)
-    assert api.asked == [(preview["method"], preview["path"], preview["body"])]
+    assert api.changes == [(preview["method"], preview["path"], preview["body"])]
     assert preview["body"]["expires_in_seconds"] == 5400
 
 
@@ -70,9 +70,34 @@ def test_destruction_asks_on_a_terminal_and_refuses_without(
         done = shell.run(*words, stdin=answer, terminal=True)
         assert done.code == 1
         assert done.err.endswith("[y/N] error: AMB-1000 Not confirmed; nothing was changed.\n")
-    assert api.asked == []
+    assert api.changes == []
     assert shell.run(*words, stdin="y\n", terminal=True).code == 0
     assert len(api.changes) == 1
+
+
+def test_beginning_of_an_id_stands_for_the_whole(shell: Shell, api: FakeApi) -> None:
+    for grant_id in ("11aa-1", "11aa-2", "22bb-1"):
+        api.add_grant(grant_id, group="developers", mcp="git")
+    done = shell.run("grant", "remove", "11", "--yes")
+    assert (done.code, done.err.splitlines()[1], api.changes) == (2, "hint: one of 11aa-1, 11aa-2", [])
+    assert shell.run("grant", "remove", "22", "--yes").code == 0
+    assert shell.run("grant", "remove", "11aa-2", "--yes").code == 0
+    assert list(api.grants) == ["11aa-1"]
+
+
+def test_empty_id_is_no_beginning(shell: Shell, api: FakeApi) -> None:
+    api.add_grant("grant-1", group="developers", mcp="git")
+    assert shell.run("grant", "remove", "", "--yes").code == 2
+    assert list(api.grants) == ["grant-1"]
+
+
+def test_stopping_a_tool_nobody_offers_is_warned_of_and_done(shell: Shell, api: FakeApi) -> None:
+    api.add_mcp("git", ("git_push", "destructive"))
+    assert shell.run("kill", "tool", "git.git_push", "--reason", "x").err == ""
+    done = shell.run("kill", "tool", "git.git_psuh", "--reason", "x")
+    assert (done.code, "No MCP offers 'git.git_psuh' at present" in done.err) == (0, True)
+    api.mcps.clear()
+    assert shell.run("kill", "tool", "git.git_log", "--reason", "x").err == ""
 
 
 def test_drill_of_everyone_asks_nobody(shell: Shell, api: FakeApi) -> None:

@@ -88,6 +88,20 @@ def test_narrow_terminal_cuts_text_but_no_name(
     assert "…" in row
 
 
+def test_narrow_terminal_cuts_an_id_to_what_commands_still_take(
+    shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant_id = "37921e9d-2847-477f-9501-e4b0888e79fc"
+    api.add_grant(grant_id, group="developers", mcp="git")
+    assert grant_id in shell.run("grant", "list").out
+    monkeypatch.setenv("COLUMNS", "120")
+    assert grant_id in shell.run("grant", "list", terminal=True).out
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = shell.run("grant", "list", terminal=True, NO_COLOR="1").out.splitlines()[1].split()[0]
+    assert shown == "37921e9d"
+    assert shell.run("grant", "remove", shown, "--yes").code == 0
+
+
 def test_columns_line_up_whatever_the_script(shell: Shell, api: FakeApi) -> None:
     api.add_group("first", "日本語")
     api.add_group("second", "abc")
@@ -168,6 +182,7 @@ def test_long_lists_are_walked_to_their_end(shell: Shell, api: FakeApi) -> None:
         ("2026-05-04T10:30:00+00:00", "3h ago"),
         ("2026-05-02T13:30:00.000Z", "2d ago"),
         ("2026-05-04T13:30:45.000Z", "in 45s"),
+        ("2026-05-04T21:29:59.900Z", "in 8h"),
         ("2025-01-31T00:00:00.000Z", "2025-01-31"),
         ("2026-05-04T13:29:00", "1m ago"),
         ("soon", "soon"),

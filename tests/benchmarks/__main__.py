@@ -20,10 +20,10 @@ SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "throughput-tls": calls.throughput_tls,
     "client": clients.client,
     "register": server.register,
-    "filter": server.filtering,
-    "list": server.listing,
     "memory": server.resident,
+    "filter": server.filtering,
     "starts": starts.starts,
+    "list": server.listing,
 }
 _DOCUMENT = ROOT / "docs" / "performance.md"
 _TABLE = re.compile(r"(<!-- table -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -33,7 +33,7 @@ def measure(names: Sequence[str], effort: Effort) -> list[Figure]:
     """Run scenarios one after another; nothing else of ours runs meanwhile."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="ambassador-bench-") as directory:
-        world = World(Path(directory))
+        world = World(Path(directory), hurries=effort is QUICK)
         try:
             for name in names:
                 begun = monotonic()

@@ -91,6 +91,8 @@ class Run:
             await self.done
         seconds = (self._last if self.job.calls else self._end) - self._begin
         ordered = sorted(self.latencies)
+        if not ordered:
+            raise LoadError("no call began and ended in the time there was")
         return Report(
             calls=len(ordered),
             answered=self.answered,
@@ -220,7 +222,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _percentile(ordered: list[float], share: float) -> float:
-    return ordered[round(share * (len(ordered) - 1))] if ordered else float("nan")
+    return ordered[round(share * (len(ordered) - 1))]
 
 
 async def _complete(job: Job) -> Report:

@@ -4,10 +4,12 @@ import json
 import math
 from pathlib import Path
 
+import pytest
+
 from tests.benchmarks.__main__ import main
 
 
-def test_latency_is_measured_beside_the_relay(tmp_path: Path, capsys):
+def test_latency_is_measured_beside_the_relay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
 
     assert main(["--quick", "--only", "latency", "--only", "filter", "--json", str(file)]) == 0

@@ -65,34 +65,42 @@ class Endpoint:
 
 
 class World:
-    """One data directory, provisioned once: a user, a group, a grant, a key, and an MCP of `tools` tools."""
+    """One data directory, provisioned once: a user, a group, a key, and an MCP with a grant.
 
-    def __init__(self, directory: Path, *, tools: int = 1) -> None:
-        self.directory = directory
-        self.tools = tools
+    With `hurries`, a running server serves the next scenario too, whatever the last one left it to tidy up.
+    """
+
+    def __init__(self, directory: Path, *, hurries: bool = False) -> None:
         self.rig = Rig(directory, tls=False)
         self.key = ""
+        self._hurries = hurries
         self._stack = ExitStack()
-        self._downstream_url = ""
+        self._urls: dict[str, str] = {}
 
     def close(self) -> None:
         """End every process."""
         self._stack.close()
 
-    def serve(self, *, tls: bool, sessions: int) -> Endpoint:
+    def serve(self, *, tls: bool, sessions: int, fresh: bool = False) -> Endpoint:
         """Return our server, started anew, with this many sessions."""
         self._provision()
-        self.rig.stop()
-        self.rig.tls = tls
-        self.rig.ports = {}
-        self.rig.start()
-        self._await_tools()
+        if fresh or not self._hurries or self.rig.tls is not tls:
+            self._restart(tls=tls)
         assert self.rig.process is not None
         tokens = tuple(self._register() for _ in range(sessions))
         return Endpoint(self.rig.process.pid, f"{self.rig.client_url}/mcp", TOOL, tokens, self.ca_file)
 
+    def offer(self, mcp: str, tools: int) -> None:
+        """Add an MCP, publish it and grant it; it has `echo` and as many tools more as it takes."""
+        self._provision()
+        _, port = self._stack.enter_context(listening("downstream", "--tools", str(tools)))
+        self._urls[mcp] = f"http://127.0.0.1:{port}/mcp"
+        self.rig.admin("mcp", "add", mcp, "--url", self._urls[mcp])
+        self.rig.admin("mcp", "publish", mcp)
+        self.rig.admin("grant", "add", "developers", mcp)
+
     @contextmanager
-    def relay(self, *, tls: bool) -> Iterator[Endpoint]:
+    def relay(self, *, tls: bool, mcp: str = MCP) -> Iterator[Endpoint]:
         """Run the bare relay in front of the same downstream, with the server's certificate."""
         self._provision()
         certificates = self.rig.data_dir / "certificates"
@@ -102,7 +110,7 @@ class World:
             "--key",
             str(certificates / "server-key.pem"),
         )
-        with listening("relay", "--downstream", self._downstream_url, *(files if tls else ())) as (
+        with listening("relay", "--downstream", self._urls[mcp], *(files if tls else ())) as (
             process_id,
             port,
         ):
@@ -122,17 +130,21 @@ class World:
         if self.key:
             return
         self._stack.callback(self.rig.stop)
-        _, port = self._stack.enter_context(listening("downstream", "--tools", str(self.tools)))
-        self._downstream_url = f"http://127.0.0.1:{port}/mcp"
         self.rig.init()
         self.rig.start()
-        self.rig.admin("mcp", "add", MCP, "--url", self._downstream_url)
-        self.rig.admin("mcp", "publish", MCP)
         self.rig.admin("user", "create", "alice")
         self.rig.admin("group", "create", "developers")
         self.rig.admin("group", "add-member", "developers", "alice")
-        self.rig.admin("grant", "add", "developers", MCP)
         self.key = self.rig.admin_json("key", "issue", "alice", "--name", "laptop")["preshared_key"]
+        self.offer(MCP, 1)
+        self.await_tool(TOOL)
+
+    def _restart(self, *, tls: bool) -> None:
+        self.rig.stop()
+        self.rig.tls = tls
+        self.rig.ports = {}
+        self.rig.start()
+        self.await_tool(TOOL)
 
     def _register(self) -> str:
         status, answer = self.post("/v1/sessions/register", json.dumps(self.register_body()), {})
@@ -141,10 +153,10 @@ class World:
         token: str = json.loads(answer)["session_token"]
         return token
 
-    def _await_tools(self) -> None:
-        """Wait until the server has reached its downstream; the last known tools are listed before that."""
+    def await_tool(self, tool: str) -> None:
+        """Wait until the server reaches the downstream; the last known tools are listed before that."""
         headers = {**HEADERS, "X-Session-Token": self._register()}
-        call = call_body(TOOL).replace(NUMBER, "1")
+        call = call_body(tool).replace(NUMBER, "1")
         deadline = time.monotonic() + _READY_SECONDS
         while True:
             status, answer = self.post("/mcp", call, headers)

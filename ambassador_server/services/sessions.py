@@ -29,6 +29,7 @@ from ambassador_server.services.auditor import Auditor, user_actor
 from ambassador_server.services.policy_keeper import PolicyKeeper
 
 MIN_HEARTBEAT = timedelta(seconds=10)
+_ENDED_STAYS = timedelta(minutes=2)
 
 
 class Sessions:
@@ -54,7 +55,7 @@ class Sessions:
         self._clock = clock
         self._times = times
         self._pepper = pepper
-        self._open: dict[str, Session] = {}
+        self._held: dict[str, Session] = {}
         self._known: dict[bytes, str] = {}
 
     async def open(
@@ -100,9 +101,10 @@ class Sessions:
     async def authenticate(self, token: str) -> Principal:
         """Return who holds this session token. Raises NotAuthenticatedError."""
         digest = digest_token(token)
-        session = self._open.get(self._known.get(digest, "")) or await self._recall(token, digest)
+        session = self._held.get(self._known.get(digest, "")) or await self._recall(token, digest)
         if not session.is_open(self._clock.now()):
-            self._forget(session)
+            if session.ended_at is None:
+                self._forget(session)
             raise NotAuthenticatedError("Session expired; register again")
         snapshot = self._policy.snapshot
         key, user = snapshot.keys.get(session.key_id), snapshot.users.get(session.user_id)
@@ -127,7 +129,8 @@ class Sessions:
         expires_at = self._times.next_expiry(now, session.lifetime_ends_at)
         async with self._store.write() as work:
             await work.sessions.touch(session.session_id, seen_at=now, expires_at=expires_at)
-        session = replace(session, last_seen_at=now, expires_at=expires_at)
+        # It may have been closed while this was written.
+        session = replace(self._session_of(principal), last_seen_at=now, expires_at=expires_at)
         self._remember(session)
         return session
 
@@ -136,9 +139,11 @@ class Sessions:
         session = self._session_of(principal)
         if session.connection_id != connection_id:
             raise NotFoundError("No such connection in this session")
-        self._forget(session)
+        now = self._clock.now()
+        # It stays in memory as ended, so that a request that is just reading the store cannot bring it back.
+        self._remember(replace(session, ended_at=now, end_reason="disconnected"))
         async with self._store.write() as work:
-            await work.sessions.end(session.session_id, at=self._clock.now(), reason="disconnected")
+            await work.sessions.end(session.session_id, at=now, reason="disconnected")
         await self._auditor.event(
             AuditAction.SESSION_CLOSE,
             Outcome.SUCCEEDED,
@@ -150,26 +155,27 @@ class Sessions:
         )
 
     def forget_expired(self) -> None:
-        """Drop expired sessions from memory."""
+        """Drop sessions from memory that expired, or ended so long ago that nobody can still be reading them."""
         now = self._clock.now()
-        for session in [session for session in self._open.values() if not session.is_open(now)]:
-            self._forget(session)
+        for session in tuple(self._held.values()):
+            if session.expires_at <= now or (session.ended_at or now) < now - _ENDED_STAYS:
+                self._forget(session)
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._held)
 
     def _session_of(self, principal: Principal) -> Session:
-        session = self._open.get(principal.session_id or "")
-        if session is None:
+        session = self._held.get(principal.session_id or "")
+        if session is None or session.ended_at is not None:
             raise NotAuthenticatedError("Valid session token required")
         return session
 
     def _remember(self, session: Session) -> None:
-        self._open[session.session_id] = session
+        self._held[session.session_id] = session
         self._known[session.token_digest] = session.session_id
 
     def _forget(self, session: Session) -> None:
-        self._open.pop(session.session_id, None)
+        self._held.pop(session.session_id, None)
         self._known.pop(session.token_digest, None)
 
     async def _recall(self, token: str, digest: bytes) -> Session:
@@ -184,6 +190,8 @@ class Sessions:
             session = await work.sessions.get(claims.session_id)
         if session is None or not same(session.token_digest, digest):
             raise NotAuthenticatedError("Valid session token required")
+        if session.session_id in self._held:
+            return self._held[session.session_id]
         if session.is_open(self._clock.now()):
             self._remember(session)
         return session

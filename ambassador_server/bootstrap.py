@@ -1,6 +1,7 @@
 """The composition root: the only file that knows who serves what."""
 
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -8,11 +9,13 @@ from aiohttp import web
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
+from ambassador_server.audit_log.other import OtherLog
 from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.keys import KeyRing, load_or_create
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
+from ambassador_server.domain.secret_shapes import mask_text
 from ambassador_server.domain.session import SessionTimes
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.errors import StorageError
@@ -83,10 +86,11 @@ class Ambassador:
         return create_admin_app(services=self.services, settings=self._web_settings(ca_pem))
 
     async def close(self) -> None:
-        """Stop the downstreams, then the log, then the database."""
-        await self.downstreams.close()
-        await self.log.close()
-        await self.store.close()
+        """Stop the downstreams, then the log, then the database; each even when the one before failed to."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.store.close)
+            stack.push_async_callback(self.log.close)
+            stack.push_async_callback(self.downstreams.close)
 
     def _web_settings(self, ca_pem: bytes | None) -> WebSettings:
         return WebSettings(
@@ -118,31 +122,50 @@ async def build(config: ServerConfig, *, writer: str) -> Ambassador:
 
 
 def _assemble(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing) -> Ambassador:
-    clock = SystemClock()
-    news = _News()
-    downstreams = DownstreamPool(news)
+    clock, news = SystemClock(), _News()
+    downstreams = DownstreamPool(news, mask=mask_text)
     auditor = Auditor(log=log, clock=clock)
     policy = PolicyKeeper(store=store, clock=clock)
     catalog = Catalog(policy=policy, downstreams=downstreams, separator=config.separator)
-    changes = Changes(store=store, policy=policy, auditor=auditor)
-    throttle = FailureThrottle(config.limits.failed_logins)
-    watch = DownstreamWatch(
+    watch = news.watch = DownstreamWatch(
         store=store, policy=policy, catalog=catalog, auditor=auditor, downstreams=downstreams
     )
-    news.watch = watch
-    services = Services(
+    calls = Calls(
+        policy=policy,
+        catalog=catalog,
+        flights=Flights(policy),
+        auditor=auditor,
+        downstreams=downstreams,
+        payloads=MsgspecPayloads(),
+        clock=clock,
+    )
+    services = _services(config, store, log, keys, _Core(clock, auditor, policy, catalog, downstreams, calls))
+    return Ambassador(
+        config=config, store=store, log=log, downstreams=downstreams, watch=watch, services=services
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What the services share."""
+
+    clock: SystemClock
+    auditor: Auditor
+    policy: PolicyKeeper
+    catalog: Catalog
+    downstreams: DownstreamPool
+    calls: Calls
+
+
+def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, core: _Core) -> Services:
+    clock, auditor, policy = core.clock, core.auditor, core.policy
+    changes = Changes(store=store, policy=policy, auditor=auditor)
+    throttle = FailureThrottle(config.limits.failed_logins)
+    return Services(
         policy=policy,
         auditor=auditor,
-        catalog=catalog,
-        calls=Calls(
-            policy=policy,
-            catalog=catalog,
-            flights=Flights(policy),
-            auditor=auditor,
-            downstreams=downstreams,
-            payloads=MsgspecPayloads(),
-            clock=clock,
-        ),
+        catalog=core.catalog,
+        calls=core.calls,
         sessions=Sessions(
             store=store,
             policy=policy,
@@ -158,16 +181,15 @@ def _assemble(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         ),
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, clock=clock),
-        mcps=Mcps(store=store, changes=changes, downstreams=downstreams, clock=clock),
+        mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
         grants=Grants(store=store, changes=changes, clock=clock),
         keys=Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
-        switches=Switches(store=store, changes=changes, catalog=catalog, clock=clock),
-        audit_trail=AuditTrail(store=store, log=log, clock=clock),
+        switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
+        audit_trail=AuditTrail(
+            store=store, logs=(log, OtherLog(config.audit_dir, config.init_writer)), clock=clock
+        ),
         health=Health(store=store, log=log, policy=policy),
-        downstreams=downstreams,
-    )
-    return Ambassador(
-        config=config, store=store, log=log, downstreams=downstreams, watch=watch, services=services
+        downstreams=core.downstreams,
     )
 
 

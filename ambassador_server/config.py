@@ -95,6 +95,11 @@ class ServerConfig(_Section):
         """Return the database; the default is a SQLite file in the data directory."""
         return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'ambassador.db').resolve()}"
 
+    @property
+    def init_writer(self) -> str:
+        """Return the audit writer of the command line, which must not wait for a server that runs."""
+        return f"{self.node}-init"
+
     def certificate_names(self) -> frozenset[str]:
         """Return the host names and addresses that clients reach the server by."""
         addressed = {name for name in (self.host, self.admin_host) if name not in _ANY_ADDRESS}

@@ -51,7 +51,7 @@ async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tupl
     if settings.certificate_file is None:
         certificates = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
     # A server may be running on this directory, so the command line writes a log of its own.
-    ambassador = await build(settings, writer=f"{settings.node}-init")
+    ambassador = await build(settings, writer=settings.init_writer)
     try:
         async with ambassador.store.read() as work:
             existing = await work.admin_keys.all()

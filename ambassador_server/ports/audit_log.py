@@ -7,13 +7,26 @@ from ambassador_server.domain.audit import AuditEvent, AuditRecord
 from ambassador_server.ports.store import LogPosition
 
 
-class AuditLog(Protocol):
-    """An append-only, hash-chained log of one writer; the truth that the database indexes."""
+class AuditLogReader(Protocol):
+    """The records of one writer, as far as they are committed."""
 
     @property
     def writer(self) -> str:
-        """Return the name of this writer."""
+        """Return the name of the writer."""
         ...
+
+    async def read(
+        self, after: LogPosition | None, limit: int
+    ) -> tuple[list[AuditRecord], LogPosition | None]:
+        """Return up to `limit` committed records behind a position, and the position behind the last of them.
+
+        Raises AuditUnavailableError when the log does not hold what the position says.
+        """
+        ...
+
+
+class AuditLog(AuditLogReader, Protocol):
+    """An append-only, hash-chained log of one writer; the truth that the database indexes."""
 
     def append(self, event: AuditEvent) -> Awaitable[None]:
         """Queue the event in order at once; awaiting it returns when the operating system has the record.
@@ -27,10 +40,8 @@ class AuditLog(Protocol):
         """Return why the log cannot take records now, or None."""
         ...
 
-    async def read(
-        self, after: LogPosition | None, limit: int
-    ) -> tuple[list[AuditRecord], LogPosition | None]:
-        """Return up to `limit` committed records behind a position, and the position behind the last of them."""
+    def probe(self) -> str | None:
+        """Look at the log, mend it if it is broken and can be, and return `failure()`."""
         ...
 
     async def close(self) -> None:

@@ -1,9 +1,10 @@
 """Reading the audit: the index follows the log, queries read the index."""
 
 import asyncio
+from collections.abc import Sequence
 
 from ambassador_server.domain.audit import AuditFilter
-from ambassador_server.ports.audit_log import AuditLog
+from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import IndexedRecord, Store
 
@@ -16,36 +17,38 @@ MAX_PAGE = 1000
 
 
 class AuditTrail:
-    """Every answer includes everything the log had committed when it was asked for."""
+    """Every answer includes everything the logs had committed when it was asked for."""
 
-    def __init__(self, *, store: Store, log: AuditLog, clock: Clock) -> None:
+    def __init__(self, *, store: Store, logs: Sequence[AuditLogReader], clock: Clock) -> None:
         self._store = store
-        self._log = log
+        self._logs = logs
         self._clock = clock
         self._lock = asyncio.Lock()
 
     async def follow(self) -> None:
-        """Copy in small batches with a rest after each, until the index has what the log had."""
-        while True:
-            started = self._clock.monotonic()
-            if await self._copy(_SMALL_BATCH) < _SMALL_BATCH:
-                return
-            await asyncio.sleep((self._clock.monotonic() - started) * _REST)
+        """Copy in small batches with a rest after each, until the index has what the logs had."""
+        for log in self._logs:
+            copied = _SMALL_BATCH
+            while copied == _SMALL_BATCH:
+                started = self._clock.monotonic()
+                copied = await self._copy(log, _SMALL_BATCH)
+                await asyncio.sleep((self._clock.monotonic() - started) * _REST)
 
     async def catch_up(self) -> None:
-        """Copy everything the log has and the index has not, without a rest: somebody waits for the answer."""
-        while await self._copy(_BATCH) == _BATCH:
-            pass
+        """Copy everything the logs have and the index has not, without a rest: somebody waits for the answer."""
+        for log in self._logs:
+            while await self._copy(log, _BATCH) == _BATCH:
+                pass
 
-    async def _copy(self, limit: int) -> int:
+    async def _copy(self, log: AuditLogReader, limit: int) -> int:
         """Copy one batch and return its size.
 
         Records and the position behind them are stored together, so a crash leaves neither a gap nor a duplicate.
         """
         async with self._lock:
             async with self._store.read() as work:
-                position = await work.audit.position(self._log.writer)
-            records, behind = await self._log.read(position, limit)
+                position = await work.audit.position(log.writer)
+            records, behind = await log.read(position, limit)
             if behind is not None and behind != position:
                 async with self._store.write() as work:
                     await work.audit.insert(records, behind)

@@ -24,7 +24,7 @@ class Health:
         return {
             "accepting": not self._draining,
             "database": await self._database_answers(),
-            "audit_log": self._log.failure() is None,
+            "audit_log": self._log.probe() is None,
             "policy": not self._policy.is_stale(),
         }
 

@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 
 class Format(StrEnum):
     """The formats of `-o`."""
@@ -19,18 +15,13 @@ class Format(StrEnum):
 
 
 def show(view: Mapping[str, Any], output: Format | None) -> None:
-    """Write the view to standard output; people get a table, in colour on a terminal."""
+    """Write the view to standard output; people get one line for each member."""
     if output is Format.JSON:
         sys.stdout.write(json.dumps(view, indent=2) + "\n")
         return
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column()
+    width = max(map(len, view)) + 2
     for name, value in view.items():
-        table.add_row(name.replace("_", " "), Text(_in_words(value), overflow="fold"))
-    console = Console()
-    # Into a pipe or file every row is one line, however long.
-    console.print(table, soft_wrap=not console.is_terminal)
+        sys.stdout.write(f"{name.replace('_', ' '):<{width}}{_in_words(value)}\n")
 
 
 def _in_words(value: object) -> str:

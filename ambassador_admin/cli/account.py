@@ -79,8 +79,9 @@ def login(
             f"Context {name!r} is for {known.server}.",
             hint="--context NAME keeps this one under another name",
         )
-    key = read_key(key_from, environ=admin.world.environ, stdin=admin.world.stdin, prompt=admin.person.secret)
     with _proof(admin, address, fingerprint) as ca_file:
+        world = admin.world
+        key = read_key(key_from, environ=world.environ, stdin=world.stdin, prompt=admin.person.secret)
         who = admin.connect(address, ca_file=ca_file, key=lambda: key).fetch(server.whoami())
         if admin.skips(f"keep the key as context {name!r}"):
             admin.output.record(WHOAMI, who)

@@ -49,12 +49,7 @@ def run(arguments: Sequence[str], world: World | None = None) -> int:
     """Run one command line and return its exit code; nothing but words reaches stderr."""
     world = world or World.real()
     try:
-        _check_text(arguments)
-        # Without an argument a person wants to know what there is.
-        code = _tree().main(
-            list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False, obj=world
-        )
-        return code if isinstance(code, int) else ExitCode.OK
+        return _dispatch(arguments, world)
     except ReaderGoneError:
         return ExitCode.OK
     except AdminError as error:
@@ -65,12 +60,21 @@ def run(arguments: Sequence[str], world: World | None = None) -> int:
         return _report(world, _usage(error))
     except typer.Abort:
         return ExitCode.INTERRUPTED
-    except (
-        Exception
-    ) as error:  # the edge of the program: a defect of ours is one line, too, never a traceback
+    # The edge of the program: a defect of ours is one line, too, never a traceback.
+    except Exception as error:
         return _report(world, AdminError(f"This is a defect of {PROGRAM}: {error!r}."))
     finally:
         _let_go_of_stdout()
+
+
+def _dispatch(arguments: Sequence[str], world: World) -> int:
+    _check_text(arguments)
+    # Without an argument a person wants to know what there is.
+    words = list(arguments) or ["--help"]
+    code = _tree().main(words, prog_name=PROGRAM, standalone_mode=False, obj=world)
+    if code == ExitCode.INTERRUPTED and world.stderr.isatty():
+        world.stderr.write("\n")  # the terminal shows ^C, and the shell's prompt wants a line of its own
+    return code if isinstance(code, int) else ExitCode.OK
 
 
 @cache

@@ -68,7 +68,7 @@ def list_all(admin: AdminContext) -> None:
 @verb(app, "remove", destroys=True)
 def remove(
     admin: AdminContext,
-    grant_id: Annotated[str, typer.Argument(metavar="ID", help="The grant's id, or how it begins.")],
+    grant_id: Annotated[str, typer.Argument(metavar="ID", help="The grant's id, or its beginning.")],
 ) -> None:
     """Take a grant back; it ends with the next call."""
     grant_id = admin.full_id(grants.every(), grant_id)

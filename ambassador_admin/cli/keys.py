@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,7 +10,7 @@ from ambassador_admin.api import keys
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
-from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError
+from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError
 from ambassador_admin.output import Format, Item, View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin import KeyView, NewKey
@@ -59,7 +59,7 @@ def issue(
     if key_file is None or admin.options.dry_run:
         issued = admin.apply(request, ISSUED)
         if issued is not None:
-            _show(admin, issued)
+            _deliver(admin, issued)
         return
     with _NewFile(key_file) as file:
         issued = admin.apply(request, KEY)
@@ -89,6 +89,16 @@ def revoke(
     admin.submit(keys.revoke(key_id), KEY)
 
 
+def _deliver(admin: AdminContext, issued: Item) -> None:
+    try:
+        _show(admin, issued)
+    except ReaderGoneError:
+        raise AdminError(
+            "A key was issued, nobody read it, and it is lost.",
+            hint=f"ambassador-admin key revoke {_id(issued)}",
+        ) from None
+
+
 def _show(admin: AdminContext, issued: Item) -> None:
     output = admin.output
     if output.fields is not None or output.format not in (Format.TABLE, Format.WIDE):
@@ -97,8 +107,8 @@ def _show(admin: AdminContext, issued: Item) -> None:
     # The key alone on stdout, so that a script can take it as it is.
     output.write(_secret(issued))
     output.advise(
-        f"Above is the key (id {_without_secret(issued).get('id')}). It is not shown again and cannot be recovered: "
-        "hand it to the user over a private channel; they store it with: ambassador-client login"
+        f"Above is the key (id {_id(issued)}). It is not shown again and cannot be recovered: hand it to the user "
+        "over a private channel; ambassador-client takes it from MCP_AMBASSADOR_PRESHARED_KEY."
     )
 
 
@@ -107,6 +117,10 @@ def _secret(issued: Item) -> str:
     if not isinstance(secret, str) or not secret.isprintable():
         raise BadAnswerError("The server issued a key without saying it.", hint="ambassador-admin key list")
     return secret
+
+
+def _id(issued: Item) -> Any:
+    return _without_secret(issued).get("id")
 
 
 def _without_secret(issued: Item) -> Item:

@@ -192,7 +192,8 @@ class AdminContext:
         settings = self.settings
         if settings.key_reference is not None:
             return check_key(resolve(settings.key_reference, self.world.environ))
-        return None if settings.context is None else self.credentials.get(settings.context.name)
+        kept = None if settings.context is None else self.credentials.get(settings.context.name)
+        return None if kept is None else check_key(kept)
 
     @cached_property
     def _directory(self) -> Path:

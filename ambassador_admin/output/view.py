@@ -71,7 +71,7 @@ class Column:
     """One column of a table, one line of a record; `otherwise` is shown where `field` holds nothing.
 
     A `whole` column is never cut, an `id` only to its first characters; `wide` ones are left out of the narrow
-    table, `status` ones are coloured.
+    table, `status` ones are coloured and never cut.
     """
 
     title: str

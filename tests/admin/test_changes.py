@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import signal
 import stat
 from pathlib import Path
 
@@ -75,6 +77,26 @@ def test_destruction_asks_on_a_terminal_and_refuses_without(
     assert len(api.changes) == 1
 
 
+@pytest.mark.parametrize(("answer", "code", "changes"), [(b"y\n", 0, 1), (b"n\n", 1, 0), (None, 130, 0)])
+def test_question_on_a_real_terminal_can_be_answered_or_interrupted(
+    shell: Shell, api: FakeApi, answer: bytes | None, code: int, changes: int
+) -> None:
+    api.add_key("key-1", user="alice", name="laptop")
+    screen, terminal = pty.openpty()
+    process = shell.start("key", "revoke", "key-1", stdin=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while not shown.endswith(b"[y/N] "):
+        shown += os.read(screen, 1024)
+    if answer is None:
+        process.send_signal(signal.SIGINT)
+    else:
+        os.write(screen, answer)
+    process.communicate(timeout=30)
+    os.close(screen)
+    assert (process.returncode, len(api.changes)) == (code, changes)
+
+
 def test_beginning_of_an_id_stands_for_the_whole(shell: Shell, api: FakeApi) -> None:
     for grant_id in ("11aa-1", "11aa-2", "22bb-1"):
         api.add_grant(grant_id, group="developers", mcp="git")
@@ -117,6 +139,17 @@ def test_key_is_alone_on_stdout_and_explained_on_a_terminal(shell: Shell, api: F
     assert done.out == f"{SECRET}\n"
     assert "not shown again" in done.err
     assert "key-2" in done.err
+
+
+def test_key_that_nobody_reads_is_an_error_that_names_it(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice")
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = shell.start("key", "issue", "alice", "--name", "ci", stdout=writing)
+    os.close(writing)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "hint: ambassador-admin key revoke key-1\n" in err
 
 
 def test_key_as_json_has_both_members(shell: Shell, api: FakeApi) -> None:

@@ -223,6 +223,12 @@ def test_damaged_contexts_file_is_an_error_that_names_it(home: Shell, content: s
     assert (done.code, "contexts.json is damaged" in done.err) == (2, True)
 
 
+def test_kept_key_that_can_be_none_is_not_sent_and_not_shown(home: Shell, api: FakeApi) -> None:
+    home.log_in("prod", api.url, "amb_ak_\x07secret")
+    done = home.run("whoami")
+    assert (done.code, api.asked, "secret" in done.err) == (2, [], False)
+
+
 def test_context_names_cannot_leave_the_directory(home: Shell, api: FakeApi) -> None:
     assert home.run("login", api.url, "--context", "../../x", stdin=ADMIN_KEY).code == 0
     assert {path.parent for path in home.home.rglob("*.secret")} == {home.directory}

@@ -48,4 +48,5 @@ def _secret(request: web.Request, header: str) -> str:
     if value is None:
         authorization = request.headers.get("Authorization", "")
         value = authorization[len(_BEARER) :] if authorization.lower().startswith(_BEARER) else ""
-    return value.strip()
+    # Every secret of ours is ASCII; other bytes would reach the digests as text that has no encoding.
+    return value.strip() if value.isascii() else ""

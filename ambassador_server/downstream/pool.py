@@ -31,6 +31,8 @@ class DownstreamPool:
         self._mask = mask
         self._running: dict[str, Supervisor] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        # An entry is probed just before it is published, so its tools are known before it has started.
+        self._probed: dict[str, tuple[Tool, ...]] = {}
 
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
         """Reconcile with these entries without waiting; only transport and options make a restart."""
@@ -50,7 +52,8 @@ class DownstreamPool:
         for mcp_id, mcp in wanted.items():
             current = self._running.get(mcp_id)
             if current is None:
-                self._start(mcp, (last_known or {}).get(mcp_id, ()), None)
+                probed = self._probed.pop(mcp_id, ())
+                self._start(mcp, (last_known or {}).get(mcp_id, probed), None)
             elif _reaches_the_same(current.mcp, mcp):
                 current.mcp = mcp
             else:
@@ -77,13 +80,15 @@ class DownstreamPool:
         """
         connection = Connection(mcp, self._mask)
         try:
-            return await connection.open(None, self._limits.connect)
+            tools = await connection.open(None, self._limits.connect)
         except DownstreamTimeoutError as error:
             raise DownstreamTimeoutError(f"{mcp.name}: {error.message}") from error
         except DownstreamUnavailableError as error:
             raise DownstreamUnavailableError(f"{mcp.name}: {error.message}") from error
         finally:
             await connection.close()
+        self._probed[mcp.mcp_id] = tools
+        return tools
 
     async def call(self, mcp_id: str, method: str, params: bytes, *, timeout: float) -> Reply:
         """Send one request and return the answer; cancelling the caller cancels the call downstream.

@@ -26,6 +26,7 @@ GRANTS: Final = f"{ADMIN}/grants"
 KEYS: Final = f"{ADMIN}/keys"
 SWITCHES: Final = f"{ADMIN}/kill-switches"
 AUDIT_EVENTS: Final = f"{ADMIN}/audit/events"
+ACCESS: Final = f"{ADMIN}/access"
 WHOAMI: Final = f"{ADMIN}/whoami"
 
 SESSION_TOKEN_HEADER: Final = "X-Session-Token"

@@ -24,6 +24,7 @@ from ambassador_server.mcp.payload import MsgspecPayloads
 from ambassador_server.mcp.tools import ToolMethods
 from ambassador_server.ports.downstream import DownstreamChange
 from ambassador_server.ports.store import Store
+from ambassador_server.services.access import AccessQuestions
 from ambassador_server.services.administrators import Administrators
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
@@ -185,6 +186,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         grants=Grants(store=store, changes=changes, clock=clock),
         keys=Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
         switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
+        access=AccessQuestions(policy=policy, catalog=core.catalog),
         audit_trail=AuditTrail(
             store=store, logs=(log, OtherLog(config.audit_dir, config.init_writer)), clock=clock
         ),

@@ -91,7 +91,7 @@ class PrincipalPolicy:
             return Deny(Reason.UNKNOWN_KEY, disclosed=True)
         if key.status is not KeyStatus.ACTIVE:
             return Deny(Reason.KEY_NOT_ACTIVE, disclosed=True)
-        if key.expires_at is not None and key.expires_at <= self._moment.now:
+        if key.has_expired(self._moment.now):
             return Deny(Reason.KEY_EXPIRED, disclosed=True)
         return None
 

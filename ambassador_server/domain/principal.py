@@ -76,6 +76,14 @@ class ClientKey:
     last_used_at: datetime | None
     last_host: str | None
 
+    def has_expired(self, now: datetime) -> bool:
+        """Tell whether the key's time is over."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def is_good(self, now: datetime) -> bool:
+        """Tell whether the key itself, whatever its user, opens and keeps sessions."""
+        return self.status is KeyStatus.ACTIVE and not self.has_expired(now)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:

@@ -56,6 +56,10 @@ class Catalog:
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
         return [entry for entry in self.index().entries if isinstance(policy.decide(entry.ref), Permit)]
 
+    def last_known(self, mcp_id: str) -> tuple[Tool, ...]:
+        """Return the tools an MCP had when it was last seen, published or not."""
+        return self._downstreams.state(mcp_id).tools
+
     def tools_of(self, mcp_id: str) -> list[CatalogEntry]:
         """Return the published tools of one MCP."""
         return [entry for entry in self.index().entries if entry.ref.mcp_id == mcp_id]

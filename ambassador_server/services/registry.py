@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ambassador_server.ports.downstream import Downstreams
+from ambassador_server.services.access import AccessQuestions
 from ambassador_server.services.administrators import Administrators
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
@@ -35,6 +36,7 @@ class Services:
     grants: Grants
     keys: Keys
     switches: Switches
+    access: AccessQuestions
     audit_trail: AuditTrail
     health: Health
     downstreams: Downstreams

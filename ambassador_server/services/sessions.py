@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
-from ambassador_server.domain.principal import ClientKey, KeyStatus, Origin, Principal, User, UserStatus
+from ambassador_server.domain.principal import ClientKey, Origin, Principal, User, UserStatus
 from ambassador_server.domain.session import Session, SessionTimes
 from ambassador_server.domain.tokens import (
     PRESHARED_KEY_PREFIX,
@@ -216,9 +216,7 @@ class Sessions:
         snapshot, digest = self._policy.snapshot, digest_key(preshared_key, self._pepper)
         candidates = snapshot.keys_by_prefix.get(visible_prefix(preshared_key, PRESHARED_KEY_PREFIX), ())
         key = next((key for key in candidates if same(key.digest, digest)), None)
-        if key is None or key.status is not KeyStatus.ACTIVE:
-            return None
-        if key.expires_at is not None and key.expires_at <= self._clock.now():
+        if key is None or not key.is_good(self._clock.now()):
             return None
         user = snapshot.users.get(key.user_id)
         return (key, user) if user is not None and user.status is UserStatus.ACTIVE else None

@@ -10,7 +10,17 @@ from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
 from ambassador_server.web.middleware.origin import origin_middleware
 from ambassador_server.web.routes import health, mcp, sessions, tools
-from ambassador_server.web.routes.admin import account, audit, grants, groups, keys, mcps, switches, users
+from ambassador_server.web.routes.admin import (
+    access,
+    account,
+    audit,
+    grants,
+    groups,
+    keys,
+    mcps,
+    switches,
+    users,
+)
 
 
 def create_client_app(
@@ -28,7 +38,7 @@ def create_client_app(
 def create_admin_app(*, services: Services, settings: WebSettings) -> web.Application:
     """Build the admin API."""
     app = _create(services, settings)
-    for module in (health, account, users, groups, mcps, grants, keys, switches, audit):
+    for module in (health, account, access, users, groups, mcps, grants, keys, switches, audit):
         app.add_routes(module.routes())
     return app
 

@@ -2,13 +2,25 @@
 
 from datetime import UTC, datetime
 
-from ambassador_protocol.admin import GrantView, GroupView, KeyView, McpView, SwitchView, ToolView, UserView
+from ambassador_protocol.admin import (
+    AccessView,
+    GrantView,
+    GroupView,
+    KeyView,
+    McpView,
+    RuleView,
+    SwitchView,
+    ToolView,
+    UserView,
+)
 from ambassador_server.domain.catalog import DownstreamState, Mcp
+from ambassador_server.domain.decision import Deny
 from ambassador_server.domain.grants import Grant
 from ambassador_server.domain.principal import ClientKey, Group, User
 from ambassador_server.domain.redaction import mask_options
 from ambassador_server.domain.snapshot import Snapshot
 from ambassador_server.domain.switches import KillSwitch
+from ambassador_server.services.access import Access
 from ambassador_server.services.catalog import CatalogEntry
 
 
@@ -128,4 +140,29 @@ def switch_view(switch: KillSwitch, now: datetime) -> SwitchView:
         expires_at=optional_timestamp(switch.expires_at),
         lifted_at=optional_timestamp(switch.lifted_at),
         lifted_by=switch.lifted_by,
+    )
+
+
+def access_view(access: Access) -> AccessView:
+    """Show an explained decision."""
+    explanation = access.explanation
+    denied = explanation.decision if isinstance(explanation.decision, Deny) else None
+    return AccessView(
+        user=access.user.name,
+        key=None if access.key is None else access.key.name,
+        tool=access.tool,
+        allowed=denied is None,
+        reason=None if denied is None else denied.reason,
+        remedy=explanation.remedy,
+        rules=[
+            RuleView(
+                kind=rule.kind,
+                id=rule.id,
+                says=rule.says,
+                applies=rule.applies,
+                why=rule.why,
+                decides=rule.decides,
+            )
+            for rule in explanation.rules
+        ],
     )

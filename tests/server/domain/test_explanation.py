@@ -1,0 +1,66 @@
+"""An explanation says what the policy says, names the rule that decided, and what would change it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from ambassador_server.domain.decision import Deny, Permit
+from ambassador_server.domain.explanation import explain
+from ambassador_server.domain.grants import Effect
+from ambassador_server.domain.policy import decide
+from ambassador_server.domain.principal import GroupStatus, UserStatus
+from ambassador_server.domain.switches import SwitchScope
+from tests.properties.test_policy import GRANTS, SWITCHES, TOOLS
+from tests.server.worlds import GRANT, GROUP, LOG_TOOL, MCP, NOW, PRINCIPAL, USER, snapshot, switch
+
+
+def test_a_permitted_call_names_its_grant_and_needs_no_remedy():
+    explanation = explain(snapshot(), PRINCIPAL, LOG_TOOL, NOW)
+    assert explanation.decision == Permit("permit")
+    assert explanation.remedy is None
+    assert [(rule.id, rule.decides, rule.applies) for rule in explanation.rules] == [("permit", True, True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"users": [replace(USER, status=UserStatus.SUSPENDED)]}, "user activate alice"),
+        ({"grants": []}, "grant add GROUP git --tools log"),
+        ({"mcps": [replace(MCP, status="draft")]}, "mcp publish git"),
+        ({"switches": [switch(SwitchScope.MCP, "m1")]}, "kill lift switch-mcp"),
+        ({"grants": [GRANT, replace(GRANT, grant_id="no", effect=Effect.DENY)]}, "grant remove no"),
+    ],
+)
+def test_a_refused_call_says_what_would_change_it(changes: dict[str, Any], remedy: str):
+    explanation = explain(snapshot(**changes), PRINCIPAL, LOG_TOOL, NOW)
+    assert remedy in (explanation.remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"memberships": []}, "the user is not in the group"),
+        ({"groups": [replace(GROUP, status=GroupStatus.SUSPENDED)]}, "the group is suspended"),
+        ({"grants": [replace(GRANT, expires_at=NOW.now)]}, "it has expired"),
+        ({"grants": [replace(GRANT, patterns=("git.status",))]}, "no pattern matches the tool"),
+    ],
+)
+def test_a_silent_grant_says_why(changes: dict[str, Any], why: str):
+    rule = explain(snapshot(**changes), PRINCIPAL, LOG_TOOL, NOW).rules[0]
+    assert (rule.applies, rule.why) == (False, why)
+
+
+@given(GRANTS, TOOLS, SWITCHES)
+def test_the_explanation_never_differs_from_the_policy(grants, tool, kill):
+    world = snapshot(grants=grants, switches=[kill])
+    explanation = explain(world, PRINCIPAL, tool, NOW)
+    assert explanation.decision == decide(world, PRINCIPAL, tool, NOW)
+    deciding = [rule.id for rule in explanation.rules if rule.decides]
+    match explanation.decision:
+        case Permit(grant_id):
+            assert grant_id in deciding
+        case Deny(_, switch_of_denial, grant_id):
+            expected = grant_id if switch_of_denial is None else switch_of_denial.switch_id
+            assert expected is None or expected in deciding

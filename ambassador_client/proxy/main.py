@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ambassador_client.errors import ClientError
+from ambassador_client.errors import ClientError, one_line
 from ambassador_client.proxy.framing import Output, read_frames
 from ambassador_client.proxy.relay import Relay
 
@@ -51,7 +51,9 @@ def run(arguments: Sequence[str]) -> int:
     sys.stdout = sys.stderr  # nothing but messages may ever reach the host
     gc.freeze()
     loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda _, context: report(_in_words(context.get("exception"))))
+    loop.set_exception_handler(
+        lambda _, context: report(_in_words(context.get("exception"), context["message"]))
+    )
     return loop.run_until_complete(_serve(flags, report))
 
 
@@ -106,8 +108,9 @@ async def _serve(flags: "Flags | None", report: Reporter) -> int:
     return 1 if mistakes else 0
 
 
-def _in_words(mistake: object) -> str:
-    return f"AMB-1000 {type(mistake).__name__} in the client. Please report it."
+def _in_words(mistake: BaseException | None, otherwise: str = "") -> str:
+    what = one_line(otherwise) if mistake is None else type(mistake).__name__
+    return f"AMB-1000 {what} in the client. Please report it."
 
 
 async def _keep(opening: "asyncio.Task[Session]", relay: Relay, report: Reporter) -> None:

@@ -46,8 +46,12 @@ async def read_strict(request: web.Request, kind: type[T]) -> T:
 async def read_tolerant(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:
     """Parse a body of the original protocol, ignoring members it does not know."""
     _require_json(request)
+    body = await read_body(request, limit=limit)
     try:
-        return msgspec.json.decode(await read_body(request, limit=limit), type=kind)
+        # The decoder skips over raw members without looking at their encoding.
+        if not body.isascii():
+            body.decode()
+        return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise InvalidInputError(f"Missing or invalid fields: {error}") from None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):

@@ -1,14 +1,25 @@
 """Two listening sockets for two applications, and their orderly end."""
 
+import logging
 import socket
 import ssl
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ambassador_server.errors import ConfigurationError
 
 _BACKLOG = 1024
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell whether a failure is the server's: a traceback for each garbled request lets any stranger fill the log."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_log = logging.getLogger(__name__)
+_log.addFilter(_is_ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,7 @@ async def listen(
         # A caller who goes away cancels what runs for them.
         handler_cancellation=True,
         access_log=None,
+        logger=_log,
         shutdown_timeout=drain_seconds,
         keepalive_timeout=75.0,
     )

@@ -1,0 +1,41 @@
+"""A data directory prepared once, and for each module one server on a copy of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.world import Downstream, World, downstream, running
+from tests.rig import Rig
+
+GENEROUS = {"body_bytes": 65536, "failed_logins": "100000/minute"}
+"""The smallest body limit there is, and no penalty for the many bad keys of a test."""
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    """Return a rig whose data directory is initialised; tests copy it."""
+    rig = Rig(tmp_path_factory.mktemp("prepared"), tls=False)
+    rig.init()
+    return rig
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of this module's server."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def tools(directory: Path) -> Iterator[Downstream]:
+    """Run a downstream that records what reaches it."""
+    with downstream(directory) as running_downstream:
+        yield running_downstream
+
+
+@pytest.fixture(scope="module")
+def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
+    """Run a server that has published the downstream as `tools`."""
+    with running(directory, prepared, limits=GENEROUS) as started:
+        started.publish("tools", "streamable_http", {"url": tools.url})
+        yield started

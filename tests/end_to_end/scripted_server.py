@@ -1,0 +1,62 @@
+"""An MCP server over stdio that says, byte for byte, what a script says; run it with the path of the script.
+
+The script is a JSON object: `tools` are the definitions, `replies` map a tool to the raw members of its answer, such
+as `"result":{}`, `last_words` map a tool to what is written to stderr before the process exits without an answer.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+_VERSION = "2025-11-25"
+
+
+def options(directory: Path, script: dict[str, Any]) -> dict[str, Any]:
+    """Write the script and return the catalog options that run it."""
+    path = directory / f"script-{len(list(directory.glob('script-*')))}.json"
+    path.write_text(json.dumps(script))
+    return {"command": [sys.executable, __file__, str(path)]}
+
+
+def tool(name: str, **more: Any) -> dict[str, Any]:
+    """Return a definition."""
+    return {"name": name, "inputSchema": {"type": "object"}, **more}
+
+
+def _members(script: dict[str, Any], message: dict[str, Any]) -> str:
+    match message["method"]:
+        case "initialize":
+            info = {"name": "scripted", "version": "1"}
+            result = {"protocolVersion": _VERSION, "capabilities": {"tools": {}}, "serverInfo": info}
+            return f'"result":{json.dumps(result)}'
+        case "tools/list":
+            return f'"result":{json.dumps({"tools": script["tools"]})}'
+        case "tools/call":
+            return _called(script, message["params"]["name"])
+        case _:
+            return '"error":{"code":-32601,"message":"Method not found"}'
+
+
+def _called(script: dict[str, Any], name: str) -> str:
+    if name in script.get("last_words", {}):
+        sys.stderr.write(script["last_words"][name] + "\n")
+        sys.exit(3)
+    said = json.dumps({"content": [{"type": "text", "text": name}]})
+    reply: str = script.get("replies", {}).get(name, f'"result":{said}')
+    return reply
+
+
+def main() -> None:
+    """Answer until stdin ends."""
+    script = json.loads(Path(sys.argv[1]).read_text())
+    for line in sys.stdin:
+        message = json.loads(line)
+        if "id" in message and "method" in message:
+            reply = f'{{"jsonrpc":"2.0","id":{message["id"]},{_members(script, message)}}}\n'
+            sys.stdout.write(reply)
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

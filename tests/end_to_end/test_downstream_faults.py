@@ -1,0 +1,256 @@
+"""Whatever a downstream does, its callers get an answer, everybody else goes on, and the server lives."""
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, Face
+from tests.end_to_end.scripted_server import options, tool
+from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, assert_works, until
+
+DOWNSTREAM_UNAVAILABLE, DOWNSTREAM_TIMEOUT = -31002, -31003
+LAST_WORDS = "fatal: /srv/mcp/a.py: password=hunter2hunter2 token ghp_0123456789abcdefghijABCDEFGHIJ012345"
+
+ODD_REPLIES = {
+    "null": '"result":null',
+    "number": '"result":5',
+    "list": '"result":[1,2]',
+    "text": '"result":"text"',
+    "empty": '"result":{}',
+    "null_content": '"result":{"content":null}',
+    "odd_content": '"result":{"content":5,"isError":"yes"}',
+    "odd_flag": '"result":{"content":[],"isError":"true"}',
+    "odd_type": '"result":{"content":[],"resultType":5}',
+    "deep": '"result":{"content":[],"deep":' + "[" * 900 + "]" * 900 + "}",
+    "huge_number": '"result":{"content":[],"n":1e999999,"m":' + "9" * 5000 + "}",
+    "error_empty": '"error":{}',
+    "error_text": '"error":"text"',
+    "error_odd": '"error":{"code":"x","message":5}',
+    "error_both": '"result":{"content":[]},"error":{"code":-1,"message":"both"}',
+    "neither": '"x":1',
+}
+UNREADABLE_REPLIES = {
+    "deeper": '"result":{"content":[],"deep":' + "[" * 20000 + "]" * 20000 + "}",
+    "error_deep": '"error":{"code":-1,"message":"m","data":' + "[" * 20000 + "]" * 20000 + "}",
+    "half_character": r'"result":{"content":[{"type":"text","text":"cut \ud83d"}]}',
+}
+
+
+@pytest.fixture(scope="module")
+def caller(world: World) -> Caller:
+    world.publish_fixture("pipe")
+    return world.caller()
+
+
+@pytest.fixture(scope="module")
+def odd(world: World, directory: Path) -> Caller:
+    replies = ODD_REPLIES | UNREADABLE_REPLIES
+    script = {"tools": [tool(name) for name in replies], "replies": replies}
+    world.publish("odd", "stdio", options(directory, script), call_timeout_seconds=2)
+    return world.caller()
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_garbage_beside_the_answer_hurts_nobody(caller: Caller, face: Face) -> None:
+    response = caller.send(face.call(caller.secret, "pipe__garbage", {}))
+    assert face.read(response.status_code, response.content).succeeded
+    assert response.content.decode()
+    assert caller.call(face, "pipe__echo", {"text": "still here"}).text == "still here"
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_child_that_exits_in_a_call_fails_it_at_once_and_comes_back(
+    world: World, caller: Caller, face: Face
+) -> None:
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(caller.call, face, "pipe__slow", {"seconds": 600})
+        until(
+            lambda: attempts(world, "pipe.slow") > outcomes(world, "pipe.slow"), "the slow call is in flight"
+        )
+        crashed = caller.call(face, "pipe__crash", {})
+        others = waiting.result(timeout=5)
+    for answer in (crashed, others):
+        assert answer.failed
+        assert "pipe" in answer.text
+        assert_discreet(json.dumps(answer.body))
+    assert "pipe__echo" in caller.names(face), "the last known tools stay listed"
+    until(lambda: caller.call(face, "pipe__echo", {"text": "back"}).succeeded, "the child is back")
+
+
+def test_last_words_of_a_child_are_not_shown_to_callers(world: World, directory: Path) -> None:
+    script = {"tools": [tool("die")], "last_words": {"die": LAST_WORDS}}
+    world.publish("mortal", "stdio", options(directory, script))
+    caller = world.caller()
+    for face in FACES:
+        until(lambda: world.ask("GET", "mcps/mortal")["state"] == "ready", "it runs")
+        answer = caller.call(face, "mortal__die")
+        assert answer.failed
+        assert "mortal" in answer.text
+        for secret in ("hunter2", "ghp_0123", "/srv/mcp"):
+            assert secret not in json.dumps(answer.body), face
+    shown = world.admin.get("/v1/admin/mcps/mortal").text
+    assert "ghp_0123" not in shown, "administrators read what happened, not the secret in it"
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_connection_cut_in_a_call_fails_that_call_alone(caller: Caller, face: Face) -> None:
+    answer = caller.call(face, "tools__hang_up")
+    assert answer.failed
+    assert_discreet(json.dumps(answer.body))
+    assert caller.call(face, "tools__echo", {"text": "on"}).text == "on"
+
+
+@pytest.mark.parametrize("face", MCP_FACES, ids=repr)
+def test_error_of_a_downstream_arrives_as_it_is(caller: Caller, face: Face) -> None:
+    answer = caller.call(face, "pipe__refuse")
+    assert answer.status == 200
+    assert answer.body["error"] == {"code": -32602, "message": "no", "data": {"big": 10**30}}
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_failed_tool_is_text_and_a_flag(caller: Caller, face: Face) -> None:
+    answer = caller.call(face, "pipe__fail")
+    assert (answer.status, answer.text, answer.failed) == (200, "it failed", True)
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+@pytest.mark.parametrize("reply", ODD_REPLIES)
+def test_odd_answer_becomes_a_proper_one(odd: Caller, face: Face, reply: str) -> None:
+    response = odd.send(face.call(odd.secret, f"odd__{reply}", {}))
+    assert response.status_code == 200, response.text[:300]
+    assert_discreet(response.text[:5000])
+    if face in MCP_FACES:
+        assert response.content.startswith(b'{"jsonrpc":"2.0","id":7,')
+    else:
+        assert response.json()["result"] is not None
+
+
+@pytest.mark.parametrize("reply", UNREADABLE_REPLIES)
+def test_answer_that_cannot_be_read_ends_the_call_at_once(odd: Caller, reply: str) -> None:
+    answer = odd.call(LEGACY, f"odd__{reply}")
+    assert answer.code != DOWNSTREAM_TIMEOUT
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+@pytest.mark.parametrize("depth", [100, 500, 900, 20000])
+def test_deep_arguments_are_taken_or_refused_but_never_break_the_server(
+    world: World, caller: Caller, face: Face, depth: int
+) -> None:
+    wire = face.call(caller.secret, "tools__refuse", {"deep": "DEEP"})
+    body = wire.body.replace(b'"DEEP"', b"[" * depth + b"]" * depth)
+    response = caller.send(replace(wire, body=body))
+    assert response.status_code in (200, 400), response.text
+    assert_discreet(response.text)
+    assert "unhandled" not in world.log_text()
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_result_of_twenty_megabytes_arrives_whole(caller: Caller, face: Face) -> None:
+    answer = caller.call(face, "tools__big", {"megabytes": 20})
+    assert answer.succeeded
+    assert len(answer.text) == 20 * 1024 * 1024
+
+
+def test_call_beyond_its_deadline_is_given_up_and_nobody_else_waits(world: World, tools: Downstream) -> None:
+    world.publish("hasty", "streamable_http", {"url": tools.url}, call_timeout_seconds=0.5)
+    caller = world.caller()
+    for face in FACES:
+        with ThreadPoolExecutor() as threads:
+            slow = threads.submit(caller.call, face, "hasty__slow", {"seconds": 600})
+            assert caller.call(face, "hasty__echo", {"text": "quick"}).text == "quick"
+            assert caller.call(face, "tools__echo", {"text": "quick"}).text == "quick"
+            answer = slow.result(timeout=10)
+        assert answer.failed
+        assert "no answer within 0.5 s" in answer.text
+        assert answer.code in (None, DOWNSTREAM_TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("name", "transport", "entry", "words"),
+    [
+        (
+            "no-command",
+            "stdio",
+            {"command": "no-such-program-anywhere"},
+            "'no-such-program-anywhere' not found",
+        ),
+        ("no-path", "stdio", {"command": "/no/such/program"}, "'/no/such/program' not found"),
+        ("a-directory", "stdio", {"command": "/etc"}, "may not be executed"),
+        ("no-cwd", "stdio", {"command": "cat", "cwd": "/no/such/place"}, "'/no/such/place' does not exist"),
+        (
+            "leaves",
+            "stdio",
+            {"command": [sys.executable, "-c", "import sys; sys.exit('no licence')"]},
+            "no licence",
+        ),
+        ("parrot", "stdio", {"command": "cat"}, "refused the handshake"),
+        (
+            "prints",
+            "stdio",
+            {"command": [sys.executable, "-c", "print('Listening on 1234')"]},
+            "exited with status 0",
+        ),
+        ("no-port", "streamable_http", {"url": "http://127.0.0.1:1/mcp"}, "cannot connect to 127.0.0.1:1"),
+        (
+            "no-secret",
+            "stdio",
+            {"command": "cat", "env": {"TOKEN": "env://NOT_SET_ANYWHERE"}},
+            "NOT_SET_ANYWHERE",
+        ),
+    ],
+)
+def test_mcp_that_cannot_be_reached_is_not_published_and_says_why(
+    world: World, caller: Caller, name: str, transport: str, entry: dict[str, Any], words: str
+) -> None:
+    world.offer(name, transport, entry)
+    world.ask("POST", "grants", {"group": "developers", "mcp": name})
+    refused = world.rig.admin("mcp", "publish", name, expect=7) if name == "no-command" else None
+    if refused is not None:
+        assert words in refused.stderr
+        assert "Traceback" not in refused.stderr
+    answer = world.admin.post(f"/v1/admin/mcps/{name}/publish")
+    assert answer.status_code == 502
+    assert words in answer.json()["message"]
+    assert world.ask("GET", f"mcps/{name}")["status"] == "draft"
+    assert not [listed for listed in caller.names(LEGACY) if listed.startswith(name)]
+    assert_works(caller)
+
+
+def test_url_of_something_else_is_not_published(world: World) -> None:
+    world.offer("ourselves", "streamable_http", {"url": f"{world.rig.client_url}/mcp"})
+    answer = world.admin.post("/v1/admin/mcps/ourselves/publish")
+    assert answer.status_code == 502
+    assert "credentials" in answer.json()["message"]
+
+
+def test_downstream_that_is_gone_answers_quickly_and_is_reported(world: World, directory: Path) -> None:
+    gone = directory / "gone.py"
+    gone.write_text((Path(__file__).parent / "scripted_server.py").read_text())
+    entry = options(directory, {"tools": [tool("die")], "last_words": {"die": "bye"}})
+    world.publish("gone", "stdio", {"command": [entry["command"][0], str(gone), entry["command"][2]]})
+    caller = world.caller()
+    gone.unlink()
+    assert caller.call(LEGACY, "gone__die").failed
+    until(lambda: world.ask("GET", "mcps/gone")["state"] == "degraded", "it is reported")
+    for face in FACES:
+        started = time.monotonic()
+        answer = caller.call(face, "gone__die")
+        assert answer.failed
+        assert time.monotonic() - started < 10
+        assert_discreet(json.dumps(answer.body))
+        assert "gone__die" in caller.names(face)
+    assert_works(caller)
+
+
+def attempts(world: World, resource: str) -> int:
+    return len(world.events(resource=resource, action="call:tool:attempt"))
+
+
+def outcomes(world: World, resource: str) -> int:
+    return len(world.events(resource=resource, action="call:tool:outcome"))

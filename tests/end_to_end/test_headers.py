@@ -1,0 +1,203 @@
+"""What a request says about itself in its headers is checked before it means anything; nothing refused ever runs."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.faces import LEGACY, META, MODERN, MODERN_VERSION
+from tests.end_to_end.world import Caller, Downstream, World, assert_discreet
+
+HEADER_MISMATCH, UNSUPPORTED_VERSION, INVALID_PARAMS = -32020, -32022, -32602
+VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+
+
+@pytest.fixture(scope="module")
+def caller(world: World) -> Caller:
+    return world.caller()
+
+
+@pytest.fixture
+def _runs_nothing(tools: Downstream) -> Iterator[None]:
+    before = tools.count()
+    yield
+    assert tools.count() == before
+
+
+def send(
+    caller: Caller,
+    *,
+    headers: dict[str, str | None] | None = None,
+    meta: Any = None,
+    tool: str = "tools__echo",
+) -> httpx.Response:
+    """Send a call of the stateless era with these headers changed (None: left out) and this `_meta`."""
+    wire = MODERN.call(caller.secret, tool, {"text": "x"})
+    sent = {name: value for name, value in {**wire.headers, **(headers or {})}.items() if value is not None}
+    message = json.loads(wire.body)
+    if meta is not None:
+        message["params"]["_meta"] = meta
+    return caller.http.post("/mcp", headers=sent, content=json.dumps(message).encode())
+
+
+def assert_error(response: httpx.Response, status: int, code: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert_discreet(response.text)
+    error: dict[str, Any] = response.json()["error"]
+    assert error["code"] == code, error
+    return error
+
+
+@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Mcp-Method": None},
+        {"Mcp-Method": "tools/list"},
+        {"Mcp-Method": "TOOLS/CALL"},
+        {"Mcp-Name": None},
+        {"Mcp-Name": "tools__fail"},
+        {"Mcp-Name": "TOOLS__ECHO"},
+        {"Mcp-Name": "=?base64?dG9vbHNfX2VjaG8?="},  # padding is missing
+        {"Mcp-Name": "=?BASE64?dG9vbHNfX2VjaG8=?="},
+        {"Mcp-Name": "=?base64?not base64!?="},
+        {"MCP-Protocol-Version": "2026-07-29"},
+    ],
+    ids=str,
+)
+def test_header_that_contradicts_the_body_is_refused(caller: Caller, headers: dict[str, str | None]) -> None:
+    assert_error(send(caller, headers=headers), 400, HEADER_MISMATCH)
+
+
+@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.parametrize("name", ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"])
+def test_repeated_routing_header_is_refused(caller: Caller, name: str) -> None:
+    wire = MODERN.call(caller.secret, "tools__echo", {"text": "x"})
+    repeated = [*wire.headers.items(), (name, wire.headers[name])]
+    assert_error(caller.http.post("/mcp", headers=repeated, content=wire.body), 400, HEADER_MISMATCH)
+
+
+@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {},
+        {VERSION_KEY: MODERN_VERSION},
+        {CAPABILITIES_KEY: {}},
+        {VERSION_KEY: 20260728, CAPABILITIES_KEY: {}},
+        {VERSION_KEY: MODERN_VERSION, CAPABILITIES_KEY: None},
+        {VERSION_KEY: MODERN_VERSION, CAPABILITIES_KEY: []},
+        [],
+        "text",
+        5,
+    ],
+    ids=str,
+)
+def test_missing_or_mistyped_meta_is_refused(caller: Caller, meta: Any) -> None:
+    assert_error(send(caller, meta=meta), 400, INVALID_PARAMS)
+
+
+@pytest.mark.usefixtures("_runs_nothing")
+def test_version_that_is_not_served_is_told_which_are(caller: Caller) -> None:
+    version = "2099-01-01"
+    meta = {**META, VERSION_KEY: version}
+    answer = send(caller, headers={"MCP-Protocol-Version": version}, meta=meta)
+    error = assert_error(answer, 400, UNSUPPORTED_VERSION)
+    assert error["data"] == {"supported": [MODERN_VERSION], "requested": version}
+
+
+@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.parametrize("version", [None, "2024-11-05", "2025-11-25"])
+def test_stateless_body_never_runs_as_the_sessions_era(caller: Caller, version: str | None) -> None:
+    answer = send(caller, headers={"MCP-Protocol-Version": version})
+    assert answer.status_code == 400, answer.text
+    assert "error" in answer.json()
+
+
+def test_header_names_may_have_any_case_and_values_the_wrapped_form(caller: Caller) -> None:
+    wire = MODERN.call(caller.secret, "tools__echo", {"text": "x"})
+    wrapped = base64.b64encode(b"tools__echo").decode()
+    headers = {name.upper(): value for name, value in wire.headers.items()} | {
+        "MCP-NAME": f"=?base64?{wrapped}?="
+    }
+    answer = caller.http.post("/mcp", headers=headers, content=wire.body)
+    assert answer.status_code == 200
+    assert answer.json()["result"]["content"][0]["text"] == "x"
+
+
+@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.parametrize("era", [LEGACY, MODERN], ids=repr)
+@pytest.mark.parametrize("path", ["/mcp", "/v1/tools/invoke"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8443", "", "[::2]", "@"]
+)
+def test_host_of_somebody_else_is_misdirected(caller: Caller, host: str, path: str, era: Any) -> None:
+    wire = era.call(caller.secret, "tools__echo", {})
+    refused = caller.http.post(path, headers={**wire.headers, "Host": host}, content=wire.body)
+    assert refused.status_code == 421
+    assert_discreet(refused.text)
+
+
+@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "",
+        "https://evil.example",
+        "http://127.0.0.1.evil.example",
+        "file://",
+        "chrome-extension://127.0.0.1",
+        "http://[::1",
+        "localhost",
+    ],
+)
+@pytest.mark.parametrize("path", ["/mcp", "/v1/tools/invoke", "/v1/sessions/register"])
+def test_page_of_another_site_is_refused(caller: Caller, path: str, origin: str) -> None:
+    wire = LEGACY.call(caller.secret, "tools__echo", {})
+    refused = caller.http.post(path, headers={**wire.headers, "Origin": origin}, content=wire.body)
+    assert refused.status_code == 403, refused.text
+    assert_discreet(refused.text)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:9999", "[::1]:8443"])
+def test_own_names_are_answered_whatever_the_port(caller: Caller, host: str) -> None:
+    wire = LEGACY.call(caller.secret, "tools__echo", {"text": "x"})
+    headers = {**wire.headers, "Host": host, "Origin": "http://localhost:3000"}
+    assert caller.http.post("/mcp", headers=headers, content=wire.body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
+)
+def test_admin_port_checks_host_and_origin_too(world: World, header: dict[str, str]) -> None:
+    refused = world.admin.post("/v1/admin/users", headers=header, json={"name": "intruder"})
+    assert refused.status_code == (421 if "Host" in header else 403)
+    assert world.admin.get("/v1/admin/users/intruder").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "OPTIONS", "HEAD"])
+def test_mcp_takes_nothing_but_post(caller: Caller, method: str) -> None:
+    for headers in (LEGACY.headers(caller.secret, "ping", {}), MODERN.headers(caller.secret, "ping", {}), {}):
+        refused = caller.http.request(method, "/mcp", headers=headers)
+        assert refused.status_code == 405
+        assert refused.headers["Allow"] == "POST"
+        assert "Mcp-Session-Id" not in refused.headers
+
+
+def test_every_answer_carries_the_request_id_and_keeps_browsers_away(caller: Caller) -> None:
+    wire = LEGACY.call(caller.secret, "tools__echo", {})
+    for path in ("/mcp", "/v1/tools/invoke", "/nowhere", "/health"):
+        answer = caller.http.post(
+            path, headers={**wire.headers, "X-Request-Id": "request-12345"}, content=wire.body
+        )
+        assert answer.headers["X-Request-Id"] == "request-12345"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Server"] == "mcp-ambassador"
+    odd = caller.http.get("/health", headers={"X-Request-Id": "a b\tc"})
+    assert odd.headers["X-Request-Id"] != "a b\tc"

@@ -208,6 +208,7 @@ audit_events = Table(
     _text("document"),
     UniqueConstraint("writer", "seq"),
     # Pages are read in the order of the cursor and narrowed by time, so each filter is answered inside its index.
+    Index(None, "at", "cursor"),
     Index(None, "cursor", "at"),
     Index(None, "action", "cursor", "at"),
     Index(None, "outcome", "cursor", "at"),

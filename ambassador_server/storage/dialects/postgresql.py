@@ -22,6 +22,13 @@ _STATEMENT_SECONDS = 30
 _POOL_SIZE = 5
 _POOL_OVERFLOW = 15
 
+_SETTINGS = {
+    "application_name": "mcp-ambassador",
+    "jit": "off",
+    # A plan made without the pattern cannot use the index that serves most patterns.
+    "plan_cache_mode": "force_custom_plan",
+}
+
 # Advisory locks are numbers shared by everybody who uses the database; this range is ours.
 _LOCK_BASE = int.from_bytes(b"ambass") << 8
 
@@ -80,7 +87,7 @@ class Postgresql:
             connect_args={
                 "timeout": _CONNECT_SECONDS,
                 "command_timeout": None if migrating else _STATEMENT_SECONDS,
-                "server_settings": {"application_name": "mcp-ambassador", "jit": "off"},
+                "server_settings": _SETTINGS,
             },
         )
 

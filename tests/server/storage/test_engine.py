@@ -25,6 +25,10 @@ from tests.server.storage.raw import execute
 
 LIMIT = 60
 SECRET = "s3cr3t-w0rd"
+END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
 
 
 @pytest.fixture
@@ -232,11 +236,7 @@ async def test_lost_connection_costs_one_transaction_and_no_more(postgres_url: s
     async def read_while_the_connection_goes() -> None:
         async with store.read() as work:
             await work.policy_version()
-            await execute(
-                postgres_url,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE pid <> pg_backend_pid() AND datname = current_database()",
-            )
+            await execute(postgres_url, END_OTHERS)
             await work.policy_version()
 
     with pytest.raises(StorageError, match="The database cannot be used") as caught:
@@ -246,6 +246,16 @@ async def test_lost_connection_costs_one_transaction_and_no_more(postgres_url: s
         await work.users.add(user())
     async with store.read() as work:
         assert await work.users.all() == [user()]
+    await store.close()
+
+
+async def test_connection_lost_while_nobody_used_it_costs_nothing(postgres_url: str) -> None:
+    store = await opened(postgres_url)
+    async with store.read() as work:
+        await work.policy_version()
+    await execute(postgres_url, END_OTHERS)
+    async with store.write() as work:
+        await work.users.add(user())
     await store.close()
 
 

@@ -19,6 +19,7 @@ from ambassador_server.storage.dialects import load
 from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import SchemaState, SchemaStatus, check, revisions, upgrade
 from ambassador_server.storage.tables import metadata
+from ambassador_server.storage.target import Target
 from tests.server.storage.raw import execute, run
 
 LIMIT = 60
@@ -45,6 +46,14 @@ async def test_migrated_schema_has_every_name_and_rule_of_the_tables(url: str) -
     await run(url, metadata.create_all)
     assert migrated == await run(url, _describe)
     assert set(migrated) == set(metadata.tables)
+
+
+async def test_text_sorts_by_code_point_whatever_the_locale_of_the_server(postgres_url: str) -> None:
+    await upgrade(postgres_url)
+    query = "SELECT table_name, collation_name FROM information_schema.columns WHERE data_type = 'text'"
+    found = await execute(postgres_url, f"{query} AND table_schema = 'public'")
+    assert {table for table, _ in found} >= {"users", "mcps", "sessions", "audit_events"}
+    assert {collation for _, collation in found} == {"C"}
 
 
 async def test_sqlite_schema_is_the_same_text(sqlite_path: Path) -> None:
@@ -107,15 +116,15 @@ async def test_upgrades_of_several_processes_apply_everything_once(url: str) -> 
             await asyncio.create_subprocess_exec(
                 sys.executable, "-c", program, url, stdout=asyncio.subprocess.PIPE
             )
-            for _ in range(3)
+            for _ in range(2)
         ]
         said = [(await process.communicate())[0] for process in processes]
-    assert sorted(int(text) for text in said) == [0, 0, len(revisions())]
+    assert sorted(int(text) for text in said) == [0, len(revisions())]
 
 
 async def test_upgrade_that_fails_leaves_nothing_behind(url: str) -> None:
     if url.startswith("sqlite"):
-        load("sqlite").create(migrate.Target.parse(url).url)
+        load("sqlite").create(Target.parse(url).url)
     await execute(url, "CREATE TABLE policy_state (something_else INTEGER)")
     with pytest.raises(StorageError):
         await upgrade(url)

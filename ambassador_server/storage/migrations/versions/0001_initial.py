@@ -175,6 +175,7 @@ def _create_audit() -> None:
         sa.UniqueConstraint("writer", "seq"),
         sqlite_autoincrement=True,
     )
+    op.create_index(None, "audit_events", ["at", "cursor"])
     op.create_index(None, "audit_events", ["cursor", "at"])
     for column in ("action", "outcome", "actor_name", "resource_name", "reason", "request_id"):
         op.create_index(None, "audit_events", [column, "cursor", "at"])

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from ambassador_admin.cli import (
+    access,
     account,
     audit,
     contexts,
@@ -39,6 +40,7 @@ app.add_typer(mcps.app, name="mcp")
 app.add_typer(grants.app, name="grant")
 app.add_typer(keys.app, name="key")
 app.add_typer(kill.app, name="kill")
+app.add_typer(access.app, name="access")
 app.add_typer(audit.app, name="audit")
 app.add_typer(server.app, name="server")
 server.register(app)

@@ -21,7 +21,7 @@ _REMEDIES: dict[Reason, str] = {
     Reason.KEY_EXPIRED: "Issue another key: ambassador-admin key issue {user} --name NAME",
     Reason.MCP_NOT_PUBLISHED: "Publish the MCP: ambassador-admin mcp publish {mcp}",
     Reason.EXPLICIT_DENY: "Remove the grant that denies: ambassador-admin grant remove {id}",
-    Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --tools {tool}, for a group of the user",
+    Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --tool {tool}, for a group of the user",
     Reason.UNKNOWN_TOOL: "Look at what is published: ambassador-admin mcp list",
 }
 

@@ -27,7 +27,7 @@ def test_a_permitted_call_names_its_grant_and_needs_no_remedy():
     ("changes", "remedy"),
     [
         ({"users": [replace(USER, status=UserStatus.SUSPENDED)]}, "user activate alice"),
-        ({"grants": []}, "grant add GROUP git --tools log"),
+        ({"grants": []}, "grant add GROUP git --tool log"),
         ({"mcps": [replace(MCP, status="draft")]}, "mcp publish git"),
         ({"switches": [switch(SwitchScope.MCP, "m1")]}, "kill lift switch-mcp"),
         ({"grants": [GRANT, replace(GRANT, grant_id="no", effect=Effect.DENY)]}, "grant remove no"),

@@ -1,0 +1,16 @@
+"""What `/v1/admin/access` answers."""
+
+from ambassador_admin.api.request import Request, get
+from ambassador_protocol.paths import ACCESS
+
+_MISSING = "ambassador-admin user list, ambassador-admin key list --user USER, ambassador-admin mcp tools MCP"
+
+
+def explain(user: str, tool: str, key: str | None) -> Request:
+    """Explain one decision."""
+    return get(f"{ACCESS}/explain", query={"user": user, "tool": tool, "key": key}, missing=_MISSING)
+
+
+def who_can(tool: str) -> Request:
+    """List who may call a tool."""
+    return get(f"{ACCESS}/who-can", query={"tool": tool}, missing="ambassador-admin mcp tools MCP")

@@ -1,0 +1,111 @@
+"""`access`: who may call what, and why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import access
+from ambassador_admin.cli.cases import read_cases
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.users import USER
+from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import AdminError
+from ambassador_admin.output import Format, View
+from ambassador_admin.output.view import Column, fields_of
+from ambassador_protocol.admin import AccessView, RuleView
+from ambassador_protocol.problems import ProblemCode
+
+ACCESS = View(
+    "decisions",
+    (
+        Column("USER", "user", whole=True),
+        Column("KEY", "key"),
+        Column("TOOL", "tool", whole=True),
+        Column("ALLOWED", "allowed", status=True),
+        Column("REASON", "reason"),
+        Column("REMEDY", "remedy"),
+    ),
+    fields_of(AccessView),
+)
+
+RULE = View(
+    "rules",
+    (
+        Column("RULE", "kind", status=True),
+        Column("ID", "id", id=True),
+        Column("SAYS", "says"),
+        Column("DECIDES", "decides"),
+        Column("SILENT BECAUSE", "why"),
+    ),
+    fields_of(RuleView),
+)
+
+CASE = View(
+    "cases",
+    (
+        Column("USER", "user", whole=True),
+        Column("TOOL", "tool", whole=True),
+        Column("EXPECTED", "expected"),
+        Column("GOT", "got"),
+        Column("HOLDS", "holds", status=True),
+    ),
+    ("user", "key", "tool", "expected", "got", "holds", "remedy"),
+)
+
+app = noun("Who may call what, and why.")
+
+Tool = Annotated[str, typer.Argument(metavar="TOOL", help="The tool, as mcp.tool or as it is published.")]
+
+
+@verb(app, "explain")
+def explain(
+    admin: AdminContext,
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whose call.")],
+    tool: Tool,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="With this key, by name or id; else the best one."),
+    ] = None,
+) -> None:
+    """Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it."""
+    explained = admin.api.fetch(access.explain(user, tool, key))
+    admin.output.record(ACCESS, explained)
+    if admin.output.format in (Format.TABLE, Format.WIDE):
+        admin.output.rows(RULE, iter(explained["rules"]))
+
+
+@verb(app, "who-can")
+def who_can(admin: AdminContext, tool: Tool) -> None:
+    """List the users who may call a tool now."""
+    admin.show_list(access.who_can(tool), USER)
+
+
+@verb(app, "test")
+def test(
+    admin: AdminContext,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML: a list `cases` of user, tool and expect.")
+    ],
+) -> None:
+    """Hold the policy in force to a file of expectations; exit 1 when one does not hold."""
+    results = []
+    for case in read_cases(file):
+        answer = admin.api.fetch(access.explain(case.user, case.tool, case.key))
+        expected = case.expect if case.reason is None else f"{case.expect} ({case.reason})"
+        got = "allow" if answer["allowed"] else f"deny ({answer['reason']})"
+        results.append(
+            {
+                "user": case.user,
+                "key": answer["key"],
+                "tool": answer["tool"],
+                "expected": expected,
+                "got": got,
+                "holds": case.holds(answer),
+                "remedy": answer["remedy"],
+            }
+        )
+    admin.output.rows(CASE, iter(results))
+    failed = sum(not result["holds"] for result in results)
+    if failed:
+        raise AdminError(f"{failed} of {len(results)} cases do not hold.", code=ProblemCode.CASES_FAILED)

@@ -1,0 +1,71 @@
+"""Policy test cases: what a file says should be allowed or denied."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ambassador_admin.errors import UsageError
+
+_MEMBERS = frozenset({"user", "tool", "key", "expect", "reason"})
+_EXPECTATIONS = ("allow", "deny")
+_MAX_BYTES = 1024 * 1024
+
+EXAMPLE = (
+    "cases: [{user: alice, tool: git.git_log, expect: allow}, {user: bob, tool: git.git_push, expect: deny}]"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One expectation; `reason` narrows down a denial."""
+
+    user: str
+    tool: str
+    key: str | None
+    expect: str
+    reason: str | None
+
+    def holds(self, answer: Mapping[str, Any]) -> bool:
+        """Tell whether the server's explanation is what was expected."""
+        if self.expect == "allow":
+            return answer["allowed"] is True
+        return answer["allowed"] is False and self.reason in {None, answer["reason"]}
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Read a file of cases. Raises UsageError that names the case and what is wrong with it."""
+    # Here, not above: only this command reads YAML.
+    import yaml
+
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UsageError(f"{path} is larger than {_MAX_BYTES} bytes.")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    cases = content.get("cases") if isinstance(content, dict) and set(content) == {"cases"} else None
+    if not isinstance(cases, list) or not cases:
+        raise UsageError(f"{path} holds no list of cases.", hint=EXAMPLE)
+    return [_case(number, case) for number, case in enumerate(cases, 1)]
+
+
+def _case(number: int, case: Any) -> Case:
+    if not isinstance(case, dict) or not all(isinstance(value, str) for value in case.values()):
+        raise UsageError(f"Case {number} is not a mapping of texts.", hint=EXAMPLE)
+    unknown = sorted(set(map(str, case)) - _MEMBERS)
+    missing = sorted({"user", "tool", "expect"} - set(case))
+    if unknown or missing:
+        what = f"knows no {unknown[0]!r}" if unknown else f"lacks {missing[0]!r}"
+        raise UsageError(f"Case {number} {what}.", hint=EXAMPLE)
+    if case["expect"] not in _EXPECTATIONS:
+        raise UsageError(f"Case {number}: expect is 'allow' or 'deny', not {case['expect']!r}.")
+    return Case(
+        user=case["user"],
+        tool=case["tool"],
+        key=case.get("key"),
+        expect=case["expect"],
+        reason=case.get("reason"),
+    )

@@ -1,0 +1,97 @@
+"""`access` explains the decision that the next call really meets."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rig import Rig
+
+FIXTURE = str(Path(__file__).parents[1] / "fakes" / "mcp_servers" / "stdio_server.py")
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    rig = Rig(tmp_path_factory.mktemp("access"), tls=False)
+    rig.init()
+    rig.start()
+    try:
+        rig.admin("mcp", "add", "box", "--", sys.executable, FIXTURE)
+        rig.admin("mcp", "publish", "box")
+        for user in ("alice", "bob"):
+            rig.admin("user", "create", user)
+        rig.admin("group", "create", "developers")
+        rig.admin("group", "add-member", "developers", "alice")
+        rig.admin("grant", "add", "developers", "box", "--tool", "e*")
+        rig.admin("key", "issue", "alice", "--name", "laptop", "--key-file", str(rig.directory / "key"))
+        yield rig
+    finally:
+        rig.stop()
+
+
+def test_explain_names_the_deciding_grant(rig: Rig):
+    explained = rig.admin_json("access", "explain", "alice", "box.echo")
+    assert (explained["allowed"], explained["key"], explained["remedy"]) == (True, "laptop", None)
+    assert [rule["decides"] for rule in explained["rules"]] == [True]
+
+
+def test_explain_follows_a_kill_switch_and_its_lifting(rig: Rig):
+    switch = rig.admin_json("kill", "tool", "box.echo", "--reason", "incident 7")
+    explained = rig.admin_json("access", "explain", "alice", "box__echo")
+    assert (explained["allowed"], explained["reason"]) == (False, "kill_switch")
+    assert switch["id"] in explained["remedy"]
+    rig.admin("kill", "lift", switch["id"])
+    assert rig.admin_json("access", "explain", "alice", "box.echo")["allowed"] is True
+
+
+def test_explain_says_why_somebody_may_not(rig: Rig):
+    explained = rig.admin_json("access", "explain", "bob", "box.echo")
+    assert (explained["allowed"], explained["reason"]) == (False, "unknown_key")
+    table = rig.admin("access", "explain", "alice", "box.slow").stdout
+    assert "no pattern matches the tool" in table
+
+
+def test_who_can_lists_just_those(rig: Rig):
+    assert [user["name"] for user in rig.admin_json("access", "who-can", "box.echo")] == ["alice"]
+    assert rig.admin_json("access", "who-can", "box.slow") == []
+
+
+def test_unknown_names_are_not_found(rig: Rig):
+    for words in (["nobody", "box.echo"], ["alice", "box.nothing"], ["alice", "box.echo", "--key", "phone"]):
+        refused = rig.admin("access", "explain", *words, expect=5)
+        assert refused.stdout == ""
+        assert "AMB-1002" in refused.stderr
+
+
+def test_cases_hold_or_fail_the_pipeline(rig: Rig):
+    cases = [
+        {"user": "alice", "tool": "box.echo", "expect": "allow"},
+        {"user": "alice", "tool": "box.slow", "expect": "deny", "reason": "no_grant"},
+    ]
+    file = rig.directory / "cases.yaml"
+    file.write_text(json.dumps({"cases": cases}))
+    assert all(row["holds"] for row in rig.admin_json("access", "test", str(file)))
+    file.write_text(json.dumps({"cases": [*cases, {"user": "bob", "tool": "box.echo", "expect": "allow"}]}))
+    failed = rig.admin("access", "test", str(file), expect=1)
+    assert "1 of 3 cases do not hold" in failed.stderr
+    assert "unknown_key" in failed.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "no list of cases"),
+        ("cases: []", "no list of cases"),
+        ("cases: [{user: a, tool: b}]", "lacks 'expect'"),
+        ("cases: [{user: a, tool: b, expect: allow, wehn: now}]", "knows no 'wehn'"),
+        ("cases: [{user: a, tool: b, expect: maybe}]", "'maybe'"),
+        ("cases: [1]", "not a mapping"),
+        ("cases: [", "not YAML"),
+    ],
+)
+def test_a_file_of_cases_that_makes_no_sense_is_a_usage_error(rig: Rig, content: str, says: str):
+    file = rig.directory / "wrong.yaml"
+    file.write_text(content)
+    assert says in rig.admin("access", "test", str(file), expect=2).stderr

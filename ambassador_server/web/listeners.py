@@ -44,7 +44,8 @@ async def listen(
         handler_cancellation=True,
         access_log=None,
         logger=_log,
-        shutdown_timeout=drain_seconds,
+        # The library waits this long twice: for the answers, then, with unread bodies cut off, for the rest of them.
+        shutdown_timeout=drain_seconds / 2,
         keepalive_timeout=75.0,
     )
     await runner.setup()

@@ -137,9 +137,6 @@ async def _listen(
 def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | None) -> list[Job]:
     services = ambassador.services
 
-    async def forget_expired() -> None:
-        services.sessions.forget_expired()
-
     async def probe_log() -> None:
         ambassador.log.probe()
 
@@ -153,7 +150,8 @@ def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | 
         Job("audit index", 1.0, services.audit_trail.follow),
         Job("audit log", 1.0, probe_log),
         Job("last known tools", 1.0, ambassador.watch.save_tools),
-        Job("sessions", 60.0, forget_expired),
+        Job("key uses", 1.0, services.sessions.save_uses),
+        Job("sessions", 60.0, services.sessions.forget_expired),
         Job("certificates", 86400.0, renew_certificates),
     ]
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 
+from ambassador_server.domain.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
 
 _PATTERN = re.compile(r"[A-Za-z0-9_.:/*-]{1,256}")
@@ -33,7 +33,7 @@ class Grant:
 
     def covers(self, canonical: str) -> bool:
         """Tell whether any pattern matches the canonical tool name, case-sensitively."""
-        return any(pattern == "*" or _compiled(pattern).fullmatch(canonical) for pattern in self.patterns)
+        return any(pattern == "*" or glob_matches(pattern, canonical) for pattern in self.patterns)
 
 
 def normalise_pattern(pattern: str, mcp_name: str) -> str:
@@ -48,10 +48,3 @@ def normalise_pattern(pattern: str, mcp_name: str) -> str:
     if pattern == "*" or pattern.startswith(f"{mcp_name}."):
         return pattern
     return f"{mcp_name}.{pattern}"
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # Runs of '*' are one '*', so the expression cannot backtrack over itself.
-    parts = re.split(r"\*+", pattern)
-    return re.compile(".*".join(map(re.escape, parts)), re.DOTALL)

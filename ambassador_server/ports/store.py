@@ -65,6 +65,14 @@ class Memberships(Protocol):
         ...
 
 
+class ClientKeys(Repository[ClientKey], Protocol):
+    """Client keys remember their last use."""
+
+    async def touch(self, key_id: str, *, at: datetime, host: str) -> None:
+        """Note a use; not policy, so the version stays. Nothing happens to a key that is not there."""
+        ...
+
+
 class Grants(Repository[Grant], Protocol):
     """Grants can be removed."""
 
@@ -102,6 +110,10 @@ class Sessions(Protocol):
 
     async def end(self, session_id: str, *, at: datetime, reason: str) -> bool:
         """End the session; False when it had ended already or never was."""
+        ...
+
+    async def forget(self, before: datetime) -> int:
+        """Delete the sessions that ended or expired before a time; return how many."""
         ...
 
     async def open_sessions(self, now: datetime) -> list[Session]:
@@ -165,7 +177,7 @@ class UnitOfWork(Protocol):
     @property
     def memberships(self) -> Memberships: ...
     @property
-    def keys(self) -> Repository[ClientKey]: ...
+    def keys(self) -> ClientKeys: ...
     @property
     def mcps(self) -> NamedRepository[Mcp]: ...
     @property

@@ -14,12 +14,13 @@ from ambassador_server.domain.tokens import (
     same,
     visible_prefix,
 )
-from ambassador_server.errors import MissingRightError, NotAuthenticatedError, RateLimitedError
+from ambassador_server.errors import MissingRightError, NotAuthenticatedError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.changes import Changes, Requester
+from ambassador_server.services.guesses import check_guesses
 
 
 class Administrators:
@@ -47,14 +48,9 @@ class Administrators:
 
         Raises NotAuthenticatedError, MissingRightError, and RateLimitedError for an address that guesses.
         """
-        wait = self._throttle.wait_seconds(origin.address)
-        if wait:
-            raise RateLimitedError(
-                f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait
-            )
         administrator = await self._find(secret)
         if administrator is None:
-            self._throttle.failed(origin.address)
+            check_guesses(self._throttle, origin)
             await self._refused(Actor(kind=ActorKind.UNKNOWN), origin, "invalid_credentials")
             raise NotAuthenticatedError("A valid admin key is required")
         if not administrator.may(right):

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.principal import ClientKey, Origin, Principal, User, UserStatus
@@ -26,10 +26,12 @@ from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.auditor import Auditor, user_actor
+from ambassador_server.services.guesses import check_guesses
 from ambassador_server.services.policy_keeper import PolicyKeeper
 
 MIN_HEARTBEAT = timedelta(seconds=10)
 _ENDED_STAYS = timedelta(minutes=2)
+_KEPT_AFTER_END = timedelta(days=7)
 
 
 class Sessions:
@@ -57,6 +59,7 @@ class Sessions:
         self._pepper = pepper
         self._held: dict[str, Session] = {}
         self._known: dict[bytes, str] = {}
+        self._uses: dict[str, tuple[datetime, str]] = {}
 
     async def open(
         self, preshared_key: str, *, friendly_name: str, host_tool: str, origin: Origin
@@ -96,6 +99,7 @@ class Sessions:
         async with self._store.write() as work:
             await work.sessions.add(session)
         self._remember(session)
+        self._uses[key.key_id] = (now, friendly_name)
         return session, token
 
     async def authenticate(self, token: str) -> Principal:
@@ -154,12 +158,22 @@ class Sessions:
             details={"reason": "disconnected"},
         )
 
-    def forget_expired(self) -> None:
-        """Drop sessions from memory that expired, or ended so long ago that nobody can still be reading them."""
+    async def save_uses(self) -> None:
+        """Store when and on which host each key was last used; registering must not wait for it."""
+        uses, self._uses = self._uses, {}
+        if uses:
+            async with self._store.write() as work:
+                for key_id, (at, host) in uses.items():
+                    await work.keys.touch(key_id, at=at, host=host)
+
+    async def forget_expired(self) -> None:
+        """Drop what is over: from memory once nobody can still be reading it, from the store after a week."""
         now = self._clock.now()
         for session in tuple(self._held.values()):
             if session.expires_at <= now or (session.ended_at or now) < now - _ENDED_STAYS:
                 self._forget(session)
+        async with self._store.write() as work:
+            await work.sessions.forget(now - _KEPT_AFTER_END)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -197,14 +211,10 @@ class Sessions:
         return session
 
     async def _prove(self, preshared_key: str, origin: Origin) -> tuple[ClientKey, User]:
-        wait = self._throttle.wait_seconds(origin.address)
-        if wait:
-            raise RateLimitedError(
-                f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait
-            )
+        """Return the key and its user. A good key is never made to wait for somebody else's guesses."""
         found = self._find(preshared_key)
         if found is None:
-            self._throttle.failed(origin.address)
+            check_guesses(self._throttle, origin)
             await self._refused(preshared_key, origin)
             raise InvalidKeyError("Invalid or inactive key")
         return found

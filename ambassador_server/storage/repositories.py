@@ -1,16 +1,18 @@
 """The repositories of whole objects, each driven by its `Aggregate`."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Insert, Update, delete, insert, select, update
 
 from ambassador_server.domain.grants import Grant
+from ambassador_server.domain.principal import ClientKey
 from ambassador_server.errors import ConflictError, NotFoundError
-from ambassador_server.storage.aggregates import GRANTS, Aggregate
+from ambassador_server.storage.aggregates import CLIENT_KEYS, GRANTS, Aggregate
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.transaction import RefusedError, Transaction
-from ambassador_server.storage.values import check_item, check_key
+from ambassador_server.storage.values import check_item, check_key, check_value
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -85,6 +87,24 @@ class NamedTableRepository(TableRepository[T]):
         """Return the object with this natural name."""
         check_key(name, "The name")
         return await self._one(self._aggregate.table.c.name == name)
+
+
+class ClientKeyRepository(TableRepository[ClientKey]):
+    """Client keys remember their last use."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction, CLIENT_KEYS)
+
+    async def touch(self, key_id: str, *, at: datetime, host: str) -> None:
+        """Note a use; not policy, so the version stays. Nothing happens to a key that is not there."""
+        check_key(key_id, "The id")
+        check_value(at, "at")
+        check_value(host, "host")
+        await self._transaction.change(
+            update(CLIENT_KEYS.table)
+            .where(CLIENT_KEYS.id_column == key_id)
+            .values(last_used_at=at, last_host=host)
+        )
 
 
 class GrantRepository(TableRepository[Grant]):

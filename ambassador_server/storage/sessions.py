@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, or_, select, update
 
 from ambassador_server.domain.session import Session
 from ambassador_server.storage.aggregates import SESSIONS
@@ -44,6 +44,13 @@ class SessionRepository(TableRepository[Session]):
             .values(ended_at=at, end_reason=reason)
         )
         return ended > 0
+
+    async def forget(self, before: datetime) -> int:
+        """Delete the sessions that ended or expired before a time; return how many."""
+        check_value(before, "before")
+        return await self._change(
+            delete(sessions).where(or_(sessions.c.ended_at < before, sessions.c.expires_at < before))
+        )
 
     async def open_sessions(self, now: datetime) -> list[Session]:
         """Return the sessions that have neither ended nor expired, newest first."""

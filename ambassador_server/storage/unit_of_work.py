@@ -2,7 +2,6 @@
 
 from ambassador_server.storage.aggregates import (
     ADMIN_KEYS,
-    CLIENT_KEYS,
     GROUPS,
     KILL_SWITCHES,
     MCPS,
@@ -10,7 +9,12 @@ from ambassador_server.storage.aggregates import (
 )
 from ambassador_server.storage.audit import AuditIndexRepository
 from ambassador_server.storage.memberships import MembershipRepository
-from ambassador_server.storage.repositories import GrantRepository, NamedTableRepository, TableRepository
+from ambassador_server.storage.repositories import (
+    ClientKeyRepository,
+    GrantRepository,
+    NamedTableRepository,
+    TableRepository,
+)
 from ambassador_server.storage.sessions import SessionRepository
 from ambassador_server.storage.tools import LastKnownToolRepository
 from ambassador_server.storage.transaction import Transaction
@@ -24,7 +28,7 @@ class SqlUnitOfWork:
         self.users = NamedTableRepository(transaction, USERS)
         self.groups = NamedTableRepository(transaction, GROUPS)
         self.memberships = MembershipRepository(transaction)
-        self.keys = TableRepository(transaction, CLIENT_KEYS)
+        self.keys = ClientKeyRepository(transaction)
         self.mcps = NamedTableRepository(transaction, MCPS)
         self.tools = LastKnownToolRepository(transaction)
         self.grants = GrantRepository(transaction)

@@ -82,3 +82,34 @@ async def test_open_sessions_come_newest_first(store: Store) -> None:
     async with store.read() as work:
         assert await work.sessions.open_sessions(NOW + HOUR) == kept[::-1]
         assert await work.sessions.open_sessions(NOW + 9 * HOUR) == []
+
+
+async def test_forgetting_takes_what_ended_or_expired_before_and_nothing_else(store: Store) -> None:
+    over = [
+        session(1, ended_at=NOW - HOUR, end_reason="disconnected"),
+        session(2, expires_at=NOW - HOUR),
+    ]
+    kept = [session(3, ended_at=NOW, end_reason="disconnected"), session(4, expires_at=NOW), session(5)]
+    async with store.write() as work:
+        for each in (*over, *kept):
+            await work.sessions.add(each)
+        assert await work.sessions.forget(NOW) == 2
+        assert await work.sessions.forget(NOW) == 0
+    async with store.read() as work:
+        assert [await work.sessions.get(each.session_id) for each in over] == [None, None]
+        assert [await work.sessions.get(each.session_id) for each in kept] == kept
+
+
+async def test_the_use_of_a_key_is_noted_without_a_new_policy_version(store: Store) -> None:
+    async with store.read() as work:
+        version = await work.policy_version()
+        (key,) = await work.keys.all()
+    async with store.write() as work:
+        await work.keys.touch(key.key_id, at=NOW, host="laptop")
+        await work.keys.touch("unknown", at=NOW, host="laptop")
+    async with store.read() as work:
+        noted = await work.keys.get(key.key_id)
+        assert noted is not None
+        assert (noted.last_used_at, noted.last_host) == (NOW, "laptop")
+        assert noted.digest == key.digest
+        assert await work.policy_version() == version

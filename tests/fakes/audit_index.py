@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ambassador_server.domain.audit import AuditEvent, AuditFilter, AuditRecord
+from ambassador_server.domain.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import IndexedRecord, LogPosition
 from ambassador_server.storage.values import (
@@ -75,23 +76,6 @@ class InMemoryAuditIndex:
         check_filter(wanted)
         found = self._reading().records.values()
         return [item for item in found if _matches(wanted, item.record.event)]
-
-
-def glob_matches(pattern: str, text: str) -> bool:
-    """Match the whole text; `*` stands for any run of characters, and the work is linear in their number."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return text == first
-    last = rest.pop()
-    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
-        return False
-    at, end = len(first), len(text) - len(last)
-    for part in rest:
-        at = text.find(part, at, end)
-        if at < 0:
-            return False
-        at += len(part)
-    return True
 
 
 def _matches(wanted: AuditFilter, event: AuditEvent) -> bool:

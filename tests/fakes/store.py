@@ -199,6 +199,16 @@ class _Tools:
         return dict(self._transaction.reading().tools)
 
 
+class _ClientKeys(_Repository[ClientKey]):
+    async def touch(self, key_id: str, *, at: datetime, host: str) -> None:
+        check_key(key_id, "The id")
+        check_value(at, "at")
+        check_value(host, "host")
+        keys = self._transaction.writing().table(self._kind.noun)
+        if key_id in keys:
+            keys[key_id] = replace(keys[key_id], last_used_at=at, last_host=host)
+
+
 class _Sessions(_Repository[Session]):
     async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
         check_key(session_id, "The id")
@@ -220,6 +230,18 @@ class _Sessions(_Repository[Session]):
         sessions[session_id] = replace(session, ended_at=at, end_reason=reason)
         return True
 
+    async def forget(self, before: datetime) -> int:
+        check_value(before, "before")
+        sessions = self._transaction.writing().table(self._kind.noun)
+        over = [
+            session_id
+            for session_id, session in sessions.items()
+            if session.expires_at < before or (session.ended_at is not None and session.ended_at < before)
+        ]
+        for session_id in over:
+            del sessions[session_id]
+        return len(over)
+
     async def open_sessions(self, now: datetime) -> list[Session]:
         check_value(now, "now")
         found = [session for session in self._all().values() if session.is_open(now)]
@@ -234,9 +256,7 @@ class InMemoryUnitOfWork:
         self.users = _NamedRepository[User](transaction, _Kind("user", "user_id", is_named=True))
         self.groups = _NamedRepository[Group](transaction, _Kind("group", "group_id", is_named=True))
         self.memberships = _Memberships(transaction)
-        self.keys = _Repository[ClientKey](
-            transaction, _Kind("client key", "key_id", {"user_id": "user"}, "user")
-        )
+        self.keys = _ClientKeys(transaction, _Kind("client key", "key_id", {"user_id": "user"}, "user"))
         self.mcps = _NamedRepository[Mcp](transaction, _Kind("MCP", "mcp_id", is_named=True))
         self.tools = _Tools(transaction)
         self.grants = _Grants(

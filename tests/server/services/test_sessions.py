@@ -125,7 +125,7 @@ async def test_a_session_without_heartbeats_expires_and_is_forgotten():
     world, sessions = await build()
     _, token = await open_session(sessions)
     world.clock.advance(8 * 3600)
-    sessions.forget_expired()
+    await sessions.forget_expired()
     assert len(sessions) == 0
     with pytest.raises(NotAuthenticatedError):
         await sessions.authenticate(token)
@@ -191,11 +191,37 @@ async def test_every_wrong_key_gets_the_same_refusal_and_is_recorded_without_it(
     assert not key or key not in repr(event)
 
 
-async def test_an_address_that_guesses_must_wait_but_others_need_not():
-    _, sessions = await build()
+async def test_an_address_that_guesses_must_wait_but_nobody_with_a_good_key():
+    world, sessions = await build()
     for _ in range(3):
         with pytest.raises(InvalidKeyError):
             await open_session(sessions, mint_key(PRESHARED_KEY_PREFIX))
+    recorded = len(world.log.events)
     with pytest.raises(RateLimitedError):
-        await open_session(sessions)
-    await open_session(sessions, address="127.0.0.2")
+        await open_session(sessions, mint_key(PRESHARED_KEY_PREFIX))
+    assert len(world.log.events) == recorded
+    await open_session(sessions)
+    with pytest.raises(InvalidKeyError):
+        await open_session(sessions, mint_key(PRESHARED_KEY_PREFIX), address="127.0.0.2")
+
+
+async def test_the_last_use_of_a_key_is_kept_without_a_new_policy():
+    world, sessions = await build()
+    version = world.policy.snapshot.version
+    await open_session(sessions)
+    await sessions.save_uses()
+    async with world.store.read() as work:
+        key = await work.keys.get("k1")
+        assert await work.policy_version() == version
+    assert key is not None
+    assert (key.last_used_at, key.last_host) == (world.clock.now(), "laptop")
+
+
+async def test_sessions_that_were_over_a_week_ago_leave_the_store():
+    world, sessions = await build()
+    session, _ = await open_session(sessions)
+    for days, kept in ((1, True), (8, False)):
+        world.clock.advance(days * 86400)
+        await sessions.forget_expired()
+        async with world.store.read() as work:
+            assert (await work.sessions.get(session.session_id) is not None) == kept

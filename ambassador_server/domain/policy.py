@@ -24,10 +24,19 @@ def decide(snapshot: Snapshot, principal: Principal, tool: ToolRef, moment: Mome
     return PrincipalPolicy(snapshot, principal, moment).decide(tool)
 
 
-class PrincipalPolicy:
-    """The policy as one principal meets it at one moment; what all tools share is worked out once."""
+@dataclass(frozen=True, slots=True)
+class _McpRules:
+    """What the principal's groups say about one MCP."""
 
-    __slots__ = ("_blocking", "_grants", "_group_ids", "_moment", "_snapshot", "_standing")
+    published: bool
+    denies: list[tuple[Grant, Deny]]
+    permits: list[tuple[Grant, Permit]]
+
+
+class PrincipalPolicy:
+    """The policy as one principal meets it at one moment; what many tools share is worked out once."""
+
+    __slots__ = ("_blocking", "_group_ids", "_moment", "_rules", "_snapshot", "_standing")
 
     def __init__(self, snapshot: Snapshot, principal: Principal, moment: Moment) -> None:
         self._snapshot = snapshot
@@ -35,22 +44,22 @@ class PrincipalPolicy:
         self._group_ids = snapshot.group_ids_of.get(principal.user_id, ())
         self._blocking = self._switch_on_principal(principal)
         self._standing = self._refused_standing(principal)
-        self._grants: dict[str, tuple[list[Grant], list[Grant]]] = {}
+        self._rules: dict[str, _McpRules] = {}
 
     def decide(self, tool: ToolRef) -> Decision:
         """Decide one tool: switches, standing, publication, deny grants, permit grants, in that order."""
         if self._moment.stale:
             return Deny(Reason.POLICY_STALE, disclosed=True)
-        granted = self._by_grants(tool)
+        rules = self._rules.get(tool.mcp_id) or self._rules_for(tool.mcp_id)
         switch = self._blocking or self._switch_on_tool(tool)
         if switch is not None:
-            return Deny(Reason.KILL_SWITCH, switch=switch, disclosed=isinstance(granted, Permit))
+            granted = isinstance(_by_grants(rules, tool), Permit)
+            return Deny(Reason.KILL_SWITCH, switch=switch, disclosed=granted)
         if self._standing is not None:
             return self._standing
-        mcp = self._snapshot.mcps.get(tool.mcp_id)
-        if mcp is None or mcp.status is not McpStatus.PUBLISHED:
-            return Deny(Reason.MCP_NOT_PUBLISHED)
-        return granted
+        if not rules.published:
+            return _NOT_PUBLISHED
+        return _by_grants(rules, tool)
 
     def _switch_on_principal(self, principal: Principal) -> KillSwitch | None:
         if not self._snapshot.switches:
@@ -95,22 +104,10 @@ class PrincipalPolicy:
             return Deny(Reason.KEY_EXPIRED, disclosed=True)
         return None
 
-    def _by_grants(self, tool: ToolRef) -> Decision:
-        denies, permits = self._grants_for(tool.mcp_id)
-        for grant in denies:
-            if grant.covers(tool.canonical):
-                return Deny(Reason.EXPLICIT_DENY, grant_id=grant.grant_id)
-        for grant in permits:
-            if grant.covers(tool.canonical):
-                return Permit(grant.grant_id)
-        return Deny(Reason.NO_GRANT)
-
-    def _grants_for(self, mcp_id: str) -> tuple[list[Grant], list[Grant]]:
-        """Return (denies, permits) in force; a suspended group permits nothing, but what it denies stays denied."""
-        if mcp_id in self._grants:
-            return self._grants[mcp_id]
-        denies: list[Grant] = []
-        permits: list[Grant] = []
+    def _rules_for(self, mcp_id: str) -> _McpRules:
+        """Gather the grants in force; a suspended group permits nothing, but what it denies stays denied."""
+        mcp = self._snapshot.mcps.get(mcp_id)
+        rules = _McpRules(mcp is not None and mcp.status is McpStatus.PUBLISHED, [], [])
         for group_id in self._group_ids:
             group = self._snapshot.groups.get(group_id)
             active = group is not None and group.status is GroupStatus.ACTIVE
@@ -118,8 +115,22 @@ class PrincipalPolicy:
                 if grant.expires_at is not None and grant.expires_at <= self._moment.now:
                     continue
                 if grant.effect is Effect.DENY:
-                    denies.append(grant)
+                    rules.denies.append((grant, Deny(Reason.EXPLICIT_DENY, grant_id=grant.grant_id)))
                 elif active:
-                    permits.append(grant)
-        self._grants[mcp_id] = (denies, permits)
-        return denies, permits
+                    rules.permits.append((grant, Permit(grant.grant_id)))
+        self._rules[mcp_id] = rules
+        return rules
+
+
+_NOT_PUBLISHED = Deny(Reason.MCP_NOT_PUBLISHED)
+_NO_GRANT = Deny(Reason.NO_GRANT)
+
+
+def _by_grants(rules: _McpRules, tool: ToolRef) -> Decision:
+    for grant, deny in rules.denies:
+        if grant.covers(tool.canonical):
+            return deny
+    for grant, permit in rules.permits:
+        if grant.covers(tool.canonical):
+            return permit
+    return _NO_GRANT

@@ -71,7 +71,9 @@ def explain(
     """Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it."""
     explained = admin.api.fetch(access.explain(user, tool, key))
     admin.output.record(ACCESS, explained)
-    if admin.output.format in (Format.TABLE, Format.WIDE):
+    # For a program the rules are in the object; for a person they are a table of their own.
+    if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
+        admin.output.write("")
         admin.output.rows(RULE, iter(explained["rules"]))
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import typer
+from typer.completion import get_completion_inspect_parameters
 
 from ambassador_admin.cli import (
     access,
@@ -29,6 +30,7 @@ from ambassador_admin.output.text import printable
 from ambassador_client.account.credentials import SettingsError as AccountError
 
 PROGRAM = "ambassador-admin"
+_COMPLETION = "_AMBASSADOR_ADMIN_COMPLETE"
 
 app = noun("Administer MCP Ambassador: who may use which tools, and what happened.")
 accept_early(app)
@@ -71,6 +73,8 @@ def run(arguments: Sequence[str], world: World | None = None) -> int:
 
 def _dispatch(arguments: Sequence[str], world: World) -> int:
     _check_text(arguments)
+    if _COMPLETION in world.environ:
+        get_completion_inspect_parameters()  # registers the shells, which Typer otherwise does for its own options
     # Without an argument a person wants to know what there is.
     words = list(arguments) or ["--help"]
     code = _tree().main(words, prog_name=PROGRAM, standalone_mode=False, obj=world)

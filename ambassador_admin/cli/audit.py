@@ -83,8 +83,8 @@ class Wanted:
             "outcome": self.outcome,
             "reason": self.reason,
             "request_id": self.request,
-            "since": moment(self.since, now),
-            "until": moment(self.until, now),
+            "since": moment(self.since, now, "--since"),
+            "until": moment(self.until, now, "--until"),
         }
 
 

@@ -127,7 +127,7 @@ def add(
     entry: Entry,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="-- COMMAND ARG...", help="What the server starts, for stdio."),
+        typer.Argument(metavar="-- COMMAND ARG", help="What the server starts, for stdio."),
     ] = None,
 ) -> None:
     """Add an MCP to the catalog, as a draft.

@@ -12,31 +12,31 @@ _WHOLE = re.compile(r"(\d{1,9}[smhdw])+")
 _EXAMPLE = "for example 30m, 2h, 1h30m, 7d"
 
 
-def seconds(text: str | None) -> int | None:
+def seconds(text: str | None, option: str = "--for") -> int | None:
     """Return a duration such as `1h30m` in seconds; None stays None."""
     if text is None:
         return None
     if _WHOLE.fullmatch(text) is None:
-        raise UsageError(f"{text!r} is not a duration.", hint=_EXAMPLE)
+        raise UsageError(f"{option}: {text!r} is not a duration.", hint=_EXAMPLE)
     total = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     if total == 0:
-        raise UsageError("A duration of nothing makes no sense.", hint=_EXAMPLE)
+        raise UsageError(f"{option}: a duration of nothing makes no sense.", hint=_EXAMPLE)
     return total
 
 
-def moment(text: str | None, now: datetime) -> str | None:
+def moment(text: str | None, now: datetime, option: str) -> str | None:
     """Return a moment in ISO-8601 UTC: a duration counts back from now, anything else is ISO-8601 itself."""
     if text is None:
         return None
     try:
         if _WHOLE.fullmatch(text) is not None:
-            at = now - timedelta(seconds=seconds(text) or 0)
+            at = now - timedelta(seconds=seconds(text, option) or 0)
         else:
             at = datetime.fromisoformat(text)
             at = at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"{text!r} is neither a duration nor a time.", hint=f"{_EXAMPLE}, 2026-01-31T12:00:00Z"
+            f"{option}: {text!r} is neither a duration nor a time.", hint=f"{_EXAMPLE}, 2026-01-31T12:00:00Z"
         ) from None
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

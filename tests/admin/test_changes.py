@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ambassador_admin.context.contexts import ContextBook
-from tests.admin.fake_api import SECRET, FakeApi
+from tests.admin.fake_api import FakeApi
+from tests.admin.organisation import SECRET
 from tests.admin.shell import Shell
 
 MUTATIONS = [

@@ -8,7 +8,8 @@ import pytest
 
 from ambassador_admin.api import users
 from tests.admin.certificates import make_authority
-from tests.admin.fake_api import AUDITOR_KEY, FakeApi
+from tests.admin.fake_api import FakeApi
+from tests.admin.organisation import AUDITOR_KEY
 from tests.admin.shell import Shell
 
 

@@ -12,11 +12,18 @@ import pytest
 
 from ambassador_admin.cli.app import app
 from ambassador_protocol import __version__
-from tests.admin.fake_api import ADMIN_KEY, AT, FakeApi
+from tests.admin.fake_api import FakeApi
+from tests.admin.organisation import ADMIN_KEY, AT
 from tests.admin.shell import Done, Shell
 
 GOLDENS = Path(__file__).parent / "goldens"
 
+CASES = """
+cases:
+- {user: alice, tool: git.git_log, expect: allow}
+- {user: bob, tool: git.git_log, expect: allow}
+- {user: bob, tool: git.git_log, expect: deny, reason: no_grant}
+"""
 COMMANDS = {
     "whoami": ["whoami"],
     "version": ["version"],
@@ -96,6 +103,10 @@ COMMANDS = {
     "kill-list": ["kill", "list"],
     "kill-list-all": ["kill", "list", "--all"],
     "kill-lift": ["kill", "lift", "switch-1"],
+    "access-explain": ["access", "explain", "alice", "git.git_log"],
+    "access-explain-denial": ["access", "explain", "bob", "git.git_log"],
+    "access-who-can": ["access", "who-can", "git.git_log"],
+    "access-test": ["access", "test", "{home}/cases.yaml"],
     "audit-query": ["audit", "query"],
     "audit-query-filtered": [
         "audit",
@@ -139,6 +150,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
         "call:tool:deny", "denied", reason="kill_switch", resource=push, details={"switch": "switch-1"}
     )
     api.add_event("admin:user:create", "succeeded", actor={"kind": "admin", "id": "a-1", "name": "ops"})
+    (shell.home / "cases.yaml").write_text(CASES)
     for name in ("other", "known"):
         shell.log_in(name, api.url)
     return shell
@@ -147,7 +159,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
 @pytest.mark.parametrize("format", ["table", "json"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_prints_what_it_always_printed(scene: Shell, api: FakeApi, name: str, format: str) -> None:
-    words = [word.replace("{server}", api.url) for word in COMMANDS[name]]
+    words = [word.replace("{server}", api.url).replace("{home}", str(scene.home)) for word in COMMANDS[name]]
     if format == "json":
         at = words.index("--") if "--" in words else len(words)
         words[at:at] = ["-o", "json"]

@@ -10,7 +10,8 @@ import pytest
 from ambassador_admin.api.address import normalise_url
 from ambassador_admin.errors import SettingsError
 from tests.admin.certificates import Authority, make_authority
-from tests.admin.fake_api import ADMIN_KEY, AUDITOR_KEY, FakeApi
+from tests.admin.fake_api import FakeApi
+from tests.admin.organisation import ADMIN_KEY, AUDITOR_KEY
 from tests.admin.shell import Shell
 
 

@@ -139,6 +139,13 @@ def test_fields_choose_what_is_shown_in_every_format(shell: Shell, api: FakeApi)
     assert shell.run("user", "show", "alice", *fields).out == "STATUS  active\nNAME    alice\n"
 
 
+def test_fields_of_an_explanation_leave_out_the_table_of_rules(shell: Shell, api: FakeApi) -> None:
+    api.add_user("alice")
+    api.add_grant("grant-1", group="developers", mcp="git")
+    done = shell.run("access", "explain", "alice", "git.git_log", "--fields", "allowed")
+    assert (done.code, done.out) == (0, "ALLOWED  no\n")
+
+
 def test_fields_reach_into_objects(shell: Shell, api: FakeApi) -> None:
     api.add_event("call:tool:deny", "denied", details={"switch": "s-1"})
     done = shell.run("audit", "query", "--fields", "actor.name,details.switch", "-o", "jsonl")

@@ -1,6 +1,7 @@
 """What a start may load: figures belong to the bench, the set of modules to a test."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -57,3 +58,24 @@ def test_version_is_the_same_on_every_way(home: Shell) -> None:
 def test_no_argument_means_help(home: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     assert home.run().code == 0
     assert capsys.readouterr().out.startswith("Usage: ambassador-admin ")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("ambassador-admin us", {"user"}),
+        ("ambassador-admin kill tool", {"tool", "tool-class"}),
+        ("ambassador-admin mcp add --arguments f", {"full"}),
+        ("ambassador-admin user list --o", {"--output"}),
+    ],
+)
+def test_shells_can_ask_what_comes_next(line: str, offered: set[str]) -> None:
+    asking = {
+        "_AMBASSADOR_ADMIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+    }
+    done = subprocess.run(
+        [PROGRAM], env={**os.environ, **asking}, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (set(done.stdout.split()), done.stderr) == (offered, "")

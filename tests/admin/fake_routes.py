@@ -1,0 +1,391 @@
+"""The routes of the fake admin API, as strict about what they are sent as the server."""
+
+import json
+from collections.abc import Awaitable, Callable
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import TypeAdapter, ValidationError
+
+from ambassador_protocol import paths
+from ambassador_protocol.admin import NewGrant, NewGroup, NewKey, NewMcp, NewSwitch, NewUser, UserChange
+from ambassador_protocol.problems import Problem, ProblemCode
+from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, SECRET, Item, Organisation, mcp_view
+
+_RIGHTS = {
+    ADMIN_KEY: ("ops", ["admin", "auditor"], {"read", "provision", "manage", "operate", "audit:read"}),
+    AUDITOR_KEY: ("eve", ["auditor"], {"read", "audit:read"}),
+}
+_CODES = {
+    400: ProblemCode.BAD_REQUEST,
+    401: ProblemCode.SESSION_INVALID,
+    403: ProblemCode.MISSING_RIGHT,
+    404: ProblemCode.NOT_FOUND,
+    409: ProblemCode.CONFLICT,
+    429: ProblemCode.RATE_LIMITED,
+    500: ProblemCode.INTERNAL,
+    503: ProblemCode.OVERLOADED,
+}
+
+
+T = TypeVar("T")
+Route = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Refusal(Exception):
+    """An answer that is no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+API: web.AppKey[Organisation] = web.AppKey("api", Organisation)
+
+
+def application(api: Organisation) -> web.Application:
+    """Return the whole admin API of an organisation."""
+    app = web.Application(middlewares=[_edge])
+    app[API] = api
+    app.add_routes(
+        [
+            web.get(paths.READY, _ready),
+            web.get(paths.CA_CERTIFICATE, _ca),
+            web.get(paths.WHOAMI, _for("read", _whoami)),
+            web.get(paths.USERS, _for("read", lambda request: _page(request, api.users))),
+            web.post(paths.USERS, _for("provision", _create_user)),
+            web.get(paths.USERS + "/{name}", _for("read", lambda request: _show(request, api.users))),
+            web.patch(paths.USERS + "/{name}", _for("provision", _change_user)),
+            web.get(paths.GROUPS, _for("read", lambda request: _page(request, api.groups))),
+            web.post(paths.GROUPS, _for("provision", _create_group)),
+            web.get(paths.GROUPS + "/{name}", _for("read", lambda request: _show(request, api.groups))),
+            web.put(paths.GROUPS + "/{name}/members/{user}", _for("provision", _member)),
+            web.delete(paths.GROUPS + "/{name}/members/{user}", _for("provision", _member)),
+            web.get(paths.MCPS, _for("read", lambda request: _page(request, api.mcps))),
+            web.post(paths.MCPS, _for("manage", _add_mcp)),
+            web.get(paths.MCPS + "/{name}", _for("read", lambda request: _show(request, api.mcps))),
+            web.post(paths.MCPS + "/{name}/publish", _for("manage", _publish)),
+            web.get(paths.MCPS + "/{name}/tools", _for("read", _tools)),
+            web.get(paths.GRANTS, _for("read", lambda request: _page(request, api.grants))),
+            web.post(paths.GRANTS, _for("manage", _add_grant)),
+            web.delete(paths.GRANTS + "/{id}", _for("manage", _remove_grant)),
+            web.get(paths.KEYS, _for("read", _list_keys)),
+            web.post(paths.KEYS, _for("provision", _issue)),
+            web.post(paths.KEYS + "/{id}/revoke", _for("provision", _revoke)),
+            web.get(paths.SWITCHES, _for("read", _list_switches)),
+            web.post(paths.SWITCHES, _for("operate", _activate)),
+            web.post(paths.SWITCHES + "/{id}/lift", _for("operate", _lift)),
+            web.get(paths.ACCESS + "/explain", _for("read", _explain)),
+            web.get(paths.ACCESS + "/who-can", _for("read", _who_can)),
+            web.get(paths.AUDIT_EVENTS, _for("audit:read", _audit)),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def _edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    api = request.app[API]
+    text = await request.text()
+    api.asked.append((request.method, request.raw_path, json.loads(text) if text else None))
+    if (request.method, request.path) in api.broken:
+        status, body = api.broken[request.method, request.path]
+        return web.Response(status=status, text=body, headers={"Retry-After": "7"} if status == 429 else {})
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        status, message = refusal.status, refusal.message
+    except web.HTTPException as error:
+        status, message = error.status, error.reason
+    problem = Problem(
+        status=status,
+        code=_CODES.get(status, ProblemCode.BAD_REQUEST),
+        error="refused",
+        message=message,
+        request_id="request-0001",
+    )
+    return web.json_response(problem.body(), status=status, content_type="application/problem+json")
+
+
+def _for(right: str, route: Route) -> Route:
+    async def guarded(request: web.Request) -> web.Response:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or key not in _RIGHTS:
+            raise Refusal(401, "A valid admin key is required")
+        if right not in _RIGHTS[key][2]:
+            raise Refusal(403, f"This admin key lacks the right {right!r}")
+        return await route(request)
+
+    return guarded
+
+
+async def _read(request: web.Request, kind: type[T]) -> T:
+    if request.content_type != "application/json":
+        raise Refusal(400, "Content-Type must be application/json")
+    try:
+        return TypeAdapter(kind).validate_json(await request.read())
+    except ValidationError as error:
+        raise Refusal(400, str(error)) from None
+
+
+def _known(items: dict[str, Item], kind: str, name: str) -> Item:
+    if name not in items:
+        raise Refusal(404, f"No {kind} {name!r}")
+    return items[name]
+
+
+def _take(items: dict[str, Item], kind: str, name: str, item: Item) -> web.Response:
+    if name in items:
+        raise Refusal(409, f"There is a {kind} {name!r} already")
+    items[name] = item
+    return web.json_response(item, status=201)
+
+
+async def _page(request: web.Request, items: dict[str, Item]) -> web.Response:
+    if set(request.query) - {"limit", "cursor", "user", "all", "tool"}:
+        raise Refusal(400, "unknown parameter")
+    size = min(int(request.query["limit"]), request.app[API].page_size)
+    rest = [name for name in items if name > request.query.get("cursor", "")]
+    shown = sorted(rest)[:size]
+    more = shown[-1] if len(rest) > size else None
+    return web.json_response(
+        {"items": [items[name] for name in shown], "next_cursor": more, "total": len(items)}
+    )
+
+
+async def _show(request: web.Request, items: dict[str, Item]) -> web.Response:
+    kind = request.path.removeprefix(paths.ADMIN + "/").partition("/")[0].removesuffix("s")
+    return web.json_response(_known(items, kind, request.match_info["name"]))
+
+
+async def _ready(request: web.Request) -> web.Response:
+    well = request.app[API].is_ready
+    body = {"status": "ready" if well else "not_ready", "checks": {"database": well, "audit_log": True}}
+    return web.json_response(body, status=200 if well else 503)
+
+
+async def _ca(request: web.Request) -> web.Response:
+    if request.app[API].ca_pem is None:
+        raise Refusal(404, "This server does not use a CA of its own")
+    return web.Response(text=request.app[API].ca_pem)
+
+
+async def _whoami(request: web.Request) -> web.Response:
+    name, roles, _ = _RIGHTS[request.headers["Authorization"].partition(" ")[2]]
+    return web.json_response({"name": name, "roles": roles, "expires_at": None, "server_version": "9.9.9"})
+
+
+async def _create_user(request: web.Request) -> web.Response:
+    new, api = await _read(request, NewUser), request.app[API]
+    if new.name in api.users:
+        raise Refusal(409, f"There is a user {new.name!r} already")
+    api.add_user(new.name, display_name=new.display_name or new.name, email=new.email)
+    return web.json_response(api.users[new.name], status=201)
+
+
+async def _change_user(request: web.Request) -> web.Response:
+    user = _known(request.app[API].users, "user", request.match_info["name"])
+    user["status"] = (await _read(request, UserChange)).status
+    return web.json_response(user)
+
+
+async def _create_group(request: web.Request) -> web.Response:
+    new = await _read(request, NewGroup)
+    view = {
+        "name": new.name,
+        "description": new.description,
+        "status": "active",
+        "members": [],
+        "created_at": AT,
+    }
+    return _take(request.app[API].groups, "group", new.name, view)
+
+
+async def _member(request: web.Request) -> web.Response:
+    api, name = request.app[API], request.match_info["user"]
+    group = _known(api.groups, "group", request.match_info["name"])
+    _known(api.users, "user", name)
+    members = {*group["members"], name} if request.method == "PUT" else {*group["members"]} - {name}
+    group["members"] = sorted(members)
+    return web.json_response(group)
+
+
+async def _add_mcp(request: web.Request) -> web.Response:
+    new = await _read(request, NewMcp)
+    if new.transport not in ("stdio", "streamable_http"):
+        raise Refusal(400, f"There is no transport {new.transport!r}")
+    return _take(request.app[API].mcps, "mcp", new.name, mcp_view(new, "draft", 0))
+
+
+async def _publish(request: web.Request) -> web.Response:
+    mcp = _known(request.app[API].mcps, "mcp", request.match_info["name"])
+    if mcp["status"] == "published":
+        raise Refusal(409, f"MCP {mcp['name']!r} is published already")
+    mcp |= {"status": "published", "state": "ready"}
+    return web.json_response(mcp)
+
+
+async def _tools(request: web.Request) -> web.Response:
+    api, name = request.app[API], request.match_info["name"]
+    _known(api.mcps, "mcp", name)
+    return await _page(request, {tool["name"]: tool for tool in api.tools.get(name, [])})
+
+
+async def _add_grant(request: web.Request) -> web.Response:
+    new, api = await _read(request, NewGrant), request.app[API]
+    _known(api.groups, "group", new.group)
+    _known(api.mcps, "MCP", new.mcp)
+    grant = api.add_grant(
+        f"grant-{len(api.grants) + 1}",
+        group=new.group,
+        mcp=new.mcp,
+        tools=new.tools,
+        effect=new.effect,
+        expires_at=_expiry(new.expires_in_seconds),
+    )
+    return web.json_response(grant, status=201)
+
+
+async def _remove_grant(request: web.Request) -> web.Response:
+    _known(request.app[API].grants, "grant", request.match_info["id"])
+    del request.app[API].grants[request.match_info["id"]]
+    return web.Response(status=204)
+
+
+async def _list_keys(request: web.Request) -> web.Response:
+    api, user = request.app[API], request.query.get("user")
+    if user is not None:
+        _known(api.users, "user", user)
+    return await _page(request, {name: key for name, key in api.keys.items() if user in (None, key["user"])})
+
+
+async def _issue(request: web.Request) -> web.Response:
+    new, api = await _read(request, NewKey), request.app[API]
+    _known(api.users, "user", new.user)
+    expires_at = _expiry(new.expires_in_seconds)
+    key = api.add_key(f"key-{len(api.keys) + 1}", user=new.user, name=new.name, expires_at=expires_at)
+    return web.json_response({"key": key, "preshared_key": SECRET}, status=201)
+
+
+async def _revoke(request: web.Request) -> web.Response:
+    key = _known(request.app[API].keys, "key", request.match_info["id"])
+    if key["status"] == "revoked":
+        raise Refusal(409, "This key is revoked already")
+    key["status"] = "revoked"
+    return web.json_response(key)
+
+
+async def _list_switches(request: web.Request) -> web.Response:
+    every = request.query.get("all") == "true"
+    switches = request.app[API].switches.items()
+    return await _page(
+        request, {name: switch for name, switch in switches if every or not switch["lifted_at"]}
+    )
+
+
+async def _activate(request: web.Request) -> web.Response:
+    new, api = await _read(request, NewSwitch), request.app[API]
+    if (new.target is None) != (new.scope == "everyone"):
+        raise Refusal(400, "target: wrong for this scope")
+    if new.scope == "user":
+        _known(api.users, "user", new.target or "")
+    switch = api.add_switch(
+        f"switch-{len(api.switches) + 1}",
+        scope=new.scope,
+        target=new.target,
+        reason=new.reason,
+        message=new.message,
+        drill=new.drill,
+        active=not new.drill,
+        expires_at=_expiry(new.expires_in_seconds),
+    )
+    return web.json_response(switch, status=201)
+
+
+async def _lift(request: web.Request) -> web.Response:
+    switch = _known(request.app[API].switches, "kill switch", request.match_info["id"])
+    switch |= {"active": False, "lifted_at": "2026-05-04T13:00:00.000Z", "lifted_by": "ops"}
+    return web.json_response(switch)
+
+
+async def _explain(request: web.Request) -> web.Response:
+    api, query = request.app[API], request.query
+    user = _known(api.users, "user", query["user"])
+    rules = [
+        {
+            "kind": grant["effect"],
+            "id": grant["id"],
+            "says": f"{grant['group']} {', '.join(grant['tools'])}",
+            "applies": grant["group"] in user["groups"],
+            "why": None if grant["group"] in user["groups"] else "not in the group",
+            "decides": _permits(grant, user, query["tool"]),
+        }
+        for grant in api.grants.values()
+    ]
+    allowed = any(rule["decides"] for rule in rules)
+    answer = {
+        "user": user["name"],
+        "key": query.get("key"),
+        "tool": query["tool"],
+        "allowed": allowed,
+        "reason": None if allowed else "no_grant",
+        "remedy": None if allowed else "ambassador-admin grant add",
+        "rules": rules,
+    }
+    return web.json_response(answer)
+
+
+async def _who_can(request: web.Request) -> web.Response:
+    api, tool = request.app[API], request.query["tool"]
+    grants = api.grants.values()
+    may = {
+        name: user for name, user in api.users.items() if any(_permits(each, user, tool) for each in grants)
+    }
+    return await _page(request, may)
+
+
+def _permits(grant: Item, user: Item, tool: str) -> bool:
+    mcp, _, name = tool.partition(".")
+    covers = any(fnmatchcase(name, pattern) or fnmatchcase(tool, pattern) for pattern in grant["tools"])
+    return grant["mcp"] == mcp and grant["group"] in user["groups"] and covers
+
+
+_AUDIT_PARAMETERS = {"actor", "action", "resource", "outcome", "reason", "request_id", "since", "until"}
+
+
+async def _audit(request: web.Request) -> web.Response:
+    api, query = request.app[API], request.query
+    if set(query) - _AUDIT_PARAMETERS - {"limit", "cursor", "after"}:
+        raise Refusal(400, "unknown parameter")
+    size = min(int(query["limit"]), api.page_size)
+    wanted = [event for event in api.events if _matches(event, query)]
+    if "after" in query:
+        after = int(query["after"])
+        found = [event for event in wanted if event["cursor"] > after][:size]
+        last = found[-1]["cursor"] if len(found) == size else max(after, len(api.events))
+        api.polls.set()
+        return web.json_response({"items": found, "next_cursor": str(last), "total": None})
+    before = int(query.get("cursor", "0")) or len(api.events) + 1
+    found = [event for event in reversed(wanted) if event["cursor"] < before][:size]
+    more = str(found[-1]["cursor"]) if len(found) == size else None
+    return web.json_response({"items": found, "next_cursor": more, "total": None})
+
+
+def _matches(event: Item, query: Any) -> bool:
+    found = {
+        "actor": event["actor"]["name"],
+        "action": event["action"],
+        "outcome": event["outcome"],
+        "reason": event["reason"],
+        "request_id": event["request_id"],
+        "resource": event["resource"]["name"],
+    }
+    within = query.get("since", "") <= event["at"] and event["at"] <= query.get("until", "9")
+    return within and all(query[name] == value for name, value in found.items() if name in query)
+
+
+def _expiry(seconds: int | None) -> str | None:
+    return None if seconds is None else f"2026-05-04T{12 + seconds // 3600:02}:00:00.000Z"

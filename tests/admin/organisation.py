@@ -1,0 +1,175 @@
+"""What the fake server knows, and how it misbehaves when a test wants it to."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from ambassador_protocol.admin import NewMcp
+
+ADMIN_KEY = "amb_ak_" + "A" * 48
+AUDITOR_KEY = "amb_ak_" + "B" * 48
+SECRET = "amb_pk_" + "C" * 48
+AT = "2026-05-04T12:00:00.000Z"
+
+Item = dict[str, Any]
+
+
+@dataclass
+class Organisation:
+    """Users, groups and all the rest, and what was asked.
+
+    `page_size` caps every page; `broken` answers every request of a method and path with this status and body;
+    `polls` is set whenever the audit was asked for what is new.
+    """
+
+    ca_pem: str | None = None
+    page_size: int = 1000
+    is_ready: bool = True
+    users: dict[str, Item] = field(default_factory=dict)
+    groups: dict[str, Item] = field(default_factory=dict)
+    mcps: dict[str, Item] = field(default_factory=dict)
+    tools: dict[str, list[Item]] = field(default_factory=dict)
+    grants: dict[str, Item] = field(default_factory=dict)
+    keys: dict[str, Item] = field(default_factory=dict)
+    switches: dict[str, Item] = field(default_factory=dict)
+    events: list[Item] = field(default_factory=list)
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    broken: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    polls: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def changes(self) -> list[tuple[str, str, Any]]:
+        """Return the requests that were no reads."""
+        return [asked for asked in self.asked if asked[0] != "GET"]
+
+    def add_user(self, name: str, **members: Any) -> None:
+        """Know a user."""
+        self.users[name] = {
+            "name": name,
+            "display_name": name.title(),
+            "email": None,
+            "status": "active",
+            "groups": [],
+            "created_at": AT,
+        } | members
+
+    def add_group(self, name: str, *users: str) -> None:
+        """Know a group."""
+        self.groups[name] = {
+            "name": name,
+            "description": "",
+            "status": "active",
+            "members": list(users),
+            "created_at": AT,
+        }
+
+    def add_mcp(self, name: str, *tools: tuple[str, str], status: str = "published") -> None:
+        """Know an MCP and its tools by name and class."""
+        self.tools[name] = [
+            {
+                "name": f"{name}.{tool}",
+                "published_as": f"{name}__{tool}",
+                "tool_class": kind,
+                "description": f"What {tool} does.",
+            }
+            for tool, kind in tools
+        ]
+        new = NewMcp(name=name, transport="stdio", options={"command": "mcp-server", "args": [name]})
+        self.mcps[name] = mcp_view(new, status, len(tools))
+
+    def add_grant(self, grant_id: str, *, group: str, mcp: str, **members: Any) -> Item:
+        """Know a grant."""
+        self.grants[grant_id] = {
+            "id": grant_id,
+            "group": group,
+            "mcp": mcp,
+            "tools": ["*"],
+            "effect": "permit",
+            "expires_at": None,
+            "created_at": AT,
+            "created_by": "ops",
+        } | members
+        return self.grants[grant_id]
+
+    def add_key(self, key_id: str, *, user: str, name: str, **members: Any) -> Item:
+        """Know a client key."""
+        self.keys[key_id] = {
+            "id": key_id,
+            "user": user,
+            "name": name,
+            "prefix": SECRET[7:15],
+            "status": "active",
+            "expires_at": None,
+            "last_used_at": None,
+            "last_host": None,
+            "created_at": AT,
+        } | members
+        return self.keys[key_id]
+
+    def add_switch(
+        self, switch_id: str, *, scope: str, target: str | None, reason: str, **members: Any
+    ) -> Item:
+        """Know a kill switch."""
+        self.switches[switch_id] = {
+            "id": switch_id,
+            "scope": scope,
+            "target": target,
+            "reason": reason,
+            "message": None,
+            "author": "ops",
+            "drill": False,
+            "active": True,
+            "created_at": AT,
+            "expires_at": None,
+            "lifted_at": None,
+            "lifted_by": None,
+        } | members
+        return self.switches[switch_id]
+
+    def add_event(self, action: str, outcome: str, **members: Any) -> None:
+        """Know an audit event."""
+        number = len(self.events) + 1
+        self.events.append(
+            {
+                "cursor": number,
+                "writer": "node-1",
+                "seq": number,
+                "digest": f"{number:064x}",
+                "at": f"2026-05-04T12:00:{number % 60:02}.000Z",
+                "action": action,
+                "outcome": outcome,
+                "actor": {
+                    "kind": "user",
+                    "id": "u-1",
+                    "name": "alice",
+                    "key_id": "k-1",
+                    "key_name": "laptop",
+                },
+                "resource": {"kind": "tool", "id": None, "name": "git.log"},
+                "reason": None,
+                "request_id": f"request-{number}",
+                "session_id": "s-1",
+                "source": "127.0.0.1",
+                "details": {},
+            }
+            | members
+        )
+
+
+def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
+    """Show a catalog entry."""
+    return {
+        "name": new.name,
+        "display_name": new.display_name or new.name,
+        "description": new.description,
+        "transport": new.transport,
+        "options": new.options,
+        "tags": new.tags,
+        "arguments": new.arguments,
+        "call_timeout_seconds": new.call_timeout_seconds,
+        "status": status,
+        "state": "ready" if status == "published" else "stopped",
+        "error": None,
+        "tools": tools,
+        "created_at": AT,
+    }

@@ -195,6 +195,21 @@ class SwitchView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """A client process that is registered; its token is nowhere to be seen."""
+
+    id: str
+    user: str
+    key: str
+    friendly_name: str
+    host_tool: str
+    created_at: str
+    last_seen_at: str
+    expires_at: str
+    ended_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleView:
     """A rule that was looked at; `why` says why one that does not apply stayed silent."""
 

@@ -26,6 +26,7 @@ GRANTS: Final = f"{ADMIN}/grants"
 KEYS: Final = f"{ADMIN}/keys"
 SWITCHES: Final = f"{ADMIN}/kill-switches"
 AUDIT_EVENTS: Final = f"{ADMIN}/audit/events"
+SESSIONS: Final = f"{ADMIN}/sessions"
 ACCESS: Final = f"{ADMIN}/access"
 WHOAMI: Final = f"{ADMIN}/whoami"
 

@@ -40,6 +40,7 @@ from ambassador_server.services.keys import Keys
 from ambassador_server.services.mcps import Mcps
 from ambassador_server.services.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry import Services
+from ambassador_server.services.session_control import SessionControl
 from ambassador_server.services.sessions import Sessions
 from ambassador_server.services.switches import Switches
 from ambassador_server.services.users import Users
@@ -162,21 +163,23 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     clock, auditor, policy = core.clock, core.auditor, core.policy
     changes = Changes(store=store, policy=policy, auditor=auditor)
     throttle = FailureThrottle(config.limits.failed_logins)
+    sessions = Sessions(
+        store=store,
+        policy=policy,
+        tokens=HmacSessionTokens(keys),
+        auditor=auditor,
+        throttle=throttle,
+        clock=clock,
+        times=_session_times(config),
+        pepper=keys.pepper,
+    )
     return Services(
         policy=policy,
         auditor=auditor,
         catalog=core.catalog,
         calls=core.calls,
-        sessions=Sessions(
-            store=store,
-            policy=policy,
-            tokens=HmacSessionTokens(keys),
-            auditor=auditor,
-            throttle=throttle,
-            clock=clock,
-            times=_session_times(config),
-            pepper=keys.pepper,
-        ),
+        sessions=sessions,
+        session_control=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
         administrators=Administrators(
             store=store, changes=changes, auditor=auditor, throttle=throttle, clock=clock, pepper=keys.pepper
         ),

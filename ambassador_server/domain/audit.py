@@ -26,6 +26,7 @@ class AuditAction(StrEnum):
     MCP_PUBLISH = "admin:mcp:publish"
     GRANT_ADD = "admin:grant:add"
     GRANT_REMOVE = "admin:grant:remove"
+    SESSION_REVOKE = "admin:session:revoke"
     KEY_ISSUE = "admin:key:issue"
     KEY_REVOKE = "admin:key:revoke"
     ADMIN_KEY_ISSUE = "admin:admin-key:issue"

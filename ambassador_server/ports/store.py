@@ -112,6 +112,10 @@ class Sessions(Protocol):
         """End the session; False when it had ended already or never was."""
         ...
 
+    async def ended_since(self, at: datetime) -> list[Session]:
+        """Return the sessions that were ended at this time or later, in the order of their ends."""
+        ...
+
     async def forget(self, before: datetime) -> int:
         """Delete the sessions that ended or expired before a time; return how many."""
         ...

@@ -15,6 +15,7 @@ from ambassador_server.services.health import Health
 from ambassador_server.services.keys import Keys
 from ambassador_server.services.mcps import Mcps
 from ambassador_server.services.policy_keeper import PolicyKeeper
+from ambassador_server.services.session_control import SessionControl
 from ambassador_server.services.sessions import Sessions
 from ambassador_server.services.switches import Switches
 from ambassador_server.services.users import Users
@@ -30,6 +31,7 @@ class Services:
     calls: Calls
     sessions: Sessions
     administrators: Administrators
+    session_control: SessionControl
     users: Users
     groups: Groups
     mcps: Mcps

@@ -158,6 +158,18 @@ class Sessions:
             details={"reason": "disconnected"},
         )
 
+    def end_now(self, ended: Session) -> None:
+        """Take note that a session was ended elsewhere; its token is worthless from now on."""
+        if ended.session_id in self._held:
+            self._remember(ended)
+
+    async def follow_ends(self) -> None:
+        """Take note of the sessions that another process ended."""
+        since = self._clock.now() - _ENDED_STAYS
+        async with self._store.read() as work:
+            for ended in await work.sessions.ended_since(since):
+                self.end_now(ended)
+
     async def save_uses(self) -> None:
         """Store when and on which host each key was last used; registering must not wait for it."""
         uses, self._uses = self._uses, {}

@@ -45,6 +45,16 @@ class SessionRepository(TableRepository[Session]):
         )
         return ended > 0
 
+    async def ended_since(self, at: datetime) -> list[Session]:
+        """Return the sessions that were ended at this time or later, in the order of their ends."""
+        check_value(at, "at")
+        statement = (
+            select(sessions)
+            .where(sessions.c.ended_at >= at)
+            .order_by(sessions.c.ended_at, sessions.c.session_id)
+        )
+        return [SESSIONS.from_row(row) for row in await self._transaction.rows(statement)]
+
     async def forget(self, before: datetime) -> int:
         """Delete the sessions that ended or expired before a time; return how many."""
         check_value(before, "before")

@@ -21,6 +21,7 @@ from ambassador_server.web.routes.admin import (
     switches,
     users,
 )
+from ambassador_server.web.routes.admin import sessions as admin_sessions
 
 
 def create_client_app(
@@ -38,7 +39,19 @@ def create_client_app(
 def create_admin_app(*, services: Services, settings: WebSettings) -> web.Application:
     """Build the admin API."""
     app = _create(services, settings)
-    for module in (health, account, access, users, groups, mcps, grants, keys, switches, audit):
+    for module in (
+        health,
+        account,
+        access,
+        admin_sessions,
+        users,
+        groups,
+        mcps,
+        grants,
+        keys,
+        switches,
+        audit,
+    ):
         app.add_routes(module.routes())
     return app
 

@@ -9,6 +9,7 @@ from ambassador_protocol.admin import (
     KeyView,
     McpView,
     RuleView,
+    SessionView,
     SwitchView,
     ToolView,
     UserView,
@@ -18,6 +19,7 @@ from ambassador_server.domain.decision import Deny
 from ambassador_server.domain.grants import Grant
 from ambassador_server.domain.principal import ClientKey, Group, User
 from ambassador_server.domain.redaction import mask_options
+from ambassador_server.domain.session import Session
 from ambassador_server.domain.snapshot import Snapshot
 from ambassador_server.domain.switches import KillSwitch
 from ambassador_server.services.access import Access
@@ -140,6 +142,22 @@ def switch_view(switch: KillSwitch, now: datetime) -> SwitchView:
         expires_at=optional_timestamp(switch.expires_at),
         lifted_at=optional_timestamp(switch.lifted_at),
         lifted_by=switch.lifted_by,
+    )
+
+
+def session_view(session: Session, snapshot: Snapshot) -> SessionView:
+    """Show a session."""
+    user, key = snapshot.users.get(session.user_id), snapshot.keys.get(session.key_id)
+    return SessionView(
+        id=session.session_id,
+        user=session.user_id if user is None else user.name,
+        key=session.key_id if key is None else key.name,
+        friendly_name=session.friendly_name,
+        host_tool=session.host_tool,
+        created_at=timestamp(session.created_at),
+        last_seen_at=timestamp(session.last_seen_at),
+        expires_at=timestamp(session.expires_at),
+        ended_at=optional_timestamp(session.ended_at),
     )
 
 

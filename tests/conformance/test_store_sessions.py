@@ -113,3 +113,14 @@ async def test_the_use_of_a_key_is_noted_without_a_new_policy_version(store: Sto
         assert (noted.last_used_at, noted.last_host) == (NOW, "laptop")
         assert noted.digest == key.digest
         assert await work.policy_version() == version
+
+
+async def test_ends_are_listed_in_their_order_from_a_time_on(store: Store) -> None:
+    async with store.write() as work:
+        for number in (1, 2, 3, 4):
+            await work.sessions.add(session(number))
+        for number, at in ((2, NOW), (3, NOW - HOUR), (1, NOW + HOUR)):
+            await work.sessions.end(f"s{number}", at=at, reason="revoked")
+    async with store.read() as work:
+        assert [each.session_id for each in await work.sessions.ended_since(NOW)] == ["s2", "s1"]
+        assert await work.sessions.ended_since(NOW + 2 * HOUR) == []

@@ -230,6 +230,15 @@ class _Sessions(_Repository[Session]):
         sessions[session_id] = replace(session, ended_at=at, end_reason=reason)
         return True
 
+    async def ended_since(self, at: datetime) -> list[Session]:
+        check_value(at, "at")
+        ended = [
+            (each.ended_at, each.session_id, each)
+            for each in self._all().values()
+            if each.ended_at is not None
+        ]
+        return [session for when, _, session in sorted(ended, key=lambda found: found[:2]) if when >= at]
+
     async def forget(self, before: datetime) -> int:
         check_value(before, "before")
         sessions = self._transaction.writing().table(self._kind.noun)

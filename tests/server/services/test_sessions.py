@@ -10,8 +10,15 @@ from ambassador_server.domain.audit import AuditAction
 from ambassador_server.domain.principal import KeyStatus, Origin, UserStatus
 from ambassador_server.domain.session import Session, SessionTimes
 from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
-from ambassador_server.errors import InvalidKeyError, NotAuthenticatedError, NotFoundError, RateLimitedError
+from ambassador_server.errors import (
+    ConflictError,
+    InvalidKeyError,
+    NotAuthenticatedError,
+    NotFoundError,
+    RateLimitedError,
+)
 from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.session_control import SessionControl
 from ambassador_server.services.sessions import Sessions
 from tests.fakes.session_tokens import RememberedTokens
 from tests.fakes.throttle import CountingThrottle
@@ -225,3 +232,21 @@ async def test_sessions_that_were_over_a_week_ago_leave_the_store():
         await sessions.forget_expired()
         async with world.store.read() as work:
             assert (await work.sessions.get(session.session_id) is not None) == kept
+
+
+async def test_a_session_that_another_process_ended_is_over_here_too():
+    world, sessions = await build()
+    session, token = await open_session(sessions)
+    elsewhere = sessions_of(world)
+    await elsewhere.authenticate(token)
+    control = SessionControl(store=world.store, changes=world.changes, sessions=sessions, clock=world.clock)
+    assert [each.session_id for each in await control.all()] == [session.session_id]
+    await control.revoke(ROOT, session.session_id)
+    with pytest.raises(NotAuthenticatedError):
+        await sessions.authenticate(token)
+    await elsewhere.follow_ends()
+    with pytest.raises(NotAuthenticatedError):
+        await elsewhere.authenticate(token)
+    assert await control.all() == []
+    with pytest.raises(ConflictError):
+        await control.revoke(ROOT, session.session_id)

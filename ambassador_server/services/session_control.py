@@ -1,0 +1,43 @@
+"""What an operator can do with sessions: look at them, and end one."""
+
+from dataclasses import replace
+
+from ambassador_server.domain.audit import AuditAction, Resource
+from ambassador_server.domain.session import Session
+from ambassador_server.errors import ConflictError, NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store
+from ambassador_server.services.changes import Changes, Requester
+from ambassador_server.services.sessions import Sessions
+
+REVOKED = "revoked"
+
+
+class SessionControl:
+    """One public method per thing an operator can ask for."""
+
+    def __init__(self, *, store: Store, changes: Changes, sessions: Sessions, clock: Clock) -> None:
+        self._store = store
+        self._changes = changes
+        self._sessions = sessions
+        self._clock = clock
+
+    async def all(self) -> list[Session]:
+        """Return the open sessions, newest first."""
+        async with self._store.read() as work:
+            return await work.sessions.open_sessions(self._clock.now())
+
+    async def revoke(self, requester: Requester, session_id: str) -> Session:
+        """End a session: its token is worthless from the next request on, here at once, elsewhere within a second."""
+        now = self._clock.now()
+        async with self._changes.open(requester) as change:
+            session = await change.work.sessions.get(session_id)
+            if session is None:
+                raise NotFoundError(f"No session {session_id!r}")
+            if not await change.work.sessions.end(session_id, at=now, reason=REVOKED):
+                raise ConflictError("This session has ended already")
+            resource = Resource(kind="session", id=session_id, name=session.friendly_name)
+            change.record(AuditAction.SESSION_REVOKE, resource, user=session.user_id)
+        ended = replace(session, ended_at=now, end_reason=REVOKED)
+        self._sessions.end_now(ended)
+        return ended

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ambassador_server.bootstrap import build
-from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, Json, configuration
+from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, Json, configuration, make_data_dir
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import Certificates, ensure_certificates
 from ambassador_server.domain.administrator import Role
@@ -45,7 +45,7 @@ def init(
 
 
 async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tuple[Certificates | None, str]:
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings)
     await upgrade(settings.store_url)
     certificates = None
     if settings.certificate_file is None:

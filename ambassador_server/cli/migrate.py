@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration
+from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration, make_data_dir
 from ambassador_server.storage.migrate import upgrade
 
 
@@ -14,7 +14,7 @@ def migrate(data_dir: DataDir = None, config: ConfigFile = None, database_url: D
     Example: ambassador-server migrate --database-url postgresql+asyncpg://ambassador@db/ambassador
     """
     settings = configuration(config, data_dir=data_dir, database_url=database_url)
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings)
     applied = asyncio.run(upgrade(settings.store_url))
     for revision in applied:
         typer.echo(f"applied {revision}")

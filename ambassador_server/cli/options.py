@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_server.config import ServerConfig, load_config_from_process
+from ambassador_server.errors import ConfigurationError
 
 DataDir = Annotated[
     Path | None,
@@ -26,3 +27,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 def configuration(config_file: Path | None, **flags: Any) -> ServerConfig:
     """Merge flags, environment and file."""
     return load_config_from_process(flags, config_file)
+
+
+def make_data_dir(settings: ServerConfig) -> None:
+    """Create the data directory, for its owner alone, where there is none; raises ConfigurationError."""
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{settings.data_dir} cannot be used as data directory: {error.strerror}.",
+            hint="Name another one with --data-dir.",
+        ) from error

@@ -7,12 +7,19 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from ambassador_server.errors import ConfigurationError
+
 
 class FailureThrottle:
     """Implements `ports.throttle.Throttle` with a moving window in memory, such as `10/minute`."""
 
     def __init__(self, limit: str) -> None:
-        self._limit: RateLimitItem = parse(limit)
+        try:
+            self._limit: RateLimitItem = parse(limit)
+        except ValueError:
+            raise ConfigurationError(
+                f"limits.failed_logins: {limit!r} is not a limit such as '10/minute'."
+            ) from None
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def wait_seconds(self, caller: str) -> int:

@@ -17,7 +17,7 @@ import typer
 from ambassador_protocol import __version__
 from ambassador_server.bootstrap import Ambassador, build
 from ambassador_server.cli.housekeeping import Job, housekeeping
-from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration
+from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration, make_data_dir
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import (
     Certificates,
@@ -26,8 +26,8 @@ from ambassador_server.crypto.certificates import (
     server_ssl_context,
 )
 from ambassador_server.domain.audit import AuditAction, Outcome, Resource
-from ambassador_server.errors import AmbassadorError
-from ambassador_server.storage.migrate import upgrade
+from ambassador_server.errors import AmbassadorError, StorageError
+from ambassador_server.storage.migrate import SchemaStatus, check, upgrade
 from ambassador_server.web.listeners import listen
 
 _log = structlog.get_logger("server")
@@ -74,7 +74,7 @@ def serve(
 
 async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
     if settings.store_url.startswith("sqlite"):
-        await upgrade(settings.store_url)
+        await _bring_up_to_date(settings)
     certificates, tls = _tls(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,11 +87,30 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         await ambassador.watch.start()
         await stack.enter_async_context(housekeeping(_jobs(ambassador, settings, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
+        await _advise(ambassador)
         _announce(settings, certificates, ports, ready_file)
         await stop.wait()
         _log.info("draining", at_most_seconds=settings.drain_seconds)
         ambassador.services.health.start_draining()
     _log.info("stopped")
+
+
+async def _bring_up_to_date(settings: ServerConfig) -> None:
+    """Migrate the SQLite file; one that has gone is never replaced by an empty one: no kill switch would be left."""
+    make_data_dir(settings)
+    state = await check(settings.store_url)
+    if state.status is SchemaStatus.MISSING and settings.keys_dir.exists():
+        raise StorageError(
+            f"{settings.data_dir} has been in use, but its database is missing.",
+            hint="Restore it from a backup. To begin anew without users and grants: ambassador-server init.",
+        )
+    await upgrade(settings.store_url)
+
+
+async def _advise(ambassador: Ambassador) -> None:
+    async with ambassador.store.read() as work:
+        if not await work.admin_keys.all():
+            _log.warning("nobody can administer this server yet", next="ambassador-server init")
 
 
 async def _record(ambassador: Ambassador, action: AuditAction) -> None:

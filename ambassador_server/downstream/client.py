@@ -15,7 +15,7 @@ from ambassador_protocol.mcp import METHOD_HEADER, NAME_HEADER, NAME_PARAMS
 from ambassador_server.domain.catalog import Mcp, Tool
 from ambassador_server.downstream.envelope import legacy_params, modern_params
 from ambassador_server.downstream.handshake import Agreement, Era, agree, initialize
-from ambassador_server.downstream.interface import Hooks, SessionLostError
+from ambassador_server.downstream.interface import Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.param_headers import (
     HeaderMap,
     InvalidAnnotationError,
@@ -140,6 +140,10 @@ class Connection:
             return await self._transport.request(method, prepared, headers)
         except SessionLostError as lost:
             await self._renew(lost.session_id)
+        except RejectedError:
+            # The call, or the whole conversation? Listing the tools again will tell.
+            self.stirred.set()
+            raise
         try:
             return await self._transport.request(method, prepared, headers)
         except SessionLostError:
@@ -166,11 +170,13 @@ class Connection:
         try:
             name = msgspec.json.decode(members[key], type=str)
             headers[NAME_HEADER] = encode_header_value(name)
-        except ValueError:
-            raise InvalidInputError(f"params.{key} is not a string") from None
-        header_map = self._header_maps.get(name)
-        if header_map and "arguments" in members:
-            headers.update(param_headers(header_map, msgspec.json.decode(members["arguments"])))
+            header_map = self._header_maps.get(name)
+            if header_map and "arguments" in members:
+                headers.update(param_headers(header_map, msgspec.json.decode(members["arguments"])))
+        except (ValueError, RecursionError):
+            raise InvalidInputError(
+                f"params.{key} or params.arguments cannot be mirrored in headers"
+            ) from None
         return headers
 
     def _keep_mirrorable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:

@@ -4,6 +4,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -172,10 +173,8 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext | bool:
 
 
 async def drain(response: aiohttp.ClientResponse, seconds: float) -> None:
-    """Read what follows an answer, so that the connection can be used again; close it when that takes long."""
-    try:
+    """Read what follows an answer, so that the connection can be used again; the caller closes what is left."""
+    with suppress(TimeoutError, *FAILURES):
         async with asyncio.timeout(seconds):
             while await response.content.readany():
                 pass
-    except (TimeoutError, *FAILURES):
-        response.close()

@@ -35,8 +35,12 @@ def read_header_map(definition: bytes) -> HeaderMap:
     """Return which parameters of a tool are mirrored; raises InvalidAnnotationError, with the reason."""
     if b"x-mcp-header" not in definition:
         return {}
+    try:
+        root = msgspec.json.decode(definition, type=dict[str, Any]).get("inputSchema")
+    except RecursionError:
+        raise InvalidAnnotationError("the schema is nested too deeply") from None
     found: dict[Path, str] = {}
-    for path, schema in _schemas(msgspec.json.decode(definition).get("inputSchema")):
+    for path, schema in _schemas(root):
         if _KEY in schema:
             token = _token(path, schema)
             if token.lower() in map(str.lower, found.values()):

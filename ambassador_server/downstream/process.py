@@ -57,15 +57,14 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
         `grace` is how many seconds it gets to leave, once when its input ends and once when it is asked.
         """
+        if os.name != "posix":
+            raise DownstreamUnavailableError("programs as downstreams need a system with process groups")
         program = _find(argv[0], env, cwd)
+        child = cls(output, errors, grace)
         try:
-            _, child = await asyncio.get_running_loop().subprocess_exec(
-                lambda: cls(output, errors, grace),
-                program,
-                *argv[1:],
-                env=dict(env),
-                cwd=cwd,
-                start_new_session=True,
+            # Cancelled in here, the event loop itself kills what it has started.
+            await asyncio.get_running_loop().subprocess_exec(
+                lambda: child, program, *argv[1:], env=dict(env), cwd=cwd, start_new_session=True
             )
         except FileNotFoundError:
             raise DownstreamUnavailableError(f"command '{argv[0]}' not found") from None
@@ -170,6 +169,9 @@ class ChildProcess(asyncio.SubprocessProtocol):
         return self._signal_group(0)
 
     def _signal_group(self, number: int) -> bool:
+        if self._group <= 0:
+            # Group 0 would be our own.
+            return False
         try:
             os.killpg(self._group, number)
         except (ProcessLookupError, PermissionError):

@@ -79,10 +79,12 @@ class Supervisor:
         self._in_flight = 0
         self._retiring: dict[Connection, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._after: asyncio.Task[None] | None = None
 
     def start(self, after: asyncio.Task[None] | None = None) -> None:
         """Begin to connect, once the task that stops a predecessor is done."""
-        self._task = asyncio.get_running_loop().create_task(self._run(after))
+        self._after = after
+        self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def call(self, method: str, params: bytes, timeout: float) -> Reply:
         """Send one request; a downstream that was lost gets one early attempt, if its back-off allows.
@@ -118,6 +120,8 @@ class Supervisor:
         # A task that is cancelled before its first step has closed nothing.
         await asyncio.gather(*(connection.close() for connection in retiring))
         self._lost("was stopped")
+        if self._after is not None:
+            await asyncio.wait({self._after})
 
     async def _next_connection(self) -> Connection:
         if self._is_stopping or (self._is_waiting and not self._may_attempt_now()):
@@ -132,9 +136,9 @@ class Supervisor:
         age = asyncio.get_running_loop().time() - self._attempted_at
         return not self._is_hopeless and age >= min(self._delay, self._limits.early)
 
-    async def _run(self, after: asyncio.Task[None] | None) -> None:
-        if after is not None:
-            await asyncio.wait({after})
+    async def _run(self) -> None:
+        if self._after is not None:
+            await asyncio.wait({self._after})
         while True:
             try:
                 await self._live()
@@ -181,50 +185,59 @@ class Supervisor:
         self._publish(DownstreamStatus.READY, None, tools)
         self._outcome.set_result(connection)
         # At once, not when this task gets its turn: whoever fails with the connection must not meet it again.
-        connection.ended.add_done_callback(lambda _: self._ended(connection))
+        connection.ended.add_done_callback(lambda ended: self._lost_with(connection, ended.result()))
         listening = asyncio.get_running_loop().create_task(connection.listen(self._limits.listen_pause))
         try:
-            await self._watch(connection)
+            reason = await self._watch(connection)
         except BaseException:
             await connection.close()
             raise
         finally:
             listening.cancel()
-        self._ended(connection)
+        self._lost_with(connection, reason)
         retiring = asyncio.get_running_loop().create_task(connection.retire(self._limits.retire))
         self._retiring[connection] = retiring
         retiring.add_done_callback(lambda _: self._retiring.pop(connection, None))
 
-    async def _watch(self, connection: Connection) -> None:
+    async def _watch(self, connection: Connection) -> str:
+        """Keep the tools up to date until the connection is of no use any more; returns why."""
         while not connection.ended.done():
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.refresh):
                     await connection.stirred.wait()
             connection.stirred.clear()
             if not connection.ended.done():
-                await self._relist(connection)
+                refusal = await self._relist(connection)
+                if refusal is not None:
+                    return refusal
                 # A downstream that announces a change after every list is not listed without pause.
                 await asyncio.wait({connection.ended}, timeout=self._limits.relist_gap)
+        return connection.ended.result()
 
-    async def _relist(self, connection: Connection) -> None:
+    async def _relist(self, connection: Connection) -> str | None:
+        """List the tools again; returns why a new handshake is due, with fresh secrets, or None."""
         try:
             async with asyncio.timeout(self._limits.list_tools):
                 tools = await connection.list_tools()
         except TimeoutError:
+            # It may be busy with a long call.
             _log.warning("%s: does not list its tools again", self.mcp.name)
+        except RejectedError as error:
+            return error.message
         except AmbassadorError as error:
             _log.warning("%s: does not list its tools again: %s", self.mcp.name, error.message)
         else:
             self._publish(DownstreamStatus.READY, None, tools)
+        return None
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(None if self._is_hopeless else self._delay):
                 await self._wake.wait()
 
-    def _ended(self, connection: Connection) -> None:
+    def _lost_with(self, connection: Connection, reason: str) -> None:
         if self._connection is connection:
-            self._lost(connection.ended.result())
+            self._lost(reason)
 
     def _lost(self, reason: str) -> None:
         if self._connection and asyncio.get_running_loop().time() - self._connected_at >= self._limits.stable:

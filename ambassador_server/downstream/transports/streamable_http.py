@@ -102,7 +102,7 @@ class StreamableHttpTransport:
         except asyncio.CancelledError:
             # Closing the connection is the cancellation, except for a legacy downstream.
             if self._is_legacy and method not in UNCANCELLABLE:
-                self._later(self._send, encode_cancelled(number))
+                _ = self._later(self._send, encode_cancelled(number))
             raise
         except FAILURES as error:
             raise DownstreamUnavailableError(failure_text(error)) from None
@@ -240,8 +240,7 @@ class StreamableHttpTransport:
             for data in events.feed(chunk):
                 reply = self._take(data, number)
                 if reply is not None:
-                    if not response.content.is_eof() and not self._later(drain, response, _DRAIN_SECONDS):
-                        response.close()
+                    self._drain_later(response)
                     return reply
         raise DownstreamUnavailableError("ended its answer before the result")
 
@@ -252,7 +251,7 @@ class StreamableHttpTransport:
         if message.is_notification:
             self._hooks.notified(message.method or "", bytes(message.params))
         elif message.is_request:
-            self._later(self._send, encode_answer(message))
+            _ = self._later(self._send, encode_answer(message))
         elif number is not None and self._answers(message, number):
             return reply_from(message)
         return None
@@ -261,14 +260,27 @@ class StreamableHttpTransport:
     def _answers(message: Message, number: int) -> bool:
         return message.id == number or (message.id is None and bool(bytes(message.error)))
 
-    def _later(self, errand: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> bool:
+    def _drain_later(self, response: aiohttp.ClientResponse) -> None:
+        """See to it that the connection is used again if the stream ends soon, and closed if it does not."""
+        if response.content.is_eof():
+            return
+        draining = self._later(drain, response, _DRAIN_SECONDS)
+        if draining is None:
+            response.close()
+        else:
+            # Whatever becomes of the errand, even if it never gets to run; after a whole read this does nothing.
+            draining.add_done_callback(lambda _: response.close())
+
+    def _later(
+        self, errand: Callable[..., Coroutine[Any, Any, None]], *args: Any
+    ) -> asyncio.Task[None] | None:
         """Run something nobody waits for, unless the downstream has already caused too much of that."""
         if len(self._errands) >= _LARGEST_ERRANDS:
-            return False
+            return None
         task = asyncio.get_running_loop().create_task(errand(*args))
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
-        return True
+        return task
 
     async def _send(self, message: bytes) -> None:
         try:

@@ -36,6 +36,8 @@ class HttpServer:
         self.sessions: set[str] = set()
         self.ended_sessions = 0
         self.statuses: list[int] = []
+        self.token: str | None = None
+        self.unknown_session_status = 404
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.keeps_requests = False
         self.client_ports: set[int] = set()
@@ -58,6 +60,8 @@ class HttpServer:
             self.requests.append((method or "answer", dict(request.headers)))
         if method != "subscriptions/listen" and self.statuses and (status := self.statuses.pop(0)):
             return web.Response(status=status, text="<html>Authorization: Bearer leaked</html>")
+        if self.token is not None and request.headers.get("Authorization") != self.token:
+            return web.Response(status=401)
         params = message.get("params") or {}
         modern = self._is_modern(request)
         if modern:
@@ -78,7 +82,7 @@ class HttpServer:
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Open the stream of a legacy session."""
         if request.headers.get(SESSION) not in self.sessions:
-            return web.Response(status=404 if SESSION in request.headers else 405)
+            return web.Response(status=self.unknown_session_status if SESSION in request.headers else 405)
         return await self._hold_listener(request, None)
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -232,7 +236,9 @@ class HttpServer:
         if method != "tools/call":
             return {}
         headers = {"Mcp-Name": params["name"]}
-        schema = next((t["inputSchema"] for t in self.toolbox.tools if t["name"] == params["name"]), {})
+        schema: dict[str, Any] = next(
+            (t["inputSchema"] for t in self.toolbox.tools if t["name"] == params["name"]), {}
+        )
         for key, value in schema.get("properties", {}).items():
             if "x-mcp-header" in value and key in params.get("arguments", {}):
                 headers[f"Mcp-Param-{value['x-mcp-header']}"] = str(params["arguments"][key])
@@ -244,7 +250,7 @@ class HttpServer:
         if method == "initialize" or not self.with_sessions or request.headers.get(SESSION) in self.sessions:
             return None
         if SESSION in request.headers:
-            return web.Response(status=404, text="Session not found")
+            return web.Response(status=self.unknown_session_status, text="Session not found")
         return web.Response(status=400, text="Bad Request: Missing session ID")
 
 

@@ -153,6 +153,13 @@ async def until_dead(pid: int) -> None:
             await asyncio.sleep(0.01)
 
 
+async def until_childless() -> None:
+    """Wait until no child of this process lives: one that was killed needs a moment to die."""
+    async with asyncio.timeout(PATIENCE):
+        while children():  # noqa: ASYNC110 - what is dying tells nobody
+            await asyncio.sleep(0.01)
+
+
 def children() -> set[int]:
     """Return the living children of this process."""
     found = set()

@@ -14,7 +14,16 @@ from tests.fakes.downstream import FakeDownstreams, make_tool
 from tests.fakes.mcp_servers import stdio_options
 from tests.fakes.mcp_servers.http_server import HttpServer, serve
 from tests.fakes.mcp_servers.toolbox import Toolbox
-from tests.server.downstream.support import PATIENCE, QUICK, Bench, bench, children, entry, http_entry
+from tests.server.downstream.support import (
+    PATIENCE,
+    QUICK,
+    Bench,
+    bench,
+    children,
+    entry,
+    http_entry,
+    until_childless,
+)
 
 PATIENT = replace(QUICK, first_retry=600.0, longest_retry=600.0)
 """Back-off that never ends within a test, and lets a call bring one attempt forward at any time."""
@@ -194,4 +203,4 @@ async def test_closing_during_the_start_leaves_nothing():
     box.pool.apply([entry(mcp_id=str(number)) for number in range(5)])
     await asyncio.sleep(0)
     await box.pool.close()
-    assert not children()
+    await until_childless()

@@ -23,6 +23,7 @@ from tests.server.downstream.support import (
     entry,
     is_alive,
     result,
+    until_childless,
     until_dead,
 )
 
@@ -321,7 +322,7 @@ async def test_a_program_that_never_answers_is_given_up():
     with pytest.raises(DownstreamTimeoutError, match="box: did not get ready"):
         await box.pool.probe(silent)
     await box.pool.close()
-    assert not children()
+    await until_childless()
 
 
 def _parents(grandchild: int) -> list[int]:

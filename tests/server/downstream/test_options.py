@@ -1,0 +1,106 @@
+"""Options of both transports: strict, fail closed, and silent about values."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ambassador_server.downstream.options import check_reference, resolve_reference
+from ambassador_server.downstream.transports import check_options
+from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"command": "program"},
+        {"command": ["program", "--flag"], "args": ["more"], "env": {"A": "1"}, "cwd": "/"},
+        {"command": "program", "env": {"A": "env://B", "C": "file:///run/secrets/c"}},
+    ],
+)
+def test_stdio_takes_these(options: dict[str, Any]):
+    check_options("stdio", options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, "missing required field `command`"),
+        ({"command": 5}, "Expected `str | array`, got `int`"),
+        ({"command": []}, "'command' .* is empty"),
+        ({"command": " "}, "'command' .* is empty"),
+        ({"command": "a", "args": "b"}, "Expected `array`, got `str`"),
+        ({"command": "a", "env": {"A": 1}}, "Expected `str`, got `int`"),
+        ({"command": "a", "env": {"A=B": "1"}}, "'A=B' is not a variable name"),
+        ({"command": "a", "env": {"A": "env://"}}, "does not name an environment variable"),
+        ({"command": "a", "env": {"A": "env://MCP_AMBASSADOR_MASTER_KEY"}}, "never given to a downstream"),
+        ({"command": "a", "env": {"A": "file://relative"}}, "not an absolute path"),
+        ({"command": "a\0b"}, "NUL"),
+        ({"command": "a", "shell": True}, "no option 'shell'; it has command, args, env, cwd"),
+    ],
+)
+def test_stdio_refuses_these(options: dict[str, Any], text: str):
+    with pytest.raises(InvalidInputError, match=text):
+        check_options("stdio", options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, "missing required field `url`"),
+        ({"url": 5}, "Expected `str`, got `int`"),
+        ({"url": "ftp://host/"}, "must be http:// or https://"),
+        ({"url": "host/path"}, "must be http:// or https://"),
+        ({"url": "http:///path"}, "must be http:// or https://|not a URL"),
+        ({"url": "http://host:99999/"}, "not a URL|must be"),
+        ({"url": "https://user:hunter2@host/"}, "may not hold credentials"),
+        ({"url": "http://h/", "headers": {"Host": "x"}}, "cannot set 'Host'"),
+        ({"url": "http://h/", "headers": {"mcp-session-id": "x"}}, "cannot set 'mcp-session-id'"),
+        ({"url": "http://h/", "headers": {"a b": "x"}}, "cannot set 'a b'"),
+        ({"url": "http://h/", "headers": {"A": "hunter2\r\nB: c"}}, "'A' holds control characters"),
+        (
+            {"url": "http://h/", "headers": {"A": "env://MCP_AMBASSADOR_PEPPER"}},
+            "never given to a downstream",
+        ),
+        ({"url": "http://h/", "cookies": {}}, "no option 'cookies'; it has url, headers, ca_file"),
+    ],
+)
+def test_streamable_http_refuses_these(options: dict[str, Any], text: str):
+    with pytest.raises(InvalidInputError, match=text) as refusal:
+        check_options("streamable_http", options)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_a_plain_value_stands_for_itself():
+    check_reference("plain")
+    assert resolve_reference("plain") == "plain"
+
+
+def test_a_variable_that_is_empty_counts_as_missing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EMPTY_ONE", "")
+    with pytest.raises(DownstreamUnavailableError, match="env://EMPTY_ONE is not set"):
+        resolve_reference("env://EMPTY_ONE")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"x" * 70_000, "is empty or larger"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
+)
+def test_a_file_that_can_be_no_secret_is_refused(content: bytes, text: str, tmp_path: Path):
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    with pytest.raises(DownstreamUnavailableError, match=text):
+        resolve_reference(f"file://{path}")
+
+
+def test_a_directory_and_a_pipe_are_no_files(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(DownstreamUnavailableError, match=r"cannot be read|not a regular file"):
+            resolve_reference(f"file://{path}")

@@ -8,7 +8,7 @@ _LISTS = {
     "user": "ambassador-admin user list",
     "group": "ambassador-admin group list",
     "key": "ambassador-admin key list",
-    "session": "ambassador-admin audit query --action session:client:open",
+    "session": "ambassador-admin session list",
     "mcp": "ambassador-admin mcp list",
     "tool": "ambassador-admin mcp list, then ambassador-admin mcp tools NAME",
     "tool_class": "read-only, write or destructive",

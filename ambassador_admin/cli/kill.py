@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.api import mcps, switches
+from ambassador_admin.api import keys, mcps, sessions, switches
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
@@ -36,12 +36,14 @@ SWITCH = View(
 _SCOPES = {
     "user": ("USER", "Stop one user."),
     "group": ("GROUP", "Stop every member of a group."),
-    "key": ("KEY", "Stop one client key, by its whole id."),
-    "session": ("SESSION", "Stop one client process, by its whole session id."),
+    "key": ("KEY", "Stop one client key, by its id or its beginning."),
+    "session": ("SESSION", "Stop one client process, by its id or its beginning."),
     "mcp": ("MCP", "Stop every call to one MCP."),
     "tool": ("TOOL", "Stop one tool everywhere, by its name as `mcp.tool`."),
     "tool-class": ("CLASS", "Stop every tool of a class: read-only, write or destructive."),
 }
+
+_WITH_ID = {"key": keys.every(user=None), "session": sessions.every(user=None)}
 
 app = noun("Stop calls at once, and lift the stop again.")
 
@@ -74,6 +76,8 @@ def _offer(scope: str, metavar: str, help: str) -> None:
         target: Annotated[str, typer.Argument(metavar=metavar, help="What to stop.")],
         stop: Stop,
     ) -> None:
+        if scope in _WITH_ID:
+            target = admin.full_id(_WITH_ID[scope], target)
         _activate(admin, scope.replace("-", "_"), target, stop)
 
     kill.__doc__ = help

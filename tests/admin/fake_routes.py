@@ -72,9 +72,11 @@ def application(api: Organisation) -> web.Application:
             web.get(paths.GRANTS, _for("read", lambda request: _page(request, api.grants))),
             web.post(paths.GRANTS, _for("manage", _add_grant)),
             web.delete(paths.GRANTS + "/{id}", _for("manage", _remove_grant)),
-            web.get(paths.KEYS, _for("read", _list_keys)),
+            web.get(paths.KEYS, _for("read", lambda request: _page_of_user(request, api.keys))),
             web.post(paths.KEYS, _for("provision", _issue)),
             web.post(paths.KEYS + "/{id}/revoke", _for("provision", _revoke)),
+            web.get(paths.SESSIONS, _for("read", lambda request: _page_of_user(request, api.sessions))),
+            web.post(paths.SESSIONS + "/{id}/revoke", _for("operate", _end_session)),
             web.get(paths.SWITCHES, _for("read", _list_switches)),
             web.post(paths.SWITCHES, _for("operate", _activate)),
             web.post(paths.SWITCHES + "/{id}/lift", _for("operate", _lift)),
@@ -255,11 +257,17 @@ async def _remove_grant(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def _list_keys(request: web.Request) -> web.Response:
-    api, user = request.app[API], request.query.get("user")
+async def _page_of_user(request: web.Request, items: dict[str, Item]) -> web.Response:
+    user = request.query.get("user")
     if user is not None:
-        _known(api.users, "user", user)
-    return await _page(request, {name: key for name, key in api.keys.items() if user in (None, key["user"])})
+        _known(request.app[API].users, "user", user)
+    return await _page(request, {name: item for name, item in items.items() if user in (None, item["user"])})
+
+
+async def _end_session(request: web.Request) -> web.Response:
+    session = _known(request.app[API].sessions, "session", request.match_info["id"])
+    session["ended_at"] = "2026-05-04T13:30:00.000Z"
+    return web.json_response(session)
 
 
 async def _issue(request: web.Request) -> web.Response:

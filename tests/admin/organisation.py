@@ -32,6 +32,7 @@ class Organisation:
     grants: dict[str, Item] = field(default_factory=dict)
     keys: dict[str, Item] = field(default_factory=dict)
     switches: dict[str, Item] = field(default_factory=dict)
+    sessions: dict[str, Item] = field(default_factory=dict)
     events: list[Item] = field(default_factory=list)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     broken: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
@@ -125,6 +126,20 @@ class Organisation:
             "lifted_by": None,
         } | members
         return self.switches[switch_id]
+
+    def add_session(self, session_id: str, *, user: str, **members: Any) -> None:
+        """Know an open session."""
+        self.sessions[session_id] = {
+            "id": session_id,
+            "user": user,
+            "key": "laptop",
+            "friendly_name": f"{user}'s machine",
+            "host_tool": "vscode",
+            "created_at": AT,
+            "last_seen_at": AT,
+            "expires_at": "2026-05-04T14:00:00.000Z",
+            "ended_at": None,
+        } | members
 
     def add_event(self, action: str, outcome: str, **members: Any) -> None:
         """Know an audit event."""

@@ -29,6 +29,7 @@ MUTATIONS = [
     ["key", "issue", "alice", "--name", "x", "--key-file", "never-written"],
     ["key", "revoke", "key-1"],
     ["kill", "everyone", "--reason", "x"],
+    ["session", "revoke", "session-1"],
     ["kill", "user", "alice", "--reason", "x"],
     ["kill", "lift", "switch-1"],
 ]
@@ -59,13 +60,19 @@ def test_dry_run_needs_neither_key_nor_server(home: Shell) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["kill", "everyone", "--reason", "x"], ["key", "revoke", "key-1"], ["grant", "remove", "grant-1"]],
+    [
+        ["kill", "everyone", "--reason", "x"],
+        ["key", "revoke", "key-1"],
+        ["grant", "remove", "grant-1"],
+        ["session", "revoke", "session-1"],
+    ],
 )
 def test_destruction_asks_on_a_terminal_and_refuses_without(
     shell: Shell, api: FakeApi, words: list[str]
 ) -> None:
     api.add_key("key-1", user="alice", name="laptop")
     api.add_grant("grant-1", group="developers", mcp="git")
+    api.add_session("session-1", user="alice")
     done = shell.run(*words)
     assert done.code == 2
     assert "\nhint: add --yes\n" in done.err
@@ -106,6 +113,14 @@ def test_beginning_of_an_id_stands_for_the_whole(shell: Shell, api: FakeApi) -> 
     assert shell.run("grant", "remove", "22", "--yes").code == 0
     assert shell.run("grant", "remove", "11aa-2", "--yes").code == 0
     assert list(api.grants) == ["11aa-1"]
+
+
+@pytest.mark.parametrize(("scope", "whole"), [("key", "5c0f-key"), ("session", "5c0f-session")])
+def test_stop_takes_the_beginning_of_an_id_too(shell: Shell, api: FakeApi, scope: str, whole: str) -> None:
+    api.add_key("5c0f-key", user="alice", name="laptop")
+    api.add_session("5c0f-session", user="alice")
+    assert shell.run("kill", scope, "5c0f", "--reason", "leaked").code == 0
+    assert api.changes[0][2]["target"] == whole
 
 
 def test_empty_id_is_no_beginning(shell: Shell, api: FakeApi) -> None:

@@ -82,6 +82,9 @@ COMMANDS = {
     "key-list": ["key", "list"],
     "key-list-user": ["key", "list", "--user", "bob"],
     "key-revoke": ["key", "revoke", "key-1", "--yes"],
+    "session-list": ["session", "list"],
+    "session-list-user": ["session", "list", "--user", "bob"],
+    "session-revoke": ["session", "revoke", "session-1", "--yes"],
     "kill-everyone": ["kill", "everyone", "--reason", "incident 42", "--yes"],
     "kill-user": [
         "kill",
@@ -139,6 +142,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_mcp("git", ("git_log", "read-only"), ("git_push", "destructive"))
     api.add_mcp("draft", status="draft")
     api.add_grant("grant-1", group="developers", mcp="git")
+    api.add_session("session-1", user="alice")
     api.add_key("key-1", user="alice", name="desktop")
     api.add_switch("switch-1", scope="tool", target="git.git_push", reason="destroys history")
     api.add_switch(

@@ -156,6 +156,14 @@ class KeyView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotation:
+    """`POST /v1/admin/keys/{id}/rotate`: how long the old key stays good beside the new one."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    overlap_seconds: int = 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedKey:
     """A new client key; `preshared_key` is shown this once."""
 

@@ -32,6 +32,10 @@ class Repository(Protocol[T]):
         """Store the object over the one with the same id."""
         ...
 
+    async def remove(self, item_id: str) -> None:
+        """Delete the object and everything that belongs to it."""
+        ...
+
     async def get(self, item_id: str) -> T | None:
         """Return the object with this id."""
         ...
@@ -70,14 +74,6 @@ class ClientKeys(Repository[ClientKey], Protocol):
 
     async def touch(self, key_id: str, *, at: datetime, host: str) -> None:
         """Note a use; not policy, so the version stays. Nothing happens to a key that is not there."""
-        ...
-
-
-class Grants(Repository[Grant], Protocol):
-    """Grants can be removed."""
-
-    async def remove(self, grant_id: str) -> None:
-        """Delete the grant."""
         ...
 
 
@@ -187,7 +183,7 @@ class UnitOfWork(Protocol):
     @property
     def tools(self) -> LastKnownTools: ...
     @property
-    def grants(self) -> Grants: ...
+    def grants(self) -> Repository[Grant]: ...
     @property
     def switches(self) -> Repository[KillSwitch]: ...
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
-from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, check_mcp_name
+from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
 from ambassador_server.domain.names import check_name, check_text
 from ambassador_server.domain.redaction import mask_options
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
@@ -90,6 +90,30 @@ class Mcps:
             await change.work.tools.put(mcp.mcp_id, tools)
             change.record(AuditAction.MCP_PUBLISH, mcp_resource(mcp), tools=[tool.name for tool in tools])
         return mcp
+
+    async def archive(self, requester: Requester, name: str) -> Mcp:
+        """Take an entry out of service: its tools are gone from the next call on; it can be published again."""
+        async with self._changes.open(requester) as change:
+            before = await find_mcp(change.work, name)
+            if before.status is not McpStatus.PUBLISHED:
+                raise ConflictError(f"MCP {name!r} is not published")
+            mcp = replace(before, status=McpStatus.ARCHIVED, updated_at=self._clock.now())
+            await change.work.mcps.replace(mcp)
+            change.record(AuditAction.MCP_ARCHIVE, mcp_resource(mcp))
+        return mcp
+
+    async def remove(self, requester: Requester, name: str) -> None:
+        """Delete an entry that is not published, with its grants. Raises ConflictError for one that is."""
+        async with self._changes.open(requester) as change:
+            mcp = await find_mcp(change.work, name)
+            if mcp.status is McpStatus.PUBLISHED:
+                raise ConflictError(f"MCP {name!r} is published; archive it first")
+            await change.work.mcps.remove(mcp.mcp_id)
+            change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp))
+
+    async def test(self, name: str) -> tuple[Tool, ...]:
+        """Connect to an entry apart from the running ones and return its tools; nothing changes."""
+        return await self._downstreams.probe(await self.get(name))
 
     async def get(self, name: str) -> Mcp:
         """Return one entry."""

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Insert, Update, delete, insert, select, update
 
-from ambassador_server.domain.grants import Grant
 from ambassador_server.domain.principal import ClientKey
 from ambassador_server.errors import ConflictError, NotFoundError
-from ambassador_server.storage.aggregates import CLIENT_KEYS, GRANTS, Aggregate
+from ambassador_server.storage.aggregates import CLIENT_KEYS, Aggregate
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.transaction import RefusedError, Transaction
 from ambassador_server.storage.values import check_item, check_key, check_value
@@ -39,6 +38,13 @@ class TableRepository(Generic[T]):
         same = key == getattr(item, key.name)
         if await self._write(update(self._aggregate.table).where(same), item) == 0:
             raise NotFoundError(f"{self._aggregate.label(item)} does not exist.")
+
+    async def remove(self, item_id: str) -> None:
+        """Delete the object and everything that belongs to it."""
+        check_key(item_id, "The id")
+        aggregate = self._aggregate
+        if await self._change(delete(aggregate.table).where(aggregate.id_column == item_id)) == 0:
+            raise NotFoundError(f"{aggregate.noun} {item_id!r} does not exist.")
 
     async def get(self, item_id: str) -> T | None:
         """Return the object with this id."""
@@ -105,16 +111,3 @@ class ClientKeyRepository(TableRepository[ClientKey]):
             .where(CLIENT_KEYS.id_column == key_id)
             .values(last_used_at=at, last_host=host)
         )
-
-
-class GrantRepository(TableRepository[Grant]):
-    """Grants can be removed."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        super().__init__(transaction, GRANTS)
-
-    async def remove(self, grant_id: str) -> None:
-        """Delete the grant."""
-        check_key(grant_id, "The id")
-        if await self._change(delete(GRANTS.table).where(GRANTS.id_column == grant_id)) == 0:
-            raise NotFoundError(f"grant {grant_id!r} does not exist.")

@@ -2,6 +2,7 @@
 
 from ambassador_server.storage.aggregates import (
     ADMIN_KEYS,
+    GRANTS,
     GROUPS,
     KILL_SWITCHES,
     MCPS,
@@ -11,7 +12,6 @@ from ambassador_server.storage.audit import AuditIndexRepository
 from ambassador_server.storage.memberships import MembershipRepository
 from ambassador_server.storage.repositories import (
     ClientKeyRepository,
-    GrantRepository,
     NamedTableRepository,
     TableRepository,
 )
@@ -31,7 +31,7 @@ class SqlUnitOfWork:
         self.keys = ClientKeyRepository(transaction)
         self.mcps = NamedTableRepository(transaction, MCPS)
         self.tools = LastKnownToolRepository(transaction)
-        self.grants = GrantRepository(transaction)
+        self.grants = TableRepository(transaction, GRANTS)
         self.switches = TableRepository(transaction, KILL_SWITCHES)
         self.sessions = SessionRepository(transaction)
         self.admin_keys = NamedTableRepository(transaction, ADMIN_KEYS)

@@ -34,12 +34,12 @@ def choice(kind: type[E], value: str, name: str) -> E:
         raise InvalidInputError(f"{name}: must be one of {known}") from None
 
 
-def duration(seconds: int | None) -> timedelta | None:
+def duration(seconds: int | None, name: str = "expires_in_seconds") -> timedelta | None:
     """Return how long something lasts; None is for ever."""
     if seconds is None:
         return None
     if not 0 < seconds <= _MAX_SECONDS:
-        raise InvalidInputError(f"expires_in_seconds: must lie between 1 and {_MAX_SECONDS}")
+        raise InvalidInputError(f"{name}: must lie between 1 and {_MAX_SECONDS}")
     return timedelta(seconds=seconds)
 
 

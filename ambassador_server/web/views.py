@@ -14,7 +14,7 @@ from ambassador_protocol.admin import (
     ToolView,
     UserView,
 )
-from ambassador_server.domain.catalog import DownstreamState, Mcp
+from ambassador_server.domain.catalog import DownstreamState, Mcp, Tool, canonical_name
 from ambassador_server.domain.decision import Deny
 from ambassador_server.domain.grants import Grant
 from ambassador_server.domain.principal import ClientKey, Group, User
@@ -93,6 +93,16 @@ def tool_view(entry: CatalogEntry) -> ToolView:
         published_as=entry.published,
         tool_class=entry.tool.tool_class,
         description=entry.tool.description,
+    )
+
+
+def offered_tool_view(mcp_name: str, tool: Tool) -> ToolView:
+    """Show a tool that a downstream offers, published or not."""
+    return ToolView(
+        name=canonical_name(mcp_name, tool.name),
+        published_as="",
+        tool_class=tool.tool_class,
+        description=tool.description,
     )
 
 

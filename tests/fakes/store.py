@@ -44,6 +44,18 @@ class _State:
     def table(self, name: str) -> dict[str, Any]:
         return self.tables.setdefault(name, {})
 
+    def drop_what_belongs_to(self, id_field: str, item_id: str) -> None:
+        """Delete as `ON DELETE CASCADE` does."""
+        for table in self.tables.values():
+            for key, item in tuple(table.items()):
+                if getattr(item, id_field, None) == item_id:
+                    del table[key]
+        if id_field == "mcp_id":
+            self.tools.pop(item_id, None)
+        place = {"user_id": 0, "group_id": 1}.get(id_field)
+        if place is not None:
+            self.memberships = {pair for pair in self.memberships if pair[place] != item_id}
+
 
 class _Transaction:
     def __init__(self, state: _State, *, writes: bool) -> None:
@@ -98,6 +110,14 @@ class _Repository(Generic[T]):
             raise NotFoundError(f"{self._label(item)} does not exist.")
         self._store(state, item)
 
+    async def remove(self, item_id: str) -> None:
+        check_key(item_id, "The id")
+        state = self._transaction.writing()
+        if state.table(self._kind.noun).pop(item_id, None) is None:
+            raise NotFoundError(f"{self._kind.noun} {item_id!r} does not exist.")
+        state.drop_what_belongs_to(self._kind.id_field, item_id)
+        self._changed()
+
     async def get(self, item_id: str) -> T | None:
         check_key(item_id, "The id")
         return self._all().get(item_id)
@@ -138,14 +158,6 @@ class _NamedRepository(_Repository[T]):
     async def by_name(self, name: str) -> T | None:
         check_key(name, "The name")
         return next((item for item in self._all().values() if item.name == name), None)
-
-
-class _Grants(_Repository[Grant]):
-    async def remove(self, grant_id: str) -> None:
-        check_key(grant_id, "The id")
-        if self._transaction.writing().table(self._kind.noun).pop(grant_id, None) is None:
-            raise NotFoundError(f"grant {grant_id!r} does not exist.")
-        self._changed()
 
 
 class _Memberships:
@@ -268,7 +280,7 @@ class InMemoryUnitOfWork:
         self.keys = _ClientKeys(transaction, _Kind("client key", "key_id", {"user_id": "user"}, "user"))
         self.mcps = _NamedRepository[Mcp](transaction, _Kind("MCP", "mcp_id", is_named=True))
         self.tools = _Tools(transaction)
-        self.grants = _Grants(
+        self.grants = _Repository[Grant](
             transaction, _Kind("grant", "grant_id", {"group_id": "group", "mcp_id": "MCP"}, "group or MCP")
         )
         self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))

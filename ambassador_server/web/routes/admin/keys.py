@@ -1,8 +1,10 @@
 """`/v1/admin/keys`: parse, call the service, render."""
 
+from datetime import timedelta
+
 from aiohttp import web
 
-from ambassador_protocol.admin import IssuedKey, NewKey
+from ambassador_protocol.admin import IssuedKey, KeyRotation, NewKey
 from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.web.bodies import json_response, read_strict
@@ -17,6 +19,18 @@ async def issue(request: web.Request) -> web.Response:
     body, services = await read_strict(request, NewKey), request.app[SERVICES]
     key, secret = await services.keys.issue(
         requester(request), user_name=body.user, name=body.name, lasts=duration(body.expires_in_seconds)
+    )
+    issued = IssuedKey(key=key_view(key, services.policy.snapshot), preshared_key=secret)
+    return json_response(issued, status=201)
+
+
+async def rotate(request: web.Request) -> web.Response:
+    """Issue a key in place of another one."""
+    body, services = await read_strict(request, KeyRotation), request.app[SERVICES]
+    key, secret = await services.keys.rotate(
+        requester(request),
+        request.match_info["id"],
+        overlap=duration(body.overlap_seconds, "overlap_seconds") or timedelta(),
     )
     issued = IssuedKey(key=key_view(key, services.policy.snapshot), preshared_key=secret)
     return json_response(issued, status=201)
@@ -46,5 +60,6 @@ def routes() -> list[web.RouteDef]:
     return [
         web.get(KEYS, administered(Right.READ, index)),
         web.post(KEYS, administered(Right.PROVISION, issue)),
+        web.post(f"{KEYS}/{{id}}/rotate", administered(Right.PROVISION, rotate)),
         web.post(f"{KEYS}/{{id}}/revoke", administered(Right.PROVISION, revoke)),
     ]

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin import NewMcp
+from ambassador_protocol.admin import NewMcp, Page
 from ambassador_protocol.paths import MCPS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.catalog import ArgumentPolicy, Mcp
@@ -11,7 +11,7 @@ from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import choice, page, requester
-from ambassador_server.web.views import mcp_view, tool_view
+from ambassador_server.web.views import mcp_view, offered_tool_view, tool_view
 
 
 async def add(request: web.Request) -> web.Response:
@@ -34,6 +34,26 @@ async def publish(request: web.Request) -> web.Response:
     """Publish an entry."""
     name = request.match_info["name"]
     return _render(request, await request.app[SERVICES].mcps.publish(requester(request), name))
+
+
+async def archive(request: web.Request) -> web.Response:
+    """Take an entry out of service."""
+    name = request.match_info["name"]
+    return _render(request, await request.app[SERVICES].mcps.archive(requester(request), name))
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Delete an entry that is not published."""
+    await request.app[SERVICES].mcps.remove(requester(request), request.match_info["name"])
+    return web.Response(status=204)
+
+
+async def test(request: web.Request) -> web.Response:
+    """Connect to an entry and list what it offers, changing nothing."""
+    name = request.match_info["name"]
+    found = await request.app[SERVICES].mcps.test(name)
+    views = [offered_tool_view(name, tool) for tool in found]
+    return json_response(Page(items=views, next_cursor=None, total=len(views)))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -75,5 +95,8 @@ def routes() -> list[web.RouteDef]:
         web.post(MCPS, administered(Right.MANAGE, add)),
         web.get(f"{MCPS}/{{name}}", administered(Right.READ, show)),
         web.post(f"{MCPS}/{{name}}/publish", administered(Right.MANAGE, publish)),
+        web.post(f"{MCPS}/{{name}}/archive", administered(Right.MANAGE, archive)),
+        web.post(f"{MCPS}/{{name}}/test", administered(Right.MANAGE, test)),
+        web.delete(f"{MCPS}/{{name}}", administered(Right.MANAGE, remove)),
         web.get(f"{MCPS}/{{name}}/tools", administered(Right.READ, tools)),
     ]

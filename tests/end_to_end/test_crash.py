@@ -1,0 +1,115 @@
+"""The server is killed in the middle of many calls: whatever reached a downstream is in the audit, once, in order."""
+
+import asyncio
+import itertools
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.end_to_end.conftest import GENEROUS
+from tests.end_to_end.faces import FACES
+from tests.end_to_end.world import Caller, Downstream, World, running
+from tests.rig import Rig
+
+ROUNDS = 3
+CALLS = 1000
+IN_FLIGHT = 32
+KILL_AFTER = (200, 350, 500)
+
+
+@pytest.fixture(scope="module")
+def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
+    """Run a server whose log begins a new segment now and then."""
+    small = {"segment_bytes": 65536}
+    with running(directory, prepared, limits=GENEROUS, audit=small) as started:
+        started.publish("tools", "streamable_http", {"url": tools.url})
+        yield started
+
+
+async def call_until_killed(
+    world: World, tools: Downstream, caller: Caller, first: int, kill_after: int
+) -> int:
+    """Make many calls at once and kill the server among them; return how many were answered."""
+    numbers = itertools.islice(itertools.count(first), CALLS)
+    answered = 0
+    arrived = tools.count()
+
+    async def work(http: aiohttp.ClientSession) -> None:
+        nonlocal answered
+        for number in numbers:
+            wire = FACES[number % len(FACES)].call(
+                caller.secret, "tools__echo", {"text": "x", "number": number}
+            )
+            url = world.rig.client_url + wire.path
+            async with http.post(url, data=wire.body, headers=wire.headers) as response:
+                assert response.status == 200, await response.text()
+                await response.read()
+                answered += 1
+            if answered == kill_after and world.rig.process is not None:
+                world.rig.process.kill()
+
+    async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+        done = await asyncio.gather(*(work(http) for _ in range(IN_FLIGHT)), return_exceptions=True)
+    assert any(isinstance(outcome, aiohttp.ClientError) for outcome in done), "the kill came among the calls"
+    assert not [outcome for outcome in done if isinstance(outcome, AssertionError)]
+    assert tools.count() - arrived >= answered
+    return answered
+
+
+def every_event(world: World) -> list[dict[str, Any]]:
+    """Page through the whole index, oldest first."""
+    events: list[dict[str, Any]] = []
+    cursor = "0"
+    while True:
+        page = world.admin.get("/v1/admin/audit/events", params={"after": cursor, "limit": 1000}).json()
+        events += page["items"]
+        cursor = page["next_cursor"]
+        if not page["items"]:
+            return events
+
+
+async def test_killed_amid_calls_the_server_has_recorded_everything_that_reached_a_downstream(
+    world: World, tools: Downstream
+) -> None:
+    caller = world.caller()
+    answered: list[int] = []
+    for number in range(ROUNDS):
+        answered.append(await call_until_killed(world, tools, caller, number * CALLS, KILL_AFTER[number]))
+        assert world.rig.stop(signal.SIGKILL) == -signal.SIGKILL
+        if number == ROUNDS - 1:
+            checked = world.rig.run("ambassador-server", "check", "--data-dir", str(world.rig.data_dir))
+            assert "every chain is whole" in checked.stdout
+        world.start()
+
+    events = every_event(world)
+    attempts = {
+        event["details"]["arguments"]["number"] for event in events if event["action"] == "call:tool:attempt"
+    }
+    arrived = [call["arguments"]["number"] for call in tools.calls()]
+    assert len(arrived) == len(set(arrived)), "no call ran twice"
+    assert set(arrived) <= attempts
+    assert sum(answered) <= len(arrived)
+    outcomes = [event for event in events if event["action"] == "call:tool:outcome"]
+    assert len(outcomes) >= sum(answered) - ROUNDS * IN_FLIGHT
+
+    for writer in {event["writer"] for event in events}:
+        assert_no_gap_and_no_duplicate(world, writer, [e["seq"] for e in events if e["writer"] == writer])
+    cursors = [int(event["cursor"]) for event in events]
+    assert cursors == sorted(set(cursors))
+
+
+def assert_no_gap_and_no_duplicate(world: World, writer: str, indexed: list[int]) -> None:
+    """The index holds exactly the events of the log; headers of segments have numbers too."""
+    segments = sorted((world.rig.data_dir / "audit" / writer).glob("*.jsonl"))
+    assert len(segments) > 1 or writer != "main", "the log was rotated among the calls"
+    lines = [json.loads(line) for segment in segments for line in segment.read_bytes().splitlines()]
+    written = [line["seq"] for line in lines]
+    assert written == list(range(1, len(written) + 1))
+    events_written = [line["seq"] for line in lines if "event" in line]
+    assert indexed == events_written[: len(indexed)]
+    assert len(events_written) - len(indexed) <= 2, "only what happened since the question is missing"

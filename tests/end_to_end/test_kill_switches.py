@@ -1,0 +1,274 @@
+"""A kill switch bites on the very next call, on every face, and cuts what is running; lifting it gives all back."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, Answer, Face
+from tests.end_to_end.world import (
+    Caller,
+    Downstream,
+    Person,
+    World,
+    assert_discreet,
+    assert_refused,
+    assert_works,
+    until,
+)
+
+DENIED = -31001
+REASON = "incident 42: keys leaked"
+SCOPES = ["everyone", "user", "group", "key", "session", "mcp", "tool", "tool-class"]
+SPARING_OTHERS = ["user", "group", "key", "session"]
+SPARING_TOOLS = ["mcp", "tool", "tool-class"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Somebody whose every handle is known."""
+
+    group: str
+    person: Person
+    caller: Caller
+
+    def of(self, scope: str) -> str | None:
+        """Return what a scope is pointed at."""
+        return {
+            "everyone": None,
+            "user": self.person.name,
+            "group": self.group,
+            "key": self.person.key_id,
+            "session": self.caller.session_id,
+            "mcp": "tools",
+            "tool": "tools.echo",
+            "tool-class": "read-only",
+        }[scope]
+
+
+@pytest.fixture(scope="module")
+def bystander(world: World) -> Caller:
+    world.publish_fixture("pipe")
+    return world.caller()
+
+
+@pytest.fixture
+def target(world: World, bystander: Caller) -> Target:
+    group = world.group("tools", "pipe")
+    person = world.person(group)
+    return Target(group, person, world.session(person))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_refused_arrives(tools: Downstream) -> Iterator[None]:
+    yield
+    assert not [call for call in tools.calls() if call["arguments"].get("text") == "must not run"]
+
+
+def kill(world: World, scope: str, what: str | None, **more: Any) -> dict[str, Any]:
+    """Pull a switch."""
+    body = {"scope": scope, "target": what, "reason": REASON, **more}
+    switch: dict[str, Any] = world.ask("POST", "kill-switches", body)
+    return switch
+
+
+def lift(world: World, switch: dict[str, Any]) -> None:
+    world.ask("POST", f"kill-switches/{switch['id']}/lift")
+
+
+@contextmanager
+def slow_call(
+    world: World, caller: Caller, face: Face, tool: str = "tools__slow"
+) -> Iterator[Future[Answer]]:
+    """Hold a call in flight that would take minutes."""
+    known = len(world.events(action="call:tool:attempt", resource=tool.replace("__", ".")))
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(caller.call, face, tool, {"seconds": 600, "text": "slow"})
+        until(
+            lambda: len(world.events(action="call:tool:attempt", resource=tool.replace("__", "."))) > known,
+            "the call is in flight",
+        )
+        yield future
+
+
+def assert_stopped(answer: Answer) -> None:
+    assert answer.failed
+    assert REASON in answer.text
+    assert answer.code in (None, DENIED)
+    assert_discreet(json.dumps(answer.body))
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_every_scope_stops_the_next_call_and_gives_it_back_when_lifted(
+    world: World, target: Target, bystander: Caller, scope: str
+) -> None:
+    assert_works(target.caller)
+    what = target.of(scope)
+    words = ("--yes",) if what is None else (what,)
+    switch = world.rig.admin_json("kill", scope, *words, "--reason", REASON)
+    try:
+        assert_refused(target.caller, REASON)
+        if scope in SPARING_OTHERS:
+            assert_works(bystander)
+        if scope in SPARING_TOOLS:
+            assert target.caller.call(LEGACY, "pipe__params").succeeded
+            assert_refused(bystander, REASON)
+        assert world.ask("GET", "users"), "administrators keep their access"
+    finally:
+        lift(world, switch)
+    assert_works(target.caller)
+    assert_works(bystander)
+
+
+@pytest.mark.parametrize(
+    ("scope", "face"),
+    [
+        (scope, FACES[number % len(FACES)])
+        for number, scope in enumerate(SCOPES)
+        if scope not in SPARING_TOOLS
+    ],
+    ids=str,
+)
+def test_every_scope_of_people_cuts_a_call_in_flight(
+    world: World, target: Target, bystander: Caller, scope: str, face: Face
+) -> None:
+    with slow_call(world, target.caller, face) as running:
+        switch = kill(world, scope, target.of(scope))
+        assert_stopped(running.result(timeout=5))
+    lift(world, switch)
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+@pytest.mark.parametrize(
+    ("scope", "what"), [("mcp", "pipe"), ("tool", "pipe.slow"), ("tool_class", "destructive")], ids=str
+)
+def test_every_scope_of_tools_cuts_a_call_in_flight(
+    world: World, target: Target, face: Face, scope: str, what: str
+) -> None:
+    with slow_call(world, target.caller, face, "pipe__slow") as running:
+        switch = kill(world, scope, what)
+        assert_stopped(running.result(timeout=5))
+    lift(world, switch)
+    until(
+        lambda: target.caller.call(LEGACY, "pipe__cancelled").text != "0", "the downstream was told to stop"
+    )
+
+
+def test_stop_spares_what_it_does_not_name(world: World, target: Target, bystander: Caller) -> None:
+    with slow_call(world, bystander, LEGACY, "pipe__slow") as running:
+        switch = kill(world, "user", target.person.name)
+        assert_refused(target.caller, REASON)
+        assert_works(bystander)
+        assert not running.done()
+        other = kill(world, "mcp", "pipe")
+        assert_stopped(running.result(timeout=5))
+    lift(world, switch)
+    lift(world, other)
+
+
+def test_stopped_call_is_recorded_as_denied_with_its_switch(world: World, target: Target) -> None:
+    with slow_call(world, target.caller, LEGACY) as running:
+        switch = kill(world, "user", target.person.name)
+        assert_stopped(running.result(timeout=5))
+    assert target.caller.call(LEGACY, "tools__echo").failed
+    lift(world, switch)
+    newest_first = world.events(actor=target.person.name)[:3]
+    recorded = [(event["action"], event["reason"], event["resource"]["name"]) for event in newest_first]
+    assert recorded == [
+        ("call:tool:deny", "kill_switch", "tools.echo"),
+        ("call:tool:deny", "kill_switch", "tools.slow"),
+        ("call:tool:attempt", None, "tools.slow"),
+    ]
+    assert {event["details"].get("switch") for event in newest_first[:2]} == {switch["id"]}
+
+
+def test_message_is_what_the_user_reads(world: World, target: Target) -> None:
+    switch = kill(world, "user", target.person.name, message="Ask the desk at 1234.")
+    for face in FACES:
+        answer = target.caller.call(face, "tools__echo", {"text": "must not run"})
+        assert "Ask the desk at 1234." in answer.text
+        assert REASON not in json.dumps(answer.body), "the reason is for administrators"
+    lift(world, switch)
+
+
+def test_stop_names_no_tool_to_those_who_may_not_know_it(world: World, target: Target) -> None:
+    stranger = world.session(world.person(world.group()))
+    switch = kill(world, "mcp", "tools")
+    for face in FACES:
+        answer = stranger.call(face, "tools__echo", {"text": "must not run"})
+        assert answer.failed
+        assert REASON not in json.dumps(answer.body)
+    lift(world, switch)
+
+
+def test_drill_is_recorded_and_stops_nothing(world: World, target: Target) -> None:
+    switch = kill(world, "user", target.person.name, drill=True)
+    assert switch["drill"] is True
+    assert_works(target.caller)
+    assert world.events(action="kill:switch:activate")[0]["details"]["drill"] is True
+    lift(world, switch)
+
+
+def test_stop_survives_a_restart_and_ends_when_lifted(
+    world: World, target: Target, bystander: Caller
+) -> None:
+    switch = kill(world, "everyone", None)
+    world.restart()
+    for somebody in (target.caller, bystander):
+        assert_refused(somebody, REASON)
+    lift(world, switch)
+    assert_works(target.caller)
+
+
+def test_stop_ends_by_itself_when_it_has_an_end(world: World, target: Target) -> None:
+    switch = kill(world, "user", target.person.name, expires_in_seconds=2)
+    assert_refused(target.caller, REASON)
+    until(lambda: target.caller.call(LEGACY, "tools__echo").succeeded, "the stop runs out")
+    assert_works(target.caller)
+    assert switch["id"] not in [item["id"] for item in world.ask("GET", "kill-switches")["items"]]
+
+
+def test_two_stops_hold_until_both_are_lifted(world: World, target: Target) -> None:
+    first, second = kill(world, "user", target.person.name), kill(world, "group", target.group)
+    lift(world, first)
+    assert_refused(target.caller, REASON)
+    lift(world, second)
+    assert_works(target.caller)
+
+
+def test_command_line_lifts_a_stop_and_refuses_one_of_what_does_not_exist(
+    world: World, target: Target
+) -> None:
+    switch = kill(world, "user", target.person.name)
+    world.rig.admin("kill", "lift", switch["id"])
+    assert_works(target.caller)
+    refused = world.rig.admin("kill", "tool", "nothing.at_all", "--reason", REASON, expect=5)
+    assert "nothing.at_all" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("scope", ["user", "group", "key", "session", "mcp", "tool", "tool_class"])
+def test_stop_of_what_does_not_exist_is_refused(world: World, scope: str) -> None:
+    body = {"scope": scope, "target": "nothing-of-this-name", "reason": REASON}
+    assert world.admin.post("/v1/admin/kill-switches", json=body).status_code == 404
+
+
+def test_tool_that_is_away_can_be_stopped_before_it_comes_back(world: World, target: Target) -> None:
+    switch = kill(world, "tool", "tools.not_offered_now")
+    lift(world, switch)
+
+
+@pytest.mark.parametrize("era", MCP_FACES, ids=repr)
+def test_stop_of_a_key_holds_for_a_host_that_presents_the_key_itself(
+    world: World, target: Target, era: Face
+) -> None:
+    host = Caller(world.http, target.person.key)
+    switch = kill(world, "key", target.person.key_id)
+    answer = host.call(era, "tools__echo", {"text": "must not run"})
+    assert_stopped(answer)
+    lift(world, switch)
+    assert host.call(era, "tools__echo", {"text": "again"}).text == "again"

@@ -1,0 +1,113 @@
+"""The server leaves in order: running calls get their time, nothing of it stays behind, and it says 0."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.conftest import GENEROUS
+from tests.end_to_end.faces import FACES, LEGACY
+from tests.end_to_end.raw_http import connected, head
+from tests.end_to_end.world import Caller, Downstream, World, assert_works, running, until
+from tests.rig import Rig
+
+DRAIN_SECONDS = 3.0
+
+
+@pytest.fixture(scope="module")
+def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
+    """Run a server that waits only so long for its calls."""
+    with running(directory, prepared, limits=GENEROUS, drain_seconds=DRAIN_SECONDS) as started:
+        started.publish("tools", "streamable_http", {"url": tools.url})
+        started.publish_fixture("pipe")
+        yield started
+
+
+@pytest.fixture
+def caller(world: World) -> Caller:
+    """Open a session, on a server that a test before this one may have stopped."""
+    if world.rig.process is None:
+        world.start()
+    return world.caller()
+
+
+def children(world: World) -> list[int]:
+    """Return the processes the server started."""
+    assert world.rig.process is not None
+    listed = Path(f"/proc/{world.rig.process.pid}/task/{world.rig.process.pid}/children").read_text()
+    return [int(word) for word in listed.split()]
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_calls_in_flight_are_answered_nobody_new_is_served_and_no_process_stays(
+    world: World, caller: Caller, tools: Downstream
+) -> None:
+    spawned = int(caller.call(LEGACY, "pipe__spawn").text)
+    started = [*children(world), spawned]
+    assert len(started) > 1
+    assert all(lives(pid) for pid in started)
+    arrived = tools.count()
+    with ThreadPoolExecutor(len(FACES)) as threads:
+        slow = [threads.submit(caller.call, face, "tools__slow", {"seconds": 1}) for face in FACES]
+        until(lambda: tools.count() == arrived + len(FACES), "the calls are downstream")
+        assert world.rig.process is not None
+        world.rig.process.send_signal(signal.SIGTERM)
+        until(lambda: not accepts(world.rig.ports["port"]), "the port is closed")
+        assert [future.result(timeout=5).text for future in slow] == ["awake"] * len(FACES)
+        assert world.rig.process.wait(timeout=10) == 0
+    world.rig.process = None
+    until(lambda: not any(lives(pid) for pid in started), "every process is gone")
+
+
+def test_what_takes_too_long_is_cut_and_recorded_and_the_server_leaves(
+    world: World, caller: Caller, tools: Downstream
+) -> None:
+    arrived = tools.count()
+    headers = {**LEGACY.call(caller.secret, "x", {}).headers, "Content-Length": "60000"}
+    with (
+        ThreadPoolExecutor(len(FACES)) as threads,
+        connected(world.rig.ports["port"]),
+        connected(world.rig.ports["port"]) as crawling,
+    ):
+        crawling.sendall(head("POST", "/mcp", headers) + b"{")
+        endless = [threads.submit(caller.call, face, "tools__slow", {"seconds": 600}) for face in FACES]
+        until(lambda: tools.count() == arrived + len(FACES), "the calls are downstream")
+        started = time.monotonic()
+        assert world.rig.stop() == 0
+        assert time.monotonic() - started < DRAIN_SECONDS * 1.8, "the drain time is waited for once"
+        for future in endless:
+            with pytest.raises(httpx.TransportError):
+                future.result(timeout=5)
+    world.start()
+    newest = world.events(resource="tools.slow")[: len(FACES)]
+    assert {(event["action"], event["reason"]) for event in newest} == {("call:tool:outcome", "cancelled")}
+    lifecycle = [event["action"] for event in world.events() if event["action"].startswith("system:server")]
+    assert lifecycle[:2] == ["system:server:start", "system:server:stop"]
+
+
+def test_interrupt_from_the_keyboard_is_an_orderly_end_too(world: World, caller: Caller) -> None:
+    assert_works(caller)
+    assert world.rig.stop(signal.SIGINT) == 0
+    assert "Traceback" not in world.log_text()
+    checked = world.rig.run("ambassador-server", "check", "--data-dir", str(world.rig.data_dir))
+    assert "every chain is whole" in checked.stdout
+
+
+def accepts(port: int) -> bool:
+    try:
+        with connected(port):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,171 @@
+"""A server that cannot start says in one line why and what to do, and leaves everything as it was."""
+
+import json
+import shutil
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.world import World, end, running
+from tests.rig import BIN, Rig
+
+START_SECONDS = 30.0
+
+
+@pytest.fixture
+def rig(tmp_path: Path, prepared: Rig) -> Rig:
+    """Return a rig with a data directory of its own that no server runs on."""
+    rig = Rig(tmp_path, tls=False, facts=dict(prepared.facts))
+    shutil.copytree(prepared.data_dir, rig.data_dir)
+    return rig
+
+
+@pytest.fixture(scope="module")
+def other(directory: Path, prepared: Rig) -> Iterator[World]:
+    """Run a server that is in the way."""
+    with running(directory, prepared) as started:
+        yield started
+
+
+def assert_refuses(rig: Rig, *words: str, flags: tuple[str, ...] = (), data_dir: Path | None = None) -> str:
+    """`serve` must end by itself, with a code, one line of error that holds these words, and no traceback."""
+    command = [
+        str(BIN / "ambassador-server"),
+        "serve",
+        "--tls",
+        "off",
+        "--data-dir",
+        str(data_dir or rig.data_dir),
+    ]
+    ports = () if "--port" in flags else ("--port", "0", "--admin-port", "0")
+    done = subprocess.run(
+        [*command, *ports, *flags],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        env=rig.environment(),
+    )
+    assert done.returncode not in (0, -9, -15), done.stderr
+    assert "Traceback" not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+    return done.stderr
+
+
+def change_database(rig: Rig, statement: str) -> None:
+    with closing(sqlite3.connect(rig.data_dir / "ambassador.db")) as database, database:
+        database.execute(statement)
+
+
+def test_database_newer_than_the_code_is_not_touched(rig: Rig) -> None:
+    change_database(rig, "UPDATE alembic_version SET version_num = '9999_of_the_future'")
+    assert_refuses(rig, "9999_of_the_future", "newer than this version")
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "words"),
+    [
+        ("ambassador.db", lambda path: path.write_bytes(b"not a database at all" * 500), "not a database"),
+        ("keys/pepper", lambda path: path.write_bytes(b"short"), "pepper"),
+        ("keys/pepper", lambda path: path.chmod(0o644), "read by others"),
+        ("keys/pepper", lambda path: path.unlink(), "missing"),
+    ],
+    ids=["database", "short key", "shared key", "lost key"],
+)
+def test_spoiled_file_is_named(rig: Rig, name: str, spoil: Callable[[Path], object], words: str) -> None:
+    spoil(rig.data_dir / name)
+    assert_refuses(rig, words)
+
+
+def test_broken_chain_is_not_continued(rig: Rig) -> None:
+    rig.start()
+    assert rig.stop() == 0
+    segment = rig.data_dir / "audit" / "main" / "00000001.jsonl"
+    segment.write_bytes(segment.read_bytes().replace(b"system:server:start", b"system:server:START", 1))
+    assert_refuses(rig, "The audit log is broken", "00000001.jsonl")
+    checked = rig.run("ambassador-server", "check", "--data-dir", str(rig.data_dir), expect=1)
+    assert "broken" in checked.stdout
+
+
+def test_second_server_on_one_data_directory_is_refused_and_the_first_goes_on(other: World) -> None:
+    assert_refuses(other.rig, "Another server")
+    assert other.http.get("/ready").status_code == 200
+    assert other.ask("GET", "users") is not None
+
+
+@pytest.mark.parametrize("which", ["--port", "--admin-port"])
+def test_port_that_is_taken_is_named(rig: Rig, which: str) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = str(taken.getsockname()[1])
+        ports = {"--port": "0", "--admin-port": "0", which: port}
+        flags = tuple(word for pair in ports.items() for word in pair)
+        assert_refuses(rig, port, "in use", flags=flags)
+
+
+@pytest.mark.parametrize("command", ["init", "serve"])
+def test_data_directory_that_cannot_be_used_is_named(rig: Rig, tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for place in (tmp_path / "file" / "data", Path("/proc/ambassador")):
+        if command == "serve":
+            assert_refuses(rig, str(place), data_dir=place)
+            continue
+        refused = rig.run("ambassador-server", "init", "--data-dir", str(place), expect=1)
+        assert refused.stderr.startswith("error: ")
+        assert str(place) in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("limits: [", "is not YAML"),
+        ("ports: 1", "ports"),
+        ("limits: {body_bytes: 1}", "limits.body_bytes"),
+        ("limits: {failed_logins: often}", "limits.failed_logins"),
+    ],
+)
+def test_configuration_that_makes_no_sense_is_named(
+    rig: Rig, tmp_path: Path, content: str, words: str
+) -> None:
+    configured = tmp_path / "server.yaml"
+    configured.write_text(content)
+    assert_refuses(rig, words, flags=("--config", str(configured)))
+
+
+def test_data_directory_that_was_never_initialised_can_be_served_and_initialised_after(
+    tmp_path: Path,
+) -> None:
+    """`serve` makes database and keys itself; there is no admin key until `init` issues one, also meanwhile."""
+    rig = Rig(tmp_path, tls=False)
+    try:
+        rig.start()
+        with httpx.Client(base_url=rig.admin_url, trust_env=False) as admin:
+            assert admin.get("/ready").status_code == 200
+            assert admin.get("/v1/admin/users").status_code == 401
+            facts = rig.init()
+            headers = {"X-Admin-Key": facts["admin_key"]}
+            assert admin.get("/v1/admin/users", headers=headers).status_code == 200
+        assert rig.stop() == 0
+    finally:
+        end(rig)
+    log = [json.loads(line) for line in rig.log_file.read_text().splitlines()]
+    assert [line["next"] for line in log if line["level"] == "warning"] == ["ambassador-server init"]
+
+
+def test_lost_database_is_not_replaced_by_an_empty_one(rig: Rig) -> None:
+    """Everybody's standing and every kill switch would be gone without a word."""
+    rig.start()
+    assert rig.stop() == 0
+    for path in rig.data_dir.glob("ambassador.db*"):
+        path.unlink()
+    assert_refuses(rig, "its database is missing", "init")
+    rig.run("ambassador-server", "init", "--data-dir", str(rig.data_dir))

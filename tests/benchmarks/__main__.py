@@ -17,9 +17,10 @@ from tests.rig import CommandError
 SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "throughput": calls.throughput,
     "latency": calls.latency,
+    "register": server.register,
     "throughput-tls": calls.throughput_tls,
     "client": clients.client,
-    "register": server.register,
+    "register-tls": server.register_tls,
     "memory": server.resident,
     "filter": server.filtering,
     "starts": starts.starts,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Compared = Literal["ratio", "difference", "none"]
+_BUSY_SHARE = 4
 _HEAD = ("what", "relay", "ours", "ratio or difference", "budget", "holds")
 
 
@@ -123,9 +124,11 @@ def machine() -> dict[str, Any]:
 
 def machine_line(facts: dict[str, Any]) -> str:
     """Return the same as a sentence."""
+    busy = facts["load_before"] > facts["cores"] / _BUSY_SHARE
+    warning = " The machine was busy with other work: times are too long and rounds differ." if busy else ""
     return (
         f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, Python {facts['python']}, "
-        f"{facts['system']}, load average {facts['load_before']:.2f} before the run."
+        f"{facts['system']}, load average {facts['load_before']:.2f} before the run.{warning}"
     )
 
 

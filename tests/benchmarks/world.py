@@ -38,7 +38,7 @@ class Effort:
 
 
 FULL = Effort(rounds=7, seconds=3.0, warm_up=0.5, starts=25, calls=300, registrations=1000)
-QUICK = Effort(rounds=2, seconds=0.5, warm_up=0.2, starts=3, calls=50, registrations=100)
+QUICK = Effort(rounds=2, seconds=0.3, warm_up=0.1, starts=2, calls=30, registrations=50)
 
 
 @dataclass(frozen=True, slots=True)

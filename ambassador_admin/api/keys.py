@@ -1,7 +1,7 @@
 """What `/v1/admin/keys` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin import NewKey
+from ambassador_protocol.admin import KeyRotation, NewKey
 from ambassador_protocol.paths import KEYS
 
 _MISSING = "ambassador-admin key list"
@@ -26,3 +26,14 @@ def issue(key: NewKey) -> Request:
 def revoke(key_id: str) -> Request:
     """End a client key at once and for good."""
     return Request(method="POST", path=below(KEYS, key_id, "revoke"), missing=_MISSING, taken=_MISSING)
+
+
+def rotate(key_id: str, rotation: KeyRotation) -> Request:
+    """Make a key in place of another; the answer holds its secret."""
+    return Request(
+        method="POST",
+        path=below(KEYS, key_id, "rotate"),
+        body=body_of(rotation),
+        missing=_MISSING,
+        taken="ambassador-admin key issue USER --name TEXT",
+    )

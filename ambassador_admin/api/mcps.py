@@ -37,3 +37,28 @@ def publish(name: str) -> Request:
 def tools(name: str) -> Request:
     """List the tools of an entry."""
     return get(below(MCPS, name, "tools"), missing=MISSING)
+
+
+def test(name: str) -> Request:
+    """Connect to an entry and list what it offers, changing nothing."""
+    return Request(method="POST", path=below(MCPS, name, "test"), missing=MISSING)
+
+
+def archive(name: str) -> Request:
+    """Take an entry out of service."""
+    return Request(
+        method="POST",
+        path=below(MCPS, name, "archive"),
+        missing=MISSING,
+        taken=f"ambassador-admin mcp show {shown(name)}",
+    )
+
+
+def remove(name: str) -> Request:
+    """Delete an entry that is not published."""
+    return Request(
+        method="DELETE",
+        path=below(MCPS, name),
+        missing=MISSING,
+        taken=f"ambassador-admin mcp archive {shown(name)}",
+    )

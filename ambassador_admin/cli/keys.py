@@ -7,13 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.api import keys
+from ambassador_admin.api.request import Request
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError
 from ambassador_admin.output import Format, Item, View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin import KeyView, NewKey
+from ambassador_protocol.admin import KeyRotation, KeyView, NewKey
 
 KEY = View(
     "keys",
@@ -36,6 +37,11 @@ ISSUED = View(
     (*fields_of(KeyView, "key."), "preshared_key"),
 )
 
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", metavar="FILE", help="Write the key there, 0600, instead of showing it."),
+]
+
 app = noun("The preshared keys of users' clients.")
 
 
@@ -49,24 +55,27 @@ def issue(
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="Expire by itself after 30d, 52w, …")
     ] = None,
-    key_file: Annotated[
-        Path | None,
-        typer.Option("--key-file", metavar="FILE", help="Write the key there, 0600, instead of showing it."),
-    ] = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Make a key for a user's client. It is shown this once."""
-    request = keys.issue(NewKey(user=user, name=name, expires_in_seconds=seconds(duration)))
-    if key_file is None or admin.options.dry_run:
-        issued = admin.apply(request, ISSUED)
-        if issued is not None:
-            _deliver(admin, issued)
-        return
-    with _NewFile(key_file) as file:
-        issued = admin.apply(request, KEY)
-        if issued is not None:
-            file.write(_secret(issued))
-            admin.output.record(KEY, _without_secret(issued))
-            admin.output.say(f"The key is in {key_file}; only you can read it.")
+    _hand_over(
+        admin, keys.issue(NewKey(user=user, name=name, expires_in_seconds=seconds(duration))), key_file
+    )
+
+
+@verb(app, "rotate", changes=True)
+def rotate(
+    admin: AdminContext,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning.")],
+    overlap: Annotated[
+        str, typer.Option("--overlap", metavar="DURATION", help="How long the old key stays good.")
+    ] = "24h",
+    key_file: KeyFile = None,
+) -> None:
+    """Make a key in place of another, which stays good for the overlap. The new one is shown this once."""
+    key_id = admin.full_id(keys.every(user=None), key_id)
+    rotation = KeyRotation(overlap_seconds=seconds(overlap) or 0)
+    _hand_over(admin, keys.rotate(key_id, rotation), key_file)
 
 
 @verb(app, "list")
@@ -87,6 +96,20 @@ def revoke(
     key_id = admin.full_id(keys.every(user=None), key_id)
     admin.confirm(f"Revoke key {key_id} for good?")
     admin.submit(keys.revoke(key_id), KEY)
+
+
+def _hand_over(admin: AdminContext, request: Request, key_file: Path | None) -> None:
+    if key_file is None or admin.options.dry_run:
+        issued = admin.apply(request, ISSUED)
+        if issued is not None:
+            _deliver(admin, issued)
+        return
+    with _NewFile(key_file) as file:
+        issued = admin.apply(request, KEY)
+        if issued is not None:
+            file.write(_secret(issued))
+            admin.output.record(KEY, _without_secret(issued))
+            admin.output.say(f"The key is in {key_file}; only you can read it.")
 
 
 def _deliver(admin: AdminContext, issued: Item) -> None:

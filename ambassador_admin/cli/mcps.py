@@ -173,6 +173,27 @@ def publish(admin: AdminContext, name: Name) -> None:
         )
 
 
+@verb(app, "test")
+def test(admin: AdminContext, name: Name) -> None:
+    """Connect to an MCP apart from the running one and list what it offers; nothing changes."""
+    answer = admin.api.fetch(mcps.test(name))
+    admin.output.rows(TOOL, answer["items"])
+
+
+@verb(app, "archive", destroys=True)
+def archive(admin: AdminContext, name: Name) -> None:
+    """Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back."""
+    admin.confirm(f"Archive MCP {name}?")
+    admin.submit(mcps.archive(name), MCP)
+
+
+@verb(app, "remove", destroys=True)
+def remove(admin: AdminContext, name: Name) -> None:
+    """Delete an MCP that is not published, with its grants."""
+    admin.confirm(f"Remove MCP {name} and its grants for good?")
+    admin.discard(mcps.remove(name), f"Removed MCP {name}.")
+
+
 @verb(app, "tools")
 def tools(admin: AdminContext, name: Name) -> None:
     """List the tools of an MCP."""

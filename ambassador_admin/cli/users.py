@@ -67,3 +67,10 @@ def suspend(admin: AdminContext, name: Name) -> None:
 def activate(admin: AdminContext, name: Name) -> None:
     """Let a suspended user's keys work again."""
     admin.submit(users.change(name, UserChange(status="active")), USER)
+
+
+@verb(app, "deactivate", destroys=True)
+def deactivate(admin: AdminContext, name: Name) -> None:
+    """End a user's access, as for somebody who left; `activate` undoes it."""
+    admin.confirm(f"Deactivate user {name}?")
+    admin.submit(users.change(name, UserChange(status="deactivated")), USER)

@@ -54,7 +54,8 @@ class Downstreams(Protocol):
     async def call(self, mcp_id: str, method: str, params: bytes, *, timeout: float) -> Reply:
         """Send one request and return the answer; `params` is a raw JSON object, `timeout` is in seconds.
 
-        Raises DownstreamUnavailableError, DownstreamTimeoutError. Cancelling the caller cancels the call.
+        Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, and InvalidInputError for params
+        that are no JSON object. Cancelling the caller cancels the call.
         """
         ...
 

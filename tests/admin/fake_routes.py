@@ -10,7 +10,16 @@ from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter, ValidationError
 
 from ambassador_protocol import paths
-from ambassador_protocol.admin import NewGrant, NewGroup, NewKey, NewMcp, NewSwitch, NewUser, UserChange
+from ambassador_protocol.admin import (
+    KeyRotation,
+    NewGrant,
+    NewGroup,
+    NewKey,
+    NewMcp,
+    NewSwitch,
+    NewUser,
+    UserChange,
+)
 from ambassador_protocol.problems import Problem, ProblemCode
 from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, SECRET, Item, Organisation, mcp_view
 
@@ -67,6 +76,9 @@ def application(api: Organisation) -> web.Application:
             web.get(paths.MCPS, _for("read", lambda request: _page(request, api.mcps))),
             web.post(paths.MCPS, _for("manage", _add_mcp)),
             web.get(paths.MCPS + "/{name}", _for("read", lambda request: _show(request, api.mcps))),
+            web.post(paths.MCPS + "/{name}/archive", _for("manage", _archive)),
+            web.post(paths.MCPS + "/{name}/test", _for("manage", _test_mcp)),
+            web.delete(paths.MCPS + "/{name}", _for("manage", _remove_mcp)),
             web.post(paths.MCPS + "/{name}/publish", _for("manage", _publish)),
             web.get(paths.MCPS + "/{name}/tools", _for("read", _tools)),
             web.get(paths.GRANTS, _for("read", lambda request: _page(request, api.grants))),
@@ -74,6 +86,7 @@ def application(api: Organisation) -> web.Application:
             web.delete(paths.GRANTS + "/{id}", _for("manage", _remove_grant)),
             web.get(paths.KEYS, _for("read", lambda request: _page_of_user(request, api.keys))),
             web.post(paths.KEYS, _for("provision", _issue)),
+            web.post(paths.KEYS + "/{id}/rotate", _for("provision", _rotate)),
             web.post(paths.KEYS + "/{id}/revoke", _for("provision", _revoke)),
             web.get(paths.SESSIONS, _for("read", lambda request: _page_of_user(request, api.sessions))),
             web.post(paths.SESSIONS + "/{id}/revoke", _for("operate", _end_session)),
@@ -230,6 +243,29 @@ async def _publish(request: web.Request) -> web.Response:
     return web.json_response(mcp)
 
 
+async def _archive(request: web.Request) -> web.Response:
+    mcp = _known(request.app[API].mcps, "mcp", request.match_info["name"])
+    if mcp["status"] != "published":
+        raise Refusal(409, f"MCP {mcp['name']!r} is not published")
+    mcp |= {"status": "archived", "state": "stopped"}
+    return web.json_response(mcp)
+
+
+async def _remove_mcp(request: web.Request) -> web.Response:
+    mcp = _known(request.app[API].mcps, "mcp", request.match_info["name"])
+    if mcp["status"] == "published":
+        raise Refusal(409, f"MCP {mcp['name']!r} is published; archive it first")
+    del request.app[API].mcps[mcp["name"]]
+    return web.Response(status=204)
+
+
+async def _test_mcp(request: web.Request) -> web.Response:
+    api, name = request.app[API], request.match_info["name"]
+    _known(api.mcps, "mcp", name)
+    offered = [tool | {"published_as": ""} for tool in api.tools.get(name, [])]
+    return web.json_response({"items": offered, "next_cursor": None, "total": len(offered)})
+
+
 async def _tools(request: web.Request) -> web.Response:
     api, name = request.app[API], request.match_info["name"]
     _known(api.mcps, "mcp", name)
@@ -275,6 +311,14 @@ async def _issue(request: web.Request) -> web.Response:
     _known(api.users, "user", new.user)
     expires_at = _expiry(new.expires_in_seconds)
     key = api.add_key(f"key-{len(api.keys) + 1}", user=new.user, name=new.name, expires_at=expires_at)
+    return web.json_response({"key": key, "preshared_key": SECRET}, status=201)
+
+
+async def _rotate(request: web.Request) -> web.Response:
+    body, api = await _read(request, KeyRotation), request.app[API]
+    old = _known(api.keys, "key", request.match_info["id"])
+    old["expires_at"] = _expiry(body.overlap_seconds)
+    key = api.add_key(f"key-{len(api.keys) + 1}", user=old["user"], name=old["name"])
     return web.json_response({"key": key, "preshared_key": SECRET}, status=201)
 
 

@@ -23,6 +23,10 @@ MUTATIONS = [
     ["group", "remove-member", "developers", "alice"],
     ["mcp", "add", "time", "--dry-run", "--", "mcp-server-time"],
     ["mcp", "publish", "git"],
+    ["mcp", "archive", "git"],
+    ["mcp", "remove", "git"],
+    ["user", "deactivate", "alice"],
+    ["key", "rotate", "key-1"],
     ["grant", "add", "developers", "git"],
     ["grant", "remove", "grant-1"],
     ["key", "issue", "alice", "--name", "x"],
@@ -64,6 +68,8 @@ def test_dry_run_needs_neither_key_nor_server(home: Shell) -> None:
         ["kill", "everyone", "--reason", "x"],
         ["key", "revoke", "key-1"],
         ["grant", "remove", "grant-1"],
+        ["mcp", "archive", "git"],
+        ["user", "deactivate", "alice"],
         ["session", "revoke", "session-1"],
     ],
 )
@@ -73,6 +79,8 @@ def test_destruction_asks_on_a_terminal_and_refuses_without(
     api.add_key("key-1", user="alice", name="laptop")
     api.add_grant("grant-1", group="developers", mcp="git")
     api.add_session("session-1", user="alice")
+    api.add_mcp("git")
+    api.add_user("alice")
     done = shell.run(*words)
     assert done.code == 2
     assert "\nhint: add --yes\n" in done.err

@@ -1,0 +1,46 @@
+"""Our protocol tables equal the SDK's, which are generated from the specification; drift fails here."""
+
+import mcp_types
+from mcp.shared import inbound
+from mcp_types import version
+
+from ambassador_protocol import mcp
+from ambassador_protocol.jsonrpc import Code
+
+
+def test_versions_are_those_of_the_specification():
+    assert mcp.LEGACY_VERSIONS == version.HANDSHAKE_PROTOCOL_VERSIONS
+    assert mcp.MODERN_VERSIONS == version.MODERN_PROTOCOL_VERSIONS
+    assert mcp.LATEST_LEGACY == version.LATEST_HANDSHAKE_VERSION
+
+
+def test_meta_keys_and_headers_are_those_of_the_specification():
+    assert mcp_types.PROTOCOL_VERSION_META_KEY == mcp.META_VERSION
+    assert mcp_types.CLIENT_INFO_META_KEY == mcp.META_CLIENT_INFO
+    assert mcp_types.CLIENT_CAPABILITIES_META_KEY == mcp.META_CLIENT_CAPABILITIES
+    assert mcp_types.SERVER_INFO_META_KEY == mcp.META_SERVER_INFO
+    ours = (mcp.VERSION_HEADER, mcp.METHOD_HEADER, mcp.NAME_HEADER, mcp.PARAM_HEADER_PREFIX)
+    theirs = (
+        inbound.MCP_PROTOCOL_VERSION_HEADER,
+        inbound.MCP_METHOD_HEADER,
+        inbound.MCP_NAME_HEADER,
+        inbound.MCP_PARAM_HEADER_PREFIX,
+    )
+    assert [name.lower() for name in ours] == [name.lower() for name in theirs]
+    assert dict(inbound.NAME_BEARING_METHODS) == mcp.NAME_PARAMS
+
+
+def test_error_codes_are_those_of_the_specification():
+    for code in (Code.PARSE_ERROR, Code.INVALID_REQUEST, Code.METHOD_NOT_FOUND, Code.INVALID_PARAMS):
+        assert getattr(mcp_types, code.name) == code
+    assert mcp_types.INTERNAL_ERROR == Code.INTERNAL_ERROR
+    assert mcp_types.HEADER_MISMATCH == Code.HEADER_MISMATCH
+    assert mcp_types.MISSING_REQUIRED_CLIENT_CAPABILITY == Code.MISSING_CAPABILITY
+    assert mcp_types.UNSUPPORTED_PROTOCOL_VERSION == Code.UNSUPPORTED_VERSION
+
+
+def test_our_own_codes_lie_outside_what_is_reserved():
+    specified = {-32700, -32600, -32601, -32602, -32603, -32020, -32021, -32022}
+    own = {int(code) for code in Code} - specified
+    assert own
+    assert not own & set(range(-32768, -31999))

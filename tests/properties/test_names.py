@@ -54,3 +54,12 @@ def test_a_bare_pattern_is_put_under_its_mcp():
 def test_a_pattern_full_of_stars_is_matched_at_once():
     """A backtracking matcher would need longer than the universe for this one."""
     assert not replace(GRANT, patterns=("*a" * 100 + "b",)).covers("a" * 1000)
+
+
+def test_no_tool_takes_the_marked_name_of_another():
+    clash = [("m", "n__o"), ("m__n", "o")]
+    marked = published_names(clash, "__")[clash[0]]
+    thief = ("m__n", marked.removeprefix("m__n__"))
+    names = published_names([*clash, thief], "__")
+    assert len(set(names.values())) == 3
+    assert names[clash[0]] == marked

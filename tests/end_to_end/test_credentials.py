@@ -3,7 +3,7 @@
 import base64
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -104,7 +104,7 @@ def test_flipping_any_bit_of_a_token_makes_it_worthless(world: World, caller: Ca
         for bit in range(8):
             forged = genuine.copy()
             forged[position] ^= 1 << bit
-            answer = Caller(world.http, _encoded(forged)).heartbeat()
+            answer = Caller(world.http, _encoded(bytes(forged))).heartbeat()
             assert answer.status_code == 401, (position, bit)
     assert_worthless(world, _encoded(bytes([*genuine[:-1], genuine[-1] ^ 1])))
 
@@ -137,7 +137,9 @@ def test_flipping_any_bit_of_a_letter_makes_the_token_worthless(world: World, ca
         lambda token: "Bearer " + token,
     ],
 )
-def test_other_spelling_of_a_token_is_worthless(world: World, caller: Caller, change: object) -> None:
+def test_other_spelling_of_a_token_is_worthless(
+    world: World, caller: Caller, change: Callable[[str], str]
+) -> None:
     assert_worthless(world, change(caller.secret))
 
 
@@ -171,11 +173,10 @@ def test_session_closed_amid_its_own_requests_stays_closed(world: World, person:
         for _ in range(15):
             leaving = world.session(person)
             asked = [threads.submit(leaving.call, LEGACY, "tools__echo") for _ in range(4)]
-            beats = [threads.submit(leaving.heartbeat)]
-            closed = threads.submit(leaving.disconnect)
+            beat, closed = threads.submit(leaving.heartbeat), threads.submit(leaving.disconnect)
             assert closed.result(timeout=20).status_code == 200
-            for future in (*asked, *beats):
-                future.result(timeout=20)
+            assert {future.result(timeout=20).status for future in asked} <= {200, 401}
+            assert beat.result(timeout=20).status_code in (200, 401)
             assert leaving.call(LEGACY, "tools__echo").status == 401
             assert leaving.heartbeat().status_code == 401
 

@@ -3,12 +3,15 @@
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.end_to_end.faces import LEGACY, META, MODERN, MODERN_VERSION
+from tests.end_to_end.faces import LEGACY, META, MODERN, MODERN_VERSION, Wire
+from tests.end_to_end.scripted_server import options
 from tests.end_to_end.world import Caller, Downstream, World, assert_discreet
 
 HEADER_MISMATCH, UNSUPPORTED_VERSION, INVALID_PARAMS = -32020, -32022, -32602
@@ -108,6 +111,33 @@ def test_version_that_is_not_served_is_told_which_are(caller: Caller) -> None:
     answer = send(caller, headers={"MCP-Protocol-Version": version}, meta=meta)
     error = assert_error(answer, 400, UNSUPPORTED_VERSION)
     assert error["data"] == {"supported": [MODERN_VERSION], "requested": version}
+
+
+@pytest.fixture(scope="module")
+def mirroring(world: World, directory: Path) -> Wire:
+    """Publish a tool that wants an argument repeated in a header, by which others on the way decide; return a call."""
+    schema = {"type": "object", "properties": {"city": {"type": "string", "x-mcp-header": "City"}}}
+    script = {"tools": [{"name": "forecast", "inputSchema": schema}]}
+    world.publish("weather", "stdio", options(directory, script))
+    return MODERN.call(world.caller().secret, "weather__forecast", {"city": "paris"})
+
+
+@pytest.mark.parametrize("mirrored", ["paris", "=?base64?cGFyaXM=?="])
+def test_mirrored_argument_that_agrees_with_the_body_is_let_through(
+    caller: Caller, mirroring: Wire, mirrored: str
+) -> None:
+    more = {"Mcp-Param-City": mirrored, "Mcp-Param-Unknown": "ignored"}
+    assert caller.send(replace(mirroring, headers={**mirroring.headers, **more})).status_code == 200
+
+
+@pytest.mark.xfail(strict=True, reason="headers that mirror arguments are not compared with the body yet")
+@pytest.mark.parametrize("mirrored", [None, "berlin", "PARIS", "=?base64?cGFyaXM?=", ""])
+def test_mirrored_argument_that_contradicts_the_body_is_refused(
+    caller: Caller, mirroring: Wire, mirrored: str | None
+) -> None:
+    more = {} if mirrored is None else {"Mcp-Param-City": mirrored}
+    refused = caller.send(replace(mirroring, headers={**mirroring.headers, **more}))
+    assert_error(refused, 400, HEADER_MISMATCH)
 
 
 @pytest.mark.usefixtures("_runs_nothing")

@@ -89,12 +89,12 @@ class Caller:
 
     def send(self, wire: Wire) -> httpx.Response:
         """Send a request as it is; headers may hold any byte."""
-        headers = {name: value.strip().encode("latin-1") for name, value in wire.headers.items()}
+        headers = {name.encode(): value.strip().encode("latin-1") for name, value in wire.headers.items()}
         return self.http.request(wire.method, wire.path, headers=headers, content=wire.body or None)
 
     @property
-    def _token(self) -> dict[str, bytes]:
-        return {"X-Session-Token": self.secret.strip().encode("latin-1")}
+    def _token(self) -> dict[bytes, bytes]:
+        return {b"X-Session-Token": self.secret.strip().encode("latin-1")}
 
 
 @dataclass

@@ -68,7 +68,10 @@ def explain(
         typer.Option("--key", metavar="KEY", help="With this key, by name or id; else the best one."),
     ] = None,
 ) -> None:
-    """Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it."""
+    """Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it.
+
+    Example: ambassador-admin access explain alice time.get_current_time
+    """
     explained = admin.api.fetch(access.explain(user, tool, key))
     admin.output.record(ACCESS, explained)
     # For a program the rules are in the object; for a person they are a table of their own.
@@ -79,7 +82,10 @@ def explain(
 
 @verb(app, "who-can")
 def who_can(admin: AdminContext, tool: Tool) -> None:
-    """List the users who may call a tool now."""
+    """List the users who may call a tool now.
+
+    Example: ambassador-admin access who-can time.get_current_time
+    """
     admin.show_list(access.who_can(tool), USER)
 
 
@@ -90,7 +96,10 @@ def test(
         Path, typer.Argument(metavar="FILE", help="YAML: a list `cases` of user, tool and expect.")
     ],
 ) -> None:
-    """Hold the policy in force to a file of expectations; exit 1 when one does not hold."""
+    """Hold the policy in force to a file of expectations; exit 1 when one does not hold.
+
+    Example: ambassador-admin access test policy-cases.yaml
+    """
     results = []
     for case in read_cases(file):
         answer = admin.api.fetch(access.explain(case.user, case.tool, case.key))

@@ -70,7 +70,10 @@ def login(
         ),
     ] = None,
 ) -> None:
-    """Check an admin key with its server and keep both as a context."""
+    """Check an admin key with its server and keep both as a context.
+
+    Example: ambassador-admin login https://ambassador.example.com:9443
+    """
     address = normalise_url(url)
     name = admin.options.context or _context_name(address)
     known = admin.book.find(name)
@@ -96,7 +99,10 @@ def login(
 
 
 def logout(admin: AdminContext) -> None:
-    """Forget the admin key of a context."""
+    """Forget the admin key of a context.
+
+    Example: ambassador-admin logout --context staging
+    """
     name = admin.options.context or admin.book.current()
     if name is None:
         admin.output.say("There is no current context.")
@@ -111,7 +117,10 @@ def logout(admin: AdminContext) -> None:
 
 
 def whoami(admin: AdminContext) -> None:
-    """Show who you are to the server, and what you may do."""
+    """Show who you are to the server, and what you may do.
+
+    Example: ambassador-admin whoami -o json
+    """
     admin.show_one(server.whoami(), WHOAMI)
 
 

@@ -94,7 +94,10 @@ def query(
     wanted: Wanted,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 100,
 ) -> None:
-    """Find events, newest first."""
+    """Find events, newest first.
+
+    Example: ambassador-admin audit query --actor alice --since 7d
+    """
     # One more than asked for tells whether there are more.
     events = list(admin.api.items(audit.newest(wanted.query(admin.world.now())), limit=limit + 1))
     admin.output.rows(EVENT, events[:limit])
@@ -113,7 +116,10 @@ def tail(
         int, typer.Option("--lines", "-n", metavar="N", min=0, help="Begin with the last N.")
     ] = 10,
 ) -> None:
-    """Show the latest events, oldest first; a pipe gets JSON lines."""
+    """Show the latest events, oldest first; a pipe gets JSON lines.
+
+    Example: ambassador-admin audit tail --follow --tool 'time.*'
+    """
     filters = wanted.query(admin.world.now())
     admin.output.prefer(Format.JSONL)
     stream = admin.output.stream(EVENT) if follow else None

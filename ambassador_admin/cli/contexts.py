@@ -27,7 +27,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name.")
 
 @verb(app, "list")
 def list_all(admin: AdminContext) -> None:
-    """List the contexts."""
+    """List the contexts.
+
+    Example: ambassador-admin context list
+    """
     current = admin.book.current()
     rows = [
         {
@@ -43,7 +46,10 @@ def list_all(admin: AdminContext) -> None:
 
 @verb(app, "use", changes=True)
 def use(admin: AdminContext, name: Name) -> None:
-    """Make a context the current one."""
+    """Make a context the current one.
+
+    Example: ambassador-admin context use staging
+    """
     context = admin.book.get(name)
     if not admin.skips(f"use context {name!r}"):
         admin.book.use(name)
@@ -52,7 +58,10 @@ def use(admin: AdminContext, name: Name) -> None:
 
 @verb(app, "remove", changes=True)
 def remove(admin: AdminContext, name: Name) -> None:
-    """Forget a context and its key."""
+    """Forget a context and its key.
+
+    Example: ambassador-admin context remove staging
+    """
     admin.book.get(name)
     if not admin.skips(f"remove context {name!r} and its key"):
         admin.credentials.delete(name)

@@ -48,7 +48,10 @@ def add(
         str | None, typer.Option("--for", metavar="DURATION", help="End by itself after 8h, 30d, …")
     ] = None,
 ) -> None:
-    """Give a group the tools of an MCP, all of them unless --tool says which."""
+    """Give a group the tools of an MCP, all of them unless --tool says which.
+
+    Example: ambassador-admin grant add developers time --tool 'get_*' --for 30d
+    """
     grant = NewGrant(
         group=group,
         mcp=mcp,
@@ -61,7 +64,10 @@ def add(
 
 @verb(app, "list")
 def list_all(admin: AdminContext) -> None:
-    """List the grants."""
+    """List the grants.
+
+    Example: ambassador-admin grant list
+    """
     admin.show_list(grants.every(), GRANT)
 
 
@@ -70,7 +76,10 @@ def remove(
     admin: AdminContext,
     grant_id: Annotated[str, typer.Argument(metavar="ID", help="The grant's id, or its beginning.")],
 ) -> None:
-    """Take a grant back; it ends with the next call."""
+    """Take a grant back; it ends with the next call.
+
+    Example: ambassador-admin grant remove 0198c0de
+    """
     grant_id = admin.full_id(grants.every(), grant_id)
     admin.confirm(f"Remove grant {grant_id}?")
     admin.discard(grants.remove(grant_id), f"Removed grant {grant_id}.")

@@ -37,29 +37,44 @@ def create(
         str, typer.Option("--description", metavar="TEXT", help="What the group is for.")
     ] = "",
 ) -> None:
-    """Add a group."""
+    """Add a group.
+
+    Example: ambassador-admin group create developers --description 'Our code'
+    """
     admin.submit(groups.create(NewGroup(name=name, description=description)), GROUP)
 
 
 @verb(app, "list")
 def list_all(admin: AdminContext) -> None:
-    """List the groups."""
+    """List the groups.
+
+    Example: ambassador-admin group list
+    """
     admin.show_list(groups.every(), GROUP)
 
 
 @verb(app, "show")
 def show(admin: AdminContext, name: Name) -> None:
-    """Show one group."""
+    """Show one group.
+
+    Example: ambassador-admin group show developers
+    """
     admin.show_one(groups.one(name), GROUP)
 
 
 @verb(app, "add-member", changes=True)
 def add_member(admin: AdminContext, name: Name, user: User) -> None:
-    """Put a user into a group."""
+    """Put a user into a group.
+
+    Example: ambassador-admin group add-member developers alice
+    """
     admin.submit(groups.add_member(name, user), GROUP)
 
 
 @verb(app, "remove-member", changes=True)
 def remove_member(admin: AdminContext, name: Name, user: User) -> None:
-    """Take a user out of a group."""
+    """Take a user out of a group.
+
+    Example: ambassador-admin group remove-member developers alice
+    """
     admin.submit(groups.remove_member(name, user), GROUP)

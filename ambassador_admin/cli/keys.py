@@ -57,7 +57,10 @@ def issue(
     ] = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Make a key for a user's client. It is shown this once."""
+    """Make a key for a user's client. It is shown this once.
+
+    Example: ambassador-admin key issue alice --name laptop --key-file alice.key
+    """
     _hand_over(
         admin, keys.issue(NewKey(user=user, name=name, expires_in_seconds=seconds(duration))), key_file
     )
@@ -72,7 +75,10 @@ def rotate(
     ] = "24h",
     key_file: KeyFile = None,
 ) -> None:
-    """Make a key in place of another, which stays good for the overlap. The new one is shown this once."""
+    """Make a key in place of another, which stays good for the overlap. The new one is shown this once.
+
+    Example: ambassador-admin key rotate 0198c0de --overlap 7d
+    """
     key_id = admin.full_id(keys.every(user=None), key_id)
     rotation = KeyRotation(overlap_seconds=seconds(overlap) or 0)
     _hand_over(admin, keys.rotate(key_id, rotation), key_file)
@@ -83,7 +89,10 @@ def list_all(
     admin: AdminContext,
     user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Only this user's keys.")] = None,
 ) -> None:
-    """List the client keys."""
+    """List the client keys.
+
+    Example: ambassador-admin key list --user alice
+    """
     admin.show_list(keys.every(user=user), KEY)
 
 
@@ -92,7 +101,10 @@ def revoke(
     admin: AdminContext,
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning.")],
 ) -> None:
-    """End a key at once and for good."""
+    """End a key at once and for good.
+
+    Example: ambassador-admin key revoke 0198c0de
+    """
     key_id = admin.full_id(keys.every(user=None), key_id)
     admin.confirm(f"Revoke key {key_id} for good?")
     admin.submit(keys.revoke(key_id), KEY)

@@ -34,13 +34,29 @@ SWITCH = View(
 )
 
 _SCOPES = {
-    "user": ("USER", "Stop one user."),
-    "group": ("GROUP", "Stop every member of a group."),
-    "key": ("KEY", "Stop one client key, by its id or its beginning."),
-    "session": ("SESSION", "Stop one client process, by its id or its beginning."),
-    "mcp": ("MCP", "Stop every call to one MCP."),
-    "tool": ("TOOL", "Stop one tool everywhere, by its name as `mcp.tool`."),
-    "tool-class": ("CLASS", "Stop every tool of a class: read-only, write or destructive."),
+    "user": ("USER", "Stop one user.", "alice --reason 'lost laptop'"),
+    "group": ("GROUP", "Stop every member of a group.", "trainees --reason 'exam week' --for 7d"),
+    "key": (
+        "KEY",
+        "Stop one client key, by its id or its beginning.",
+        "0198c0de --reason 'posted in a chat'",
+    ),
+    "session": (
+        "SESSION",
+        "Stop one client process, by its id or its beginning.",
+        "0198c0de --reason 'runs in a loop'",
+    ),
+    "mcp": ("MCP", "Stop every call to one MCP.", "time --reason 'incident 42' --for 2h"),
+    "tool": (
+        "TOOL",
+        "Stop one tool everywhere, by its name as `mcp.tool`.",
+        "time.convert_time --reason 'bug 42'",
+    ),
+    "tool-class": (
+        "CLASS",
+        "Stop every tool of a class: read-only, write or destructive.",
+        "destructive --reason freeze",
+    ),
 }
 
 _WITH_ID = {"key": keys.every(user=None), "session": sessions.every(user=None)}
@@ -64,7 +80,10 @@ class Stop:
 
 @verb(app, "everyone", destroys=True)
 def kill_everyone(admin: AdminContext, stop: Stop) -> None:
-    """Stop every call of every user."""
+    """Stop every call of every user.
+
+    Example: ambassador-admin kill everyone --reason 'incident 42' --for 30m
+    """
     if not stop.drill:
         admin.confirm("Stop every call of every user?")
     _activate(admin, "everyone", None, stop)
@@ -84,8 +103,8 @@ def _offer(scope: str, metavar: str, help: str) -> None:
     verb(app, scope, changes=True)(kill)
 
 
-for _scope, (_metavar, _help) in _SCOPES.items():
-    _offer(_scope, _metavar, _help)
+for _scope, (_metavar, _help, _example) in _SCOPES.items():
+    _offer(_scope, _metavar, f"{_help}\n\nExample: ambassador-admin kill {_scope} {_example}")
 
 
 @verb(app, "list")
@@ -93,7 +112,10 @@ def list_all(
     admin: AdminContext,
     lifted: Annotated[bool, typer.Option("--all", help="Also those lifted or run out.")] = False,
 ) -> None:
-    """List the kill switches that are in force."""
+    """List the kill switches that are in force.
+
+    Example: ambassador-admin kill list --all
+    """
     admin.show_list(switches.every(lifted=lifted), SWITCH)
 
 
@@ -102,7 +124,10 @@ def lift(
     admin: AdminContext,
     switch_id: Annotated[str, typer.Argument(metavar="ID", help="The switch's id, or its beginning.")],
 ) -> None:
-    """End a stop at once."""
+    """End a stop at once.
+
+    Example: ambassador-admin kill lift 0198c0de
+    """
     admin.submit(switches.lift(admin.full_id(switches.every(lifted=True), switch_id)), SWITCH)
 
 

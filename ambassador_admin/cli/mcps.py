@@ -133,6 +133,8 @@ def add(
     """Add an MCP to the catalog, as a draft.
 
     For a secret in --env or --header write env://NAME or file:///PATH: the server resolves it when it connects.
+
+    Example: ambassador-admin mcp add time -- uvx mcp-server-time
     """
     options = entry.options(command or [])
     for option, given in (("--header", options.get("headers", {})), ("--env", options.get("env", {}))):
@@ -154,19 +156,28 @@ def add(
 
 @verb(app, "list")
 def list_all(admin: AdminContext) -> None:
-    """List the catalog."""
+    """List the catalog.
+
+    Example: ambassador-admin mcp list -o wide
+    """
     admin.show_list(mcps.every(), MCP)
 
 
 @verb(app, "show")
 def show(admin: AdminContext, name: Name) -> None:
-    """Show one MCP and the state of its connection."""
+    """Show one MCP and the state of its connection.
+
+    Example: ambassador-admin mcp show time
+    """
     admin.show_one(mcps.one(name), MCP)
 
 
 @verb(app, "publish", changes=True)
 def publish(admin: AdminContext, name: Name) -> None:
-    """Let an MCP serve those who have a grant."""
+    """Let an MCP serve those who have a grant.
+
+    Example: ambassador-admin mcp publish time
+    """
     if admin.submit(mcps.publish(name), MCP):
         admin.output.advise(
             f"Nobody may call it without a grant. Next: ambassador-admin grant add GROUP {name}"
@@ -175,28 +186,40 @@ def publish(admin: AdminContext, name: Name) -> None:
 
 @verb(app, "test")
 def test(admin: AdminContext, name: Name) -> None:
-    """Connect to an MCP apart from the running one and list what it offers; nothing changes."""
+    """Connect to an MCP apart from the running one and list what it offers; nothing changes.
+
+    Example: ambassador-admin mcp test time
+    """
     answer = admin.api.fetch(mcps.test(name))
     admin.output.rows(TOOL, answer["items"])
 
 
 @verb(app, "archive", destroys=True)
 def archive(admin: AdminContext, name: Name) -> None:
-    """Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back."""
+    """Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back.
+
+    Example: ambassador-admin mcp archive time
+    """
     admin.confirm(f"Archive MCP {name}?")
     admin.submit(mcps.archive(name), MCP)
 
 
 @verb(app, "remove", destroys=True)
 def remove(admin: AdminContext, name: Name) -> None:
-    """Delete an MCP that is not published, with its grants."""
+    """Delete an MCP that is not published, with its grants.
+
+    Example: ambassador-admin mcp remove time
+    """
     admin.confirm(f"Remove MCP {name} and its grants for good?")
     admin.discard(mcps.remove(name), f"Removed MCP {name}.")
 
 
 @verb(app, "tools")
 def tools(admin: AdminContext, name: Name) -> None:
-    """List the tools of an MCP."""
+    """List the tools of an MCP.
+
+    Example: ambassador-admin mcp tools time --fields name,tool_class
+    """
     admin.show_list(mcps.tools(name), TOOL)
 
 

@@ -30,7 +30,10 @@ def register(root: typer.Typer) -> None:
 
 @verb(app, "health")
 def health(admin: AdminContext) -> None:
-    """Ask whether the server can serve calls; needs no key. Exit code 7 says it cannot."""
+    """Ask whether the server can serve calls; needs no key. Exit code 7 says it cannot.
+
+    Example: ambassador-admin server health --server https://localhost:9443
+    """
     well, found = admin.api.probe(server.ready())
     admin.output.record(HEALTH, {"server": admin.settings.server, **found})
     if not well:
@@ -42,5 +45,8 @@ def health(admin: AdminContext) -> None:
 
 
 def version(admin: AdminContext) -> None:
-    """Show the version of this program."""
+    """Show the version of this program.
+
+    Example: ambassador-admin version -o json
+    """
     admin.output.record(VERSION, {"version": __version__, "python": platform.python_version()})

@@ -35,7 +35,10 @@ def list_all(
     admin: AdminContext,
     user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Only this user's.")] = None,
 ) -> None:
-    """List the open sessions."""
+    """List the open sessions.
+
+    Example: ambassador-admin session list --user alice
+    """
     admin.show_list(sessions.every(user=user), SESSION)
 
 
@@ -44,7 +47,10 @@ def revoke(
     admin: AdminContext,
     session_id: Annotated[str, typer.Argument(metavar="ID", help="The session's id, or its beginning.")],
 ) -> None:
-    """End a session; its client registers anew unless its key is revoked, too."""
+    """End a session; its client registers anew unless its key is revoked, too.
+
+    Example: ambassador-admin session revoke 0198c0de
+    """
     session_id = admin.full_id(sessions.every(user=None), session_id)
     admin.confirm(f"Revoke session {session_id}?")
     admin.submit(sessions.revoke(session_id), SESSION)

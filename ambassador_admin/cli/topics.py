@@ -44,12 +44,18 @@ app = noun("The environment variables and the exit codes.")
 
 @verb(app, "environment")
 def environment(admin: AdminContext) -> None:
-    """List the environment variables."""
+    """List the environment variables.
+
+    Example: ambassador-admin help environment
+    """
     admin.output.rows(_VARIABLE, [{"name": name, "meaning": text} for name, text in _VARIABLES.items()])
     admin.output.say(_PRECEDENCE)
 
 
 @verb(app, "exit-codes")
 def exit_codes(admin: AdminContext) -> None:
-    """List the exit codes."""
+    """List the exit codes.
+
+    Example: ambassador-admin help exit-codes
+    """
     admin.output.rows(_CODE, [{"code": int(code), "meaning": text} for code, text in _MEANINGS.items()])

@@ -38,7 +38,10 @@ def create(
     ] = None,
     email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="The mail address.")] = None,
 ) -> None:
-    """Add a user."""
+    """Add a user.
+
+    Example: ambassador-admin user create alice --email alice@example.com
+    """
     if admin.submit(users.create(NewUser(name=name, display_name=display_name, email=email)), USER):
         admin.output.advise(
             f"Next: ambassador-admin group add-member GROUP {name}; ambassador-admin key issue {name}"
@@ -47,30 +50,45 @@ def create(
 
 @verb(app, "list")
 def list_all(admin: AdminContext) -> None:
-    """List the users."""
+    """List the users.
+
+    Example: ambassador-admin user list -o json
+    """
     admin.show_list(users.every(), USER)
 
 
 @verb(app, "show")
 def show(admin: AdminContext, name: Name) -> None:
-    """Show one user."""
+    """Show one user.
+
+    Example: ambassador-admin user show alice
+    """
     admin.show_one(users.one(name), USER)
 
 
 @verb(app, "suspend", changes=True)
 def suspend(admin: AdminContext, name: Name) -> None:
-    """Stop a user's keys from working, until `activate`."""
+    """Stop a user's keys from working, until `activate`.
+
+    Example: ambassador-admin user suspend alice
+    """
     admin.submit(users.change(name, UserChange(status="suspended")), USER)
 
 
 @verb(app, "activate", changes=True)
 def activate(admin: AdminContext, name: Name) -> None:
-    """Let a suspended user's keys work again."""
+    """Let a suspended user's keys work again.
+
+    Example: ambassador-admin user activate alice
+    """
     admin.submit(users.change(name, UserChange(status="active")), USER)
 
 
 @verb(app, "deactivate", destroys=True)
 def deactivate(admin: AdminContext, name: Name) -> None:
-    """End a user's access, as for somebody who left; `activate` undoes it."""
+    """End a user's access, as for somebody who left; `activate` undoes it.
+
+    Example: ambassador-admin user deactivate alice --yes
+    """
     admin.confirm(f"Deactivate user {name}?")
     admin.submit(users.change(name, UserChange(status="deactivated")), USER)

@@ -57,7 +57,10 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
 
     @app.command("proxy", context_settings=_PASS_ON, add_help_option=False)
     def _proxy(ctx: typer.Context) -> int:
-        """Relay between an AI application and the server; this is what applications start."""
+        """Relay between an AI application and the server; this is what applications start.
+
+        Example: ambassador-client proxy --host-tool claude-code
+        """
         return proxy(ctx.args)
 
     app.command("status", context_settings=_HELP)(status)
@@ -76,7 +79,10 @@ def status(
     ] = None,
     output: _Output = None,
 ) -> int:
-    """Tell whether the server is reachable, accepts the key, and how many tools it has for you."""
+    """Tell whether the server is reachable, accepts the key, and how many tools it has for you.
+
+    Example: ambassador-client status -o json
+    """
     flags = Flags(config=config, server_url=server, ca_file=ca_file, allow_self_signed=allow_self_signed)
     found = asyncio.run(check_status(load_settings(flags)))
     show(found.view(), output)
@@ -84,7 +90,10 @@ def status(
 
 
 def version(output: _Output = None) -> int:
-    """Print the versions of the client and of the protocols it speaks."""
+    """Print the versions of the client and of the protocols it speaks.
+
+    Example: ambassador-client version
+    """
     protocols = [*LEGACY_VERSIONS, *MODERN_VERSIONS]
     show({"client": __version__, "protocols": protocols, "python": sys.version.split()[0]}, output)
     return 0

@@ -25,7 +25,10 @@ _EXIT_CODES: dict[type[AmbassadorError], int] = {ConflictError: 6, StorageError:
 
 @app.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version.
+
+    Example: ambassador-server version
+    """
     typer.echo(f"ambassador-server {__version__}")
 
 

@@ -12,16 +12,16 @@ from msgspec import Raw
 from ambassador_protocol.headers import encode_header_value
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import METHOD_HEADER, NAME_HEADER, NAME_PARAMS
-from ambassador_server.domain.catalog import Mcp, Tool
-from ambassador_server.downstream.envelope import legacy_params, modern_params
-from ambassador_server.downstream.handshake import Agreement, Era, agree, initialize
-from ambassador_server.downstream.interface import Hooks, RejectedError, SessionLostError
-from ambassador_server.downstream.param_headers import (
+from ambassador_protocol.param_headers import (
     HeaderMap,
     InvalidAnnotationError,
     param_headers,
     read_header_map,
 )
+from ambassador_server.domain.catalog import Mcp, Tool
+from ambassador_server.downstream.envelope import legacy_params, modern_params
+from ambassador_server.downstream.handshake import Agreement, Era, agree, initialize
+from ambassador_server.downstream.interface import Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.tools import list_tools
 from ambassador_server.downstream.transports import build_transport
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError, InvalidInputError
@@ -111,6 +111,10 @@ class Connection:
             await asyncio.sleep(pause)
             # Whatever changed while nobody listened.
             self.stirred.set()
+
+    def last_words(self) -> str:
+        """Return what the downstream complained of last, masked; for administrators, never for callers."""
+        return self._transport.last_words()
 
     def recent_output(self) -> tuple[str, ...]:
         """Return the last lines that were not MCP, masked."""

@@ -74,6 +74,10 @@ class Transport(Protocol):
         """
         ...
 
+    def last_words(self) -> str:
+        """Return what the downstream complained of last, masked; for administrators, never for callers."""
+        ...
+
     def recent_output(self) -> tuple[str, ...]:
         """Return the last lines that were not MCP, oldest first, masked."""
         ...

@@ -84,7 +84,9 @@ class DownstreamPool:
         except DownstreamTimeoutError as error:
             raise DownstreamTimeoutError(f"{mcp.name}: {error.message}") from error
         except DownstreamUnavailableError as error:
-            raise DownstreamUnavailableError(f"{mcp.name}: {error.message}") from error
+            words = connection.last_words()
+            message = f"{mcp.name}: {error.message}" + (f": {words}" if words else "")
+            raise DownstreamUnavailableError(message) from error
         finally:
             await connection.close()
         self._probed[mcp.mcp_id] = tools

@@ -61,6 +61,7 @@ class Supervisor:
         self._listener = listener
         self._limits = limits
         self._mask = mask
+        self._reason = "was stopped"
         self._connection: Connection | None = None
         # Also the one that failed: what it wrote says why.
         self._newest: Connection | None = None
@@ -125,11 +126,11 @@ class Supervisor:
 
     async def _next_connection(self) -> Connection:
         if self._is_stopping or (self._is_waiting and not self._may_attempt_now()):
-            raise DownstreamUnavailableError(self.state.error or "was stopped")
+            raise DownstreamUnavailableError(self._reason)
         self._wake.set()
         connection = await asyncio.shield(self._outcome)
         if connection is None:
-            raise DownstreamUnavailableError(self.state.error or "was stopped")
+            raise DownstreamUnavailableError(self._reason)
         return connection
 
     def _may_attempt_now(self) -> bool:
@@ -157,7 +158,7 @@ class Supervisor:
         except AmbassadorError as error:
             # Options that make no sense do not mend themselves.
             self._is_hopeless = isinstance(error, InvalidInputError)
-            self._lost(error.message)
+            self._lost(error.message, self._newest.last_words() if self._newest else "")
         else:
             await self._serve(connection, tools)
 
@@ -237,16 +238,19 @@ class Supervisor:
 
     def _lost_with(self, connection: Connection, reason: str) -> None:
         if self._connection is connection:
-            self._lost(reason)
+            self._lost(reason, connection.last_words())
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, last_words: str = "") -> None:
+        """Go without a connection; callers are told the reason, administrators also the last words."""
+        self._reason = reason
         if self._connection and asyncio.get_running_loop().time() - self._connected_at >= self._limits.stable:
             self._backoff.reset()
         self._connection = None
         self._delay = self._backoff.next()
         self._is_waiting = True
         self._wake.clear()
-        self._publish(DownstreamStatus.DEGRADED, reason, self.state.tools)
+        error = f"{reason}: {last_words}" if last_words else reason
+        self._publish(DownstreamStatus.DEGRADED, error, self.state.tools)
         if not self._outcome.done():
             self._outcome.set_result(None)
         self._outcome = _new_outcome()

@@ -108,7 +108,8 @@ async def _run(method: Method, message: Message, request: FaceRequest, message_i
     try:
         return _json(200, await method(message, request))
     except EnvelopeError as error:
-        return _json(200, error_body(message_id, error.code, error.message))
+        status = 400 if error.code is Code.HEADER_MISMATCH else 200
+        return _json(status, error_body(message_id, error.code, error.message))
     except AmbassadorError as error:
         code = _ERROR_CODES.get(type(error), Code.INTERNAL_ERROR)
         text = f"{error.message} (request {request.origin.request_id})"

@@ -3,6 +3,7 @@
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.param_headers import InvalidAnnotationError, find_contradiction, read_header_map
 from ambassador_server.domain.decision import Reason
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
@@ -21,6 +22,9 @@ _HOP_META = frozenset({"progressToken"})
 """What of `_meta` ends here: progress is reported on the stream of a request, and our answers are no streams."""
 
 _MODERN_RESULT = frozenset({"resultType", "ttlMs", "cacheScope"})
+
+
+_ANNOTATION = b"x-mcp-header"
 
 
 class _Kind(msgspec.Struct):
@@ -53,6 +57,8 @@ class ToolMethods:
         """Return the reply of tools/call."""
         if message.id is None:
             raise EnvelopeError(Code.INVALID_REQUEST, "tools/call is a request")
+        if modern:
+            self._check_mirrored(message, request)
         answer = await self._calls.call(
             ToolCall(
                 principal=request.principal,
@@ -72,6 +78,22 @@ class ToolMethods:
                 if reply.result is None:
                     return raw_error_reply(message.id, reply.error or b"null")
                 return result_reply(message.id, _for_era(reply.result, modern=modern))
+
+    def _check_mirrored(self, message: Message, request: FaceRequest) -> None:
+        """Refuse arguments that the headers contradict, for tools that the caller may know of."""
+        entry = self._catalog.find(request.principal, _tool_name(message))
+        if entry is None or _ANNOTATION not in entry.tool.definition:
+            return
+        try:
+            header_map = read_header_map(entry.tool.definition)
+            arguments = msgspec.json.decode(message.params.get("arguments", b"{}"))
+        except (InvalidAnnotationError, msgspec.MsgspecError, RecursionError):
+            return  # such a tool mirrors nothing; arguments that cannot be read are refused further on
+        contradicted = find_contradiction(header_map, arguments, request.headers.get)
+        if contradicted is not None:
+            raise EnvelopeError(
+                Code.HEADER_MISMATCH, f"{contradicted} does not equal the argument it mirrors"
+            )
 
     def _describe(self, entry: CatalogEntry) -> bytes:
         index, described = self._described

@@ -51,6 +51,14 @@ class Catalog:
         """Find a tool by published name, `mcp.tool` or `mcp:tool`: always a lookup, never a split."""
         return self.index().by_name.get(name)
 
+    def find(self, principal: Principal, name: str) -> CatalogEntry | None:
+        """Find a tool that the principal may call right now."""
+        entry = self.resolve(name)
+        if entry is None:
+            return None
+        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
+        return entry if isinstance(policy.decide(entry.ref), Permit) else None
+
     def visible(self, principal: Principal) -> list[CatalogEntry]:
         """Return what the principal may call right now, in catalog order."""
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())

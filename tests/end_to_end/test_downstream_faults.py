@@ -106,9 +106,6 @@ def test_secret_among_the_last_words_of_a_child_is_shown_to_nobody(world: World,
         assert "hunter2" not in shown
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the last line of a child's errors is part of what its callers are told"
-)
 @pytest.mark.parametrize("face", FACES, ids=repr)
 def test_last_words_of_a_child_are_for_administrators(world: World, mortal: Caller, face: Face) -> None:
     assert "/srv/mcp" not in last_answer(world, mortal, face)
@@ -147,9 +144,6 @@ def test_odd_answer_becomes_a_proper_one(odd: Caller, face: Face, reply: str) ->
         assert response.json()["result"] is not None
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an answer that cannot be decoded is dropped, and its caller waits in vain"
-)
 @pytest.mark.parametrize("reply", UNREADABLE_REPLIES)
 def test_answer_that_cannot_be_read_ends_the_call_at_once(odd: Caller, reply: str) -> None:
     answer = odd.call(LEGACY, f"odd__{reply}")

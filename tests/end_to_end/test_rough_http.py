@@ -222,7 +222,6 @@ def test_odd_paths_and_queries_of_an_administrator_are_answered(world: World, pa
         assert_discreet(answer.text.replace("/etc/", ""))
 
 
-@pytest.mark.xfail(run=False, reason="a pattern with many stars is tried in exponentially many ways")
 def test_costly_pattern_of_a_grant_costs_nobody_anything(world: World, directory: Path) -> None:
     world.publish("long", "stdio", options(directory, {"tools": [tool("a" * 200)]}))
     group = world.group()

@@ -34,6 +34,8 @@ GRACE_SECONDS = 2.0
 _LARGEST_ERROR_LINE = 8 * 1024
 
 # Where an answer that is too large shows whose it was: members before the result, or after it.
+_LAST_WORDS = 300
+_TAIL = 200
 _ID_FIRST = re.compile(rb'\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d{1,18})\s*,')
 _ID_LAST = re.compile(rb'[\]}"\s],\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,18})\s*\}\s*\Z')
 
@@ -142,6 +144,10 @@ class StdioTransport:
         """Return at once: a pipe needs no asking, what the child says arrives as it says it."""
         return False
 
+    def last_words(self) -> str:
+        """Return the last line on stderr of a child that has ended."""
+        return (self._complaints.last() or "")[:_LAST_WORDS] if self.ended.done() else ""
+
     def recent_output(self) -> tuple[str, ...]:
         """Return what the child wrote to stderr, then what it wrote to stdout that is not MCP."""
         return self._complaints.all() + self._strange.all()
@@ -161,8 +167,7 @@ class StdioTransport:
 
     def _child_ended(self, ended: asyncio.Future[int | None]) -> None:
         self._complaints.add(self._error_lines.rest())
-        reason, last = _farewell(ended.result()), self._complaints.last()
-        self._end(f"{reason}: {last[:300]}" if last else reason)
+        self._end(_farewell(ended.result()))
 
     def _end(self, reason: str) -> None:
         if self.ended.done():
@@ -183,7 +188,7 @@ class StdioTransport:
     def _take(self, line: bytes) -> None:
         message = decode_message(line)
         if message is None:
-            self._stray(line)
+            self._unreadable(line, line, "answered with something that cannot be read")
         elif message.is_notification:
             self._hooks.notified(message.method or "", bytes(message.params))
         elif message.is_request:
@@ -209,11 +214,14 @@ class StdioTransport:
         self._strange.add(line)
 
     def _too_long(self, head: bytes, tail: bytes) -> None:
+        self._unreadable(head, tail, f"answered with more than {LARGEST_MESSAGE} bytes")
+
+    def _unreadable(self, head: bytes, tail: bytes, why: str) -> None:
         self._stray(head)
-        found = _ID_FIRST.match(head) or _ID_LAST.search(tail)
+        found = _ID_FIRST.match(head) or _ID_LAST.search(tail[-_TAIL:])
         waiter = self._waiting.get(int(found[1])) if found else None
         if waiter is not None:
-            _tell(waiter, f"answered with more than {LARGEST_MESSAGE} bytes")
+            _tell(waiter, why)
 
 
 def _tell(waiter: asyncio.Future[Reply | str], outcome: Reply | str) -> None:

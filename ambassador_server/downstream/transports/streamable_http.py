@@ -136,6 +136,10 @@ class StreamableHttpTransport:
             raise DownstreamUnavailableError(failure_text(error)) from None
         return True
 
+    def last_words(self) -> str:
+        """Return nothing: over HTTP all that comes is MCP."""
+        return ""
+
     def recent_output(self) -> tuple[str, ...]:
         """Return nothing: over HTTP all that comes is MCP."""
         return ()

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.downstream.support import PATIENCE, children
+from tests.server.downstream.support import PATIENCE, children, note_strangers
 
 
 @pytest.fixture(autouse=True)
 def no_process_is_left() -> Iterator[None]:
-    before = children()
+    note_strangers()
     yield
     deadline = time.monotonic() + PATIENCE
-    while (left := children() - before) and time.monotonic() < deadline:
+    while children() and time.monotonic() < deadline:
         time.sleep(0.01)  # what was killed needs a moment to die
-    assert left == set()
+    assert children() == set()

@@ -160,8 +160,21 @@ async def until_childless() -> None:
             await asyncio.sleep(0.01)
 
 
+_strangers: set[int] = set()
+
+
+def note_strangers() -> None:
+    """Leave out of account whatever lives now: a database that other tests of this process use, for one."""
+    _strangers.clear()
+    _strangers.update(children())
+
+
 def children() -> set[int]:
-    """Return the living children of this process."""
+    """Return the living children of this process that are none of the strangers."""
+    return _living_children() - _strangers
+
+
+def _living_children() -> set[int]:
     found = set()
     for directory in Path("/proc").iterdir():
         if directory.name.isdigit():

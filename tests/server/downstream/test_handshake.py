@@ -65,6 +65,9 @@ class ScriptedTransport:
     async def listen(self) -> bool:
         return False
 
+    def last_words(self) -> str:
+        return ""
+
     def recent_output(self) -> tuple[str, ...]:
         return ()
 

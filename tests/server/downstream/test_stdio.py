@@ -73,7 +73,8 @@ async def test_a_crash_fails_every_waiting_call_with_status_and_last_words():
         with pytest.raises(DownstreamUnavailableError) as crash:
             await box.call("crash", status=7)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert crash.value.message == "box: exited with status 7: giving up: out of cheese"
+        assert box.pool.state("m1").error == "exited with status 7: giving up: out of cheese"
+    assert crash.value.message == "box: exited with status 7"
     assert [str(outcome) for outcome in outcomes] == [crash.value.message] * 5
 
 
@@ -105,9 +106,11 @@ async def test_the_last_words_are_masked_one_line_and_bounded():
     async with bench(entry(options=options), mask=lambda text: text.replace("hunter2", "***")) as box:
         with pytest.raises(DownstreamUnavailableError) as crash:
             await box.call("odd")
-    assert crash.value.message.startswith("box: exited with status 1: token=***")
-    assert crash.value.message.isprintable()
-    assert len(crash.value.message) < 400
+        error = box.pool.state("m1").error or ""
+    assert crash.value.message == "box: exited with status 1", "callers are not told what was on stderr"
+    assert error.startswith("exited with status 1: token=***")
+    assert error.isprintable()
+    assert len(error) < 400
 
 
 async def test_a_kill_is_told_by_the_name_of_the_signal():

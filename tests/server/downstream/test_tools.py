@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp.shared.inbound import find_invalid_x_mcp_header, mcp_param_headers, x_mcp_header_map
 
+from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 from ambassador_server.domain.catalog import ToolClass
 from ambassador_server.downstream import tools
-from ambassador_server.downstream.param_headers import InvalidAnnotationError, param_headers, read_header_map
 from ambassador_server.downstream.tools import list_tools
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.downstream import Reply

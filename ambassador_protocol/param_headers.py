@@ -1,12 +1,11 @@
-"""Parameters that a tool of a modern HTTP downstream wants repeated as `Mcp-Param-*` headers (`x-mcp-header`)."""
+"""Arguments that a tool wants repeated as `Mcp-Param-*` headers (`x-mcp-header`), by which others on the way decide."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import msgspec
-
-from ambassador_protocol.headers import encode_header_value
+from ambassador_protocol.headers import decode_header_value, encode_header_value
 from ambassador_protocol.mcp import PARAM_HEADER_PREFIX
 
 Path = tuple[str, ...]
@@ -15,6 +14,7 @@ HeaderMap = Mapping[Path, str]
 
 _KEY = "x-mcp-header"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_WHOLE = re.compile(r"-?[0-9]{1,100}")
 _SCALARS = frozenset({"string", "integer", "boolean"})
 
 # Keywords of JSON Schema whose value is a schema, a list of schemas, or schemas by name. What lies behind
@@ -33,14 +33,14 @@ class InvalidAnnotationError(Exception):
 
 def read_header_map(definition: bytes) -> HeaderMap:
     """Return which parameters of a tool are mirrored; raises InvalidAnnotationError, with the reason."""
-    if b"x-mcp-header" not in definition:
+    if _KEY.encode() not in definition:
         return {}
     try:
-        root = msgspec.json.decode(definition, type=dict[str, Any]).get("inputSchema")
-    except RecursionError:
-        raise InvalidAnnotationError("the schema is nested too deeply") from None
+        root = json.loads(definition)
+    except (ValueError, RecursionError):
+        raise InvalidAnnotationError("the definition cannot be read") from None
     found: dict[Path, str] = {}
-    for path, schema in _schemas(root):
+    for path, schema in _schemas(root.get("inputSchema") if isinstance(root, dict) else None):
         if _KEY in schema:
             token = _token(path, schema)
             if token.lower() in map(str.lower, found.values()):
@@ -51,16 +51,43 @@ def read_header_map(definition: bytes) -> HeaderMap:
 
 def param_headers(header_map: HeaderMap, arguments: Any) -> dict[str, str]:
     """Return the headers for these arguments; a parameter that is absent or null has none."""
-    headers = {}
+    found = ((token, _text(arguments, path)) for path, token in header_map.items())
+    return {
+        PARAM_HEADER_PREFIX + token: encode_header_value(text) for token, text in found if text is not None
+    }
+
+
+def find_contradiction(
+    header_map: HeaderMap, arguments: Any, header: Callable[[str], str | None]
+) -> str | None:
+    """Return the header that does not say what the body says, or None; `header` looks one up by name.
+
+    Both are there and equal, whole numbers by their value, or neither is there.
+    """
     for path, token in header_map.items():
-        value = arguments
-        for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, bool):
-            value = "true" if value else "false"
-        if isinstance(value, str | int | float):
-            headers[PARAM_HEADER_PREFIX + token] = encode_header_value(str(value))
-    return headers
+        name = PARAM_HEADER_PREFIX + token
+        sent, expected = header(name), _text(arguments, path)
+        said = None if sent is None else decode_header_value(sent)
+        if (sent is None) != (expected is None) or not _equal(said, expected):
+            return name
+    return None
+
+
+def _equal(said: str | None, expected: str | None) -> bool:
+    if said == expected:
+        return True
+    if said is None or expected is None:
+        return False
+    return bool(_WHOLE.fullmatch(said) and _WHOLE.fullmatch(expected) and int(said) == int(expected))
+
+
+def _text(arguments: Any, path: Path) -> str | None:
+    value = arguments
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _token(path: Path | None, schema: Mapping[str, Any]) -> str:

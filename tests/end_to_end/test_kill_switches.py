@@ -1,6 +1,7 @@
 """A kill switch bites on the very next call, on every face, and cuts what is running; lifting it gives all back."""
 
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -272,3 +273,44 @@ def test_stop_of_a_key_holds_for_a_host_that_presents_the_key_itself(
     assert_stopped(answer)
     lift(world, switch)
     assert host.call(era, "tools__echo", {"text": "again"}).text == "again"
+
+
+def test_no_call_that_is_sent_after_the_stop_runs(world: World, target: Target, tools: Downstream) -> None:
+    """Many calls are under way on every face; the answer to the switch is the line none may cross."""
+    stopped, done = threading.Event(), threading.Event()
+
+    def hammer(face: Face) -> tuple[int, int]:
+        ran = crossed = 0
+        while not done.is_set():
+            late = stopped.is_set()
+            succeeded = target.caller.call(
+                face, "tools__echo", {"text": "late" if late else "early"}
+            ).succeeded
+            ran += succeeded
+            crossed += succeeded and late
+        return ran, crossed
+
+    with ThreadPoolExecutor(6) as threads:
+        hammers = [threads.submit(hammer, face) for face in FACES * 2]
+        arrived = tools.count()
+        until(lambda: tools.count() > arrived + 60, "the calls are under way")
+        switch = kill(world, "user", target.person.name)
+        stopped.set()
+        assert_refused(target.caller, REASON)
+        done.set()
+        outcomes = [future.result(timeout=20) for future in hammers]
+    lift(world, switch)
+    assert all(ran > 0 for ran, _ in outcomes)
+    assert sum(crossed for _, crossed in outcomes) == 0
+    assert not [call for call in tools.calls() if call["arguments"].get("text") == "late"]
+
+
+@pytest.mark.xfail(strict=True, reason="sessions of stopped people are opened and kept alive like any other")
+@pytest.mark.parametrize("scope", ["user", "key"])
+def test_stopped_people_open_no_session_and_keep_none_alive(world: World, target: Target, scope: str) -> None:
+    switch = kill(world, scope, target.of(scope))
+    try:
+        assert target.caller.heartbeat().status_code in (401, 403)
+        assert world.register(target.person.key).status_code in (401, 403)
+    finally:
+        lift(world, switch)

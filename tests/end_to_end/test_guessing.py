@@ -1,0 +1,58 @@
+"""An address that guesses keys is slowed down, and nobody who has a good one is locked out by it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.faces import MCP_FACES
+from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, assert_works, running
+from tests.rig import Rig
+
+ALLOWED = 5
+WRONG_KEY, WRONG_ADMIN_KEY = "amb_pk_" + "A" * 48, "amb_ak_" + "A" * 48
+
+
+@pytest.fixture(scope="module")
+def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
+    """Run a server with little patience."""
+    with running(directory, prepared, limits={"failed_logins": f"{ALLOWED}/hour"}) as started:
+        started.publish("tools", "streamable_http", {"url": tools.url})
+        yield started
+
+
+def assert_slowed_down(answers: list[httpx.Response]) -> None:
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {401, 429}
+    assert statuses == sorted(statuses), "once slow, always slow"
+    assert statuses.count(401) <= ALLOWED
+    last = answers[-1]
+    assert 0 < int(last.headers["Retry-After"]) <= 3600
+    assert last.json()["error"] == "rate_limit_exceeded"
+    assert_discreet(last.text)
+
+
+def test_guesses_are_slowed_down_on_every_door_and_good_secrets_still_open(world: World) -> None:
+    person, caller = world.person(), world.caller()
+    registrations = [world.register(WRONG_KEY) for _ in range(ALLOWED * 2)]
+    assert_slowed_down(registrations)
+    for era in MCP_FACES:
+        assert Caller(world.http, WRONG_KEY).call(era, "tools__echo").status == 429
+    admin = world.rig.admin_url + "/v1/admin/whoami"
+    guesses = [
+        httpx.get(admin, headers={"X-Admin-Key": WRONG_ADMIN_KEY}, trust_env=False)
+        for _ in range(ALLOWED * 2)
+    ]
+    assert guesses[-1].status_code == 429
+    assert_works(caller)
+    assert_works(world.session(person))
+    assert_works(Caller(world.http, person.key))
+    assert world.ask("GET", "whoami")["name"]
+
+
+def test_guesses_that_were_looked_at_are_recorded_without_the_key(world: World) -> None:
+    world.register(WRONG_KEY)
+    refused = world.events(action="session:client:refuse")
+    assert 0 < len(refused) <= ALLOWED
+    assert all(WRONG_KEY not in str(event) for event in refused)

@@ -5,14 +5,15 @@ import asyncio
 import typer
 
 from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration, make_data_dir
-from ambassador_server.storage.migrate import upgrade
 
 
 def migrate(data_dir: DataDir = None, config: ConfigFile = None, database_url: DatabaseUrl = None) -> None:
     """Apply the schema migrations that are missing; safe to run twice, also at the same time.
 
-    Example: ambassador-server migrate --database-url postgresql+asyncpg://ambassador@db/ambassador
+    Example: ambassador-server migrate --data-dir ./data
     """
+    from ambassador_server.storage.migrate import upgrade
+
     settings = configuration(config, data_dir=data_dir, database_url=database_url)
     make_data_dir(settings)
     applied = asyncio.run(upgrade(settings.store_url))

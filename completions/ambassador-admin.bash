@@ -1,0 +1,168 @@
+# Completion of ambassador-admin for bash. Made from its command line by `make docs`; do not edit.
+
+# Sets `commands` and `options` to what may follow the command `path`.
+_ambassador_admin_words() {
+    local shared="--server --ca --context -o --output --fields --no-color -h --help"
+    commands="" options=""
+    case $path in
+        "") commands="login logout whoami version context user group mcp grant key session kill access audit server help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
+        "login") options="--fingerprint --key-from --dry-run $shared" ;;
+        "logout") options="--dry-run $shared" ;;
+        "whoami") options="$shared" ;;
+        "version") options="$shared" ;;
+        "context") commands="list use remove" options="-h --help" ;;
+        "context list") options="$shared" ;;
+        "context use") options="--dry-run $shared" ;;
+        "context remove") options="--dry-run $shared" ;;
+        "user") commands="create list show suspend activate deactivate" options="-h --help" ;;
+        "user create") options="--display-name --email --dry-run $shared" ;;
+        "user list") options="$shared" ;;
+        "user show") options="$shared" ;;
+        "user suspend") options="--dry-run $shared" ;;
+        "user activate") options="--dry-run $shared" ;;
+        "user deactivate") options="--dry-run -y --yes $shared" ;;
+        "group") commands="create list show add-member remove-member" options="-h --help" ;;
+        "group create") options="--description --dry-run $shared" ;;
+        "group list") options="$shared" ;;
+        "group show") options="$shared" ;;
+        "group add-member") options="--dry-run $shared" ;;
+        "group remove-member") options="--dry-run $shared" ;;
+        "mcp") commands="add list show publish test archive remove tools" options="-h --help" ;;
+        "mcp add") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --dry-run $shared" ;;
+        "mcp list") options="$shared" ;;
+        "mcp show") options="$shared" ;;
+        "mcp publish") options="--dry-run $shared" ;;
+        "mcp test") options="$shared" ;;
+        "mcp archive") options="--dry-run -y --yes $shared" ;;
+        "mcp remove") options="--dry-run -y --yes $shared" ;;
+        "mcp tools") options="$shared" ;;
+        "grant") commands="add list remove" options="-h --help" ;;
+        "grant add") options="--tool --deny --for --dry-run $shared" ;;
+        "grant list") options="$shared" ;;
+        "grant remove") options="--dry-run -y --yes $shared" ;;
+        "key") commands="issue rotate list revoke" options="-h --help" ;;
+        "key issue") options="--name --for --key-file --dry-run $shared" ;;
+        "key rotate") options="--overlap --key-file --dry-run $shared" ;;
+        "key list") options="--user $shared" ;;
+        "key revoke") options="--dry-run -y --yes $shared" ;;
+        "session") commands="list revoke" options="-h --help" ;;
+        "session list") options="--user $shared" ;;
+        "session revoke") options="--dry-run -y --yes $shared" ;;
+        "kill") commands="everyone user group key session mcp tool tool-class list lift" options="-h --help" ;;
+        "kill everyone") options="--reason --for --message --drill --dry-run -y --yes $shared" ;;
+        "kill user") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill group") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill key") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill session") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill mcp") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill tool") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill tool-class") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill list") options="--all $shared" ;;
+        "kill lift") options="--dry-run $shared" ;;
+        "access") commands="explain who-can test" options="-h --help" ;;
+        "access explain") options="--key $shared" ;;
+        "access who-can") options="$shared" ;;
+        "access test") options="$shared" ;;
+        "audit") commands="query tail" options="-h --help" ;;
+        "audit query") options="--actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
+        "audit tail") options="--actor --tool --resource --action --outcome --reason --request --since --until -f --follow -n --lines $shared" ;;
+        "server") commands="health" options="-h --help" ;;
+        "server health") options="$shared" ;;
+        "help") commands="environment exit-codes" options="-h --help" ;;
+        "help environment") options="$shared" ;;
+        "help exit-codes") options="$shared" ;;
+    esac
+}
+
+# Sets `takes` and `choices` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
+_ambassador_admin_option() {
+    takes="" choices=""
+    case $path:$1 in
+        *:--server | *:--context | *:--fields | *:--fingerprint | *:--key-from | *:--display-name | *:--email | *:--description | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:--tool | *:--for | *:--name | *:--overlap | *:--user | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--limit | *:-n | *:--lines) takes=word ;;
+        *:--ca | *:--key-file) takes=file ;;
+        *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
+        *:--transport) takes=word choices="stdio streamable_http" ;;
+        *:--arguments) takes=word choices="none keys redacted full" ;;
+        "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant unknown_tool" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
+    esac
+}
+
+# Sets `takes` and `choices` to what the command `path` takes as its argument number $1.
+_ambassador_admin_argument() {
+    takes="" choices=""
+    case $path:$1 in
+        "kill tool-class":1) takes=word choices="read-only write destructive" ;;
+        "access test":1) takes=file ;;
+    esac
+}
+
+_ambassador_admin() {
+    local commands options takes choices IFS=$' \t\n'
+    local path="" place=1 expected="" literal="" before="" kept cur word raw broken="" i
+    local rest=${COMP_LINE#*"${COMP_WORDS[0]}"}
+    local -a words
+    words=() COMPREPLY=()
+
+    # Bash ends words at = and :, too. What has no blank in between is one word to the program.
+    for ((i = 1; i <= COMP_CWORD; i++)); do
+        raw=${COMP_WORDS[i]}
+        [[ $raw && -z ${raw//[=:]/} ]] && broken=1
+        if [[ $broken && $i -gt 1 && $rest != [[:blank:]]* ]]; then
+            words[${#words[@]}-1]+=$raw
+        else
+            words[${#words[@]}]=$raw
+        fi
+        [[ -z $raw || ${raw//[=:]/} ]] && broken=""
+        rest=${rest#*"$raw"}
+    done
+    cur=${words[${#words[@]}-1]}
+    # Bash replaces what comes after the last of them only.
+    if [[ $broken ]]; then kept=$cur; else kept=${cur%"$raw"}; fi
+
+    _ambassador_admin_words
+    for ((i = 0; i < ${#words[@]} - 1; i++)); do
+        word=${words[i]}
+        if [[ $expected ]]; then
+            expected=""
+        elif [[ $literal ]]; then
+            ((place++))
+        elif [[ $word == -- ]]; then
+            literal=1
+        elif [[ $word == -* ]]; then
+            _ambassador_admin_option "$word"
+            expected=$takes
+        elif [[ " $commands " == *" $word "* ]]; then
+            path=${path:+$path }$word
+            _ambassador_admin_words
+        else
+            ((place++))
+        fi
+    done
+
+    takes="" choices=""
+    if [[ $expected ]]; then
+        _ambassador_admin_option "$word"
+    elif [[ -z $literal && $cur == --*=* ]]; then
+        before=${cur%%=*}=
+        _ambassador_admin_option "${cur%%=*}"
+    elif [[ -z $literal && $cur == -* ]]; then
+        choices=$options
+    elif [[ $commands ]]; then
+        choices=$commands
+    else
+        _ambassador_admin_argument "$place"
+    fi
+    case $takes in
+        file) compopt -o default 2>/dev/null ;;
+        directory) compopt -o dirnames 2>/dev/null ;;
+    esac
+    for word in $choices; do
+        word=$before$word
+        [[ $word == "$cur"* ]] && COMPREPLY[${#COMPREPLY[@]}]=${word#"$kept"}
+    done
+    return 0
+}
+
+complete -F _ambassador_admin ambassador-admin

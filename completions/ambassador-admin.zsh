@@ -1,0 +1,803 @@
+#compdef ambassador-admin
+# Completion of ambassador-admin for zsh. Made from its command line by `make docs`; do not edit.
+
+_ambassador-admin() {
+    local -a shared=(
+        --server='[The server'\''s admin address; port 9443 by default.]:URL: '
+        --ca='[The CA certificate that proves the server, PEM.]:FILE:_files'
+        --context='[The context to use, instead of the current one.]:NAME: '
+        '(-o --output)'{-o+,--output=}'[One of table, wide, json, yaml, jsonl, csv.]:FORMAT:(table wide json yaml jsonl csv)'
+        --fields='[Show these fields of the JSON form only.]:A,B: '
+        --no-color'[No colours, terminal or not.]'
+        '(- : *)'{-h,--help}'[Show the help and exit.]'
+    )
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'login:Check an admin key with its server and keep both as a context.'
+        'logout:Forget the admin key of a context.'
+        'whoami:Show who you are to the server, and what you may do.'
+        'version:Show the version of this program.'
+        'context:The servers you have logged in to.'
+        'user:The people tools are published for.'
+        'group:What grants are given to\: groups of users.'
+        'mcp:The catalog of downstream MCP servers.'
+        'grant:Which tools a group may, or may not, call.'
+        'key:The preshared keys of users'\'' clients.'
+        'session:The client processes that are registered now.'
+        'kill:Stop calls at once, and lift the stop again.'
+        'access:Who may call what, and why.'
+        'audit:What happened\: every call, refusal and change.'
+        'server:The server itself.'
+        'help:The environment variables and the exit codes.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-V,--version}'[Show the version.]' \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                login) _ambassador-admin_login ;;
+                logout) _ambassador-admin_logout ;;
+                whoami) _ambassador-admin_whoami ;;
+                version) _ambassador-admin_version ;;
+                context) _ambassador-admin_context ;;
+                user) _ambassador-admin_user ;;
+                group) _ambassador-admin_group ;;
+                mcp) _ambassador-admin_mcp ;;
+                grant) _ambassador-admin_grant ;;
+                key) _ambassador-admin_key ;;
+                session) _ambassador-admin_session ;;
+                kill) _ambassador-admin_kill ;;
+                access) _ambassador-admin_access ;;
+                audit) _ambassador-admin_audit ;;
+                server) _ambassador-admin_server ;;
+                help) _ambassador-admin_help ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_login() {
+    _arguments -s -S : \
+        --fingerprint='[Fetch the CA certificate and accept it if it has this.]:SHA256: ' \
+        --key-from='[env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':URL: '
+}
+
+_ambassador-admin_logout() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared
+}
+
+_ambassador-admin_whoami() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_version() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_context() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List the contexts.'
+        'use:Make a context the current one.'
+        'remove:Forget a context and its key.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-admin_context_list ;;
+                use) _ambassador-admin_context_use ;;
+                remove) _ambassador-admin_context_remove ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_context_list() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_context_use() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_context_remove() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_user() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'create:Add a user.'
+        'list:List the users.'
+        'show:Show one user.'
+        'suspend:Stop a user'\''s keys from working, until `activate`.'
+        'activate:Let a suspended user'\''s keys work again.'
+        'deactivate:End a user'\''s access, as for somebody who left; `activate` undoes it.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                create) _ambassador-admin_user_create ;;
+                list) _ambassador-admin_user_list ;;
+                show) _ambassador-admin_user_show ;;
+                suspend) _ambassador-admin_user_suspend ;;
+                activate) _ambassador-admin_user_activate ;;
+                deactivate) _ambassador-admin_user_deactivate ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_user_create() {
+    _arguments -s -S : \
+        --display-name='[The full name.]:TEXT: ' \
+        --email='[The mail address.]:ADDRESS: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_user_list() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_user_show() {
+    _arguments -s -S : \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_user_suspend() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_user_activate() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_user_deactivate() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_group() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'create:Add a group.'
+        'list:List the groups.'
+        'show:Show one group.'
+        'add-member:Put a user into a group.'
+        'remove-member:Take a user out of a group.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                create) _ambassador-admin_group_create ;;
+                list) _ambassador-admin_group_list ;;
+                show) _ambassador-admin_group_show ;;
+                add-member) _ambassador-admin_group_add-member ;;
+                remove-member) _ambassador-admin_group_remove-member ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_group_create() {
+    _arguments -s -S : \
+        --description='[What the group is for.]:TEXT: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_group_list() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_group_show() {
+    _arguments -s -S : \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_group_add-member() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: ' \
+        ':USER: '
+}
+
+_ambassador-admin_group_remove-member() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: ' \
+        ':USER: '
+}
+
+_ambassador-admin_mcp() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'add:Add an MCP to the catalog, as a draft.'
+        'list:List the catalog.'
+        'show:Show one MCP and the state of its connection.'
+        'publish:Let an MCP serve those who have a grant.'
+        'test:Connect to an MCP apart from the running one and list what it offers; nothing changes.'
+        'archive:Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back.'
+        'remove:Delete an MCP that is not published, with its grants.'
+        'tools:List the tools of an MCP.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                add) _ambassador-admin_mcp_add ;;
+                list) _ambassador-admin_mcp_list ;;
+                show) _ambassador-admin_mcp_show ;;
+                publish) _ambassador-admin_mcp_publish ;;
+                test) _ambassador-admin_mcp_test ;;
+                archive) _ambassador-admin_mcp_archive ;;
+                remove) _ambassador-admin_mcp_remove ;;
+                tools) _ambassador-admin_mcp_tools ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_mcp_add() {
+    _arguments -s -S : \
+        --transport='[stdio or streamable_http; follows from what else is given.]:WORD:(stdio streamable_http)' \
+        --url='[The MCP'\''s endpoint.]:URL: ' \
+        '*'--header='[A header of every request; may be repeated.]:NAME=VALUE: ' \
+        '*'--env='[A variable of the process; may be repeated.]:NAME=VALUE: ' \
+        --display-name='[For people.]:TEXT: ' \
+        --description='[What it is for.]:TEXT: ' \
+        '*'--tag='[A tag; may be repeated.]:WORD: ' \
+        --arguments='[What the audit keeps of a call'\''s arguments.]:WORD:(none keys redacted full)' \
+        --timeout='[The deadline of one call. At least 0.1.]:SECONDS: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: ' \
+        '*:-- COMMAND ARG: '
+}
+
+_ambassador-admin_mcp_list() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_mcp_show() {
+    _arguments -s -S : \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_mcp_publish() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_mcp_test() {
+    _arguments -s -S : \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_mcp_archive() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_mcp_remove() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_mcp_tools() {
+    _arguments -s -S : \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_grant() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'add:Give a group the tools of an MCP, all of them unless --tool says which.'
+        'list:List the grants.'
+        'remove:Take a grant back; it ends with the next call.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                add) _ambassador-admin_grant_add ;;
+                list) _ambassador-admin_grant_list ;;
+                remove) _ambassador-admin_grant_remove ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_grant_add() {
+    _arguments -s -S : \
+        '*'--tool='[Tools by name, '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
+        --deny'[Deny these tools instead; denying always wins.]' \
+        --for='[End by itself after 8h, 30d, …]:DURATION: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':GROUP: ' \
+        ':MCP: '
+}
+
+_ambassador-admin_grant_list() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_grant_remove() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-admin_key() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'issue:Make a key for a user'\''s client. It is shown this once.'
+        'rotate:Make a key in place of another, which stays good for the overlap. The new one is shown this once.'
+        'list:List the client keys.'
+        'revoke:End a key at once and for good.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                issue) _ambassador-admin_key_issue ;;
+                rotate) _ambassador-admin_key_rotate ;;
+                list) _ambassador-admin_key_list ;;
+                revoke) _ambassador-admin_key_revoke ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_key_issue() {
+    _arguments -s -S : \
+        --name='[What the key is for, such as a machine.]:TEXT: ' \
+        --for='[Expire by itself after 30d, 52w, …]:DURATION: ' \
+        --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':USER: '
+}
+
+_ambassador-admin_key_rotate() {
+    _arguments -s -S : \
+        --overlap='[How long the old key stays good.]:DURATION: ' \
+        --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-admin_key_list() {
+    _arguments -s -S : \
+        --user='[Only this user'\''s keys.]:USER: ' \
+        $shared
+}
+
+_ambassador-admin_key_revoke() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-admin_session() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List the open sessions.'
+        'revoke:End a session; its client registers anew unless its key is revoked, too.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-admin_session_list ;;
+                revoke) _ambassador-admin_session_revoke ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_session_list() {
+    _arguments -s -S : \
+        --user='[Only this user'\''s.]:USER: ' \
+        $shared
+}
+
+_ambassador-admin_session_revoke() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-admin_kill() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'everyone:Stop every call of every user.'
+        'user:Stop one user.'
+        'group:Stop every member of a group.'
+        'key:Stop one client key, by its id or its beginning.'
+        'session:Stop one client process, by its id or its beginning.'
+        'mcp:Stop every call to one MCP.'
+        'tool:Stop one tool everywhere, by its name as `mcp.tool`.'
+        'tool-class:Stop every tool of a class\: read-only, write or destructive.'
+        'list:List the kill switches that are in force.'
+        'lift:End a stop at once.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                everyone) _ambassador-admin_kill_everyone ;;
+                user) _ambassador-admin_kill_user ;;
+                group) _ambassador-admin_kill_group ;;
+                key) _ambassador-admin_kill_key ;;
+                session) _ambassador-admin_kill_session ;;
+                mcp) _ambassador-admin_kill_mcp ;;
+                tool) _ambassador-admin_kill_tool ;;
+                tool-class) _ambassador-admin_kill_tool-class ;;
+                list) _ambassador-admin_kill_list ;;
+                lift) _ambassador-admin_kill_lift ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_kill_everyone() {
+    _arguments -s -S : \
+        --reason='[Why; kept in the audit.]:TEXT: ' \
+        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
+        --message='[What stopped users are told.]:TEXT: ' \
+        --drill'[Record the switch, stop nothing.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared
+}
+
+_ambassador-admin_kill_user() {
+    _arguments -s -S : \
+        --reason='[Why; kept in the audit.]:TEXT: ' \
+        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
+        --message='[What stopped users are told.]:TEXT: ' \
+        --drill'[Record the switch, stop nothing.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':USER: '
+}
+
+_ambassador-admin_kill_group() {
+    _arguments -s -S : \
+        --reason='[Why; kept in the audit.]:TEXT: ' \
+        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
+        --message='[What stopped users are told.]:TEXT: ' \
+        --drill'[Record the switch, stop nothing.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':GROUP: '
+}
+
+_ambassador-admin_kill_key() {
+    _arguments -s -S : \
+        --reason='[Why; kept in the audit.]:TEXT: ' \
+        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
+        --message='[What stopped users are told.]:TEXT: ' \
+        --drill'[Record the switch, stop nothing.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':KEY: '
+}
+
+_ambassador-admin_kill_session() {
+    _arguments -s -S : \
+        --reason='[Why; kept in the audit.]:TEXT: ' \
+        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
+        --message='[What stopped users are told.]:TEXT: ' \
+        --drill'[Record the switch, stop nothing.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':SESSION: '
+}
+
+_ambassador-admin_kill_mcp() {
+    _arguments -s -S : \
+        --reason='[Why; kept in the audit.]:TEXT: ' \
+        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
+        --message='[What stopped users are told.]:TEXT: ' \
+        --drill'[Record the switch, stop nothing.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':MCP: '
+}
+
+_ambassador-admin_kill_tool() {
+    _arguments -s -S : \
+        --reason='[Why; kept in the audit.]:TEXT: ' \
+        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
+        --message='[What stopped users are told.]:TEXT: ' \
+        --drill'[Record the switch, stop nothing.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':TOOL: '
+}
+
+_ambassador-admin_kill_tool-class() {
+    _arguments -s -S : \
+        --reason='[Why; kept in the audit.]:TEXT: ' \
+        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
+        --message='[What stopped users are told.]:TEXT: ' \
+        --drill'[Record the switch, stop nothing.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':CLASS:(read-only write destructive)'
+}
+
+_ambassador-admin_kill_list() {
+    _arguments -s -S : \
+        --all'[Also those lifted or run out.]' \
+        $shared
+}
+
+_ambassador-admin_kill_lift() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-admin_access() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'explain:Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it.'
+        'who-can:List the users who may call a tool now.'
+        'test:Hold the policy in force to a file of expectations; exit 1 when one does not hold.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                explain) _ambassador-admin_access_explain ;;
+                who-can) _ambassador-admin_access_who-can ;;
+                test) _ambassador-admin_access_test ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_access_explain() {
+    _arguments -s -S : \
+        --key='[With this key, by name or id; else the best one.]:KEY: ' \
+        $shared \
+        ':USER: ' \
+        ':TOOL: '
+}
+
+_ambassador-admin_access_who-can() {
+    _arguments -s -S : \
+        $shared \
+        ':TOOL: '
+}
+
+_ambassador-admin_access_test() {
+    _arguments -s -S : \
+        $shared \
+        ':FILE:_files'
+}
+
+_ambassador-admin_audit() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'query:Find events, newest first.'
+        'tail:Show the latest events, oldest first; a pipe gets JSON lines.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                query) _ambassador-admin_audit_query ;;
+                tail) _ambassador-admin_audit_tail ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_audit_query() {
+    _arguments -s -S : \
+        --actor='[Who did it.]:NAME: ' \
+        '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
+        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant unknown_tool)' \
+        --request='[One request, by its id.]:ID: ' \
+        --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
+        --until='[Not after.]:TIME: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
+        $shared
+}
+
+_ambassador-admin_audit_tail() {
+    _arguments -s -S : \
+        --actor='[Who did it.]:NAME: ' \
+        '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
+        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant unknown_tool)' \
+        --request='[One request, by its id.]:ID: ' \
+        --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
+        --until='[Not after.]:TIME: ' \
+        '(-f --follow)'{-f,--follow}'[Keep showing what comes, until Ctrl-C.]' \
+        '(-n --lines)'{-n+,--lines=}'[Begin with the last N. At least 0.]:N: ' \
+        $shared
+}
+
+_ambassador-admin_server() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'health:Ask whether the server can serve calls; needs no key. Exit code 7 says it cannot.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                health) _ambassador-admin_server_health ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_server_health() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_help() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'environment:List the environment variables.'
+        'exit-codes:List the exit codes.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                environment) _ambassador-admin_help_environment ;;
+                exit-codes) _ambassador-admin_help_exit-codes ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_help_environment() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_help_exit-codes() {
+    _arguments -s -S : \
+        $shared
+}
+
+# Autoloaded from fpath this file is the function itself; read with `source` it registers it.
+if [[ $funcstack[1] == _ambassador-admin ]]; then
+    _ambassador-admin "$@"
+else
+    compdef _ambassador-admin ambassador-admin
+fi

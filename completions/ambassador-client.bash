@@ -1,0 +1,105 @@
+# Completion of ambassador-client for bash. Made from its command line by `make docs`; do not edit.
+
+# Sets `commands` and `options` to what may follow the command `path`.
+_ambassador_client_words() {
+    local shared="-h --help"
+    commands="" options=""
+    case $path in
+        "") commands="proxy status version" options="--config --server --ca-file --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
+        "proxy") options="-h --help --config --server --ca-file --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
+        "status") options="--config --server --ca-file --allow-self-signed -o --output $shared" ;;
+        "version") options="-o --output $shared" ;;
+    esac
+}
+
+# Sets `takes` and `choices` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
+_ambassador_client_option() {
+    takes="" choices=""
+    case $path:$1 in
+        *:--config | *:--ca-file) takes=file ;;
+        *:--server | *:--friendly-name | *:--heartbeat-interval) takes=word ;;
+        *:--host-tool) takes=word choices="vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom" ;;
+        *:-o | *:--output) takes=word choices="table json" ;;
+    esac
+}
+
+# Sets `takes` and `choices` to what the command `path` takes as its argument number $1.
+_ambassador_client_argument() {
+    takes="" choices=""
+    case $path:$1 in
+
+    esac
+}
+
+_ambassador_client() {
+    local commands options takes choices IFS=$' \t\n'
+    local path="" place=1 expected="" literal="" before="" kept cur word raw broken="" i
+    local rest=${COMP_LINE#*"${COMP_WORDS[0]}"}
+    local -a words
+    words=() COMPREPLY=()
+
+    # Bash ends words at = and :, too. What has no blank in between is one word to the program.
+    for ((i = 1; i <= COMP_CWORD; i++)); do
+        raw=${COMP_WORDS[i]}
+        [[ $raw && -z ${raw//[=:]/} ]] && broken=1
+        if [[ $broken && $i -gt 1 && $rest != [[:blank:]]* ]]; then
+            words[${#words[@]}-1]+=$raw
+        else
+            words[${#words[@]}]=$raw
+        fi
+        [[ -z $raw || ${raw//[=:]/} ]] && broken=""
+        rest=${rest#*"$raw"}
+    done
+    cur=${words[${#words[@]}-1]}
+    # Bash replaces what comes after the last of them only.
+    if [[ $broken ]]; then kept=$cur; else kept=${cur%"$raw"}; fi
+
+    _ambassador_client_words
+    for ((i = 0; i < ${#words[@]} - 1; i++)); do
+        word=${words[i]}
+        if [[ $expected ]]; then
+            expected=""
+        elif [[ $literal ]]; then
+            ((place++))
+        elif [[ $word == -- ]]; then
+            literal=1
+        elif [[ $word == -* ]]; then
+            if [[ -z $path && " --config --server --ca-file --friendly-name --host-tool --heartbeat-interval --allow-self-signed " == *" ${word%%=*} "* ]]; then
+                path=proxy
+                _ambassador_client_words
+            fi
+            _ambassador_client_option "$word"
+            expected=$takes
+        elif [[ " $commands " == *" $word "* ]]; then
+            path=${path:+$path }$word
+            _ambassador_client_words
+        else
+            ((place++))
+        fi
+    done
+
+    takes="" choices=""
+    if [[ $expected ]]; then
+        _ambassador_client_option "$word"
+    elif [[ -z $literal && $cur == --*=* ]]; then
+        before=${cur%%=*}=
+        _ambassador_client_option "${cur%%=*}"
+    elif [[ -z $literal && $cur == -* ]]; then
+        choices=$options
+    elif [[ $commands ]]; then
+        choices=$commands
+    else
+        _ambassador_client_argument "$place"
+    fi
+    case $takes in
+        file) compopt -o default 2>/dev/null ;;
+        directory) compopt -o dirnames 2>/dev/null ;;
+    esac
+    for word in $choices; do
+        word=$before$word
+        [[ $word == "$cur"* ]] && COMPREPLY[${#COMPREPLY[@]}]=${word#"$kept"}
+    done
+    return 0
+}
+
+complete -F _ambassador_client ambassador-client

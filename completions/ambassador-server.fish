@@ -1,0 +1,67 @@
+# Completion of ambassador-server for fish. Made from its command line by `make docs`; do not edit.
+
+# Succeeds when the command typed so far is the arguments, or with - as argument, when it is no group of commands.
+function __ambassador_server_at
+    set -l typed
+    set -l is_value no
+    set -l words (commandline -opc)
+    for word in $words[2..-1]
+        if test $is_value = yes
+            set is_value no
+            continue
+        end
+        switch $word
+            case --
+                break
+            case '--*=*'
+                continue
+            case --data-dir --config --database-url --hostname --admin-key-name --host --port --admin-host --admin-port --tls --ready-file
+                set is_value yes
+                continue
+            case '-*'
+                continue
+        end
+        switch "$typed"
+            case ''
+                contains -- $word init serve migrate check version; and set -a typed $word
+        end
+    end
+    if test "$argv" = -
+        not contains -- "$typed"
+    else
+        test "$typed" = "$argv"
+    end
+end
+
+complete -c ambassador-server -f
+
+complete -c ambassador-server -l help -d 'Show the help and exit.'
+complete -c ambassador-server -n '__ambassador_server_at' -a init -d 'Prepare a data directory and print the first admin key, this once.'
+complete -c ambassador-server -n '__ambassador_server_at' -a serve -d 'Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to end.'
+complete -c ambassador-server -n '__ambassador_server_at' -a migrate -d 'Apply the schema migrations that are missing; safe to run twice, also at the same time.'
+complete -c ambassador-server -n '__ambassador_server_at' -a check -d 'Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.'
+complete -c ambassador-server -n '__ambassador_server_at' -a version -d 'Print the version.'
+complete -c ambassador-server -n '__ambassador_server_at' -l version -d 'Print the version.'
+complete -c ambassador-server -n '__ambassador_server_at init' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
+complete -c ambassador-server -n '__ambassador_server_at init' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at init' -l database-url -x -d 'Another database than SQLite in the data directory.'
+complete -c ambassador-server -n '__ambassador_server_at init' -l hostname -x -d 'Another name clients will reach the server by.'
+complete -c ambassador-server -n '__ambassador_server_at init' -l admin-key-name -x -d 'Name of the admin key to issue.'
+complete -c ambassador-server -n '__ambassador_server_at init' -l new-admin-key -d 'Issue another admin key for a server that has one.'
+complete -c ambassador-server -n '__ambassador_server_at init' -l json -d 'Print JSON for a program to read.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l database-url -x -d 'Another database than SQLite in the data directory.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l host -x -d 'Address of the client API.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l port -x -d 'Port of the client API.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l admin-host -x -d 'Address of the admin API.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l admin-port -x -d 'Port of the admin API.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l tls -x -a 'on off' -d 'on, or off for loopback only.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l ready-file -r -F -d 'Write the two ports here as JSON once the server is ready.'
+complete -c ambassador-server -n '__ambassador_server_at migrate' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
+complete -c ambassador-server -n '__ambassador_server_at migrate' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at migrate' -l database-url -x -d 'Another database than SQLite in the data directory.'
+complete -c ambassador-server -n '__ambassador_server_at check' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
+complete -c ambassador-server -n '__ambassador_server_at check' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at check' -l database-url -x -d 'Another database than SQLite in the data directory.'
+complete -c ambassador-server -n '__ambassador_server_at check' -l json -d 'Print JSON for a program to read.'

@@ -1,0 +1,89 @@
+#compdef ambassador-server
+# Completion of ambassador-server for zsh. Made from its command line by `make docs`; do not edit.
+
+_ambassador-server() {
+    local -a shared=(
+        '(- : *)'--help'[Show the help and exit.]'
+    )
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'init:Prepare a data directory and print the first admin key, this once.'
+        'serve:Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to end.'
+        'migrate:Apply the schema migrations that are missing; safe to run twice, also at the same time.'
+        'check:Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.'
+        'version:Print the version.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'--version'[Print the version.]' \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                init) _ambassador-server_init ;;
+                serve) _ambassador-server_serve ;;
+                migrate) _ambassador-server_migrate ;;
+                check) _ambassador-server_check ;;
+                version) _ambassador-server_version ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-server_init() {
+    _arguments -s -S : \
+        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
+        '*'--hostname='[Another name clients will reach the server by.]:TEXT: ' \
+        --admin-key-name='[Name of the admin key to issue.]:TEXT: ' \
+        --new-admin-key'[Issue another admin key for a server that has one.]' \
+        --json'[Print JSON for a program to read.]' \
+        $shared
+}
+
+_ambassador-server_serve() {
+    _arguments -s -S : \
+        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
+        --host='[Address of the client API.]:TEXT: ' \
+        --port='[Port of the client API.]:N: ' \
+        --admin-host='[Address of the admin API.]:TEXT: ' \
+        --admin-port='[Port of the admin API.]:N: ' \
+        --tls='[on, or off for loopback only.]:TEXT:(on off)' \
+        --ready-file='[Write the two ports here as JSON once the server is ready.]:PATH:_files' \
+        $shared
+}
+
+_ambassador-server_migrate() {
+    _arguments -s -S : \
+        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
+        $shared
+}
+
+_ambassador-server_check() {
+    _arguments -s -S : \
+        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
+        --json'[Print JSON for a program to read.]' \
+        $shared
+}
+
+_ambassador-server_version() {
+    _arguments -s -S : \
+        $shared
+}
+
+# Autoloaded from fpath this file is the function itself; read with `source` it registers it.
+if [[ $funcstack[1] == _ambassador-server ]]; then
+    _ambassador-server "$@"
+else
+    compdef _ambassador-server ambassador-server
+fi

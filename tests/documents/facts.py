@@ -1,0 +1,172 @@
+"""Environment variables, exit codes and files of the three programs, from the code that goes by them."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import get_args
+
+from ambassador_admin.cli import topics
+from ambassador_admin.context.contexts import ContextBook, config_directory
+from ambassador_client.account import settings as client_settings
+from ambassador_client.account.credentials import CredentialStore
+from ambassador_client.account.paths import runtime_directory
+from ambassador_client.errors import ClientError, ServerRefusedError
+from ambassador_server.cli.app import _EXIT_CODES as _SERVER_EXIT_CODES
+from ambassador_server.config import ENVIRONMENT as _SERVER_ENVIRONMENT
+from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.certificates import _Authority
+from tests.documents.model import Command, Option
+
+Rows = tuple[tuple[str, str], ...]
+
+_DONE = "Done."
+_OTHERWISE = "Failed for a reason without a code of its own; standard error says which."
+_INTERRUPTED = "Interrupted by Ctrl-C."
+
+
+def admin_environment() -> Rows:
+    """Return the variables in the words of `help environment`."""
+    return tuple((name, _sentence(text)) for name, text in topics._VARIABLES.items())
+
+
+def admin_precedence() -> str:
+    """Return what `help environment` says of the order of options, variables and contexts."""
+    return topics._PRECEDENCE
+
+
+def admin_exit_codes() -> Rows:
+    """Return the codes in the words of `help exit-codes`."""
+    return tuple((str(int(code)), _sentence(text)) for code, text in topics._MEANINGS.items())
+
+
+def admin_files() -> Rows:
+    """Return what logging in leaves on a machine."""
+    directory = config_directory({}, "linux")
+    book, credentials = ContextBook(directory), CredentialStore(directory)
+    return (
+        (_at_home(book._path), "The contexts: for each its name, its server and what proves the server."),
+        (_at_home(book._ca_path("CONTEXT")), "A copy of the CA certificate that proves a server."),
+        (
+            _at_home(credentials._path("CONTEXT")),
+            "The admin key of a context, readable by its owner alone; only where there is no system keyring.",
+        ),
+        (
+            _at_home(config_directory({}, "darwin")),
+            "The same on macOS. On Linux `XDG_CONFIG_HOME` stands for `~/.config` when it is set.",
+        ),
+    )
+
+
+def client_environment(root: Command) -> Rows:
+    """Return the variables in the words of the flags that say the same."""
+    flags = {name: option for command in root.walk() for option in command.options for name in option.names}
+    return tuple(
+        (variable, _as_flag(flags[client_settings.FLAGS[name]]))
+        if name in client_settings.FLAGS
+        else (variable, f"The {name.replace('_', ' ')}, or where it is: `env://NAME` or `file://PATH`.")
+        for name, variable in client_settings._ENVIRONMENT.items()
+    )
+
+
+def client_exit_codes() -> Rows:
+    """Return the codes with what the errors behind them say of themselves."""
+    meanings: defaultdict[int, list[str]] = defaultdict(list)
+    for kind in _below(ClientError):
+        if kind.exit_code != ClientError.exit_code:
+            meanings[kind.exit_code].append(_first_line(kind))
+    statuses: defaultdict[int, list[str]] = defaultdict(list)
+    for status, code in ServerRefusedError._EXIT_CODES.items():
+        statuses[code].append(str(status))
+    for code, answers in statuses.items():
+        meanings[code].append(f"The server answered {_either(answers)}.")
+    rows = ((str(code), " ".join(meanings[code])) for code in sorted(meanings))
+    return (("0", _DONE), ("1", _OTHERWISE), *rows, ("130", _INTERRUPTED))
+
+
+def client_files() -> Rows:
+    """Return what the client reads and leaves behind."""
+    members = ", ".join(f"`{name}`" for name in client_settings._ENVIRONMENT)
+    runtime = "$XDG_RUNTIME_DIR" / PurePosixPath(
+        runtime_directory({"XDG_RUNTIME_DIR": "/run"}, "linux").relative_to("/run")
+    )
+    return (
+        ("FILE of --config", f"A JSON object; its members are {members}."),
+        (
+            f"{runtime / 'sessions'}/",
+            "The sessions of clients that were killed, for the next one to take over; readable by their owner alone. "
+            f"Without `XDG_RUNTIME_DIR` they are in `{_at_home(runtime_directory({}, 'linux') / 'sessions')}`, "
+            f"on macOS in `{_at_home(runtime_directory({}, 'darwin') / 'sessions')}`.",
+        ),
+    )
+
+
+def server_environment(root: Command) -> Rows:
+    """Return the variables in the words of the options that set the same, or of the setting itself."""
+    flags = {name: option for command in root.walk() for option in command.options for name in option.names}
+    return tuple(
+        (variable, _setting(name, flags.get(f"--{name.replace('_', '-')}")))
+        for variable, (name,) in _SERVER_ENVIRONMENT.items()
+    )
+
+
+def server_exit_codes() -> Rows:
+    """Return the codes the server's command line ends with."""
+    own = {code: _first_line(kind) for kind, code in _SERVER_EXIT_CODES.items() if code != 1}
+    usage = "The command line makes no sense."
+    codes = {0: _DONE, 1: _OTHERWISE, 2: usage, 130: _INTERRUPTED} | own
+    return tuple((str(code), codes[code]) for code in sorted(codes))
+
+
+def server_files() -> Rows:
+    """Return what is in the data directory, at its default place."""
+    config = ServerConfig()
+    database = config.data_dir / PurePosixPath(config.store_url).name
+    ca_file = _Authority(config.certificates_dir, datetime.now(UTC)).ca_file
+    return (
+        (f"{config.keys_dir}/", "The pepper of stored keys and the keys that sign session tokens."),
+        (
+            f"{config.certificates_dir}/",
+            "The server's own certificate authority and the certificate it issued.",
+        ),
+        (f"{ca_file}", "The CA certificate: give this one to clients and administrators."),
+        (f"{config.audit_dir}/", "The audit log, one directory for each writer."),
+        (f"{database}", "The database, unless `--database-url` names another."),
+        ("FILE of --config", "YAML. These are its members and what holds without them:"),
+    )
+
+
+def _setting(name: str, option: Option | None) -> str:
+    field = ServerConfig.model_fields[name]
+    said = field.description or f"The setting `{name}` of the configuration file."
+    text = said if option is None else _as_flag(option)
+    words = get_args(field.annotation)
+    if option is None and words and all(isinstance(word, str) for word in words):
+        text += f" One of {', '.join(words)}."
+    return text if field.default is None else f"{text} Default: {field.default}."
+
+
+def _as_flag(option: Option) -> str:
+    return f"{option.help} As `{option.names[-1]}`."
+
+
+def _below(kind: type[ClientError]) -> Iterator[type[ClientError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+def _first_line(kind: type[Exception]) -> str:
+    return (kind.__doc__ or "").partition("\n")[0]
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _at_home(path: Path) -> str:
+    return f"~/{path.relative_to(Path.home()).as_posix()}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

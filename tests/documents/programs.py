@@ -1,0 +1,231 @@
+"""The three programs as their documents show them: command line, prose and facts."""
+
+from argparse import ArgumentParser
+from dataclasses import dataclass, replace
+from typing import Any
+
+import typer
+import yaml
+
+from ambassador_admin.cli.app import app as admin_app
+from ambassador_client.cli.app import _app as client_app
+from ambassador_client.proxy import flags as proxy_flags
+from ambassador_server.cli.app import app as server_app
+from ambassador_server.config import ServerConfig
+from tests.documents import facts
+from tests.documents.facts import Rows
+from tests.documents.model import Command, Option, read_argparse, read_typer
+from tests.documents.words import with_known_words
+
+CLIENT = "ambassador-client"
+ADMIN = "ambassador-admin"
+SERVER = "ambassador-server"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """One program; in prose, `what is typed` stands between backticks.
+
+    `synopsis` has one form per line, `steps` are pairs of a purpose and the lines to type, `settings` is the whole
+    configuration file with its defaults.
+    """
+
+    name: str
+    purpose: str
+    synopsis: tuple[str, ...]
+    description: tuple[str, ...]
+    options: str
+    root: Command
+    environment: Rows
+    precedence: str
+    exit_codes: Rows
+    files: Rows
+    steps: tuple[tuple[str, tuple[str, ...]], ...]
+    settings: str = ""
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The programs to read about next."""
+        return tuple(name for name in (CLIENT, ADMIN, SERVER) if name != self.name)
+
+    @property
+    def shared_options(self) -> tuple[Option, ...]:
+        """The options that every command takes, be it before or behind its words."""
+        return tuple(
+            each for each in self.root.options if all(each in leaf.options for leaf in self.root.leaves())
+        )
+
+    def own_options(self, command: Command) -> tuple[Option, ...]:
+        """Return the options of a command but for those the whole program has."""
+        return tuple(each for each in command.options if each not in self.root.options)
+
+
+def programs() -> tuple[Program, ...]:
+    """Return the programs in the order a reader meets them."""
+    return (_client(), _admin(), _server())
+
+
+def _client() -> Program:
+    root = with_known_words(CLIENT, _client_tree())
+    return Program(
+        name=CLIENT,
+        purpose="relay between an AI application and MCP Ambassador",
+        synopsis=("ambassador-client [proxy] [OPTION]...", "ambassador-client COMMAND [OPTION]..."),
+        description=(
+            "`ambassador-client` is the one MCP server an AI application needs: it speaks MCP on standard input and "
+            "output, and every tool the organisation has published for its user appears in the application. Behind it "
+            "a server, `ambassador-server`, decides, records and routes each call.",
+            "Started without a word and without a terminal, as applications start it, it is the proxy; so it is when "
+            "the first word is one of the proxy's options. Every other word is for people.",
+            "The preshared key comes from the environment or the configuration file, never from the command line, "
+            "which every process of the machine can read.",
+        ),
+        options="Every command takes `-h`. `--version` stands alone.",
+        root=root,
+        environment=facts.client_environment(root),
+        precedence="An option goes before a variable, a variable before the configuration file. An empty variable "
+        "counts as none.",
+        exit_codes=facts.client_exit_codes(),
+        files=facts.client_files(),
+        steps=(
+            (
+                "See whether the server is there, accepts the key, and how many tools it has for you:",
+                (
+                    "export MCP_AMBASSADOR_URL=https://ambassador.example.com:8443",
+                    "export MCP_AMBASSADOR_PRESHARED_KEY=file:///home/alice/.config/ambassador.key",
+                    "ambassador-client status",
+                ),
+            ),
+            (
+                "What an application runs; it takes the same variables:",
+                ("ambassador-client proxy --host-tool claude-code",),
+            ),
+        ),
+    )
+
+
+def _admin() -> Program:
+    return Program(
+        name=ADMIN,
+        purpose="administer MCP Ambassador: users, groups, MCPs, grants, keys, kill switches, audit",
+        synopsis=(
+            "ambassador-admin [OPTION]... NOUN VERB [ARGUMENT]... [OPTION]...",
+            "ambassador-admin [OPTION]... VERB [ARGUMENT]... [OPTION]...",
+        ),
+        description=(
+            "`ambassador-admin` says who may use which tools, shows what happened, and stops calls when they must be "
+            "stopped. A command is a noun and a verb: `list` is a summary, `show` the detail.",
+            "Data goes to standard output, words go to standard error. The JSON form is stable, so scripts take "
+            "`-o json`. An error is one line with a code that keeps its meaning, such as AMB-1002, then the step that "
+            "mends it, then the id of the request.",
+            "Every command that changes something takes `--dry-run`, which shows the request and sends nothing. What "
+            "cannot be undone asks first on a terminal, and needs `--yes` where there is none.",
+            "An admin key is never written on the command line: it comes from a prompt, standard input, `env://NAME` "
+            "or `file://PATH`. A key that is made is shown once.",
+        ),
+        options="Every command takes these, before the noun or behind it; `--version` stands alone.",
+        root=with_known_words(ADMIN, read_typer(typer.main.get_command(admin_app))),
+        environment=facts.admin_environment(),
+        precedence=facts.admin_precedence(),
+        exit_codes=facts.admin_exit_codes(),
+        files=facts.admin_files(),
+        steps=(
+            (
+                "Log in, trusting the certificate authority whose fingerprint the server printed:",
+                ("ambassador-admin login https://ambassador.example.com:9443 --fingerprint SHA256",),
+            ),
+            (
+                "Publish an MCP for a group, and give a user a key:",
+                (
+                    "ambassador-admin mcp add time -- uvx mcp-server-time",
+                    "ambassador-admin mcp publish time",
+                    "ambassador-admin group create developers",
+                    "ambassador-admin grant add developers time",
+                    "ambassador-admin user create alice",
+                    "ambassador-admin group add-member developers alice",
+                    "ambassador-admin key issue alice --name laptop --key-file alice.key",
+                ),
+            ),
+            (
+                "Stop it for two hours, and see what was refused meanwhile:",
+                (
+                    "ambassador-admin kill mcp time --reason 'incident 42' --for 2h",
+                    "ambassador-admin audit query --outcome denied --reason kill_switch --since 2h",
+                ),
+            ),
+            (
+                "From a script, with a key from the environment:",
+                (
+                    "export MCP_AMBASSADOR_ADMIN_URL=https://ambassador.example.com:9443",
+                    "export MCP_AMBASSADOR_ADMIN_KEY=file:///run/secrets/ambassador-admin-key",
+                    "ambassador-admin user list -o json",
+                ),
+            ),
+        ),
+    )
+
+
+def _server() -> Program:
+    # Answered before the command line is even built.
+    version = Option(names=("--version",), help="Print the version.")
+    tree = read_typer(typer.main.get_command(server_app))
+    root = with_known_words(SERVER, replace(tree, options=(version, *tree.options)))
+    return Program(
+        name=SERVER,
+        purpose="the governed door to an organisation's MCP tools",
+        synopsis=("ambassador-server COMMAND [OPTION]...",),
+        description=(
+            "`ambassador-server` authenticates each client, decides each call by groups, grants and kill switches, "
+            "records it, and routes it to an MCP server. It has two listeners: the client API, for "
+            "`ambassador-client` and any other MCP host, and the admin API, for `ambassador-admin`.",
+            "It starts on SQLite with one data directory. TLS is on from the beginning, with a certificate "
+            "authority of its own unless certificates are given.",
+        ),
+        options="Every command takes `--help`. `--version` stands alone.",
+        root=root,
+        environment=facts.server_environment(root),
+        precedence="An option goes before a variable, a variable before the configuration file.",
+        exit_codes=facts.server_exit_codes(),
+        files=facts.server_files(),
+        settings=yaml.safe_dump(ServerConfig().model_dump(mode="json"), sort_keys=False),
+        steps=(
+            (
+                "Set up a server and start it:",
+                (
+                    "ambassador-server init --data-dir ./data --hostname ambassador.example.com",
+                    "ambassador-server serve --data-dir ./data --host 0.0.0.0",
+                ),
+            ),
+            (
+                "Check data directory, schema and the chain of the audit log, for a program to read:",
+                ("ambassador-server check --data-dir ./data --json",),
+            ),
+        ),
+    )
+
+
+def _client_tree() -> Command:
+    tree = read_typer(typer.main.get_command(client_app(lambda _: 0)))
+    own = read_argparse(_proxy_parser())
+    commands = tuple(
+        replace(each, options=own) if each.path == ("proxy",) else each for each in tree.commands
+    )
+    return replace(tree, commands=commands, implied="proxy")
+
+
+def _proxy_parser() -> ArgumentParser:
+    """Return the parser of the proxy, which builds one whenever it parses."""
+    built: list[ArgumentParser] = []
+
+    class Kept(proxy_flags._Parser):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            built.append(self)
+
+    original = proxy_flags._Parser
+    try:
+        vars(proxy_flags)["_Parser"] = Kept
+        proxy_flags.parse_flags([])
+    finally:
+        vars(proxy_flags)["_Parser"] = original
+    return built[0]

@@ -3,15 +3,15 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 
-from ambassador_server.audit_log.verify import verify
 from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, Json, configuration
-from ambassador_server.config import ServerConfig
 from ambassador_server.errors import AmbassadorError, ConfigurationError
-from ambassador_server.storage.migrate import SchemaStatus
-from ambassador_server.storage.migrate import check as check_schema
+
+if TYPE_CHECKING:
+    from ambassador_server.config import ServerConfig
 
 
 def check(
@@ -40,27 +40,31 @@ def check(
         raise typer.Exit(1)
 
 
-def _run(probe: Callable[[ServerConfig], str], settings: ServerConfig) -> tuple[bool, str]:
+def _run(probe: Callable[["ServerConfig"], str], settings: "ServerConfig") -> tuple[bool, str]:
     try:
         return True, probe(settings)
     except AmbassadorError as error:
         return False, error.message
 
 
-def _data_dir(settings: ServerConfig) -> str:
+def _data_dir(settings: "ServerConfig") -> str:
     if not settings.data_dir.is_dir():
         raise ConfigurationError(f"{settings.data_dir} does not exist; run `ambassador-server init`")
     return str(settings.data_dir.resolve())
 
 
-def _database(settings: ServerConfig) -> str:
-    state = asyncio.run(check_schema(settings.store_url))
-    if state.status is not SchemaStatus.CURRENT:
+def _database(settings: "ServerConfig") -> str:
+    from ambassador_server.storage import migrate
+
+    state = asyncio.run(migrate.check(settings.store_url))
+    if state.status is not migrate.SchemaStatus.CURRENT:
         raise ConfigurationError(f"the schema is {state.status}; this version needs {state.code}")
     return f"the schema is {state.code}"
 
 
-def _audit_log(settings: ServerConfig) -> str:
+def _audit_log(settings: "ServerConfig") -> str:
+    from ambassador_server.audit_log.verify import verify
+
     found = verify(settings.audit_dir)
     faults = [str(writer.fault) for writer in found.writers if writer.fault is not None]
     if faults:

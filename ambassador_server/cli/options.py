@@ -1,12 +1,14 @@
 """The options every server command shares, each declared once."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ambassador_server.config import ServerConfig, load_config_from_process
 from ambassador_server.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ambassador_server.config import ServerConfig
 
 DataDir = Annotated[
     Path | None,
@@ -24,12 +26,14 @@ DatabaseUrl = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
-def configuration(config_file: Path | None, **flags: Any) -> ServerConfig:
+def configuration(config_file: Path | None, **flags: Any) -> "ServerConfig":
     """Merge flags, environment and file."""
+    from ambassador_server.config import load_config_from_process
+
     return load_config_from_process(flags, config_file)
 
 
-def make_data_dir(settings: ServerConfig) -> None:
+def make_data_dir(settings: "ServerConfig") -> None:
     """Create the data directory, for its owner alone, where there is none; raises ConfigurationError."""
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

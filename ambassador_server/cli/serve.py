@@ -1,37 +1,11 @@
-"""`ambassador-server serve`: start, serve until told to stop, drain, stop."""
+"""`ambassador-server serve`: the command; what it starts is in `running.py`, imported only when it runs."""
 
-import asyncio
-import json
-import logging
-import signal
-import ssl
-import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
-from ambassador_protocol import __version__
-from ambassador_server.bootstrap import Ambassador, build
-from ambassador_server.cli.housekeeping import Job, housekeeping
-from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration, make_data_dir
-from ambassador_server.config import ServerConfig
-from ambassador_server.crypto.certificates import (
-    Certificates,
-    ensure_certificates,
-    given_ssl_context,
-    server_ssl_context,
-)
-from ambassador_server.domain.audit import AuditAction, Outcome, Resource
-from ambassador_server.errors import AmbassadorError, StorageError
-from ambassador_server.storage.migrate import SchemaStatus, check, upgrade
-from ambassador_server.web.listeners import listen
-
-_log = structlog.get_logger("server")
-_SERVER = Resource(kind="server", id=None, name=None)
+from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, configuration
 
 
 def serve(
@@ -57,6 +31,8 @@ def serve(
 
     Example: ambassador-server serve --data-dir ./data --host 0.0.0.0
     """
+    from ambassador_server.cli.running import run_server
+
     settings = configuration(
         config,
         data_dir=data_dir,
@@ -67,153 +43,4 @@ def serve(
         admin_port=admin_port,
         tls=tls,
     )
-    _configure_logging(settings.log_level)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, ready_file))
-
-
-async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
-    if settings.store_url.startswith("sqlite"):
-        await _bring_up_to_date(settings)
-    certificates, tls = _tls(settings)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    ambassador = await build(settings, writer=settings.node)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(ambassador.close)
-        await _record(ambassador, AuditAction.SERVER_START)
-        stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
-        await ambassador.watch.start()
-        await stack.enter_async_context(housekeeping(_jobs(ambassador, settings, tls)))
-        ports = await _listen(stack, ambassador, certificates, tls)
-        await _advise(ambassador)
-        _announce(settings, certificates, ports, ready_file)
-        await stop.wait()
-        _log.info("draining", at_most_seconds=settings.drain_seconds)
-        ambassador.services.health.start_draining()
-    _log.info("stopped")
-
-
-async def _bring_up_to_date(settings: ServerConfig) -> None:
-    """Migrate the SQLite file; one that has gone is never replaced by an empty one: no kill switch would be left."""
-    make_data_dir(settings)
-    state = await check(settings.store_url)
-    if state.status is SchemaStatus.MISSING and settings.keys_dir.exists():
-        raise StorageError(
-            f"{settings.data_dir} has been in use, but its database is missing.",
-            hint="Restore it from a backup. To begin anew without users and grants: ambassador-server init.",
-        )
-    await upgrade(settings.store_url)
-
-
-async def _advise(ambassador: Ambassador) -> None:
-    async with ambassador.store.read() as work:
-        if not await work.admin_keys.all():
-            _log.warning("nobody can administer this server yet", next="ambassador-server init")
-
-
-async def _record(ambassador: Ambassador, action: AuditAction) -> None:
-    await ambassador.services.auditor.event(
-        action, Outcome.SUCCEEDED, resource=_SERVER, details={"version": __version__}
-    )
-
-
-def _tls(settings: ServerConfig) -> tuple[Certificates | None, ssl.SSLContext | None]:
-    if settings.tls == "off":
-        return None, None
-    if settings.certificate_file is not None and settings.certificate_key_file is not None:
-        return None, given_ssl_context(settings.certificate_file, settings.certificate_key_file)
-    certificates = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
-    return certificates, server_ssl_context(certificates)
-
-
-async def _listen(
-    stack: AsyncExitStack,
-    ambassador: Ambassador,
-    certificates: Certificates | None,
-    tls: ssl.SSLContext | None,
-) -> dict[str, int]:
-    settings, ca_pem = ambassador.config, None if certificates is None else certificates.ca_pem
-    client, admin = ambassador.client_app(ca_pem), ambassador.admin_app(ca_pem)
-    drain = settings.drain_seconds
-    first = await listen(client, host=settings.host, port=settings.port, tls=tls, drain_seconds=drain)
-    try:
-        second = await listen(
-            admin, host=settings.admin_host, port=settings.admin_port, tls=tls, drain_seconds=drain
-        )
-    except AmbassadorError:
-        await first.close()
-        raise
-
-    async def close_both() -> None:
-        await asyncio.gather(first.close(), second.close())
-
-    stack.push_async_callback(close_both)
-    return {"port": first.port, "admin_port": second.port}
-
-
-def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | None) -> list[Job]:
-    services = ambassador.services
-
-    async def probe_log() -> None:
-        ambassador.log.probe()
-
-    async def renew_certificates() -> None:
-        if tls is not None and settings.certificate_file is None:
-            renewed = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
-            tls.load_cert_chain(renewed.certificate_file, renewed.key_file)
-
-    return [
-        Job("policy", 1.0, services.policy.refresh),
-        Job("audit index", 1.0, services.audit_trail.follow),
-        Job("audit log", 1.0, probe_log),
-        Job("last known tools", 1.0, ambassador.watch.save_tools),
-        Job("key uses", 1.0, services.sessions.save_uses),
-        Job("session ends", 1.0, services.sessions.follow_ends),
-        Job("sessions", 60.0, services.sessions.forget_expired),
-        Job("certificates", 86400.0, renew_certificates),
-    ]
-
-
-def _announce(
-    settings: ServerConfig, certificates: Certificates | None, ports: dict[str, int], ready_file: Path | None
-) -> None:
-    scheme = "https" if settings.tls == "on" else "http"
-    _log.info(
-        "serving",
-        version=__version__,
-        client_api=f"{scheme}://{settings.host}:{ports['port']}",
-        admin_api=f"{scheme}://{settings.admin_host}:{ports['admin_port']}",
-        ca_fingerprint=None if certificates is None else certificates.ca_fingerprint,
-    )
-    if ready_file is not None:
-        partial = ready_file.with_name(ready_file.name + ".partial")
-        partial.write_text(json.dumps(ports), encoding="utf-8")
-        partial.replace(ready_file)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    if sys.platform == "win32":
-        return asyncio.new_event_loop
-    import uvloop
-
-    return uvloop.new_event_loop
-
-
-def _configure_logging(level: str) -> None:
-    number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")
-    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
-    if sys.stderr.isatty():
-        renderer = structlog.dev.ConsoleRenderer()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    run_server(settings, ready_file)

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ambassador_server.errors import StorageError
@@ -17,6 +14,8 @@ from ambassador_server.storage.dialects import Lock
 from ambassador_server.storage.target import Target
 from ambassador_server.storage.transaction import RefusedError, begun, foreign_errors
 
+# Where Alembic keeps the revision.
+_VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String))
 _SCRIPTS = "ambassador_server.storage:migrations"
 
 
@@ -128,10 +127,16 @@ def _refusal(target: Target, state: SchemaState) -> StorageError:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_VERSIONS.name):
+        return None
+    return connection.execute(select(_VERSIONS.c.version_num)).scalar()
 
 
 def _apply(connection: Connection) -> None:
+    # Here, not above: a server whose schema is current must not carry the migration library in its memory.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", _SCRIPTS)
     command.upgrade(config, "head")

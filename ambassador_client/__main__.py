@@ -1,6 +1,5 @@
 """Where the command `ambassador-client` starts: looks at its arguments before it imports anything."""
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -36,8 +35,6 @@ def _proxy(arguments: Sequence[str]) -> int:
 
 def _is_proxy(arguments: list[str]) -> bool:
     """Tell whether a host application started us, with no word, the word `proxy`, or only the original's flags."""
-    if "_AMBASSADOR_CLIENT_COMPLETE" in os.environ:
-        return False
     if arguments:
         first = arguments[0]
         return first == "proxy" or (first.startswith("--") and first not in _WORDS_FOR_PEOPLE)

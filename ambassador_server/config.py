@@ -66,11 +66,19 @@ class ServerConfig(_Section):
     certificate_file: Path | None = None
     certificate_key_file: Path | None = None
     hostnames: tuple[str, ...] = ()
-    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "main"
+    node: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+            description="Name of this server among its replicas; its audit log is kept under it.",
+        ),
+    ] = "main"
     database_url: str | None = None
     separator: Annotated[str, Field(pattern=r"^[_-]{1,3}$")] = "__"
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 10.0
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="What is worth a line on stderr.")
+    ] = "info"
     session: SessionSection = SessionSection()
     audit: AuditSection = AuditSection()
     limits: LimitsSection = LimitsSection()

@@ -48,7 +48,7 @@ complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client
 complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client_at proxy' -l ca-file -r -F -d 'Trust only the CA certificates in this PEM file.'
 complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client_at proxy' -l friendly-name -x -d 'How administrators see this client.'
 complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client_at proxy' -l host-tool -x -a 'vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom' -d 'The application this client works for.'
-complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client_at proxy' -l heartbeat-interval -x -d 'From 15 to 300.'
+complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client_at proxy' -l heartbeat-interval -x -d 'How often the server hears that we are here, from 15 to 300.'
 complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client_at proxy' -l allow-self-signed -d 'Believe any certificate: for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at status' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at status' -l server -x -d 'Address of the server.'

@@ -20,7 +20,7 @@ _ambassador-client() {
         '(: *)'--ca-file='[Trust only the CA certificates in this PEM file.]:FILE:_files' \
         '(: *)'--friendly-name='[How administrators see this client.]:NAME: ' \
         '(: *)'--host-tool='[The application this client works for.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
-        '(: *)'--heartbeat-interval='[From 15 to 300.]:SECONDS: ' \
+        '(: *)'--heartbeat-interval='[How often the server hears that we are here, from 15 to 300.]:SECONDS: ' \
         '(: *)'--allow-self-signed'[Believe any certificate\: for trials only.]' \
         '1: :->command' \
         '*:: :->below'
@@ -43,7 +43,7 @@ _ambassador-client_proxy() {
         --ca-file='[Trust only the CA certificates in this PEM file.]:FILE:_files' \
         --friendly-name='[How administrators see this client.]:NAME: ' \
         --host-tool='[The application this client works for.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
-        --heartbeat-interval='[From 15 to 300.]:SECONDS: ' \
+        --heartbeat-interval='[How often the server hears that we are here, from 15 to 300.]:SECONDS: ' \
         --allow-self-signed'[Believe any certificate\: for trials only.]' \
         $shared
 }

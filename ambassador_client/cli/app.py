@@ -42,6 +42,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
     app = typer.Typer(
         help="All the MCP tools your organisation published for you, in your AI application.",
         no_args_is_help=True,
+        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings=_HELP,
         rich_markup_mode=None,

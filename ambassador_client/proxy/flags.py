@@ -14,8 +14,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, "Run: ambassador-client proxy --help")
 
 
-def parse_flags(arguments: Sequence[str]) -> Flags:
-    """Return the flags; raises UsageError, and ends the process after `--help`."""
+def parser() -> argparse.ArgumentParser:
+    """Return the parser, which raises UsageError for what it does not understand."""
     parser = _Parser(
         prog="ambassador-client proxy",
         description="Relay between an AI application on standard input and output and the MCP Ambassador server.",
@@ -28,7 +28,10 @@ def parse_flags(arguments: Sequence[str]) -> Flags:
     parser.add_argument("--friendly-name", metavar="NAME", help="how administrators see this client")
     parser.add_argument("--host-tool", metavar="TOOL", help="the application this client works for")
     parser.add_argument(
-        "--heartbeat-interval", dest="heartbeat_interval_seconds", metavar="SECONDS", help="from 15 to 300"
+        "--heartbeat-interval",
+        dest="heartbeat_interval_seconds",
+        metavar="SECONDS",
+        help="how often the server hears that we are here, from 15 to 300",
     )
     parser.add_argument(
         "--allow-self-signed",
@@ -39,5 +42,10 @@ def parse_flags(arguments: Sequence[str]) -> Flags:
     # The original's cache flags have no meaning here and do no harm.
     parser.add_argument("--cache-ttl", help=argparse.SUPPRESS)
     parser.add_argument("--disable-cache", action="store_true", help=argparse.SUPPRESS)
-    given = vars(parser.parse_args(list(arguments)))
+    return parser
+
+
+def parse_flags(arguments: Sequence[str]) -> Flags:
+    """Return the flags; raises UsageError, and ends the process after `--help`."""
+    given = vars(parser().parse_args(list(arguments)))
     return Flags(**{name: given[name] for name in Flags.__slots__})

@@ -1,8 +1,6 @@
 """The three programs as their documents show them: command line, prose and facts."""
 
-from argparse import ArgumentParser
 from dataclasses import dataclass, replace
-from typing import Any
 
 import typer
 import yaml
@@ -206,26 +204,8 @@ def _server() -> Program:
 
 def _client_tree() -> Command:
     tree = read_typer(typer.main.get_command(client_app(lambda _: 0)))
-    own = read_argparse(_proxy_parser())
+    own = read_argparse(proxy_flags.parser())
     commands = tuple(
         replace(each, options=own) if each.path == ("proxy",) else each for each in tree.commands
     )
     return replace(tree, commands=commands, implied="proxy")
-
-
-def _proxy_parser() -> ArgumentParser:
-    """Return the parser of the proxy, which builds one whenever it parses."""
-    built: list[ArgumentParser] = []
-
-    class Kept(proxy_flags._Parser):
-        def __init__(self, **settings: Any) -> None:
-            super().__init__(**settings)
-            built.append(self)
-
-    original = proxy_flags._Parser
-    try:
-        vars(proxy_flags)["_Parser"] = Kept
-        proxy_flags.parse_flags([])
-    finally:
-        vars(proxy_flags)["_Parser"] = original
-    return built[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.end_to_end.world import World, end, running
+from tests.end_to_end.world import World, end, running, until
 from tests.rig import BIN, Rig
 
 START_SECONDS = 30.0
@@ -166,3 +166,19 @@ def test_lost_database_is_not_replaced_by_an_empty_one(rig: Rig) -> None:
         path.unlink()
     assert_refuses(rig, "its database is missing", "init")
     rig.run("ambassador-server", "init", "--data-dir", str(rig.data_dir))
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a server goes on with a database file that is deleted, and says it is ready"
+)
+def test_server_whose_database_is_deleted_under_it_is_not_ready(rig: Rig) -> None:
+    """What is changed from now on would be gone at the next start."""
+    try:
+        rig.start()
+        for path in rig.data_dir.glob("ambassador.db*"):
+            path.unlink()
+        with httpx.Client(base_url=rig.client_url, trust_env=False) as client:
+            until(lambda: client.get("/ready").status_code == 503, "the loss is noticed", seconds=3)
+            assert client.get("/ready").json()["checks"]["database"] is False
+    finally:
+        end(rig)

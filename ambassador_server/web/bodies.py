@@ -25,6 +25,8 @@ async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
     """Read the whole body, at most `limit` bytes where that is less than the server's limit, in bounded time."""
     if limit is not None:
         request = request.clone(client_max_size=limit)
+    if request.content.is_eof():
+        return await request.read()
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.read()

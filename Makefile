@@ -24,7 +24,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: format lint types contracts test
 

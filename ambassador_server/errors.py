@@ -30,6 +30,10 @@ class InvalidKeyError(NotAuthenticatedError):
     """The preshared key does not open a session, for whatever reason."""
 
 
+class StoppedError(AmbassadorError):
+    """A kill switch holds for this person; the message is the one its author left for them."""
+
+
 class RateLimitedError(AmbassadorError):
     """Too many attempts; `retry_after` is in seconds."""
 

@@ -46,6 +46,11 @@ class PrincipalPolicy:
         self._standing = self._refused_standing(principal)
         self._rules: dict[str, _McpRules] = {}
 
+    @property
+    def stopped_by(self) -> KillSwitch | None:
+        """Return the kill switch that stops everything this principal does."""
+        return self._blocking
+
     def decide(self, tool: ToolRef) -> Decision:
         """Decide one tool: switches, standing, publication, deny grants, permit grants, in that order."""
         if self._moment.stale:

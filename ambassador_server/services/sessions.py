@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.decision import Reason
+from ambassador_server.domain.policy import PrincipalPolicy
 from ambassador_server.domain.principal import ClientKey, Origin, Principal, User, UserStatus
 from ambassador_server.domain.session import Session, SessionTimes
 from ambassador_server.domain.tokens import (
@@ -20,6 +22,7 @@ from ambassador_server.errors import (
     NotAuthenticatedError,
     NotFoundError,
     RateLimitedError,
+    StoppedError,
 )
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.session_tokens import SessionTokens
@@ -69,6 +72,7 @@ class Sessions:
         Raises InvalidKeyError, and RateLimitedError for an address that guesses.
         """
         key, user = await self._prove(preshared_key, origin)
+        await self._refuse_stopped(_principal_of(key, user), origin)
         now = self._clock.now()
         session_id, lifetime_ends_at = str(uuid.uuid4()), now + self._times.lifetime
         token = self._tokens.mint(session_id, key.key_id, lifetime_ends_at)
@@ -119,13 +123,15 @@ class Sessions:
     async def identify(self, preshared_key: str, origin: Origin) -> Principal:
         """Return who holds this key, for hosts that present it with every request instead of a token."""
         key, user = await self._prove(preshared_key, origin)
-        return Principal(
-            user_id=user.user_id, user_name=user.name, key_id=key.key_id, key_name=key.name, session_id=None
-        )
+        return _principal_of(key, user)
 
-    async def heartbeat(self, principal: Principal) -> Session:
-        """Move the session's expiry. Raises RateLimitedError when the last one was moments ago."""
+    async def heartbeat(self, principal: Principal, origin: Origin) -> Session:
+        """Move the session's expiry.
+
+        Raises RateLimitedError when the last one was moments ago, StoppedError while a kill switch holds.
+        """
         session = self._session_of(principal)
+        await self._refuse_stopped(principal, origin)
         now = self._clock.now()
         if session.created_at < session.last_seen_at and now - session.last_seen_at < MIN_HEARTBEAT:
             wait = (MIN_HEARTBEAT - (now - session.last_seen_at)).seconds + 1
@@ -243,6 +249,23 @@ class Sessions:
         user = snapshot.users.get(key.user_id)
         return (key, user) if user is not None and user.status is UserStatus.ACTIVE else None
 
+    async def _refuse_stopped(self, principal: Principal, origin: Origin) -> None:
+        """Raise StoppedError while a kill switch holds for this person: no session begins, none is kept alive."""
+        switch = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment()).stopped_by
+        if switch is None:
+            return
+        await self._auditor.event(
+            AuditAction.SESSION_REFUSE,
+            Outcome.DENIED,
+            actor=user_actor(principal),
+            resource=Resource(kind="key", id=principal.key_id, name=principal.key_name),
+            origin=origin,
+            reason=Reason.KILL_SWITCH,
+            session_id=principal.session_id,
+            details={"switch": switch.switch_id},
+        )
+        raise StoppedError(f"You are stopped by an administrator: {switch.message or switch.reason}")
+
     async def _refused(self, preshared_key: str, origin: Origin) -> None:
         shown = None
         if is_well_formed(preshared_key, PRESHARED_KEY_PREFIX):
@@ -258,10 +281,14 @@ class Sessions:
 
 
 def _principal(session: Session, key: ClientKey, user: User) -> Principal:
+    return _principal_of(key, user, session.session_id)
+
+
+def _principal_of(key: ClientKey, user: User, session_id: str | None = None) -> Principal:
     return Principal(
         user_id=user.user_id,
         user_name=user.name,
         key_id=key.key_id,
         key_name=key.name,
-        session_id=session.session_id,
+        session_id=session_id,
     )

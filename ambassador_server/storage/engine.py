@@ -19,6 +19,8 @@ class SqlStore:
 
     def __init__(self, target: Target) -> None:
         self._dialect = target.dialect
+        self._url = target.url
+        self._identity = target.dialect.identity(target.url)
         self._engine = target.dialect.engine(target.url)
         self._turn = target.dialect.turn()
         self._closed = False
@@ -54,6 +56,9 @@ class SqlStore:
     def _check_open(self) -> None:
         if self._closed:
             raise StorageError("The database is closed.")
+        # An open file outlives its name: what is written to a deleted one would be gone at the next start.
+        if self._dialect.identity(self._url) != self._identity:
+            raise StorageError("The database file was deleted or replaced.", hint="Restart the server.")
 
 
 async def open_store(url: str) -> SqlStore:

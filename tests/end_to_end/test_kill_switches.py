@@ -305,7 +305,6 @@ def test_no_call_that_is_sent_after_the_stop_runs(world: World, target: Target, 
     assert not [call for call in tools.calls() if call["arguments"].get("text") == "late"]
 
 
-@pytest.mark.xfail(strict=True, reason="sessions of stopped people are opened and kept alive like any other")
 @pytest.mark.parametrize("scope", ["user", "key"])
 def test_stopped_people_open_no_session_and_keep_none_alive(world: World, target: Target, scope: str) -> None:
     switch = kill(world, scope, target.of(scope))

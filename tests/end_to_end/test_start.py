@@ -168,9 +168,6 @@ def test_lost_database_is_not_replaced_by_an_empty_one(rig: Rig) -> None:
     rig.run("ambassador-server", "init", "--data-dir", str(rig.data_dir))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a server goes on with a database file that is deleted, and says it is ready"
-)
 def test_server_whose_database_is_deleted_under_it_is_not_ready(rig: Rig) -> None:
     """What is changed from now on would be gone at the next start."""
     try:

@@ -43,6 +43,10 @@ class Dialect(Protocol):
         """Tell whether there is anything to connect to, as far as that shows from here."""
         ...
 
+    def identity(self, url: URL) -> object:
+        """Return what changes when somebody takes the database away or puts another in its place, if that shows."""
+        ...
+
     def create(self, url: URL) -> None:
         """Make sure there is something to connect to, if that is ours to do."""
         ...

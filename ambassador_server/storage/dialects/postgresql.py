@@ -72,6 +72,10 @@ class Postgresql:
         """Leave the answer to the server."""
         return True
 
+    def identity(self, url: URL) -> object:
+        """Leave the answer to the server."""
+        return None
+
     def create(self, url: URL) -> None:
         """Do nothing: creating a database takes rights that ours need not have."""
 

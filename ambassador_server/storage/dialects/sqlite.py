@@ -73,6 +73,14 @@ class Sqlite:
         """Tell whether the file is there."""
         return _path(url).is_file()
 
+    def identity(self, url: URL) -> object:
+        """Return the file's place on its disk, None when it is gone."""
+        try:
+            status = _path(url).stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
     def create(self, url: URL) -> None:
         """Create the file, empty and for its owner alone."""
         path = _path(url)

@@ -19,11 +19,14 @@ from ambassador_server.errors import (
     NotFoundError,
     OverloadedError,
     RateLimitedError,
+    StoppedError,
     StorageError,
 )
 from ambassador_server.web.keys import ORIGIN
 
 PROBLEM_TYPE = "application/problem+json"
+
+_STOPPED_RETRY_SECONDS = 15
 
 _log = structlog.get_logger("web")
 
@@ -32,6 +35,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     NotAuthenticatedError: (401, ProblemCode.SESSION_INVALID, "Unauthorized"),
     InvalidKeyError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
     MissingRightError: (403, ProblemCode.MISSING_RIGHT, "forbidden"),
+    StoppedError: (403, ProblemCode.DENIED, "session_suspended"),
     NotFoundError: (404, ProblemCode.NOT_FOUND, "not_found"),
     ConflictError: (409, ProblemCode.CONFLICT, "conflict"),
     RateLimitedError: (429, ProblemCode.RATE_LIMITED, "rate_limit_exceeded"),
@@ -91,6 +95,9 @@ def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
     response = problem_response(request, status, code, name, error.message, error.hint)
     if isinstance(error, RateLimitedError):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, StoppedError):
+        # Clients shall be back soon after the switch is lifted, and not before.
+        response.headers["Retry-After"] = str(_STOPPED_RETRY_SECONDS)
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="mcp-ambassador"'
     return response

@@ -48,7 +48,7 @@ async def register(request: web.Request) -> web.Response:
 
 async def heartbeat(request: web.Request) -> web.Response:
     """Keep the session alive; the body carries nothing."""
-    session = await request.app[SERVICES].sessions.heartbeat(request[PRINCIPAL])
+    session = await request.app[SERVICES].sessions.heartbeat(request[PRINCIPAL], request[ORIGIN])
     return json_response(
         HeartbeatResponse(status="ok", session_status="active", expires_at=timestamp(session.expires_at))
     )

@@ -9,6 +9,7 @@ import pytest
 from ambassador_server.domain.audit import AuditAction
 from ambassador_server.domain.principal import KeyStatus, Origin, UserStatus
 from ambassador_server.domain.session import Session, SessionTimes
+from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
 from ambassador_server.errors import (
     ConflictError,
@@ -16,6 +17,7 @@ from ambassador_server.errors import (
     NotAuthenticatedError,
     NotFoundError,
     RateLimitedError,
+    StoppedError,
 )
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.session_control import SessionControl
@@ -121,7 +123,7 @@ async def test_heartbeats_carry_a_session_to_its_lifetime_and_no_further():
     for _ in range(3):
         world.clock.advance(7 * 3600)
         await world.policy.refresh()
-        beaten = await sessions.heartbeat(await sessions.authenticate(token))
+        beaten = await sessions.heartbeat(await sessions.authenticate(token), ORIGIN)
     assert beaten.expires_at == session.created_at + timedelta(hours=24)
     world.clock.advance(3 * 3600)
     with pytest.raises(NotAuthenticatedError):
@@ -143,9 +145,9 @@ async def test_heartbeats_that_come_too_often_are_refused():
     _, token = await open_session(sessions)
     principal = await sessions.authenticate(token)
     world.clock.advance(1)
-    await sessions.heartbeat(principal)
+    await sessions.heartbeat(principal, ORIGIN)
     with pytest.raises(RateLimitedError) as refused:
-        await sessions.heartbeat(principal)
+        await sessions.heartbeat(principal, ORIGIN)
     assert 0 < refused.value.retry_after <= 11
 
 
@@ -250,3 +252,17 @@ async def test_a_session_that_another_process_ended_is_over_here_too():
     assert await control.all() == []
     with pytest.raises(ConflictError):
         await control.revoke(ROOT, session.session_id)
+
+
+async def test_a_kill_switch_opens_no_session_and_keeps_none_alive_until_it_is_lifted():
+    world, sessions = await build()
+    _, token = await open_session(sessions)
+    principal = await sessions.authenticate(token)
+    switch_id = await world.kill(SwitchScope.USER, "alice", message="Call the help desk")
+    for refused in (open_session(sessions), sessions.heartbeat(principal, ORIGIN)):
+        with pytest.raises(StoppedError, match="Call the help desk"):
+            await refused
+        assert world.log.events[-1].reason == "kill_switch"
+    await world.switches.lift(ROOT, switch_id)
+    await open_session(sessions)
+    await sessions.heartbeat(principal, ORIGIN)

@@ -31,7 +31,7 @@ _INDISCREET = (
     "msgspec",
     "aiohttp",
 )
-_MACHINE = ("/tmp/", "/home/", "/usr/", "/root/", str(ROOT))
+_MACHINE = ("/tmp/", "/home/", "/usr/", f"{Path.home()}/", str(ROOT))
 
 
 def until(holds: Callable[[], T], what: str, seconds: float = 15.0) -> T:

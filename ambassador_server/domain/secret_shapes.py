@@ -59,26 +59,21 @@ Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of secret: `occurs` tells quickly, of text in lower case, that there may be one; the rules mask it."""
+    """One kind of secret: text in lower case without any of `needs` holds none; `occurs` looks closer, rules mask."""
 
+    needs: frozenset[str]
     occurs: Callable[[str], object]
     rules: tuple[Rule, ...]
 
 
-def _contains(needed: str, *literals: str) -> Callable[[str], bool]:
-    """Look for any of the literals, but first for any of the single characters: that is thirty times as fast."""
-
+def _contains(*literals: str) -> Callable[[str], bool]:
     def occurs(lowered: str) -> bool:
-        return _any_in(lowered, needed) and _any_in(lowered, literals)
+        for literal in literals:  # noqa: SIM110 - a generator would cost more than all it asks
+            if literal in lowered:
+                return True
+        return False
 
     return occurs
-
-
-def _any_in(lowered: str, parts: Iterable[str]) -> bool:
-    for part in parts:  # noqa: SIM110 - a generator would cost more than all it asks
-        if part in lowered:
-            return True
-    return False
 
 
 def _whole(_: re.Match[str]) -> str:
@@ -91,9 +86,10 @@ def _behind_label(match: re.Match[str]) -> str:
 
 _KEY = r"[A-Za-z0-9_-]"
 
-_OWN = Shape(_contains("_", "amb_"), ((re.compile(rf"amb_(?:pk|st|ak)_{_KEY}{{4,}}"), _whole),))
+_OWN = Shape(frozenset("_"), _contains("amb_"), ((re.compile(rf"amb_(?:pk|st|ak)_{_KEY}{{4,}}"), _whole),))
 
 _UNDERSCORED = Shape(
+    frozenset("_"),
     re.compile(r"_[a-z0-9+/=]{16}").search,
     (
         (
@@ -110,6 +106,7 @@ _LONG_BEHIND_DASH = re.compile(r"-[a-z0-9_-]{16}").search
 _LONG_BEHIND_DOT = re.compile(r"\.[a-z0-9_-]{16}").search
 
 _DASHED = Shape(
+    frozenset("-"),
     _LONG_BEHIND_DASH,
     (
         (
@@ -122,11 +119,12 @@ _DASHED = Shape(
 )
 
 _DOTTED = Shape(
+    frozenset("."),
     _LONG_BEHIND_DOT,
     ((re.compile(rf"(?:ya29|hvs)\.{_KEY}{{16,}}|SG\.{_KEY}{{16,}}\.{_KEY}{{16,}}"), _whole),),
 )
 
-_ATLASSIAN = Shape(_contains("3", "atatt3"), ((re.compile(r"ATATT3[A-Za-z0-9_=-]{16,}"), _whole),))
+_ATLASSIAN = Shape(frozenset("3"), _contains("atatt3"), ((re.compile(r"ATATT3[A-Za-z0-9_=-]{16,}"), _whole),))
 
 
 def _edge_before(prefix: str) -> str:
@@ -139,9 +137,12 @@ def _edge_before(prefix: str) -> str:
     return f"(?:(?<![A-Za-z0-9]{prefix}){behind_escape})"
 
 
-_SK = Shape(_LONG_BEHIND_DASH, ((re.compile(rf"sk-{_edge_before('sk-')}{_KEY}{{16,}}"), _whole),))
+_SK = Shape(
+    frozenset("-"), _LONG_BEHIND_DASH, ((re.compile(rf"sk-{_edge_before('sk-')}{_KEY}{{16,}}"), _whole),)
+)
 
 _CLOUD = Shape(
+    frozenset("a"),
     re.compile(r"a(?:kia|sia|gpa|ida|roa|npa)[a-z0-9]{12}|aiza").search,
     (
         (
@@ -159,10 +160,11 @@ def _mask_jwt(match: re.Match[str]) -> str:
     return REDACTED if len(header) >= 8 and others else match[0]
 
 
-_JWT = Shape(_contains(".", "eyj"), ((re.compile(rf"eyJ{_KEY}*(?:\.{_KEY}+)*"), _mask_jwt),))
+_JWT = Shape(frozenset("."), _contains("eyj"), ((re.compile(rf"eyJ{_KEY}*(?:\.{_KEY}+)*"), _mask_jwt),))
 
 _PEM = Shape(
-    _contains("-", "private key"),
+    frozenset("-"),
+    _contains("private key"),
     (
         (
             re.compile(
@@ -185,11 +187,13 @@ def _mask_basic(match: re.Match[str]) -> str:
 
 
 _BEARER = Shape(
-    _contains(" \t:=+", "bearer"),
+    frozenset(" \t:=+"),
+    _contains("bearer"),
     ((re.compile(rf"(?P<label>bearer{_GAP})[A-Za-z0-9._~+/=-]{{8,}}", re.IGNORECASE), _behind_label),),
 )
 _BASIC = Shape(
-    _contains(" \t:=+", "basic"),
+    frozenset(" \t:=+"),
+    _contains("basic"),
     (
         (
             re.compile(rf"(?P<label>basic{_GAP})(?P<value>[A-Za-z0-9+/_-]{{4,}})={{0,2}}", re.IGNORECASE),
@@ -217,7 +221,7 @@ def _mask_authority(part: str) -> str:
 
 
 _AUTHORITY_END = re.compile(r"[/?#]")
-_USERINFO = Shape(_contains("@", "://"), ((re.compile(r"://[^\s\"'<>]+"), _mask_userinfo),))
+_USERINFO = Shape(frozenset("@"), _contains("://"), ((re.compile(r"://[^\s\"'<>]+"), _mask_userinfo),))
 
 # The first letter stands apart and in both cases, because that is what lets the search skip ahead.
 _NAME = (
@@ -252,14 +256,14 @@ _FLAG = re.compile(
     rf"(?P<label>-(?P<name>{_NAME}[A-Za-z0-9-]{{0,32}})[ \t]{{1,4}})(?P<value>{_QUOTED}|[^\s\"']+)",
 )
 _NAMED = Shape(
-    _contains(
-        "=:-%", "pass", "pwd", "secret", "token", "credential", "cookie", "signature", "key", "authoriz"
-    ),
+    frozenset("=:-%"),
+    _contains("pass", "pwd", "secret", "token", "credential", "cookie", "signature", "key", "authoriz"),
     ((_ASSIGNMENT, _mask_named), (_FLAG, _mask_named)),
 )
 
 _USER_FLAG = Shape(
-    _contains("-", "-u"),
+    frozenset("-"),
+    _contains("-u"),
     (
         (
             re.compile(
@@ -327,7 +331,7 @@ def _has_digit_run(lowered: str) -> object:
     return len(digits) >= _SHORTEST_CARD and _FIND_DIGIT_RUN(lowered)
 
 
-_CARDS = Shape(_has_digit_run, ((_ESCAPE_AND_DIGIT_RUN, _mask_cards),))
+_CARDS = Shape(frozenset("0123456789"), _has_digit_run, ((_ESCAPE_AND_DIGIT_RUN, _mask_cards),))
 
 _SHAPES = (
     _PEM,
@@ -351,7 +355,8 @@ _SHAPES = (
 def possible_shapes(texts: Iterable[str]) -> list[Shape]:
     """Return the shapes that can occur in the texts at all; most often none, and then nothing else need be done."""
     lowered = "\n".join(texts).lower()
-    return [shape for shape in _SHAPES if shape.occurs(lowered)]
+    present = frozenset(lowered)
+    return [shape for shape in _SHAPES if not shape.needs.isdisjoint(present) and shape.occurs(lowered)]
 
 
 def mask_shapes(text: str, shapes: Iterable[Shape]) -> str:

@@ -10,7 +10,7 @@ from ambassador_server.ports.store import IndexedRecord, Store
 
 _BATCH = 2000
 _SMALL_BATCH = 250
-_REST = 9.0
+_REST = 24.0
 """How much longer the index rests than it works in the background: calls come first."""
 
 MAX_PAGE = 1000

@@ -1,6 +1,6 @@
 """One administrative change: one transaction, its audit events, and the new policy in force when it returns."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 from ambassador_server.domain.administrator import Administrator
 from ambassador_server.domain.audit import SYSTEM, Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.principal import Origin
-from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.policy_keeper import PolicyKeeper
@@ -58,20 +57,21 @@ class Changes:
                 change = Change(work)
                 yield change
                 for event in change.events:
-                    await self._record(requester, event, Outcome.SUCCEEDED)
                     recorded.append(event)
-        except AmbassadorError:
-            # The events stand in the log already, so the log must also say that the commit failed.
+                    await self._record(requester, event, Outcome.SUCCEEDED)
+        except BaseException:
+            # Whatever it was, an administrator who hung up included: the events stand in the log already, so the log
+            # must also say that nothing came of them.
             for event in recorded:
-                await self._record(requester, event, Outcome.FAILED)
+                _ = self._record(requester, event, Outcome.FAILED)
             raise
         await self._policy.refresh()
 
-    async def _record(
+    def _record(
         self, requester: Requester, event: tuple[AuditAction, Resource, Mapping[str, Any]], outcome: Outcome
-    ) -> None:
+    ) -> Awaitable[None]:
         action, resource, details = event
-        await self._auditor.event(
+        return self._auditor.event(
             action,
             outcome,
             actor=requester.actor,

@@ -33,7 +33,6 @@ class AuditAction(StrEnum):
     KEY_ROTATE = "admin:key:rotate"
     KEY_REVOKE = "admin:key:revoke"
     ADMIN_KEY_ISSUE = "admin:admin-key:issue"
-    ADMIN_KEY_REVOKE = "admin:admin-key:revoke"
     SWITCH_ACTIVATE = "kill:switch:activate"
     SWITCH_LIFT = "kill:switch:lift"
     DOWNSTREAM_STATE = "system:downstream:state"

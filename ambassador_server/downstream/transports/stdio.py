@@ -85,7 +85,6 @@ class StdioTransport:
 
     def __init__(self, options: Options, hooks: Hooks) -> None:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.strays = 0
         self._options = options
         self._hooks = hooks
         self._child: ChildProcess | None = None
@@ -210,7 +209,6 @@ class StdioTransport:
                 _tell(waiter, error.message)
 
     def _stray(self, line: bytes) -> None:
-        self.strays += 1
         self._strange.add(line)
 
     def _too_long(self, head: bytes, tail: bytes) -> None:

@@ -83,7 +83,7 @@ _ambassador_admin_option() {
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
         *:--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
-        "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant unknown_tool" ;;
+        "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
         *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
     esac

@@ -715,7 +715,7 @@ _ambassador-admin_audit_query() {
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant unknown_tool)' \
+        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
         --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Not after.]:TIME: ' \
@@ -729,7 +729,7 @@ _ambassador-admin_audit_tail() {
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
         --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant unknown_tool)' \
+        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
         --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
         --until='[Not after.]:TIME: ' \

@@ -1,7 +1,7 @@
 """What `/v1/admin/grants` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get
-from ambassador_protocol.admin import NewGrant
+from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.paths import GRANTS
 
 _MISSING = "ambassador-admin grant list"

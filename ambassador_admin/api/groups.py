@@ -1,7 +1,7 @@
 """What `/v1/admin/groups` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin import NewGroup
+from ambassador_protocol.admin.groups import NewGroup
 from ambassador_protocol.paths import GROUPS
 
 MISSING = "ambassador-admin group list"

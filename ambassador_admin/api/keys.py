@@ -1,7 +1,7 @@
 """What `/v1/admin/keys` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin import KeyRotation, NewKey
+from ambassador_protocol.admin.keys import KeyRotation, NewKey
 from ambassador_protocol.paths import KEYS
 
 _MISSING = "ambassador-admin key list"

@@ -1,7 +1,7 @@
 """What `/v1/admin/mcps` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin import NewMcp
+from ambassador_protocol.admin.mcps import NewMcp
 from ambassador_protocol.paths import MCPS
 
 MISSING = "ambassador-admin mcp list"

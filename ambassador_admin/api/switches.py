@@ -1,7 +1,7 @@
 """What `/v1/admin/kill-switches` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get
-from ambassador_protocol.admin import NewSwitch
+from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.paths import SWITCHES
 
 _LISTS = {

@@ -1,7 +1,7 @@
 """What `/v1/admin/users` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin import NewUser, UserChange
+from ambassador_protocol.admin.users import NewUser, UserChange
 from ambassador_protocol.paths import USERS
 
 MISSING = "ambassador-admin user list"

@@ -13,7 +13,7 @@ from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of
-from ambassador_protocol.admin import AccessView, RuleView
+from ambassador_protocol.admin.access import AccessView, RuleView
 from ambassador_protocol.problems import ProblemCode
 
 ACCESS = View(

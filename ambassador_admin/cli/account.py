@@ -18,7 +18,7 @@ from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
 from ambassador_admin.errors import SettingsError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin import Whoami
+from ambassador_protocol.admin.account import Whoami
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT
 
 WHOAMI = View(

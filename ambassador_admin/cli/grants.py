@@ -10,7 +10,7 @@ from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin import GrantView, NewGrant
+from ambassador_protocol.admin.grants import GrantView, NewGrant
 
 GRANT = View(
     "grants",

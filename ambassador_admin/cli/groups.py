@@ -9,7 +9,7 @@ from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.context import AdminContext
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin import GroupView, NewGroup
+from ambassador_protocol.admin.groups import GroupView, NewGroup
 
 GROUP = View(
     "groups",

@@ -14,7 +14,7 @@ from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError
 from ambassador_admin.output import Format, Item, View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin import KeyRotation, KeyView, NewKey
+from ambassador_protocol.admin.keys import KeyRotation, KeyView, NewKey
 
 KEY = View(
     "keys",

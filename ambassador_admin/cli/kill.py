@@ -12,7 +12,7 @@ from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin import NewSwitch, SwitchView
+from ambassador_protocol.admin.switches import NewSwitch, SwitchView
 
 SWITCH = View(
     "kill switches",

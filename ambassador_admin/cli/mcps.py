@@ -15,7 +15,7 @@ from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, duration, fields_of, when
-from ambassador_protocol.admin import McpView, NewMcp, ToolView
+from ambassador_protocol.admin.mcps import McpView, NewMcp, ToolView
 
 MCP = View(
     "MCPs",

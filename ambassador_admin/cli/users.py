@@ -9,7 +9,7 @@ from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.context import AdminContext
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin import NewUser, UserChange, UserView
+from ambassador_protocol.admin.users import NewUser, UserChange, UserView
 
 USER = View(
     "users",

@@ -34,7 +34,10 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminKey:
-    """A key of the admin API; `digest` is its HMAC under the pepper."""
+    """A key of the admin API; `digest` is its HMAC under the pepper.
+
+    The login of a person is a key, too: it names its user, and gives the roles that user has at the moment.
+    """
 
     admin_key_id: str
     name: str
@@ -44,6 +47,17 @@ class AdminKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    user_id: str | None = None
+    created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Password:
+    """What proves a local user: an Argon2id hash in its own standard form."""
+
+    user_id: str
+    hash: str
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,7 @@ class Administrator:
     name: str
     roles: tuple[Role, ...]
     expires_at: datetime | None
+    user_id: str | None = None
 
     def may(self, right: Right) -> bool:
         """Tell whether any of the roles gives the right."""

@@ -29,6 +29,13 @@ class ArgumentPolicy(StrEnum):
     FULL = "full"
 
 
+class Isolation(StrEnum):
+    """Whether all users share one connection to a downstream, or each has their own."""
+
+    SHARED = "shared"
+    PER_USER = "per_user"
+
+
 class ToolClass(StrEnum):
     """What a tool may do, from its annotations; silence counts as the worst, as the protocol says."""
 
@@ -72,6 +79,8 @@ class Mcp:
     call_timeout_seconds: float
     created_at: datetime
     updated_at: datetime
+    isolation: Isolation = Isolation.SHARED
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

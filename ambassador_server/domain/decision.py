@@ -19,6 +19,8 @@ class Reason(StrEnum):
     MCP_NOT_PUBLISHED = "mcp_not_published"
     EXPLICIT_DENY = "explicit_deny"
     NO_GRANT = "no_grant"
+    NOT_SUBSCRIBED = "not_subscribed"
+    NOT_SELECTED = "not_selected"
     UNKNOWN_TOOL = "unknown_tool"
 
 

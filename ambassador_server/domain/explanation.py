@@ -22,6 +22,8 @@ _REMEDIES: dict[Reason, str] = {
     Reason.MCP_NOT_PUBLISHED: "Publish the MCP: ambassador-admin mcp publish {mcp}",
     Reason.EXPLICIT_DENY: "Remove the grant that denies: ambassador-admin grant remove {id}",
     Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --tool {tool}, for a group of the user",
+    Reason.NOT_SUBSCRIBED: "Subscribe the client: ambassador-admin subscription set {key} {mcp}",
+    Reason.NOT_SELECTED: "Select the tool: ambassador-admin subscription set {key} {mcp} --tool {tool}",
     Reason.UNKNOWN_TOOL: "Look at what is published: ambassador-admin mcp list",
 }
 
@@ -53,6 +55,7 @@ def explain(snapshot: Snapshot, principal: Principal, tool: ToolRef, moment: Mom
     rules = (
         *_switch_rules(snapshot, decision, moment.now),
         *_grant_rules(snapshot, principal, tool, decision, moment.now),
+        *_subscription_rules(snapshot, principal, tool, decision),
     )
     return Explanation(decision=decision, rules=rules, remedy=_remedy(snapshot, principal, tool, decision))
 
@@ -99,6 +102,21 @@ def _grant_rules(
             )
 
 
+def _subscription_rules(
+    snapshot: Snapshot, principal: Principal, tool: ToolRef, decision: Decision
+) -> Iterator[Rule]:
+    choice = snapshot.subscriptions.get((principal.key_id, tool.mcp_id))
+    if choice is not None:
+        yield Rule(
+            kind="subscription",
+            id=choice.subscription_id,
+            says=f"key {principal.key_name} selects {', '.join(choice.patterns) or 'nothing'}",
+            applies=True,
+            why=None,
+            decides=isinstance(decision, Deny) and decision.reason is Reason.NOT_SELECTED,
+        )
+
+
 def _why_grant_is_silent(
     snapshot: Snapshot, grant: Grant, tool: ToolRef, is_member: bool, now: datetime
 ) -> str | None:
@@ -126,6 +144,7 @@ def _remedy(snapshot: Snapshot, principal: Principal, tool: ToolRef, decision: D
                 user=principal.user_name,
                 mcp=mcp_name if mcp is None else mcp.name,
                 tool=tool_name,
+                key=principal.key_id,
             )
 
 

@@ -18,6 +18,13 @@ class Effect(StrEnum):
     DENY = "deny"
 
 
+class Delivery(StrEnum):
+    """Whether granted tools just appear, or appear to clients that subscribed to the MCP."""
+
+    AUTOMATIC = "automatic"
+    OPT_IN = "opt_in"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """Tools of one MCP for one group; `patterns` are globs over canonical names."""
@@ -30,13 +37,36 @@ class Grant:
     expires_at: datetime | None
     created_at: datetime
     created_by: str
+    delivery: Delivery = Delivery.AUTOMATIC
+    owner: str | None = None
 
     def covers(self, canonical: str) -> bool:
         """Tell whether any pattern matches the canonical tool name, case-sensitively."""
-        for pattern in self.patterns:  # noqa: SIM110 # a list of 10,000 tools asks 10,000 times
-            if pattern == "*" or glob_matches(pattern, canonical):
-                return True
-        return False
+        return matches_any(self.patterns, canonical)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One client's choice about one MCP: it wants what is granted, and of that only what `patterns` select."""
+
+    subscription_id: str
+    key_id: str
+    mcp_id: str
+    patterns: tuple[str, ...]
+    created_at: datetime
+    created_by: str
+
+    def selects(self, canonical: str) -> bool:
+        """Tell whether the client wants this tool."""
+        return matches_any(self.patterns, canonical)
+
+
+def matches_any(patterns: tuple[str, ...], canonical: str) -> bool:
+    """Tell whether any pattern matches the canonical tool name."""
+    for pattern in patterns:  # noqa: SIM110 # a list of 10,000 tools asks 10,000 times
+        if pattern == "*" or glob_matches(pattern, canonical):
+            return True
+    return False
 
 
 def normalise_pattern(pattern: str, mcp_name: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ambassador_server.domain.catalog import McpStatus, ToolClass
 from ambassador_server.domain.decision import Decision, Deny, Permit, Reason
-from ambassador_server.domain.grants import Effect, Grant
+from ambassador_server.domain.grants import Delivery, Effect, Grant, Subscription
 from ambassador_server.domain.principal import GroupStatus, KeyStatus, Principal, UserStatus
 from ambassador_server.domain.snapshot import Moment, Snapshot
 from ambassador_server.domain.switches import KillSwitch, SwitchScope
@@ -29,18 +29,20 @@ class _McpRules:
     """What the principal's groups say about one MCP."""
 
     published: bool
+    subscription: Subscription | None
     denies: list[tuple[Grant, Deny]]
-    permits: list[tuple[Grant, Permit]]
+    permits: list[tuple[Grant, Permit | Deny]]
 
 
 class PrincipalPolicy:
     """The policy as one principal meets it at one moment; what many tools share is worked out once."""
 
-    __slots__ = ("_blocking", "_group_ids", "_moment", "_rules", "_snapshot", "_standing")
+    __slots__ = ("_blocking", "_group_ids", "_key_id", "_moment", "_rules", "_snapshot", "_standing")
 
     def __init__(self, snapshot: Snapshot, principal: Principal, moment: Moment) -> None:
         self._snapshot = snapshot
         self._moment = moment
+        self._key_id = principal.key_id
         self._group_ids = snapshot.group_ids_of.get(principal.user_id, ())
         self._blocking = self._switch_on_principal(principal)
         self._standing = self._refused_standing(principal)
@@ -52,7 +54,7 @@ class PrincipalPolicy:
         return self._blocking
 
     def decide(self, tool: ToolRef) -> Decision:
-        """Decide one tool: switches, standing, publication, deny grants, permit grants, in that order."""
+        """Decide one tool: switches, standing, publication, deny grants, permit grants, the client's choice."""
         if self._moment.stale:
             return Deny(Reason.POLICY_STALE, disclosed=True)
         rules = self._rules.get(tool.mcp_id) or self._rules_for(tool.mcp_id)
@@ -112,7 +114,8 @@ class PrincipalPolicy:
     def _rules_for(self, mcp_id: str) -> _McpRules:
         """Gather the grants in force; a suspended group permits nothing, but what it denies stays denied."""
         mcp = self._snapshot.mcps.get(mcp_id)
-        rules = _McpRules(mcp is not None and mcp.status is McpStatus.PUBLISHED, [], [])
+        subscription = self._snapshot.subscriptions.get((self._key_id, mcp_id))
+        rules = _McpRules(mcp is not None and mcp.status is McpStatus.PUBLISHED, subscription, [], [])
         for group_id in self._group_ids:
             group = self._snapshot.groups.get(group_id)
             active = group is not None and group.status is GroupStatus.ACTIVE
@@ -122,20 +125,36 @@ class PrincipalPolicy:
                 if grant.effect is Effect.DENY:
                     rules.denies.append((grant, Deny(Reason.EXPLICIT_DENY, grant_id=grant.grant_id)))
                 elif active:
-                    rules.permits.append((grant, Permit(grant.grant_id)))
+                    waits = grant.delivery is Delivery.OPT_IN and subscription is None
+                    rules.permits.append((grant, _not_subscribed(grant) if waits else Permit(grant.grant_id)))
         self._rules[mcp_id] = rules
         return rules
 
 
 _NOT_PUBLISHED = Deny(Reason.MCP_NOT_PUBLISHED)
 _NO_GRANT = Deny(Reason.NO_GRANT)
+_NOT_SELECTED = Deny(Reason.NOT_SELECTED, disclosed=True)
+
+
+def _not_subscribed(grant: Grant) -> Deny:
+    return Deny(Reason.NOT_SUBSCRIBED, grant_id=grant.grant_id, disclosed=True)
 
 
 def _by_grants(rules: _McpRules, tool: ToolRef) -> Decision:
     for grant, deny in rules.denies:
         if grant.covers(tool.canonical):
             return deny
-    for grant, permit in rules.permits:
+    granted = _by_permits(rules, tool)
+    if isinstance(granted, Permit) and rules.subscription is not None:
+        return granted if rules.subscription.selects(tool.canonical) else _NOT_SELECTED
+    return granted
+
+
+def _by_permits(rules: _McpRules, tool: ToolRef) -> Decision:
+    found: Decision = _NO_GRANT
+    for grant, decision in rules.permits:
         if grant.covers(tool.canonical):
-            return permit
-    return _NO_GRANT
+            if isinstance(decision, Permit):
+                return decision
+            found = decision
+    return found

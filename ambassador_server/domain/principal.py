@@ -1,8 +1,10 @@
 """Who a request acts for, and the people, groups and keys behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from ambassador_server.domain.administrator import Role
 
 
 class UserStatus(StrEnum):
@@ -28,9 +30,19 @@ class KeyStatus(StrEnum):
     REVOKED = "revoked"
 
 
+class AuthSource(StrEnum):
+    """Who vouches for a user: a password here, or an identity provider elsewhere."""
+
+    LOCAL = "local"
+    EXTERNAL = "external"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person the organisation publishes tools for."""
+    """A person the organisation publishes tools for; one with roles may also administer.
+
+    `owner` labels whatever a declarative file brought: only that file's owner may take it away again.
+    """
 
     user_id: str
     name: str
@@ -39,6 +51,9 @@ class User:
     status: UserStatus
     created_at: datetime
     updated_at: datetime
+    roles: tuple[Role, ...] = ()
+    source: AuthSource = AuthSource.LOCAL
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +66,16 @@ class Group:
     status: GroupStatus
     created_at: datetime
     updated_at: datetime
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """One user in one group."""
+    """One user in one group; who owns the fact does not make it another fact."""
 
     user_id: str
     group_id: str
+    owner: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +92,7 @@ class ClientKey:
     expires_at: datetime | None
     last_used_at: datetime | None
     last_host: str | None
+    owner: str | None = None
 
     def has_expired(self, now: datetime) -> bool:
         """Tell whether the key's time is over."""

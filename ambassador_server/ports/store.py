@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from ambassador_server.domain.administrator import AdminKey
+from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.audit import AuditFilter, AuditRecord
 from ambassador_server.domain.catalog import Mcp, Tool
-from ambassador_server.domain.grants import Grant
+from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.principal import ClientKey, Group, Membership, User
 from ambassador_server.domain.session import Session
 from ambassador_server.domain.switches import KillSwitch
@@ -62,6 +62,10 @@ class Memberships(Protocol):
 
     async def remove(self, membership: Membership) -> None:
         """Take a user out of a group."""
+        ...
+
+    async def get(self, user_id: str, group_id: str) -> Membership | None:
+        """Return the membership, if the user is in the group."""
         ...
 
     async def all(self) -> list[Membership]:
@@ -167,7 +171,8 @@ class AuditIndex(Protocol):
 class UnitOfWork(Protocol):
     """One transaction over all repositories.
 
-    A write to users, groups, memberships, keys, mcps, grants or switches raises the policy version on commit.
+    A write to anything decisions are made from raises the policy version on commit: users, groups, memberships,
+    keys, mcps, grants, subscriptions and switches.
     """
 
     @property
@@ -185,11 +190,15 @@ class UnitOfWork(Protocol):
     @property
     def grants(self) -> Repository[Grant]: ...
     @property
+    def subscriptions(self) -> Repository[Subscription]: ...
+    @property
     def switches(self) -> Repository[KillSwitch]: ...
     @property
     def sessions(self) -> Sessions: ...
     @property
     def admin_keys(self) -> NamedRepository[AdminKey]: ...
+    @property
+    def passwords(self) -> Repository[Password]: ...
     @property
     def audit(self) -> AuditIndex: ...
 

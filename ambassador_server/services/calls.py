@@ -35,6 +35,8 @@ _EXPLANATIONS: Mapping[Reason, str] = {
     Reason.USER_NOT_ACTIVE: "your user is not active (user_not_active). Ask your administrator.",
     Reason.UNKNOWN_KEY: "this key no longer exists (unknown_key). Ask your administrator for a new one.",
     Reason.KEY_NOT_ACTIVE: "this key is suspended or revoked (key_not_active). Ask your administrator.",
+    Reason.NOT_SUBSCRIBED: "this client has not subscribed to its MCP (not_subscribed).",
+    Reason.NOT_SELECTED: "this client has not selected it (not_selected).",
     Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
 }
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from ambassador_server.domain.snapshot import Moment, Snapshot
+from ambassador_server.domain.snapshot import Moment, PolicyRows, Snapshot
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 
@@ -21,7 +21,7 @@ class PolicyKeeper:
         self._lock = asyncio.Lock()
         self._listeners: list[SnapshotListener] = []
         self._confirmed_at: float | None = None
-        self.snapshot = Snapshot.build(version=0)
+        self.snapshot = Snapshot.build(0, PolicyRows())
 
     def subscribe(self, listener: SnapshotListener) -> None:
         """Call the listener, in the event loop, after every new snapshot."""
@@ -46,14 +46,17 @@ class PolicyKeeper:
                 fresh = None
                 if version != self.snapshot.version or self._confirmed_at is None:
                     fresh = Snapshot.build(
-                        version=version,
-                        users=await work.users.all(),
-                        groups=await work.groups.all(),
-                        memberships=await work.memberships.all(),
-                        keys=await work.keys.all(),
-                        mcps=await work.mcps.all(),
-                        grants=await work.grants.all(),
-                        switches=await work.switches.all(),
+                        version,
+                        PolicyRows(
+                            users=await work.users.all(),
+                            groups=await work.groups.all(),
+                            memberships=await work.memberships.all(),
+                            keys=await work.keys.all(),
+                            mcps=await work.mcps.all(),
+                            grants=await work.grants.all(),
+                            switches=await work.switches.all(),
+                            subscriptions=await work.subscriptions.all(),
+                        ),
                     )
             self._confirmed_at = asked_at
             if fresh is not None:

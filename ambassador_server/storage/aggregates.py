@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Column, Row, Table
 
-from ambassador_server.domain.administrator import AdminKey
+from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.catalog import Mcp
-from ambassador_server.domain.grants import Grant
+from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.principal import ClientKey, Group, User
 from ambassador_server.domain.session import Session
 from ambassador_server.domain.switches import KillSwitch
@@ -40,10 +40,12 @@ class Aggregate(Generic[T]):
 
     @cached_property
     def order(self) -> tuple[Column[Any], ...]:
-        """Return what `all` is ordered by: the natural name, else the time of creation."""
+        """Return what `all` is ordered by: the natural name, else the time of creation, else the id."""
         if self.is_named:
             return (self.table.c.name,)
-        return (self.table.c.created_at, self.id_column)
+        return (
+            (self.table.c.created_at, self.id_column) if "created_at" in self.table.c else (self.id_column,)
+        )
 
     @cached_property
     def is_named(self) -> bool:
@@ -74,7 +76,9 @@ CLIENT_KEYS = Aggregate(ClientKey, tables.client_keys, "client key", owners="use
 MCPS = Aggregate(Mcp, tables.mcps, "MCP")
 GRANTS = Aggregate(Grant, tables.grants, "grant", owners="group or MCP")
 KILL_SWITCHES = Aggregate(KillSwitch, tables.kill_switches, "kill switch")
-ADMIN_KEYS = Aggregate(AdminKey, tables.admin_keys, "admin key", is_policy=False)
+SUBSCRIPTIONS = Aggregate(Subscription, tables.subscriptions, "subscription", owners="client key or MCP")
+ADMIN_KEYS = Aggregate(AdminKey, tables.admin_keys, "admin key", owners="user", is_policy=False)
+PASSWORDS = Aggregate(Password, tables.passwords, "password", owners="user", is_policy=False)
 SESSIONS = Aggregate(
     Session, tables.sessions, "session", owners="user or client key", is_policy=False, is_shared=False
 )

@@ -1,13 +1,13 @@
 """Who is in which group."""
 
-from sqlalchemy import Column, delete, insert, select
+from sqlalchemy import Column, ColumnElement, delete, insert, select
 
 from ambassador_server.domain.principal import Membership
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.tables import groups, memberships, users
 from ambassador_server.storage.transaction import RefusedError, Transaction
-from ambassador_server.storage.values import check_item
+from ambassador_server.storage.values import check_item, check_key
 
 
 class MembershipRepository:
@@ -20,7 +20,7 @@ class MembershipRepository:
         """Put a user into a group."""
         check_item(membership)
         await self._transaction.queue(Lock.POLICY)
-        row = {"user_id": membership.user_id, "group_id": membership.group_id}
+        row = {"user_id": membership.user_id, "group_id": membership.group_id, "owner": membership.owner}
         try:
             await self._transaction.change(insert(memberships), row)
         except RefusedError as refused:
@@ -39,12 +39,24 @@ class MembershipRepository:
             raise NotFoundError(f"user {user!r} is not in group {group!r}.")
         await self._transaction.raise_policy_version()
 
+    async def get(self, user_id: str, group_id: str) -> Membership | None:
+        """Return the membership, if the user is in the group."""
+        check_key(user_id, "The id")
+        check_key(group_id, "The id")
+        found = await self._select(memberships.c.user_id == user_id, memberships.c.group_id == group_id)
+        return found[0] if found else None
+
     async def all(self) -> list[Membership]:
         """Return every membership, ordered by user and group id."""
+        return await self._select()
+
+    async def _select(self, *conditions: ColumnElement[bool]) -> list[Membership]:
         await self._transaction.queue(Lock.POLICY)
-        statement = select(memberships).order_by(memberships.c.user_id, memberships.c.group_id)
-        rows = await self._transaction.rows(statement)
-        return [Membership(user_id=user_id, group_id=group_id) for user_id, group_id in rows]
+        order = (memberships.c.user_id, memberships.c.group_id)
+        rows = await self._transaction.rows(select(memberships).where(*conditions).order_by(*order))
+        return [
+            Membership(user_id=user_id, group_id=group_id, owner=owner) for user_id, group_id, owner in rows
+        ]
 
     async def _conflict(self, membership: Membership, violation: Violation) -> ConflictError:
         user, group = await self._names(membership)

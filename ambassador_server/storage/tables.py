@@ -17,9 +17,9 @@ from sqlalchemy import (
 
 from ambassador_server.domain.administrator import Role
 from ambassador_server.domain.audit import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.catalog import ArgumentPolicy, McpStatus
-from ambassador_server.domain.grants import Effect
-from ambassador_server.domain.principal import GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, McpStatus
+from ambassador_server.domain.grants import Delivery, Effect
+from ambassador_server.domain.principal import AuthSource, GroupStatus, KeyStatus, UserStatus
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.storage.types import (
     Choice,
@@ -63,6 +63,17 @@ users = Table(
     Column("status", Choice(UserStatus), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("roles", Words(Role), nullable=False),
+    Column("source", Choice(AuthSource), nullable=False),
+    _optional_text("owner"),
+)
+
+passwords = Table(
+    "passwords",
+    metadata,
+    _owner("user_id", "users.user_id", primary_key=True),
+    _text("hash"),
+    Column("changed_at", UtcDateTime, nullable=False),
 )
 
 groups = Table(
@@ -74,6 +85,7 @@ groups = Table(
     Column("status", Choice(GroupStatus), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    _optional_text("owner"),
 )
 
 memberships = Table(
@@ -81,6 +93,7 @@ memberships = Table(
     metadata,
     _owner("user_id", "users.user_id", primary_key=True),
     _owner("group_id", "groups.group_id", primary_key=True),
+    _optional_text("owner"),
     Index(None, "group_id"),
 )
 
@@ -97,6 +110,7 @@ client_keys = Table(
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
     _optional_text("last_host"),
+    _optional_text("owner"),
 )
 
 mcps = Table(
@@ -114,6 +128,8 @@ mcps = Table(
     Column("call_timeout_seconds", Double, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("isolation", Choice(Isolation), nullable=False),
+    _optional_text("owner"),
 )
 
 last_known_tools = Table(
@@ -134,6 +150,20 @@ grants = Table(
     Column("expires_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     _text("created_by"),
+    Column("delivery", Choice(Delivery), nullable=False),
+    _optional_text("owner"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("subscription_id", CodePointText, primary_key=True),
+    _owner("key_id", "client_keys.key_id"),
+    _owner("mcp_id", "mcps.mcp_id"),
+    Column("patterns", Words, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    _text("created_by"),
+    UniqueConstraint("key_id", "mcp_id"),
 )
 
 kill_switches = Table(
@@ -183,6 +213,8 @@ admin_keys = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
+    Column("user_id", CodePointText, ForeignKey("users.user_id", ondelete="CASCADE"), index=True),
+    _text("created_by"),
 )
 
 audit_events = Table(

@@ -6,6 +6,8 @@ from ambassador_server.storage.aggregates import (
     GROUPS,
     KILL_SWITCHES,
     MCPS,
+    PASSWORDS,
+    SUBSCRIPTIONS,
     USERS,
 )
 from ambassador_server.storage.audit import AuditIndexRepository
@@ -33,8 +35,10 @@ class SqlUnitOfWork:
         self.tools = LastKnownToolRepository(transaction)
         self.grants = TableRepository(transaction, GRANTS)
         self.switches = TableRepository(transaction, KILL_SWITCHES)
+        self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)
         self.sessions = SessionRepository(transaction)
         self.admin_keys = NamedTableRepository(transaction, ADMIN_KEYS)
+        self.passwords = TableRepository(transaction, PASSWORDS)
         self.audit = AuditIndexRepository(transaction)
 
     async def policy_version(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from ambassador_protocol.admin import Page
+from ambassador_protocol.admin.page import Page
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.changes import Requester
 from ambassador_server.web.keys import ADMINISTRATOR, ORIGIN

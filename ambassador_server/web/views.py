@@ -2,18 +2,14 @@
 
 from datetime import UTC, datetime
 
-from ambassador_protocol.admin import (
-    AccessView,
-    GrantView,
-    GroupView,
-    KeyView,
-    McpView,
-    RuleView,
-    SessionView,
-    SwitchView,
-    ToolView,
-    UserView,
-)
+from ambassador_protocol.admin.access import AccessView, RuleView
+from ambassador_protocol.admin.grants import GrantView
+from ambassador_protocol.admin.groups import GroupView
+from ambassador_protocol.admin.keys import KeyView
+from ambassador_protocol.admin.mcps import McpView, ToolView
+from ambassador_protocol.admin.sessions import SessionView
+from ambassador_protocol.admin.switches import SwitchView
+from ambassador_protocol.admin.users import UserView
 from ambassador_server.domain.catalog import DownstreamState, Mcp, Tool, canonical_name
 from ambassador_server.domain.decision import Deny
 from ambassador_server.domain.grants import Grant
@@ -53,16 +49,12 @@ def user_view(user: User, snapshot: Snapshot) -> UserView:
 
 def group_view(group: Group, snapshot: Snapshot) -> GroupView:
     """Show a group."""
-    members = (
-        snapshot.users[user_id].name
-        for user_id, group_ids in snapshot.group_ids_of.items()
-        if group.group_id in group_ids and user_id in snapshot.users
-    )
+    user_ids = snapshot.user_ids_of.get(group.group_id, ())
     return GroupView(
         name=group.name,
         description=group.description,
         status=group.status,
-        members=sorted(members),
+        members=sorted(snapshot.users[user_id].name for user_id in user_ids if user_id in snapshot.users),
         created_at=timestamp(group.created_at),
     )
 

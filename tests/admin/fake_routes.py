@@ -10,16 +10,12 @@ from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter, ValidationError
 
 from ambassador_protocol import paths
-from ambassador_protocol.admin import (
-    KeyRotation,
-    NewGrant,
-    NewGroup,
-    NewKey,
-    NewMcp,
-    NewSwitch,
-    NewUser,
-    UserChange,
-)
+from ambassador_protocol.admin.grants import NewGrant
+from ambassador_protocol.admin.groups import NewGroup
+from ambassador_protocol.admin.keys import KeyRotation, NewKey
+from ambassador_protocol.admin.mcps import NewMcp
+from ambassador_protocol.admin.switches import NewSwitch
+from ambassador_protocol.admin.users import NewUser, UserChange
 from ambassador_protocol.problems import Problem, ProblemCode
 from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, SECRET, Item, Organisation, mcp_view
 

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador_protocol.admin import NewMcp
+from ambassador_protocol.admin.mcps import NewMcp
 
 ADMIN_KEY = "amb_ak_" + "A" * 48
 AUDITOR_KEY = "amb_ak_" + "B" * 48

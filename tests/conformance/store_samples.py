@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ambassador_server.domain.administrator import AdminKey, Role
+from ambassador_server.domain.administrator import AdminKey, Password, Role
 from ambassador_server.domain.audit import (
     Actor,
     ActorKind,
@@ -14,7 +14,7 @@ from ambassador_server.domain.audit import (
     Resource,
 )
 from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
-from ambassador_server.domain.grants import Effect, Grant
+from ambassador_server.domain.grants import Effect, Grant, Subscription
 from ambassador_server.domain.principal import (
     ClientKey,
     Group,
@@ -107,6 +107,25 @@ def grant(number: int = 1, **changes: Any) -> Grant:
         "created_by": "root",
     }
     return Grant(**values | changes)
+
+
+def subscription(number: int = 1, **changes: Any) -> Subscription:
+    """Return a subscription of key 1 to MCP 1."""
+    values: dict[str, Any] = {
+        "subscription_id": f"b{number}",
+        "key_id": "k1",
+        "mcp_id": "m1",
+        "patterns": ("mcp-1.read_*",),
+        "created_at": NOW,
+        "created_by": "root",
+    }
+    return Subscription(**values | changes)
+
+
+def password(number: int = 1, **changes: Any) -> Password:
+    """Return the password of user number so and so."""
+    values: dict[str, Any] = {"user_id": f"u{number}", "hash": "$argon2id$v=19$...", "changed_at": NOW}
+    return Password(**values | changes)
 
 
 def switch(number: int = 1, **changes: Any) -> KillSwitch:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ambassador_server.domain.administrator import Role
-from ambassador_server.domain.catalog import ArgumentPolicy, McpStatus, ToolClass
-from ambassador_server.domain.grants import Effect
-from ambassador_server.domain.principal import KeyStatus, Membership, UserStatus
+from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, McpStatus, ToolClass
+from ambassador_server.domain.grants import Delivery, Effect
+from ambassador_server.domain.principal import AuthSource, KeyStatus, Membership, UserStatus
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
 from ambassador_server.ports.store import LogPosition, Store, UnitOfWork
@@ -25,9 +25,11 @@ from tests.conformance.store_samples import (
     grant,
     group,
     mcp,
+    password,
     position,
     record,
     session,
+    subscription,
     switch,
     tool,
     user,
@@ -41,7 +43,9 @@ OBJECTS = [
     ("users", user(2, name=ODD, display_name=LONG, email="", status=UserStatus.DEACTIVATED)),
     ("users", user(3, user_id="", name="", display_name="")),
     ("users", user(4, name="x" * MAX_KEY, created_at=LATEST, updated_at=datetime.min.replace(tzinfo=UTC))),
+    ("users", user(5, roles=tuple(Role), source=AuthSource.EXTERNAL, owner=ODD)),
     ("groups", group(2, name=ODD, description=LONG)),
+    ("groups", group(3, owner="ci/people")),
     ("keys", client_key(2, digest=b"", prefix="", name=ODD)),
     ("keys", client_key(3, expires_at=NOW, last_used_at=NOW, last_host=ODD, status=KeyStatus.REVOKED)),
     ("mcps", mcp(2, options={}, tags=(), status=McpStatus.DRAFT, arguments=ArgumentPolicy.NONE)),
@@ -50,6 +54,11 @@ OBJECTS = [
         mcp(3, options={ODD: [1, -(2**70), 0.1, None, True, {"nul": "\0", "half": "\ud800"}]}, tags=(ODD,)),
     ),
     ("mcps", mcp(4, call_timeout_seconds=0.1, description=LONG)),
+    ("keys", client_key(4, owner=ODD)),
+    ("mcps", mcp(5, isolation=Isolation.PER_USER, owner="ci/catalog")),
+    ("grants", grant(3, delivery=Delivery.OPT_IN, owner=ODD)),
+    ("subscriptions", subscription(2, patterns=(), created_by=ODD)),
+    ("passwords", password(1, hash=LONG)),
     ("grants", grant(2, patterns=(), effect=Effect.DENY, expires_at=NOW, created_by=ODD)),
     ("switches", switch(2, scope=SwitchScope.TOOL, target="git.*", target_name=ODD, message="", drill=True)),
     ("switches", switch(3, expires_at=NOW, lifted_at=NOW, lifted_by=ODD)),
@@ -57,6 +66,7 @@ OBJECTS = [
     ("sessions", session(3, ended_at=NOW, end_reason="idle")),
     ("admin_keys", admin_key(2, name=ODD, roles=(), expires_at=NOW, revoked_at=NOW)),
     ("admin_keys", admin_key(3, roles=tuple(Role))),
+    ("admin_keys", admin_key(4, user_id="u1", created_by=ODD)),
 ]
 
 
@@ -78,7 +88,8 @@ async def test_object_comes_back_as_it_was(store: Store, name: str, item: Any) -
 
 @pytest.mark.parametrize(("name", "item"), OBJECTS)
 async def test_replaced_object_comes_back_as_it_is_now(store: Store, name: str, item: Any) -> None:
-    later = replace(item, created_at=NOW + HOUR)
+    changed = next(field.name for field in fields(item) if field.name in {"created_at", "changed_at"})
+    later = replace(item, **{changed: NOW + HOUR})
     async with store.write() as work:
         await add_owners(work)
         await getattr(work, name).add(item)
@@ -162,6 +173,13 @@ CONFLICTS = [
     ("keys", client_key(1, name="mine"), "client key 'mine' exists already."),
     ("keys", client_key(2, user_id="nobody"), "client key 'laptop-2' refers to an unknown user."),
     ("grants", grant(2, group_id="nobody"), "grant 'r2' refers to an unknown group or MCP."),
+    ("subscriptions", subscription(2), "subscription 'b2' exists already."),
+    (
+        "subscriptions",
+        subscription(2, mcp_id="nothing"),
+        "subscription 'b2' refers to an unknown client key or MCP.",
+    ),
+    ("admin_keys", admin_key(2, user_id="nobody"), "admin key 'admin-2' refers to an unknown user."),
     ("grants", grant(2, mcp_id="nothing"), "grant 'r2' refers to an unknown group or MCP."),
     ("sessions", session(2, key_id="none"), "session 's2' refers to an unknown user or client key."),
 ]
@@ -173,6 +191,7 @@ async def test_impossible_addition_is_a_conflict_in_words(
 ) -> None:
     async with store.write() as work:
         await add_owners(work)
+        await work.subscriptions.add(subscription())
     async with store.write() as work:
         before = await getattr(work, name).all()
         with pytest.raises(ConflictError) as caught:

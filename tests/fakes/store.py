@@ -5,12 +5,12 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from ambassador_server.domain.administrator import AdminKey
+from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.catalog import Mcp, Tool
-from ambassador_server.domain.grants import Grant
+from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.principal import ClientKey, Group, Membership, User
 from ambassador_server.domain.session import Session
 from ambassador_server.domain.switches import KillSwitch
@@ -21,13 +21,15 @@ from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
 
 T = TypeVar("T", bound=Any)
 
+NEVER = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass
 class _State:
     """Everything that is committed; a transaction works on a copy."""
 
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    memberships: set[tuple[str, str]] = field(default_factory=set)
+    memberships: dict[tuple[str, str], str | None] = field(default_factory=dict)
     tools: dict[str, tuple[Tool, ...]] = field(default_factory=dict)
     audit: AuditState = field(default_factory=AuditState)
     version: int = 0
@@ -36,7 +38,7 @@ class _State:
         return replace(
             self,
             tables={name: dict(table) for name, table in self.tables.items()},
-            memberships=set(self.memberships),
+            memberships=dict(self.memberships),
             tools=dict(self.tools),
             audit=self.audit.copy(),
         )
@@ -54,7 +56,9 @@ class _State:
             self.tools.pop(item_id, None)
         place = {"user_id": 0, "group_id": 1}.get(id_field)
         if place is not None:
-            self.memberships = {pair for pair in self.memberships if pair[place] != item_id}
+            self.memberships = {
+                pair: owner for pair, owner in self.memberships.items() if pair[place] != item_id
+            }
 
 
 class _Transaction:
@@ -89,6 +93,7 @@ class _Kind:
     owner_words: str = ""
     is_named: bool = False
     is_policy: bool = True
+    pair: tuple[str, str] | None = None
 
 
 class _Repository(Generic[T]):
@@ -134,8 +139,13 @@ class _Repository(Generic[T]):
             other.name == item.name and self._id(other) != self._id(item) for other in table.values()
         ):
             raise ConflictError(f"{self._label(item)} exists already.")
+        if self._kind.pair is not None and any(
+            self._pair(other) == self._pair(item) and self._id(other) != self._id(item)
+            for other in table.values()
+        ):
+            raise ConflictError(f"{self._label(item)} exists already.")
         for name, owner in self._kind.owners.items():
-            if getattr(item, name) not in state.table(owner):
+            if getattr(item, name) not in {*state.table(owner), None}:
                 raise ConflictError(f"{self._label(item)} refers to an unknown {self._kind.owner_words}.")
         table[self._id(item)] = _as_stored(item)
         self._changed()
@@ -147,11 +157,16 @@ class _Repository(Generic[T]):
     def _id(self, item: T) -> str:
         return str(getattr(item, self._kind.id_field))
 
+    def _pair(self, item: T) -> tuple[Any, ...]:
+        return tuple(getattr(item, name) for name in self._kind.pair or ())
+
     def _label(self, item: T) -> str:
         return f"{self._kind.noun} {getattr(item, 'name', None) or self._id(item)!r}"
 
     def _order(self, item: T) -> tuple[Any, ...]:
-        return (item.name,) if self._kind.is_named else (item.created_at, self._id(item))
+        if self._kind.is_named:
+            return (item.name,)
+        return (getattr(item, "created_at", NEVER), self._id(item))
 
 
 class _NamedRepository(_Repository[T]):
@@ -172,7 +187,7 @@ class _Memberships:
             raise ConflictError(f"user {user!r} is in group {group!r} already.")
         if membership.user_id not in state.table("user") or membership.group_id not in state.table("group"):
             raise ConflictError(f"user {user!r} cannot be in group {group!r}: one of them does not exist.")
-        state.memberships.add((membership.user_id, membership.group_id))
+        state.memberships[membership.user_id, membership.group_id] = membership.owner
         self._transaction.policy_changed()
 
     async def remove(self, membership: Membership) -> None:
@@ -182,12 +197,23 @@ class _Memberships:
         if pair not in state.memberships:
             user, group = self._names(membership)
             raise NotFoundError(f"user {user!r} is not in group {group!r}.")
-        state.memberships.remove(pair)
+        del state.memberships[pair]
         self._transaction.policy_changed()
 
+    async def get(self, user_id: str, group_id: str) -> Membership | None:
+        check_key(user_id, "The id")
+        check_key(group_id, "The id")
+        found = self._transaction.reading().memberships
+        if (user_id, group_id) not in found:
+            return None
+        return Membership(user_id=user_id, group_id=group_id, owner=found[user_id, group_id])
+
     async def all(self) -> list[Membership]:
-        pairs = sorted(self._transaction.reading().memberships)
-        return [Membership(user_id=user_id, group_id=group_id) for user_id, group_id in pairs]
+        found = sorted(self._transaction.reading().memberships.items())
+        return [
+            Membership(user_id=user_id, group_id=group_id, owner=owner)
+            for (user_id, group_id), owner in found
+        ]
 
     def _names(self, membership: Membership) -> tuple[str, str]:
         state = self._transaction.reading()
@@ -283,13 +309,27 @@ class InMemoryUnitOfWork:
         self.grants = _Repository[Grant](
             transaction, _Kind("grant", "grant_id", {"group_id": "group", "mcp_id": "MCP"}, "group or MCP")
         )
+        self.subscriptions = _Repository[Subscription](
+            transaction,
+            _Kind(
+                "subscription",
+                "subscription_id",
+                {"key_id": "client key", "mcp_id": "MCP"},
+                "client key or MCP",
+                pair=("key_id", "mcp_id"),
+            ),
+        )
         self.switches = _Repository[KillSwitch](transaction, _Kind("kill switch", "switch_id"))
         owners = {"user_id": "user", "key_id": "client key"}
         self.sessions = _Sessions(
             transaction, _Kind("session", "session_id", owners, "user or client key", is_policy=False)
         )
         self.admin_keys = _NamedRepository[AdminKey](
-            transaction, _Kind("admin key", "admin_key_id", is_named=True, is_policy=False)
+            transaction,
+            _Kind("admin key", "admin_key_id", {"user_id": "user"}, "user", is_named=True, is_policy=False),
+        )
+        self.passwords = _Repository[Password](
+            transaction, _Kind("password", "user_id", {"user_id": "user"}, "user", is_policy=False)
         )
         self.audit = InMemoryAuditIndex(
             reading=lambda: transaction.reading().audit, writing=lambda: transaction.writing().audit

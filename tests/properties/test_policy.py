@@ -7,20 +7,21 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog import ToolClass
 from ambassador_server.domain.decision import Deny, Permit
-from ambassador_server.domain.grants import Effect, Grant
+from ambassador_server.domain.grants import Delivery, Effect, Grant
 from ambassador_server.domain.policy import ToolRef, decide
 from ambassador_server.domain.switches import KillSwitch, SwitchScope
-from tests.server.worlds import GRANT, NOW, PRINCIPAL, snapshot, switch
+from tests.server.worlds import GRANT, NOW, PRINCIPAL, SUBSCRIPTION, snapshot, switch
 
 NAMES = st.sampled_from(["git.log", "git.status", "git.push", "git.l", "git."])
 PATTERNS = st.sampled_from(["*", "git.*", "git.l*", "git.log", "*log", "git.*s", "git.push", "other.*"])
 GRANTS = st.lists(
     st.builds(
-        lambda patterns, effect, number: replace(
-            GRANT, grant_id=f"grant-{number}", patterns=tuple(patterns), effect=effect
+        lambda patterns, effect, delivery, number: replace(
+            GRANT, grant_id=f"grant-{number}", patterns=tuple(patterns), effect=effect, delivery=delivery
         ),
         st.lists(PATTERNS, min_size=1, max_size=3),
         st.sampled_from(Effect),
+        st.sampled_from(Delivery),
         st.integers(0, 99),
     ),
     max_size=6,
@@ -61,12 +62,23 @@ def test_adding_a_kill_switch_never_widens(grants, tool, switches):
 
 
 @given(GRANTS, TOOLS)
-def test_a_permit_needs_a_permitting_grant_and_no_denying_one(grants, tool):
-    covering = {grant.effect for grant in grants if grant.covers(tool.canonical)}
-    assert permitted(grants, tool) == (covering == {Effect.PERMIT})
+def test_a_permit_needs_a_permitting_grant_that_waits_for_nothing_and_no_denying_one(grants, tool):
+    covering = [grant for grant in grants if grant.covers(tool.canonical)]
+    permits = any((each.effect, each.delivery) == (Effect.PERMIT, Delivery.AUTOMATIC) for each in covering)
+    denies = any(each.effect is Effect.DENY for each in covering)
+    assert permitted(grants, tool) == (permits and not denies)
 
 
 @given(TOOLS, st.text(max_size=40))
 def test_nothing_matched_is_a_denial(tool, name):
     stranger = replace(PRINCIPAL, user_id=name + "?", key_id=name)
     assert isinstance(decide(snapshot(), stranger, tool, NOW), Deny)
+
+
+@given(GRANTS, st.lists(PATTERNS, max_size=3), TOOLS)
+def test_a_client_only_ever_narrows_what_its_subscription_opens(grants, patterns, tool):
+    def ruling(**changes):
+        return isinstance(decide(snapshot(grants=grants, **changes), PRINCIPAL, tool, NOW), Permit)
+
+    chosen = replace(SUBSCRIPTION, patterns=tuple(patterns))
+    assert ruling(subscriptions=[chosen]) <= ruling(subscriptions=[SUBSCRIPTION])

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
-from ambassador_server.domain.grants import Effect, Grant
+from ambassador_server.domain.grants import Effect, Grant, Subscription
 from ambassador_server.domain.policy import ToolRef
 from ambassador_server.domain.principal import (
     ClientKey,
@@ -16,7 +16,7 @@ from ambassador_server.domain.principal import (
     User,
     UserStatus,
 )
-from ambassador_server.domain.snapshot import Moment, Snapshot
+from ambassador_server.domain.snapshot import Moment, PolicyRows, Snapshot
 from ambassador_server.domain.switches import KillSwitch, SwitchScope
 from tests.fakes.clock import START
 
@@ -73,6 +73,14 @@ GRANT = Grant(
     created_at=START,
     created_by="root",
 )
+SUBSCRIPTION = Subscription(
+    subscription_id="choice",
+    key_id="k1",
+    mcp_id="m1",
+    patterns=("*",),
+    created_at=START,
+    created_by="alice",
+)
 PRINCIPAL = Principal(user_id="u1", user_name="alice", key_id="k1", key_name="laptop", session_id="s1")
 LOG_TOOL = ToolRef("m1", "git.log", ToolClass.READ_ONLY)
 NOW = Moment(START)
@@ -104,7 +112,6 @@ def switch(scope: SwitchScope, target: str | None, **changes: Any) -> KillSwitch
 def snapshot(**changes: Any) -> Snapshot:
     """The plain world, in which alice may call every tool of git, with some parts replaced."""
     parts: dict[str, Any] = {
-        "version": 1,
         "users": [USER],
         "groups": [GROUP],
         "memberships": [Membership(user_id="u1", group_id="g1")],
@@ -112,5 +119,6 @@ def snapshot(**changes: Any) -> Snapshot:
         "mcps": [MCP],
         "grants": [GRANT],
         "switches": [],
+        "subscriptions": [],
     }
-    return Snapshot.build(**{**parts, **changes})
+    return Snapshot.build(1, PolicyRows(**{**parts, **changes}))

@@ -8,12 +8,23 @@ from hypothesis import given
 
 from ambassador_server.domain.decision import Deny, Permit
 from ambassador_server.domain.explanation import explain
-from ambassador_server.domain.grants import Effect
+from ambassador_server.domain.grants import Delivery, Effect
 from ambassador_server.domain.policy import decide
 from ambassador_server.domain.principal import GroupStatus, UserStatus
 from ambassador_server.domain.switches import SwitchScope
 from tests.properties.test_policy import GRANTS, SWITCHES, TOOLS
-from tests.server.worlds import GRANT, GROUP, LOG_TOOL, MCP, NOW, PRINCIPAL, USER, snapshot, switch
+from tests.server.worlds import (
+    GRANT,
+    GROUP,
+    LOG_TOOL,
+    MCP,
+    NOW,
+    PRINCIPAL,
+    SUBSCRIPTION,
+    USER,
+    snapshot,
+    switch,
+)
 
 
 def test_a_permitted_call_names_its_grant_and_needs_no_remedy():
@@ -28,6 +39,8 @@ def test_a_permitted_call_names_its_grant_and_needs_no_remedy():
     [
         ({"users": [replace(USER, status=UserStatus.SUSPENDED)]}, "user activate alice"),
         ({"grants": []}, "grant add GROUP git --tool log"),
+        ({"grants": [replace(GRANT, delivery=Delivery.OPT_IN)]}, "subscription set k1 git"),
+        ({"subscriptions": [replace(SUBSCRIPTION, patterns=())]}, "subscription set k1 git --tool log"),
         ({"mcps": [replace(MCP, status="draft")]}, "mcp publish git"),
         ({"switches": [switch(SwitchScope.MCP, "m1")]}, "kill lift switch-mcp"),
         ({"grants": [GRANT, replace(GRANT, grant_id="no", effect=Effect.DENY)]}, "grant remove no"),

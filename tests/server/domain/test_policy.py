@@ -8,19 +8,44 @@ import pytest
 
 from ambassador_server.domain.catalog import McpStatus, ToolClass
 from ambassador_server.domain.decision import Deny, Permit, Reason
-from ambassador_server.domain.grants import Effect
+from ambassador_server.domain.grants import Delivery, Effect
 from ambassador_server.domain.policy import ToolRef, decide
 from ambassador_server.domain.principal import GroupStatus, KeyStatus, Membership, UserStatus
 from ambassador_server.domain.snapshot import Moment
 from ambassador_server.domain.switches import SwitchScope
 from tests.fakes.clock import START
-from tests.server.worlds import GRANT, GROUP, KEY, LOG_TOOL, MCP, NOW, PRINCIPAL, USER, snapshot, switch
+from tests.server.worlds import (
+    GRANT,
+    GROUP,
+    KEY,
+    LOG_TOOL,
+    MCP,
+    NOW,
+    PRINCIPAL,
+    SUBSCRIPTION,
+    USER,
+    snapshot,
+    switch,
+)
 
 DENY_GRANT = replace(GRANT, grant_id="deny", effect=Effect.DENY, patterns=("git.l*",))
+OPT_IN = replace(GRANT, delivery=Delivery.OPT_IN)
 
 
 def test_a_grant_permits():
     assert decide(snapshot(), PRINCIPAL, LOG_TOOL, NOW) == Permit("permit")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"grants": [OPT_IN], "subscriptions": [SUBSCRIPTION]},
+        {"grants": [OPT_IN, GRANT]},
+        {"subscriptions": [replace(SUBSCRIPTION, patterns=("git.l*",))]},
+    ],
+)
+def test_what_the_client_chose_is_permitted(changes: dict[str, Any]):
+    assert isinstance(decide(snapshot(**changes), PRINCIPAL, LOG_TOOL, NOW), Permit)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +70,12 @@ def test_a_grant_permits():
         ({"grants": [replace(GRANT, patterns=("GIT.LOG",))]}, Reason.NO_GRANT),
         ({"grants": [GRANT, DENY_GRANT]}, Reason.EXPLICIT_DENY),
         ({"grants": [DENY_GRANT, GRANT]}, Reason.EXPLICIT_DENY),
+        ({"grants": [OPT_IN]}, Reason.NOT_SUBSCRIBED),
+        ({"grants": [OPT_IN], "subscriptions": [replace(SUBSCRIPTION, key_id="k2")]}, Reason.NOT_SUBSCRIBED),
+        ({"subscriptions": [replace(SUBSCRIPTION, patterns=("git.status",))]}, Reason.NOT_SELECTED),
+        ({"subscriptions": [replace(SUBSCRIPTION, patterns=())]}, Reason.NOT_SELECTED),
+        ({"grants": [], "subscriptions": [SUBSCRIPTION]}, Reason.NO_GRANT),
+        ({"grants": [DENY_GRANT, GRANT], "subscriptions": [SUBSCRIPTION]}, Reason.EXPLICIT_DENY),
     ],
 )
 def test_each_reason_denies(changes: dict[str, Any], reason: Reason):

@@ -177,7 +177,7 @@ async def test_migration_that_leaves_dangling_rows_is_refused(
     await upgrade(url)
 
     def apply(connection: Connection) -> None:
-        connection.exec_driver_sql("INSERT INTO memberships VALUES ('nobody', 'nowhere')")
+        connection.exec_driver_sql("INSERT INTO memberships VALUES ('nobody', 'nowhere', NULL)")
 
     monkeypatch.setattr(migrate, "revisions", lambda: [HEAD, "9998_next"])
     monkeypatch.setattr(migrate, "_apply", apply)

@@ -65,6 +65,14 @@ def _create_people() -> None:
         *_optional_texts("email"),
         _text("status"),
         *_times("created_at", "updated_at"),
+        *_texts("roles", "source"),
+        *_optional_texts("owner"),
+    )
+    op.create_table(
+        "passwords",
+        _owner("user_id", "users.user_id", primary_key=True),
+        _text("hash"),
+        *_times("changed_at"),
     )
     op.create_table(
         "groups",
@@ -72,11 +80,13 @@ def _create_people() -> None:
         _text("name", unique=True),
         *_texts("description", "status"),
         *_times("created_at", "updated_at"),
+        *_optional_texts("owner"),
     )
     op.create_table(
         "memberships",
         _owner("user_id", "users.user_id", primary_key=True),
         _owner("group_id", "groups.group_id", primary_key=True),
+        *_optional_texts("owner"),
     )
     op.create_index(None, "memberships", ["group_id"])
     op.create_table(
@@ -88,7 +98,7 @@ def _create_people() -> None:
         _text("status"),
         *_times("created_at"),
         *_times("expires_at", "last_used_at", nullable=True),
-        *_optional_texts("last_host"),
+        *_optional_texts("last_host", "owner"),
     )
 
 
@@ -100,6 +110,8 @@ def _create_catalog() -> None:
         *_texts("display_name", "description", "transport", "options", "tags", "status", "arguments"),
         sa.Column("call_timeout_seconds", sa.Double, nullable=False),
         *_times("created_at", "updated_at"),
+        _text("isolation"),
+        *_optional_texts("owner"),
     )
     op.create_table(
         "last_known_tools",
@@ -114,7 +126,18 @@ def _create_catalog() -> None:
         *_texts("patterns", "effect"),
         *_times("expires_at", nullable=True),
         *_times("created_at"),
+        *_texts("created_by", "delivery"),
+        *_optional_texts("owner"),
+    )
+    op.create_table(
+        "subscriptions",
+        _key("subscription_id"),
+        _owner("key_id", "client_keys.key_id"),
+        _owner("mcp_id", "mcps.mcp_id"),
+        _text("patterns"),
+        *_times("created_at"),
         _text("created_by"),
+        sa.UniqueConstraint("key_id", "mcp_id"),
     )
 
 
@@ -141,6 +164,8 @@ def _create_switches_and_admin_keys() -> None:
         _text("roles"),
         *_times("created_at"),
         *_times("expires_at", "revoked_at", nullable=True),
+        sa.Column("user_id", CodePointText, sa.ForeignKey("users.user_id", ondelete="CASCADE"), index=True),
+        _text("created_by"),
     )
 
 

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from ambassador_protocol import __version__
-from ambassador_protocol.admin import Whoami
+from ambassador_protocol.admin.account import Whoami
 from ambassador_protocol.paths import WHOAMI
 from ambassador_server.domain.administrator import Right
 from ambassador_server.web.bodies import json_response

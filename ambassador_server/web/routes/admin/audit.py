@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ambassador_protocol.admin import Page
+from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import AUDIT_EVENTS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.audit import AuditFilter, Outcome

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin import NewGrant
+from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.paths import GRANTS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.grants import Effect

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin import NewGroup
+from ambassador_protocol.admin.groups import NewGroup
 from ambassador_protocol.paths import GROUPS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.principal import Group

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from ambassador_protocol.admin import IssuedKey, KeyRotation, NewKey
+from ambassador_protocol.admin.keys import IssuedKey, KeyRotation, NewKey
 from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.web.bodies import json_response, read_strict

@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin import NewMcp, Page
+from ambassador_protocol.admin.mcps import NewMcp
+from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MCPS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.catalog import ArgumentPolicy, Mcp

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from ambassador_protocol.admin import NewSwitch
+from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.paths import SWITCHES
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.switches import SwitchScope

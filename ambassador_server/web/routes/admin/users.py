@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin import NewUser, UserChange
+from ambassador_protocol.admin.users import NewUser, UserChange
 from ambassador_protocol.paths import USERS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.principal import User, UserStatus

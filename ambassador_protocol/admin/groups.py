@@ -1,0 +1,26 @@
+"""Bodies of `/v1/admin/groups`."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ambassador_protocol.admin.strict import STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGroup:
+    """`POST /v1/admin/groups`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    """A group with its members' names."""
+
+    name: str
+    description: str
+    status: str
+    members: list[str]
+    created_at: str

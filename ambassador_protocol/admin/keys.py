@@ -1,0 +1,47 @@
+"""Bodies of `/v1/admin/keys`."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ambassador_protocol.admin.strict import STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """`POST /v1/admin/keys`: a client key for a user."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    user: str
+    name: str
+    expires_in_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyView:
+    """A client key without its secret."""
+
+    id: str
+    user: str
+    name: str
+    prefix: str
+    status: str
+    expires_at: str | None
+    last_used_at: str | None
+    last_host: str | None
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotation:
+    """`POST /v1/admin/keys/{id}/rotate`: how long the old key stays good beside the new one."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    overlap_seconds: int = 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedKey:
+    """A new client key; `preshared_key` is shown this once."""
+
+    key: KeyView
+    preshared_key: str

@@ -1,0 +1,37 @@
+"""Bodies of `/v1/admin/kill-switches`."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ambassador_protocol.admin.strict import STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSwitch:
+    """`POST /v1/admin/kill-switches`: `target` is a natural name, absent for scope `everyone`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    scope: str
+    reason: str
+    target: str | None = None
+    message: str | None = None
+    expires_in_seconds: int | None = None
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchView:
+    """A kill switch; `drill` switches are recorded but stop nothing."""
+
+    id: str
+    scope: str
+    target: str | None
+    reason: str
+    message: str | None
+    author: str
+    drill: bool
+    active: bool
+    created_at: str
+    expires_at: str | None
+    lifted_at: str | None
+    lifted_by: str | None

@@ -1,33 +1,25 @@
-"""How downstreams are reached over HTTP: options, connections, reading within limits, and failures in words."""
+"""How downstreams are reached over HTTP: options, secrets, certificates, limits, and what a status means."""
 
 import asyncio
-import re
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
-import aiohttp
 import msgspec
+from multidict import CIMultiDict
 from yarl import URL
 
 from ambassador_protocol import __version__
+from ambassador_server.downstream.http.client import HttpClient, is_field_name, is_field_value
+from ambassador_server.downstream.http.connection import Response
 from ambassador_server.downstream.messages import LARGEST_MESSAGE
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 
 EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
-FAILURES = (aiohttp.ClientError, OSError)
-"""What aiohttp raises when no proper answer comes; `failure_text` puts it into words."""
-
-_CONNECT_SECONDS = 10.0
-# Shorter than the five seconds after which common servers drop an idle connection: a call that
-# meets such a closing connection may or may not have run, and is never repeated.
-_IDLE_SECONDS = 4.0
-_READ_BUFFER = 256 * 1024
-
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te"}
     | {"keep-alive", "last-event-id", "trailer", "transfer-encoding", "upgrade"}
@@ -47,9 +39,9 @@ def read_http_options(transport: str, options: Mapping[str, Any]) -> HttpOptions
     parsed = parse_options(transport, options, HttpOptions)
     _check_url(transport, parsed.url)
     for name, value in parsed.headers.items():
-        if _TOKEN.fullmatch(name) is None or name.lower() in _OWN_HEADERS or name.lower().startswith("mcp-"):
+        if not is_field_name(name) or name.lower() in _OWN_HEADERS or name.lower().startswith("mcp-"):
             raise InvalidInputError(f"Option 'headers' of transport '{transport}' cannot set {name!r}.")
-        if not _is_header_value(value):
+        if not is_field_value(value):
             raise InvalidInputError(
                 f"Option 'headers' of transport '{transport}': {name!r} holds control characters."
             )
@@ -57,52 +49,20 @@ def read_http_options(transport: str, options: Mapping[str, Any]) -> HttpOptions
     return parsed
 
 
-def open_session(options: HttpOptions) -> aiohttp.ClientSession:
-    """Return a session of its own for one downstream, so that none waits for the connections of another.
+def open_client(options: HttpOptions) -> HttpClient:
+    """Return a client of its own for one downstream, so that none waits for the connections of another.
 
     Raises DownstreamUnavailableError when a secret or a certificate it needs is missing.
     """
-    headers = {
-        "User-Agent": f"mcp-ambassador/{__version__}",
-        "Accept-Encoding": "identity",
-        "Content-Type": JSON,
-    }
-    headers["Accept"] = f"{JSON}, {EVENT_STREAM}"
-    for name, value in options.headers.items():
-        headers[name] = resolve_reference(value)
-        if not _is_header_value(headers[name]):
-            raise DownstreamUnavailableError(f"header {name!r} holds control characters")
-    return aiohttp.ClientSession(
-        # Unlimited here: the supervisor bounds what is in flight.
-        connector=aiohttp.TCPConnector(
-            limit=0, keepalive_timeout=_IDLE_SECONDS, ssl=_tls_context(options.ca_file)
-        ),
-        headers=headers,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
-        read_bufsize=_READ_BUFFER,
-    )
+    fields = CIMultiDict({"User-Agent": f"mcp-ambassador/{__version__}", "Accept-Encoding": "identity"})
+    fields.update({name: resolve_reference(value) for name, value in options.headers.items()})
+    url = URL(options.url)
+    return HttpClient(url, fields, _tls_context(options.ca_file) if url.scheme == "https" else None)
 
 
-async def read_body(response: aiohttp.ClientResponse) -> bytes:
+async def read_body(response: Response) -> bytes:
     """Return the whole body; raises DownstreamUnavailableError beyond the limit."""
-    length = response.content_length
-    if length is not None and length <= LARGEST_MESSAGE:
-        return await response.read()
-    chunks: list[bytes] = []
-    room = LARGEST_MESSAGE if length is None else 0
-    while room > 0 and (chunk := await response.content.readany()):
-        chunks.append(chunk)
-        room -= len(chunk)
-    if room <= 0:
-        raise DownstreamUnavailableError(f"answered with more than {LARGEST_MESSAGE} bytes")
-    return b"".join(chunks)
-
-
-def content_kind(response: aiohttp.ClientResponse) -> str:
-    """Return the media type without its parameters."""
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return await response.read(LARGEST_MESSAGE)
 
 
 def status_text(status: int) -> str:
@@ -114,28 +74,6 @@ def status_text(status: int) -> str:
     if status in (404, 405):
         return f"answered with HTTP {status}; is the URL right?"
     return f"answered with HTTP {status}"
-
-
-def failure_text(error: BaseException) -> str:
-    """Say in one line why no proper answer came; neither headers nor bodies are quoted."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            reason = getattr(error.certificate_error, "verify_message", "") or "not valid"
-            return f"its certificate is not trusted: {reason}"
-        case aiohttp.ClientConnectorDNSError():
-            return f"host name {error.host!r} cannot be resolved"
-        case aiohttp.ClientConnectorError():
-            return (
-                f"cannot connect to {error.host}:{error.port}: {error.os_error.strerror or 'no connection'}"
-            )
-        case aiohttp.ConnectionTimeoutError():
-            return f"did not accept a connection within {_CONNECT_SECONDS:.0f} s"
-        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
-            return "closed the connection without an answer"
-        case aiohttp.ClientPayloadError():
-            return "closed the connection in the middle of its answer"
-        case _:
-            return f"broke the connection ({type(error).__name__})"
 
 
 def _check_url(transport: str, text: str) -> None:
@@ -154,14 +92,10 @@ def _check_url(transport: str, text: str) -> None:
         )
 
 
-def _is_header_value(value: str) -> bool:
-    return value.isprintable()
-
-
-def _tls_context(ca_file: str | None) -> ssl.SSLContext | bool:
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     if ca_file is None:
-        return True
-    context = ssl.create_default_context()
+        return _default_tls_context()
+    context = _new_tls_context()
     try:
         context.load_verify_locations(ca_file)
     except OSError as error:
@@ -172,9 +106,20 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext | bool:
     return context
 
 
-async def drain(response: aiohttp.ClientResponse, seconds: float) -> None:
+@cache
+def _default_tls_context() -> ssl.SSLContext:
+    return _new_tls_context()
+
+
+def _new_tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def drain(response: Response, seconds: float) -> None:
     """Read what follows an answer, so that the connection can be used again; the caller closes what is left."""
-    with suppress(TimeoutError, *FAILURES):
+    with suppress(TimeoutError, DownstreamUnavailableError):
         async with asyncio.timeout(seconds):
-            while await response.content.readany():
+            async for _ in response.chunks():
                 pass

@@ -5,20 +5,15 @@ import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
 from ambassador_protocol.mcp import SESSION_HEADER, VERSION_HEADER, is_legacy
+from ambassador_server.downstream.http.client import HttpClient, encode_fields
+from ambassador_server.downstream.http.connection import NoAnswerError, Response
 from ambassador_server.downstream.http_client import (
     EVENT_STREAM,
-    FAILURES,
     JSON,
     HttpOptions,
-    content_kind,
     drain,
-    failure_text,
-    open_session,
+    open_client,
     read_body,
     read_http_options,
     status_text,
@@ -44,6 +39,8 @@ _GOODBYE_SECONDS = 2.0
 _DRAIN_SECONDS = 1.0
 _GATEWAY_FAILURES = frozenset({502, 503, 504})
 _FAILURES_TO_OPEN = 3
+_POST_FIELDS = encode_fields({"Content-Type": JSON, "Accept": f"{JSON}, {EVENT_STREAM}"})
+_LISTEN_FIELDS = encode_fields({"Accept": EVENT_STREAM})
 
 Options = HttpOptions
 
@@ -67,35 +64,38 @@ class StreamableHttpTransport:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._options = options
         self._hooks = hooks
-        self._url = URL(options.url)
-        self._http: aiohttp.ClientSession | None = None
+        self._http: HttpClient | None = None
         self._numbers = itertools.count(1)
         self._version: str | None = None
         self._session_id: str | None = None
-        self._headers: CIMultiDict[str] = CIMultiDict()
+        self._fields = b""
         self._failures = 0
         self._errands: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Get the secrets and certificates; connections are made when they are needed."""
-        self._http = open_session(self._options)
+        self._http = open_client(self._options)
 
     def adopt(self, version: str) -> None:
         """Name this protocol version in every request from now on."""
         self._version = version
         if not self._is_legacy:
             self._session_id = None
-        self._rebuild_headers()
+        self._rebuild_fields()
 
     async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """Post one request and return its answer, as JSON or at the end of an event stream."""
         number = next(self._numbers)
+        # A new session: nothing of an old one may be named.
+        is_new = method == "initialize"
+        session_id = None if is_new else self._session_id
+        fields = b"" if is_new else self._fields
+        if headers:
+            fields += encode_fields(headers)
         try:
-            response = await self._post(
-                encode_request(number, method, params), self._headers_of(method, headers)
-            )
+            response = await self._post(encode_request(number, method, params), fields)
             try:
-                return await self._reply(response, number, method)
+                return await self._reply(response, number, method, session_id)
             except BaseException:
                 response.close()
                 raise
@@ -104,16 +104,11 @@ class StreamableHttpTransport:
             if self._is_legacy and method not in UNCANCELLABLE:
                 _ = self._later(self._send, encode_cancelled(number))
             raise
-        except FAILURES as error:
-            raise DownstreamUnavailableError(failure_text(error)) from None
 
     async def notify(self, method: str, params: bytes) -> None:
         """Post one notification."""
-        try:
-            response = await self._post(encode_notification(method, params), self._headers)
-            response.release()
-        except FAILURES as error:
-            raise DownstreamUnavailableError(failure_text(error)) from None
+        response = await self._post(encode_notification(method, params), self._fields)
+        response.close()
         if response.status >= 300:
             raise DownstreamUnavailableError(status_text(response.status))
 
@@ -121,19 +116,18 @@ class StreamableHttpTransport:
         """Hold the stream on which a legacy downstream reports changes, if it has one."""
         if not self._is_legacy:
             return False
-        headers = CIMultiDict(self._headers)
-        headers["Accept"] = EVENT_STREAM
+        session_id = self._session_id
+        response = await self._client().get(_LISTEN_FIELDS + self._fields)
         try:
-            async with self._session().get(self._url, headers=headers, allow_redirects=False) as response:
-                self._check_session(response)
-                if response.status != 200 or content_kind(response) != EVENT_STREAM:
-                    return False
-                events = EventReader(LARGEST_MESSAGE)
-                async for chunk in response.content.iter_any():
-                    for data in events.feed(chunk):
-                        self._take(data, None)
-        except FAILURES as error:
-            raise DownstreamUnavailableError(failure_text(error)) from None
+            _check_session(response, session_id)
+            if response.status != 200 or response.kind != EVENT_STREAM:
+                return False
+            events = EventReader(LARGEST_MESSAGE)
+            async for chunk in response.chunks():
+                for data in events.feed(chunk):
+                    self._take(data, None)
+        finally:
+            response.close()
         return True
 
     def last_words(self) -> str:
@@ -149,16 +143,17 @@ class StreamableHttpTransport:
         self._end("was stopped")
         for errand in self._errands:
             errand.cancel()
-        if self._http is None or self._http.closed:
+        client, self._http = self._http, None
+        if client is None:
             return
         try:
             if self._session_id is not None:
-                await self._say_goodbye(self._http)
+                await self._say_goodbye(client)
         finally:
-            await self._http.close()
+            await client.close()
 
-    def _session(self) -> aiohttp.ClientSession:
-        if self._http is None or self._http.closed:
+    def _client(self) -> HttpClient:
+        if self._http is None:
             raise DownstreamUnavailableError(self.ended.result() if self.ended.done() else "is not started")
         return self._http
 
@@ -166,29 +161,15 @@ class StreamableHttpTransport:
     def _is_legacy(self) -> bool:
         return self._version is not None and is_legacy(self._version)
 
-    def _headers_of(self, method: str, mirrored: Mapping[str, str] | None) -> CIMultiDict[str]:
-        if method == "initialize":
-            # A new session: nothing of an old one may be named.
-            return CIMultiDict()
-        if not mirrored:
-            return self._headers
-        headers = CIMultiDict(self._headers)
-        headers.update(mirrored)
-        return headers
+    def _rebuild_fields(self) -> None:
+        fields = {VERSION_HEADER: self._version, SESSION_HEADER: self._session_id}
+        self._fields = encode_fields({name: value for name, value in fields.items() if value is not None})
 
-    def _rebuild_headers(self) -> None:
-        self._headers = CIMultiDict()
-        if self._version is not None:
-            self._headers[VERSION_HEADER] = self._version
-        if self._session_id is not None:
-            self._headers[SESSION_HEADER] = self._session_id
-
-    async def _post(self, body: bytes, headers: CIMultiDict[str]) -> aiohttp.ClientResponse:
-        session = self._session()
+    async def _post(self, body: bytes, fields: bytes) -> Response:
         try:
-            response = await session.post(self._url, data=body, headers=headers, allow_redirects=False)
-        except FAILURES as error:
-            self._failed(failure_text(error))
+            response = await self._client().post(_POST_FIELDS + fields, body)
+        except NoAnswerError as error:
+            self._failed(error.message)
             raise
         if response.status in _GATEWAY_FAILURES:
             self._failed(status_text(response.status))
@@ -205,9 +186,9 @@ class StreamableHttpTransport:
         if not self.ended.done():
             self.ended.set_result(reason)
 
-    async def _reply(self, response: aiohttp.ClientResponse, number: int, method: str) -> Reply:
-        self._check_session(response)
-        kind = content_kind(response)
+    async def _reply(self, response: Response, number: int, method: str, session_id: str | None) -> Reply:
+        _check_session(response, session_id)
+        kind = response.kind
         if response.status == 200 and kind == EVENT_STREAM:
             reply = await self._reply_in_stream(response, number)
         elif kind == JSON:
@@ -216,15 +197,8 @@ class StreamableHttpTransport:
             raise _rejection(response.status)
         if method == "initialize":
             self._session_id = response.headers.get(SESSION_HEADER)
-            self._rebuild_headers()
+            self._rebuild_fields()
         return reply
-
-    def _check_session(self, response: aiohttp.ClientResponse) -> None:
-        if response.status != 404:
-            return
-        session_id = response.request_info.headers.get(SESSION_HEADER)
-        if session_id is not None:
-            raise SessionLostError(session_id)
 
     def _reply_in_body(self, body: bytes, number: int, status: int) -> Reply:
         message = decode_message(body)
@@ -238,9 +212,9 @@ class StreamableHttpTransport:
             raise _rejection(status)
         return reply
 
-    async def _reply_in_stream(self, response: aiohttp.ClientResponse, number: int) -> Reply:
+    async def _reply_in_stream(self, response: Response, number: int) -> Reply:
         events = EventReader(LARGEST_MESSAGE)
-        async for chunk in response.content.iter_any():
+        async for chunk in response.chunks():
             for data in events.feed(chunk):
                 reply = self._take(data, number)
                 if reply is not None:
@@ -264,9 +238,9 @@ class StreamableHttpTransport:
     def _answers(message: Message, number: int) -> bool:
         return message.id == number or (message.id is None and bool(bytes(message.error)))
 
-    def _drain_later(self, response: aiohttp.ClientResponse) -> None:
+    def _drain_later(self, response: Response) -> None:
         """See to it that the connection is used again if the stream ends soon, and closed if it does not."""
-        if response.content.is_eof():
+        if response.is_complete:
             return
         draining = self._later(drain, response, _DRAIN_SECONDS)
         if draining is None:
@@ -289,20 +263,23 @@ class StreamableHttpTransport:
     async def _send(self, message: bytes) -> None:
         try:
             async with asyncio.timeout(_ERRAND_SECONDS):
-                response = await self._session().post(
-                    self._url, data=message, headers=self._headers, allow_redirects=False
-                )
-                response.release()
-        except (TimeoutError, DownstreamUnavailableError, *FAILURES):
+                response = await self._client().post(_POST_FIELDS + self._fields, message)
+                response.close()
+        except (TimeoutError, DownstreamUnavailableError):
             return
 
-    async def _say_goodbye(self, http: aiohttp.ClientSession) -> None:
+    async def _say_goodbye(self, client: HttpClient) -> None:
         try:
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                response = await http.delete(self._url, headers=self._headers, allow_redirects=False)
-                response.release()
-        except (TimeoutError, *FAILURES):
+                response = await client.delete(self._fields)
+                response.close()
+        except (TimeoutError, DownstreamUnavailableError):
             return
+
+
+def _check_session(response: Response, session_id: str | None) -> None:
+    if response.status == 404 and session_id is not None:
+        raise SessionLostError(session_id)
 
 
 def _rejection(status: int) -> DownstreamUnavailableError:

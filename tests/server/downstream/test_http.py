@@ -1,8 +1,6 @@
 """The transport `streamable_http` on real sockets: sessions, streams, failures, secrets, limits."""
 
 import asyncio
-import datetime
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -12,10 +10,6 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ambassador_server.domain.catalog import DownstreamStatus
 from ambassador_server.downstream import http_client
@@ -23,6 +17,7 @@ from ambassador_server.downstream.transports import streamable_http
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
 from tests.fakes.mcp_servers.http_server import HttpServer, make_app, serve
 from tests.fakes.mcp_servers.toolbox import Toolbox
+from tests.server.downstream.certificates import make_certificate
 from tests.server.downstream.support import PATIENCE, QUICK, Bench, bench, http_entry, result
 
 
@@ -404,7 +399,7 @@ async def test_a_tool_that_wants_new_headers_is_listed_again_and_called_once():
 
 
 async def test_a_certificate_is_checked_and_an_authority_can_be_added(tmp_path: Path):
-    certificate, key = _make_certificate(tmp_path)
+    certificate, key = make_certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     server = HttpServer(Toolbox(era="modern"))
@@ -430,31 +425,3 @@ async def running(app: web.Application, context: ssl.SSLContext | None = None) -
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/mcp"
     finally:
         await runner.cleanup()
-
-
-def _make_certificate(directory: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = directory / "certificate.pem", directory / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return paths

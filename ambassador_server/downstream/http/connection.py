@@ -1,0 +1,243 @@
+"""One connection: it writes a request, has aiohttp's parser read the answer, and says when it can take the next."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final, Protocol, cast
+
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_parser import HttpResponseParser, RawResponseMessage
+from multidict import CIMultiDictProxy
+
+from ambassador_server.errors import DownstreamUnavailableError
+
+# Twice as much of an answer may wait for its reader before the connection stops listening.
+_READ_BUFFER: Final = 256 * 1024
+# Up to here copying a body behind its head costs less than handing over two pieces.
+_JOINED: Final = 64 * 1024
+_SWITCHING_PROTOCOLS: Final = 101
+
+
+class NoAnswerError(DownstreamUnavailableError):
+    """No proper answer came over HTTP; whether the request ran is not known, so nobody repeats it."""
+
+
+class Owner(Protocol):
+    """Who is told what becomes of a connection."""
+
+    def opened(self, connection: "Connection") -> None:
+        """Take a connection that is ready for its first request."""
+        ...
+
+    def released(self, connection: "Connection") -> None:
+        """Take back a connection that is ready for another request."""
+        ...
+
+    def lost(self, connection: "Connection") -> None:
+        """Forget a connection that is closed."""
+        ...
+
+
+class Response:
+    """An answer whose head is there; the body is read once, as a whole or in chunks."""
+
+    __slots__ = ("_connection", "_payload", "headers", "status")
+
+    def __init__(self, message: RawResponseMessage, payload: StreamReader, connection: "Connection") -> None:
+        self.status = message.code
+        self.headers: CIMultiDictProxy[str] = message.headers
+        self._payload = payload
+        self._connection = connection
+
+    @property
+    def kind(self) -> str:
+        """Return the media type without its parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether all of the body has arrived, read or not."""
+        return self._payload.is_eof()
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body; raises DownstreamUnavailableError beyond `limit` bytes."""
+        if self._payload.is_eof() and self._payload.total_bytes <= limit:
+            return self._payload.read_nowait()
+        declared = self.headers.get("Content-Length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise self._excess(limit)
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > limit:
+                raise self._excess(limit)
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes."""
+        while chunk := await self._payload.readany():
+            yield chunk
+
+    def close(self) -> None:
+        """Give up what has not arrived yet; does nothing after a complete answer."""
+        if not self._payload.is_eof():
+            self._connection.abort()
+
+    def _excess(self, limit: int) -> DownstreamUnavailableError:
+        self.close()
+        return DownstreamUnavailableError(f"answered with more than {limit} bytes")
+
+
+class Connection(asyncio.Protocol):
+    """A connection to one downstream; `idle_since` is in seconds of the loop's clock.
+
+    The parser's payload uses `connected`, `pause_reading` and `resume_reading` to hold back a sender that is quicker
+    than its reader.
+    Nothing waits for `pause_writing`: a request is one body that is in memory already.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner) -> None:
+        self.idle_since = 0.0
+        self._loop = loop
+        self._owner = owner
+        self._transport: asyncio.Transport | None = None
+        # The parser asks for a BaseProtocol, and uses of it what is written here.
+        self._parser = HttpResponseParser(
+            cast(BaseProtocol, self), loop, _READ_BUFFER, read_until_eof=True, auto_decompress=False
+        )
+        self._head: asyncio.Future[Response] | None = None
+        self._payload: StreamReader | None = None
+        self._is_last = False
+        self._is_paused = False
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether bytes may still come."""
+        return self._transport is not None
+
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether a request may be written."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    async def exchange(self, head: bytes, body: bytes) -> Response:
+        """Send one request and return its answer as soon as the head is there; cancelling closes the connection.
+
+        Raises NoAnswerError.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise NoAnswerError("closed the connection without an answer")
+        waiter: asyncio.Future[Response] = self._loop.create_future()
+        self._head = waiter
+        if len(body) <= _JOINED:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+        try:
+            return await waiter
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Close at once; whoever waits for an answer gets NoAnswerError."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Close in order, nothing being under way."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, as asyncio says."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass
+        self._owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a downstream that speaks without being asked is cut off."""
+        if self._head is None and self._payload is None:
+            if data:
+                self.abort()
+            return
+        try:
+            messages, _, _ = self._parser.feed_data(data)
+        except Exception as error:
+            self._fail(NoAnswerError("answered with something that is not HTTP"), error)
+            return
+        for message, payload in messages:
+            if message.code == _SWITCHING_PROTOCOLS:
+                self._fail(NoAnswerError("wants to speak another protocol than HTTP"), None)
+            elif message.code >= 200:
+                self._take(message, payload)
+        if self._payload is not None and self._payload.is_eof():
+            self._finish()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, as asyncio says; an answer without a length is complete now, unless the connection broke."""
+        payload, self._transport = self._payload, None
+        if payload is not None and exc is None:
+            with suppress(Exception):
+                self._parser.feed_eof()
+        what = "without an answer" if payload is None else "in the middle of its answer"
+        self._fail(NoAnswerError(f"closed the connection {what}"), exc)
+        self._owner.lost(self)
+
+    def pause_reading(self) -> None:
+        """Hold back the downstream until somebody reads."""
+        self._is_paused = True
+        self._parser.pause_reading()
+        if self.is_usable and self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on, first with what had arrived already."""
+        if not self._is_paused:
+            return
+        self._is_paused = False
+        if resume_parser:
+            self.data_received(b"")
+        if not self._is_paused and self.is_usable and self._transport is not None:
+            self._transport.resume_reading()
+
+    def _take(self, message: RawResponseMessage, payload: StreamReader) -> None:
+        waiter, self._head = self._head, None
+        if waiter is None:
+            # A second answer to one request: what it belongs to cannot be known.
+            self._is_last = True
+            return
+        self._is_last = message.should_close
+        self._payload = payload
+        if not waiter.done():
+            waiter.set_result(Response(message, payload, self))
+
+    def _finish(self) -> None:
+        self._payload = None
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._is_last or self._has_surplus() or transport.get_write_buffer_size():
+            transport.close()
+        else:
+            self._owner.released(self)
+
+    def _has_surplus(self) -> bool:
+        """Tell whether the beginning of another answer came behind this one."""
+        try:
+            return self._parser.feed_eof() is not None
+        except Exception:
+            return True
+
+    def _fail(self, error: NoAnswerError, cause: BaseException | None) -> None:
+        waiter, self._head = self._head, None
+        payload, self._payload = self._payload, None
+        error.__cause__ = cause
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
+        if payload is not None and not payload.is_eof():
+            payload.set_exception(error)
+        self.abort()

@@ -180,7 +180,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End, as asyncio says; an answer without a length is complete now, unless the connection broke."""
         payload, self._transport = self._payload, None
-        if payload is not None and exc is None:
+        if payload is not None and exc is None and not self._is_paused:
             with suppress(Exception):
                 self._parser.feed_eof()
         what = "without an answer" if payload is None else "in the middle of its answer"

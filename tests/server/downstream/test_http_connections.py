@@ -552,6 +552,19 @@ async def test_tls_is_verified_and_connections_are_used_again(tmp_path: Path):
         await client.close()
 
 
+@pytest.mark.parametrize("head", [b"Content-Length: 8000000\r\nConnection: close\r\n", b""])
+async def test_a_large_answer_over_tls_that_ends_its_connection_is_whole(tmp_path: Path, head: bytes):
+    certificate, key = make_certificate(tmp_path)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(certificate, key)
+    script = once(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", b"x" * 8_000_000)
+    async with listening(script, serving) as (_, port):
+        trusting = ssl.create_default_context(cafile=certificate)
+        client = HttpClient(URL(f"https://127.0.0.1:{port}/"), {}, trusting)
+        assert len(await ask(client, limit=8_000_000)) == 8_000_000
+        await client.close()
+
+
 async def test_plain_http_where_tls_is_spoken_is_told():
     async def script(_: Scripted, peer: Peer) -> None:
         await peer.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -22,6 +22,10 @@ class ConflictError(AmbassadorError):
     """The object exists already, or its state does not allow the change."""
 
 
+class ChangedMeanwhileError(AmbassadorError):
+    """The object is not any more as the caller last saw it, so the change would undo somebody else's."""
+
+
 class NotAuthenticatedError(AmbassadorError):
     """No valid credential; the message never says which part was wrong."""
 

@@ -21,10 +21,12 @@ _ambassador_admin_words() {
         "user suspend") options="--dry-run $shared" ;;
         "user activate") options="--dry-run $shared" ;;
         "user deactivate") options="--dry-run -y --yes $shared" ;;
-        "group") commands="create list show add-member remove-member" options="-h --help" ;;
+        "group") commands="create list show update delete add-member remove-member" options="-h --help" ;;
         "group create") options="--description --dry-run $shared" ;;
         "group list") options="$shared" ;;
         "group show") options="$shared" ;;
+        "group update") options="--description --status --owner --dry-run $shared" ;;
+        "group delete") options="--dry-run -y --yes $shared" ;;
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
         "mcp") commands="add list show publish test archive remove tools" options="-h --help" ;;
@@ -78,13 +80,13 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices=""
     case $path:$1 in
-        *:--server | *:--context | *:--fields | *:--fingerprint | *:--key-from | *:--display-name | *:--email | *:--description | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:--tool | *:--for | *:--name | *:--overlap | *:--user | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--limit | *:-n | *:--lines) takes=word ;;
+        *:--server | *:--context | *:--fields | *:--fingerprint | *:--key-from | *:--display-name | *:--email | *:--description | *:--status | *:--owner | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:--tool | *:--for | *:--name | *:--overlap | *:--user | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--limit | *:-n | *:--lines) takes=word ;;
         *:--ca | *:--key-file) takes=file ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
         *:--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
     esac
 }

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --fingerprint --key-from --display-name --email --description --transport --url --header --env --tag --arguments --timeout --tool --for --name --key-file --overlap --user --reason --message --key --actor --resource --action --outcome --request --since --until --limit -n --lines
+            case --server --ca --context -o --output --fields --fingerprint --key-from --display-name --email --description --status --owner --transport --url --header --env --tag --arguments --timeout --tool --for --name --key-file --overlap --user --reason --message --key --actor --resource --action --outcome --request --since --until --limit -n --lines
                 set is_value yes
                 continue
             case '-*'
@@ -29,7 +29,7 @@ function __ambassador_admin_at
             case 'user'
                 contains -- $word create list show suspend activate deactivate; and set -a typed $word
             case 'group'
-                contains -- $word create list show add-member remove-member; and set -a typed $word
+                contains -- $word create list show update delete add-member remove-member; and set -a typed $word
             case 'mcp'
                 contains -- $word add list show publish test archive remove tools; and set -a typed $word
             case 'grant'
@@ -108,10 +108,18 @@ complete -c ambassador-admin -n '__ambassador_admin_at user deactivate' -s y -l 
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a create -d 'Add a group.'
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a list -d 'List the groups.'
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a show -d 'Show one group.'
+complete -c ambassador-admin -n '__ambassador_admin_at group' -a update -d 'Change a group; what you do not name stays as it is.'
+complete -c ambassador-admin -n '__ambassador_admin_at group' -a delete -d 'Delete a group with its memberships and grants; the users stay.'
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a add-member -d 'Put a user into a group.'
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a remove-member -d 'Take a user out of a group.'
 complete -c ambassador-admin -n '__ambassador_admin_at group create' -l description -x -d 'What the group is for.'
 complete -c ambassador-admin -n '__ambassador_admin_at group create' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at group update' -l description -x -d 'What the group is for.'
+complete -c ambassador-admin -n '__ambassador_admin_at group update' -l status -x -d 'active or suspended; a suspended group grants nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at group update' -l owner -x -d 'The declarative file it belongs to; \'\' for none.'
+complete -c ambassador-admin -n '__ambassador_admin_at group update' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at group delete' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at group delete' -s y -l yes -d 'Do not ask.'
 complete -c ambassador-admin -n '__ambassador_admin_at group add-member' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at group remove-member' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a add -d 'Add an MCP to the catalog, as a draft.'
@@ -228,7 +236,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit' -a query -d 'Find 
 complete -c ambassador-admin -n '__ambassador_admin_at audit' -a tail -d 'Show the latest events, oldest first; a pipe gets JSON lines.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l request -x -d 'One request, by its id.'
@@ -237,7 +245,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l until -x 
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l request -x -d 'One request, by its id.'

@@ -208,6 +208,8 @@ _ambassador-admin_group() {
         'create:Add a group.'
         'list:List the groups.'
         'show:Show one group.'
+        'update:Change a group; what you do not name stays as it is.'
+        'delete:Delete a group with its memberships and grants; the users stay.'
         'add-member:Put a user into a group.'
         'remove-member:Take a user out of a group.'
     )
@@ -222,6 +224,8 @@ _ambassador-admin_group() {
                 create) _ambassador-admin_group_create ;;
                 list) _ambassador-admin_group_list ;;
                 show) _ambassador-admin_group_show ;;
+                update) _ambassador-admin_group_update ;;
+                delete) _ambassador-admin_group_delete ;;
                 add-member) _ambassador-admin_group_add-member ;;
                 remove-member) _ambassador-admin_group_remove-member ;;
             esac
@@ -244,6 +248,24 @@ _ambassador-admin_group_list() {
 
 _ambassador-admin_group_show() {
     _arguments -s -S : \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_group_update() {
+    _arguments -s -S : \
+        --description='[What the group is for.]:TEXT: ' \
+        --status='[active or suspended; a suspended group grants nothing.]:WORD: ' \
+        --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_group_delete() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
         ':NAME: '
 }
@@ -713,7 +735,7 @@ _ambassador-admin_audit_query() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -727,7 +749,7 @@ _ambassador-admin_audit_tail() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \

@@ -39,6 +39,7 @@ _EXIT_CODES = {
     403: ExitCode.DENIED,
     404: ExitCode.NOT_FOUND,
     409: ExitCode.CONFLICT,
+    412: ExitCode.CONFLICT,
     413: ExitCode.USAGE,
     422: ExitCode.USAGE,
     429: ExitCode.UNREACHABLE,

@@ -1,7 +1,7 @@
 """What `/v1/admin/groups` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin.groups import NewGroup
+from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.paths import GROUPS
 
 MISSING = "ambassador-admin group list"
@@ -26,6 +26,16 @@ def create(group: NewGroup) -> Request:
         body=body_of(group),
         taken=f"ambassador-admin group show {shown(group.name)}",
     )
+
+
+def update(name: str, facts: GroupPut) -> Request:
+    """Change what the facts name."""
+    return Request(method="PATCH", path=below(GROUPS, name), body=body_of(facts), missing=MISSING)
+
+
+def remove(name: str) -> Request:
+    """Delete a group."""
+    return Request(method="DELETE", path=below(GROUPS, name), missing=MISSING)
 
 
 def add_member(group: str, user: str) -> Request:

@@ -7,9 +7,10 @@ import typer
 from ambassador_admin.api import groups
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin.groups import GroupView, NewGroup
+from ambassador_protocol.admin.groups import GroupPut, GroupView, NewGroup
 
 GROUP = View(
     "groups",
@@ -18,6 +19,7 @@ GROUP = View(
         Column("STATUS", "status", status=True),
         Column("MEMBERS", "members"),
         Column("DESCRIPTION", "description"),
+        Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", when),
     ),
     fields_of(GroupView),
@@ -60,6 +62,44 @@ def show(admin: AdminContext, name: Name) -> None:
     Example: ambassador-admin group show developers
     """
     admin.show_one(groups.one(name), GROUP)
+
+
+@verb(app, "update", changes=True)
+def update(
+    admin: AdminContext,
+    name: Name,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="What the group is for.")
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status", metavar="WORD", help="active or suspended; a suspended group grants nothing."
+        ),
+    ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option("--owner", metavar="LABEL", help="The declarative file it belongs to; '' for none."),
+    ] = None,
+) -> None:
+    """Change a group; what you do not name stays as it is.
+
+    Example: ambassador-admin group update developers --status suspended
+    """
+    facts = GroupPut(description=description, status=status, owner=owner)
+    if facts == GroupPut():
+        raise UsageError("Nothing to change.", hint="ambassador-admin group update --help")
+    admin.submit(groups.update(name, facts), GROUP)
+
+
+@verb(app, "delete", destroys=True)
+def delete(admin: AdminContext, name: Name) -> None:
+    """Delete a group with its memberships and grants; the users stay.
+
+    Example: ambassador-admin group delete developers --yes
+    """
+    admin.confirm(f"Delete group {name} with its memberships and grants?")
+    admin.submit(groups.remove(name), GROUP)
 
 
 @verb(app, "add-member", changes=True)

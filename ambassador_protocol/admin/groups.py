@@ -16,6 +16,16 @@ class NewGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPut:
+    """`PUT` and `PATCH /v1/admin/groups/{name}`: what is absent stays as it is, or begins as it does by default."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    description: str | None = None
+    status: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
     """A group with its members' names."""
 
@@ -23,4 +33,5 @@ class GroupView:
     description: str
     status: str
     members: list[str]
+    owner: str | None
     created_at: str

@@ -20,6 +20,8 @@ class AuditAction(StrEnum):
     USER_CREATE = "admin:user:create"
     USER_UPDATE = "admin:user:update"
     GROUP_CREATE = "admin:group:create"
+    GROUP_UPDATE = "admin:group:update"
+    GROUP_REMOVE = "admin:group:remove"
     MEMBER_ADD = "admin:group:add-member"
     MEMBER_REMOVE = "admin:group:remove-member"
     MCP_CREATE = "admin:mcp:create"

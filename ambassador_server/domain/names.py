@@ -5,6 +5,7 @@ import re
 from ambassador_server.errors import InvalidInputError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 _TEXT_LIMIT = 1000
 
 
@@ -16,6 +17,15 @@ def check_name(kind: str, name: str) -> str:
             "starting with a letter or digit, at most 128."
         )
     return name
+
+
+def check_owner(label: str) -> str | None:
+    """Return the label of a declarative file, None for the empty one, or raise InvalidInputError."""
+    if label and _OWNER.fullmatch(label) is None:
+        raise InvalidInputError(
+            f"{label[:60]!r} is not an owner: letters, digits and '.', '_', '-', '/', at most 128."
+        )
+    return label or None
 
 
 def check_text(kind: str, text: str) -> str:

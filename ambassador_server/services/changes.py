@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,9 @@ class Change:
         self.events.append((action, resource, details))
 
 
+_joined: ContextVar[Change | None] = ContextVar("joined", default=None)
+
+
 class Changes:
     """Opens changes. The events are written before the commit: a change that cannot be recorded does not happen."""
 
@@ -50,7 +54,14 @@ class Changes:
 
     @asynccontextmanager
     async def open(self, requester: Requester) -> AsyncIterator[Change]:
-        """Commit on leaving and put the new policy into force; roll back on an error."""
+        """Commit on leaving and put the new policy into force; roll back on an error.
+
+        Inside `together` a change is a part of the one that is open already.
+        """
+        joined = _joined.get()
+        if joined is not None:
+            yield joined
+            return
         recorded: list[tuple[AuditAction, Resource, Mapping[str, Any]]] = []
         try:
             async with self._store.write() as work:
@@ -66,6 +77,16 @@ class Changes:
                 _ = self._record(requester, event, Outcome.FAILED)
             raise
         await self._policy.refresh()
+
+    @asynccontextmanager
+    async def together(self, requester: Requester) -> AsyncIterator[None]:
+        """Make one change of all that are opened inside: everything happens, or nothing does."""
+        async with self.open(requester) as change:
+            token = _joined.set(change)
+            try:
+                yield
+            finally:
+                _joined.reset(token)
 
     def _record(
         self, requester: Requester, event: tuple[AuditAction, Resource, Mapping[str, Any]], outcome: Outcome

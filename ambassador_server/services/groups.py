@@ -1,15 +1,39 @@
 """Groups and who is in them."""
 
 import uuid
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
-from ambassador_server.domain.names import check_name, check_text
+from ambassador_server.domain.names import check_name, check_owner, check_text
 from ambassador_server.domain.principal import Group, GroupStatus, Membership
+from ambassador_server.domain.revision import Expected, check_revision
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.changes import Changes, Requester
+from ambassador_server.services.changes import Change, Changes, Requester
 from ambassador_server.services.users import find_user
+from ambassador_server.services.writing import Wording, Written, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFacts:
+    """What an administrator says about a group; None says nothing, an empty owner gives it to nobody."""
+
+    description: str | None = None
+    status: GroupStatus | None = None
+    owner: str | None = None
+
+    def checked(self) -> dict[str, Any]:
+        """Return what is said, or raise InvalidInputError."""
+        said: dict[str, Any] = {}
+        if self.description is not None:
+            said["description"] = check_text("description", self.description)
+        if self.status is not None:
+            said["status"] = self.status
+        if self.owner is not None:
+            said["owner"] = check_owner(self.owner)
+        return said
 
 
 class Groups:
@@ -20,36 +44,59 @@ class Groups:
         self._changes = changes
         self._clock = clock
 
-    async def create(self, requester: Requester, *, name: str, description: str) -> Group:
-        """Create an active group without members."""
-        now = self._clock.now()
-        group = Group(
-            group_id=str(uuid.uuid4()),
-            name=check_name("group", name),
-            description=check_text("description", description),
-            status=GroupStatus.ACTIVE,
-            created_at=now,
-            updated_at=now,
-        )
+    async def create(self, requester: Requester, name: str, facts: GroupFacts) -> Group:
+        """Create a group without members."""
         async with self._changes.open(requester) as change:
-            await change.work.groups.add(group)
-            change.record(AuditAction.GROUP_CREATE, group_resource(group), description=description)
-        return group
+            return (await self._write(change, None, self._new(name), facts)).item
 
-    async def add_member(self, requester: Requester, group_name: str, user_name: str) -> Group:
-        """Put a user into a group; one who is in it already stays in it."""
+    async def put(
+        self, requester: Requester, name: str, facts: GroupFacts, *, expected: Expected = None
+    ) -> Written[Group]:
+        """Create the group, or change what the facts name. Raises ChangedMeanwhileError unless it is as expected."""
         async with self._changes.open(requester) as change:
-            group, membership = await _pair(change.work, group_name, user_name)
-            if membership not in await change.work.memberships.all():
-                await change.work.memberships.add(membership)
+            before = await change.work.groups.by_name(name)
+            check_revision(before, expected)
+            return await self._write(change, before, before or self._new(name), facts)
+
+    async def update(
+        self, requester: Requester, name: str, facts: GroupFacts, *, expected: Expected = None
+    ) -> Group:
+        """Change what the facts name. Raises NotFoundError, and ChangedMeanwhileError unless it is as expected."""
+        async with self._changes.open(requester) as change:
+            before = await find_group(change.work, name)
+            check_revision(before, expected)
+            return (await self._write(change, before, before, facts)).item
+
+    async def remove(self, requester: Requester, name: str, *, expected: Expected = None) -> None:
+        """Delete a group, its memberships and its grants; it holds from the very next call on."""
+        async with self._changes.open(requester) as change:
+            group = await find_group(change.work, name)
+            check_revision(group, expected)
+            await change.work.groups.remove(group.group_id)
+            change.record(AuditAction.GROUP_REMOVE, group_resource(group))
+
+    async def add_member(
+        self, requester: Requester, group_name: str, user_name: str, *, owner: str | None = None
+    ) -> Group:
+        """Put a user into a group; one who is in it already stays in it, and stays whose it was."""
+        async with self._changes.open(requester) as change:
+            group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
+            if await change.work.memberships.get(user.user_id, group.group_id) is None:
+                await change.work.memberships.add(
+                    Membership(
+                        user_id=user.user_id,
+                        group_id=group.group_id,
+                        owner=None if owner is None else check_owner(owner),
+                    )
+                )
                 change.record(AuditAction.MEMBER_ADD, group_resource(group), user=user_name)
         return group
 
     async def remove_member(self, requester: Requester, group_name: str, user_name: str) -> Group:
         """Take a user out of a group. Raises NotFoundError for one who is not in it."""
         async with self._changes.open(requester) as change:
-            group, membership = await _pair(change.work, group_name, user_name)
-            await change.work.memberships.remove(membership)
+            group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
+            await change.work.memberships.remove(Membership(user_id=user.user_id, group_id=group.group_id))
             change.record(AuditAction.MEMBER_REMOVE, group_resource(group), user=user_name)
         return group
 
@@ -63,10 +110,39 @@ class Groups:
         async with self._store.read() as work:
             return await work.groups.all()
 
+    def _new(self, name: str) -> Group:
+        now = self._clock.now()
+        return Group(
+            group_id=str(uuid.uuid4()),
+            name=check_name("group", name),
+            description="",
+            status=GroupStatus.ACTIVE,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _write(
+        self, change: Change, before: Group | None, group: Group, facts: GroupFacts
+    ) -> Written[Group]:
+        after = replace(group, **facts.checked(), updated_at=self._clock.now())
+        return await write(change, change.work.groups, before, after, _WORDING)
+
 
 def group_resource(group: Group) -> Resource:
     """Name a group for the audit."""
     return Resource(kind="group", id=group.group_id, name=group.name)
+
+
+def _shown(group: Group) -> dict[str, Any]:
+    return {"description": group.description, "status": group.status, "owner": group.owner}
+
+
+_WORDING = Wording(
+    created=AuditAction.GROUP_CREATE,
+    updated=AuditAction.GROUP_UPDATE,
+    resource=group_resource,
+    shown=_shown,
+)
 
 
 async def find_group(work: UnitOfWork, name: str) -> Group:
@@ -75,8 +151,3 @@ async def find_group(work: UnitOfWork, name: str) -> Group:
     if group is None:
         raise NotFoundError(f"No group {name!r}")
     return group
-
-
-async def _pair(work: UnitOfWork, group_name: str, user_name: str) -> tuple[Group, Membership]:
-    group, user = await find_group(work, group_name), await find_user(work, user_name)
-    return group, Membership(user_id=user.user_id, group_id=group.group_id)

@@ -16,9 +16,12 @@ _BODY_SECONDS = 60
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
-def json_response(body: Any, status: int = 200) -> web.Response:
-    """Encode a wire dataclass, or a list or mapping of them."""
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")
+def json_response(body: Any, status: int = 200, *, revision: str | None = None) -> web.Response:
+    """Encode a wire dataclass, or a list or mapping of them; a revision becomes the entity tag."""
+    response = web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")
+    if revision is not None:
+        response.etag = revision
+    return response
 
 
 async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from ambassador_protocol.admin.page import Page
+from ambassador_server.domain.revision import Expected
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.changes import Requester
 from ambassador_server.web.keys import ADMINISTRATOR, ORIGIN
@@ -25,6 +26,12 @@ def requester(request: web.Request) -> Requester:
     return Requester(request[ADMINISTRATOR], request[ORIGIN])
 
 
+def expected(request: web.Request) -> Expected:
+    """Return the revisions that `If-Match` names; a weak one never matches."""
+    tags = request.if_match
+    return None if tags is None else frozenset(tag.value for tag in tags if not tag.is_weak)
+
+
 def choice(kind: type[E], value: str, name: str) -> E:
     """Return the member of a closed list, or raise an InvalidInputError that names them all."""
     try:
@@ -32,6 +39,11 @@ def choice(kind: type[E], value: str, name: str) -> E:
     except ValueError:
         known = ", ".join(member.value for member in kind)
         raise InvalidInputError(f"{name}: must be one of {known}") from None
+
+
+def optional_choice(kind: type[E], value: str | None, name: str) -> E | None:
+    """Return the member, or None where nothing is said."""
+    return None if value is None else choice(kind, value, name)
 
 
 def duration(seconds: int | None, name: str = "expires_in_seconds") -> timedelta | None:

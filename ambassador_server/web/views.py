@@ -55,6 +55,7 @@ def group_view(group: Group, snapshot: Snapshot) -> GroupView:
         description=group.description,
         status=group.status,
         members=sorted(snapshot.users[user_id].name for user_id in user_ids if user_id in snapshot.users),
+        owner=group.owner,
         created_at=timestamp(group.created_at),
     )
 

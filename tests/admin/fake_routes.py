@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ambassador_protocol import paths
 from ambassador_protocol.admin.grants import NewGrant
-from ambassador_protocol.admin.groups import NewGroup
+from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.admin.keys import KeyRotation, NewKey
 from ambassador_protocol.admin.mcps import NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
@@ -67,6 +68,8 @@ def application(api: Organisation) -> web.Application:
             web.get(paths.GROUPS, _for("read", lambda request: _page(request, api.groups))),
             web.post(paths.GROUPS, _for("provision", _create_group)),
             web.get(paths.GROUPS + "/{name}", _for("read", lambda request: _show(request, api.groups))),
+            web.patch(paths.GROUPS + "/{name}", _for("provision", _change_group)),
+            web.delete(paths.GROUPS + "/{name}", _for("provision", _remove_group)),
             web.put(paths.GROUPS + "/{name}/members/{user}", _for("provision", _member)),
             web.delete(paths.GROUPS + "/{name}/members/{user}", _for("provision", _member)),
             web.get(paths.MCPS, _for("read", lambda request: _page(request, api.mcps))),
@@ -210,9 +213,24 @@ async def _create_group(request: web.Request) -> web.Response:
         "description": new.description,
         "status": "active",
         "members": [],
+        "owner": None,
         "created_at": AT,
     }
     return _take(request.app[API].groups, "group", new.name, view)
+
+
+async def _change_group(request: web.Request) -> web.Response:
+    group = _known(request.app[API].groups, "group", request.match_info["name"])
+    said = asdict(await _read(request, GroupPut))
+    group.update({name: value for name, value in said.items() if value is not None})
+    return web.json_response(group)
+
+
+async def _remove_group(request: web.Request) -> web.Response:
+    groups, name = request.app[API].groups, request.match_info["name"]
+    _known(groups, "group", name)
+    del groups[name]
+    return web.Response(status=204)
 
 
 async def _member(request: web.Request) -> web.Response:

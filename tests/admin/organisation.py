@@ -61,6 +61,7 @@ class Organisation:
             "description": "",
             "status": "active",
             "members": list(users),
+            "owner": None,
             "created_at": AT,
         }
 

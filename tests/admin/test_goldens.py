@@ -37,6 +37,8 @@ COMMANDS = {
     "group-create": ["group", "create", "writers", "--description", "Those who write"],
     "group-list": ["group", "list"],
     "group-show": ["group", "show", "developers"],
+    "group-update": ["group", "update", "developers", "--description", "Ours", "--status", "suspended"],
+    "group-delete": ["group", "delete", "developers", "--yes"],
     "group-add-member": ["group", "add-member", "developers", "bob"],
     "group-remove-member": ["group", "remove-member", "developers", "alice"],
     "mcp-add-stdio": [

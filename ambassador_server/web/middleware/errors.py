@@ -9,6 +9,7 @@ from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
+    ChangedMeanwhileError,
     ConflictError,
     DownstreamTimeoutError,
     DownstreamUnavailableError,
@@ -38,6 +39,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     StoppedError: (403, ProblemCode.DENIED, "session_suspended"),
     NotFoundError: (404, ProblemCode.NOT_FOUND, "not_found"),
     ConflictError: (409, ProblemCode.CONFLICT, "conflict"),
+    ChangedMeanwhileError: (412, ProblemCode.CHANGED_MEANWHILE, "changed_meanwhile"),
     RateLimitedError: (429, ProblemCode.RATE_LIMITED, "rate_limit_exceeded"),
     DownstreamUnavailableError: (502, ProblemCode.DOWNSTREAM_UNAVAILABLE, "downstream_unavailable"),
     DownstreamTimeoutError: (504, ProblemCode.DOWNSTREAM_TIMEOUT, "downstream_timeout"),

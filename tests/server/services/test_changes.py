@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ambassador_server.domain.audit import AuditAction, Outcome, Resource
+from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.changes import Changes
+from ambassador_server.services.users import Users
 from tests.fakes.store import InMemoryStore
 from tests.server.services.world import ROOT, World
-from tests.server.worlds import GRANT
+from tests.server.worlds import GRANT, USER
 
 
 class SlowToCommit(InMemoryStore):
@@ -54,3 +56,23 @@ async def test_a_change_whose_administrator_hung_up_before_the_commit_is_recorde
     assert outcomes == [Outcome.SUCCEEDED, Outcome.FAILED]
     async with world.store.read() as work:
         assert await work.grants.get(GRANT.grant_id) == GRANT
+
+
+async def test_changes_made_together_all_happen_or_none():
+    world = await World.build()
+    users = Users(store=world.store, changes=world.changes, clock=world.clock)
+    before = world.policy.snapshot
+
+    async def both(second: str) -> None:
+        async with world.changes.together(ROOT):
+            await users.create(ROOT, name="bob", display_name=None, email=None)
+            await users.create(ROOT, name=second, display_name=None, email=None)
+
+    with pytest.raises(ConflictError):
+        await both(USER.name)
+    assert world.policy.snapshot is before
+    assert world.log.events == []
+    await both("carol")
+    assert {user.name for user in world.policy.snapshot.users.values()} == {USER.name, "bob", "carol"}
+    assert world.policy.snapshot.version == before.version + 1
+    assert [event.resource.name for event in world.log.events] == ["bob", "carol"]

@@ -2,24 +2,48 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.groups import NewGroup
+from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.paths import GROUPS
 from ambassador_server.domain.administrator import Right
-from ambassador_server.domain.principal import Group
+from ambassador_server.domain.principal import Group, GroupStatus
+from ambassador_server.domain.revision import revision
+from ambassador_server.services.groups import GroupFacts
+from ambassador_server.services.writing import WriteResult
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import page, requester
+from ambassador_server.web.requests import expected, optional_choice, page, requester
 from ambassador_server.web.views import group_view
 
 
 async def create(request: web.Request) -> web.Response:
     """Create a group."""
     body = await read_strict(request, NewGroup)
-    group = await request.app[SERVICES].groups.create(
-        requester(request), name=body.name, description=body.description
-    )
+    facts = GroupFacts(description=body.description)
+    group = await request.app[SERVICES].groups.create(requester(request), body.name, facts)
     return _render(request, group, status=201)
+
+
+async def put(request: web.Request) -> web.Response:
+    """Create a group, or change what the body names."""
+    facts, name = group_facts(await read_strict(request, GroupPut)), request.match_info["name"]
+    groups = request.app[SERVICES].groups
+    written = await groups.put(requester(request), name, facts, expected=expected(request))
+    return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
+
+
+async def change(request: web.Request) -> web.Response:
+    """Change what the body names."""
+    facts, name = group_facts(await read_strict(request, GroupPut)), request.match_info["name"]
+    groups = request.app[SERVICES].groups
+    return _render(request, await groups.update(requester(request), name, facts, expected=expected(request)))
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Delete a group."""
+    name = request.match_info["name"]
+    await request.app[SERVICES].groups.remove(requester(request), name, expected=expected(request))
+    return web.Response(status=204)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -54,7 +78,17 @@ async def remove_member(request: web.Request) -> web.Response:
 
 
 def _render(request: web.Request, group: Group, status: int = 200) -> web.Response:
-    return json_response(group_view(group, request.app[SERVICES].policy.snapshot), status=status)
+    view = group_view(group, request.app[SERVICES].policy.snapshot)
+    return json_response(view, status=status, revision=revision(group))
+
+
+def group_facts(body: GroupPut) -> GroupFacts:
+    """Read what the body says."""
+    return GroupFacts(
+        description=body.description,
+        status=optional_choice(GroupStatus, body.status, "status"),
+        owner=body.owner,
+    )
 
 
 def routes() -> list[web.RouteDef]:
@@ -64,6 +98,9 @@ def routes() -> list[web.RouteDef]:
         web.get(GROUPS, administered(Right.READ, index)),
         web.post(GROUPS, administered(Right.PROVISION, create)),
         web.get(f"{GROUPS}/{{name}}", administered(Right.READ, show)),
+        web.put(f"{GROUPS}/{{name}}", administered(Right.PROVISION, put)),
+        web.patch(f"{GROUPS}/{{name}}", administered(Right.PROVISION, change)),
+        web.delete(f"{GROUPS}/{{name}}", administered(Right.PROVISION, remove)),
         web.put(member, administered(Right.PROVISION, add_member)),
         web.delete(member, administered(Right.PROVISION, remove_member)),
     ]

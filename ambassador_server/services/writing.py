@@ -1,0 +1,67 @@
+"""Puts an object in the state somebody asks for, and records what that changed; nothing, when it is so already."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from ambassador_server.domain.audit import AuditAction, Resource
+from ambassador_server.domain.catalog import Mcp
+from ambassador_server.domain.principal import Group, User
+from ambassador_server.ports.store import Repository
+from ambassador_server.services.changes import Change
+
+T = TypeVar("T", User, Group, Mcp)
+
+
+class WriteResult(StrEnum):
+    """What became of an object that was put."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[T]):
+    """An object as it is now, and whether putting it did anything."""
+
+    item: T
+    result: WriteResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording(Generic[T]):
+    """How the audit speaks of one kind of object; `shown` are the facts it may hold, secrets masked."""
+
+    created: AuditAction
+    updated: AuditAction
+    resource: Callable[[T], Resource]
+    shown: Callable[[T], Mapping[str, Any]]
+
+
+async def write(
+    change: Change, repository: Repository[T], before: T | None, after: T, wording: Wording[T]
+) -> Written[T]:
+    """Store `after` in place of `before`; only the time of the update may differ without being a change."""
+    if before is None:
+        await repository.add(after)
+        change.record(wording.created, wording.resource(after), **wording.shown(after))
+        return Written(after, WriteResult.CREATED)
+    if _dated(after, before.updated_at) == before:
+        return Written(before, WriteResult.UNCHANGED)
+    await repository.replace(after)
+    old, new = wording.shown(before), wording.shown(after)
+    differing = [name for name in new if old[name] != new[name]]
+    change.record(
+        wording.updated,
+        wording.resource(after),
+        before={name: old[name] for name in differing},
+        after={name: new[name] for name in differing},
+    )
+    return Written(after, WriteResult.CHANGED)
+
+
+def _dated(item: T, at: datetime) -> T:
+    return replace(item, updated_at=at)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
@@ -56,11 +57,6 @@ class Peer:
             self.writer.write(piece)
             await self.writer.drain()
             await asyncio.sleep(0)
-
-    async def hang_up(self) -> None:
-        """Close the connection."""
-        self.writer.close()
-        await self.writer.wait_closed()
 
     async def gone(self) -> None:
         """Wait until the other side has closed."""
@@ -237,11 +233,12 @@ async def test_the_connection_used_last_is_used_first_and_requests_side_by_side_
 
 @settings(max_examples=60, deadline=None)
 @given(cuts=st.sets(st.integers(1, len(CHUNKED) - 1)))
-def test_a_chunked_answer_is_read_wherever_it_is_cut(cuts: set[int]):
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_chunked_answer_is_read_wherever_it_is_cut(run: Callable[[Awaitable[None]], None], cuts: set[int]):
     edges = [0, *sorted(cuts), len(CHUNKED)]
     pieces = [CHUNKED[start:end] for start, end in itertools.pairwise(edges)]
 
-    async def run() -> None:
+    async def read_twice() -> None:
         async with world(answering(*pieces)) as (server, client):
             for _ in range(2):
                 response = await client.post(b"", b"{}")
@@ -249,7 +246,7 @@ def test_a_chunked_answer_is_read_wherever_it_is_cut(cuts: set[int]):
                 assert await response.read(LIMIT) == b"abc0123456789"
             assert server.accepted == 1
 
-    asyncio.run(run())
+    run(read_twice())
 
 
 @pytest.mark.parametrize(

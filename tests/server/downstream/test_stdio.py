@@ -176,11 +176,11 @@ async def test_line_ends_in_params_cannot_smuggle_a_second_message(tmp_path: Pat
     )
     pretty = b'{\n  "name": "echo",\r\n  "arguments": {\n    "text": "pretty"\n  }\n}'
     async with bench(entry(options=stdio_options("--record", str(record)))) as box:
-        reply = await box.pool.call("m1", "tools/call", pretty, user_id="u1", timeout=PATIENCE)
+        reply = await box.pool.call("m1", "tools/call", pretty, timeout=PATIENCE)
         assert result(reply)["content"][0]["text"] == "pretty"
         # What is not one JSON object should never get here; if it does, it is still one line.
         with pytest.raises((DownstreamUnavailableError, DownstreamTimeoutError)):
-            await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
+            await box.pool.call("m1", "tools/call", params, timeout=PATIENCE)
     assert len(record.read_text().splitlines()) == 1
 
 

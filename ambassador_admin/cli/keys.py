@@ -1,18 +1,15 @@
 """`key`: the preshared keys of users' clients."""
 
-import os
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ambassador_admin.api import keys
-from ambassador_admin.api.request import Request
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.delivery import KeyFile, Secret, hand_over
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
-from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError
-from ambassador_admin.output import Format, Item, View
+from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.keys import KeyRotation, KeyView, NewKey
 
@@ -37,10 +34,15 @@ ISSUED = View(
     (*fields_of(KeyView, "key."), "preshared_key"),
 )
 
-KeyFile = Annotated[
-    Path | None,
-    typer.Option("--key-file", metavar="FILE", help="Write the key there, 0600, instead of showing it."),
-]
+CLIENT_KEY = Secret(
+    noun="key",
+    field="preshared_key",
+    handle="id",
+    advice="hand it to the user over a private channel; ambassador-client takes it from "
+    "MCP_AMBASSADOR_PRESHARED_KEY.",
+    described=KEY,
+    issued=ISSUED,
+)
 
 app = noun("The preshared keys of users' clients.")
 
@@ -61,9 +63,8 @@ def issue(
 
     Example: ambassador-admin key issue alice --name laptop --key-file alice.key
     """
-    _hand_over(
-        admin, keys.issue(NewKey(user=user, name=name, expires_in_seconds=seconds(duration))), key_file
-    )
+    key = NewKey(user=user, name=name, expires_in_seconds=seconds(duration))
+    hand_over(admin, keys.issue(key), CLIENT_KEY, key_file)
 
 
 @verb(app, "rotate", changes=True)
@@ -81,7 +82,7 @@ def rotate(
     """
     key_id = admin.full_id(keys.every(user=None), key_id)
     rotation = KeyRotation(overlap_seconds=seconds(overlap) or 0)
-    _hand_over(admin, keys.rotate(key_id, rotation), key_file)
+    hand_over(admin, keys.rotate(key_id, rotation), CLIENT_KEY, key_file)
 
 
 @verb(app, "list")
@@ -108,90 +109,3 @@ def revoke(
     key_id = admin.full_id(keys.every(user=None), key_id)
     admin.confirm(f"Revoke key {key_id} for good?")
     admin.submit(keys.revoke(key_id), KEY)
-
-
-def _hand_over(admin: AdminContext, request: Request, key_file: Path | None) -> None:
-    if key_file is None or admin.options.dry_run:
-        issued = admin.apply(request, ISSUED)
-        if issued is not None:
-            _deliver(admin, issued)
-        return
-    with _NewFile(key_file) as file:
-        issued = admin.apply(request, KEY)
-        if issued is not None:
-            file.write(_secret(issued))
-            admin.output.record(KEY, _without_secret(issued))
-            admin.output.say(f"The key is in {key_file}; only you can read it.")
-
-
-def _deliver(admin: AdminContext, issued: Item) -> None:
-    try:
-        _show(admin, issued)
-    except ReaderGoneError:
-        raise AdminError(
-            "A key was issued, nobody read it, and it is lost.",
-            hint=f"ambassador-admin key revoke {_id(issued)}",
-        ) from None
-
-
-def _show(admin: AdminContext, issued: Item) -> None:
-    output = admin.output
-    if output.fields is not None or output.format not in (Format.TABLE, Format.WIDE):
-        output.record(ISSUED, issued)
-        return
-    # The key alone on stdout, so that a script can take it as it is.
-    output.write(_secret(issued))
-    output.advise(
-        f"Above is the key (id {_id(issued)}). It is not shown again and cannot be recovered: hand it to the user "
-        "over a private channel; ambassador-client takes it from MCP_AMBASSADOR_PRESHARED_KEY."
-    )
-
-
-def _secret(issued: Item) -> str:
-    secret = issued.get("preshared_key")
-    if not isinstance(secret, str) or not secret.isprintable():
-        raise BadAnswerError("The server issued a key without saying it.", hint="ambassador-admin key list")
-    return secret
-
-
-def _id(issued: Item) -> Any:
-    return _without_secret(issued).get("id")
-
-
-def _without_secret(issued: Item) -> Item:
-    key = issued.get("key")
-    return key if isinstance(key, dict) else {}
-
-
-class _NewFile:
-    """A file that must not exist yet, made before the key is and gone again when there is none to write."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._written = False
-
-    def __enter__(self) -> "_NewFile":
-        try:
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise ConflictError(f"{self._path} exists already.", hint="name another --key-file") from None
-        except OSError as error:
-            raise AdminError(f"{self._path} cannot be written: {error.strerror}.") from None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-        if not self._written:
-            self._path.unlink(missing_ok=True)
-
-    def write(self, secret: str) -> None:
-        """Write the secret and a line end."""
-        try:
-            os.write(self._descriptor, f"{secret}\n".encode())
-            os.fsync(self._descriptor)
-        except OSError as error:
-            raise AdminError(
-                f"{self._path} cannot be written: {error.strerror}. A key was issued and is lost.",
-                hint="ambassador-admin key list, then key revoke",
-            ) from None
-        self._written = True

@@ -17,6 +17,7 @@ from ambassador_server.crypto.keys import KeyRing, load_or_create
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
 from ambassador_server.domain.secret_shapes import mask_text
 from ambassador_server.domain.session import SessionTimes
+from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.errors import StorageError
 from ambassador_server.mcp.face import McpEndpoint
@@ -125,7 +126,7 @@ async def build(config: ServerConfig, *, writer: str) -> Ambassador:
 
 def _assemble(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing) -> Ambassador:
     clock, news = SystemClock(), _News()
-    downstreams = DownstreamPool(news, mask=mask_text)
+    downstreams = DownstreamPool(news, user_limits=_user_limits(config), mask=mask_text)
     auditor = Auditor(log=log, clock=clock)
     policy = PolicyKeeper(store=store, clock=clock)
     catalog = Catalog(policy=policy, downstreams=downstreams, separator=config.separator)
@@ -210,6 +211,11 @@ class _News:
 
 def _log_options(config: ServerConfig) -> AuditLogOptions:
     return AuditLogOptions(fsync=Fsync(config.audit.fsync), segment_max_bytes=config.audit.segment_bytes)
+
+
+def _user_limits(config: ServerConfig) -> UserLimits:
+    section = config.user_connections
+    return UserLimits(idle=section.idle_seconds, per_user=section.per_user, total=section.total)
 
 
 def _session_times(config: ServerConfig) -> SessionTimes:

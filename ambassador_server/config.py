@@ -54,6 +54,16 @@ class LimitsSection(_Section):
     failed_logins: str = "10/minute"
 
 
+class UserConnectionsSection(_Section):
+    """Connections of MCPs with the isolation per_user; over stdio each of them is a process."""
+
+    idle_seconds: Annotated[
+        float, Field(ge=1, le=86400, description="How long one that nobody uses is kept.")
+    ] = 600.0
+    per_user: Annotated[int, Field(ge=1, le=1000, description="How many one user may have.")] = 8
+    total: Annotated[int, Field(ge=1, le=100000, description="How many there may be of all users.")] = 128
+
+
 class ServerConfig(_Section):
     """Everything the server can be told."""
 
@@ -82,6 +92,7 @@ class ServerConfig(_Section):
     session: SessionSection = SessionSection()
     audit: AuditSection = AuditSection()
     limits: LimitsSection = LimitsSection()
+    user_connections: UserConnectionsSection = UserConnectionsSection()
 
     @property
     def audit_dir(self) -> Path:

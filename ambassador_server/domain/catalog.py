@@ -92,6 +92,15 @@ class DownstreamState:
     tools: tuple[Tool, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownstreamActivity:
+    """What the connections to one downstream are doing; `restarts` counts attempts to connect after the first."""
+
+    connections: int = 0
+    in_flight: int = 0
+    restarts: int = 0
+
+
 def classify_tool(annotations: Mapping[str, Any]) -> ToolClass:
     """Derive the class from `readOnlyHint` and `destructiveHint` and their defaults in the protocol."""
     if annotations.get("readOnlyHint") is True:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ambassador_server.domain.catalog import DownstreamState, DownstreamStatus, Mcp, Tool
+from ambassador_server.domain.catalog import (
+    DownstreamActivity,
+    DownstreamState,
+    DownstreamStatus,
+    Mcp,
+    Tool,
+)
 from ambassador_server.downstream.backoff import Backoff
 from ambassador_server.downstream.client import Connection
 from ambassador_server.downstream.handshake import Era
@@ -55,6 +61,7 @@ class Supervisor:
         listener: DownstreamListener,
         limits: Limits,
         mask: Callable[[str], str],
+        era: Era | None = None,
     ) -> None:
         self.mcp = mcp
         self.state = DownstreamState(status=DownstreamStatus.STARTING, error=None, tools=tools)
@@ -65,8 +72,8 @@ class Supervisor:
         self._connection: Connection | None = None
         # Also the one that failed: what it wrote says why.
         self._newest: Connection | None = None
-        self._era: Era | None = None
-        self._era_is_proven = False
+        self._era = era
+        self._era_is_proven = era is not None
         self._backoff = Backoff(limits.first_retry, limits.longest_retry)
         self._delay = 0.0
         self._connected_at = 0.0
@@ -77,14 +84,29 @@ class Supervisor:
         self._wake = asyncio.Event()
         # The outcome of the attempt that runs or comes next: a connection, or None.
         self._outcome = _new_outcome()
+        self._attempts = 0
         self._in_flight = 0
         self._retiring: dict[Connection, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._after: asyncio.Task[None] | None = None
+        self._after: set[asyncio.Task[None]] = set()
 
-    def start(self, after: asyncio.Task[None] | None = None) -> None:
-        """Begin to connect, once the task that stops a predecessor is done."""
-        self._after = after
+    @property
+    def era(self) -> Era | None:
+        """Return the era that a connection has proven."""
+        return self._era if self._era_is_proven else None
+
+    @property
+    def activity(self) -> DownstreamActivity:
+        """Return what this connection is doing."""
+        return DownstreamActivity(
+            connections=int(self._connection is not None),
+            in_flight=self._in_flight,
+            restarts=max(0, self._attempts - 1),
+        )
+
+    def start(self, *after: asyncio.Task[None]) -> None:
+        """Begin to connect, once the tasks that stop those before it are done."""
+        self._after = set(after)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def call(self, method: str, params: bytes, timeout: float) -> Reply:
@@ -121,8 +143,8 @@ class Supervisor:
         # A task that is cancelled before its first step has closed nothing.
         await asyncio.gather(*(connection.close() for connection in retiring))
         self._lost("was stopped")
-        if self._after is not None:
-            await asyncio.wait({self._after})
+        if self._after:
+            await asyncio.wait(self._after)
 
     async def _next_connection(self) -> Connection:
         if self._is_stopping or (self._is_waiting and not self._may_attempt_now()):
@@ -138,8 +160,8 @@ class Supervisor:
         return not self._is_hopeless and age >= min(self._delay, self._limits.early)
 
     async def _run(self) -> None:
-        if self._after is not None:
-            await asyncio.wait({self._after})
+        if self._after:
+            await asyncio.wait(self._after)
         while True:
             try:
                 await self._live()
@@ -152,6 +174,7 @@ class Supervisor:
     async def _live(self) -> None:
         """Connect and serve until the connection is lost, or fail to connect."""
         self._is_waiting = False
+        self._attempts += 1
         self._attempted_at = asyncio.get_running_loop().time()
         try:
             connection, tools = await self._connect()
@@ -261,6 +284,9 @@ class Supervisor:
             not tools_changed and (status, error) == (self.state.status, self.state.error)
         ):
             return
+        if not tools_changed:
+            # The same list of a hundred connections is kept once.
+            tools = self.state.tools
         self.state = DownstreamState(status=status, error=error, tools=tools)
         _log.info(
             "%s: %s, %d tools%s", self.mcp.name, status.value, len(tools), f": {error}" if error else ""

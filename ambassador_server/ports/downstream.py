@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ambassador_server.domain.catalog import DownstreamState, DownstreamStatus, Mcp, Tool
+from ambassador_server.domain.catalog import (
+    DownstreamActivity,
+    DownstreamState,
+    DownstreamStatus,
+    Mcp,
+    Tool,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,14 @@ class DownstreamChange:
     tools_changed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OutputLine:
+    """One line a downstream wrote that is not MCP, masked; `user_id` where the connection is one user's own."""
+
+    user_id: str | None
+    text: str
+
+
 DownstreamListener = Callable[[DownstreamChange], None]
 
 
@@ -40,6 +54,22 @@ class Downstreams(Protocol):
         """Return what is known of a downstream; one that is not here is `stopped`."""
         ...
 
+    def activity(self, mcp_id: str) -> DownstreamActivity:
+        """Return what the connections to a downstream are doing, those of its users included."""
+        ...
+
+    def recent_output(self, mcp_id: str) -> tuple[OutputLine, ...]:
+        """Return the last lines of every connection to a downstream, oldest first within each connection."""
+        ...
+
+    def restart(self, mcp_id: str) -> None:
+        """Stop every connection to a downstream and connect again without waiting; one that is not here stays so."""
+        ...
+
+    def retain_users(self, wanted: Callable[[str], bool]) -> None:
+        """Stop the connections of every user for whose id this is false, without waiting."""
+        ...
+
     def check(self, mcp: Mcp) -> None:
         """Raise InvalidInputError when the transport is unknown or its options make no sense; connects to nothing."""
         ...
@@ -51,8 +81,10 @@ class Downstreams(Protocol):
         """
         ...
 
-    async def call(self, mcp_id: str, method: str, params: bytes, *, timeout: float) -> Reply:
+    async def call(self, mcp_id: str, method: str, params: bytes, *, user_id: str, timeout: float) -> Reply:
         """Send one request and return the answer; `params` is a raw JSON object, `timeout` is in seconds.
+
+        Where users do not share a connection it goes over that of `user_id`.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, and InvalidInputError for params
         that are no JSON object. Cancelling the caller cancels the call.

@@ -124,7 +124,9 @@ class Calls:
         params = _downstream_params(entry.tool.name, call.members)
         started = self._clock.monotonic()
         try:
-            reply = await self._downstreams.call(entry.ref.mcp_id, "tools/call", params, timeout=timeout)
+            reply = await self._downstreams.call(
+                entry.ref.mcp_id, "tools/call", params, user_id=call.principal.user_id, timeout=timeout
+            )
         except (AmbassadorError, asyncio.CancelledError) as error:
             # A call that a kill switch stopped is recorded as denied instead.
             if flight.deny is None:

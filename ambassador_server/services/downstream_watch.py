@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ambassador_server.domain.audit import AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog import DownstreamStatus, Mcp, McpStatus, Tool
+from ambassador_server.domain.principal import UserStatus
 from ambassador_server.domain.snapshot import Snapshot
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.ports.store import Store
@@ -67,6 +68,12 @@ class DownstreamWatch:
 
     def _policy_changed(self, snapshot: Snapshot) -> None:
         self._downstreams.apply(_published(snapshot))
+        self._downstreams.retain_users(lambda user_id: _is_active(snapshot, user_id))
+
+
+def _is_active(snapshot: Snapshot, user_id: str) -> bool:
+    user = snapshot.users.get(user_id)
+    return user is not None and user.status is UserStatus.ACTIVE
 
 
 def _published(snapshot: Snapshot) -> Iterable[Mcp]:

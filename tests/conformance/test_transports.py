@@ -116,7 +116,7 @@ async def test_arguments_and_results_keep_what_nobody_here_knows(box: Bench):
     params = (
         b'{"name":"params","arguments":{"big":123456789012345678901234567890,"f":1.10,"n":null},"x":[ 1 ]}'
     )
-    reply = await box.pool.call("m1", "tools/call", params, timeout=PATIENCE)
+    reply = await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
     assert reply.result is not None
     assert b"123456789012345678901234567890" in reply.result
     received = result(reply)["structuredContent"]
@@ -191,7 +191,7 @@ async def test_what_is_not_mcp_is_passed_over(box: Bench):
 async def test_a_meta_that_is_no_object_is_refused(box: Bench):
     params = b'{"name":"echo","_meta":5,"progressToken":1}'
     with pytest.raises(InvalidInputError, match="not a JSON object"):
-        await box.pool.call("m1", "tools/call", params, timeout=PATIENCE)
+        await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
 
 
 async def test_nothing_answers_after_the_end(box: Bench):

@@ -7,14 +7,21 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador_server.domain.catalog import DownstreamState, DownstreamStatus, Mcp, Tool, classify_tool
+from ambassador_server.domain.catalog import (
+    DownstreamActivity,
+    DownstreamState,
+    DownstreamStatus,
+    Mcp,
+    Tool,
+    classify_tool,
+)
 from ambassador_server.errors import (
     AmbassadorError,
     DownstreamTimeoutError,
     DownstreamUnavailableError,
     InvalidInputError,
 )
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, Reply
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, OutputLine, Reply
 
 Handler = Callable[[str, dict[str, Any]], Reply | Awaitable[Reply]]
 """Takes the method and the params, returns the reply or raises."""
@@ -72,6 +79,7 @@ class Call:
     mcp_name: str
     method: str
     params: bytes
+    user_id: str
 
 
 @dataclass
@@ -83,10 +91,14 @@ class FakeDownstreams:
     calls: list[Call] = field(default_factory=list)
     cancelled: list[Call] = field(default_factory=list)
     probed: list[str] = field(default_factory=list)
+    output: dict[str, tuple[OutputLine, ...]] = field(default_factory=dict)
+    restarts: dict[str, int] = field(default_factory=dict)
+    dismissed_users: set[str] = field(default_factory=set)
     called: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
     _running: dict[str, Mcp] = field(default_factory=dict)
     _states: dict[str, DownstreamState] = field(default_factory=dict)
+    _in_flight: dict[str, int] = field(default_factory=dict)
 
     def script(self, mcp_name: str, *tools: Tool, **what: Any) -> Script:
         """Say what an MCP of this name does, before or after it is applied; returns the script to change later."""
@@ -124,6 +136,33 @@ class FakeDownstreams:
         """Return what is known of an entry."""
         return self._states.get(mcp_id, _STOPPED)
 
+    def activity(self, mcp_id: str) -> DownstreamActivity:
+        """Count one connection where it is ready, and the calls that nobody has answered yet."""
+        mcp = self._running.get(mcp_id)
+        if mcp is None:
+            return DownstreamActivity()
+        return DownstreamActivity(
+            connections=int(self.state(mcp_id).status is DownstreamStatus.READY),
+            in_flight=self._in_flight.get(mcp_id, 0),
+            restarts=self.restarts.get(mcp.name, 0),
+        )
+
+    def recent_output(self, mcp_id: str) -> tuple[OutputLine, ...]:
+        """Return what a test has put into `output` under the name of the entry."""
+        mcp = self._running.get(mcp_id)
+        return () if mcp is None else self.output.get(mcp.name, ())
+
+    def restart(self, mcp_id: str) -> None:
+        """Connect again, at once."""
+        mcp = self._running.get(mcp_id)
+        if mcp is not None:
+            self.restarts[mcp.name] = self.restarts.get(mcp.name, 0) + 1
+            self._connect(mcp)
+
+    def retain_users(self, wanted: Callable[[str], bool]) -> None:
+        """Remember which of those who have called are not wanted any more."""
+        self.dismissed_users = {call.user_id for call in self.calls if not wanted(call.user_id)}
+
     def check(self, mcp: Mcp) -> None:
         """Know two transports and any options."""
         if mcp.transport not in ("stdio", "streamable_http"):
@@ -138,14 +177,15 @@ class FakeDownstreams:
             raise script.error
         return script.tools
 
-    async def call(self, mcp_id: str, method: str, params: bytes, *, timeout: float) -> Reply:
+    async def call(self, mcp_id: str, method: str, params: bytes, *, user_id: str, timeout: float) -> Reply:
         """Answer as scripted; a gate holds the call until it opens, the deadline passes or the caller leaves."""
         mcp = self._running.get(mcp_id)
         if mcp is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        call = Call(mcp.name, method, params)
+        call = Call(mcp.name, method, params, user_id)
         self.calls.append(call)
         self.called.set()
+        self._in_flight[mcp_id] = self._in_flight.get(mcp_id, 0) + 1
         try:
             async with asyncio.timeout(timeout):
                 return await self._answer(self._script_of(mcp), method, params)
@@ -155,6 +195,8 @@ class FakeDownstreams:
         except asyncio.CancelledError:
             self.cancelled.append(call)
             raise
+        finally:
+            self._in_flight[mcp_id] -= 1
 
     async def close(self) -> None:
         """Stop everything."""

@@ -44,6 +44,11 @@ TOOLS: list[dict[str, Any]] = [
         "description": "Ask the caller things no client without capabilities knows.",
         "inputSchema": _ANY,
     },
+    {
+        "name": "process",
+        "description": "Return the process id and how many calls it saw.",
+        "inputSchema": _ANY,
+    },
     {"name": "grow", "description": "Offer one more tool from now on.", "inputSchema": _ANY},
     {"name": "cancelled", "description": "Return how many requests were cancelled.", "inputSchema": _ANY},
 ]
@@ -103,8 +108,8 @@ class Toolbox:
                 return {**text("see structuredContent"), "structuredContent": dict(os.environ)}
             case "spawn":
                 return text(str(spawn()))
-            case "cancelled":
-                return text(str(self.cancelled))
+            case "cancelled" | "process":
+                return text(str(self.cancelled) if name == "cancelled" else f"{os.getpid()} {self.calls}")
             case "crash":
                 sys.stderr.write("giving up: out of cheese\n")
                 sys.stderr.flush()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ambassador_server.domain.catalog import ArgumentPolicy, DownstreamStatus, Mcp, McpStatus
+from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.downstream.supervisor import Limits
 from ambassador_server.ports.downstream import DownstreamChange, Reply
@@ -90,9 +91,14 @@ class Listener:
 class Bench:
     """A pool, its listener, and shorthands for calls."""
 
-    def __init__(self, limits: Limits = QUICK, mask: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        limits: Limits = QUICK,
+        mask: Callable[[str], str] = str,
+        user_limits: UserLimits | None = None,
+    ) -> None:
         self.listener = Listener()
-        self.pool = DownstreamPool(self.listener, limits=limits, mask=mask)
+        self.pool = DownstreamPool(self.listener, limits=limits, user_limits=user_limits, mask=mask)
 
     async def ready(self, *mcps: Mcp) -> None:
         """Apply these entries and wait until all of them are ready."""
@@ -101,11 +107,11 @@ class Bench:
             await self.listener.ready(mcp.mcp_id)
 
     async def call(
-        self, name: str, *, timeout: float = PATIENCE, mcp_id: str = "m1", **arguments: Any
+        self, name: str, *, timeout: float = PATIENCE, mcp_id: str = "m1", user: str = "u1", **arguments: Any
     ) -> Reply:
         """Call a tool."""
         params = json.dumps({"name": name, "arguments": arguments}).encode()
-        return await self.pool.call(mcp_id, "tools/call", params, timeout=timeout)
+        return await self.pool.call(mcp_id, "tools/call", params, user_id=user, timeout=timeout)
 
     async def text(self, name: str, **arguments: Any) -> str:
         """Call a tool and return its text."""
@@ -117,9 +123,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(*mcps: Mcp, limits: Limits = QUICK, mask: Callable[[str], str] = str) -> AsyncIterator[Bench]:
+async def bench(
+    *mcps: Mcp,
+    limits: Limits = QUICK,
+    mask: Callable[[str], str] = str,
+    user_limits: UserLimits | None = None,
+) -> AsyncIterator[Bench]:
     """Run a pool with these entries, ready, and close it."""
-    running = Bench(limits, mask)
+    running = Bench(limits, mask, user_limits)
     try:
         await running.ready(*mcps)
         yield running

@@ -17,12 +17,14 @@ async def test_tools_answers_and_changes_are_scripted_by_name():
     fake.script("box", make_tool("read", readOnlyHint=True), handler=lambda method, _: text_reply(method))
     fake.apply([entry()])
     assert fake.state("m1").status is DownstreamStatus.READY
-    assert (await fake.call("m1", "tools/call", b"{}", timeout=1)).result == text_reply("tools/call").result
+    assert (await fake.call("m1", "tools/call", b"{}", user_id="u1", timeout=1)).result == text_reply(
+        "tools/call"
+    ).result
     fake.script("box", handler=lambda *_: error_reply(-32602, "no"))
-    assert (await fake.call("m1", "tools/call", b"{}", timeout=1)).error is not None
+    assert (await fake.call("m1", "tools/call", b"{}", user_id="u1", timeout=1)).error is not None
     fake.lose("box")
     with pytest.raises(DownstreamUnavailableError, match="box: exited with status 1"):
-        await fake.call("m1", "tools/call", b"{}", timeout=1)
+        await fake.call("m1", "tools/call", b"{}", user_id="u1", timeout=1)
     fake.apply([])
     assert [(change.status, change.tools_changed) for change in changes] == [
         (DownstreamStatus.READY, True),
@@ -39,8 +41,10 @@ async def test_a_gate_holds_calls_until_it_opens_or_their_time_is_up():
     fake.script("box", gate=gate)
     fake.apply([entry()])
     with pytest.raises(DownstreamTimeoutError):
-        await fake.call("m1", "tools/call", b"{}", timeout=0)
-    call = asyncio.ensure_future(fake.call("m1", "tools/call", b'{"arguments":{"a":1}}', timeout=PATIENCE))
+        await fake.call("m1", "tools/call", b"{}", user_id="u1", timeout=0)
+    call = asyncio.ensure_future(
+        fake.call("m1", "tools/call", b'{"arguments":{"a":1}}', user_id="u1", timeout=PATIENCE)
+    )
     await fake.called.wait()
     gate.set()
     assert b'\\"a\\": 1' in ((await call).result or b"")

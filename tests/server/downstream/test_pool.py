@@ -177,7 +177,7 @@ async def test_a_listener_that_fails_costs_nothing_but_its_news():
 
     pool = DownstreamPool(failing, limits=QUICK)
     pool.apply([entry()])
-    reply = await pool.call("m1", "tools/call", b'{"name":"echo"}', timeout=PATIENCE)
+    reply = await pool.call("m1", "tools/call", b'{"name":"echo"}', user_id="u1", timeout=PATIENCE)
     assert reply.error is None
     await pool.close()
 

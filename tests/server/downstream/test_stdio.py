@@ -55,7 +55,7 @@ def odd_server(body: str) -> dict[str, object]:
 async def test_what_is_not_mcp_is_kept_for_a_person_and_masked():
     async with bench(entry(), mask=lambda text: text.replace("1234", "****")) as box:
         await box.call("garbage")
-        output = box.pool.recent_output("m1")
+        output = [line.text for line in box.pool.recent_output("m1")]
     assert "Listening on port ****" in output
     assert any("not UTF-8" in line for line in output)
     assert all(len(line) <= 500 and line.isprintable() for line in output)
@@ -176,11 +176,11 @@ async def test_line_ends_in_params_cannot_smuggle_a_second_message(tmp_path: Pat
     )
     pretty = b'{\n  "name": "echo",\r\n  "arguments": {\n    "text": "pretty"\n  }\n}'
     async with bench(entry(options=stdio_options("--record", str(record)))) as box:
-        reply = await box.pool.call("m1", "tools/call", pretty, timeout=PATIENCE)
+        reply = await box.pool.call("m1", "tools/call", pretty, user_id="u1", timeout=PATIENCE)
         assert result(reply)["content"][0]["text"] == "pretty"
         # What is not one JSON object should never get here; if it does, it is still one line.
         with pytest.raises((DownstreamUnavailableError, DownstreamTimeoutError)):
-            await box.pool.call("m1", "tools/call", params, timeout=PATIENCE)
+            await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
     assert len(record.read_text().splitlines()) == 1
 
 

@@ -44,6 +44,10 @@ class Repository(Protocol[T]):
         """Return every object, ordered by natural name where there is one, else by creation."""
         ...
 
+    async def of(self, **owners: str) -> list[T]:
+        """Return the objects that belong to all of these, as in `of(group_id=...)`, ordered as `all` are."""
+        ...
+
 
 class NamedRepository(Repository[T], Protocol[T]):
     """An aggregate whose objects have a unique natural name."""

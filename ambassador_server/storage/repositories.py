@@ -55,6 +55,14 @@ class TableRepository(Generic[T]):
         """Return every object, ordered by natural name where there is one, else by creation."""
         return await self._select()
 
+    async def of(self, **owners: str) -> list[T]:
+        """Return the objects that belong to all of these, as in `of(group_id=...)`, ordered as `all` are."""
+        for name, owner_id in owners.items():
+            check_key(owner_id, f"The {name}")
+        return await self._select(
+            *(self._aggregate.table.c[name] == owner_id for name, owner_id in owners.items())
+        )
+
     async def _one(self, condition: ColumnElement[bool]) -> T | None:
         found = await self._select(condition)
         return found[0] if found else None

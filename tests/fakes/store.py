@@ -130,6 +130,15 @@ class _Repository(Generic[T]):
     async def all(self) -> list[T]:
         return sorted(self._all().values(), key=self._order)
 
+    async def of(self, **owners: str) -> list[T]:
+        for name, owner_id in owners.items():
+            check_key(owner_id, f"The {name}")
+        return [
+            item
+            for item in await self.all()
+            if all(getattr(item, name) == owner_id for name, owner_id in owners.items())
+        ]
+
     def _all(self) -> dict[str, T]:
         return self._transaction.reading().table(self._kind.noun)
 

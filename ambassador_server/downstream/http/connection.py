@@ -140,7 +140,11 @@ class Connection(asyncio.Protocol):
         try:
             return await waiter
         except BaseException:
-            self.abort()
+            # A whole answer may have come in the meantime, and another request be on the connection by now.
+            if self._head is waiter:
+                self.abort()
+            elif not waiter.cancelled() and waiter.exception() is None:
+                waiter.result().close()
             raise
 
     def abort(self) -> None:
@@ -210,10 +214,12 @@ class Connection(asyncio.Protocol):
             # A second answer to one request: what it belongs to cannot be known.
             self._is_last = True
             return
+        if waiter.done():
+            self.abort()
+            return
         self._is_last = message.should_close
         self._payload = payload
-        if not waiter.done():
-            waiter.set_result(Response(message, payload, self))
+        waiter.set_result(Response(message, payload, self))
 
     def _finish(self) -> None:
         self._payload = None

@@ -15,7 +15,7 @@ from yarl import URL
 
 from ambassador_server.downstream.http import dial
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
-from ambassador_server.downstream.http.connection import NoAnswerError
+from ambassador_server.downstream.http.connection import Connection, NoAnswerError, Response
 from ambassador_server.downstream.http.dial import Place
 from ambassador_server.downstream.http.pool import ConnectionPool
 from ambassador_server.errors import DownstreamUnavailableError
@@ -28,6 +28,7 @@ CHUNKED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=x\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"3\r\nabc\r\nA;extension=1\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n"
 )
+GET = b"GET / HTTP/1.1\r\n\r\n"
 WITHOUT = "closed the connection without an answer"
 MIDDLE = "closed the connection in the middle of its answer"
 NOT_HTTP = "answered with something that is not HTTP"
@@ -379,6 +380,34 @@ async def test_cancelling_closes_the_connection_at_once():
         with pytest.raises(asyncio.CancelledError):
             await asking
         await server.ended.wait()
+
+
+async def test_cancelling_after_the_whole_answer_leaves_the_next_request_alone():
+    class Hurried:
+        """Puts the next request on the connection before the last caller has seen its answer."""
+
+        def opened(self, connection: Connection) -> None:
+            self.first = asyncio.ensure_future(connection.exchange(GET, b""))
+            self.second: asyncio.Future[Response] | None = None
+
+        def released(self, connection: Connection) -> None:
+            if self.second is None:
+                self.first.cancel()
+                self.second = asyncio.ensure_future(connection.exchange(GET, b""))
+
+        def lost(self, connection: Connection) -> None:
+            pass
+
+    owner = Hurried()
+    async with listening(answering(OK)) as (server, port):
+        loop = asyncio.get_running_loop()
+        connection = await dial.dial(Place("127.0.0.1", port, None), lambda: Connection(loop, owner))
+        with pytest.raises(asyncio.CancelledError):
+            await owner.first
+        assert owner.second is not None
+        assert await (await owner.second).read(LIMIT) == b"ok"
+        assert len(server.seen) == 2
+        connection.abort()
 
 
 async def test_a_body_that_stalls_ends_with_the_deadline_of_the_caller():

@@ -14,6 +14,7 @@ from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.audit import AuditFilter, AuditRecord
 from ambassador_server.domain.catalog import Mcp, Tool
 from ambassador_server.domain.grants import Grant, Subscription
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.principal import ClientKey, Group, Membership, User
 from ambassador_server.domain.session import Session
 from ambassador_server.domain.switches import KillSwitch
@@ -42,6 +43,10 @@ class Repository(Protocol[T]):
 
     async def all(self) -> list[T]:
         """Return every object, ordered by natural name where there is one, else by creation."""
+        ...
+
+    async def page(self, listing: Listing) -> Slice[T]:
+        """Return one page of the objects; InvalidInputError for a field that cannot be filtered or sorted by."""
         ...
 
     async def of(self, **owners: str) -> list[T]:
@@ -126,6 +131,10 @@ class Sessions(Protocol):
 
     async def open_sessions(self, now: datetime) -> list[Session]:
         """Return the sessions that have neither ended nor expired, newest first."""
+        ...
+
+    async def page(self, listing: Listing) -> Slice[Session]:
+        """Return one page of the sessions; InvalidInputError for a field that cannot be filtered or sorted by."""
         ...
 
 

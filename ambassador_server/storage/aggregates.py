@@ -1,18 +1,22 @@
 """How each kind of object maps to its table: the columns are named as the fields, the column types convert."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import Column, Row, Table
+from sqlalchemy import Column, ColumnElement, Table, and_, or_, true
 
 from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.catalog import Mcp
 from ambassador_server.domain.grants import Grant, Subscription
+from ambassador_server.domain.listing import Vocabulary
 from ambassador_server.domain.principal import ClientKey, Group, User
 from ambassador_server.domain.session import Session
 from ambassador_server.domain.switches import KillSwitch
 from ambassador_server.storage import tables
+from ambassador_server.storage.fields import Field, NameOf, NamesOf, Own, WordsIn
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -31,6 +35,10 @@ class Aggregate(Generic[T]):
     is_policy: bool = True
     is_shared: bool = True
     """Whether administrators read it, decide, and write it back, so that writers must queue."""
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    """What its list can be filtered and sorted by."""
+    open_at: Callable[[datetime], ColumnElement[bool]] = lambda _: true()
+    """Which of the objects have not ended at a time, for a kind that ends."""
 
     @cached_property
     def id_column(self) -> Column[str]:
@@ -52,11 +60,19 @@ class Aggregate(Generic[T]):
         """Tell whether objects have a natural name that no other has."""
         return "name" in self.table.c and bool(self.table.c.name.unique)
 
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Return the words that its list understands."""
+        filters = {name: each.values for name, each in self.fields.items() if each.filters}
+        return Vocabulary(
+            self.noun, filters, [name for name, each in self.fields.items() if each.sort is not None]
+        )
+
     def to_row(self, item: T) -> dict[str, Any]:
         """Return the values by column."""
         return {name: getattr(item, name) for name in self._names}
 
-    def from_row(self, row: Row[*tuple[Any, ...]]) -> T:
+    def from_row(self, row: Sequence[Any]) -> T:
         """Return the object."""
         return self.kind(**dict(zip(self._names, row, strict=True)))
 
@@ -70,15 +86,118 @@ class Aggregate(Generic[T]):
         return tuple(column.name for column in self.table.columns)
 
 
-USERS = Aggregate(User, tables.users, "user")
-GROUPS = Aggregate(Group, tables.groups, "group")
-CLIENT_KEYS = Aggregate(ClientKey, tables.client_keys, "client key", owners="user")
-MCPS = Aggregate(Mcp, tables.mcps, "MCP")
-GRANTS = Aggregate(Grant, tables.grants, "grant", owners="group or MCP")
-KILL_SWITCHES = Aggregate(KillSwitch, tables.kill_switches, "kill switch")
-SUBSCRIPTIONS = Aggregate(Subscription, tables.subscriptions, "subscription", owners="client key or MCP")
-ADMIN_KEYS = Aggregate(AdminKey, tables.admin_keys, "admin key", owners="user", is_policy=False)
+def _own(table: Table, *names: str) -> dict[str, Field]:
+    return {name: Own(table.c[name]) for name in names}
+
+
+def _sessions_open_at(at: datetime) -> ColumnElement[bool]:
+    columns = tables.sessions.c
+    return and_(columns.ended_at.is_(None), columns.expires_at > at)
+
+
+def _switches_open_at(at: datetime) -> ColumnElement[bool]:
+    columns = tables.kill_switches.c
+    return and_(columns.lifted_at.is_(None), or_(columns.expires_at.is_(None), columns.expires_at > at))
+
+
+_PAIRS = tables.memberships.c
+
+USERS = Aggregate(
+    User,
+    tables.users,
+    "user",
+    fields={
+        **_own(tables.users, "name", "display_name", "email", "status", "source", "owner", "created_at"),
+        "role": WordsIn(tables.users.c.roles),
+        "group": NamesOf(tables.users.c.user_id, here=_PAIRS.user_id, there=_PAIRS.group_id),
+    },
+)
+GROUPS = Aggregate(
+    Group,
+    tables.groups,
+    "group",
+    fields={
+        **_own(tables.groups, "name", "status", "owner", "created_at"),
+        "member": NamesOf(tables.groups.c.group_id, here=_PAIRS.group_id, there=_PAIRS.user_id),
+    },
+)
+CLIENT_KEYS = Aggregate(
+    ClientKey,
+    tables.client_keys,
+    "client key",
+    owners="user",
+    fields={
+        "user": NameOf(tables.client_keys.c.user_id),
+        **_own(tables.client_keys, "name", "prefix", "status", "owner"),
+        **_own(tables.client_keys, "created_at", "expires_at", "last_used_at"),
+    },
+)
+MCPS = Aggregate(
+    Mcp,
+    tables.mcps,
+    "MCP",
+    fields={
+        **_own(tables.mcps, "name", "transport", "status", "isolation", "owner", "created_at"),
+        "tag": WordsIn(tables.mcps.c.tags),
+    },
+)
+GRANTS = Aggregate(
+    Grant,
+    tables.grants,
+    "grant",
+    owners="group or MCP",
+    fields={
+        "group": NameOf(tables.grants.c.group_id),
+        "mcp": NameOf(tables.grants.c.mcp_id),
+        **_own(tables.grants, "effect", "delivery", "owner", "created_at"),
+    },
+)
+KILL_SWITCHES = Aggregate(
+    KillSwitch,
+    tables.kill_switches,
+    "kill switch",
+    fields={
+        **_own(tables.kill_switches, "scope", "author", "created_at"),
+        "target": Own(tables.kill_switches.c.target_name),
+    },
+    open_at=_switches_open_at,
+)
+SUBSCRIPTIONS = Aggregate(
+    Subscription,
+    tables.subscriptions,
+    "subscription",
+    owners="client key or MCP",
+    fields={
+        "user": NameOf(tables.subscriptions.c.key_id, through=tables.client_keys.c.user_id),
+        "key": NameOf(tables.subscriptions.c.key_id),
+        "mcp": NameOf(tables.subscriptions.c.mcp_id),
+        **_own(tables.subscriptions, "created_at"),
+    },
+)
+ADMIN_KEYS = Aggregate(
+    AdminKey,
+    tables.admin_keys,
+    "admin key",
+    owners="user",
+    is_policy=False,
+    fields={
+        **_own(tables.admin_keys, "name", "created_at", "expires_at"),
+        "user": NameOf(tables.admin_keys.c.user_id),
+        "role": WordsIn(tables.admin_keys.c.roles),
+    },
+)
 PASSWORDS = Aggregate(Password, tables.passwords, "password", owners="user", is_policy=False)
 SESSIONS = Aggregate(
-    Session, tables.sessions, "session", owners="user or client key", is_policy=False, is_shared=False
+    Session,
+    tables.sessions,
+    "session",
+    owners="user or client key",
+    is_policy=False,
+    is_shared=False,
+    fields={
+        "user": NameOf(tables.sessions.c.user_id),
+        "key": NameOf(tables.sessions.c.key_id),
+        **_own(tables.sessions, "host_tool", "friendly_name", "created_at", "last_seen_at"),
+    },
+    open_at=_sessions_open_at,
 )

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Insert, Update, delete, insert, select, update
 
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.principal import ClientKey
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.storage.aggregates import CLIENT_KEYS, Aggregate
 from ambassador_server.storage.dialects import Lock, Violation
+from ambassador_server.storage.listing import read_page
 from ambassador_server.storage.transaction import RefusedError, Transaction
 from ambassador_server.storage.values import check_item, check_key, check_value
 
@@ -54,6 +56,11 @@ class TableRepository(Generic[T]):
     async def all(self) -> list[T]:
         """Return every object, ordered by natural name where there is one, else by creation."""
         return await self._select()
+
+    async def page(self, listing: Listing) -> Slice[T]:
+        """Return one page of the objects; InvalidInputError for a field that cannot be filtered or sorted by."""
+        await self._queue()
+        return await read_page(self._transaction, self._aggregate, listing)
 
     async def of(self, **owners: str) -> list[T]:
         """Return the objects that belong to all of these, as in `of(group_id=...)`, ordered as `all` are."""

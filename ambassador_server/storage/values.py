@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ambassador_server.domain.listing import Listing
 from ambassador_server.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -75,6 +76,16 @@ def check_filter(item: "DataclassInstance") -> None:
             check_key(value, field.name)
         else:
             check_value(value, field.name)
+
+
+def check_listing(listing: Listing) -> None:
+    """Raise InvalidInputError for a listing with a value that no stored one can equal."""
+    for condition in listing.conditions:
+        check_key(condition.value, condition.field)
+    check_value(listing.open_at, "open_at")
+    if listing.after is not None:
+        check_value(listing.after.sort, "cursor")
+        check_key(listing.after.item_id, "cursor")
 
 
 def searchable(text: str | None) -> str | None:

@@ -11,13 +11,15 @@ from typing import Any, Generic, TypeVar
 from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.catalog import Mcp, Tool
 from ambassador_server.domain.grants import Grant, Subscription
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.principal import ClientKey, Group, Membership, User
 from ambassador_server.domain.session import Session
 from ambassador_server.domain.switches import KillSwitch
 from ambassador_server.errors import ConflictError, NotFoundError, StorageError
 from ambassador_server.ports.store import UnitOfWork
-from ambassador_server.storage.values import check_item, check_key, check_value, encode_json
+from ambassador_server.storage.values import check_item, check_key, check_listing, check_value, encode_json
 from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
+from tests.fakes.listing import is_open, shelf
 
 T = TypeVar("T", bound=Any)
 
@@ -138,6 +140,12 @@ class _Repository(Generic[T]):
             for item in await self.all()
             if all(getattr(item, name) == owner_id for name, owner_id in owners.items())
         ]
+
+    async def page(self, listing: Listing) -> Slice[T]:
+        check_listing(listing)
+        state = self._transaction.reading()
+        listed = shelf(self._kind.noun, self._kind.id_field, state.table, state.memberships)
+        return listed.page((item for item in self._all().values() if is_open(item, listing)), listing)
 
     def _all(self) -> dict[str, T]:
         return self._transaction.reading().table(self._kind.noun)

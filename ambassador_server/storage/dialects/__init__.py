@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, IntEnum, auto
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Insert, Table
 from sqlalchemy.engine import URL
@@ -85,6 +85,10 @@ class Dialect(Protocol):
 
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
         """Match the whole text, case-sensitively; `*` stands for any run of characters, the rest for itself."""
+        ...
+
+    def words(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """Return each word of a column that holds several, as a row of its own table."""
         ...
 
     def violation(self, error: BaseException) -> Violation | None:

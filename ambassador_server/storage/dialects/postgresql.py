@@ -4,7 +4,7 @@ import importlib.util
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Table, func, select
+from sqlalchemy import JSON, ColumnElement, Insert, Table, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.engine import URL
@@ -133,6 +133,10 @@ class Postgresql:
         """Use LIKE, with its own wildcards quoted."""
         quoted = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return column.like(quoted.replace("*", "%"), escape="\\")
+
+    def words(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """Use json_array_elements_text."""
+        return func.json_array_elements_text(cast(column, JSON)).table_valued("value").c.value
 
     def violation(self, error: BaseException) -> Violation | None:
         """Look at the SQLSTATE."""

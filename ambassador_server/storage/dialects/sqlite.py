@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiosqlite
-from sqlalchemy import ColumnElement, Insert, Table, event, text
+from sqlalchemy import ColumnElement, Insert, Table, Text, event, func, text, type_coerce
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
 from sqlalchemy.engine import URL
@@ -138,6 +138,10 @@ class Sqlite:
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
         """Use GLOB, the one operator here that minds the case; its other two wildcards are quoted."""
         return column.op("GLOB", is_comparison=True)(re.sub(r"[\[?]", r"[\g<0>]", pattern))
+
+    def words(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """Use json_each, whose rows have the word in the column `value`."""
+        return func.json_each(type_coerce(column, Text)).table_valued("value").c.value
 
     def violation(self, error: BaseException) -> Violation | None:
         """Look at the extended result code."""

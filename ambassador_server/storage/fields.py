@@ -1,0 +1,198 @@
+"""The fields of a list as SQL: what each can be matched with, and what it sorts by."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import EnumType
+from functools import cached_property
+from typing import Any, Protocol
+
+from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, literal, not_, or_, select
+
+from ambassador_server.domain.listing import Condition, Operator
+from ambassador_server.storage.dialects import Dialect
+from ambassador_server.storage.types import Choice, UtcDateTime, Words
+
+Match = Callable[[ColumnElement[str]], ColumnElement[bool]]
+
+
+class Field(Protocol):
+    """One field. `sort` is None for what cannot be sorted by, `values` for what can be any text."""
+
+    @property
+    def filters(self) -> bool:
+        """Tell whether it can be filtered by."""
+        ...
+
+    @property
+    def sort(self) -> ColumnElement[Any] | None:
+        """Return what it sorts by."""
+        ...
+
+    @property
+    def nullable(self) -> bool:
+        """Tell whether it may be unset."""
+        ...
+
+    @property
+    def values(self) -> Collection[str] | None:
+        """Return the closed list of what it can be."""
+        ...
+
+    def is_empty(self) -> ColumnElement[bool]:
+        """Tell whether it is unset, or has no members."""
+        ...
+
+    def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
+        """Tell, true or false and never null, whether it or one of its members matches."""
+        ...
+
+
+@dataclass(frozen=True)
+class Own:
+    """A column of the object itself."""
+
+    column: Column[Any]
+
+    @property
+    def filters(self) -> bool:
+        """Times are for sorting."""
+        return not isinstance(self.column.type, UtcDateTime)
+
+    @property
+    def sort(self) -> ColumnElement[Any]:
+        """Sort by the column."""
+        return self.column
+
+    @property
+    def nullable(self) -> bool:
+        """Ask the column."""
+        return bool(self.column.nullable)
+
+    @cached_property
+    def values(self) -> Collection[str] | None:
+        """Return the words of an enumeration."""
+        return (
+            [str(word) for word in self.column.type.choices] if isinstance(self.column.type, Choice) else None
+        )
+
+    def is_empty(self) -> ColumnElement[bool]:
+        """Look for null."""
+        return self.column.is_(None) if self.nullable else false()
+
+    def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
+        """Match the column."""
+        return and_(self.column.is_not(None), match(self.column)) if self.nullable else match(self.column)
+
+
+@dataclass(frozen=True)
+class NameOf:
+    """The name of what a foreign key points to, or of what that points to with the key `through`."""
+
+    key: Column[Any]
+    through: Column[Any] | None = None
+
+    filters = True
+    values = None
+
+    @property
+    def sort(self) -> ColumnElement[Any]:
+        """Sort by the name."""
+        first = _target(self.key)
+        if self.through is None:
+            return select(_name(first)).where(first == self.key).scalar_subquery()
+        second = _target(self.through)
+        way = select(_name(second)).join_from(first.table, second.table, second == self.through)
+        return way.where(first == self.key).scalar_subquery()
+
+    @property
+    def nullable(self) -> bool:
+        """Ask the key."""
+        return bool(self.key.nullable)
+
+    def is_empty(self) -> ColumnElement[bool]:
+        """Look for a key that points nowhere."""
+        return self.key.is_(None) if self.nullable else false()
+
+    def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
+        """Match the names first, which are few and indexed, and then the keys."""
+        found = self.key.in_(_named(self.key, match))
+        if self.through is not None:
+            found = self.key.in_(
+                select(_target(self.key)).where(self.through.in_(_named(self.through, match)))
+            )
+        return and_(self.key.is_not(None), found) if self.nullable else found
+
+
+@dataclass(frozen=True)
+class NamesOf:
+    """The names of the objects that a table of pairs links to this one."""
+
+    item_id: Column[Any]
+    here: Column[Any]
+    there: Column[Any]
+
+    filters = True
+    sort = None
+    nullable = True
+    values = None
+
+    def is_empty(self) -> ColumnElement[bool]:
+        """Look for an object that is in no pair."""
+        return self.item_id.not_in(select(self.here))
+
+    def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
+        """Match the names, then the pairs."""
+        return self.item_id.in_(select(self.here).where(self.there.in_(_named(self.there, match))))
+
+
+@dataclass(frozen=True)
+class WordsIn:
+    """The words of a column that holds several."""
+
+    column: Column[Any]
+
+    filters = True
+    sort = None
+    nullable = True
+
+    @cached_property
+    def values(self) -> Collection[str] | None:
+        """Return the words of an enumeration."""
+        word: Any = self.column.type.word if isinstance(self.column.type, Words) else None
+        return [str(each) for each in word] if isinstance(word, EnumType) else None
+
+    def is_empty(self) -> ColumnElement[bool]:
+        """Compare with a list of nothing."""
+        return self.column == ()
+
+    def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
+        """Match each word."""
+        return exists(select(literal(1)).where(match(dialect.words(self.column))))
+
+
+def where(field: Field, condition: Condition, dialect: Dialect) -> ColumnElement[bool]:
+    """Return the condition in SQL."""
+
+    def match(text: ColumnElement[str]) -> ColumnElement[bool]:
+        if condition.operator is Operator.LIKE and "*" in condition.value:
+            return dialect.glob(text, condition.value)
+        return text == condition.value
+
+    found = field.has(match, dialect)
+    if field.nullable and condition.matches(""):
+        found = or_(field.is_empty(), found)
+    return not_(found) if condition.operator is Operator.IS_NOT else found
+
+
+def _target(key: Column[Any]) -> Column[Any]:
+    (foreign,) = key.foreign_keys
+    return foreign.column
+
+
+def _name(target: Column[Any]) -> Column[Any]:
+    return target.table.c["name"]
+
+
+def _named(key: Column[Any], match: Match) -> Select[Any]:
+    target = _target(key)
+    return select(target).where(match(_name(target)))

@@ -1,0 +1,444 @@
+"""What every store does with lists: pages of what matches, in order, each object once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ambassador_server.domain.administrator import Role
+from ambassador_server.domain.catalog import Isolation, McpStatus
+from ambassador_server.domain.globs import glob_matches
+from ambassador_server.domain.grants import Delivery, Effect
+from ambassador_server.domain.listing import Condition, Listing, Position, Slice
+from ambassador_server.domain.principal import KeyStatus, Membership, User, UserStatus
+from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.ports.store import Store, UnitOfWork
+from tests.conformance.store_samples import (
+    HOUR,
+    NOW,
+    add_owners,
+    admin_key,
+    client_key,
+    grant,
+    group,
+    mcp,
+    password,
+    session,
+    subscription,
+    switch,
+    user,
+)
+
+SECOND = timedelta(seconds=1)
+
+LISTS: dict[str, tuple[set[str], set[str]]] = {
+    "users": (
+        {"name", "display_name", "email", "status", "source", "role", "group", "owner"},
+        {"name", "display_name", "email", "status", "source", "owner", "created_at"},
+    ),
+    "groups": ({"name", "status", "member", "owner"}, {"name", "status", "owner", "created_at"}),
+    "mcps": (
+        {"name", "transport", "status", "tag", "isolation", "owner"},
+        {"name", "transport", "status", "isolation", "owner", "created_at"},
+    ),
+    "grants": (
+        {"group", "mcp", "effect", "delivery", "owner"},
+        {"group", "mcp", "effect", "delivery", "owner", "created_at"},
+    ),
+    "keys": (
+        {"user", "name", "prefix", "status", "owner"},
+        {"user", "name", "prefix", "status", "owner", "created_at", "expires_at", "last_used_at"},
+    ),
+    "subscriptions": ({"user", "key", "mcp"}, {"user", "key", "mcp", "created_at"}),
+    "switches": ({"scope", "target", "author"}, {"scope", "target", "author", "created_at"}),
+    "admin_keys": ({"name", "user", "role"}, {"name", "user", "created_at", "expires_at"}),
+    "sessions": (
+        {"user", "key", "host_tool", "friendly_name"},
+        {"user", "key", "host_tool", "friendly_name", "created_at", "last_seen_at"},
+    ),
+    "passwords": (set(), set()),
+}
+
+
+def listing(*conditions: str, sort: str | None = None, **changes: Any) -> Listing:
+    """Return what a query asks for."""
+    parsed = tuple(Condition.parse(each) for each in conditions)
+    descending = sort is not None and sort.startswith("-")
+    name = None if sort is None else sort.removeprefix("-")
+    return Listing(conditions=parsed, sort=name, descending=descending, **changes)
+
+
+async def page(store: Store, kind: str, wanted: Listing) -> Slice[Any]:
+    """Ask one store for one page."""
+    async with store.read() as work:
+        found: Slice[Any] = await getattr(work, kind).page(wanted)
+        return found
+
+
+async def ids(store: Store, kind: str, *conditions: str, **changes: Any) -> list[str]:
+    """Return the ids of what matches, and hold the total to them."""
+    found = await page(store, kind, listing(*conditions, **changes))
+    assert found.following is None
+    assert found.total == len(found.items)
+    return [getattr(item, _ID[kind]) for item in found.items]
+
+
+_ID = {
+    "users": "user_id",
+    "groups": "group_id",
+    "mcps": "mcp_id",
+    "grants": "grant_id",
+    "keys": "key_id",
+    "subscriptions": "subscription_id",
+    "switches": "switch_id",
+    "admin_keys": "admin_key_id",
+    "sessions": "session_id",
+    "passwords": "user_id",
+}
+
+
+@pytest.fixture
+async def stocked(store: Store) -> Store:
+    """Return a store with two or three of everything, each different from the others."""
+    async with store.write() as work:
+        await add_owners(work)
+        await work.users.add(
+            user(2, display_name="", email="Two@x", status=UserStatus.SUSPENDED, roles=(Role.AUDITOR,))
+        )
+        await work.users.add(user(3, owner="file", created_at=NOW - HOUR))
+        await work.groups.add(group(2, owner="file"))
+        await work.memberships.add(Membership(user_id="u1", group_id="g1"))
+        await work.memberships.add(Membership(user_id="u1", group_id="g2"))
+        await work.memberships.add(Membership(user_id="u2", group_id="g2"))
+        await work.mcps.add(
+            mcp(
+                2,
+                tags=('x","y', "[a]", "ä"),
+                status=McpStatus.DRAFT,
+                isolation=Isolation.PER_USER,
+                transport="streamable_http",
+            )
+        )
+        await work.mcps.add(mcp(3, tags=()))
+        await _stock_what_points(work)
+    return store
+
+
+async def _stock_what_points(work: UnitOfWork) -> None:
+    await work.keys.add(
+        client_key(2, user_id="u2", status=KeyStatus.REVOKED, expires_at=NOW, created_at=NOW + SECOND)
+    )
+    await work.grants.add(grant(1))
+    await work.grants.add(
+        grant(2, mcp_id="m2", effect=Effect.DENY, delivery=Delivery.OPT_IN, created_at=NOW - SECOND)
+    )
+    await work.grants.add(grant(3, group_id="g2"))
+    await work.subscriptions.add(subscription(1))
+    await work.subscriptions.add(subscription(2, key_id="k2", mcp_id="m2"))
+    await work.switches.add(switch(1, lifted_at=NOW))
+    await work.switches.add(switch(2, scope=SwitchScope.MCP, target="m1", target_name="mcp-1"))
+    await work.switches.add(switch(3, expires_at=NOW + HOUR, author="other", drill=True))
+    await work.admin_keys.add(admin_key(1))
+    await work.admin_keys.add(admin_key(2, user_id="u2", roles=(), expires_at=NOW))
+    await work.sessions.add(session(1))
+    await work.sessions.add(session(2, user_id="u2", key_id="k2", host_tool="vi", created_at=NOW + SECOND))
+    await work.sessions.add(session(3, ended_at=NOW, end_reason="disconnected"))
+    await work.sessions.add(session(4, expires_at=NOW))
+    await work.passwords.add(password(1))
+    await work.passwords.add(password(2))
+
+
+ANSWERS: list[tuple[str, list[str], list[str]]] = [
+    ("users", ["name=user-2"], ["u2"]),
+    ("users", ["name!=user-2"], ["u1", "u3"]),
+    ("users", ["name~user-*"], ["u1", "u2", "u3"]),
+    ("users", ["name~USER-*"], []),
+    ("users", ["name~user-1"], ["u1"]),
+    ("users", ["name~user_*"], []),
+    ("users", ["name~user%"], []),
+    ("users", ["name~[u]ser-*"], []),
+    ("users", ["name=' OR 1=1 --"], []),
+    ("users", ["display_name="], ["u2"]),
+    ("users", ["email=Two@x"], ["u2"]),
+    ("users", ["email!=Two@x"], ["u1", "u3"]),
+    ("users", ["email="], ["u1", "u3"]),
+    ("users", ["email!="], ["u2"]),
+    ("users", ["email~*"], ["u1", "u2", "u3"]),
+    ("users", ["email~*@*"], ["u2"]),
+    ("users", ["status=active"], ["u1", "u3"]),
+    ("users", ["status!=active"], ["u2"]),
+    ("users", ["status~*spend*"], ["u2"]),
+    ("users", ["source=local"], ["u1", "u2", "u3"]),
+    ("users", ["role=auditor"], ["u2"]),
+    ("users", ["role!=auditor"], ["u1", "u3"]),
+    ("users", ["role="], ["u1", "u3"]),
+    ("users", ["role~audit*"], ["u2"]),
+    ("users", ["group=group-2"], ["u1", "u2"]),
+    ("users", ["group!=group-2"], ["u3"]),
+    ("users", ["group~group-*"], ["u1", "u2"]),
+    ("users", ["group="], ["u3"]),
+    ("users", ["group!="], ["u1", "u2"]),
+    ("users", ["group=group-1", "group=group-2"], ["u1"]),
+    ("users", ["group=nobody"], []),
+    ("users", ["owner=file"], ["u3"]),
+    ("users", ["owner="], ["u1", "u2"]),
+    ("users", ["status=active", "owner!=file"], ["u1"]),
+    ("groups", ["member=user-1"], ["g1", "g2"]),
+    ("groups", ["member!=user-2"], ["g1"]),
+    ("groups", ["member="], []),
+    ("groups", ["owner=file", "name=group-2"], ["g2"]),
+    ("mcps", ["tag=a"], ["m1"]),
+    ("mcps", ["tag=x"], []),
+    ("mcps", ['tag=x","y'], ["m2"]),
+    ("mcps", ['tag=","'], []),
+    ("mcps", ["tag=[a]"], ["m2"]),
+    ("mcps", ["tag=ä"], ["m2"]),
+    ("mcps", ["tag~x*y"], ["m2"]),
+    ("mcps", ["tag!=a"], ["m2", "m3"]),
+    ("mcps", ["tag="], ["m3"]),
+    ("mcps", ["tag!="], ["m1", "m2"]),
+    ("mcps", ["isolation=per_user"], ["m2"]),
+    ("mcps", ["transport=stdio", "status=published"], ["m1", "m3"]),
+    ("grants", ["group=group-1"], ["r2", "r1"]),
+    ("grants", ["mcp~mcp-*", "effect!=deny"], ["r1", "r3"]),
+    ("grants", ["mcp!=mcp-1"], ["r2"]),
+    ("grants", ["delivery=opt_in"], ["r2"]),
+    ("keys", ["user=user-2"], ["k2"]),
+    ("keys", ["user!=user-2"], ["k1"]),
+    ("keys", ["prefix=abcdefgh", "status=revoked"], ["k2"]),
+    ("keys", ["name~laptop-*"], ["k1", "k2"]),
+    ("subscriptions", ["user=user-2"], ["b2"]),
+    ("subscriptions", ["user!=user-2"], ["b1"]),
+    ("subscriptions", ["key=laptop-1"], ["b1"]),
+    ("subscriptions", ["mcp=mcp-2"], ["b2"]),
+    ("switches", ["scope=mcp"], ["w2"]),
+    ("switches", ["target=mcp-1"], ["w2"]),
+    ("switches", ["target="], ["w1", "w3"]),
+    ("switches", ["author=other"], ["w3"]),
+    ("admin_keys", ["user=user-2"], ["a2"]),
+    ("admin_keys", ["user!=user-2"], ["a1"]),
+    ("admin_keys", ["user="], ["a1"]),
+    ("admin_keys", ["user~*"], ["a1", "a2"]),
+    ("admin_keys", ["role=admin"], ["a1"]),
+    ("admin_keys", ["role="], ["a2"]),
+    ("sessions", ["user=user-2"], ["s2"]),
+    ("sessions", ["key=laptop-1"], ["s1", "s3", "s4"]),
+    ("sessions", ["host_tool=vscode", "friendly_name=my editor"], ["s1", "s3", "s4"]),
+]
+
+
+async def test_conditions_find_what_they_say(stocked: Store) -> None:
+    found = [(kind, words, await ids(stocked, kind, *words)) for kind, words, _ in ANSWERS]
+    assert found == ANSWERS
+
+
+async def test_every_filter_and_every_sort_of_every_list_works(stocked: Store) -> None:
+    for kind, (filters, sorts) in LISTS.items():
+        every = await ids(stocked, kind)
+        assert len(every) >= 2
+        for name in filters:
+            some = await ids(stocked, kind, f"{name}~*a*")
+            none = await ids(stocked, kind, f"{name}~*", f"{name}!=")
+            assert {*some, *none} <= {*every}, (kind, name)
+        for name in sorts:
+            up = await ids(stocked, kind, sort=name)
+            assert sorted(up) == sorted(every)
+            assert await ids(stocked, kind, sort=f"-{name}") == up[::-1], (kind, name)
+            assert [each for each, _ in await _walk(stocked, kind, listing(sort=name, limit=1))] == up
+            down = await _walk(stocked, kind, listing(sort=f"-{name}", limit=1))
+            assert [each for each, _ in down] == up[::-1]
+
+
+async def test_what_is_not_set_comes_first_and_ties_go_by_id(stocked: Store) -> None:
+    assert await ids(stocked, "users", sort="email") == ["u1", "u3", "u2"]
+    assert await ids(stocked, "users", sort="-email") == ["u2", "u3", "u1"]
+    assert await ids(stocked, "admin_keys", sort="user") == ["a1", "a2"]
+    assert await ids(stocked, "keys", sort="expires_at") == ["k1", "k2"]
+    assert await ids(stocked, "users", sort="created_at") == ["u3", "u1", "u2"]
+    assert await ids(stocked, "grants", sort="-mcp") == ["r2", "r3", "r1"]
+
+
+async def test_only_what_has_not_ended_is_open(stocked: Store) -> None:
+    assert await ids(stocked, "sessions", open_at=NOW) == ["s1", "s2"]
+    assert await ids(stocked, "sessions", "user=user-2", open_at=NOW) == ["s2"]
+    assert await ids(stocked, "sessions", open_at=NOW + HOUR) == []
+    assert await ids(stocked, "switches", open_at=NOW) == ["w2", "w3"]
+    assert await ids(stocked, "switches", open_at=NOW + HOUR) == ["w2"]
+    assert await ids(stocked, "users", open_at=NOW + HOUR) == ["u1", "u2", "u3"]
+
+
+@pytest.mark.parametrize("kind", LISTS)
+async def test_unknown_words_are_refused_with_the_known_ones(store: Store, kind: str) -> None:
+    filters, sorts = LISTS[kind]
+    for wanted, known in ((listing("nonsense=1"), filters), (listing(sort="nonsense"), sorts)):
+        with pytest.raises(InvalidInputError) as refused:
+            await page(store, kind, wanted)
+        named = refused.value.message.rpartition("nown are ")[2]
+        assert {*named.split(", ")} == (known or {"none"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "near"),
+    [
+        (listing("statsu=active"), "did you mean 'status'?"),
+        (listing("status=actve"), "did you mean 'active'?"),
+        (listing("status!=nonsense"), "known are active, suspended, deactivated"),
+        (listing("role=admn"), "did you mean 'admin'?"),
+        (listing(sort="created"), "did you mean 'created_at'?"),
+        (listing("created_at~2026*"), "'created_at'"),
+        (listing(sort="group"), "'group'"),
+        (listing("name=\0"), "NUL"),
+        (listing("name=\ud800"), "surrogate"),
+        (listing(after=Position("\0", "u1")), "NUL"),
+        (listing(after=Position("a", "x" * 513)), "longer"),
+    ],
+)
+async def test_what_makes_no_sense_is_invalid_everywhere(store: Store, wanted: Listing, near: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        await page(store, "users", wanted)
+    assert near in refused.value.message
+
+
+def test_there_are_bounds() -> None:
+    with pytest.raises(InvalidInputError, match="512"):
+        Condition.parse("name=" + "x" * 513)
+    with pytest.raises(InvalidInputError, match="20"):
+        listing(*["name=x"] * 21)
+    with pytest.raises(InvalidInputError, match="limit"):
+        listing(limit=0)
+    for nonsense in ("", "name", "=x", "Name=x", "na me=x", "name>x", "name"):
+        with pytest.raises(InvalidInputError, match="FIELD=VALUE"):
+            Condition.parse(nonsense)
+    assert Condition.parse("name=a!=b~c") == Condition("name", Condition.parse("x=").operator, "a!=b~c")
+
+
+async def _walk(
+    store: Store, kind: str, wanted: Listing, between: Callable[[], Awaitable[None]] | None = None
+) -> list[tuple[str, int]]:
+    """Follow the pages to the end; return each object's id, and the total of the page it was on."""
+    seen: list[tuple[str, int]] = []
+    async with asyncio.timeout(60):
+        while True:
+            found = await page(store, kind, wanted)
+            assert len(found.items) <= wanted.limit
+            seen += [(getattr(item, _ID[kind]), found.total) for item in found.items]
+            if found.following is None:
+                return seen
+            assert len(found.items) == wanted.limit
+            wanted = replace(wanted, after=found.following)
+            if between is not None:
+                await between()
+
+
+TEXTS = st.sampled_from(["", "a", "B", "b", "ab", "a*", "a_", "[a]", "é", "\uff5a", "\U0001f600", "%"])
+USERS = st.builds(
+    user,
+    number=st.integers(0, 40),
+    display_name=TEXTS,
+    email=st.none() | TEXTS,
+    owner=st.none() | TEXTS,
+    status=st.sampled_from(UserStatus),
+    created_at=st.sampled_from([NOW, NOW + SECOND / 1000, NOW - HOUR]),
+)
+FIELDS = ("display_name", "email", "owner", "status", "name")
+PATTERNS = TEXTS | st.sampled_from(["*", "a*", "*a", "*a*", "**", "[*", "*_", "*%*"])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Users, a way to list some of them, and what happens elsewhere meanwhile."""
+
+    users: dict[str, User]
+    conditions: tuple[tuple[str, str, str], ...]
+    sort: str
+    limit: int
+    passing: tuple[User, ...]
+
+
+def _unique(users: list[User]) -> dict[str, User]:
+    return {each.user_id: each for each in users}
+
+
+SCENES = st.builds(
+    Scene,
+    users=st.lists(USERS, max_size=12).map(_unique),
+    conditions=st.lists(
+        st.tuples(
+            st.sampled_from([name for name in FIELDS if name != "status"]),
+            st.sampled_from(["=", "!=", "~"]),
+            PATTERNS,
+        ),
+        max_size=2,
+    ).map(tuple),
+    sort=st.sampled_from([*FIELDS, "created_at", *(f"-{name}" for name in FIELDS), "-created_at"]),
+    limit=st.integers(1, 5),
+    passing=st.lists(USERS, max_size=6).map(tuple),
+)
+
+
+def _expected(scene: Scene) -> list[str]:
+    def meets(item: User, condition: tuple[str, str, str]) -> bool:
+        name, operator, value = condition
+        text = str(getattr(item, name) or "")
+        if operator == "~":
+            return glob_matches(value, text)
+        return (text == value) is (operator == "=")
+
+    def order(item: User) -> tuple[Any, ...]:
+        value = getattr(item, scene.sort.removeprefix("-"))
+        return (0, "", item.user_id) if value is None else (1, value, item.user_id)
+
+    found = [each for each in scene.users.values() if all(meets(each, one) for one in scene.conditions)]
+    return [each.user_id for each in sorted(found, key=order, reverse=scene.sort.startswith("-"))]
+
+
+@given(scene=SCENES)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_pages_hold_the_sorted_filtered_list_and_nothing_twice(store: Store, scene: Scene) -> None:
+    await _hold_only(store, scene.users)
+    expected = _expected(scene)
+    wanted = listing(
+        *(f"{name}{operator}{value}" for name, operator, value in scene.conditions),
+        sort=scene.sort,
+        limit=scene.limit,
+    )
+    assert await _walk(store, "users", wanted) == [(each, len(expected)) for each in expected]
+    passing = iter(scene.passing)
+    throughout = {*expected}
+
+    async def disturb() -> None:
+        other = next(passing, None)
+        if other is None:
+            return
+        async with store.write() as work:
+            if other.user_id not in scene.users:
+                await _put(work, other)
+            elif await work.users.get(other.user_id) is not None:
+                await work.users.remove(other.user_id)
+                throughout.discard(other.user_id)
+
+    seen = [each for each, _ in await _walk(store, "users", wanted, disturb)]
+    assert len(seen) == len({*seen})
+    kept = [each for each in expected if each in throughout]
+    assert [each for each in seen if each in throughout] == kept
+
+
+async def _hold_only(store: Store, users: dict[str, User]) -> None:
+    async with store.write() as work:
+        for each in await work.users.all():
+            await work.users.remove(each.user_id)
+        for each in users.values():
+            await work.users.add(each)
+
+
+async def _put(work: UnitOfWork, item: User) -> None:
+    if await work.users.get(item.user_id) is None:
+        await work.users.add(item)
+    else:
+        await work.users.replace(item)

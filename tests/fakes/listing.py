@@ -1,0 +1,161 @@
+"""What the lists of the store in memory can be asked, written out in plain Python."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ambassador_server.domain.administrator import Role
+from ambassador_server.domain.catalog import Isolation, McpStatus
+from ambassador_server.domain.grants import Delivery, Effect
+from ambassador_server.domain.listing import Field, Listing, Shelf
+from ambassador_server.domain.principal import AuthSource, GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.switches import SwitchScope
+
+Tables = Callable[[str], dict[str, Any]]
+Pairs = Iterable[tuple[str, str]]
+
+NAMED = {"user", "group", "MCP", "admin key"}
+
+
+def shelf(noun: str, id_field: str, table: Tables, pairs: Pairs) -> Shelf[Any]:
+    """Return how to list the objects of a noun."""
+    all_fields: dict[str, Callable[[], dict[str, Field[Any]]]] = {
+        "user": lambda: _users(table, pairs),
+        "group": lambda: _groups(table, pairs),
+        "client key": lambda: _client_keys(table),
+        "MCP": _mcps,
+        "grant": lambda: _grants(table),
+        "subscription": lambda: _subscriptions(table),
+        "kill switch": _switches,
+        "admin key": lambda: _admin_keys(table),
+        "session": lambda: _sessions(table),
+        "password": dict,
+    }
+    return Shelf(
+        noun=noun,
+        fields=all_fields[noun](),
+        order=_attribute("name" if noun in NAMED else id_field if noun == "password" else "created_at"),
+        item_id=lambda item: getattr(item, id_field),
+    )
+
+
+def is_open(item: Any, listing: Listing) -> bool:
+    """Tell whether an object of a noun that ends has not ended at the time the listing asks for."""
+    now = listing.open_at
+    over = getattr(item, "ended_at", None) or getattr(item, "lifted_at", None)
+    ends = hasattr(item, "ended_at") or hasattr(item, "lifted_at")
+    return now is None or not ends or (over is None and (item.expires_at is None or item.expires_at > now))
+
+
+def _attribute(name: str, **changes: Any) -> Field[Any]:
+    return Field(lambda item: getattr(item, name), **changes)
+
+
+def _own(*names: str, **changes: Any) -> dict[str, Field[Any]]:
+    return {name: _attribute(name, **changes) for name in names}
+
+
+def _times(*names: str) -> dict[str, Field[Any]]:
+    return _own(*names, filters=False)
+
+
+def _name(table: Tables, noun: str, key: str) -> Field[Any]:
+    def read(item: Any) -> str | None:
+        owner = getattr(item, key)
+        return None if owner is None else str(table(noun)[owner].name)
+
+    return Field(read)
+
+
+def _users(table: Tables, pairs: Pairs) -> dict[str, Field[Any]]:
+    def groups(user: Any) -> tuple[str, ...]:
+        return tuple(table("group")[there].name for here, there in pairs if here == user.user_id)
+
+    return {
+        **_own("name", "display_name", "email", "owner"),
+        **_own("status", values=list(UserStatus)),
+        **_own("source", values=list(AuthSource)),
+        "role": Field(lambda user: user.roles, sorts=False, values=list(Role)),
+        "group": Field(groups, sorts=False),
+        **_times("created_at"),
+    }
+
+
+def _groups(table: Tables, pairs: Pairs) -> dict[str, Field[Any]]:
+    def members(group: Any) -> tuple[str, ...]:
+        return tuple(table("user")[here].name for here, there in pairs if there == group.group_id)
+
+    return {
+        **_own("name", "owner"),
+        **_own("status", values=list(GroupStatus)),
+        "member": Field(members, sorts=False),
+        **_times("created_at"),
+    }
+
+
+def _client_keys(table: Tables) -> dict[str, Field[Any]]:
+    return {
+        "user": _name(table, "user", "user_id"),
+        **_own("name", "prefix", "owner"),
+        **_own("status", values=list(KeyStatus)),
+        **_times("created_at", "expires_at", "last_used_at"),
+    }
+
+
+def _mcps() -> dict[str, Field[Any]]:
+    return {
+        **_own("name", "transport", "owner"),
+        **_own("status", values=list(McpStatus)),
+        **_own("isolation", values=list(Isolation)),
+        "tag": Field(lambda mcp: mcp.tags, sorts=False),
+        **_times("created_at"),
+    }
+
+
+def _grants(table: Tables) -> dict[str, Field[Any]]:
+    return {
+        "group": _name(table, "group", "group_id"),
+        "mcp": _name(table, "MCP", "mcp_id"),
+        **_own("effect", values=list(Effect)),
+        **_own("delivery", values=list(Delivery)),
+        **_own("owner"),
+        **_times("created_at"),
+    }
+
+
+def _subscriptions(table: Tables) -> dict[str, Field[Any]]:
+    def user(subscription: Any) -> str:
+        return str(table("user")[table("client key")[subscription.key_id].user_id].name)
+
+    return {
+        "user": Field(user),
+        "key": _name(table, "client key", "key_id"),
+        "mcp": _name(table, "MCP", "mcp_id"),
+        **_times("created_at"),
+    }
+
+
+def _switches() -> dict[str, Field[Any]]:
+    return {
+        **_own("scope", values=list(SwitchScope)),
+        **_own("author"),
+        "target": Field(lambda switch: switch.target_name),
+        **_times("created_at"),
+    }
+
+
+def _admin_keys(table: Tables) -> dict[str, Field[Any]]:
+    return {
+        **_own("name"),
+        "user": _name(table, "user", "user_id"),
+        "role": Field(lambda key: key.roles, sorts=False, values=list(Role)),
+        **_times("created_at", "expires_at"),
+    }
+
+
+def _sessions(table: Tables) -> dict[str, Field[Any]]:
+    return {
+        "user": _name(table, "user", "user_id"),
+        "key": _name(table, "client key", "key_id"),
+        **_own("host_tool", "friendly_name"),
+        **_times("created_at", "last_seen_at"),
+    }

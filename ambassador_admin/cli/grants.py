@@ -20,7 +20,9 @@ GRANT = View(
         Column("MCP", "mcp"),
         Column("EFFECT", "effect", status=True),
         Column("TOOLS", "tools"),
+        Column("DELIVERY", "delivery", wide=True),
         Column("EXPIRES", "expires_at", when),
+        Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", when, wide=True),
         Column("BY", "created_by", wide=True),
     ),
@@ -44,6 +46,14 @@ def add(
     deny: Annotated[
         bool, typer.Option("--deny", help="Deny these tools instead; denying always wins.")
     ] = False,
+    opt_in: Annotated[
+        bool,
+        typer.Option("--opt-in", help="The tools appear to clients only that have subscribed to the MCP."),
+    ] = False,
+    owner: Annotated[
+        str | None,
+        typer.Option("--owner", metavar="LABEL", help="The declarative file the grant belongs to."),
+    ] = None,
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="End by itself after 8h, 30d, …")
     ] = None,
@@ -57,6 +67,8 @@ def add(
         mcp=mcp,
         tools=tool or ["*"],
         effect="deny" if deny else "permit",
+        delivery="opt_in" if opt_in else "automatic",
+        owner=owner,
         expires_in_seconds=seconds(duration),
     )
     admin.submit(grants.add(grant), GRANT)

@@ -8,14 +8,19 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewGrant:
-    """`POST /v1/admin/grants`: tool patterns are globs over `mcp.tool`; a bare pattern is put under the MCP."""
+    """`POST` and `PUT /v1/admin/grants`: tool patterns are globs over `mcp.tool`, a bare one is put under the MCP.
+
+    Two grants that differ in owner and expiry alone are the same to `PUT`; an owner that is absent stays as it is.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     group: str
     mcp: str
     tools: list[str] = field(default_factory=lambda: ["*"])
     effect: str = "permit"
+    delivery: str = "automatic"
     expires_in_seconds: int | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,8 @@ class GrantView:
     mcp: str
     tools: list[str]
     effect: str
+    delivery: str
     expires_at: str | None
+    owner: str | None
     created_at: str
     created_by: str

@@ -29,6 +29,7 @@ class AuditAction(StrEnum):
     MCP_REMOVE = "admin:mcp:remove"
     MCP_PUBLISH = "admin:mcp:publish"
     GRANT_ADD = "admin:grant:add"
+    GRANT_UPDATE = "admin:grant:update"
     GRANT_REMOVE = "admin:grant:remove"
     SESSION_REVOKE = "admin:session:revoke"
     KEY_ISSUE = "admin:key:issue"

@@ -1,6 +1,7 @@
 """Grants: which tools of which MCP a group may, or may not, call."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from ambassador_server.domain.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
 
 _PATTERN = re.compile(r"[A-Za-z0-9_.:/*-]{1,256}")
+_MAX_PATTERNS = 100
 
 
 class Effect(StrEnum):
@@ -67,6 +69,13 @@ def matches_any(patterns: tuple[str, ...], canonical: str) -> bool:
         if pattern == "*" or glob_matches(pattern, canonical):
             return True
     return False
+
+
+def normalise_patterns(patterns: Collection[str], mcp_name: str) -> tuple[str, ...]:
+    """Return the patterns over canonical names, ordered and each once; InvalidInputError for a bad one or too many."""
+    if len(patterns) > _MAX_PATTERNS:
+        raise InvalidInputError(f"At most {_MAX_PATTERNS} tool patterns.")
+    return tuple(sorted({normalise_pattern(pattern, mcp_name) for pattern in patterns}))
 
 
 def normalise_pattern(pattern: str, mcp_name: str) -> str:

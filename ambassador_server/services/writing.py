@@ -1,18 +1,18 @@
 """Puts an object in the state somebody asks for, and records what that changed; nothing, when it is so already."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ambassador_server.domain.audit import AuditAction, Resource
-from ambassador_server.domain.catalog import Mcp
-from ambassador_server.domain.principal import Group, User
 from ambassador_server.ports.store import Repository
 from ambassador_server.services.changes import Change
 
-T = TypeVar("T", User, Group, Mcp)
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 class WriteResult(StrEnum):
@@ -42,14 +42,17 @@ class Wording(Generic[T]):
 
 
 async def write(
-    change: Change, repository: Repository[T], before: T | None, after: T, wording: Wording[T]
+    change: Change, repository: Repository[T], before: T | None, after: T, wording: Wording[T], **about: Any
 ) -> Written[T]:
-    """Store `after` in place of `before`; only the time of the update may differ without being a change."""
+    """Store `after` in place of `before`; only the time of the update may differ without being a change.
+
+    `about` is what its event says in either case.
+    """
     if before is None:
         await repository.add(after)
-        change.record(wording.created, wording.resource(after), **wording.shown(after))
+        change.record(wording.created, wording.resource(after), **about, **wording.shown(after))
         return Written(after, WriteResult.CREATED)
-    if _dated(after, before.updated_at) == before:
+    if _same(before, after):
         return Written(before, WriteResult.UNCHANGED)
     await repository.replace(after)
     old, new = wording.shown(before), wording.shown(after)
@@ -57,11 +60,13 @@ async def write(
     change.record(
         wording.updated,
         wording.resource(after),
+        **about,
         before={name: old[name] for name in differing},
         after={name: new[name] for name in differing},
     )
     return Written(after, WriteResult.CHANGED)
 
 
-def _dated(item: T, at: datetime) -> T:
-    return replace(item, updated_at=at)
+def _same(before: T, after: T) -> bool:
+    names = (field.name for field in fields(before) if field.name != "updated_at")
+    return all(getattr(before, name) == getattr(after, name) for name in names)

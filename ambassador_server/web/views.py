@@ -108,7 +108,9 @@ def grant_view(grant: Grant, snapshot: Snapshot) -> GrantView:
         mcp=grant.mcp_id if mcp is None else mcp.name,
         tools=list(grant.patterns),
         effect=grant.effect,
+        delivery=grant.delivery,
         expires_at=optional_timestamp(grant.expires_at),
+        owner=grant.owner,
         created_at=timestamp(grant.created_at),
         created_by=grant.created_by,
     )

@@ -296,7 +296,9 @@ async def _add_grant(request: web.Request) -> web.Response:
         mcp=new.mcp,
         tools=new.tools,
         effect=new.effect,
+        delivery=new.delivery,
         expires_at=_expiry(new.expires_in_seconds),
+        owner=new.owner,
     )
     return web.json_response(grant, status=201)
 

@@ -87,7 +87,9 @@ class Organisation:
             "mcp": mcp,
             "tools": ["*"],
             "effect": "permit",
+            "delivery": "automatic",
             "expires_at": None,
+            "owner": None,
             "created_at": AT,
             "created_by": "ops",
         } | members

@@ -82,6 +82,7 @@ COMMANDS = {
         "2h",
     ],
     "grant-deny": ["grant", "add", "developers", "git", "--tool", "git_push", "--deny"],
+    "grant-opt-in": ["grant", "add", "developers", "git", "--opt-in", "--owner", "ci/grants"],
     "grant-list": ["grant", "list"],
     "grant-remove": ["grant", "remove", "grant-1", "--yes"],
     "key-issue": ["key", "issue", "alice", "--name", "laptop", "--for", "8h"],

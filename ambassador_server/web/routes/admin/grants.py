@@ -5,7 +5,9 @@ from aiohttp import web
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.paths import GRANTS
 from ambassador_server.domain.administrator import Right
-from ambassador_server.domain.grants import Effect
+from ambassador_server.domain.grants import Delivery, Effect, Grant
+from ambassador_server.services.grants import GrantFacts
+from ambassador_server.services.writing import WriteResult
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.middleware.authenticate import administered
@@ -15,16 +17,16 @@ from ambassador_server.web.views import grant_view
 
 async def add(request: web.Request) -> web.Response:
     """Add a grant."""
-    body, services = await read_strict(request, NewGrant), request.app[SERVICES]
-    grant = await services.grants.add(
-        requester(request),
-        group_name=body.group,
-        mcp_name=body.mcp,
-        patterns=body.tools,
-        effect=choice(Effect, body.effect, "effect"),
-        lasts=duration(body.expires_in_seconds),
-    )
-    return json_response(grant_view(grant, services.policy.snapshot), status=201)
+    facts = grant_facts(await read_strict(request, NewGrant))
+    grant = await request.app[SERVICES].grants.add(requester(request), facts)
+    return _render(request, grant, status=201)
+
+
+async def put(request: web.Request) -> web.Response:
+    """Add a grant, unless there is one that says the same."""
+    facts = grant_facts(await read_strict(request, NewGrant))
+    written = await request.app[SERVICES].grants.put(requester(request), facts)
+    return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
 async def remove(request: web.Request) -> web.Response:
@@ -47,10 +49,28 @@ async def index(request: web.Request) -> web.Response:
     )
 
 
+def _render(request: web.Request, grant: Grant, status: int) -> web.Response:
+    return json_response(grant_view(grant, request.app[SERVICES].policy.snapshot), status=status)
+
+
+def grant_facts(body: NewGrant) -> GrantFacts:
+    """Read what the body says."""
+    return GrantFacts(
+        group=body.group,
+        mcp=body.mcp,
+        patterns=tuple(body.tools),
+        effect=choice(Effect, body.effect, "effect"),
+        delivery=choice(Delivery, body.delivery, "delivery"),
+        lasts=duration(body.expires_in_seconds),
+        owner=body.owner,
+    )
+
+
 def routes() -> list[web.RouteDef]:
     """Return the routes of the admin API."""
     return [
         web.get(GRANTS, administered(Right.READ, index)),
         web.post(GRANTS, administered(Right.MANAGE, add)),
+        web.put(GRANTS, administered(Right.MANAGE, put)),
         web.delete(f"{GRANTS}/{{id}}", administered(Right.MANAGE, remove)),
     ]

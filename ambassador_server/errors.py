@@ -47,7 +47,11 @@ class RateLimitedError(AmbassadorError):
 
 
 class MissingRightError(AmbassadorError):
-    """An administrator without the right for this route."""
+    """An administrator without the right for this; `reason` is what the audit calls it."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class AuditUnavailableError(AmbassadorError):

@@ -1,7 +1,7 @@
 """What `/v1/admin/users` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin.users import NewUser, UserChange
+from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.paths import USERS
 
 MISSING = "ambassador-admin user list"
@@ -24,6 +24,6 @@ def create(user: NewUser) -> Request:
     )
 
 
-def change(name: str, change: UserChange) -> Request:
-    """Change a user."""
-    return Request(method="PATCH", path=below(USERS, name), body=body_of(change), missing=MISSING)
+def update(name: str, facts: UserPut) -> Request:
+    """Change what the facts name."""
+    return Request(method="PATCH", path=below(USERS, name), body=body_of(facts), missing=MISSING)

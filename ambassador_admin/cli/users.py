@@ -7,9 +7,10 @@ import typer
 from ambassador_admin.api import users
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin.users import NewUser, UserChange, UserView
+from ambassador_protocol.admin.users import NewUser, UserPut, UserView
 
 USER = View(
     "users",
@@ -17,32 +18,53 @@ USER = View(
         Column("NAME", "name", whole=True),
         Column("STATUS", "status", status=True),
         Column("GROUPS", "groups"),
+        Column("ROLES", "roles"),
         Column("DISPLAY NAME", "display_name", wide=True),
         Column("EMAIL", "email", wide=True),
+        Column("SOURCE", "source", wide=True),
+        Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", when),
     ),
     fields_of(UserView),
 )
 
+_ROLES = "A role to administer with: admin, operator, provisioner or auditor."
+
 app = noun("The people tools are published for.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+DisplayName = Annotated[str | None, typer.Option("--display-name", metavar="TEXT", help="The full name.")]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        metavar="WORD",
+        help="Who vouches for the user: local, by a password here, or external, by an identity provider.",
+    ),
+]
 
 
 @verb(app, "create", changes=True)
 def create(
     admin: AdminContext,
     name: Name,
-    display_name: Annotated[
-        str | None, typer.Option("--display-name", metavar="TEXT", help="The full name.")
-    ] = None,
+    display_name: DisplayName = None,
     email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="The mail address.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option("--role", metavar="ROLE", help=f"{_ROLES} Give it once for each.")
+    ] = None,
+    source: Source = None,
 ) -> None:
     """Add a user.
 
     Example: ambassador-admin user create alice --email alice@example.com
     """
-    if admin.submit(users.create(NewUser(name=name, display_name=display_name, email=email)), USER):
+    new = NewUser(name=name, display_name=display_name, email=email, roles=role or None, source=source)
+    if not admin.submit(users.create(new), USER):
+        return
+    if role:
+        admin.output.advise(f"Next: ambassador-admin user reset-password {name}")
+    else:
         admin.output.advise(
             f"Next: ambassador-admin group add-member GROUP {name}; ambassador-admin key issue {name}"
         )
@@ -66,13 +88,45 @@ def show(admin: AdminContext, name: Name) -> None:
     admin.show_one(users.one(name), USER)
 
 
+@verb(app, "update", changes=True)
+def update(
+    admin: AdminContext,
+    name: Name,
+    display_name: DisplayName = None,
+    email: Annotated[
+        str | None, typer.Option("--email", metavar="ADDRESS", help="The mail address; '' for none.")
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", metavar="ROLE", help=f"{_ROLES} All that are given replace those there were."),
+    ] = None,
+    no_roles: Annotated[bool, typer.Option("--no-roles", help="Take every role.")] = False,
+    source: Source = None,
+    owner: Annotated[
+        str | None,
+        typer.Option("--owner", metavar="LABEL", help="The declarative file it belongs to; '' for none."),
+    ] = None,
+) -> None:
+    """Change a user; what you do not name stays as it is.
+
+    Example: ambassador-admin user update alice --role operator --role auditor
+    """
+    if role and no_roles:
+        raise UsageError("--role and --no-roles exclude each other.")
+    roles = [] if no_roles or role == [""] else role or None
+    facts = UserPut(display_name=display_name, email=email, roles=roles, source=source, owner=owner)
+    if facts == UserPut():
+        raise UsageError("Nothing to change.", hint="ambassador-admin user update --help")
+    admin.submit(users.update(name, facts), USER)
+
+
 @verb(app, "suspend", changes=True)
 def suspend(admin: AdminContext, name: Name) -> None:
     """Stop a user's keys from working, until `activate`.
 
     Example: ambassador-admin user suspend alice
     """
-    admin.submit(users.change(name, UserChange(status="suspended")), USER)
+    admin.submit(users.update(name, UserPut(status="suspended")), USER)
 
 
 @verb(app, "activate", changes=True)
@@ -81,7 +135,7 @@ def activate(admin: AdminContext, name: Name) -> None:
 
     Example: ambassador-admin user activate alice
     """
-    admin.submit(users.change(name, UserChange(status="active")), USER)
+    admin.submit(users.update(name, UserPut(status="active")), USER)
 
 
 @verb(app, "deactivate", destroys=True)
@@ -91,4 +145,4 @@ def deactivate(admin: AdminContext, name: Name) -> None:
     Example: ambassador-admin user deactivate alice --yes
     """
     admin.confirm(f"Deactivate user {name}?")
-    admin.submit(users.change(name, UserChange(status="deactivated")), USER)
+    admin.submit(users.update(name, UserPut(status="deactivated")), USER)

@@ -1,9 +1,25 @@
 """Bodies of `/v1/admin/users`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPut:
+    """`PUT` and `PATCH /v1/admin/users/{name}`: what is absent stays as it is, or begins as it does by default.
+
+    `roles` replaces all of them; an empty `email` or `owner` clears it.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    display_name: str | None = None
+    email: str | None = None
+    status: str | None = None
+    roles: list[str] | None = None
+    source: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +30,16 @@ class NewUser:
     name: str
     display_name: str | None = None
     email: str | None = None
+    roles: list[str] | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPassword:
+    """`PUT /v1/admin/users/{name}/password`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +51,8 @@ class UserView:
     email: str | None
     status: str
     groups: list[str]
+    roles: list[str]
+    source: str
+    owner: str | None
     created_at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserChange:
-    """`PATCH /v1/admin/users/{name}`: only the members that are present change."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    status: str
+    updated_at: str

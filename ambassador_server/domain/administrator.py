@@ -1,5 +1,6 @@
 """Administrators: their keys, their roles, and the rights a role gives."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +33,11 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 }
 
 
+def rights_of(roles: Iterable[Role]) -> frozenset[Right]:
+    """Return everything these roles give together."""
+    return frozenset().union(*(RIGHTS[role] for role in roles))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminKey:
     """A key of the admin API; `digest` is its HMAC under the pepper.
@@ -50,6 +56,15 @@ class AdminKey:
     user_id: str | None = None
     created_by: str = ""
 
+    @property
+    def is_login(self) -> bool:
+        """Tell whether a person logged in, as opposed to a key that was issued."""
+        return self.user_id is not None
+
+    def is_good(self, now: datetime) -> bool:
+        """Tell whether the key itself, whatever its user, opens the admin API."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Password:
@@ -62,7 +77,7 @@ class Password:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administrator:
-    """Who an admin request acts for."""
+    """Who an admin request acts for; `name` is the user's, or that of a key which is nobody's."""
 
     admin_key_id: str
     name: str
@@ -72,4 +87,4 @@ class Administrator:
 
     def may(self, right: Right) -> bool:
         """Tell whether any of the roles gives the right."""
-        return any(right in RIGHTS[role] for role in self.roles)
+        return right in rights_of(self.roles)

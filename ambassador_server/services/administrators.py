@@ -18,7 +18,7 @@ from ambassador_server.errors import MissingRightError, NotAuthenticatedError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
-from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.auditor import Auditor, admin_actor
 from ambassador_server.services.changes import Changes, Requester
 from ambassador_server.services.guesses import check_guesses
 
@@ -54,9 +54,9 @@ class Administrators:
             await self._refused(Actor(kind=ActorKind.UNKNOWN), origin, "invalid_credentials")
             raise NotAuthenticatedError("A valid admin key is required")
         if not administrator.may(right):
-            actor = Actor(kind=ActorKind.ADMIN, id=administrator.admin_key_id, name=administrator.name)
-            await self._refused(actor, origin, f"missing_right:{right}")
-            raise MissingRightError(f"This admin key lacks the right {right.value!r}")
+            reason = f"missing_right:{right}"
+            await self._refused(admin_actor(administrator), origin, reason)
+            raise MissingRightError(f"You lack the right {right.value!r}", reason=reason)
         return administrator
 
     async def issue(

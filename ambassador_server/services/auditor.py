@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
+from ambassador_server.domain.administrator import Administrator
 from ambassador_server.domain.audit import (
     SYSTEM,
     Actor,
@@ -28,6 +29,14 @@ def user_actor(principal: Principal) -> Actor:
         key_id=principal.key_id,
         key_name=principal.key_name,
     )
+
+
+def admin_actor(administrator: Administrator) -> Actor:
+    """Return the actor of an administrator: the person and the login, or the key alone."""
+    key_id, name = administrator.admin_key_id, administrator.name
+    if administrator.user_id is None:
+        return Actor(kind=ActorKind.ADMIN, id=key_id, name=name)
+    return Actor(kind=ActorKind.ADMIN, id=administrator.user_id, name=name, key_id=key_id)
 
 
 class Auditor:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ambassador_server.domain.administrator import Administrator
-from ambassador_server.domain.audit import SYSTEM, Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit import SYSTEM, Actor, AuditAction, Outcome, Resource
 from ambassador_server.domain.principal import Origin
+from ambassador_server.errors import MissingRightError
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.auditor import Auditor, admin_actor
 from ambassador_server.services.policy_keeper import PolicyKeeper
 
 
@@ -26,7 +27,7 @@ class Requester:
         """Return the actor for the audit."""
         if self.administrator is None:
             return SYSTEM
-        return Actor(kind=ActorKind.ADMIN, id=self.administrator.admin_key_id, name=self.administrator.name)
+        return admin_actor(self.administrator)
 
 
 @dataclass(slots=True)
@@ -70,6 +71,9 @@ class Changes:
                 for event in change.events:
                     recorded.append(event)
                     await self._record(requester, event, Outcome.SUCCEEDED)
+        except MissingRightError as error:
+            await self._refused(requester, error.reason)
+            raise
         except BaseException:
             # Whatever it was, an administrator who hung up included: the events stand in the log already, so the log
             # must also say that nothing came of them.
@@ -87,6 +91,16 @@ class Changes:
                 yield
             finally:
                 _joined.reset(token)
+
+    def _refused(self, requester: Requester, reason: str) -> Awaitable[None]:
+        return self._auditor.event(
+            AuditAction.ADMIN_REFUSE,
+            Outcome.DENIED,
+            actor=requester.actor,
+            resource=Resource(kind="server", id=None, name=None),
+            origin=requester.origin,
+            reason=reason,
+        )
 
     def _record(
         self, requester: Requester, event: tuple[AuditAction, Resource, Mapping[str, Any]], outcome: Outcome

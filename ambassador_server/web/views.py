@@ -43,7 +43,11 @@ def user_view(user: User, snapshot: Snapshot) -> UserView:
         groups=sorted(
             snapshot.groups[group_id].name for group_id in group_ids if group_id in snapshot.groups
         ),
+        roles=[role.value for role in user.roles],
+        source=user.source,
+        owner=user.owner,
         created_at=timestamp(user.created_at),
+        updated_at=timestamp(user.updated_at),
     )
 
 

@@ -16,7 +16,7 @@ from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.admin.keys import KeyRotation, NewKey
 from ambassador_protocol.admin.mcps import NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
-from ambassador_protocol.admin.users import NewUser, UserChange
+from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
 from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, SECRET, Item, Organisation, mcp_view
 
@@ -196,13 +196,15 @@ async def _create_user(request: web.Request) -> web.Response:
     new, api = await _read(request, NewUser), request.app[API]
     if new.name in api.users:
         raise Refusal(409, f"There is a user {new.name!r} already")
-    api.add_user(new.name, display_name=new.display_name or new.name, email=new.email)
+    said = {name: value for name, value in asdict(new).items() if value is not None}
+    api.add_user(**{"display_name": new.name} | said)
     return web.json_response(api.users[new.name], status=201)
 
 
 async def _change_user(request: web.Request) -> web.Response:
     user = _known(request.app[API].users, "user", request.match_info["name"])
-    user["status"] = (await _read(request, UserChange)).status
+    said = asdict(await _read(request, UserPut))
+    user.update({name: value for name, value in said.items() if value is not None})
     return web.json_response(user)
 
 

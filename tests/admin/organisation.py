@@ -51,7 +51,11 @@ class Organisation:
             "email": None,
             "status": "active",
             "groups": [],
+            "roles": [],
+            "source": "local",
+            "owner": None,
             "created_at": AT,
+            "updated_at": AT,
         } | members
 
     def add_group(self, name: str, *users: str) -> None:

@@ -11,7 +11,7 @@ from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.changes import Changes
-from ambassador_server.services.users import Users
+from ambassador_server.services.users import UserFacts, Users
 from tests.fakes.store import InMemoryStore
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import GRANT, USER
@@ -65,8 +65,8 @@ async def test_changes_made_together_all_happen_or_none():
 
     async def both(second: str) -> None:
         async with world.changes.together(ROOT):
-            await users.create(ROOT, name="bob", display_name=None, email=None)
-            await users.create(ROOT, name=second, display_name=None, email=None)
+            await users.create(ROOT, "bob", UserFacts())
+            await users.create(ROOT, second, UserFacts())
 
     with pytest.raises(ConflictError):
         await both(USER.name)

@@ -17,6 +17,7 @@ from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.principal import ClientKey, Group, Membership, User
 from ambassador_server.domain.session import Session
+from ambassador_server.domain.snapshot import PolicyChanges
 from ambassador_server.domain.switches import KillSwitch
 
 T = TypeVar("T")
@@ -217,6 +218,13 @@ class UnitOfWork(Protocol):
 
     async def policy_version(self) -> int:
         """Return the version of everything decisions are made from, as this transaction sees it."""
+        ...
+
+    async def changes_since(self, version: int) -> PolicyChanges | None:
+        """Return what was touched by transactions committed after this version, as it is now.
+
+        None means that it is not known, or that it is too much to tell: read everything.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ambassador_server.domain.catalog import McpStatus, Tool, canonical_name
+from ambassador_server.domain.catalog import Mcp, McpStatus, Tool, canonical_name
 from ambassador_server.domain.decision import Permit
 from ambassador_server.domain.naming import published_names
 from ambassador_server.domain.policy import PrincipalPolicy, ToolRef
@@ -39,12 +39,14 @@ class Catalog:
         self._downstreams = downstreams
         self._separator = separator
         self._index: CatalogIndex | None = None
+        self._mcps: Mapping[str, Mcp] = {}
         policy.subscribe(self._policy_changed)
 
     def index(self) -> CatalogIndex:
         """Return the current index."""
         if self._index is None:
-            self._index = self._build(self._policy.snapshot)
+            self._mcps = self._policy.snapshot.mcps
+            self._index = self._build(self._mcps)
         return self._index
 
     def resolve(self, name: str) -> CatalogEntry | None:
@@ -77,11 +79,13 @@ class Catalog:
         if change.tools_changed:
             self._index = None
 
-    def _policy_changed(self, _: Snapshot) -> None:
-        self._index = None
+    def _policy_changed(self, snapshot: Snapshot) -> None:
+        # A snapshot shares what did not change with the one before.
+        if snapshot.mcps is not self._mcps:
+            self._index = None
 
-    def _build(self, snapshot: Snapshot) -> CatalogIndex:
-        published = [mcp for mcp in snapshot.mcps.values() if mcp.status is McpStatus.PUBLISHED]
+    def _build(self, mcps: Mapping[str, Mcp]) -> CatalogIndex:
+        published = [mcp for mcp in mcps.values() if mcp.status is McpStatus.PUBLISHED]
         offered = [
             (mcp, tool)
             for mcp in sorted(published, key=lambda mcp: mcp.name)

@@ -1,6 +1,6 @@
 """Follows the news of the downstreams: the catalog, the audit and the store hear of each change."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ambassador_server.domain.audit import AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog import DownstreamStatus, Mcp, McpStatus, Tool
@@ -33,12 +33,14 @@ class DownstreamWatch:
         self._auditor = auditor
         self._downstreams = downstreams
         self._unsaved: dict[str, tuple[Tool, ...]] = {}
+        self._applied: Mapping[str, Mcp] = {}
 
     async def start(self) -> None:
         """Start the published entries with the tools they had when last seen."""
         async with self._store.read() as work:
             last_known = await work.tools.all()
-        self._downstreams.apply(_published(self._policy.snapshot), last_known)
+        self._applied = self._policy.snapshot.mcps
+        self._downstreams.apply(_published(self._applied), last_known)
         self._policy.subscribe(self._policy_changed)
 
     def changed(self, change: DownstreamChange) -> None:
@@ -67,7 +69,10 @@ class DownstreamWatch:
                     await work.tools.put(mcp_id, tools)
 
     def _policy_changed(self, snapshot: Snapshot) -> None:
-        self._downstreams.apply(_published(snapshot))
+        # A snapshot shares what did not change with the one before.
+        if snapshot.mcps is not self._applied:
+            self._applied = snapshot.mcps
+            self._downstreams.apply(_published(self._applied))
         self._downstreams.retain_users(lambda user_id: _is_active(snapshot, user_id))
 
 
@@ -76,5 +81,5 @@ def _is_active(snapshot: Snapshot, user_id: str) -> bool:
     return user is not None and user.status is UserStatus.ACTIVE
 
 
-def _published(snapshot: Snapshot) -> Iterable[Mcp]:
-    return [mcp for mcp in snapshot.mcps.values() if mcp.status is McpStatus.PUBLISHED]
+def _published(mcps: Mapping[str, Mcp]) -> Iterable[Mcp]:
+    return [mcp for mcp in mcps.values() if mcp.status is McpStatus.PUBLISHED]

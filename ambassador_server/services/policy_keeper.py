@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ambassador_server.domain.snapshot import Moment, PolicyRows, Snapshot
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import Store
+from ambassador_server.ports.store import Store, UnitOfWork
 
 STALE_AFTER_SECONDS = 5.0
 
@@ -21,6 +21,8 @@ class PolicyKeeper:
         self._lock = asyncio.Lock()
         self._listeners: list[SnapshotListener] = []
         self._confirmed_at: float | None = None
+        self._begun = 0
+        self._completed = 0
         self.snapshot = Snapshot.build(0, PolicyRows())
 
     def subscribe(self, listener: SnapshotListener) -> None:
@@ -38,28 +40,47 @@ class PolicyKeeper:
         return self._clock.monotonic() - self._confirmed_at > STALE_AFTER_SECONDS
 
     async def refresh(self) -> None:
-        """Bring the snapshot to the store's version; does no more than one small read when nothing changed."""
+        """Bring the snapshot to the store's version or a later one.
+
+        Does no more than one small read when nothing changed, and none when a read that began after this was called
+        is through: what was committed before the call is in it.
+        """
+        begun = self._begun
         async with self._lock:
-            asked_at = self._clock.monotonic()
+            if self._completed > begun:
+                return
+            self._begun += 1
+            reading, asked_at = self._begun, self._clock.monotonic()
             async with self._store.read() as work:
-                version = await work.policy_version()
-                fresh = None
-                if version != self.snapshot.version or self._confirmed_at is None:
-                    fresh = Snapshot.build(
-                        version,
-                        PolicyRows(
-                            users=await work.users.all(),
-                            groups=await work.groups.all(),
-                            memberships=await work.memberships.all(),
-                            keys=await work.keys.all(),
-                            mcps=await work.mcps.all(),
-                            grants=await work.grants.all(),
-                            switches=await work.switches.all(),
-                            subscriptions=await work.subscriptions.all(),
-                        ),
-                    )
+                fresh = await self._read(work)
             self._confirmed_at = asked_at
             if fresh is not None:
                 self.snapshot = fresh
                 for listener in self._listeners:
                     listener(fresh)
+            self._completed = reading
+
+    async def _read(self, work: UnitOfWork) -> Snapshot | None:
+        version = await work.policy_version()
+        if self._confirmed_at is None:
+            return await _everything(work, version)
+        if version == self.snapshot.version:
+            return None
+        changes = await work.changes_since(self.snapshot.version)
+        if changes is None:
+            return await _everything(work, version)
+        return self.snapshot.amended(version, changes)
+
+
+async def _everything(work: UnitOfWork, version: int) -> Snapshot:
+    rows = PolicyRows(
+        users=await work.users.all(),
+        groups=await work.groups.all(),
+        memberships=await work.memberships.all(),
+        keys=await work.keys.all(),
+        mcps=await work.mcps.all(),
+        grants=await work.grants.all(),
+        switches=await work.switches.all(),
+        subscriptions=await work.subscriptions.all(),
+    )
+    return Snapshot.build(version, rows)

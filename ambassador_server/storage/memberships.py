@@ -25,7 +25,7 @@ class MembershipRepository:
             await self._transaction.change(insert(memberships), row)
         except RefusedError as refused:
             raise await self._conflict(membership, refused.violation) from None
-        await self._transaction.raise_policy_version()
+        await self._transaction.policy_changed(memberships.name, membership.user_id)
 
     async def remove(self, membership: Membership) -> None:
         """Take a user out of a group."""
@@ -37,7 +37,7 @@ class MembershipRepository:
         if await self._transaction.change(statement) == 0:
             user, group = await self._names(membership)
             raise NotFoundError(f"user {user!r} is not in group {group!r}.")
-        await self._transaction.raise_policy_version()
+        await self._transaction.policy_changed(memberships.name, membership.user_id)
 
     async def get(self, user_id: str, group_id: str) -> Membership | None:
         """Return the membership, if the user is in the group."""

@@ -12,7 +12,7 @@ from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.storage.aggregates import CLIENT_KEYS, Aggregate
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.listing import read_page
-from ambassador_server.storage.transaction import RefusedError, Transaction
+from ambassador_server.storage.transaction import EVERYTHING, RefusedError, Transaction
 from ambassador_server.storage.values import check_item, check_key, check_value
 
 if TYPE_CHECKING:
@@ -45,8 +45,13 @@ class TableRepository(Generic[T]):
         """Delete the object and everything that belongs to it."""
         check_key(item_id, "The id")
         aggregate = self._aggregate
-        if await self._change(delete(aggregate.table).where(aggregate.id_column == item_id)) == 0:
+        statement = delete(aggregate.table).where(aggregate.id_column == item_id)
+        if await self._change(statement) == 0:
             raise NotFoundError(f"{aggregate.noun} {item_id!r} does not exist.")
+        if aggregate.is_policy:
+            # What the database deletes along with an owner is not known here.
+            kind = EVERYTHING if aggregate.is_owner else aggregate.table.name
+            await self._transaction.policy_changed(kind, item_id)
 
     async def get(self, item_id: str) -> T | None:
         """Return the object with this id."""
@@ -80,20 +85,23 @@ class TableRepository(Generic[T]):
         return [self._aggregate.from_row(row) for row in await self._transaction.rows(statement)]
 
     async def _write(self, statement: Insert | Update, item: T) -> int:
+        aggregate = self._aggregate
         try:
-            return await self._change(statement, self._aggregate.to_row(item))
+            count = await self._change(statement, aggregate.to_row(item))
         except RefusedError as refused:
-            label = self._aggregate.label(item)
+            label = aggregate.label(item)
             if refused.violation is Violation.TAKEN:
                 raise ConflictError(f"{label} exists already.") from None
-            raise ConflictError(f"{label} refers to an unknown {self._aggregate.owners}.") from None
+            raise ConflictError(f"{label} refers to an unknown {aggregate.owners}.") from None
+        if count and aggregate.is_policy:
+            await self._transaction.policy_changed(
+                aggregate.table.name, getattr(item, aggregate.id_column.name)
+            )
+        return count
 
     async def _change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
         await self._queue()
-        count = await self._transaction.change(statement, row)
-        if count and self._aggregate.is_policy:
-            await self._transaction.raise_policy_version()
-        return count
+        return await self._transaction.change(statement, row)
 
     async def _queue(self) -> None:
         # Whoever reads an object to write it back must not overwrite what another server wrote in between.

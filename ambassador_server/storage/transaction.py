@@ -5,13 +5,21 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Row, Select, Update, select, update
+from sqlalchemy import Delete, Insert, Row, Select, Update, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ambassador_server.errors import StorageError
 from ambassador_server.storage.dialects import Dialect, Lock, Violation
-from ambassador_server.storage.tables import policy_state
+from ambassador_server.storage.tables import policy_changes, policy_state
+
+KEPT_VERSIONS = 1_000
+"""For how many versions of the policy the store remembers what they changed."""
+
+MAX_NOTES = 2_000
+"""How many objects one transaction may name; one that touches more has changed everything."""
+
+EVERYTHING = "everything"
 
 
 class RefusedError(Exception):
@@ -30,7 +38,7 @@ class Transaction:
         self._connection = connection
         self._writes = writes
         self._held: set[Lock] = set()
-        self._policy_raised = False
+        self._touched: dict[tuple[str, str], None] = {}
         self._broken = False
 
     async def rows(self, statement: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -67,16 +75,31 @@ class Transaction:
         rows = await self.rows(select(policy_state.c.version))
         return int(rows[0][0])
 
-    async def raise_policy_version(self) -> None:
-        """Raise the policy version, once however often this is called."""
-        if not self._policy_raised:
+    async def policy_changed(self, kind: str, item_id: str = "") -> None:
+        """Raise the policy version, once however often this is called, and note which object was touched."""
+        if not self._touched:
             await self.change(update(policy_state).values(version=policy_state.c.version + 1))
-            self._policy_raised = True
+        self._touched[kind, item_id] = None
 
-    def check_complete(self) -> None:
-        """Raise StorageError if a statement failed: some databases would drop the rest without a word."""
+    async def complete(self) -> None:
+        """Do what is left to do before the commit.
+
+        Raises StorageError if a statement failed: some databases would drop the rest without a word.
+        """
         if self._broken and self._writes:
             raise StorageError("Nothing was kept, because a statement of the transaction failed.")
+        if self._touched:
+            await self._note_changes()
+
+    async def _note_changes(self) -> None:
+        version = await self.policy_version()
+        touched = self._touched if len(self._touched) <= MAX_NOTES else {(EVERYTHING, ""): None}
+        notes = [
+            {"version": version, "number": number, "kind": kind, "item_id": item_id}
+            for number, (kind, item_id) in enumerate(touched)
+        ]
+        await self.change_many(insert(policy_changes), notes)
+        await self.change(delete(policy_changes).where(policy_changes.c.version <= version - KEPT_VERSIONS))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -100,7 +123,7 @@ async def transaction(engine: AsyncEngine, dialect: Dialect, *, writes: bool) ->
     async with begun(engine, dialect, writes=writes) as connection:
         unit = Transaction(connection, dialect, writes=writes)
         yield unit
-        unit.check_complete()
+        await unit.complete()
 
 
 @asynccontextmanager

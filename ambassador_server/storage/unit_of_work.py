@@ -1,5 +1,6 @@
 """One transaction over all repositories."""
 
+from ambassador_server.domain.snapshot import PolicyChanges
 from ambassador_server.storage.aggregates import (
     ADMIN_KEYS,
     GRANTS,
@@ -12,6 +13,7 @@ from ambassador_server.storage.aggregates import (
 )
 from ambassador_server.storage.audit import AuditIndexRepository
 from ambassador_server.storage.memberships import MembershipRepository
+from ambassador_server.storage.policy_changes import changes_since
 from ambassador_server.storage.repositories import (
     ClientKeyRepository,
     NamedTableRepository,
@@ -44,3 +46,7 @@ class SqlUnitOfWork:
     async def policy_version(self) -> int:
         """Return the version of everything decisions are made from, as this transaction sees it."""
         return await self._transaction.policy_version()
+
+    async def changes_since(self, version: int) -> PolicyChanges | None:
+        """Return what the policy changed since a version; None when that is not known any more."""
+        return await changes_since(self._transaction, version)

@@ -14,16 +14,21 @@ from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.principal import ClientKey, Group, Membership, User
 from ambassador_server.domain.session import Session
+from ambassador_server.domain.snapshot import PolicyChanges
 from ambassador_server.domain.switches import KillSwitch
 from ambassador_server.errors import ConflictError, NotFoundError, StorageError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.storage.values import check_item, check_key, check_listing, check_value, encode_json
 from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
 from tests.fakes.listing import is_open, shelf
+from tests.fakes.policy_changes import MEMBERSHIPS, TouchedByVersion
 
 T = TypeVar("T", bound=Any)
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+
+_OWNERS = frozenset({"user", "group", "MCP", "client key"})
+"""What takes other objects along when it is removed."""
 
 
 @dataclass
@@ -35,6 +40,7 @@ class _State:
     tools: dict[str, tuple[Tool, ...]] = field(default_factory=dict)
     audit: AuditState = field(default_factory=AuditState)
     version: int = 0
+    touched: TouchedByVersion = field(default_factory=TouchedByVersion)
 
     def copy(self) -> "_State":
         return replace(
@@ -81,8 +87,10 @@ class _Transaction:
             raise StorageError("This unit of work only reads.")
         return state
 
-    def policy_changed(self) -> None:
+    def policy_changed(self, noun: str, item_id: str | None) -> None:
+        """Raise the version and note what was touched; an id of None stands for everything."""
         self._state.version = self._version + 1
+        self._state.touched = self._state.touched.noted(self._state.version, noun, item_id)
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class _Repository(Generic[T]):
         if state.table(self._kind.noun).pop(item_id, None) is None:
             raise NotFoundError(f"{self._kind.noun} {item_id!r} does not exist.")
         state.drop_what_belongs_to(self._kind.id_field, item_id)
-        self._changed()
+        self._changed(None if self._kind.noun in _OWNERS else item_id)
 
     async def get(self, item_id: str) -> T | None:
         check_key(item_id, "The id")
@@ -165,11 +173,11 @@ class _Repository(Generic[T]):
             if getattr(item, name) not in {*state.table(owner), None}:
                 raise ConflictError(f"{self._label(item)} refers to an unknown {self._kind.owner_words}.")
         table[self._id(item)] = _as_stored(item)
-        self._changed()
+        self._changed(self._id(item))
 
-    def _changed(self) -> None:
+    def _changed(self, item_id: str | None) -> None:
         if self._kind.is_policy:
-            self._transaction.policy_changed()
+            self._transaction.policy_changed(self._kind.noun, item_id)
 
     def _id(self, item: T) -> str:
         return str(getattr(item, self._kind.id_field))
@@ -205,7 +213,7 @@ class _Memberships:
         if membership.user_id not in state.table("user") or membership.group_id not in state.table("group"):
             raise ConflictError(f"user {user!r} cannot be in group {group!r}: one of them does not exist.")
         state.memberships[membership.user_id, membership.group_id] = membership.owner
-        self._transaction.policy_changed()
+        self._transaction.policy_changed(MEMBERSHIPS, membership.user_id)
 
     async def remove(self, membership: Membership) -> None:
         check_item(membership)
@@ -215,7 +223,7 @@ class _Memberships:
             user, group = self._names(membership)
             raise NotFoundError(f"user {user!r} is not in group {group!r}.")
         del state.memberships[pair]
-        self._transaction.policy_changed()
+        self._transaction.policy_changed(MEMBERSHIPS, membership.user_id)
 
     async def get(self, user_id: str, group_id: str) -> Membership | None:
         check_key(user_id, "The id")
@@ -355,6 +363,11 @@ class InMemoryUnitOfWork:
     async def policy_version(self) -> int:
         """Return the policy version as this transaction sees it."""
         return self._transaction.reading().version
+
+    async def changes_since(self, version: int) -> PolicyChanges | None:
+        """Return what was touched since a version; None when everything has to be read."""
+        state = self._transaction.reading()
+        return state.touched.since(version, state.version, state.tables, state.memberships)
 
 
 class InMemoryStore:

@@ -27,6 +27,12 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger, nullable=False),
     )
     op.bulk_insert(state, [{"id": 1, "version": 0}])
+    op.create_table(
+        "policy_changes",
+        sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        *_texts("kind", "item_id"),
+    )
 
 
 def _text(name: str, *, unique: bool = False) -> sa.Column[str]:

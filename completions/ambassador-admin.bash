@@ -29,17 +29,20 @@ _ambassador_admin_words() {
         "group delete") options="--dry-run -y --yes $shared" ;;
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
-        "mcp") commands="add list show publish test archive remove tools" options="-h --help" ;;
-        "mcp add") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --dry-run $shared" ;;
+        "mcp") commands="add list show publish test archive remove restart status logs tools" options="-h --help" ;;
+        "mcp add") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --isolation --dry-run $shared" ;;
         "mcp list") options="$shared" ;;
         "mcp show") options="$shared" ;;
         "mcp publish") options="--dry-run $shared" ;;
         "mcp test") options="$shared" ;;
         "mcp archive") options="--dry-run -y --yes $shared" ;;
         "mcp remove") options="--dry-run -y --yes $shared" ;;
+        "mcp restart") options="--dry-run $shared" ;;
+        "mcp status") options="$shared" ;;
+        "mcp logs") options="-n --lines $shared" ;;
         "mcp tools") options="$shared" ;;
         "grant") commands="add list remove" options="-h --help" ;;
-        "grant add") options="--tool --deny --for --dry-run $shared" ;;
+        "grant add") options="--tool --deny --opt-in --owner --for --dry-run $shared" ;;
         "grant list") options="$shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
         "key") commands="issue rotate list revoke" options="-h --help" ;;
@@ -80,13 +83,14 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices=""
     case $path:$1 in
-        *:--server | *:--context | *:--fields | *:--fingerprint | *:--key-from | *:--display-name | *:--email | *:--description | *:--status | *:--owner | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:--tool | *:--for | *:--name | *:--overlap | *:--user | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--limit | *:-n | *:--lines) takes=word ;;
+        *:--server | *:--context | *:--fields | *:--fingerprint | *:--key-from | *:--display-name | *:--email | *:--description | *:--status | *:--owner | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--overlap | *:--user | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--limit) takes=word ;;
         *:--ca | *:--key-file) takes=file ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
         *:--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
+        *:--isolation) takes=word choices="shared per-user" ;;
         "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
     esac
 }

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --fingerprint --key-from --display-name --email --description --status --owner --transport --url --header --env --tag --arguments --timeout --tool --for --name --key-file --overlap --user --reason --message --key --actor --resource --action --outcome --request --since --until --limit -n --lines
+            case --server --ca --context -o --output --fields --fingerprint --key-from --display-name --email --description --status --owner --transport --url --header --env --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --overlap --user --reason --message --key --actor --resource --action --outcome --request --since --until --limit
                 set is_value yes
                 continue
             case '-*'
@@ -31,7 +31,7 @@ function __ambassador_admin_at
             case 'group'
                 contains -- $word create list show update delete add-member remove-member; and set -a typed $word
             case 'mcp'
-                contains -- $word add list show publish test archive remove tools; and set -a typed $word
+                contains -- $word add list show publish test archive remove restart status logs tools; and set -a typed $word
             case 'grant'
                 contains -- $word add list remove; and set -a typed $word
             case 'key'
@@ -129,6 +129,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a publish -d 'Let a
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a test -d 'Connect to an MCP apart from the running one and list what it offers; nothing changes.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a archive -d 'Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a remove -d 'Delete an MCP that is not published, with its grants.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a restart -d 'Stop and start the connections to an MCP; calls in flight fail, users\' own start with their next call.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a status -d 'Show how the MCPs are: their state, open connections, calls in flight and attempts to connect again.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a logs -d 'Show what an MCP wrote lately that is not MCP, such as its stderr; oldest first, secrets are masked.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a tools -d 'List the tools of an MCP.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l transport -x -a 'stdio streamable_http' -d 'stdio or streamable_http; follows from what else is given.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l url -x -d 'The MCP\'s endpoint.'
@@ -139,17 +142,22 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l description -
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l tag -x -d 'A tag; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l arguments -x -a 'none keys redacted full' -d 'What the audit keeps of a call\'s arguments.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l timeout -x -d 'The deadline of one call. At least 0.1.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l isolation -x -a 'shared per-user' -d 'Whether the users share one connection, or each has one.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp publish' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp archive' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp archive' -s y -l yes -d 'Do not ask.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp remove' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp remove' -s y -l yes -d 'Do not ask.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp restart' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp logs' -s n -l lines -x -d 'The last N of each connection. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a add -d 'Give a group the tools of an MCP, all of them unless --tool says which.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a list -d 'List the grants.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a remove -d 'Take a grant back; it ends with the next call.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l tool -x -d 'Tools by name, \'*\' matches anything; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l deny -d 'Deny these tools instead; denying always wins.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l opt-in -d 'The tools appear to clients only that have subscribed to the MCP.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l owner -x -d 'The declarative file the grant belongs to.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l for -x -d 'End by itself after 8h, 30d, …'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant remove' -l dry-run -d 'Show what would be sent, send nothing.'
@@ -236,7 +244,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit' -a query -d 'Find 
 complete -c ambassador-admin -n '__ambassador_admin_at audit' -a tail -d 'Show the latest events, oldest first; a pipe gets JSON lines.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l request -x -d 'One request, by its id.'
@@ -245,7 +253,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l until -x 
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:grant:add admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l request -x -d 'One request, by its id.'

@@ -297,6 +297,9 @@ _ambassador-admin_mcp() {
         'test:Connect to an MCP apart from the running one and list what it offers; nothing changes.'
         'archive:Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back.'
         'remove:Delete an MCP that is not published, with its grants.'
+        'restart:Stop and start the connections to an MCP; calls in flight fail, users'\'' own start with their next call.'
+        'status:Show how the MCPs are\: their state, open connections, calls in flight and attempts to connect again.'
+        'logs:Show what an MCP wrote lately that is not MCP, such as its stderr; oldest first, secrets are masked.'
         'tools:List the tools of an MCP.'
     )
     _arguments -C -s -S : \
@@ -314,6 +317,9 @@ _ambassador-admin_mcp() {
                 test) _ambassador-admin_mcp_test ;;
                 archive) _ambassador-admin_mcp_archive ;;
                 remove) _ambassador-admin_mcp_remove ;;
+                restart) _ambassador-admin_mcp_restart ;;
+                status) _ambassador-admin_mcp_status ;;
+                logs) _ambassador-admin_mcp_logs ;;
                 tools) _ambassador-admin_mcp_tools ;;
             esac
             ;;
@@ -331,6 +337,7 @@ _ambassador-admin_mcp_add() {
         '*'--tag='[A tag; may be repeated.]:WORD: ' \
         --arguments='[What the audit keeps of a call'\''s arguments.]:WORD:(none keys redacted full)' \
         --timeout='[The deadline of one call. At least 0.1.]:SECONDS: ' \
+        --isolation='[Whether the users share one connection, or each has one.]:WORD:(shared per-user)' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':NAME: ' \
@@ -377,6 +384,26 @@ _ambassador-admin_mcp_remove() {
         ':NAME: '
 }
 
+_ambassador-admin_mcp_restart() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_mcp_status() {
+    _arguments -s -S : \
+        $shared \
+        '::NAME: '
+}
+
+_ambassador-admin_mcp_logs() {
+    _arguments -s -S : \
+        '(-n --lines)'{-n+,--lines=}'[The last N of each connection. At least 1.]:N: ' \
+        $shared \
+        ':NAME: '
+}
+
 _ambassador-admin_mcp_tools() {
     _arguments -s -S : \
         $shared \
@@ -411,6 +438,8 @@ _ambassador-admin_grant_add() {
     _arguments -s -S : \
         '*'--tool='[Tools by name, '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
         --deny'[Deny these tools instead; denying always wins.]' \
+        --opt-in'[The tools appear to clients only that have subscribed to the MCP.]' \
+        --owner='[The declarative file the grant belongs to.]:LABEL: ' \
         --for='[End by itself after 8h, 30d, …]:DURATION: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
@@ -735,7 +764,7 @@ _ambassador-admin_audit_query() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -749,7 +778,7 @@ _ambassador-admin_audit_tail() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:grant\:add admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \

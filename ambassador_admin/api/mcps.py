@@ -34,6 +34,21 @@ def publish(name: str) -> Request:
     )
 
 
+def restart(name: str) -> Request:
+    """Stop and start the connections of an entry."""
+    return Request(
+        method="POST",
+        path=below(MCPS, name, "restart"),
+        missing=MISSING,
+        taken=f"ambassador-admin mcp publish {shown(name)}",
+    )
+
+
+def logs(name: str, lines: int) -> Request:
+    """Read what an entry's downstream wrote lately."""
+    return get(below(MCPS, name, "logs"), query={"lines": str(lines)}, missing=MISSING)
+
+
 def tools(name: str) -> Request:
     """List the tools of an entry."""
     return get(below(MCPS, name, "tools"), missing=MISSING)

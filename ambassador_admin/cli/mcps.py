@@ -15,7 +15,7 @@ from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, duration, fields_of, when
-from ambassador_protocol.admin.mcps import McpView, NewMcp, ToolView
+from ambassador_protocol.admin.mcps import McpView, NewMcp, OutputView, ToolView
 
 MCP = View(
     "MCPs",
@@ -31,10 +31,31 @@ MCP = View(
         Column("TAGS", "tags", wide=True),
         Column("ARGUMENTS", "arguments", wide=True),
         Column("TIMEOUT", "call_timeout_seconds", duration, wide=True),
+        Column("ISOLATION", "isolation", wide=True),
         Column("CREATED", "created_at", when, wide=True),
         Column("ERROR", "error"),
     ),
     fields_of(McpView),
+)
+HEALTH = View(
+    "MCPs",
+    (
+        Column("NAME", "name", whole=True),
+        Column("STATUS", "status", status=True),
+        Column("STATE", "state", status=True),
+        Column("TOOLS", "tools"),
+        Column("ISOLATION", "isolation"),
+        Column("CONNECTIONS", "connections"),
+        Column("IN FLIGHT", "calls_in_flight"),
+        Column("RESTARTS", "restarts"),
+        Column("ERROR", "error"),
+    ),
+    MCP.fields,
+)
+OUTPUT = View(
+    "lines of output",
+    (Column("USER", "user", whole=True), Column("LINE", "text", whole=True)),
+    fields_of(OutputView),
 )
 TOOL = View(
     "tools",
@@ -70,6 +91,18 @@ class Arguments(StrEnum):
     FULL = "full"
 
 
+class Isolation(StrEnum):
+    """Whether the users share one connection."""
+
+    SHARED = "shared"
+    PER_USER = "per-user"
+
+    @property
+    def wire(self) -> str:
+        """Return the server's word."""
+        return self.value.replace("-", "_")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What can be said of an MCP besides its name and command."""
@@ -102,6 +135,10 @@ class Entry:
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="The deadline of one call.")
     ] = 60.0
+    isolation: Annotated[
+        Isolation,
+        typer.Option("--isolation", help="Whether the users share one connection, or each has one."),
+    ] = Isolation.SHARED
 
     def options(self, command: list[str]) -> dict[str, Any]:
         """Return the options of the transport; raises UsageError unless they describe exactly one."""
@@ -149,6 +186,7 @@ def add(
         tags=entry.tag or [],
         arguments=entry.arguments,
         call_timeout_seconds=entry.timeout,
+        isolation=entry.isolation.wire,
     )
     if admin.submit(mcps.add(mcp), MCP):
         admin.output.advise(f"It is a draft and serves nobody yet. Next: ambassador-admin mcp publish {name}")
@@ -212,6 +250,45 @@ def remove(admin: AdminContext, name: Name) -> None:
     """
     admin.confirm(f"Remove MCP {name} and its grants for good?")
     admin.discard(mcps.remove(name), f"Removed MCP {name}.")
+
+
+@verb(app, "restart", changes=True)
+def restart(admin: AdminContext, name: Name) -> None:
+    """Stop and start the connections to an MCP; calls in flight fail, users' own start with their next call.
+
+    Example: ambassador-admin mcp restart time
+    """
+    admin.submit(mcps.restart(name), HEALTH)
+
+
+@verb(app, "status")
+def status(
+    admin: AdminContext,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this MCP.")] = None,
+) -> None:
+    """Show how the MCPs are: their state, open connections, calls in flight and attempts to connect again.
+
+    Example: ambassador-admin mcp status
+    """
+    if name is None:
+        admin.show_list(mcps.every(), HEALTH)
+    else:
+        admin.show_one(mcps.one(name), HEALTH)
+
+
+@verb(app, "logs")
+def logs(
+    admin: AdminContext,
+    name: Name,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", metavar="N", min=1, help="The last N of each connection.")
+    ] = 50,
+) -> None:
+    """Show what an MCP wrote lately that is not MCP, such as its stderr; oldest first, secrets are masked.
+
+    Example: ambassador-admin mcp logs time --lines 10
+    """
+    admin.output.rows(OUTPUT, admin.api.fetch(mcps.logs(name, lines))["items"])
 
 
 @verb(app, "tools")

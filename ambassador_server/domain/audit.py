@@ -28,6 +28,7 @@ class AuditAction(StrEnum):
     MCP_ARCHIVE = "admin:mcp:archive"
     MCP_REMOVE = "admin:mcp:remove"
     MCP_PUBLISH = "admin:mcp:publish"
+    MCP_RESTART = "admin:mcp:restart"
     GRANT_ADD = "admin:grant:add"
     GRANT_UPDATE = "admin:grant:update"
     GRANT_REMOVE = "admin:grant:remove"

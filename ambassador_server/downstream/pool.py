@@ -170,9 +170,11 @@ class DownstreamPool:
         )
 
     def _connections(self, mcp_id: str) -> Iterator[tuple[str | None, Supervisor]]:
-        if mcp_id in self._running:
-            yield None, self._running[mcp_id]
-            yield from self._users.of(mcp_id)
+        supervisor = self._running.get(mcp_id)
+        if supervisor is not None:
+            yield None, supervisor
+            if supervisor.mcp.isolation is Isolation.PER_USER:
+                yield from self._users.of(mcp_id)
 
     def _dismiss(self, supervisor: Supervisor) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(supervisor.stop())

@@ -3,15 +3,16 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
-from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
+from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, Mcp, McpStatus, Tool, check_mcp_name
 from ambassador_server.domain.names import check_name, check_text
 from ambassador_server.domain.redaction import mask_options
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.downstream import Downstreams
+from ambassador_server.ports.downstream import Downstreams, OutputLine
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes import Changes, Requester
 
@@ -30,6 +31,7 @@ class McpDraft:
     tags: tuple[str, ...]
     arguments: ArgumentPolicy
     call_timeout_seconds: float
+    isolation: Isolation
 
 
 class Mcps:
@@ -61,6 +63,7 @@ class Mcps:
             call_timeout_seconds=draft.call_timeout_seconds,
             created_at=now,
             updated_at=now,
+            isolation=draft.isolation,
         )
         self._downstreams.check(mcp)
         async with self._changes.open(requester) as change:
@@ -69,6 +72,7 @@ class Mcps:
                 AuditAction.MCP_CREATE,
                 mcp_resource(mcp),
                 transport=mcp.transport,
+                isolation=mcp.isolation,
                 options=mask_options(mcp.options),
             )
         return mcp
@@ -101,6 +105,22 @@ class Mcps:
             await change.work.mcps.replace(mcp)
             change.record(AuditAction.MCP_ARCHIVE, mcp_resource(mcp))
         return mcp
+
+    async def restart(self, requester: Requester, name: str) -> Mcp:
+        """Stop and start every connection of an entry; calls in flight fail. Raises ConflictError unless published."""
+        async with self._changes.open(requester) as change:
+            mcp = await find_mcp(change.work, name)
+            if mcp.status is not McpStatus.PUBLISHED:
+                raise ConflictError(f"MCP {name!r} is not published")
+            change.record(AuditAction.MCP_RESTART, mcp_resource(mcp))
+        self._downstreams.restart(mcp.mcp_id)
+        return mcp
+
+    async def output(self, name: str, lines: int) -> list[OutputLine]:
+        """Return the last lines that each connection of an entry wrote besides MCP, oldest first, secrets masked."""
+        mcp = await self.get(name)
+        written = groupby(self._downstreams.recent_output(mcp.mcp_id), key=lambda line: line.user_id)
+        return [line for _, connection in written for line in list(connection)[-lines:]]
 
     async def remove(self, requester: Requester, name: str) -> None:
         """Delete an entry that is not published, with its grants. Raises ConflictError for one that is."""

@@ -24,6 +24,7 @@ MUTATIONS = [
     ["mcp", "add", "time", "--dry-run", "--", "mcp-server-time"],
     ["mcp", "publish", "git"],
     ["mcp", "archive", "git"],
+    ["mcp", "restart", "git"],
     ["mcp", "remove", "git"],
     ["user", "deactivate", "alice"],
     ["key", "rotate", "key-1"],

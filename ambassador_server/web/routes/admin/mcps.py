@@ -2,17 +2,18 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.mcps import NewMcp
+from ambassador_protocol.admin.mcps import McpView, NewMcp
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MCPS
 from ambassador_server.domain.administrator import Right
-from ambassador_server.domain.catalog import ArgumentPolicy, Mcp
+from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, Mcp
 from ambassador_server.services.mcps import McpDraft
+from ambassador_server.services.registry import Services
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import choice, page, requester
-from ambassador_server.web.views import mcp_view, offered_tool_view, tool_view
+from ambassador_server.web.requests import DEFAULT_PAGE, choice, number, page, requester
+from ambassador_server.web.views import mcp_view, offered_tool_view, output_view, tool_view
 
 
 async def add(request: web.Request) -> web.Response:
@@ -27,6 +28,7 @@ async def add(request: web.Request) -> web.Response:
         tags=tuple(body.tags),
         arguments=choice(ArgumentPolicy, body.arguments, "arguments"),
         call_timeout_seconds=body.call_timeout_seconds,
+        isolation=choice(Isolation, body.isolation, "isolation"),
     )
     return _render(request, await request.app[SERVICES].mcps.add(requester(request), draft), status=201)
 
@@ -41,6 +43,21 @@ async def archive(request: web.Request) -> web.Response:
     """Take an entry out of service."""
     name = request.match_info["name"]
     return _render(request, await request.app[SERVICES].mcps.archive(requester(request), name))
+
+
+async def restart(request: web.Request) -> web.Response:
+    """Stop and start the connections of an entry."""
+    name = request.match_info["name"]
+    return _render(request, await request.app[SERVICES].mcps.restart(requester(request), name))
+
+
+async def logs(request: web.Request) -> web.Response:
+    """Show what an entry's downstream wrote lately."""
+    services = request.app[SERVICES]
+    lines = max(1, number(request, "lines", DEFAULT_PAGE))
+    output = await services.mcps.output(request.match_info["name"], lines)
+    views = [output_view(line, services.policy.snapshot) for line in output]
+    return json_response(Page(items=views, next_cursor=None, total=len(views)))
 
 
 async def remove(request: web.Request) -> web.Response:
@@ -66,14 +83,7 @@ async def index(request: web.Request) -> web.Response:
     """List entries by name."""
     services = request.app[SERVICES]
     mcps = await services.mcps.all()
-    return json_response(
-        page(
-            request,
-            mcps,
-            lambda mcp: mcp.name,
-            lambda mcp: mcp_view(mcp, services.downstreams.state(mcp.mcp_id)),
-        )
-    )
+    return json_response(page(request, mcps, lambda mcp: mcp.name, lambda mcp: _view(services, mcp)))
 
 
 async def tools(request: web.Request) -> web.Response:
@@ -85,8 +95,12 @@ async def tools(request: web.Request) -> web.Response:
 
 
 def _render(request: web.Request, mcp: Mcp, status: int = 200) -> web.Response:
-    state = request.app[SERVICES].downstreams.state(mcp.mcp_id)
-    return json_response(mcp_view(mcp, state), status=status)
+    return json_response(_view(request.app[SERVICES], mcp), status=status)
+
+
+def _view(services: Services, mcp: Mcp) -> McpView:
+    downstreams = services.downstreams
+    return mcp_view(mcp, downstreams.state(mcp.mcp_id), downstreams.activity(mcp.mcp_id))
 
 
 def routes() -> list[web.RouteDef]:
@@ -97,6 +111,9 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{MCPS}/{{name}}", administered(Right.READ, show)),
         web.post(f"{MCPS}/{{name}}/publish", administered(Right.MANAGE, publish)),
         web.post(f"{MCPS}/{{name}}/archive", administered(Right.MANAGE, archive)),
+        web.post(f"{MCPS}/{{name}}/restart", administered(Right.OPERATE, restart)),
+        # What a downstream writes may hold what its users sent it: for those who operate it, not for all who read.
+        web.get(f"{MCPS}/{{name}}/logs", administered(Right.OPERATE, logs)),
         web.post(f"{MCPS}/{{name}}/test", administered(Right.MANAGE, test)),
         web.delete(f"{MCPS}/{{name}}", administered(Right.MANAGE, remove)),
         web.get(f"{MCPS}/{{name}}/tools", administered(Right.READ, tools)),

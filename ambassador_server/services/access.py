@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from ambassador_server.domain.administrator import Role
 from ambassador_server.domain.catalog import canonical_name
 from ambassador_server.domain.decision import Permit
 from ambassador_server.domain.explanation import Explanation, explain
+from ambassador_server.domain.listing import Field, Listing, Shelf, Slice
 from ambassador_server.domain.policy import ToolRef, decide
-from ambassador_server.domain.principal import ClientKey, Principal, User
+from ambassador_server.domain.principal import AuthSource, ClientKey, Principal, User
 from ambassador_server.domain.snapshot import Snapshot
 from ambassador_server.errors import NotFoundError
 from ambassador_server.services.catalog import Catalog
@@ -48,8 +50,8 @@ class AccessQuestions:
             explanation=explain(snapshot, _principal(user, key), tool, self._policy.moment()),
         )
 
-    def who_can(self, tool_name: str) -> list[User]:
-        """Return the users who may call the tool now, by name."""
+    def who_can(self, tool_name: str, listing: Listing) -> Slice[User]:
+        """Return one page of the users who may call the tool now."""
         snapshot = self._policy.snapshot
         tool, moment = self._tool(snapshot, tool_name), self._policy.moment()
         allowed = {
@@ -58,7 +60,7 @@ class AccessQuestions:
             if (user := snapshot.users.get(key.user_id)) is not None
             and isinstance(decide(snapshot, _principal(user, key), tool, moment), Permit)
         }
-        return sorted((snapshot.users[user_id] for user_id in allowed), key=lambda user: user.name)
+        return _users(snapshot).page((snapshot.users[user_id] for user_id in allowed), listing)
 
     def _key(self, snapshot: Snapshot, user: User, name: str | None) -> ClientKey | None:
         keys = [key for key in snapshot.keys.values() if key.user_id == user.user_id]
@@ -78,6 +80,29 @@ class AccessQuestions:
                 if name in {canonical_name(mcp.name, tool.name), f"{mcp.name}:{tool.name}"}:
                     return ToolRef(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class)
         raise NotFoundError(f"No tool {name!r}")
+
+
+def _users(snapshot: Snapshot) -> Shelf[User]:
+    def groups(user: User) -> tuple[str, ...]:
+        group_ids = snapshot.group_ids_of.get(user.user_id, ())
+        return tuple(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)
+
+    name: Field[User] = Field(lambda user: user.name)
+    return Shelf(
+        noun="user",
+        fields={
+            "name": name,
+            "display_name": Field(lambda user: user.display_name),
+            "email": Field(lambda user: user.email),
+            "source": Field(lambda user: user.source, values=list(AuthSource)),
+            "role": Field(lambda user: user.roles, sorts=False, values=list(Role)),
+            "group": Field(groups, sorts=False),
+            "owner": Field(lambda user: user.owner),
+            "created_at": Field(lambda user: user.created_at, filters=False),
+        },
+        order=name,
+        item_id=lambda user: user.user_id,
+    )
 
 
 def _principal(user: User, key: ClientKey | None) -> Principal:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
 from ambassador_server.domain.grants import Delivery, Effect, Grant, normalise_patterns
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.names import check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
@@ -67,10 +68,10 @@ class Grants:
             await change.work.grants.remove(grant_id)
             change.record(AuditAction.GRANT_REMOVE, grant_resource(grant), tools=list(grant.patterns))
 
-    async def all(self) -> list[Grant]:
-        """Return every grant, oldest first."""
+    async def page(self, listing: Listing) -> Slice[Grant]:
+        """Return one page of the grants."""
         async with self._store.read() as work:
-            return await work.grants.all()
+            return await work.grants.page(listing)
 
     async def _new(self, work: UnitOfWork, requester: Requester, facts: GrantFacts) -> Grant:
         if not facts.patterns:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.names import check_name, check_owner, check_text
 from ambassador_server.domain.principal import Group, GroupStatus, Membership
 from ambassador_server.domain.revision import Expected, check_revision
@@ -105,10 +106,10 @@ class Groups:
         async with self._store.read() as work:
             return await find_group(work, name)
 
-    async def all(self) -> list[Group]:
-        """Return every group by name."""
+    async def page(self, listing: Listing) -> Slice[Group]:
+        """Return one page of the groups."""
         async with self._store.read() as work:
-            return await work.groups.all()
+            return await work.groups.page(listing)
 
     def _new(self, name: str) -> Group:
         now = self._clock.now()

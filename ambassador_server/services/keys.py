@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ambassador_server.domain.audit import AuditAction, Resource
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.names import check_name
 from ambassador_server.domain.principal import ClientKey, KeyStatus
 from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
@@ -66,10 +67,10 @@ class Keys:
             change.record(AuditAction.KEY_REVOKE, key_resource(key), prefix=key.prefix)
         return key
 
-    async def all(self) -> list[ClientKey]:
-        """Return every key, oldest first."""
+    async def page(self, listing: Listing) -> Slice[ClientKey]:
+        """Return one page of the keys."""
         async with self._store.read() as work:
-            return await work.keys.all()
+            return await work.keys.page(listing)
 
     def _mint(self, user_id: str, name: str, lasts: timedelta | None) -> tuple[ClientKey, str]:
         secret, now = mint_key(PRESHARED_KEY_PREFIX), self._clock.now()

@@ -8,6 +8,7 @@ from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
 from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, Mcp, McpStatus, Tool, check_mcp_name
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.names import check_name, check_text
 from ambassador_server.domain.redaction import mask_options
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
@@ -140,10 +141,10 @@ class Mcps:
         async with self._store.read() as work:
             return await find_mcp(work, name)
 
-    async def all(self) -> list[Mcp]:
-        """Return every entry by name."""
+    async def page(self, listing: Listing) -> Slice[Mcp]:
+        """Return one page of the entries."""
         async with self._store.read() as work:
-            return await work.mcps.all()
+            return await work.mcps.page(listing)
 
 
 def mcp_resource(mcp: Mcp) -> Resource:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ambassador_server.domain.audit import AuditAction, Resource
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.session import Session
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
@@ -22,10 +23,10 @@ class SessionControl:
         self._sessions = sessions
         self._clock = clock
 
-    async def all(self) -> list[Session]:
-        """Return the open sessions, newest first."""
+    async def page(self, listing: Listing) -> Slice[Session]:
+        """Return one page of the open sessions."""
         async with self._store.read() as work:
-            return await work.sessions.open_sessions(self._clock.now())
+            return await work.sessions.page(replace(listing, open_at=self._clock.now()))
 
     async def revoke(self, requester: Requester, session_id: str) -> Session:
         """End a session: its token is worthless from the next request on, here at once, elsewhere within a second."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from ambassador_server.domain.audit import AuditAction, Resource
 from ambassador_server.domain.catalog import ToolClass
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.names import check_text
 from ambassador_server.domain.switches import KillSwitch, SwitchScope
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
@@ -81,18 +82,15 @@ class Switches:
             )
         return lifted
 
-    async def all(self, *, include_past: bool) -> list[KillSwitch]:
-        """Return the switches that are neither lifted nor expired, or all there ever were."""
+    async def page(self, listing: Listing, *, include_past: bool) -> Slice[KillSwitch]:
+        """Return one page of the switches that are neither lifted nor expired, or of all there ever were."""
+        wanted = listing if include_past else replace(listing, open_at=self._clock.now())
         async with self._store.read() as work:
-            return await work.switches.all() if include_past else await self._active(work, drills=True)
+            return await work.switches.page(wanted)
 
-    async def _active(self, work: UnitOfWork, *, drills: bool = False) -> list[KillSwitch]:
+    async def _active(self, work: UnitOfWork) -> list[KillSwitch]:
         now = self._clock.now()
-        return [
-            switch
-            for switch in await work.switches.all()
-            if replace(switch, drill=False).is_active(now) and (drills or not switch.drill)
-        ]
+        return [switch for switch in await work.switches.all() if switch.is_active(now)]
 
     async def _target_id(self, work: UnitOfWork, scope: SwitchScope, target: str | None) -> str | None:
         if scope is SwitchScope.EVERYONE:

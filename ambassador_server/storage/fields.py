@@ -159,7 +159,7 @@ class WordsIn:
     def values(self) -> Collection[str] | None:
         """Return the words of an enumeration."""
         word: Any = self.column.type.word if isinstance(self.column.type, Words) else None
-        return [str(each) for each in word] if isinstance(word, EnumType) else None
+        return list(map(str, word)) if isinstance(word, EnumType) else None
 
     def is_empty(self) -> ColumnElement[bool]:
         """Compare with a list of nothing."""

@@ -1,19 +1,17 @@
 """What several admin routes read from a request in the same way."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
 
-from ambassador_protocol.admin.page import Page
 from ambassador_server.domain.revision import Expected
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.changes import Requester
 from ambassador_server.web.keys import ADMINISTRATOR, ORIGIN
 
-T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 DEFAULT_PAGE = 100
@@ -70,11 +68,10 @@ def page_limit(request: web.Request) -> int:
     return max(1, min(number(request, "limit", DEFAULT_PAGE), MAX_PAGE))
 
 
-def page(request: web.Request, items: Iterable[T], key: Callable[[T], str], view: Callable[[T], Any]) -> Page:
-    """Cut one page out of rows that are ordered by `key`; the cursor is the last key of the page before."""
-    rows = sorted(items, key=key)
-    cursor, limit = request.query.get("cursor"), page_limit(request)
-    rest = rows if cursor is None else [row for row in rows if key(row) > cursor]
-    shown = rest[:limit]
-    next_cursor = key(shown[-1]) if len(rest) > limit else None
-    return Page(items=[view(row) for row in shown], next_cursor=next_cursor, total=len(rows))
+def check_parameters(request: web.Request, known: Collection[str]) -> None:
+    """Raise InvalidInputError for a query parameter that is none of these: a slip must not widen an answer."""
+    unknown = sorted(set(request.query) - set(known))
+    if unknown:
+        raise InvalidInputError(
+            f"{unknown[0][:60]!r}: unknown parameter; known are {', '.join(sorted(known))}"
+        )

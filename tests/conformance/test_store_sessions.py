@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from ambassador_server.domain.listing import Listing
 from ambassador_server.ports.store import Store
-from tests.conformance.store_samples import HOUR, NOW, add_owners, client_key, session, user
+from tests.conformance.store_samples import HOUR, NOW, add_owners, session
 
 LIMIT = 20
 
@@ -39,7 +40,7 @@ async def test_touch_does_not_wake_what_has_ended_or_expired(store: Store) -> No
     async with store.read() as work:
         assert await work.sessions.get("s1") == ended
         assert await work.sessions.get("s2") == expired
-        assert await work.sessions.open_sessions(NOW - HOUR) == [expired]
+        assert (await work.sessions.page(Listing(open_at=NOW - HOUR))).items == (expired,)
 
 
 async def test_session_ends_once_and_keeps_its_first_reason(store: Store) -> None:
@@ -68,20 +69,6 @@ async def test_only_one_of_many_ends_the_session(store: Store) -> None:
 
     async with asyncio.timeout(LIMIT):
         assert sum(await asyncio.gather(*(end(number) for number in range(10)))) == 1
-
-
-async def test_open_sessions_come_newest_first(store: Store) -> None:
-    kept = [session(number, created_at=NOW + number * HOUR, expires_at=NOW + 9 * HOUR) for number in range(3)]
-    async with store.write() as work:
-        await work.users.add(user(2))
-        await work.keys.add(client_key(2, user_id="u2"))
-        for item in kept:
-            await work.sessions.add(item)
-        await work.sessions.add(session(5, expires_at=NOW + HOUR))
-        await work.sessions.add(session(6, ended_at=NOW, expires_at=NOW + 9 * HOUR))
-    async with store.read() as work:
-        assert await work.sessions.open_sessions(NOW + HOUR) == kept[::-1]
-        assert await work.sessions.open_sessions(NOW + 9 * HOUR) == []
 
 
 async def test_forgetting_takes_what_ended_or_expired_before_and_nothing_else(store: Store) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ambassador_server.domain.audit import AuditAction
-from ambassador_server.domain.grants import Delivery, Effect, Grant
+from ambassador_server.domain.grants import Delivery, Effect
+from ambassador_server.domain.listing import Listing
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.services.grants import GrantFacts, Grants
 from ambassador_server.services.writing import WriteResult
@@ -52,7 +53,9 @@ async def test_grant_that_says_something_else_is_another(facts: GrantFacts):
     _, grants = await build()
     first, other = await grants.put(ROOT, FACTS), await grants.put(ROOT, facts)
     assert other.result is WriteResult.CREATED
-    assert {first.item.grant_id, other.item.grant_id} < {grant.grant_id for grant in await grants.all()}
+    assert {first.item.grant_id, other.item.grant_id} < {
+        grant.grant_id for grant in (await grants.page(Listing())).items
+    }
 
 
 async def test_expiry_and_owner_that_differ_are_changed_and_recorded():
@@ -101,8 +104,8 @@ async def test_of_two_that_say_the_same_the_one_that_needs_no_change_is_it():
 )
 async def test_grant_that_makes_no_sense_is_refused(facts: GrantFacts, error: type[Exception]):
     world, grants = await build()
-    before: list[Grant] = await grants.all()
+    before = await grants.page(Listing())
     for write in (grants.add, grants.put):
         with pytest.raises(error):
             await write(ROOT, facts)
-    assert (await grants.all(), recorded(world)) == (before, [])
+    assert (await grants.page(Listing()), recorded(world)) == (before, [])

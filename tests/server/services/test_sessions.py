@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ambassador_server.domain.audit import AuditAction
+from ambassador_server.domain.listing import Listing
 from ambassador_server.domain.principal import KeyStatus, Origin, UserStatus
 from ambassador_server.domain.session import Session, SessionTimes
 from ambassador_server.domain.switches import SwitchScope
@@ -242,14 +243,14 @@ async def test_a_session_that_another_process_ended_is_over_here_too():
     elsewhere = sessions_of(world)
     await elsewhere.authenticate(token)
     control = SessionControl(store=world.store, changes=world.changes, sessions=sessions, clock=world.clock)
-    assert [each.session_id for each in await control.all()] == [session.session_id]
+    assert [each.session_id for each in (await control.page(Listing())).items] == [session.session_id]
     await control.revoke(ROOT, session.session_id)
     with pytest.raises(NotAuthenticatedError):
         await sessions.authenticate(token)
     await elsewhere.follow_ends()
     with pytest.raises(NotAuthenticatedError):
         await elsewhere.authenticate(token)
-    assert await control.all() == []
+    assert (await control.page(Listing())).items == ()
     with pytest.raises(ConflictError):
         await control.revoke(ROOT, session.session_id)
 

@@ -7,8 +7,8 @@ from ambassador_server.domain.administrator import Right
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.listing import listing, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import page
 from ambassador_server.web.views import access_view, user_view
 
 
@@ -22,10 +22,8 @@ async def explain(request: web.Request) -> web.Response:
 async def who_can(request: web.Request) -> web.Response:
     """List the users who may call `tool`."""
     services = request.app[SERVICES]
-    users = services.access.who_can(_required(request, "tool"))
-    return json_response(
-        page(request, users, lambda user: user.name, lambda user: user_view(user, services.policy.snapshot))
-    )
+    users = services.access.who_can(_required(request, "tool"), listing(request, "tool"))
+    return json_response(page(request, users, lambda user: user_view(user, services.policy.snapshot)))
 
 
 def _required(request: web.Request, name: str) -> str:

@@ -14,7 +14,7 @@ from ambassador_server.ports.store import IndexedRecord
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import choice, number, page_limit
+from ambassador_server.web.requests import check_parameters, choice, number, page_limit
 from ambassador_server.web.views import timestamp
 
 _PARAMETERS = frozenset(
@@ -36,11 +36,7 @@ _PARAMETERS = frozenset(
 
 async def events(request: web.Request) -> web.Response:
     """List events newest first, or with `after` those behind a cursor, oldest first."""
-    unknown = sorted(set(request.query) - _PARAMETERS)
-    if unknown:
-        raise InvalidInputError(
-            f"{unknown[0]}: unknown parameter; known are {', '.join(sorted(_PARAMETERS))}"
-        )
+    check_parameters(request, _PARAMETERS)
     trail, wanted, limit = request.app[SERVICES].audit_trail, _filter(request), page_limit(request)
     if "after" in request.query:
         found, behind = await trail.after(wanted, limit=limit, cursor=number(request, "after", 0))

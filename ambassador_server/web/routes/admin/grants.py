@@ -10,8 +10,9 @@ from ambassador_server.services.grants import GrantFacts
 from ambassador_server.services.writing import WriteResult
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.listing import listing, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import choice, duration, page, requester
+from ambassador_server.web.requests import choice, duration, requester
 from ambassador_server.web.views import grant_view
 
 
@@ -36,17 +37,10 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List grants in a fixed order."""
+    """List grants, oldest first unless the query says otherwise."""
     services = request.app[SERVICES]
-    grants = await services.grants.all()
-    return json_response(
-        page(
-            request,
-            grants,
-            lambda grant: grant.grant_id,
-            lambda grant: grant_view(grant, services.policy.snapshot),
-        )
-    )
+    grants = await services.grants.page(listing(request))
+    return json_response(page(request, grants, lambda grant: grant_view(grant, services.policy.snapshot)))
 
 
 def _render(request: web.Request, grant: Grant, status: int) -> web.Response:

@@ -11,8 +11,9 @@ from ambassador_server.services.groups import GroupFacts
 from ambassador_server.services.writing import WriteResult
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.listing import listing, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import expected, optional_choice, page, requester
+from ambassador_server.web.requests import expected, optional_choice, requester
 from ambassador_server.web.views import group_view
 
 
@@ -52,17 +53,10 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List groups by name."""
+    """List groups, by name unless the query says otherwise."""
     services = request.app[SERVICES]
-    groups = await services.groups.all()
-    return json_response(
-        page(
-            request,
-            groups,
-            lambda group: group.name,
-            lambda group: group_view(group, services.policy.snapshot),
-        )
-    )
+    groups = await services.groups.page(listing(request))
+    return json_response(page(request, groups, lambda group: group_view(group, services.policy.snapshot)))
 
 
 async def add_member(request: web.Request) -> web.Response:

@@ -9,8 +9,9 @@ from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.listing import listing, of_user, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import duration, page, requester
+from ambassador_server.web.requests import duration, requester
 from ambassador_server.web.views import key_view
 
 
@@ -44,15 +45,10 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List client keys, of one user when `user` is given."""
+    """List client keys, of one user when `user` is given, oldest first unless the query says otherwise."""
     services = request.app[SERVICES]
-    keys, user = await services.keys.all(), request.query.get("user")
-    if user is not None:
-        owner = await services.users.get(user)
-        keys = [key for key in keys if key.user_id == owner.user_id]
-    return json_response(
-        page(request, keys, lambda key: key.key_id, lambda key: key_view(key, services.policy.snapshot))
-    )
+    keys = await services.keys.page(listing(request, "user", also=await of_user(request)))
+    return json_response(page(request, keys, lambda key: key_view(key, services.policy.snapshot)))
 
 
 def routes() -> list[web.RouteDef]:

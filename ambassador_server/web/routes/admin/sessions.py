@@ -6,25 +6,19 @@ from ambassador_protocol.paths import SESSIONS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.listing import listing, of_user, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import page, requester
+from ambassador_server.web.requests import requester
 from ambassador_server.web.views import session_view
 
 
 async def index(request: web.Request) -> web.Response:
-    """List the open sessions, of one user when `user` is given."""
+    """List the open sessions, of one user when `user` is given, newest first unless the query says otherwise."""
     services = request.app[SERVICES]
-    sessions, user = await services.session_control.all(), request.query.get("user")
-    if user is not None:
-        owner = await services.users.get(user)
-        sessions = [session for session in sessions if session.user_id == owner.user_id]
+    wanted = listing(request, "user", order="-created_at", also=await of_user(request))
+    sessions = await services.session_control.page(wanted)
     return json_response(
-        page(
-            request,
-            sessions,
-            lambda session: session.session_id,
-            lambda session: session_view(session, services.policy.snapshot),
-        )
+        page(request, sessions, lambda session: session_view(session, services.policy.snapshot))
     )
 
 

@@ -10,8 +10,9 @@ from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.listing import listing, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import choice, duration, page, requester
+from ambassador_server.web.requests import choice, duration, requester
 from ambassador_server.web.views import switch_view
 
 
@@ -38,11 +39,10 @@ async def lift(request: web.Request) -> web.Response:
 
 async def index(request: web.Request) -> web.Response:
     """List the switches in force, or with `all=true` every one there was."""
-    include_past = request.query.get("all") == "true"
-    switches, now = await request.app[SERVICES].switches.all(include_past=include_past), datetime.now(UTC)
-    return json_response(
-        page(request, switches, lambda switch: switch.switch_id, lambda switch: switch_view(switch, now))
-    )
+    include_past, now = request.query.get("all") == "true", datetime.now(UTC)
+    wanted = listing(request, "all")
+    switches = await request.app[SERVICES].switches.page(wanted, include_past=include_past)
+    return json_response(page(request, switches, lambda switch: switch_view(switch, now)))
 
 
 def routes() -> list[web.RouteDef]:

@@ -1,0 +1,82 @@
+"""The query of a list and its answer: `filter`, `sort`, `limit` and the cursor, which is good for its query alone."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from ambassador_protocol.admin.page import Page
+from ambassador_server.domain.listing import Condition, Listing, Operator, Position, Slice
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.requests import check_parameters, page_limit
+
+T = TypeVar("T")
+
+_PAGING = frozenset({"limit", "cursor"})
+_PARAMETERS = _PAGING | {"filter", "sort"}
+
+
+def listing(
+    request: web.Request, *own: str, order: str | None = None, also: tuple[Condition, ...] = ()
+) -> Listing:
+    """Return what the query asks for.
+
+    `own` are further parameters that this list takes, `order` is how it is sorted unless the query says, and `also`
+    are conditions besides those of the query. Raises InvalidInputError.
+    """
+    check_parameters(request, _PARAMETERS | {*own})
+    sort, cursor = request.query.get("sort", order), request.query.get("cursor")
+    return Listing(
+        conditions=(*map(Condition.parse, request.query.getall("filter", ())), *also),
+        sort=None if sort is None else sort.removeprefix("-"),
+        descending=sort is not None and sort.startswith("-"),
+        limit=page_limit(request),
+        after=None if cursor is None else _position(request, cursor),
+    )
+
+
+async def of_user(request: web.Request) -> tuple[Condition, ...]:
+    """Return the condition that the parameter `user` stands for; NotFoundError for a user who does not exist."""
+    name = request.query.get("user")
+    if name is None:
+        return ()
+    user = await request.app[SERVICES].users.get(name)
+    return (Condition("user", Operator.IS, user.name),)
+
+
+def page(request: web.Request, found: Slice[T], view: Callable[[T], Any]) -> Page:
+    """Render one page of a list."""
+    following = None if found.following is None else _cursor(request, found.following)
+    return Page(items=[view(item) for item in found.items], next_cursor=following, total=found.total)
+
+
+def _cursor(request: web.Request, position: Position) -> str:
+    text = json.dumps([_mark(request), position.sort, position.item_id], ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _position(request: web.Request, cursor: str) -> Position:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        read = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, RecursionError):
+        read = None
+    match read:
+        case [str(mark), str() | None as sort, str(item_id)]:
+            if mark != _mark(request):
+                raise InvalidInputError(
+                    "cursor: it belongs to a list with another path, filter or sort; begin again without it"
+                )
+            return Position(sort, item_id)
+        case _:
+            raise InvalidInputError("cursor: no list has given this; begin again without it")
+
+
+def _mark(request: web.Request) -> str:
+    query = sorted((name, value) for name, value in request.query.items() if name not in _PAGING)
+    asked = json.dumps([request.path, query])
+    return hashlib.sha256(asked.encode()).hexdigest()[:32]

@@ -46,12 +46,12 @@ class Repository(Protocol[T]):
         """Return every object, ordered by natural name where there is one, else by creation."""
         ...
 
-    async def page(self, listing: Listing) -> Slice[T]:
-        """Return one page of the objects; InvalidInputError for a field that cannot be filtered or sorted by."""
-        ...
-
     async def of(self, **owners: str) -> list[T]:
         """Return the objects that belong to all of these, as in `of(group_id=...)`, ordered as `all` are."""
+        ...
+
+    async def page(self, listing: Listing) -> Slice[T]:
+        """Return one page of the objects; InvalidInputError for a field that cannot be filtered or sorted by."""
         ...
 
 

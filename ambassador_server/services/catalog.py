@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ambassador_server.domain.catalog import Mcp, McpStatus, Tool, canonical_name
+from ambassador_server.domain.catalog import Mcp, McpStatus, Tool, ToolClass, canonical_name
 from ambassador_server.domain.decision import Permit
+from ambassador_server.domain.listing import Field, Listing, Shelf, Slice
 from ambassador_server.domain.naming import published_names
 from ambassador_server.domain.policy import PrincipalPolicy, ToolRef
 from ambassador_server.domain.principal import Principal
@@ -29,6 +30,19 @@ class CatalogIndex:
 
     entries: tuple[CatalogEntry, ...]
     by_name: Mapping[str, CatalogEntry]
+
+
+_NAME: Field[CatalogEntry] = Field(lambda entry: entry.ref.canonical)
+_TOOLS: Shelf[CatalogEntry] = Shelf(
+    noun="tool",
+    fields={
+        "name": _NAME,
+        "published_as": Field(lambda entry: entry.published),
+        "tool_class": Field(lambda entry: entry.tool.tool_class, values=list(ToolClass)),
+    },
+    order=_NAME,
+    item_id=lambda entry: entry.ref.canonical,
+)
 
 
 class Catalog:
@@ -70,9 +84,9 @@ class Catalog:
         """Return the tools an MCP had when it was last seen, published or not."""
         return self._downstreams.state(mcp_id).tools
 
-    def tools_of(self, mcp_id: str) -> list[CatalogEntry]:
-        """Return the published tools of one MCP."""
-        return [entry for entry in self.index().entries if entry.ref.mcp_id == mcp_id]
+    def page_of(self, mcp_id: str, listing: Listing) -> Slice[CatalogEntry]:
+        """Return one page of the published tools of one MCP."""
+        return _TOOLS.page((each for each in self.index().entries if each.ref.mcp_id == mcp_id), listing)
 
     def downstream_changed(self, change: DownstreamChange) -> None:
         """Forget the index when a downstream offers other tools."""

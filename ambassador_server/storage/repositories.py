@@ -62,11 +62,6 @@ class TableRepository(Generic[T]):
         """Return every object, ordered by natural name where there is one, else by creation."""
         return await self._select()
 
-    async def page(self, listing: Listing) -> Slice[T]:
-        """Return one page of the objects; InvalidInputError for a field that cannot be filtered or sorted by."""
-        await self._queue()
-        return await read_page(self._transaction, self._aggregate, listing)
-
     async def of(self, **owners: str) -> list[T]:
         """Return the objects that belong to all of these, as in `of(group_id=...)`, ordered as `all` are."""
         for name, owner_id in owners.items():
@@ -74,6 +69,11 @@ class TableRepository(Generic[T]):
         return await self._select(
             *(self._aggregate.table.c[name] == owner_id for name, owner_id in owners.items())
         )
+
+    async def page(self, listing: Listing) -> Slice[T]:
+        """Return one page of the objects; InvalidInputError for a field that cannot be filtered or sorted by."""
+        await self._queue()
+        return await read_page(self._transaction, self._aggregate, listing)
 
     async def _one(self, condition: ColumnElement[bool]) -> T | None:
         found = await self._select(condition)

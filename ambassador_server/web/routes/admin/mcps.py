@@ -11,8 +11,9 @@ from ambassador_server.services.mcps import McpDraft
 from ambassador_server.services.registry import Services
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.listing import listing, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import DEFAULT_PAGE, choice, number, page, requester
+from ambassador_server.web.requests import DEFAULT_PAGE, choice, number, requester
 from ambassador_server.web.views import mcp_view, offered_tool_view, output_view, tool_view
 
 
@@ -80,18 +81,18 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List entries by name."""
+    """List entries, by name unless the query says otherwise."""
     services = request.app[SERVICES]
-    mcps = await services.mcps.all()
-    return json_response(page(request, mcps, lambda mcp: mcp.name, lambda mcp: _view(services, mcp)))
+    mcps = await services.mcps.page(listing(request))
+    return json_response(page(request, mcps, lambda mcp: _view(services, mcp)))
 
 
 async def tools(request: web.Request) -> web.Response:
     """List the published tools of an entry."""
     services = request.app[SERVICES]
     mcp = await services.mcps.get(request.match_info["name"])
-    entries = services.catalog.tools_of(mcp.mcp_id)
-    return json_response(page(request, entries, lambda entry: entry.ref.canonical, tool_view))
+    entries = services.catalog.page_of(mcp.mcp_id, listing(request))
+    return json_response(page(request, entries, tool_view))
 
 
 def _render(request: web.Request, mcp: Mcp, status: int = 200) -> web.Response:

@@ -43,6 +43,7 @@ from ambassador_server.services.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry import Services
 from ambassador_server.services.session_control import SessionControl
 from ambassador_server.services.sessions import Sessions
+from ambassador_server.services.subscriptions import Subscriptions
 from ambassador_server.services.switches import Switches
 from ambassador_server.services.users import Users
 from ambassador_server.storage.engine import open_store
@@ -189,6 +190,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
         grants=Grants(store=store, changes=changes, clock=clock),
         keys=Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
+        subscriptions=Subscriptions(store=store, changes=changes, clock=clock),
         switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
         access=AccessQuestions(policy=policy, catalog=core.catalog),
         audit_trail=AuditTrail(

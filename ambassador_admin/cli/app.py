@@ -21,6 +21,7 @@ from ambassador_admin.cli import (
     mcps,
     server,
     sessions,
+    subscriptions,
     topics,
     users,
 )
@@ -42,6 +43,7 @@ app.add_typer(groups.app, name="group")
 app.add_typer(mcps.app, name="mcp")
 app.add_typer(grants.app, name="grant")
 app.add_typer(keys.app, name="key")
+app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
 app.add_typer(kill.app, name="kill")
 app.add_typer(access.app, name="access")

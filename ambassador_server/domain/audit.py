@@ -32,6 +32,8 @@ class AuditAction(StrEnum):
     GRANT_ADD = "admin:grant:add"
     GRANT_UPDATE = "admin:grant:update"
     GRANT_REMOVE = "admin:grant:remove"
+    SUBSCRIPTION_SET = "admin:subscription:set"
+    SUBSCRIPTION_REMOVE = "admin:subscription:remove"
     SESSION_REVOKE = "admin:session:revoke"
     KEY_ISSUE = "admin:key:issue"
     KEY_ROTATE = "admin:key:rotate"
@@ -79,7 +81,7 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM, name="server")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What it was done to: kind is `tool`, `mcp`, `user`, `group`, `key`, `switch`, `grant`, `session` or `server`."""
+    """What it was done to; `kind` is what we call such a thing: `tool`, `mcp`, `user`, `grant`, `server`, ..."""
 
     kind: str
     id: str | None

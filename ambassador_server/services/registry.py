@@ -17,6 +17,7 @@ from ambassador_server.services.mcps import Mcps
 from ambassador_server.services.policy_keeper import PolicyKeeper
 from ambassador_server.services.session_control import SessionControl
 from ambassador_server.services.sessions import Sessions
+from ambassador_server.services.subscriptions import Subscriptions
 from ambassador_server.services.switches import Switches
 from ambassador_server.services.users import Users
 
@@ -37,6 +38,7 @@ class Services:
     mcps: Mcps
     grants: Grants
     keys: Keys
+    subscriptions: Subscriptions
     switches: Switches
     access: AccessQuestions
     audit_trail: AuditTrail

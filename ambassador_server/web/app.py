@@ -18,6 +18,7 @@ from ambassador_server.web.routes.admin import (
     groups,
     keys,
     mcps,
+    subscriptions,
     switches,
     users,
 )
@@ -49,6 +50,7 @@ def create_admin_app(*, services: Services, settings: WebSettings) -> web.Applic
         mcps,
         grants,
         keys,
+        subscriptions,
         switches,
         audit,
     ):

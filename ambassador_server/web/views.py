@@ -6,18 +6,20 @@ from ambassador_protocol.admin.access import AccessView, RuleView
 from ambassador_protocol.admin.grants import GrantView
 from ambassador_protocol.admin.groups import GroupView
 from ambassador_protocol.admin.keys import KeyView
-from ambassador_protocol.admin.mcps import McpView, ToolView
+from ambassador_protocol.admin.mcps import McpView, OutputView, ToolView
 from ambassador_protocol.admin.sessions import SessionView
+from ambassador_protocol.admin.subscriptions import SubscriptionView
 from ambassador_protocol.admin.switches import SwitchView
 from ambassador_protocol.admin.users import UserView
-from ambassador_server.domain.catalog import DownstreamState, Mcp, Tool, canonical_name
+from ambassador_server.domain.catalog import DownstreamActivity, DownstreamState, Mcp, Tool, canonical_name
 from ambassador_server.domain.decision import Deny
-from ambassador_server.domain.grants import Grant
+from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.principal import ClientKey, Group, User
 from ambassador_server.domain.redaction import mask_options
 from ambassador_server.domain.session import Session
 from ambassador_server.domain.snapshot import Snapshot
 from ambassador_server.domain.switches import KillSwitch
+from ambassador_server.ports.downstream import OutputLine
 from ambassador_server.services.access import Access
 from ambassador_server.services.catalog import CatalogEntry
 
@@ -64,7 +66,7 @@ def group_view(group: Group, snapshot: Snapshot) -> GroupView:
     )
 
 
-def mcp_view(mcp: Mcp, state: DownstreamState) -> McpView:
+def mcp_view(mcp: Mcp, state: DownstreamState, activity: DownstreamActivity) -> McpView:
     """Show a catalog entry and its downstream."""
     return McpView(
         name=mcp.name,
@@ -75,12 +77,22 @@ def mcp_view(mcp: Mcp, state: DownstreamState) -> McpView:
         tags=list(mcp.tags),
         arguments=mcp.arguments,
         call_timeout_seconds=mcp.call_timeout_seconds,
+        isolation=mcp.isolation,
         status=mcp.status,
         state=state.status,
         error=state.error,
         tools=len(state.tools),
+        connections=activity.connections,
+        calls_in_flight=activity.in_flight,
+        restarts=activity.restarts,
         created_at=timestamp(mcp.created_at),
     )
+
+
+def output_view(line: OutputLine, snapshot: Snapshot) -> OutputView:
+    """Show a line that a downstream wrote."""
+    user = None if line.user_id is None else snapshot.users.get(line.user_id)
+    return OutputView(user=line.user_id if user is None else user.name, text=line.text)
 
 
 def tool_view(entry: CatalogEntry) -> ToolView:
@@ -133,6 +145,22 @@ def key_view(key: ClientKey, snapshot: Snapshot) -> KeyView:
         last_used_at=optional_timestamp(key.last_used_at),
         last_host=key.last_host,
         created_at=timestamp(key.created_at),
+    )
+
+
+def subscription_view(subscription: Subscription, snapshot: Snapshot) -> SubscriptionView:
+    """Show what a client has chosen of an MCP."""
+    key, mcp = snapshot.keys.get(subscription.key_id), snapshot.mcps.get(subscription.mcp_id)
+    user = None if key is None else snapshot.users.get(key.user_id)
+    return SubscriptionView(
+        id=subscription.subscription_id,
+        user=None if user is None else user.name,
+        key=None if key is None else key.name,
+        key_id=subscription.key_id,
+        mcp=subscription.mcp_id if mcp is None else mcp.name,
+        tools=list(subscription.patterns),
+        created_at=timestamp(subscription.created_at),
+        created_by=subscription.created_by,
     )
 
 

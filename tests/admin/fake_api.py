@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from tests.admin.fake_provisioning import provisioning
 from tests.admin.fake_routes import application
 from tests.admin.organisation import Organisation
 
@@ -29,7 +30,9 @@ class FakeApi(Organisation):
     def serving(self, tls: ssl.SSLContext | None = None) -> Iterator["FakeApi"]:
         """Listen on loopback until the block is left; a second time on the same port."""
         loop = asyncio.new_event_loop()
-        runner = web.AppRunner(application(self))
+        app = application(self)
+        app.add_routes(provisioning())
+        runner = web.AppRunner(app)
         self.scheme = "https" if tls else "http"
         loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=tls, reuse_address=True)

@@ -31,6 +31,7 @@ class Organisation:
     tools: dict[str, list[Item]] = field(default_factory=dict)
     grants: dict[str, Item] = field(default_factory=dict)
     keys: dict[str, Item] = field(default_factory=dict)
+    subscriptions: dict[str, Item] = field(default_factory=dict)
     switches: dict[str, Item] = field(default_factory=dict)
     sessions: dict[str, Item] = field(default_factory=dict)
     events: list[Item] = field(default_factory=list)
@@ -113,6 +114,21 @@ class Organisation:
             "created_at": AT,
         } | members
         return self.keys[key_id]
+
+    def add_subscription(self, key_id: str, mcp: str, *tools: str) -> Item:
+        """Know what a client has chosen."""
+        key = self.keys[key_id]
+        self.subscriptions[f"{key_id}/{mcp}"] = {
+            "id": f"subscription-{len(self.subscriptions) + 1}",
+            "user": key["user"],
+            "key": key["name"],
+            "key_id": key_id,
+            "mcp": mcp,
+            "tools": list(tools),
+            "created_at": AT,
+            "created_by": "ops",
+        }
+        return self.subscriptions[f"{key_id}/{mcp}"]
 
     def add_switch(
         self, switch_id: str, *, scope: str, target: str | None, reason: str, **members: Any

@@ -33,6 +33,8 @@ MUTATIONS = [
     ["key", "issue", "alice", "--name", "x"],
     ["key", "issue", "alice", "--name", "x", "--key-file", "never-written"],
     ["key", "revoke", "key-1"],
+    ["subscription", "set", "key-1", "git"],
+    ["subscription", "remove", "key-1", "git"],
     ["kill", "everyone", "--reason", "x"],
     ["session", "revoke", "session-1"],
     ["kill", "user", "alice", "--reason", "x"],

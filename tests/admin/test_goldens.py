@@ -93,6 +93,11 @@ COMMANDS = {
     "key-list-user": ["key", "list", "--user", "bob"],
     "key-rotate": ["key", "rotate", "key-1", "--overlap", "2h"],
     "key-revoke": ["key", "revoke", "key-1", "--yes"],
+    "subscription-list": ["subscription", "list"],
+    "subscription-set": ["subscription", "set", "key-1", "git", "--tool", "git_log", "--tool", "git_d*"],
+    "subscription-set-none": ["subscription", "set", "key-1", "git", "--none"],
+    "subscription-set-new": ["subscription", "set", "key-1", "draft"],
+    "subscription-remove": ["subscription", "remove", "key-1", "git", "--yes"],
     "session-list": ["session", "list"],
     "session-list-user": ["session", "list", "--user", "bob"],
     "session-revoke": ["session", "revoke", "session-1", "--yes"],
@@ -155,6 +160,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_grant("grant-1", group="developers", mcp="git")
     api.add_session("session-1", user="alice")
     api.add_key("key-1", user="alice", name="desktop")
+    api.add_subscription("key-1", "git", "*")
     api.add_switch("switch-1", scope="tool", target="git.git_push", reason="destroys history")
     api.add_switch(
         "switch-2", scope="mcp", target="draft", reason="over", active=False, lifted_at=AT, lifted_by="ops"

@@ -1,0 +1,83 @@
+"""`subscription`: what clients have chosen of the MCPs that are granted to their users."""
+
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import keys, subscriptions
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import UsageError
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin.subscriptions import SubscriptionPut, SubscriptionView
+
+SUBSCRIPTION = View(
+    "subscriptions",
+    (
+        Column("USER", "user"),
+        Column("KEY", "key"),
+        Column("KEY ID", "key_id", id=True),
+        Column("MCP", "mcp"),
+        Column("TOOLS", "tools"),
+        Column("CREATED", "created_at", when, wide=True),
+        Column("BY", "created_by", wide=True),
+    ),
+    fields_of(SubscriptionView),
+)
+
+app = noun("What clients have chosen of the MCPs that are granted to their users.")
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The id of the client's key, or its beginning.")]
+Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The MCP's name.")]
+
+
+@verb(app, "list")
+def list_all(admin: AdminContext) -> None:
+    """List the subscriptions.
+
+    Example: ambassador-admin subscription list
+    """
+    admin.show_list(subscriptions.every(), SUBSCRIPTION)
+
+
+@verb(app, "set", changes=True)
+def put(
+    admin: AdminContext,
+    key: Key,
+    mcp: Mcp,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tool",
+            metavar="PATTERN",
+            help="Select these tools only, '*' matches anything; may be repeated.",
+        ),
+    ] = None,
+    none: Annotated[
+        bool, typer.Option("--none", help="Select no tool: the MCP disappears from this client.")
+    ] = False,
+) -> None:
+    """Subscribe a client to an MCP, to all of its tools unless --tool says which.
+
+    Tools that are opted in to appear, those that are not selected disappear. What no grant permits stays out of reach.
+
+    Example: ambassador-admin subscription set 0198c0de time --tool 'get_*'
+    """
+    if none and tool:
+        raise UsageError(
+            "--none and --tool exclude each other.", hint="ambassador-admin subscription set --help"
+        )
+    choice = SubscriptionPut(tools=[] if none else tool or ["*"])
+    admin.submit(subscriptions.put(admin.full_id(keys.every(user=None), key), mcp, choice), SUBSCRIPTION)
+
+
+@verb(app, "remove", destroys=True)
+def remove(admin: AdminContext, key: Key, mcp: Mcp) -> None:
+    """Take a client's choice back: it gets what is automatic, and nothing that is opted in to.
+
+    Example: ambassador-admin subscription remove 0198c0de time
+    """
+    key_id = admin.full_id(keys.every(user=None), key)
+    admin.confirm(f"Remove the subscription of key {key_id} to {mcp}?")
+    admin.discard(subscriptions.remove(key_id, mcp), f"Removed the subscription of key {key_id} to {mcp}.")

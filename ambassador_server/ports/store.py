@@ -130,6 +130,10 @@ class Sessions(Protocol):
         """Delete the sessions that ended or expired before a time; return how many."""
         ...
 
+    async def open_sessions(self, now: datetime) -> list[Session]:
+        """Return the sessions that have neither ended nor expired, newest first."""
+        ...
+
     async def page(self, listing: Listing) -> Slice[Session]:
         """Return one page of the sessions; InvalidInputError for a field that cannot be filtered or sorted by."""
         ...

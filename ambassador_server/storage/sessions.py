@@ -61,3 +61,13 @@ class SessionRepository(TableRepository[Session]):
         return await self._change(
             delete(sessions).where(or_(sessions.c.ended_at < before, sessions.c.expires_at < before))
         )
+
+    async def open_sessions(self, now: datetime) -> list[Session]:
+        """Return the sessions that have neither ended nor expired, newest first."""
+        check_value(now, "now")
+        statement = (
+            select(sessions)
+            .where(SESSIONS.open_at(now))
+            .order_by(sessions.c.created_at.desc(), sessions.c.session_id.desc())
+        )
+        return [SESSIONS.from_row(row) for row in await self._transaction.rows(statement)]

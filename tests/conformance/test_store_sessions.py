@@ -71,6 +71,18 @@ async def test_only_one_of_many_ends_the_session(store: Store) -> None:
         assert sum(await asyncio.gather(*(end(number) for number in range(10)))) == 1
 
 
+async def test_open_sessions_come_newest_first(store: Store) -> None:
+    kept = [session(number, created_at=NOW + number * HOUR, expires_at=NOW + 9 * HOUR) for number in range(3)]
+    async with store.write() as work:
+        for item in kept:
+            await work.sessions.add(item)
+        await work.sessions.add(session(5, expires_at=NOW + HOUR))
+        await work.sessions.add(session(6, ended_at=NOW, expires_at=NOW + 9 * HOUR))
+    async with store.read() as work:
+        assert await work.sessions.open_sessions(NOW + HOUR) == kept[::-1]
+        assert await work.sessions.open_sessions(NOW + 9 * HOUR) == []
+
+
 async def test_forgetting_takes_what_ended_or_expired_before_and_nothing_else(store: Store) -> None:
     over = [
         session(1, ended_at=NOW - HOUR, end_reason="disconnected"),

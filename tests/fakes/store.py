@@ -314,6 +314,11 @@ class _Sessions(_Repository[Session]):
             del sessions[session_id]
         return len(over)
 
+    async def open_sessions(self, now: datetime) -> list[Session]:
+        check_value(now, "now")
+        found = [session for session in self._all().values() if session.is_open(now)]
+        return sorted(found, key=self._order, reverse=True)
+
 
 class InMemoryUnitOfWork:
     """The repositories of one transaction in memory."""

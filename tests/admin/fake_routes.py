@@ -79,6 +79,8 @@ def application(api: Organisation) -> web.Application:
             web.post(paths.MCPS + "/{name}/test", _for("manage", _test_mcp)),
             web.delete(paths.MCPS + "/{name}", _for("manage", _remove_mcp)),
             web.post(paths.MCPS + "/{name}/publish", _for("manage", _publish)),
+            web.post(paths.MCPS + "/{name}/restart", _for("operate", _restart)),
+            web.get(paths.MCPS + "/{name}/logs", _for("operate", _logs)),
             web.get(paths.MCPS + "/{name}/tools", _for("read", _tools)),
             web.get(paths.GRANTS, _for("read", lambda request: _page(request, api.grants))),
             web.post(paths.GRANTS, _for("manage", _add_grant)),
@@ -265,6 +267,21 @@ async def _archive(request: web.Request) -> web.Response:
         raise Refusal(409, f"MCP {mcp['name']!r} is not published")
     mcp |= {"status": "archived", "state": "stopped"}
     return web.json_response(mcp)
+
+
+async def _restart(request: web.Request) -> web.Response:
+    mcp = _known(request.app[API].mcps, "mcp", request.match_info["name"])
+    if mcp["status"] != "published":
+        raise Refusal(409, f"MCP {mcp['name']!r} is not published")
+    mcp |= {"state": "starting", "connections": 0}
+    return web.json_response(mcp)
+
+
+async def _logs(request: web.Request) -> web.Response:
+    api, name = request.app[API], request.match_info["name"]
+    _known(api.mcps, "mcp", name)
+    lines = api.output.get(name, [])[-int(request.query["lines"]) :]
+    return web.json_response({"items": lines, "next_cursor": None, "total": len(lines)})
 
 
 async def _remove_mcp(request: web.Request) -> web.Response:

@@ -29,6 +29,7 @@ class Organisation:
     groups: dict[str, Item] = field(default_factory=dict)
     mcps: dict[str, Item] = field(default_factory=dict)
     tools: dict[str, list[Item]] = field(default_factory=dict)
+    output: dict[str, list[Item]] = field(default_factory=dict)
     grants: dict[str, Item] = field(default_factory=dict)
     keys: dict[str, Item] = field(default_factory=dict)
     subscriptions: dict[str, Item] = field(default_factory=dict)
@@ -205,9 +206,13 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "tags": new.tags,
         "arguments": new.arguments,
         "call_timeout_seconds": new.call_timeout_seconds,
+        "isolation": new.isolation,
         "status": status,
         "state": "ready" if status == "published" else "stopped",
         "error": None,
         "tools": tools,
+        "connections": 1 if status == "published" else 0,
+        "calls_in_flight": 0,
+        "restarts": 0,
         "created_at": AT,
     }

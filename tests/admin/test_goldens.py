@@ -67,6 +67,15 @@ COMMANDS = {
     ],
     "mcp-list": ["mcp", "list"],
     "mcp-show": ["mcp", "show", "git"],
+    "mcp-add-per-user": ["mcp", "add", "notes", "--isolation", "per-user", "--", "mcp-server-notes"],
+    "mcp-restart": ["mcp", "restart", "git"],
+    "mcp-restart-draft": ["mcp", "restart", "draft"],
+    "mcp-restart-dry-run": ["mcp", "restart", "git", "--dry-run"],
+    "mcp-status": ["mcp", "status"],
+    "mcp-status-one": ["mcp", "status", "git"],
+    "mcp-logs": ["mcp", "logs", "git"],
+    "mcp-logs-lines": ["mcp", "logs", "git", "--lines", "1"],
+    "mcp-logs-none": ["mcp", "logs", "draft"],
     "mcp-publish": ["mcp", "publish", "draft"],
     "mcp-test": ["mcp", "test", "git"],
     "mcp-archive": ["mcp", "archive", "git", "--yes"],
@@ -157,6 +166,10 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_group("empty")
     api.add_mcp("git", ("git_log", "read-only"), ("git_push", "destructive"))
     api.add_mcp("draft", status="draft")
+    api.output["git"] = [
+        {"user": None, "text": "Listening on a pipe"},
+        {"user": "alice", "text": "not \x1b[31mMCP\u202e"},
+    ]
     api.add_grant("grant-1", group="developers", mcp="git")
     api.add_session("session-1", user="alice")
     api.add_key("key-1", user="alice", name="desktop")

@@ -31,6 +31,11 @@ def activate(switch: NewSwitch) -> Request:
     )
 
 
+def show(switch_id: str) -> Request:
+    """Ask for one kill switch and its impact."""
+    return get(below(SWITCHES, switch_id), missing="ambassador-admin kill list --all")
+
+
 def lift(switch_id: str) -> Request:
     """End a stop."""
     listing = "ambassador-admin kill list --all"

@@ -35,3 +35,33 @@ class SwitchView:
     expires_at: str | None
     lifted_at: str | None
     lifted_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """How many are hit, and the first of their names in order, at most 100."""
+
+    count: int
+    first: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpactView:
+    """Who and what a switch stops, or would stop if it were in force.
+
+    `users` lose at least one tool, `tools` are lost by at least one user, `sessions` are stopped as a whole, `calls`
+    are those in flight on the server that answers; at activation, those that were.
+    """
+
+    users: Hits
+    mcps: Hits
+    tools: Hits
+    sessions: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchDetail(SwitchView):
+    """One kill switch with its impact, which is None when it could not be worked out."""
+
+    impact: ImpactView | None

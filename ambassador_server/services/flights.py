@@ -42,6 +42,10 @@ class Flights:
     def __len__(self) -> int:
         return len(self._running)
 
+    def running(self) -> tuple[tuple[Principal, ToolRef], ...]:
+        """Return who calls what right now."""
+        return tuple((flight.principal, flight.tool) for flight in self._running)
+
     @contextmanager
     def track(self, principal: Principal, tool: ToolRef) -> Iterator[Flight]:
         """Hold the current task's call in the table; raises CallStoppedError when a new policy stopped it."""

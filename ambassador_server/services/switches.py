@@ -82,6 +82,14 @@ class Switches:
             )
         return lifted
 
+    async def get(self, switch_id: str) -> KillSwitch:
+        """Return a switch, whatever became of it. Raises NotFoundError."""
+        async with self._store.read() as work:
+            switch = await work.switches.get(switch_id)
+        if switch is None:
+            raise NotFoundError(f"No kill switch {switch_id!r}")
+        return switch
+
     async def page(self, listing: Listing, *, include_past: bool) -> Slice[KillSwitch]:
         """Return one page of the switches that are neither lifted nor expired, or of all there ever were."""
         wanted = listing if include_past else replace(listing, open_at=self._clock.now())

@@ -1,0 +1,139 @@
+"""The law of a drill: whoever is counted as hit is permitted now and denied with the switch, and nobody else is."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ambassador_server.domain.catalog import ToolClass
+from ambassador_server.domain.decision import Permit
+from ambassador_server.domain.grants import Effect
+from ambassador_server.domain.impact import Affairs, impact_of
+from ambassador_server.domain.policy import PrincipalPolicy, ToolRef, decide
+from ambassador_server.domain.principal import GroupStatus, KeyStatus, Membership, Principal, UserStatus
+from ambassador_server.domain.session import Session
+from ambassador_server.domain.switches import SwitchScope
+from tests.fakes.clock import START
+from tests.server.worlds import GRANT, GROUP, KEY, MCP, NOW, SUBSCRIPTION, USER, snapshot, switch
+
+USERS, GROUPS, KEYS, MCPS = ["u1", "u2", "u3"], ["g1", "g2", "g3"], ["k1", "k2", "k3", "k4"], ["m1", "m2"]
+OWNER = {"k1": "u1", "k2": "u2", "k3": "u3", "k4": "u1"}
+TOOLS = [
+    ToolRef("m1", "git.log", ToolClass.READ_ONLY),
+    ToolRef("m1", "git.push", ToolClass.DESTRUCTIVE),
+    ToolRef("m2", "wiki.read", ToolClass.READ_ONLY),
+    ToolRef("m2", "wiki.edit", ToolClass.WRITE),
+]
+TARGETS = {
+    SwitchScope.EVERYONE: [None],
+    SwitchScope.USER: USERS,
+    SwitchScope.GROUP: GROUPS,
+    SwitchScope.KEY: KEYS,
+    SwitchScope.SESSION: [f"s-{key}" for key in KEYS],
+    SwitchScope.MCP: MCPS,
+    SwitchScope.TOOL: [tool.canonical for tool in TOOLS],
+    SwitchScope.TOOL_CLASS: [kind.value for kind in ToolClass],
+}
+SWITCHES = st.sampled_from(list(TARGETS)).flatmap(
+    lambda scope: st.builds(
+        lambda target, drill, number: switch(scope, target, drill=drill, switch_id=f"{scope}-{number}"),
+        st.sampled_from(TARGETS[scope]),
+        st.booleans(),
+        st.integers(0, 9),
+    )
+)
+GRANTS = st.lists(
+    st.builds(
+        lambda group, mcp, pattern, effect: replace(
+            GRANT, group_id=group, mcp_id=mcp, patterns=(pattern,), effect=effect
+        ),
+        st.sampled_from(GROUPS),
+        st.sampled_from(MCPS),
+        st.sampled_from(["*", "git.*", "git.log", "wiki.e*"]),
+        st.sampled_from([Effect.PERMIT, Effect.PERMIT, Effect.DENY]),
+    ),
+    max_size=8,
+)
+WORLDS = st.fixed_dictionaries(
+    {
+        "users": st.tuples(
+            *(st.builds(replace, st.just(USER), user_id=st.just(each), status=st.sampled_from(UserStatus))
+              for each in USERS)
+        ),
+        "groups": st.tuples(
+            *(st.builds(replace, st.just(GROUP), group_id=st.just(each), status=st.sampled_from(GroupStatus))
+              for each in GROUPS)
+        ),
+        "memberships": st.sets(
+            st.builds(Membership, user_id=st.sampled_from(USERS), group_id=st.sampled_from(GROUPS)), max_size=9
+        ).map(list),
+        "keys": st.tuples(
+            *(st.builds(replace, st.just(KEY), key_id=st.just(each), user_id=st.just(OWNER[each]),
+                        status=st.sampled_from(KeyStatus))
+              for each in KEYS)
+        ),
+        "mcps": st.just([replace(MCP, mcp_id=each) for each in MCPS]),
+        "grants": GRANTS,
+        "switches": st.lists(SWITCHES, max_size=2, unique_by=lambda each: each.switch_id),
+        "subscriptions": st.lists(
+            st.builds(
+                lambda key, mcp, pattern: replace(
+                    SUBSCRIPTION, key_id=key, mcp_id=mcp, patterns=(pattern,)
+                ),
+                st.sampled_from(KEYS),
+                st.sampled_from(MCPS),
+                st.sampled_from(["*", "git.log"]),
+            ),
+            max_size=2,
+            unique_by=lambda each: (each.key_id, each.mcp_id),
+        ),
+    }
+)  # fmt: skip
+
+
+def person(key: str, session: str | None = None) -> Principal:
+    return Principal(user_id=OWNER[key], user_name="", key_id=key, key_name="", session_id=session)
+
+
+def session(key: str) -> Session:
+    return Session(
+        session_id=f"s-{key}", connection_id=f"c-{key}", user_id=OWNER[key], key_id=key, token_digest=b"",
+        friendly_name="", host_tool="", created_at=START, expires_at=START, lifetime_ends_at=START,
+        last_seen_at=START, ended_at=None, end_reason=None,
+    )  # fmt: skip
+
+
+@given(WORLDS, SWITCHES, st.booleans())
+def test_hit_is_exactly_who_is_permitted_without_the_switch_and_denied_with_it(world, added, already):
+    others = [each for each in world["switches"] if each.switch_id != added.switch_id]
+    there = [*others, added] if already else others
+    before = snapshot(**{**world, "switches": others})
+    after = snapshot(**{**world, "switches": [*others, replace(added, drill=False)]})
+
+    def loses(principal, tool):
+        return isinstance(decide(before, principal, tool, NOW), Permit) and not isinstance(
+            decide(after, principal, tool, NOW), Permit
+        )
+
+    sessions = [person(key, f"s-{key}") for key in KEYS]
+    people = sessions if added.scope is SwitchScope.SESSION else [person(key) for key in KEYS]
+    calls = [(principal, tool) for principal in sessions for tool in TOOLS]
+    found = impact_of(
+        added,
+        snapshot(**{**world, "switches": there}),
+        Affairs(tools=TOOLS, sessions=[session(key) for key in KEYS], calls=calls),
+        NOW,
+    )
+    hits = {(principal.user_id, tool) for principal in people for tool in TOOLS if loses(principal, tool)}
+    assert found.user_ids == {user_id for user_id, _ in hits}
+    assert set(found.tools) == {tool for _, tool in hits}
+    assert found.calls == sum(loses(*call) for call in calls)
+    stopped = {
+        principal.session_id
+        for principal in sessions
+        if PrincipalPolicy(before, principal, NOW).stopped_by is None
+        and PrincipalPolicy(after, principal, NOW).stopped_by is not None
+        and before.keys[principal.key_id].is_good(START)
+        and before.users[principal.user_id].status is UserStatus.ACTIVE
+    }
+    assert found.session_ids == stopped

@@ -5,7 +5,7 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami version context user group mcp grant key session kill access audit server help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami version context user group mcp grant key subscription session kill access audit server help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
         "login") options="--fingerprint --key-from --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
@@ -14,16 +14,17 @@ _ambassador_admin_words() {
         "context list") options="$shared" ;;
         "context use") options="--dry-run $shared" ;;
         "context remove") options="--dry-run $shared" ;;
-        "user") commands="create list show suspend activate deactivate" options="-h --help" ;;
-        "user create") options="--display-name --email --dry-run $shared" ;;
-        "user list") options="$shared" ;;
+        "user") commands="create list show update suspend activate deactivate" options="-h --help" ;;
+        "user create") options="--display-name --email --role --source --dry-run $shared" ;;
+        "user list") options="--filter --sort --limit $shared" ;;
         "user show") options="$shared" ;;
+        "user update") options="--display-name --email --role --no-roles --source --owner --dry-run $shared" ;;
         "user suspend") options="--dry-run $shared" ;;
         "user activate") options="--dry-run $shared" ;;
         "user deactivate") options="--dry-run -y --yes $shared" ;;
         "group") commands="create list show update delete add-member remove-member" options="-h --help" ;;
         "group create") options="--description --dry-run $shared" ;;
-        "group list") options="$shared" ;;
+        "group list") options="--filter --sort --limit $shared" ;;
         "group show") options="$shared" ;;
         "group update") options="--description --status --owner --dry-run $shared" ;;
         "group delete") options="--dry-run -y --yes $shared" ;;
@@ -31,7 +32,7 @@ _ambassador_admin_words() {
         "group remove-member") options="--dry-run $shared" ;;
         "mcp") commands="add list show publish test archive remove restart status logs tools" options="-h --help" ;;
         "mcp add") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --isolation --dry-run $shared" ;;
-        "mcp list") options="$shared" ;;
+        "mcp list") options="--filter --sort --limit $shared" ;;
         "mcp show") options="$shared" ;;
         "mcp publish") options="--dry-run $shared" ;;
         "mcp test") options="$shared" ;;
@@ -40,18 +41,22 @@ _ambassador_admin_words() {
         "mcp restart") options="--dry-run $shared" ;;
         "mcp status") options="$shared" ;;
         "mcp logs") options="-n --lines $shared" ;;
-        "mcp tools") options="$shared" ;;
+        "mcp tools") options="--filter --sort --limit $shared" ;;
         "grant") commands="add list remove" options="-h --help" ;;
         "grant add") options="--tool --deny --opt-in --owner --for --dry-run $shared" ;;
-        "grant list") options="$shared" ;;
+        "grant list") options="--filter --sort --limit $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
         "key") commands="issue rotate list revoke" options="-h --help" ;;
         "key issue") options="--name --for --key-file --dry-run $shared" ;;
         "key rotate") options="--overlap --key-file --dry-run $shared" ;;
-        "key list") options="--user $shared" ;;
+        "key list") options="--filter --sort --limit --user $shared" ;;
         "key revoke") options="--dry-run -y --yes $shared" ;;
+        "subscription") commands="list set remove" options="-h --help" ;;
+        "subscription list") options="$shared" ;;
+        "subscription set") options="--tool --none --dry-run $shared" ;;
+        "subscription remove") options="--dry-run -y --yes $shared" ;;
         "session") commands="list revoke" options="-h --help" ;;
-        "session list") options="--user $shared" ;;
+        "session list") options="--filter --sort --limit --user $shared" ;;
         "session revoke") options="--dry-run -y --yes $shared" ;;
         "kill") commands="everyone user group key session mcp tool tool-class list lift" options="-h --help" ;;
         "kill everyone") options="--reason --for --message --drill --dry-run -y --yes $shared" ;;
@@ -62,11 +67,11 @@ _ambassador_admin_words() {
         "kill mcp") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill tool") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill tool-class") options="--reason --for --message --drill --dry-run $shared" ;;
-        "kill list") options="--all $shared" ;;
+        "kill list") options="--filter --sort --limit --all $shared" ;;
         "kill lift") options="--dry-run $shared" ;;
         "access") commands="explain who-can test" options="-h --help" ;;
         "access explain") options="--key $shared" ;;
-        "access who-can") options="$shared" ;;
+        "access who-can") options="--filter --sort --limit $shared" ;;
         "access test") options="$shared" ;;
         "audit") commands="query tail" options="-h --help" ;;
         "audit query") options="--actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
@@ -83,14 +88,14 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices=""
     case $path:$1 in
-        *:--server | *:--context | *:--fields | *:--fingerprint | *:--key-from | *:--display-name | *:--email | *:--description | *:--status | *:--owner | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--overlap | *:--user | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--limit) takes=word ;;
+        *:--server | *:--context | *:--fields | *:--fingerprint | *:--key-from | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--owner | *:--description | *:--status | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--overlap | *:--user | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until) takes=word ;;
         *:--ca | *:--key-file) takes=file ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
         *:--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
         "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
     esac
 }

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --fingerprint --key-from --display-name --email --description --status --owner --transport --url --header --env --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --overlap --user --reason --message --key --actor --resource --action --outcome --request --since --until --limit
+            case --server --ca --context -o --output --fields --fingerprint --key-from --display-name --email --role --source --filter --sort --limit --owner --description --status --transport --url --header --env --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --overlap --user --reason --message --key --actor --resource --action --outcome --request --since --until
                 set is_value yes
                 continue
             case '-*'
@@ -23,11 +23,11 @@ function __ambassador_admin_at
         end
         switch "$typed"
             case ''
-                contains -- $word login logout whoami version context user group mcp grant key session kill access audit server help; and set -a typed $word
+                contains -- $word login logout whoami version context user group mcp grant key subscription session kill access audit server help; and set -a typed $word
             case 'context'
                 contains -- $word list use remove; and set -a typed $word
             case 'user'
-                contains -- $word create list show suspend activate deactivate; and set -a typed $word
+                contains -- $word create list show update suspend activate deactivate; and set -a typed $word
             case 'group'
                 contains -- $word create list show update delete add-member remove-member; and set -a typed $word
             case 'mcp'
@@ -36,6 +36,8 @@ function __ambassador_admin_at
                 contains -- $word add list remove; and set -a typed $word
             case 'key'
                 contains -- $word issue rotate list revoke; and set -a typed $word
+            case 'subscription'
+                contains -- $word list set remove; and set -a typed $word
             case 'session'
                 contains -- $word list revoke; and set -a typed $word
             case 'kill'
@@ -51,7 +53,7 @@ function __ambassador_admin_at
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'context' 'user' 'group' 'mcp' 'grant' 'key' 'session' 'kill' 'access' 'audit' 'server' 'help'
+        not contains -- "$typed" 'context' 'user' 'group' 'mcp' 'grant' 'key' 'subscription' 'session' 'kill' 'access' 'audit' 'server' 'help'
     else
         test "$typed" = "$argv"
     end
@@ -76,6 +78,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at' -a group -d 'What grants
 complete -c ambassador-admin -n '__ambassador_admin_at' -a mcp -d 'The catalog of downstream MCP servers.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a grant -d 'Which tools a group may, or may not, call.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a key -d 'The preshared keys of users\' clients.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a subscription -d 'What clients have chosen of the MCPs that are granted to their users.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a session -d 'The client processes that are registered now.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a kill -d 'Stop calls at once, and lift the stop again.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a access -d 'Who may call what, and why.'
@@ -95,12 +98,25 @@ complete -c ambassador-admin -n '__ambassador_admin_at context remove' -l dry-ru
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a create -d 'Add a user.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a list -d 'List the users.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a show -d 'Show one user.'
+complete -c ambassador-admin -n '__ambassador_admin_at user' -a update -d 'Change a user; what you do not name stays as it is.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a suspend -d 'Stop a user\'s keys from working, until `activate`.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a activate -d 'Let a suspended user\'s keys work again.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a deactivate -d 'End a user\'s access, as for somebody who left; `activate` undoes it.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l display-name -x -d 'The full name.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l email -x -d 'The mail address.'
+complete -c ambassador-admin -n '__ambassador_admin_at user create' -l role -x -d 'A role to administer with: admin, operator, provisioner or auditor. Give it once for each.'
+complete -c ambassador-admin -n '__ambassador_admin_at user create' -l source -x -d 'Who vouches for the user: local, by a password here, or external, by an identity provider.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at user list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at user list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at user list' -l limit -x -d 'How many at most. At least 1.'
+complete -c ambassador-admin -n '__ambassador_admin_at user update' -l display-name -x -d 'The full name.'
+complete -c ambassador-admin -n '__ambassador_admin_at user update' -l email -x -d 'The mail address; \'\' for none.'
+complete -c ambassador-admin -n '__ambassador_admin_at user update' -l role -x -d 'A role to administer with: admin, operator, provisioner or auditor. All that are given replace those there were.'
+complete -c ambassador-admin -n '__ambassador_admin_at user update' -l no-roles -d 'Take every role.'
+complete -c ambassador-admin -n '__ambassador_admin_at user update' -l source -x -d 'Who vouches for the user: local, by a password here, or external, by an identity provider.'
+complete -c ambassador-admin -n '__ambassador_admin_at user update' -l owner -x -d 'The declarative file it belongs to; \'\' for none.'
+complete -c ambassador-admin -n '__ambassador_admin_at user update' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user suspend' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user activate' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user deactivate' -l dry-run -d 'Show what would be sent, send nothing.'
@@ -114,6 +130,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at group' -a add-member -d '
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a remove-member -d 'Take a user out of a group.'
 complete -c ambassador-admin -n '__ambassador_admin_at group create' -l description -x -d 'What the group is for.'
 complete -c ambassador-admin -n '__ambassador_admin_at group create' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at group list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at group list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at group list' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at group update' -l description -x -d 'What the group is for.'
 complete -c ambassador-admin -n '__ambassador_admin_at group update' -l status -x -d 'active or suspended; a suspended group grants nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at group update' -l owner -x -d 'The declarative file it belongs to; \'\' for none.'
@@ -144,6 +163,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l arguments -x 
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l timeout -x -d 'The deadline of one call. At least 0.1.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l isolation -x -a 'shared per-user' -d 'Whether the users share one connection, or each has one.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp list' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp publish' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp archive' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp archive' -s y -l yes -d 'Do not ask.'
@@ -151,6 +173,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp remove' -l dry-run -d
 complete -c ambassador-admin -n '__ambassador_admin_at mcp remove' -s y -l yes -d 'Do not ask.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp restart' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp logs' -s n -l lines -x -d 'The last N of each connection. At least 1.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp tools' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp tools' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp tools' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a add -d 'Give a group the tools of an MCP, all of them unless --tool says which.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a list -d 'List the grants.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant' -a remove -d 'Take a grant back; it ends with the next call.'
@@ -160,6 +185,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l opt-in -d '
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l owner -x -d 'The declarative file the grant belongs to.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l for -x -d 'End by itself after 8h, 30d, …'
 complete -c ambassador-admin -n '__ambassador_admin_at grant add' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at grant list' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant remove' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant remove' -s y -l yes -d 'Do not ask.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a issue -d 'Make a key for a user\'s client. It is shown this once.'
@@ -173,11 +201,25 @@ complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l dry-run -d 
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l overlap -x -d 'How long the old key stays good.'
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l key-file -r -F -d 'Write the key there, 0600, instead of showing it.'
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at key list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at key list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at key list' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at key list' -l user -x -d 'Only this user\'s keys.'
 complete -c ambassador-admin -n '__ambassador_admin_at key revoke' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at key revoke' -s y -l yes -d 'Do not ask.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a list -d 'List the subscriptions.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a set -d 'Subscribe a client to an MCP, to all of its tools unless --tool says which.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a remove -d 'Take a client\'s choice back: it gets what is automatic, and nothing that is opted in to.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription set' -l tool -x -d 'Select these tools only, \'*\' matches anything; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription set' -l none -d 'Select no tool: the MCP disappears from this client.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription set' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription remove' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription remove' -s y -l yes -d 'Do not ask.'
 complete -c ambassador-admin -n '__ambassador_admin_at session' -a list -d 'List the open sessions.'
 complete -c ambassador-admin -n '__ambassador_admin_at session' -a revoke -d 'End a session; its client registers anew unless its key is revoked, too.'
+complete -c ambassador-admin -n '__ambassador_admin_at session list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at session list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at session list' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at session list' -l user -x -d 'Only this user\'s.'
 complete -c ambassador-admin -n '__ambassador_admin_at session revoke' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at session revoke' -s y -l yes -d 'Do not ask.'
@@ -233,18 +275,24 @@ complete -c ambassador-admin -n '__ambassador_admin_at kill tool-class' -l messa
 complete -c ambassador-admin -n '__ambassador_admin_at kill tool-class' -l drill -d 'Record the switch, stop nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill tool-class' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill tool-class' -a 'read-only write destructive' -d 'What to stop.'
+complete -c ambassador-admin -n '__ambassador_admin_at kill list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at kill list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at kill list' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill list' -l all -d 'Also those lifted or run out.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill lift' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at access' -a explain -d 'Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it.'
 complete -c ambassador-admin -n '__ambassador_admin_at access' -a who-can -d 'List the users who may call a tool now.'
 complete -c ambassador-admin -n '__ambassador_admin_at access' -a test -d 'Hold the policy in force to a file of expectations; exit 1 when one does not hold.'
 complete -c ambassador-admin -n '__ambassador_admin_at access explain' -l key -x -d 'With this key, by name or id; else the best one.'
+complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at access who-can' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at access test' -F
 complete -c ambassador-admin -n '__ambassador_admin_at audit' -a query -d 'Find events, newest first.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit' -a tail -d 'Show the latest events, oldest first; a pipe gets JSON lines.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l request -x -d 'One request, by its id.'
@@ -253,7 +301,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l until -x 
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l request -x -d 'One request, by its id.'

@@ -24,6 +24,7 @@ _ambassador-admin() {
         'mcp:The catalog of downstream MCP servers.'
         'grant:Which tools a group may, or may not, call.'
         'key:The preshared keys of users'\'' clients.'
+        'subscription:What clients have chosen of the MCPs that are granted to their users.'
         'session:The client processes that are registered now.'
         'kill:Stop calls at once, and lift the stop again.'
         'access:Who may call what, and why.'
@@ -50,6 +51,7 @@ _ambassador-admin() {
                 mcp) _ambassador-admin_mcp ;;
                 grant) _ambassador-admin_grant ;;
                 key) _ambassador-admin_key ;;
+                subscription) _ambassador-admin_subscription ;;
                 session) _ambassador-admin_session ;;
                 kill) _ambassador-admin_kill ;;
                 access) _ambassador-admin_access ;;
@@ -136,6 +138,7 @@ _ambassador-admin_user() {
         'create:Add a user.'
         'list:List the users.'
         'show:Show one user.'
+        'update:Change a user; what you do not name stays as it is.'
         'suspend:Stop a user'\''s keys from working, until `activate`.'
         'activate:Let a suspended user'\''s keys work again.'
         'deactivate:End a user'\''s access, as for somebody who left; `activate` undoes it.'
@@ -151,6 +154,7 @@ _ambassador-admin_user() {
                 create) _ambassador-admin_user_create ;;
                 list) _ambassador-admin_user_list ;;
                 show) _ambassador-admin_user_show ;;
+                update) _ambassador-admin_user_update ;;
                 suspend) _ambassador-admin_user_suspend ;;
                 activate) _ambassador-admin_user_activate ;;
                 deactivate) _ambassador-admin_user_deactivate ;;
@@ -163,6 +167,8 @@ _ambassador-admin_user_create() {
     _arguments -s -S : \
         --display-name='[The full name.]:TEXT: ' \
         --email='[The mail address.]:ADDRESS: ' \
+        '*'--role='[A role to administer with\: admin, operator, provisioner or auditor. Give it once for each.]:ROLE: ' \
+        --source='[Who vouches for the user\: local, by a password here, or external, by an identity provider.]:WORD: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':NAME: '
@@ -170,11 +176,27 @@ _ambassador-admin_user_create() {
 
 _ambassador-admin_user_list() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         $shared
 }
 
 _ambassador-admin_user_show() {
     _arguments -s -S : \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_user_update() {
+    _arguments -s -S : \
+        --display-name='[The full name.]:TEXT: ' \
+        --email='[The mail address; '\'''\'' for none.]:ADDRESS: ' \
+        '*'--role='[A role to administer with\: admin, operator, provisioner or auditor. All that are given replace those there were.]:ROLE: ' \
+        --no-roles'[Take every role.]' \
+        --source='[Who vouches for the user\: local, by a password here, or external, by an identity provider.]:WORD: ' \
+        --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':NAME: '
 }
@@ -243,6 +265,9 @@ _ambassador-admin_group_create() {
 
 _ambassador-admin_group_list() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         $shared
 }
 
@@ -346,6 +371,9 @@ _ambassador-admin_mcp_add() {
 
 _ambassador-admin_mcp_list() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         $shared
 }
 
@@ -406,6 +434,9 @@ _ambassador-admin_mcp_logs() {
 
 _ambassador-admin_mcp_tools() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         $shared \
         ':NAME: '
 }
@@ -449,6 +480,9 @@ _ambassador-admin_grant_add() {
 
 _ambassador-admin_grant_list() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         $shared
 }
 
@@ -507,6 +541,9 @@ _ambassador-admin_key_rotate() {
 
 _ambassador-admin_key_list() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         --user='[Only this user'\''s keys.]:USER: ' \
         $shared
 }
@@ -517,6 +554,54 @@ _ambassador-admin_key_revoke() {
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
         ':ID: '
+}
+
+_ambassador-admin_subscription() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List the subscriptions.'
+        'set:Subscribe a client to an MCP, to all of its tools unless --tool says which.'
+        'remove:Take a client'\''s choice back\: it gets what is automatic, and nothing that is opted in to.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-admin_subscription_list ;;
+                set) _ambassador-admin_subscription_set ;;
+                remove) _ambassador-admin_subscription_remove ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_subscription_list() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_subscription_set() {
+    _arguments -s -S : \
+        '*'--tool='[Select these tools only, '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
+        --none'[Select no tool\: the MCP disappears from this client.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':KEY: ' \
+        ':MCP: '
+}
+
+_ambassador-admin_subscription_remove() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':KEY: ' \
+        ':MCP: '
 }
 
 _ambassador-admin_session() {
@@ -543,6 +628,9 @@ _ambassador-admin_session() {
 
 _ambassador-admin_session_list() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         --user='[Only this user'\''s.]:USER: ' \
         $shared
 }
@@ -683,6 +771,9 @@ _ambassador-admin_kill_tool-class() {
 
 _ambassador-admin_kill_list() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         --all'[Also those lifted or run out.]' \
         $shared
 }
@@ -728,6 +819,9 @@ _ambassador-admin_access_explain() {
 
 _ambassador-admin_access_who-can() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         $shared \
         ':TOOL: '
 }
@@ -764,7 +858,7 @@ _ambassador-admin_audit_query() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -778,7 +872,7 @@ _ambassador-admin_audit_tail() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \

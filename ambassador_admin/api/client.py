@@ -113,9 +113,7 @@ class ApiClient:
 
     def page(self, request: Request, *, limit: int, cursor: str | None = None) -> Page:
         """Return one page of a list."""
-        query = {**request.query, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
-        listing = Request(method=request.method, path=request.path, query=query, missing=request.missing)
-        answer = self.fetch(listing)
+        answer = self.fetch(request.asking(limit=str(limit), cursor=cursor))
         items, following = answer.get("items"), answer.get("next_cursor")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise self._nonsense("its list has no items")

@@ -1,8 +1,8 @@
 """A request to the admin API as a value, so that it can be shown instead of sent."""
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,9 +21,14 @@ class Request:
     method: str
     path: str
     body: Mapping[str, Any] | None = None
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     missing: str | None = None
     taken: str | None = None
+
+    def asking(self, **query: str | Sequence[str] | None) -> "Request":
+        """Return the same request with these parameters, too; those that are None say nothing."""
+        said = {name: value for name, value in query.items() if value is not None}
+        return replace(self, query={**self.query, **said})
 
     def hint(self, status: int) -> str | None:
         """Return what mends this status."""

@@ -8,6 +8,7 @@ import typer
 from ambassador_admin.api import access
 from ambassador_admin.cli.cases import read_cases
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.users import USER
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
@@ -81,12 +82,12 @@ def explain(
 
 
 @verb(app, "who-can")
-def who_can(admin: AdminContext, tool: Tool) -> None:
+def who_can(admin: AdminContext, tool: Tool, rows: Rows) -> None:
     """List the users who may call a tool now.
 
     Example: ambassador-admin access who-can time.get_current_time
     """
-    admin.show_list(access.who_can(tool), USER)
+    rows.show(admin, access.who_can(tool), USER)
 
 
 @verb(app, "test")

@@ -6,6 +6,7 @@ import typer
 
 from ambassador_admin.api import grants
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.output import View
@@ -75,12 +76,12 @@ def add(
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext) -> None:
+def list_all(admin: AdminContext, rows: Rows) -> None:
     """List the grants.
 
-    Example: ambassador-admin grant list
+    Example: ambassador-admin grant list --filter mcp=time --filter effect=deny
     """
-    admin.show_list(grants.every(), GRANT)
+    rows.show(admin, grants.every(), GRANT)
 
 
 @verb(app, "remove", destroys=True)

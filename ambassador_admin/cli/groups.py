@@ -6,6 +6,7 @@ import typer
 
 from ambassador_admin.api import groups
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
@@ -47,12 +48,12 @@ def create(
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext) -> None:
+def list_all(admin: AdminContext, rows: Rows) -> None:
     """List the groups.
 
     Example: ambassador-admin group list
     """
-    admin.show_list(groups.every(), GROUP)
+    rows.show(admin, groups.every(), GROUP)
 
 
 @verb(app, "show")

@@ -7,6 +7,7 @@ import typer
 from ambassador_admin.api import keys
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.delivery import KeyFile, Secret, hand_over
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.output import View
@@ -88,13 +89,14 @@ def rotate(
 @verb(app, "list")
 def list_all(
     admin: AdminContext,
+    rows: Rows,
     user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Only this user's keys.")] = None,
 ) -> None:
     """List the client keys.
 
     Example: ambassador-admin key list --user alice
     """
-    admin.show_list(keys.every(user=user), KEY)
+    rows.show(admin, keys.every(user=user), KEY)
 
 
 @verb(app, "revoke", destroys=True)

@@ -7,6 +7,7 @@ import typer
 
 from ambassador_admin.api import keys, mcps, sessions, switches
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
@@ -110,13 +111,14 @@ for _scope, (_metavar, _help, _example) in _SCOPES.items():
 @verb(app, "list")
 def list_all(
     admin: AdminContext,
+    rows: Rows,
     lifted: Annotated[bool, typer.Option("--all", help="Also those lifted or run out.")] = False,
 ) -> None:
     """List the kill switches that are in force.
 
     Example: ambassador-admin kill list --all
     """
-    admin.show_list(switches.every(lifted=lifted), SWITCH)
+    rows.show(admin, switches.every(lifted=lifted), SWITCH)
 
 
 @verb(app, "lift", changes=True)

@@ -10,6 +10,7 @@ import typer
 
 from ambassador_admin.api import mcps
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import pairs
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
@@ -193,12 +194,12 @@ def add(
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext) -> None:
+def list_all(admin: AdminContext, rows: Rows) -> None:
     """List the catalog.
 
-    Example: ambassador-admin mcp list -o wide
+    Example: ambassador-admin mcp list --filter tag=demo -o wide
     """
-    admin.show_list(mcps.every(), MCP)
+    rows.show(admin, mcps.every(), MCP)
 
 
 @verb(app, "show")
@@ -292,12 +293,12 @@ def logs(
 
 
 @verb(app, "tools")
-def tools(admin: AdminContext, name: Name) -> None:
+def tools(admin: AdminContext, name: Name, rows: Rows) -> None:
     """List the tools of an MCP.
 
     Example: ambassador-admin mcp tools time --fields name,tool_class
     """
-    admin.show_list(mcps.tools(name), TOOL)
+    rows.show(admin, mcps.tools(name), TOOL)
 
 
 def _risks(option: str, given: Mapping[str, str]) -> Iterator[str]:

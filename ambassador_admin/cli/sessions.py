@@ -6,6 +6,7 @@ import typer
 
 from ambassador_admin.api import sessions
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
@@ -33,13 +34,14 @@ app = noun("The client processes that are registered now.")
 @verb(app, "list")
 def list_all(
     admin: AdminContext,
+    rows: Rows,
     user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Only this user's.")] = None,
 ) -> None:
     """List the open sessions.
 
     Example: ambassador-admin session list --user alice
     """
-    admin.show_list(sessions.every(user=user), SESSION)
+    rows.show(admin, sessions.every(user=user), SESSION)
 
 
 @verb(app, "revoke", destroys=True)

@@ -6,6 +6,7 @@ import typer
 
 from ambassador_admin.api import users
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
@@ -71,12 +72,12 @@ def create(
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext) -> None:
+def list_all(admin: AdminContext, rows: Rows) -> None:
     """List the users.
 
-    Example: ambassador-admin user list -o json
+    Example: ambassador-admin user list --filter group=developers --sort=-name
     """
-    admin.show_list(users.every(), USER)
+    rows.show(admin, users.every(), USER)
 
 
 @verb(app, "show")

@@ -121,9 +121,9 @@ class AdminContext:
         self._clients.append(client)
         return client
 
-    def show_list(self, request: Request, view: View) -> None:
-        """Fetch and show a whole list."""
-        self.output.rows(view, self.api.items(request))
+    def show_list(self, request: Request, view: View, *, limit: int | None = None) -> None:
+        """Fetch and show a list, or the first `limit` of it."""
+        self.output.rows(view, self.api.items(request, limit=limit))
 
     def show_one(self, request: Request, view: View) -> None:
         """Fetch and show one object."""

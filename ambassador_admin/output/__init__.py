@@ -1,8 +1,9 @@
 """The program's mouth: data on stdout in the format asked for, words on stderr, styles only on a terminal."""
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TextIO
 
 from ambassador_admin.errors import AdminError, ReaderGoneError, UsageError
@@ -12,6 +13,8 @@ from ambassador_admin.output.text import printable
 from ambassador_admin.output.view import Item, View, lookup
 
 __all__ = ["Format", "Item", "Output", "Stream", "View"]
+
+_BATCH = 200
 
 
 class Output:
@@ -42,6 +45,9 @@ class Output:
 
     def rows(self, view: View, items: Iterable[Item]) -> None:
         """Show a list; an empty one is `[]` for a program and a remark for a person."""
+        if self.format in (Format.JSONL, Format.CSV):
+            self._flow(view, iter(items))
+            return
         listed = list(items)
         if self.fields is not None:
             view.check(self.fields, listed)
@@ -52,6 +58,17 @@ class Output:
             self.say(f"No {view.plural}.")
             return
         Stream(self, view).show(listed)
+
+    def _flow(self, view: View, items: Iterator[Item]) -> None:
+        # A line stands for itself, so nobody has to hold, or wait for, the end of a long list.
+        stream, batch = None, list(islice(items, _BATCH))
+        while stream is None or batch:
+            if stream is None:
+                if self.fields is not None:
+                    view.check(self.fields, batch)
+                stream = Stream(self, view)
+            stream.show(batch)
+            batch = list(islice(items, _BATCH))
 
     def record(self, view: View, item: Item) -> None:
         """Show one object: a line per field for a person, an object for a program."""

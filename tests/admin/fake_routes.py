@@ -18,6 +18,8 @@ from ambassador_protocol.admin.mcps import NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
+from ambassador_server.domain.listing import Condition, Field, Listing, Position, Shelf
+from ambassador_server.errors import InvalidInputError
 from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, SECRET, Item, Organisation, mcp_view
 
 _RIGHTS = {
@@ -161,15 +163,40 @@ def _take(items: dict[str, Item], kind: str, name: str, item: Item) -> web.Respo
 
 
 async def _page(request: web.Request, items: dict[str, Item]) -> web.Response:
-    if set(request.query) - {"limit", "cursor", "user", "all", "tool"}:
+    query = request.query
+    if set(query) - {"limit", "cursor", "filter", "sort", "user", "all", "tool"}:
         raise Refusal(400, "unknown parameter")
-    size = min(int(request.query["limit"]), request.app[API].page_size)
-    rest = [name for name in items if name > request.query.get("cursor", "")]
-    shown = sorted(rest)[:size]
-    more = shown[-1] if len(rest) > size else None
-    return web.json_response(
-        {"items": [items[name] for name in shown], "next_cursor": more, "total": len(items)}
-    )
+    sort = query.get("sort")
+    cursor = json.loads(query["cursor"]) if "cursor" in query else None
+    try:
+        wanted = Listing(
+            conditions=tuple(map(Condition.parse, query.getall("filter", []))),
+            sort=None if sort is None else sort.removeprefix("-"),
+            descending=sort is not None and sort.startswith("-"),
+            limit=min(int(query["limit"]), request.app[API].page_size),
+            after=None if cursor is None else Position(*cursor),
+        )
+        found = _shelf(request, items).page(items.items(), wanted)
+    except InvalidInputError as error:
+        raise Refusal(400, error.message) from None
+    after = found.following
+    more = None if after is None else json.dumps([after.sort, after.item_id])
+    views = [item for _, item in found.items]
+    return web.json_response({"items": views, "next_cursor": more, "total": found.total})
+
+
+def _shelf(request: web.Request, items: dict[str, Item]) -> Shelf[tuple[str, Item]]:
+    """Let every member be filtered and sorted by; one of several is named in the singular, as by the server."""
+    fields: dict[str, Field[tuple[str, Item]]] = {}
+    for member, value in next(iter(items.values()), {"name": ""}).items():
+        several = isinstance(value, list)
+        fields[member.removesuffix("s") if several else member] = Field(
+            lambda row, member=member, several=several: tuple(row[1][member]) if several else row[1][member],
+            filters=not member.endswith("_at"),
+            sorts=not several,
+        )
+    noun = request.path.rpartition("/")[2].removesuffix("s")
+    return Shelf(noun=noun, fields=fields, order=Field(lambda row: row[0]), item_id=lambda row: row[0])
 
 
 async def _show(request: web.Request, items: dict[str, Item]) -> web.Response:

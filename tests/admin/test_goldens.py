@@ -30,6 +30,10 @@ COMMANDS = {
     "server-health": ["server", "health"],
     "user-create": ["user", "create", "dave", "--display-name", "Dave D.", "--email", "dave@example.com"],
     "user-list": ["user", "list"],
+    "user-list-filtered": ["user", "list", "--filter", "group=developers", "--filter", "status!=suspended"],
+    "user-list-sorted": ["user", "list", "--sort", "-created_at", "--sort=-name", "--limit", "1"],
+    "user-list-misspelt": ["user", "list", "--filter", "statsu=active"],
+    "user-list-unsortable": ["user", "list", "--sort", "groop"],
     "user-show": ["user", "show", "alice"],
     "user-create-administrator": ["user", "create", "erin", "--role", "operator", "--source", "local"],
     "user-update": ["user", "update", "alice", "--email", "", "--role", "operator", "--role", "auditor"],
@@ -81,6 +85,7 @@ COMMANDS = {
     "mcp-archive": ["mcp", "archive", "git", "--yes"],
     "mcp-remove": ["mcp", "remove", "draft", "--yes"],
     "mcp-tools": ["mcp", "tools", "git"],
+    "mcp-tools-filtered": ["mcp", "tools", "git", "--filter", "name~git.git_p*"],
     "grant-add": [
         "grant",
         "add",

@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 import yaml
 
+from ambassador_admin.output import Format, Output, View
 from ambassador_admin.output.text import json_printable, printable
 from tests.admin.fake_api import FakeApi
 from tests.admin.shell import Done, Shell
@@ -79,11 +82,11 @@ def test_pipe_gets_every_character_of_a_table(shell: Shell, api: FakeApi) -> Non
 def test_narrow_terminal_cuts_text_but_no_name(
     shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "56")
+    monkeypatch.setenv("COLUMNS", "58")
     api.add_user("a-name-that-is-rather-long", groups=["developers", "operators", "writers"])
     done = shell.run("user", "list", terminal=True, NO_COLOR="1")
     header, row = done.out.splitlines()
-    assert max(len(header), len(row)) <= 56
+    assert max(len(header), len(row)) <= 58
     assert row.startswith("a-name-that-is-rather-long  active  ")
     assert "…" in row
 
@@ -155,7 +158,7 @@ def test_fields_reach_into_objects(shell: Shell, api: FakeApi) -> None:
 def test_unknown_field_stops_a_change_before_it_is_made(shell: Shell, api: FakeApi) -> None:
     done = shell.run("user", "create", "alice", "--fields", "nmae")
     assert (done.code, api.changes) == (2, [])
-    assert "hint: --fields takes name, display_name, email, status, groups, created_at" in done.err
+    assert "hint: --fields takes name, display_name, email, status, groups, roles, source" in done.err
 
 
 def test_field_that_is_news_to_us_is_shown_last(shell: Shell, api: FakeApi) -> None:
@@ -171,6 +174,31 @@ def test_empty_list_is_a_remark_for_people_and_a_list_for_programs(shell: Shell)
     assert shell.run("user", "list", "-o", "json").out == "[]\n"
     assert shell.run("user", "list", "-o", "jsonl").out == ""
     assert shell.run("user", "list", "-o", "csv").out.startswith("name,")
+
+
+@pytest.mark.parametrize("format", [Format.JSONL, Format.CSV])
+def test_lines_of_a_long_list_come_before_its_end(format: Format) -> None:
+    def items() -> Iterator[dict[str, str]]:
+        for number in range(1000):
+            yield {"name": f"user-{number}"}
+        raise ConnectionError
+
+    out = io.StringIO()
+    output = Output(out, io.StringIO(), format=format, fields=["name"], colour=False, now=datetime.now)
+    with pytest.raises(ConnectionError):
+        output.rows(View("users", (), ("name",)), items())
+    assert "user-999" in out.getvalue()
+
+
+def test_a_limit_is_asked_of_the_server_and_kept(shell: Shell, api: FakeApi) -> None:
+    for number in range(5):
+        api.add_user(f"user-{number}")
+    api.page_size = 2
+    done = shell.run("user", "list", "--limit", "3", "--sort", "-name", "-o", "jsonl", "--fields", "name")
+    names = [json.loads(line)["name"] for line in done.out.splitlines()]
+    assert names == ["user-4", "user-3", "user-2"]
+    asked = [path for method, path, _ in api.asked if method == "GET"]
+    assert ["limit=3" in asked[0], "limit=1" in asked[1], len(asked)] == [True, True, 2]
 
 
 def test_long_lists_are_walked_to_their_end(shell: Shell, api: FakeApi) -> None:

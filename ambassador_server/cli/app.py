@@ -1,12 +1,13 @@
 """The server's command line: commands, and the one place where an error becomes an exit code."""
 
 import sys
+from typing import Annotated
 
 import typer
 
 from ambassador_protocol import __version__
 from ambassador_server.cli import check, init, migrate, serve
-from ambassador_server.errors import AmbassadorError, ConflictError, StorageError
+from ambassador_server.errors import AmbassadorError, ConfigurationError, ConflictError, InvalidInputError
 
 app = typer.Typer(
     name="ambassador-server",
@@ -14,13 +15,34 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(name="init")(init.init)
 app.command(name="serve")(serve.serve)
 app.command(name="migrate")(migrate.migrate)
 app.command(name="check")(check.check)
 
-_EXIT_CODES: dict[type[AmbassadorError], int] = {ConflictError: 6, StorageError: 1}
+_EXIT_CODES: dict[type[AmbassadorError], int] = {
+    ConfigurationError: 2,
+    ConflictError: 6,
+    InvalidInputError: 2,
+}
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool,
+        typer.Option("--version", "-V", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Declare the options that stand before a command alone."""
 
 
 @app.command()

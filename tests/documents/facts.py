@@ -112,8 +112,8 @@ def server_environment(root: Command) -> Rows:
 
 def server_exit_codes() -> Rows:
     """Return the codes the server's command line ends with."""
-    own = {code: _first_line(kind) for kind, code in _SERVER_EXIT_CODES.items() if code != 1}
-    usage = "The command line makes no sense."
+    own = {code: _first_line(kind) for kind, code in _SERVER_EXIT_CODES.items() if code != 2}
+    usage = "The command line, the configuration or a value makes no sense."
     codes = {0: _DONE, 1: _OTHERWISE, 2: usage, 130: _INTERRUPTED} | own
     return tuple((str(code), codes[code]) for code in sorted(codes))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ambassador_protocol import __version__
 from tests.end_to_end.world import World, end, running, until
 from tests.rig import BIN, Rig
 
@@ -117,7 +118,7 @@ def test_data_directory_that_cannot_be_used_is_named(rig: Rig, tmp_path: Path, c
     if command == "serve":
         assert_refuses(rig, str(place), data_dir=place)
         return
-    refused = rig.run("ambassador-server", "init", "--data-dir", str(place), expect=1)
+    refused = rig.run("ambassador-server", "init", "--data-dir", str(place), expect=2)
     assert refused.stderr.startswith("error: ")
     assert str(place) in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -179,3 +180,27 @@ def test_server_whose_database_is_deleted_under_it_is_not_ready(rig: Rig) -> Non
             assert client.get("/ready").json()["checks"]["database"] is False
     finally:
         end(rig)
+
+
+@pytest.mark.parametrize("words", [["--version"], ["-V"], ["version"]])
+def test_program_says_its_version(rig: Rig, words: list[str]) -> None:
+    assert rig.run("ambassador-server", *words).stdout == f"ambassador-server {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["-h"], ["serve", "-h"]])
+def test_program_helps_in_short(rig: Rig, words: list[str]) -> None:
+    assert "Usage: ambassador-server" in rig.run("ambassador-server", *words).stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("port: many", "port: "), ("no_such: 1", "no_such: "), ("- 1", "by name"), ("a: b: c", "is not YAML")],
+)
+def test_configuration_that_makes_no_sense_is_exit_2(
+    rig: Rig, tmp_path: Path, content: str, words: str
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(content)
+    refused = rig.run("ambassador-server", "serve", "--config", str(file), expect=2)
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -126,5 +126,5 @@ def test_handshakes_that_never_end_keep_nobody_waiting(rig: Rig, caller: Caller)
 
 def test_tls_off_is_refused_beyond_this_machine(rig: Rig, tmp_path: Path) -> None:
     flags = ("--data-dir", str(tmp_path), "--tls", "off", "--host", "0.0.0.0")
-    refused = rig.run("ambassador-server", "serve", *flags, expect=1)
+    refused = rig.run("ambassador-server", "serve", *flags, expect=2)
     assert "loopback" in refused.stderr

@@ -1,7 +1,8 @@
 """`kill`: stops that bite on the next call, everywhere."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
 
@@ -12,8 +13,11 @@ from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin.switches import NewSwitch, SwitchView
+from ambassador_admin.output.text import printable
+from ambassador_admin.output.view import Column, fields_of, plain, when
+from ambassador_protocol.admin.switches import ImpactView, NewSwitch, SwitchView
+
+_NAMES_SHOWN = 10
 
 SWITCH = View(
     "kill switches",
@@ -32,6 +36,30 @@ SWITCH = View(
         Column("LIFTED BY", "lifted_by", wide=True),
     ),
     fields_of(SwitchView),
+)
+
+
+def _hits(value: Any, now: datetime) -> str:
+    """Show how many there are and as many of their names as a person reads."""
+    if value is None:
+        return plain(value, now)
+    names = value["first"][:_NAMES_SHOWN]
+    more = value["count"] - len(names)
+    listed = printable(", ".join(names)) + (f" and {more} more" if more else "")
+    return f"{value['count']}: {listed}" if names else "none"
+
+
+DETAIL = View(
+    SWITCH.plural,
+    (
+        *SWITCH.columns,
+        Column("USERS HIT", "impact.users", _hits),
+        Column("MCPS HIT", "impact.mcps", _hits),
+        Column("TOOLS HIT", "impact.tools", _hits),
+        Column("SESSIONS STOPPED", "impact.sessions"),
+        Column("CALLS STOPPED", "impact.calls"),
+    ),
+    (*SWITCH.fields, *fields_of(ImpactView, "impact.")),
 )
 
 _SCOPES = {
@@ -108,6 +136,18 @@ for _scope, (_metavar, _help, _example) in _SCOPES.items():
     _offer(_scope, _metavar, f"{_help}\n\nExample: ambassador-admin kill {_scope} {_example}")
 
 
+@verb(app, "show")
+def show(
+    admin: AdminContext,
+    switch_id: Annotated[str, typer.Argument(metavar="ID", help="The switch's id, or its beginning.")],
+) -> None:
+    """Show a kill switch and what it hits; for a drill, or one that is over, what it would hit if it were in force.
+
+    Example: ambassador-admin kill show 0198c0de
+    """
+    admin.show_one(switches.show(admin.full_id(switches.every(lifted=True), switch_id)), DETAIL)
+
+
 @verb(app, "list")
 def list_all(
     admin: AdminContext,
@@ -142,12 +182,14 @@ def _activate(admin: AdminContext, scope: str, target: str | None, stop: Stop) -
         expires_in_seconds=seconds(stop.duration),
         drill=stop.drill,
     )
-    activated = admin.submit(switches.activate(switch), SWITCH)
+    activated = admin.submit(switches.activate(switch), DETAIL)
     if activated is None:
         return
     if scope == "tool":
         _warn_of_unknown_tool(admin, str(activated.get("target")))
-    if not stop.drill:
+    if stop.drill:
+        admin.output.say("This is a drill: it stops nothing, and shows what the switch would hit.")
+    else:
         admin.output.advise(f"To end the stop: ambassador-admin kill lift {activated.get('id')}")
 
 

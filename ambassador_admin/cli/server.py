@@ -18,6 +18,9 @@ HEALTH = View(
     (Column("SERVER", "server"), Column("STATUS", "status", status=True), Column("CHECKS", "checks")),
     ("server", "status", "checks"),
 )
+SERVER_VERSION = View(
+    "versions", (Column("SERVER", "server"), Column("VERSION", "version")), ("server", "version")
+)
 VERSION = View("versions", (Column("VERSION", "version"), Column("PYTHON", "python")), ("version", "python"))
 
 app = noun("The server itself.")
@@ -42,6 +45,16 @@ def health(admin: AdminContext) -> None:
             code=ProblemCode.NOT_READY,
             hint="the server's log says what is missing",
         )
+
+
+@verb(app, "version")
+def server_version(admin: AdminContext) -> None:
+    """Show the version of the server.
+
+    Example: ambassador-admin server version -o json
+    """
+    found = admin.api.fetch(server.whoami())
+    admin.output.record(SERVER_VERSION, {"server": admin.settings.server, "version": found["server_version"]})
 
 
 def version(admin: AdminContext) -> None:

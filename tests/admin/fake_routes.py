@@ -95,6 +95,7 @@ def application(api: Organisation) -> web.Application:
             web.post(paths.SESSIONS + "/{id}/revoke", _for("operate", _end_session)),
             web.get(paths.SWITCHES, _for("read", _list_switches)),
             web.post(paths.SWITCHES, _for("operate", _activate)),
+            web.get(paths.SWITCHES + "/{id}", _for("read", _show_switch)),
             web.post(paths.SWITCHES + "/{id}/lift", _for("operate", _lift)),
             web.get(paths.ACCESS + "/explain", _for("read", _explain)),
             web.get(paths.ACCESS + "/who-can", _for("read", _who_can)),
@@ -416,7 +417,13 @@ async def _activate(request: web.Request) -> web.Response:
         active=not new.drill,
         expires_at=_expiry(new.expires_in_seconds),
     )
-    return web.json_response(switch, status=201)
+    return web.json_response(switch | {"impact": api.impact_of(switch)}, status=201)
+
+
+async def _show_switch(request: web.Request) -> web.Response:
+    api = request.app[API]
+    switch = _known(api.switches, "kill switch", request.match_info["id"])
+    return web.json_response(switch | {"impact": api.impact_of(switch)})
 
 
 async def _lift(request: web.Request) -> web.Response:

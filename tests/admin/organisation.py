@@ -151,6 +151,30 @@ class Organisation:
         } | members
         return self.switches[switch_id]
 
+    def impact_of(self, switch: Item) -> Item:
+        """Say what a switch hits, as if everybody might call everything that is published."""
+        users = sorted(
+            name
+            for name, user in self.users.items()
+            if user["status"] == "active"
+            and (switch["scope"] not in ("user", "group") or switch["target"] in (name, *user["groups"]))
+        )
+        tools = sorted(
+            tool["name"]
+            for mcp, offered in self.tools.items()
+            for tool in offered
+            if switch["scope"] not in ("mcp", "tool", "tool_class")
+            or switch["target"] in (mcp, tool["name"], tool["tool_class"])
+        )
+        mcps = sorted({tool.partition(".")[0] for tool in tools})
+        of_tools = switch["scope"] in ("mcp", "tool", "tool_class")
+        sessions = 0 if of_tools else sum(session["user"] in users for session in self.sessions.values())
+        hits = {
+            name: {"count": len(names), "first": names[:100]}
+            for name, names in (("users", users), ("mcps", mcps), ("tools", tools))
+        }
+        return {**hits, "sessions": sessions, "calls": 0}
+
     def add_session(self, session_id: str, *, user: str, **members: Any) -> None:
         """Know an open session."""
         self.sessions[session_id] = {

@@ -13,12 +13,13 @@ from tests.admin.organisation import AUDITOR_KEY
 from tests.admin.shell import Shell
 
 
-def test_no_server_is_exit_7_and_names_the_address(home: Shell) -> None:
+@pytest.mark.parametrize("words", [["user", "list"], ["server", "health"], ["server", "version"]])
+def test_no_server_is_exit_7_and_names_the_address(home: Shell, words: list[str]) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        done = home.at(url).run("user", "list")
-    assert done.code == 7
+        done = home.at(url).run(*words)
+    assert (done.code, done.out) == (7, "")
     assert done.err.startswith(f"error: AMB-5001 No connection to {url}: connection refused.\n")
     assert "hint: " in done.err
 

@@ -14,6 +14,7 @@ from ambassador_server.authenticators.preshared_key import PresharedKeyAuthentic
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.keys import KeyRing, load_or_create
+from ambassador_server.crypto.passwords import Argon2Passwords
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
 from ambassador_server.domain.secret_shapes import mask_text
 from ambassador_server.domain.session import SessionTimes
@@ -26,6 +27,7 @@ from ambassador_server.mcp.tools import ToolMethods
 from ambassador_server.ports.downstream import DownstreamChange
 from ambassador_server.ports.store import Store
 from ambassador_server.services.access import AccessQuestions
+from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
@@ -37,8 +39,11 @@ from ambassador_server.services.flights import Flights
 from ambassador_server.services.grants import Grants
 from ambassador_server.services.groups import Groups
 from ambassador_server.services.health import Health
+from ambassador_server.services.impacts import Impacts
 from ambassador_server.services.keys import Keys
+from ambassador_server.services.logins import Logins
 from ambassador_server.services.mcps import Mcps
+from ambassador_server.services.passwords import Passwords
 from ambassador_server.services.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry import Services
 from ambassador_server.services.session_control import SessionControl
@@ -134,16 +139,19 @@ def _assemble(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     watch = news.watch = DownstreamWatch(
         store=store, policy=policy, catalog=catalog, auditor=auditor, downstreams=downstreams
     )
+    flights = Flights(policy)
     calls = Calls(
         policy=policy,
         catalog=catalog,
-        flights=Flights(policy),
+        flights=flights,
         auditor=auditor,
         downstreams=downstreams,
         payloads=MsgspecPayloads(),
         clock=clock,
     )
-    services = _services(config, store, log, keys, _Core(clock, auditor, policy, catalog, downstreams, calls))
+    services = _services(
+        config, store, log, keys, _Core(clock, auditor, policy, catalog, downstreams, flights, calls)
+    )
     return Ambassador(
         config=config, store=store, log=log, downstreams=downstreams, watch=watch, services=services
     )
@@ -158,13 +166,14 @@ class _Core:
     policy: PolicyKeeper
     catalog: Catalog
     downstreams: DownstreamPool
+    flights: Flights
     calls: Calls
 
 
 def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, core: _Core) -> Services:
     clock, auditor, policy = core.clock, core.auditor, core.policy
     changes = Changes(store=store, policy=policy, auditor=auditor)
-    throttle = FailureThrottle(config.limits.failed_logins)
+    throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
     sessions = Sessions(
         store=store,
         policy=policy,
@@ -183,8 +192,11 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         sessions=sessions,
         session_control=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
         administrators=Administrators(
-            store=store, changes=changes, auditor=auditor, throttle=throttle, clock=clock, pepper=keys.pepper
+            store=store, policy=policy, auditor=auditor, throttle=throttle, clock=clock, pepper=keys.pepper
         ),
+        admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
+        logins=_logins(config, store, keys, core, changes, throttle, hashing),
+        passwords=Passwords(changes=changes, hashing=hashing, clock=clock),
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, clock=clock),
         mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
@@ -192,12 +204,34 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         keys=Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
         subscriptions=Subscriptions(store=store, changes=changes, clock=clock),
         switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
+        impacts=Impacts(store=store, policy=policy, catalog=core.catalog, flights=core.flights, clock=clock),
         access=AccessQuestions(policy=policy, catalog=core.catalog),
         audit_trail=AuditTrail(
             store=store, logs=(log, OtherLog(config.audit_dir, config.init_writer)), clock=clock
         ),
         health=Health(store=store, log=log, policy=policy),
         downstreams=core.downstreams,
+    )
+
+
+def _logins(
+    config: ServerConfig,
+    store: Store,
+    keys: KeyRing,
+    core: _Core,
+    changes: Changes,
+    throttle: FailureThrottle,
+    hashing: Argon2Passwords,
+) -> Logins:
+    return Logins(
+        store=store,
+        changes=changes,
+        auditor=core.auditor,
+        hashing=hashing,
+        throttle=throttle,
+        clock=core.clock,
+        lasts=timedelta(seconds=config.session.login_seconds),
+        pepper=keys.pepper,
     )
 
 

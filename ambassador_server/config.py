@@ -34,10 +34,11 @@ class _Section(BaseModel):
 
 
 class SessionSection(_Section):
-    """How long client sessions idle and live."""
+    """How long client sessions idle and live, and the logins of administrators."""
 
     idle_seconds: Annotated[int, Field(ge=60, le=86400)] = 28800
     lifetime_seconds: Annotated[int, Field(ge=60, le=604800)] = 86400
+    login_seconds: Annotated[int, Field(ge=300, le=604800)] = 43200
 
 
 class AuditSection(_Section):

@@ -34,6 +34,10 @@ class InvalidKeyError(NotAuthenticatedError):
     """The preshared key does not open a session, for whatever reason."""
 
 
+class WrongPasswordError(NotAuthenticatedError):
+    """The user name and password open no login, for whatever reason."""
+
+
 class StoppedError(AmbassadorError):
     """A kill switch holds for this person; the message is the one its author left for them."""
 

@@ -39,8 +39,8 @@ async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tupl
                 f"{settings.data_dir} is initialised already; its admin key was printed then.",
                 hint="Start it with `ambassador-server serve`, or add --new-admin-key --admin-key-name NAME.",
             )
-        _, secret = await ambassador.services.administrators.issue(
-            Requester(None, None), name=key_name, roles=FIRST_ROLES
+        _, secret = await ambassador.services.admin_keys.issue(
+            Requester(None, None), name=key_name, roles=FIRST_ROLES, lasts=None
         )
         return certificates, secret
     finally:

@@ -148,6 +148,7 @@ def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | 
         Job("key uses", 1.0, services.sessions.save_uses),
         Job("session ends", 1.0, services.sessions.follow_ends),
         Job("sessions", 60.0, services.sessions.forget_expired),
+        Job("logins", 3600.0, services.logins.forget_expired),
         Job("certificates", 86400.0, renew_certificates),
     ]
 

@@ -51,9 +51,8 @@ def check_new_password(by: Administrator | None, user: User) -> None:
             f"User {user.name!r} has no role, and a password would open nothing.",
             hint=f"ambassador-admin user update {user.name} --role ROLE",
         )
-    if by is not None and by.user_id != user.user_id:
-        _check_manages(by, user)
-        _check_covers(by, user.roles)
+    _check_manages(by, user)
+    _check_covers(by, user.roles)
 
 
 def check_not_locking_out(by: Administrator | None, before: User, after: User) -> None:

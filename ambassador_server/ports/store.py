@@ -91,6 +91,18 @@ class ClientKeys(Repository[ClientKey], Protocol):
         ...
 
 
+class AdminKeys(NamedRepository[AdminKey], Protocol):
+    """Admin keys, and the logins of people."""
+
+    async def by_prefix(self, prefix: str) -> list[AdminKey]:
+        """Return the keys that begin like this, by name."""
+        ...
+
+    async def forget_logins(self, before: datetime) -> int:
+        """Delete the logins that expired or were ended before a time; return how many."""
+        ...
+
+
 class LastKnownTools(Protocol):
     """The tools each downstream offered when it was last seen; not policy, so writing them changes no version."""
 
@@ -210,7 +222,7 @@ class UnitOfWork(Protocol):
     @property
     def sessions(self) -> Sessions: ...
     @property
-    def admin_keys(self) -> NamedRepository[AdminKey]: ...
+    def admin_keys(self) -> AdminKeys: ...
     @property
     def passwords(self) -> Repository[Password]: ...
     @property

@@ -1,16 +1,13 @@
-"""Administrators: proving an admin key, and issuing one."""
+"""Administrators: who a request acts for, and whether that is enough for what it asks."""
 
-import uuid
-
-from ambassador_server.domain.administrator import Administrator, AdminKey, Right, Role
+from ambassador_server.domain.administration import can_log_in
+from ambassador_server.domain.administrator import Administrator, Right
 from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
-from ambassador_server.domain.names import check_name
 from ambassador_server.domain.principal import Origin
 from ambassador_server.domain.tokens import (
     ADMIN_KEY_PREFIX,
     digest_key,
     is_well_formed,
-    mint_key,
     same,
     visible_prefix,
 )
@@ -19,8 +16,9 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.auditor import Auditor, admin_actor
-from ambassador_server.services.changes import Changes, Requester
 from ambassador_server.services.guesses import check_guesses
+from ambassador_server.services.logins import administrator_of
+from ambassador_server.services.policy_keeper import PolicyKeeper
 
 
 class Administrators:
@@ -30,14 +28,14 @@ class Administrators:
         self,
         *,
         store: Store,
-        changes: Changes,
+        policy: PolicyKeeper,
         auditor: Auditor,
         throttle: Throttle,
         clock: Clock,
         pepper: bytes,
     ) -> None:
         self._store = store
-        self._changes = changes
+        self._policy = policy
         self._auditor = auditor
         self._throttle = throttle
         self._clock = clock
@@ -59,44 +57,21 @@ class Administrators:
             raise MissingRightError(f"You lack the right {right.value!r}", reason=reason)
         return administrator
 
-    async def issue(
-        self, requester: Requester, *, name: str, roles: tuple[Role, ...]
-    ) -> tuple[AdminKey, str]:
-        """Issue an admin key and return it with its secret, which is kept nowhere."""
-        secret = mint_key(ADMIN_KEY_PREFIX)
-        key = AdminKey(
-            admin_key_id=str(uuid.uuid4()),
-            name=check_name("admin key", name),
-            prefix=visible_prefix(secret, ADMIN_KEY_PREFIX),
-            digest=digest_key(secret, self._pepper),
-            roles=roles,
-            created_at=self._clock.now(),
-            expires_at=None,
-            revoked_at=None,
-        )
-        async with self._changes.open(requester) as change:
-            await change.work.admin_keys.add(key)
-            change.record(
-                AuditAction.ADMIN_KEY_ISSUE,
-                Resource(kind="admin_key", id=key.admin_key_id, name=key.name),
-                roles=list(roles),
-            )
-        return key, secret
-
     async def _find(self, secret: str) -> Administrator | None:
         if not is_well_formed(secret, ADMIN_KEY_PREFIX):
             return None
         prefix, digest = visible_prefix(secret, ADMIN_KEY_PREFIX), digest_key(secret, self._pepper)
         async with self._store.read() as work:
-            keys = await work.admin_keys.all()
-        key = next((key for key in keys if key.prefix == prefix and same(key.digest, digest)), None)
-        if key is None or key.revoked_at is not None:
+            candidates = await work.admin_keys.by_prefix(prefix)
+        key = next((key for key in candidates if same(key.digest, digest)), None)
+        if key is None or not key.is_good(self._clock.now()):
             return None
-        if key.expires_at is not None and key.expires_at <= self._clock.now():
-            return None
-        return Administrator(
-            admin_key_id=key.admin_key_id, name=key.name, roles=key.roles, expires_at=key.expires_at
-        )
+        if key.user_id is None:
+            return Administrator(
+                admin_key_id=key.admin_key_id, name=key.name, roles=key.roles, expires_at=key.expires_at
+            )
+        user = self._policy.snapshot.users.get(key.user_id)
+        return administrator_of(key, user) if user is not None and can_log_in(user) else None
 
     async def _refused(self, actor: Actor, origin: Origin, reason: str) -> None:
         await self._auditor.event(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.services.access import AccessQuestions
+from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
@@ -13,7 +14,9 @@ from ambassador_server.services.grants import Grants
 from ambassador_server.services.groups import Groups
 from ambassador_server.services.health import Health
 from ambassador_server.services.keys import Keys
+from ambassador_server.services.logins import Logins
 from ambassador_server.services.mcps import Mcps
+from ambassador_server.services.passwords import Passwords
 from ambassador_server.services.policy_keeper import PolicyKeeper
 from ambassador_server.services.session_control import SessionControl
 from ambassador_server.services.sessions import Sessions
@@ -32,6 +35,9 @@ class Services:
     calls: Calls
     sessions: Sessions
     administrators: Administrators
+    admin_keys: AdminKeys
+    logins: Logins
+    passwords: Passwords
     session_control: SessionControl
     users: Users
     groups: Groups

@@ -215,6 +215,7 @@ admin_keys = Table(
     Column("revoked_at", UtcDateTime),
     Column("user_id", CodePointText, ForeignKey("users.user_id", ondelete="CASCADE"), index=True),
     _text("created_by"),
+    Index(None, "prefix"),
 )
 
 audit_events = Table(

@@ -1,8 +1,8 @@
 """One transaction over all repositories."""
 
 from ambassador_server.domain.snapshot import PolicyChanges
+from ambassador_server.storage.admin_keys import AdminKeyRepository
 from ambassador_server.storage.aggregates import (
-    ADMIN_KEYS,
     GRANTS,
     GROUPS,
     KILL_SWITCHES,
@@ -39,7 +39,7 @@ class SqlUnitOfWork:
         self.switches = TableRepository(transaction, KILL_SWITCHES)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)
         self.sessions = SessionRepository(transaction)
-        self.admin_keys = NamedTableRepository(transaction, ADMIN_KEYS)
+        self.admin_keys = AdminKeyRepository(transaction)
         self.passwords = TableRepository(transaction, PASSWORDS)
         self.audit = AuditIndexRepository(transaction)
 

@@ -13,6 +13,7 @@ from ambassador_server.web.routes import health, mcp, sessions, tools
 from ambassador_server.web.routes.admin import (
     access,
     account,
+    admin_keys,
     audit,
     grants,
     groups,
@@ -43,6 +44,7 @@ def create_admin_app(*, services: Services, settings: WebSettings) -> web.Applic
     for module in (
         health,
         account,
+        admin_keys,
         access,
         admin_sessions,
         users,

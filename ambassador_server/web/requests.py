@@ -1,6 +1,6 @@
 """What several admin routes read from a request in the same way."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -42,6 +42,11 @@ def choice(kind: type[E], value: str, name: str) -> E:
 def optional_choice(kind: type[E], value: str | None, name: str) -> E | None:
     """Return the member, or None where nothing is said."""
     return None if value is None else choice(kind, value, name)
+
+
+def choices(kind: type[E], values: Iterable[str], name: str) -> list[E]:
+    """Return the members of a closed list, in the order they were named."""
+    return [choice(kind, value, name) for value in values]
 
 
 def duration(seconds: int | None, name: str = "expires_in_seconds") -> timedelta | None:

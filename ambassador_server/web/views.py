@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime
 
+from ambassador_protocol import __version__
 from ambassador_protocol.admin.access import AccessView, RuleView
+from ambassador_protocol.admin.account import Whoami
+from ambassador_protocol.admin.admin_keys import AdminKeyView
 from ambassador_protocol.admin.grants import GrantView
 from ambassador_protocol.admin.groups import GroupView
 from ambassador_protocol.admin.keys import KeyView
@@ -11,6 +14,7 @@ from ambassador_protocol.admin.sessions import SessionView
 from ambassador_protocol.admin.subscriptions import SubscriptionView
 from ambassador_protocol.admin.switches import SwitchView
 from ambassador_protocol.admin.users import UserView
+from ambassador_server.domain.administrator import Administrator, AdminKey
 from ambassador_server.domain.catalog import DownstreamActivity, DownstreamState, Mcp, Tool, canonical_name
 from ambassador_server.domain.decision import Deny
 from ambassador_server.domain.grants import Grant, Subscription
@@ -50,6 +54,37 @@ def user_view(user: User, snapshot: Snapshot) -> UserView:
         owner=user.owner,
         created_at=timestamp(user.created_at),
         updated_at=timestamp(user.updated_at),
+    )
+
+
+def admin_key_view(key: AdminKey, snapshot: Snapshot, now: datetime) -> AdminKeyView:
+    """Show an admin key, or a login with the roles its user has now."""
+    user = None if key.user_id is None else snapshot.users.get(key.user_id)
+    roles = key.roles if user is None else user.roles
+    return AdminKeyView(
+        name=key.name,
+        kind="login" if key.is_login else "key",
+        user=None if user is None else user.name,
+        roles=[role.value for role in roles],
+        prefix=key.prefix,
+        status="revoked" if key.revoked_at is not None else "active" if key.is_good(now) else "expired",
+        created_by=key.created_by,
+        created_at=timestamp(key.created_at),
+        expires_at=optional_timestamp(key.expires_at),
+        revoked_at=optional_timestamp(key.revoked_at),
+    )
+
+
+def whoami_view(administrator: Administrator) -> Whoami:
+    """Show an administrator to itself."""
+    is_login = administrator.user_id is not None
+    return Whoami(
+        name=administrator.name,
+        kind="login" if is_login else "key",
+        user=administrator.name if is_login else None,
+        roles=[role.value for role in administrator.roles],
+        expires_at=optional_timestamp(administrator.expires_at),
+        server_version=__version__,
     )
 
 

@@ -8,10 +8,12 @@ from tests.conformance.store_samples import (
     HOUR,
     NOW,
     add_owners,
+    admin_key,
     client_key,
     grant,
     group,
     mcp,
+    password,
     subscription,
     user,
 )
@@ -45,6 +47,52 @@ async def test_keys_and_subscriptions_are_found_by_their_owners(store: Store) ->
         assert await work.keys.of(user_id="u2") == [client_key(2, user_id="u2")]
         assert await work.subscriptions.of(key_id="k1", mcp_id="m1") == [subscription(1)]
         assert await work.subscriptions.of(key_id="k2") == [subscription(2, key_id="k2")]
+
+
+async def test_password_goes_and_its_user_stays(store: Store) -> None:
+    async with store.write() as work:
+        await add_owners(work)
+        await work.passwords.add(password())
+        await work.passwords.remove("u1")
+    async with store.read() as work:
+        assert await work.passwords.all() == []
+        assert await work.users.get("u1") == user()
+
+
+async def test_admin_keys_are_found_by_their_prefix(store: Store) -> None:
+    twins = [admin_key(1, prefix="12345678"), admin_key(2, prefix="12345678", digest=b"e" * 32)]
+    async with store.write() as work:
+        for key in (*twins, admin_key(3)):
+            await work.admin_keys.add(key)
+        assert await work.admin_keys.by_prefix("12345678") == twins
+    async with store.read() as work:
+        assert await work.admin_keys.by_prefix("12345678") == twins
+        assert await work.admin_keys.by_prefix("1234567") == []
+        with pytest.raises(InvalidInputError):
+            await work.admin_keys.by_prefix("\0")
+
+
+async def test_only_logins_that_were_over_before_a_time_are_forgotten(store: Store) -> None:
+    early, late = NOW - HOUR, NOW + HOUR
+    gone = [
+        admin_key(1, user_id="u1", expires_at=early),
+        admin_key(2, user_id="u1", revoked_at=early),
+        admin_key(3, user_id="u1", expires_at=late, revoked_at=early),
+    ]
+    kept = [
+        admin_key(4, user_id="u1", expires_at=NOW),
+        admin_key(5, user_id="u1", expires_at=late, revoked_at=NOW),
+        admin_key(6, user_id="u1"),
+        admin_key(7, expires_at=early, revoked_at=early),
+    ]
+    async with store.write() as work:
+        await add_owners(work)
+        for key in (*gone, *kept):
+            await work.admin_keys.add(key)
+    async with store.write() as work:
+        assert await work.admin_keys.forget_logins(NOW) == len(gone)
+    async with store.read() as work:
+        assert await work.admin_keys.all() == kept
 
 
 async def test_owner_that_can_be_no_id_is_invalid(store: Store) -> None:

@@ -130,7 +130,8 @@ class _Repository(Generic[T]):
         state = self._transaction.writing()
         if state.table(self._kind.noun).pop(item_id, None) is None:
             raise NotFoundError(f"{self._kind.noun} {item_id!r} does not exist.")
-        state.drop_what_belongs_to(self._kind.id_field, item_id)
+        if self._kind.id_field not in self._kind.owners:  # a password has the id of its user, and owns nothing
+            state.drop_what_belongs_to(self._kind.id_field, item_id)
         self._changed(None if self._kind.noun in _OWNERS else item_id)
 
     async def get(self, item_id: str) -> T | None:
@@ -198,6 +199,24 @@ class _NamedRepository(_Repository[T]):
     async def by_name(self, name: str) -> T | None:
         check_key(name, "The name")
         return next((item for item in self._all().values() if item.name == name), None)
+
+
+class _AdminKeys(_NamedRepository[AdminKey]):
+    async def by_prefix(self, prefix: str) -> list[AdminKey]:
+        check_key(prefix, "The prefix")
+        return [key for key in await self.all() if key.prefix == prefix]
+
+    async def forget_logins(self, before: datetime) -> int:
+        check_value(before, "before")
+        keys = self._transaction.writing().table(self._kind.noun)
+        over = [
+            key.admin_key_id
+            for key in keys.values()
+            if key.is_login and min(key.expires_at or before, key.revoked_at or before) < before
+        ]
+        for key_id in over:
+            del keys[key_id]
+        return len(over)
 
 
 class _Memberships:
@@ -349,7 +368,7 @@ class InMemoryUnitOfWork:
         self.sessions = _Sessions(
             transaction, _Kind("session", "session_id", owners, "user or client key", is_policy=False)
         )
-        self.admin_keys = _NamedRepository[AdminKey](
+        self.admin_keys = _AdminKeys(
             transaction,
             _Kind("admin key", "admin_key_id", {"user_id": "user"}, "user", is_named=True, is_policy=False),
         )

@@ -22,6 +22,7 @@ from ambassador_server.errors import (
     RateLimitedError,
     StoppedError,
     StorageError,
+    WrongPasswordError,
 )
 from ambassador_server.web.keys import ORIGIN
 
@@ -35,6 +36,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     InvalidInputError: (400, ProblemCode.BAD_REQUEST, "validation_error"),
     NotAuthenticatedError: (401, ProblemCode.SESSION_INVALID, "Unauthorized"),
     InvalidKeyError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
+    WrongPasswordError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
     MissingRightError: (403, ProblemCode.MISSING_RIGHT, "forbidden"),
     StoppedError: (403, ProblemCode.DENIED, "session_suspended"),
     NotFoundError: (404, ProblemCode.NOT_FOUND, "not_found"),

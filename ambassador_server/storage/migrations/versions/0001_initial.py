@@ -173,6 +173,7 @@ def _create_switches_and_admin_keys() -> None:
         sa.Column("user_id", CodePointText, sa.ForeignKey("users.user_id", ondelete="CASCADE"), index=True),
         _text("created_by"),
     )
+    op.create_index(None, "admin_keys", ["prefix"])
 
 
 def _create_sessions() -> None:

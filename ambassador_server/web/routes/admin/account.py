@@ -1,30 +1,41 @@
-"""`/v1/admin/whoami`: who the presented admin key is."""
+"""`/v1/admin/login`, `logout`, `whoami`: administrators about themselves."""
 
 from aiohttp import web
 
-from ambassador_protocol import __version__
-from ambassador_protocol.admin.account import Whoami
-from ambassador_protocol.paths import WHOAMI
+from ambassador_protocol.admin.account import LoggedIn, Login
+from ambassador_protocol.paths import LOGIN, LOGOUT, WHOAMI
 from ambassador_server.domain.administrator import Right
-from ambassador_server.web.bodies import json_response
-from ambassador_server.web.keys import ADMINISTRATOR
+from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.keys import ADMINISTRATOR, ORIGIN, SERVICES
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.views import optional_timestamp
+from ambassador_server.web.requests import requester
+from ambassador_server.web.views import whoami_view
+
+
+async def login(request: web.Request) -> web.Response:
+    """Open a login with a password; its secret is in this answer and nowhere else."""
+    body = await read_strict(request, Login)
+    _, secret, administrator = await request.app[SERVICES].logins.open(
+        body.user, body.password, request[ORIGIN]
+    )
+    return json_response(LoggedIn(who=whoami_view(administrator), admin_key=secret), status=201)
+
+
+async def logout(request: web.Request) -> web.Response:
+    """End the login that the request was made with."""
+    await request.app[SERVICES].logins.close(requester(request))
+    return web.Response(status=204)
 
 
 async def whoami(request: web.Request) -> web.Response:
     """Show the administrator."""
-    administrator = request[ADMINISTRATOR]
-    return json_response(
-        Whoami(
-            name=administrator.name,
-            roles=[role.value for role in administrator.roles],
-            expires_at=optional_timestamp(administrator.expires_at),
-            server_version=__version__,
-        )
-    )
+    return json_response(whoami_view(request[ADMINISTRATOR]))
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
-    return [web.get(WHOAMI, administered(Right.READ, whoami))]
+    """Return the routes of the admin API; only the login is open to anybody."""
+    return [
+        web.post(LOGIN, login),
+        web.post(LOGOUT, administered(Right.READ, logout)),
+        web.get(WHOAMI, administered(Right.READ, whoami)),
+    ]

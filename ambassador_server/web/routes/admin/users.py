@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from ambassador_protocol.admin.users import NewUser, UserPut
+from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut
 from ambassador_protocol.paths import USERS
 from ambassador_server.domain.administrator import Right, Role
 from ambassador_server.domain.principal import AuthSource, User, UserStatus
@@ -15,7 +15,7 @@ from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import choice, expected, optional_choice, requester
+from ambassador_server.web.requests import choices, expected, optional_choice, requester
 from ambassador_server.web.views import user_view
 
 
@@ -45,6 +45,13 @@ async def change(request: web.Request) -> web.Response:
     facts, name = user_facts(await read_strict(request, UserPut)), request.match_info["name"]
     users = request.app[SERVICES].users
     return _render(request, await users.update(requester(request), name, facts, expected=expected(request)))
+
+
+async def set_password(request: web.Request) -> web.Response:
+    """Give a user a password; it ends the logins there are."""
+    body, name = await read_strict(request, NewPassword), request.match_info["name"]
+    await request.app[SERVICES].passwords.set(requester(request), name, body.password)
+    return web.Response(status=204)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -78,15 +85,17 @@ def user_facts(body: UserPut) -> UserFacts:
 
 def optional_roles(roles: Sequence[str] | None) -> list[Role] | None:
     """Return the roles, or None where nothing is said."""
-    return None if roles is None else [choice(Role, role, "roles") for role in roles]
+    return None if roles is None else choices(Role, roles, "roles")
 
 
 def routes() -> list[web.RouteDef]:
     """Return the routes of the admin API."""
+    password = f"{USERS}/{{name}}/password"
     return [
         web.get(USERS, administered(Right.READ, index)),
         web.post(USERS, administered(Right.PROVISION, create)),
         web.get(f"{USERS}/{{name}}", administered(Right.READ, show)),
         web.put(f"{USERS}/{{name}}", administered(Right.PROVISION, put)),
         web.patch(f"{USERS}/{{name}}", administered(Right.PROVISION, change)),
+        web.put(password, administered(Right.MANAGE, set_password)),
     ]

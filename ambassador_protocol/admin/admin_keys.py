@@ -1,0 +1,40 @@
+"""Bodies of `/v1/admin/admin-keys`."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ambassador_protocol.admin.strict import STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAdminKey:
+    """`POST /v1/admin/admin-keys`: a key of the admin API for a program, with roles of its own."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    name: str
+    roles: list[str]
+    expires_in_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminKeyView:
+    """An admin key, or the login of `user`, without its secret; a login has the roles its user has now."""
+
+    name: str
+    kind: str
+    user: str | None
+    roles: list[str]
+    prefix: str
+    status: str
+    created_by: str
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedAdminKey:
+    """A new admin key; `admin_key` is shown this once."""
+
+    key: AdminKeyView
+    admin_key: str

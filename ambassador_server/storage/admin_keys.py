@@ -1,0 +1,30 @@
+"""Admin keys: found by their prefix at every request, and old logins forgotten."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, or_
+
+from ambassador_server.domain.administrator import AdminKey
+from ambassador_server.storage.aggregates import ADMIN_KEYS
+from ambassador_server.storage.repositories import NamedTableRepository
+from ambassador_server.storage.tables import admin_keys
+from ambassador_server.storage.transaction import Transaction
+from ambassador_server.storage.values import check_key, check_value
+
+
+class AdminKeyRepository(NamedTableRepository[AdminKey]):
+    """Admin keys and logins."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction, ADMIN_KEYS)
+
+    async def by_prefix(self, prefix: str) -> list[AdminKey]:
+        """Return the keys that begin like this, by name."""
+        check_key(prefix, "The prefix")
+        return await self._select(admin_keys.c.prefix == prefix)
+
+    async def forget_logins(self, before: datetime) -> int:
+        """Delete the logins that expired or were ended before a time; return how many."""
+        check_value(before, "before")
+        over = or_(admin_keys.c.expires_at < before, admin_keys.c.revoked_at < before)
+        return await self._change(delete(admin_keys).where(admin_keys.c.user_id.is_not(None), over))

@@ -13,6 +13,7 @@ from ambassador_server.services.catalog import Catalog
 from ambassador_server.services.grants import Grants
 from ambassador_server.services.groups import Groups
 from ambassador_server.services.health import Health
+from ambassador_server.services.impacts import Impacts
 from ambassador_server.services.keys import Keys
 from ambassador_server.services.logins import Logins
 from ambassador_server.services.mcps import Mcps
@@ -46,6 +47,7 @@ class Services:
     keys: Keys
     subscriptions: Subscriptions
     switches: Switches
+    impacts: Impacts
     access: AccessQuestions
     audit_trail: AuditTrail
     health: Health

@@ -212,6 +212,43 @@ def test_drill_is_recorded_and_stops_nothing(world: World, target: Target) -> No
     assert_works(target.caller)
     assert world.events(action="kill:switch:activate")[0]["details"]["drill"] is True
     lift(world, switch)
+    assert world.events(action="kill:switch:lift")[0]["resource"]["id"] == switch["id"]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_drill_names_whom_it_would_hit_and_cuts_no_call(world: World, target: Target, scope: str) -> None:
+    with slow_call(world, target.caller, LEGACY) as running:
+        what = target.of(scope)
+        words = () if what is None else (what,)
+        switch = world.rig.admin_json("kill", scope, *words, "--reason", REASON, "--drill")
+        impact = switch["impact"]
+        assert target.person.name in impact["users"]["first"]
+        assert "tools.echo" in impact["tools"]["first"]
+        assert "tools" in impact["mcps"]["first"]
+        if scope in SPARING_OTHERS:
+            assert [impact[name] for name in ("sessions", "calls")] == [1, 1]
+            assert impact["users"] == {"count": 1, "first": [target.person.name]}
+        if scope in SPARING_TOOLS:
+            assert impact["sessions"] == 0
+        assert_works(target.caller)
+        assert not running.done()
+        stop = kill(world, "user", target.person.name)
+        assert stop["impact"]["calls"] == 1
+        assert_stopped(running.result(timeout=5))
+    shown = world.rig.admin_json("kill", "show", stop["id"][:13])
+    assert shown["impact"]["users"]["first"] == [target.person.name]
+    assert shown["impact"]["calls"] == 0
+    lift(world, stop)
+    lift(world, switch)
+
+
+def test_drill_ends_by_itself_when_it_has_an_end(world: World, target: Target) -> None:
+    switch = kill(world, "user", target.person.name, drill=True, expires_in_seconds=1)
+    until(
+        lambda: switch["id"] not in [item["id"] for item in world.ask("GET", "kill-switches")["items"]],
+        "the drill runs out",
+    )
+    assert world.ask("GET", f"kill-switches/{switch['id']}")["impact"]["users"]["count"] == 1
 
 
 def test_stop_survives_a_restart_and_ends_when_lifted(

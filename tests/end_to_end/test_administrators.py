@@ -1,0 +1,182 @@
+"""People log in to administer, with what their roles give; and no answer ever holds what must stay secret."""
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.world import ANSWER_SECONDS, World
+
+PASSWORD = "correct horse battery"
+WRONG = "wrong horse battery"
+
+
+def send(world: World, method: str, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+    headers = {} if key is None else {"X-Admin-Key": key}
+    return httpx.request(
+        method,
+        f"{world.rig.admin_url}/v1/admin/{path}",
+        json=body,
+        headers=headers,
+        timeout=ANSWER_SECONDS,
+        trust_env=False,
+    )
+
+
+def hire(world: World, *roles: str, password: str = PASSWORD) -> str:
+    """Create an administrator and return the name."""
+    name = world.fresh("officer")
+    world.ask("PUT", f"users/{name}", {"roles": list(roles)})
+    world.ask("PUT", f"users/{name}/password", {"password": password})
+    return name
+
+
+def log_in(world: World, name: str, password: str = PASSWORD) -> str:
+    """Open a login and return its key."""
+    answer = send(world, "POST", "login", {"user": name, "password": password})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["admin_key"])
+
+
+def test_login_administers_with_the_roles_of_its_user_until_logout(world: World) -> None:
+    name = hire(world, "operator")
+    key = log_in(world, name)
+    who = send(world, "GET", "whoami", key=key).json()
+    assert (who["name"], who["user"], who["kind"], who["roles"]) == (name, name, "login", ["operator"])
+    assert who["expires_at"]
+    assert send(world, "POST", "groups", {"name": world.fresh("group")}, key).status_code == 403
+    world.ask("PATCH", f"users/{name}", {"roles": ["provisioner"]})
+    assert send(world, "POST", "groups", {"name": world.fresh("group")}, key).status_code == 201
+    assert world.events(action="admin:group:create")[0]["actor"]["name"] == name
+    assert send(world, "POST", "logout", key=key).status_code == 204
+    assert send(world, "GET", "whoami", key=key).status_code == 401
+    actions = [event["action"] for event in world.events(actor=name)]
+    assert {"session:admin:open", "session:admin:close"} <= set(actions)
+
+
+@pytest.mark.parametrize("end", ["suspended", "no roles", "new password", "revoked"])
+def test_login_ends_at_once(world: World, end: str) -> None:
+    name = hire(world, "operator")
+    key = log_in(world, name)
+    if end == "revoked":
+        keys = world.ask("GET", "admin-keys?filter=user%3D" + name)["items"]
+        world.ask("POST", f"admin-keys/{keys[0]['name']}/revoke")
+    elif end == "new password":
+        world.ask("PUT", f"users/{name}/password", {"password": "another good password"})
+    else:
+        world.ask("PATCH", f"users/{name}", {"status": "suspended"} if end == "suspended" else {"roles": []})
+    assert send(world, "GET", "whoami", key=key).status_code == 401
+
+
+def test_every_refused_login_looks_the_same(world: World) -> None:
+    known, plain = hire(world, "admin"), world.person().name
+    away = hire(world, "operator")
+    world.ask("PATCH", f"users/{away}", {"status": "suspended"})
+    bodies = [
+        {"user": known, "password": WRONG},
+        {"user": "nobody-here", "password": PASSWORD},
+        {"user": plain, "password": PASSWORD},
+        {"user": away, "password": PASSWORD},
+    ]
+    answers = [send(world, "POST", "login", body) for body in bodies]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.json()["message"] for answer in answers}) == 1
+    assert {answer.json()["code"] for answer in answers} == {"AMB-2001"}
+
+
+def test_nobody_becomes_more_than_he_is(world: World) -> None:
+    boss, clerk = hire(world, "admin"), hire(world, "provisioner")
+    key, name = log_in(world, clerk), world.fresh("mallory")
+    refused = [
+        send(world, "POST", "users", {"name": name, "roles": ["admin"]}, key),
+        send(world, "PATCH", f"users/{clerk}", {"roles": ["admin"]}, key),
+        send(world, "PATCH", f"users/{boss}", {"email": "mallory@example.com"}, key),
+        send(world, "PUT", f"users/{boss}/password", {"password": WRONG}, key),
+        send(world, "POST", "admin-keys", {"name": name, "roles": ["admin"]}, key),
+        send(world, "GET", "admin-keys", key=key),
+    ]
+    boss_key = log_in(world, boss)
+    refused += [
+        send(world, "PATCH", f"users/{clerk}", {"roles": ["auditor"]}, boss_key),
+        send(world, "POST", "admin-keys", {"name": name, "roles": ["auditor"]}, boss_key),
+        send(world, "GET", "audit/events", key=boss_key),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * len(refused)
+    assert {event["reason"] for event in world.events(action="session:admin:refuse", actor=clerk)} == {
+        "user_has_roles",
+        "missing_right:manage",
+    }
+
+
+def test_administrators_do_not_shut_themselves_out(world: World) -> None:
+    boss = hire(world, "admin")
+    key = log_in(world, boss)
+    for body in ({"status": "suspended"}, {"roles": ["operator"]}, {"roles": []}, {"source": "external"}):
+        answer = send(world, "PATCH", f"users/{boss}", body, key)
+        assert (answer.status_code, answer.json()["code"]) == (409, "AMB-1006")
+        assert answer.json()["hint"]
+    first = world.ask("GET", "whoami")["name"]
+    assert world.admin.post(f"/v1/admin/admin-keys/{first}/revoke").status_code == 409
+
+
+def test_admin_key_opens_what_its_roles_say_until_revoked(world: World) -> None:
+    name = world.fresh("ci")
+    body = {"name": name, "roles": ["provisioner"], "expires_in_seconds": 3600}
+    issued = world.ask("POST", "admin-keys", body)
+    secret = issued["admin_key"]
+    assert issued["key"].items() >= {"name": name, "kind": "key", "roles": ["provisioner"]}.items()
+    assert send(world, "POST", "users", {"name": world.fresh("user")}, secret).status_code == 201
+    assert send(world, "POST", "logout", key=secret).status_code == 409
+    assert send(world, "POST", "admin-keys", body, world.rig.facts["admin_key"]).status_code == 409
+    assert world.ask("POST", f"admin-keys/{name}/revoke")["status"] == "revoked"
+    assert send(world, "GET", "whoami", key=secret).status_code == 401
+
+
+def test_no_answer_holds_a_hash_a_digest_or_a_secret(world: World) -> None:
+    """Every route that reads is asked; what was planted and what looks like a credential must be nowhere."""
+    name = hire(world, "admin", "auditor")
+    login, person = log_in(world, name), world.person()
+    session = world.session(person)
+    key = world.ask("POST", "admin-keys", {"name": world.fresh("ci"), "roles": ["operator"]})["admin_key"]
+    send(world, "POST", "login", {"user": name, "password": WRONG})
+    send(world, "GET", "whoami", key=key)
+    planted = [PASSWORD, WRONG, login, key, person.key, session.secret, world.rig.facts["admin_key"]]
+    shapes = re.compile(r"argon2|amb_(ak|pk|st)_[A-Za-z0-9_-]{20}|\"(digest|hash|salt|token|password)\"")
+    asked = 0
+    for path in reading_paths(world):
+        answer = send(world, "GET", path, key=login)
+        assert answer.status_code == 200, (path, answer.text)
+        found = [secret for secret in planted if secret in answer.text]
+        text = without_record_digests(answer.json()) if path.startswith("audit/") else answer.text
+        assert not found, path
+        assert not shapes.search(text), (path, shapes.search(text))
+        asked += 1
+    assert asked >= 15
+    assert not [secret for secret in planted if secret in world.log_text()]
+
+
+def reading_paths(world: World) -> list[str]:
+    """Return the path of each admin route that reads, with names that are there."""
+    nouns = ["users", "groups", "mcps", "grants", "keys", "admin-keys", "kill-switches?all=true", "sessions"]
+    items = {noun: world.ask("GET", noun)["items"] for noun in nouns}
+    one = {noun: items[noun][0]["name"] for noun in ("users", "groups", "mcps")}
+    user = one["users"]
+    return [
+        *nouns,
+        *(f"{noun}?limit=1" for noun in nouns if "?" not in noun),
+        *(f"{noun}/{name}" for noun, name in one.items()),
+        f"mcps/{one['mcps']}/tools",
+        f"access/explain?user={user}&tool=tools.echo",
+        "access/who-can?tool=tools.echo",
+        "audit/events?limit=1000",
+        "whoami",
+    ]
+
+
+def without_record_digests(body: dict[str, Any]) -> str:
+    """Return the audit without the digests that chain its records, which are no secret."""
+    return json.dumps(
+        [{name: value for name, value in item.items() if name != "digest"} for item in body["items"]]
+    )

@@ -52,13 +52,13 @@ _ambassador_admin_words() {
         "key list") options="--filter --sort --limit --user $shared" ;;
         "key revoke") options="--dry-run -y --yes $shared" ;;
         "subscription") commands="list set remove" options="-h --help" ;;
-        "subscription list") options="$shared" ;;
+        "subscription list") options="--filter --sort --limit $shared" ;;
         "subscription set") options="--tool --none --dry-run $shared" ;;
         "subscription remove") options="--dry-run -y --yes $shared" ;;
         "session") commands="list revoke" options="-h --help" ;;
         "session list") options="--filter --sort --limit --user $shared" ;;
         "session revoke") options="--dry-run -y --yes $shared" ;;
-        "kill") commands="everyone user group key session mcp tool tool-class list lift" options="-h --help" ;;
+        "kill") commands="everyone user group key session mcp tool tool-class show list lift" options="-h --help" ;;
         "kill everyone") options="--reason --for --message --drill --dry-run -y --yes $shared" ;;
         "kill user") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill group") options="--reason --for --message --drill --dry-run $shared" ;;
@@ -67,6 +67,7 @@ _ambassador_admin_words() {
         "kill mcp") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill tool") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill tool-class") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill show") options="$shared" ;;
         "kill list") options="--filter --sort --limit --all $shared" ;;
         "kill lift") options="--dry-run $shared" ;;
         "access") commands="explain who-can test" options="-h --help" ;;
@@ -76,8 +77,9 @@ _ambassador_admin_words() {
         "audit") commands="query tail" options="-h --help" ;;
         "audit query") options="--actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
         "audit tail") options="--actor --tool --resource --action --outcome --reason --request --since --until -f --follow -n --lines $shared" ;;
-        "server") commands="health" options="-h --help" ;;
+        "server") commands="health version" options="-h --help" ;;
         "server health") options="$shared" ;;
+        "server version") options="$shared" ;;
         "help") commands="environment exit-codes" options="-h --help" ;;
         "help environment") options="$shared" ;;
         "help exit-codes") options="$shared" ;;
@@ -95,7 +97,7 @@ _ambassador_admin_option() {
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
         "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
     esac
 }

@@ -41,13 +41,13 @@ function __ambassador_admin_at
             case 'session'
                 contains -- $word list revoke; and set -a typed $word
             case 'kill'
-                contains -- $word everyone user group key session mcp tool tool-class list lift; and set -a typed $word
+                contains -- $word everyone user group key session mcp tool tool-class show list lift; and set -a typed $word
             case 'access'
                 contains -- $word explain who-can test; and set -a typed $word
             case 'audit'
                 contains -- $word query tail; and set -a typed $word
             case 'server'
-                contains -- $word health; and set -a typed $word
+                contains -- $word health version; and set -a typed $word
             case 'help'
                 contains -- $word environment exit-codes; and set -a typed $word
         end
@@ -210,6 +210,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at key revoke' -s y -l yes -
 complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a list -d 'List the subscriptions.'
 complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a set -d 'Subscribe a client to an MCP, to all of its tools unless --tool says which.'
 complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a remove -d 'Take a client\'s choice back: it gets what is automatic, and nothing that is opted in to.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at subscription list' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at subscription set' -l tool -x -d 'Select these tools only, \'*\' matches anything; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at subscription set' -l none -d 'Select no tool: the MCP disappears from this client.'
 complete -c ambassador-admin -n '__ambassador_admin_at subscription set' -l dry-run -d 'Show what would be sent, send nothing.'
@@ -231,6 +234,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at kill' -a session -d 'Stop
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a mcp -d 'Stop every call to one MCP.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a tool -d 'Stop one tool everywhere, by its name as `mcp.tool`.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a tool-class -d 'Stop every tool of a class: read-only, write or destructive.'
+complete -c ambassador-admin -n '__ambassador_admin_at kill' -a show -d 'Show a kill switch and what it hits; for a drill, or one that is over, what it would hit if it were in force.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a list -d 'List the kill switches that are in force.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill' -a lift -d 'End a stop at once.'
 complete -c ambassador-admin -n '__ambassador_admin_at kill everyone' -l reason -x -d 'Why; kept in the audit.'
@@ -292,7 +296,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit' -a query -d 'Find 
 complete -c ambassador-admin -n '__ambassador_admin_at audit' -a tail -d 'Show the latest events, oldest first; a pipe gets JSON lines.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l request -x -d 'One request, by its id.'
@@ -301,7 +305,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l until -x 
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:refuse admin:user:create admin:user:update admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l request -x -d 'One request, by its id.'
@@ -310,5 +314,6 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l until -x -
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -s f -l follow -d 'Keep showing what comes, until Ctrl-C.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -s n -l lines -x -d 'Begin with the last N. At least 0.'
 complete -c ambassador-admin -n '__ambassador_admin_at server' -a health -d 'Ask whether the server can serve calls; needs no key. Exit code 7 says it cannot.'
+complete -c ambassador-admin -n '__ambassador_admin_at server' -a version -d 'Show the version of the server.'
 complete -c ambassador-admin -n '__ambassador_admin_at help' -a environment -d 'List the environment variables.'
 complete -c ambassador-admin -n '__ambassador_admin_at help' -a exit-codes -d 'List the exit codes.'

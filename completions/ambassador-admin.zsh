@@ -582,6 +582,9 @@ _ambassador-admin_subscription() {
 
 _ambassador-admin_subscription_list() {
     _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
         $shared
 }
 
@@ -655,6 +658,7 @@ _ambassador-admin_kill() {
         'mcp:Stop every call to one MCP.'
         'tool:Stop one tool everywhere, by its name as `mcp.tool`.'
         'tool-class:Stop every tool of a class\: read-only, write or destructive.'
+        'show:Show a kill switch and what it hits; for a drill, or one that is over, what it would hit if it were in force.'
         'list:List the kill switches that are in force.'
         'lift:End a stop at once.'
     )
@@ -674,6 +678,7 @@ _ambassador-admin_kill() {
                 mcp) _ambassador-admin_kill_mcp ;;
                 tool) _ambassador-admin_kill_tool ;;
                 tool-class) _ambassador-admin_kill_tool-class ;;
+                show) _ambassador-admin_kill_show ;;
                 list) _ambassador-admin_kill_list ;;
                 lift) _ambassador-admin_kill_lift ;;
             esac
@@ -769,6 +774,12 @@ _ambassador-admin_kill_tool-class() {
         ':CLASS:(read-only write destructive)'
 }
 
+_ambassador-admin_kill_show() {
+    _arguments -s -S : \
+        $shared \
+        ':ID: '
+}
+
 _ambassador-admin_kill_list() {
     _arguments -s -S : \
         '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
@@ -858,7 +869,7 @@ _ambassador-admin_audit_query() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -872,7 +883,7 @@ _ambassador-admin_audit_tail() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -888,6 +899,7 @@ _ambassador-admin_server() {
     typeset -A opt_args
     local -a commands=(
         'health:Ask whether the server can serve calls; needs no key. Exit code 7 says it cannot.'
+        'version:Show the version of the server.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -898,12 +910,18 @@ _ambassador-admin_server() {
         below)
             case $line[1] in
                 health) _ambassador-admin_server_health ;;
+                version) _ambassador-admin_server_version ;;
             esac
             ;;
     esac
 }
 
 _ambassador-admin_server_health() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_server_version() {
     _arguments -s -S : \
         $shared
 }

@@ -6,6 +6,7 @@ import typer
 
 from ambassador_admin.api import keys, subscriptions
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
@@ -33,12 +34,12 @@ Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The MCP's name.")]
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext) -> None:
+def list_all(admin: AdminContext, rows: Rows) -> None:
     """List the subscriptions.
 
-    Example: ambassador-admin subscription list
+    Example: ambassador-admin subscription list --filter user=alice
     """
-    admin.show_list(subscriptions.every(), SUBSCRIPTION)
+    rows.show(admin, subscriptions.every(), SUBSCRIPTION)
 
 
 @verb(app, "set", changes=True)

@@ -10,7 +10,10 @@ import pytest
 
 from tests.end_to_end.world import World, assert_discreet
 
-LISTS = ("users", "groups", "mcps", "grants", "keys", "sessions", "kill-switches", "mcps/tools/tools")
+LISTS = (
+    *("users", "groups", "mcps", "grants", "keys", "subscriptions", "sessions", "kill-switches"),
+    "mcps/tools/tools",
+)
 
 
 def get(world: World, path: str, *query: tuple[str, str]) -> httpx.Response:

@@ -97,14 +97,14 @@ class UserConnections:
         """Stop the idle connection that was used longest ago, if the limits ask for one to go."""
         own = [seat for key, seat in self._seats.items() if key[1] == user_id]
         if len(own) >= self._limits.per_user:
-            rivals, whose = own, "this user has"
+            rivals, whose = own, "of this user"
         elif len(self._seats) >= self._limits.total:
-            rivals, whose = list(self._seats.values()), "all users together have"
+            rivals, whose = list(self._seats.values()), "of all users"
         else:
             return None
         idle = [seat for seat in rivals if not seat.in_flight]
         if not idle:
-            raise OverloadedError(f"{mcp.name}: {whose} {len(rivals)} connections, and all of them are busy")
+            raise OverloadedError(f"{mcp.name}: every connection {whose} is busy, and there may be no more")
         return self._close(min(idle, key=lambda seat: seat.used_at))
 
     def _look_after(self, seat: _Seat, seconds: float) -> None:

@@ -186,8 +186,8 @@ async def test_the_least_recently_used_connection_of_all_makes_room():
 @pytest.mark.parametrize(
     ("limits", "user", "words"),
     [
-        (UserLimits(per_user=1), "alice", "this user has 1 connections, and all of them are busy"),
-        (UserLimits(total=1), "bob", "all users together have 1 connections, and all of them are busy"),
+        (UserLimits(per_user=1), "alice", "every connection of this user is busy"),
+        (UserLimits(total=1), "bob", "every connection of all users is busy"),
     ],
 )
 async def test_a_busy_connection_is_never_stopped_for_another(limits: UserLimits, user: str, words: str):

@@ -2,10 +2,10 @@
 
 # Sets `commands` and `options` to what may follow the command `path`.
 _ambassador_server_words() {
-    local shared="--help"
+    local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="init serve migrate check version" options="--version $shared" ;;
+        "") commands="init serve migrate check version" options="--version -V --version $shared" ;;
         "init") options="--data-dir --config --database-url --hostname --admin-key-name --new-admin-key --json $shared" ;;
         "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --ready-file $shared" ;;
         "migrate") options="--data-dir --config --database-url $shared" ;;

@@ -35,13 +35,14 @@ end
 
 complete -c ambassador-server -f
 
-complete -c ambassador-server -l help -d 'Show the help and exit.'
+complete -c ambassador-server -s h -l help -d 'Show the help and exit.'
 complete -c ambassador-server -n '__ambassador_server_at' -a init -d 'Prepare a data directory and print the first admin key, this once.'
 complete -c ambassador-server -n '__ambassador_server_at' -a serve -d 'Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to end.'
 complete -c ambassador-server -n '__ambassador_server_at' -a migrate -d 'Apply the schema migrations that are missing; safe to run twice, also at the same time.'
 complete -c ambassador-server -n '__ambassador_server_at' -a check -d 'Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.'
 complete -c ambassador-server -n '__ambassador_server_at' -a version -d 'Print the version.'
 complete -c ambassador-server -n '__ambassador_server_at' -l version -d 'Print the version.'
+complete -c ambassador-server -n '__ambassador_server_at' -s V -l version -d 'Show the version.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l config -r -F -d 'YAML file with settings.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l database-url -x -d 'Another database than SQLite in the data directory.'

@@ -3,7 +3,7 @@
 
 _ambassador-server() {
     local -a shared=(
-        '(- : *)'--help'[Show the help and exit.]'
+        '(- : *)'{-h,--help}'[Show the help and exit.]'
     )
     local curcontext=$curcontext state line
     typeset -A opt_args
@@ -16,6 +16,7 @@ _ambassador-server() {
     )
     _arguments -C -s -S : \
         '(- : *)'--version'[Print the version.]' \
+        '(- : *)'{-V,--version}'[Show the version.]' \
         $shared \
         '1: :->command' \
         '*:: :->below'

@@ -1,7 +1,7 @@
 """What `/v1/admin/keys` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin.keys import KeyRotation, NewKey
+from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, NewKey
 from ambassador_protocol.paths import KEYS
 
 _MISSING = "ambassador-admin key list"
@@ -20,6 +20,24 @@ def issue(key: NewKey) -> Request:
         body=body_of(key),
         missing="ambassador-admin user list",
         taken=f"ambassador-admin key list --user {shown(key.user)}",
+    )
+
+
+def ensure(user: str, name: str, key: KeyPut) -> Request:
+    """Make a client key unless the user has a good one of this name; the answer holds the secret of a new one."""
+    return Request(
+        method="PUT",
+        path=below(KEYS, user, name),
+        body=body_of(key),
+        missing="ambassador-admin user list",
+        taken=f"ambassador-admin key list --user {shown(user)}",
+    )
+
+
+def change(key_id: str, key: KeyChange) -> Request:
+    """Suspend a client key, or activate it again."""
+    return Request(
+        method="PATCH", path=below(KEYS, key_id), body=body_of(key), missing=_MISSING, taken=_MISSING
     )
 
 

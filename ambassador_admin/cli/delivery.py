@@ -1,28 +1,44 @@
-"""Hands over a secret that the server says this once: shown, or written to a new file that only its owner reads."""
+"""Hands over a secret that the server says this once: shown, written to a new file, or given to a command."""
 
 import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from types import TracebackType
+from typing import Annotated, Protocol, Self
 
 import typer
 
 from ambassador_admin.api.request import Request, shown
 from ambassador_admin.context import AdminContext
-from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError
+from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError, UsageError
 from ambassador_admin.output import Format, Item, View
 
 KeyFile = Annotated[
     Path | None,
     typer.Option("--key-file", metavar="FILE", help="Write the key there, 0600, instead of showing it."),
 ]
+ToCommand = Annotated[
+    str | None,
+    typer.Option(
+        "--to-command",
+        metavar="CMD",
+        help="Give the key to this command on its standard input, instead of showing it. There is no shell. "
+        "If the command fails, the key is revoked again.",
+    ),
+]
+
+_COMMAND_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
     """A kind of key: `field` of the answer holds the secret, `key` describes it and names it by its `handle`.
 
-    `noun` is what commands call it, and `advice` what to do with it.
+    `noun` is what commands call it, `advice` what to do with it, and `revoke` how to take back the one of a handle.
     """
 
     noun: str
@@ -31,6 +47,7 @@ class Secret:
     advice: str
     described: View
     issued: View
+    revoke: Callable[[str], Request]
 
     def of(self, issued: Item) -> str:
         """Return the secret."""
@@ -48,42 +65,58 @@ class Secret:
         """Return the command that lists the keys."""
         return f"ambassador-admin {self.noun} list"
 
-
-def hand_over(admin: AdminContext, request: Request, kind: Secret, key_file: Path | None) -> None:
-    """Send the request and deliver the secret of its answer."""
-    if key_file is None or admin.options.dry_run:
-        issued = admin.apply(request, kind.issued)
-        if issued is not None:
-            _deliver(admin, issued, kind)
-        return
-    with _NewFile(key_file, kind) as file:
-        issued = admin.apply(request, kind.described)
-        if issued is not None:
-            file.write(kind.of(issued))
-            admin.output.record(kind.described, _described(issued))
-            admin.output.say(f"The key is in {key_file}; only you can read it.")
+    def revoking(self, issued: Item) -> str:
+        """Return the command that revokes the key."""
+        return f"ambassador-admin {self.noun} revoke {shown(self.name(issued))}"
 
 
-def _deliver(admin: AdminContext, issued: Item, kind: Secret) -> None:
-    try:
-        _show(admin, issued, kind)
-    except ReaderGoneError:
-        raise AdminError(
-            "A key was issued, nobody read it, and it is lost.",
-            hint=f"ambassador-admin {kind.noun} revoke {shown(kind.name(issued))}",
-        ) from None
+def hand_over(
+    admin: AdminContext,
+    request: Request,
+    kind: Secret,
+    key_file: Path | None,
+    to_command: str | None = None,
+    *,
+    may_exist: bool = False,
+) -> None:
+    """Send the request and deliver the secret of its answer; `may_exist` allows an answer without one."""
+    with _receiver(admin, kind, key_file, to_command) as receiver:
+        issued = admin.apply(request, receiver.view)
+        if issued is None:
+            return
+        if may_exist and issued.get(kind.field) is None:
+            _show_existing(admin, issued, kind, receiver.view)
+        else:
+            receiver.take(issued)
 
 
-def _show(admin: AdminContext, issued: Item, kind: Secret) -> None:
-    output = admin.output
-    if output.fields is not None or output.format not in (Format.TABLE, Format.WIDE):
-        output.record(kind.issued, issued)
-        return
-    # The key alone on stdout, so that a script can take it as it is.
-    output.write(kind.of(issued))
-    output.advise(
-        f"Above is the key ({kind.handle} {kind.name(issued)}). It is not shown again and cannot be recovered: "
-        f"{kind.advice}"
+class _Receiver(Protocol):
+    """Whatever the secret goes to; it is ready before there is a secret, and gone when none came."""
+
+    view: View
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def take(self, issued: Item) -> None:
+        """Deliver the secret."""
+        ...
+
+
+def _receiver(admin: AdminContext, kind: Secret, key_file: Path | None, to_command: str | None) -> _Receiver:
+    if key_file is not None and to_command is not None:
+        raise UsageError("A key goes to a file or to a command, not to both.")
+    if admin.options.dry_run or (key_file is None and to_command is None):
+        return _Screen(admin, kind)
+    return (
+        _NewFile(admin, kind, key_file) if key_file is not None else _Command(admin, kind, to_command or "")
     )
 
 
@@ -92,15 +125,65 @@ def _described(issued: Item) -> Item:
     return key if isinstance(key, dict) else {}
 
 
+def _show_existing(admin: AdminContext, issued: Item, kind: Secret, view: View) -> None:
+    if view is kind.described:
+        admin.output.record(view, _described(issued))
+    elif _is_for_program(admin):
+        admin.output.record(view, issued)
+    admin.output.say(f"There is a good key already ({kind.handle} {kind.name(issued)}); nothing was issued.")
+
+
+def _is_for_program(admin: AdminContext) -> bool:
+    return admin.output.fields is not None or admin.output.format not in (Format.TABLE, Format.WIDE)
+
+
+class _Screen:
+    """Standard output: the secret alone, or the whole answer in a format for programs."""
+
+    def __init__(self, admin: AdminContext, kind: Secret) -> None:
+        self._admin = admin
+        self._kind = kind
+        self.view = kind.issued
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def take(self, issued: Item) -> None:
+        """Show the secret; raises AdminError when nobody read it."""
+        try:
+            self._show(issued)
+        except ReaderGoneError:
+            raise AdminError(
+                "A key was issued, nobody read it, and it is lost.", hint=self._kind.revoking(issued)
+            ) from None
+
+    def _show(self, issued: Item) -> None:
+        output, kind = self._admin.output, self._kind
+        if _is_for_program(self._admin):
+            output.record(kind.issued, issued)
+            return
+        # The key alone on stdout, so that a script can take it as it is.
+        output.write(kind.of(issued))
+        output.advise(
+            f"Above is the key ({kind.handle} {kind.name(issued)}). It is not shown again and cannot be recovered: "
+            f"{kind.advice}"
+        )
+
+
 class _NewFile:
     """A file that must not exist yet, made before the key is and gone again when there is none to write."""
 
-    def __init__(self, path: Path, kind: Secret) -> None:
-        self._path = path
+    def __init__(self, admin: AdminContext, kind: Secret, path: Path) -> None:
+        self._admin = admin
         self._kind = kind
+        self._path = path
         self._written = False
+        self.view = kind.described
 
-    def __enter__(self) -> "_NewFile":
+    def __enter__(self) -> Self:
         try:
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -114,10 +197,10 @@ class _NewFile:
         if not self._written:
             self._path.unlink(missing_ok=True)
 
-    def write(self, secret: str) -> None:
-        """Write the secret and a line end."""
+    def take(self, issued: Item) -> None:
+        """Write the secret and a line end, and show what it belongs to."""
         try:
-            os.write(self._descriptor, f"{secret}\n".encode())
+            os.write(self._descriptor, f"{self._kind.of(issued)}\n".encode())
             os.fsync(self._descriptor)
         except OSError as error:
             raise AdminError(
@@ -125,3 +208,76 @@ class _NewFile:
                 hint=f"{self._kind.listing}, then {self._kind.noun} revoke",
             ) from None
         self._written = True
+        self._admin.output.record(self.view, _described(issued))
+        self._admin.output.say(f"The key is in {self._path}; only you can read it.")
+
+
+class _Command:
+    """A command that reads the secret from its standard input; a key it did not take is revoked again."""
+
+    def __init__(self, admin: AdminContext, kind: Secret, command: str) -> None:
+        self._admin = admin
+        self._kind = kind
+        self._words = _words(command)
+        self.view = kind.described
+
+    def __enter__(self) -> Self:
+        program = self._words[0]
+        if shutil.which(program, path=self._admin.world.environ.get("PATH")) is None:
+            raise UsageError(f"--to-command: there is no program {program!r} to run.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def take(self, issued: Item) -> None:
+        """Run the command with the secret and a line end; raises AdminError when it fails."""
+        secret = self._kind.of(issued)
+        try:
+            failure = self._run(secret)
+        except BaseException:
+            self._revoke(issued)
+            raise
+        if failure is not None:
+            self._revoke(issued)
+            raise AdminError(f"{self._words[0]!r} {failure}. The key it was given is revoked.")
+        self._admin.output.record(self.view, _described(issued))
+        self._admin.output.say(f"The key was given to {self._words[0]!r}.")
+
+    def _run(self, secret: str) -> str | None:
+        try:
+            done = subprocess.run(  # noqa: S603 # the administrator's own command, and no shell reads it
+                self._words,
+                check=False,
+                input=f"{secret}\n".encode(),
+                # What the command says is for people; standard output is the key's description.
+                stdout=2,
+                env=dict(self._admin.world.environ),
+                timeout=_COMMAND_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return f"did not end within {_COMMAND_SECONDS} seconds"
+        except OSError as error:
+            return f"cannot be run: {error.strerror}"
+        if done.returncode < 0:
+            return f"was ended by signal {-done.returncode}"
+        return f"failed with exit code {done.returncode}" if done.returncode else None
+
+    def _revoke(self, issued: Item) -> None:
+        try:
+            self._admin.api.send(self._kind.revoke(self._kind.name(issued)))
+        except AdminError as error:
+            raise AdminError(
+                f"The key could not be handed over, and not be revoked either: {error.message}",
+                hint=self._kind.revoking(issued),
+            ) from error
+
+
+def _words(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--to-command: {command!r} cannot be read: {error}.") from None
+    if not words:
+        raise UsageError("--to-command names no command.")
+    return words

@@ -6,13 +6,13 @@ import typer
 
 from ambassador_admin.api import keys
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.delivery import KeyFile, Secret, hand_over
+from ambassador_admin.cli.delivery import KeyFile, Secret, ToCommand, hand_over
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin.keys import KeyRotation, KeyView, NewKey
+from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, KeyView, NewKey
 
 KEY = View(
     "keys",
@@ -25,6 +25,7 @@ KEY = View(
         Column("EXPIRES", "expires_at", when),
         Column("LAST USED", "last_used_at", when),
         Column("LAST HOST", "last_host", wide=True),
+        Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", when, wide=True),
     ),
     fields_of(KeyView),
@@ -43,7 +44,10 @@ CLIENT_KEY = Secret(
     "MCP_AMBASSADOR_PRESHARED_KEY.",
     described=KEY,
     issued=ISSUED,
+    revoke=keys.revoke,
 )
+
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning.")]
 
 app = noun("The preshared keys of users' clients.")
 
@@ -58,32 +62,47 @@ def issue(
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="Expire by itself after 30d, 52w, …")
     ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="LABEL", help="The declarative file the key belongs to.")
+    ] = None,
+    if_missing: Annotated[
+        bool,
+        typer.Option("--if-missing", help="Issue nothing when the user has a good key of this name."),
+    ] = False,
     key_file: KeyFile = None,
+    to_command: ToCommand = None,
 ) -> None:
     """Make a key for a user's client. It is shown this once.
 
-    Example: ambassador-admin key issue alice --name laptop --key-file alice.key
+    Example: ambassador-admin key issue alice --name laptop --to-command 'vault kv put secret/alice key=-'
     """
-    key = NewKey(user=user, name=name, expires_in_seconds=seconds(duration))
-    hand_over(admin, keys.issue(key), CLIENT_KEY, key_file)
+    lasts = seconds(duration)
+    if if_missing:
+        request = keys.ensure(user, name, KeyPut(expires_in_seconds=lasts, owner=owner))
+    else:
+        request = keys.issue(NewKey(user=user, name=name, expires_in_seconds=lasts, owner=owner))
+    hand_over(admin, request, CLIENT_KEY, key_file, to_command, may_exist=if_missing)
 
 
 @verb(app, "rotate", changes=True)
 def rotate(
     admin: AdminContext,
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning.")],
+    key_id: KeyId,
     overlap: Annotated[
         str, typer.Option("--overlap", metavar="DURATION", help="How long the old key stays good.")
     ] = "24h",
     key_file: KeyFile = None,
+    to_command: ToCommand = None,
 ) -> None:
     """Make a key in place of another, which stays good for the overlap. The new one is shown this once.
+
+    It takes over the subscriptions. The old key ends with the overlap even if the new one cannot be handed over.
 
     Example: ambassador-admin key rotate 0198c0de --overlap 7d
     """
     key_id = admin.full_id(keys.every(user=None), key_id)
     rotation = KeyRotation(overlap_seconds=seconds(overlap) or 0)
-    hand_over(admin, keys.rotate(key_id, rotation), CLIENT_KEY, key_file)
+    hand_over(admin, keys.rotate(key_id, rotation), CLIENT_KEY, key_file, to_command)
 
 
 @verb(app, "list")
@@ -99,10 +118,28 @@ def list_all(
     rows.show(admin, keys.every(user=user), KEY)
 
 
+@verb(app, "suspend", changes=True)
+def suspend(admin: AdminContext, key_id: KeyId) -> None:
+    """Put a key out of use until it is activated again; it holds from the next call on.
+
+    Example: ambassador-admin key suspend 0198c0de
+    """
+    _set_status(admin, key_id, "suspended")
+
+
+@verb(app, "activate", changes=True)
+def activate(admin: AdminContext, key_id: KeyId) -> None:
+    """Make a suspended key good again.
+
+    Example: ambassador-admin key activate 0198c0de
+    """
+    _set_status(admin, key_id, "active")
+
+
 @verb(app, "revoke", destroys=True)
 def revoke(
     admin: AdminContext,
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning.")],
+    key_id: KeyId,
 ) -> None:
     """End a key at once and for good.
 
@@ -111,3 +148,8 @@ def revoke(
     key_id = admin.full_id(keys.every(user=None), key_id)
     admin.confirm(f"Revoke key {key_id} for good?")
     admin.submit(keys.revoke(key_id), KEY)
+
+
+def _set_status(admin: AdminContext, key_id: str, status: str) -> None:
+    key_id = admin.full_id(keys.every(user=None), key_id)
+    admin.submit(keys.change(key_id, KeyChange(status=status)), KEY)

@@ -14,6 +14,24 @@ class NewKey:
     user: str
     name: str
     expires_in_seconds: int | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPut:
+    """`PUT /v1/admin/keys/{user}/{name}`: the expiry is that of a new key, a key that is there keeps its own."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    expires_in_seconds: int | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChange:
+    """`PATCH /v1/admin/keys/{id}`: `active` or `suspended`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +46,7 @@ class KeyView:
     expires_at: str | None
     last_used_at: str | None
     last_host: str | None
+    owner: str | None
     created_at: str
 
 
@@ -41,7 +60,7 @@ class KeyRotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedKey:
-    """A new client key; `preshared_key` is shown this once."""
+    """A client key; `preshared_key` is shown this once, and None where `PUT` found a key that is good."""
 
     key: KeyView
-    preshared_key: str
+    preshared_key: str | None

@@ -39,6 +39,7 @@ class AuditAction(StrEnum):
     SUBSCRIPTION_REMOVE = "admin:subscription:remove"
     SESSION_REVOKE = "admin:session:revoke"
     KEY_ISSUE = "admin:key:issue"
+    KEY_UPDATE = "admin:key:update"
     KEY_ROTATE = "admin:key:rotate"
     KEY_REVOKE = "admin:key:revoke"
     ADMIN_KEY_ISSUE = "admin:admin-key:issue"

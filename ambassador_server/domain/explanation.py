@@ -17,7 +17,7 @@ _REMEDIES: dict[Reason, str] = {
     Reason.UNKNOWN_USER: "Create the user: ambassador-admin user create {user}",
     Reason.USER_NOT_ACTIVE: "Activate the user: ambassador-admin user activate {user}",
     Reason.UNKNOWN_KEY: "Issue a key: ambassador-admin key issue {user} --name NAME",
-    Reason.KEY_NOT_ACTIVE: "Issue another key: ambassador-admin key issue {user} --name NAME",
+    Reason.KEY_NOT_ACTIVE: "Activate the key: ambassador-admin key activate {key}, or issue another if it is revoked",
     Reason.KEY_EXPIRED: "Issue another key: ambassador-admin key issue {user} --name NAME",
     Reason.MCP_NOT_PUBLISHED: "Publish the MCP: ambassador-admin mcp publish {mcp}",
     Reason.EXPLICIT_DENY: "Remove the grant that denies: ambassador-admin grant remove {id}",

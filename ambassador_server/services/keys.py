@@ -1,19 +1,39 @@
 """Client keys: issued once, shown once, revoked at once."""
 
 import uuid
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
 from ambassador_server.domain.listing import Listing, Slice
-from ambassador_server.domain.names import check_name
+from ambassador_server.domain.names import check_name, check_owner
 from ambassador_server.domain.principal import ClientKey, KeyStatus
 from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
-from ambassador_server.errors import ConflictError, NotFoundError
+from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes import Changes, Requester
 from ambassador_server.services.users import find_user
+from ambassador_server.services.writing import Wording, Written, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFacts:
+    """What an administrator says about a new key; without `lasts` it is good until somebody ends it."""
+
+    user: str
+    name: str
+    lasts: timedelta | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """A good key of the name that was asked for; `secret` is None for one that was there already."""
+
+    written: Written[ClientKey]
+    secret: str | None
 
 
 class Keys:
@@ -25,21 +45,57 @@ class Keys:
         self._clock = clock
         self._pepper = pepper
 
-    async def issue(
-        self, requester: Requester, *, user_name: str, name: str, lasts: timedelta | None
-    ) -> tuple[ClientKey, str]:
+    async def issue(self, requester: Requester, facts: KeyFacts) -> tuple[ClientKey, str]:
         """Issue a key for a user and return it with its secret, which is kept nowhere."""
         async with self._changes.open(requester) as change:
-            user = await find_user(change.work, user_name)
-            key, secret = self._mint(user.user_id, check_name("key", name), lasts)
-            await change.work.keys.add(key)
-            change.record(AuditAction.KEY_ISSUE, key_resource(key), user=user_name, prefix=key.prefix)
+            user = await find_user(change.work, facts.user)
+            key, secret = self._new(user.user_id, facts)
+            await write(change, change.work.keys, None, key, _WORDING, user=user.name)
         return key, secret
+
+    async def ensure(self, requester: Requester, facts: KeyFacts) -> Ensured:
+        """Issue a key unless the user has a good one of this name, of which only the owner is changed.
+
+        Raises ConflictError where there is a suspended one: whoever suspended it did not mean it to be replaced.
+        """
+        now = self._clock.now()
+        async with self._changes.open(requester) as change:
+            user = await find_user(change.work, facts.user)
+            before = _best(await change.work.keys.of(user_id=user.user_id), facts.name, now)
+            if before is None:
+                key, secret = self._new(user.user_id, facts)
+                written = await write(change, change.work.keys, None, key, _WORDING, user=user.name)
+                return Ensured(written, secret)
+            if not before.is_good(now):
+                raise ConflictError(
+                    f"Key {facts.name!r} of {facts.user!r} is suspended; activate it, or revoke it for another"
+                )
+            after = before if facts.owner is None else replace(before, owner=check_owner(facts.owner))
+            written = await write(change, change.work.keys, before, after, _WORDING, user=user.name)
+            return Ensured(written, None)
+
+    async def set_status(self, requester: Requester, key_id: str, status: KeyStatus) -> ClientKey:
+        """Suspend a key or activate it again; it holds from the very next call on.
+
+        Raises ConflictError for a revoked key, and InvalidInputError where it is asked to revoke one.
+        """
+        if status is KeyStatus.REVOKED:
+            raise InvalidInputError(
+                "status: a key is active or suspended; revoking it is a request of its own"
+            )
+        async with self._changes.open(requester) as change:
+            before = await find_key(change.work, key_id)
+            if before.status is KeyStatus.REVOKED:
+                raise ConflictError("This key is revoked for good; issue another one")
+            return (
+                await write(change, change.work.keys, before, replace(before, status=status), _WORDING)
+            ).item
 
     async def rotate(self, requester: Requester, key_id: str, *, overlap: timedelta) -> tuple[ClientKey, str]:
         """Issue a key in place of another, which stays good for the overlap and expires then.
 
-        The new one lasts as long as the old one was meant to. Raises ConflictError for a key that is not good.
+        The new one lasts as long as the old one was meant to, belongs to the same owner and has the same
+        subscriptions. Raises ConflictError for a key that is not good.
         """
         now = self._clock.now()
         async with self._changes.open(requester) as change:
@@ -47,10 +103,13 @@ class Keys:
             if not old.is_good(now):
                 raise ConflictError("This key is not good any more; issue another one")
             lasts = None if old.expires_at is None else old.expires_at - old.created_at
-            key, secret = self._mint(old.user_id, old.name, lasts)
+            key, secret = self._mint(old.user_id, old.name, lasts, old.owner)
             ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
             await change.work.keys.add(key)
             await change.work.keys.replace(replace(old, expires_at=ends))
+            for each in await change.work.subscriptions.of(key_id=old.key_id):
+                chosen = replace(each, subscription_id=str(uuid.uuid4()), key_id=key.key_id)
+                await change.work.subscriptions.add(chosen)
             change.record(
                 AuditAction.KEY_ROTATE, key_resource(old), replaced_by=key.key_id, ends=ends.isoformat()
             )
@@ -72,7 +131,13 @@ class Keys:
         async with self._store.read() as work:
             return await work.keys.page(listing)
 
-    def _mint(self, user_id: str, name: str, lasts: timedelta | None) -> tuple[ClientKey, str]:
+    def _new(self, user_id: str, facts: KeyFacts) -> tuple[ClientKey, str]:
+        owner = None if facts.owner is None else check_owner(facts.owner)
+        return self._mint(user_id, check_name("key", facts.name), facts.lasts, owner)
+
+    def _mint(
+        self, user_id: str, name: str, lasts: timedelta | None, owner: str | None
+    ) -> tuple[ClientKey, str]:
         secret, now = mint_key(PRESHARED_KEY_PREFIX), self._clock.now()
         key = ClientKey(
             key_id=str(uuid.uuid4()),
@@ -85,8 +150,19 @@ class Keys:
             expires_at=None if lasts is None else now + lasts,
             last_used_at=None,
             last_host=None,
+            owner=owner,
         )
         return key, secret
+
+
+def _best(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
+    """Return the newest key of this name that is good, else one that would be, were it not suspended."""
+    usable = [
+        key
+        for key in keys
+        if key.name == name and key.status is not KeyStatus.REVOKED and not key.has_expired(now)
+    ]
+    return max(usable, key=lambda key: (key.is_good(now), key.created_at), default=None)
 
 
 async def find_key(work: UnitOfWork, key_id: str) -> ClientKey:
@@ -100,3 +176,17 @@ async def find_key(work: UnitOfWork, key_id: str) -> ClientKey:
 def key_resource(key: ClientKey) -> Resource:
     """Name a key for the audit."""
     return Resource(kind="key", id=key.key_id, name=key.name)
+
+
+def _shown(key: ClientKey) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "status": key.status,
+        "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+        "owner": key.owner,
+    }
+
+
+_WORDING = Wording(
+    created=AuditAction.KEY_ISSUE, updated=AuditAction.KEY_UPDATE, resource=key_resource, shown=_shown
+)

@@ -179,7 +179,7 @@ SUBSCRIPTIONS = Aggregate(
         "user": NameOf(tables.subscriptions.c.key_id, through=tables.client_keys.c.user_id),
         "key": NameOf(tables.subscriptions.c.key_id),
         "mcp": NameOf(tables.subscriptions.c.mcp_id),
-        **_own(tables.subscriptions, "created_at"),
+        **_own(tables.subscriptions, "key_id", "created_at"),
     },
 )
 ADMIN_KEYS = Aggregate(

@@ -179,6 +179,7 @@ def key_view(key: ClientKey, snapshot: Snapshot) -> KeyView:
         expires_at=optional_timestamp(key.expires_at),
         last_used_at=optional_timestamp(key.last_used_at),
         last_host=key.last_host,
+        owner=key.owner,
         created_at=timestamp(key.created_at),
     )
 

@@ -1,20 +1,78 @@
-"""The routes of the fake admin API for what clients are given: their subscriptions."""
+"""The routes of the fake admin API for what clients are given: their keys and subscriptions."""
 
 from aiohttp import web
 
 from ambassador_protocol import paths
+from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, NewKey
 from ambassador_protocol.admin.subscriptions import SubscriptionPut
-from tests.admin.fake_routes import API, Refusal, _for, _known, _page, _read
+from tests.admin.fake_routes import API, Refusal, _expiry, _for, _known, _page, _page_of_user, _read
+from tests.admin.organisation import SECRET
 
 
 def provisioning() -> list[web.RouteDef]:
     """Return the routes."""
     subscription = paths.SUBSCRIPTIONS + "/{key_id}/{mcp}"
     return [
+        web.get(paths.KEYS, _for("read", _keys)),
+        web.post(paths.KEYS, _for("provision", _issue)),
+        web.put(paths.KEYS + "/{user}/{name}", _for("provision", _ensure)),
+        web.patch(paths.KEYS + "/{id}", _for("provision", _change)),
+        web.post(paths.KEYS + "/{id}/rotate", _for("provision", _rotate)),
+        web.post(paths.KEYS + "/{id}/revoke", _for("provision", _revoke)),
         web.get(paths.SUBSCRIPTIONS, _for("read", _subscriptions)),
         web.put(subscription, _for("provision", _subscribe)),
         web.delete(subscription, _for("provision", _unsubscribe)),
     ]
+
+
+async def _keys(request: web.Request) -> web.Response:
+    return await _page_of_user(request, request.app[API].keys)
+
+
+async def _issue(request: web.Request) -> web.Response:
+    new = await _read(request, NewKey)
+    return _issued(request, new.user, new.name, expires_at=_expiry(new.expires_in_seconds), owner=new.owner)
+
+
+async def _ensure(request: web.Request) -> web.Response:
+    body, api = await _read(request, KeyPut), request.app[API]
+    user, name = request.match_info["user"], request.match_info["name"]
+    for key in api.keys.values():
+        if (key["user"], key["name"], key["status"]) == (user, name, "active"):
+            key["owner"] = body.owner or key["owner"]
+            return web.json_response({"key": key, "preshared_key": None})
+    return _issued(request, user, name, expires_at=_expiry(body.expires_in_seconds), owner=body.owner)
+
+
+async def _change(request: web.Request) -> web.Response:
+    body = await _read(request, KeyChange)
+    key = _known(request.app[API].keys, "key", request.match_info["id"])
+    if key["status"] == "revoked":
+        raise Refusal(409, "This key is revoked for good; issue another one")
+    key["status"] = body.status
+    return web.json_response(key)
+
+
+async def _rotate(request: web.Request) -> web.Response:
+    body, api = await _read(request, KeyRotation), request.app[API]
+    old = _known(api.keys, "key", request.match_info["id"])
+    old["expires_at"] = _expiry(body.overlap_seconds)
+    return _issued(request, old["user"], old["name"], owner=old["owner"])
+
+
+async def _revoke(request: web.Request) -> web.Response:
+    key = _known(request.app[API].keys, "key", request.match_info["id"])
+    if key["status"] == "revoked":
+        raise Refusal(409, "This key is revoked already")
+    key["status"] = "revoked"
+    return web.json_response(key)
+
+
+def _issued(request: web.Request, user: str, name: str, **members: str | None) -> web.Response:
+    api = request.app[API]
+    _known(api.users, "user", user)
+    key = api.add_key(f"key-{len(api.keys) + 1}", user=user, name=name, **members)
+    return web.json_response({"key": key, "preshared_key": SECRET}, status=201)
 
 
 async def _subscriptions(request: web.Request) -> web.Response:

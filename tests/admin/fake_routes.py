@@ -13,14 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 from ambassador_protocol import paths
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
-from ambassador_protocol.admin.keys import KeyRotation, NewKey
 from ambassador_protocol.admin.mcps import NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.listing import Condition, Field, Listing, Position, Shelf
 from ambassador_server.errors import InvalidInputError
-from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, SECRET, Item, Organisation, mcp_view
+from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, Item, Organisation, mcp_view
 
 _RIGHTS = {
     ADMIN_KEY: ("ops", ["admin", "auditor"], {"read", "provision", "manage", "operate", "audit:read"}),
@@ -87,10 +86,6 @@ def application(api: Organisation) -> web.Application:
             web.get(paths.GRANTS, _for("read", lambda request: _page(request, api.grants))),
             web.post(paths.GRANTS, _for("manage", _add_grant)),
             web.delete(paths.GRANTS + "/{id}", _for("manage", _remove_grant)),
-            web.get(paths.KEYS, _for("read", lambda request: _page_of_user(request, api.keys))),
-            web.post(paths.KEYS, _for("provision", _issue)),
-            web.post(paths.KEYS + "/{id}/rotate", _for("provision", _rotate)),
-            web.post(paths.KEYS + "/{id}/revoke", _for("provision", _revoke)),
             web.get(paths.SESSIONS, _for("read", lambda request: _page_of_user(request, api.sessions))),
             web.post(paths.SESSIONS + "/{id}/revoke", _for("operate", _end_session)),
             web.get(paths.SWITCHES, _for("read", _list_switches)),
@@ -367,30 +362,6 @@ async def _end_session(request: web.Request) -> web.Response:
     session = _known(request.app[API].sessions, "session", request.match_info["id"])
     session["ended_at"] = "2026-05-04T13:30:00.000Z"
     return web.json_response(session)
-
-
-async def _issue(request: web.Request) -> web.Response:
-    new, api = await _read(request, NewKey), request.app[API]
-    _known(api.users, "user", new.user)
-    expires_at = _expiry(new.expires_in_seconds)
-    key = api.add_key(f"key-{len(api.keys) + 1}", user=new.user, name=new.name, expires_at=expires_at)
-    return web.json_response({"key": key, "preshared_key": SECRET}, status=201)
-
-
-async def _rotate(request: web.Request) -> web.Response:
-    body, api = await _read(request, KeyRotation), request.app[API]
-    old = _known(api.keys, "key", request.match_info["id"])
-    old["expires_at"] = _expiry(body.overlap_seconds)
-    key = api.add_key(f"key-{len(api.keys) + 1}", user=old["user"], name=old["name"])
-    return web.json_response({"key": key, "preshared_key": SECRET}, status=201)
-
-
-async def _revoke(request: web.Request) -> web.Response:
-    key = _known(request.app[API].keys, "key", request.match_info["id"])
-    if key["status"] == "revoked":
-        raise Refusal(409, "This key is revoked already")
-    key["status"] = "revoked"
-    return web.json_response(key)
 
 
 async def _list_switches(request: web.Request) -> web.Response:

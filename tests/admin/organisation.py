@@ -112,6 +112,7 @@ class Organisation:
             "expires_at": None,
             "last_used_at": None,
             "last_host": None,
+            "owner": None,
             "created_at": AT,
         } | members
         return self.keys[key_id]

@@ -55,7 +55,10 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
         {"user", "name", "prefix", "status", "owner"},
         {"user", "name", "prefix", "status", "owner", "created_at", "expires_at", "last_used_at"},
     ),
-    "subscriptions": ({"user", "key", "mcp"}, {"user", "key", "mcp", "created_at"}),
+    "subscriptions": (
+        {"user", "key", "key_id", "mcp"},
+        {"user", "key", "key_id", "mcp", "created_at"},
+    ),
     "switches": ({"scope", "target", "author"}, {"scope", "target", "author", "created_at"}),
     "admin_keys": ({"name", "user", "role"}, {"name", "user", "created_at", "expires_at"}),
     "sessions": (
@@ -216,6 +219,7 @@ ANSWERS: list[tuple[str, list[str], list[str]]] = [
     ("subscriptions", ["user=user-2"], ["b2"]),
     ("subscriptions", ["user!=user-2"], ["b1"]),
     ("subscriptions", ["key=laptop-1"], ["b1"]),
+    ("subscriptions", ["key_id=k2"], ["b2"]),
     ("subscriptions", ["mcp=mcp-2"], ["b2"]),
     ("switches", ["scope=mcp"], ["w2"]),
     ("switches", ["target=mcp-1"], ["w2"]),

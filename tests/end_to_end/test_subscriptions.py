@@ -129,8 +129,8 @@ def test_the_commands_set_list_and_remove(world: World) -> None:
     beginning = person.key_id[:13]
     chosen = world.rig.admin_json("subscription", "set", beginning, "tools", "--tool", "echo")
     assert chosen["tools"] == ["tools.echo"]
-    listed = world.rig.admin_json("subscription", "list")
-    assert [each for each in listed if each["user"] == person.name] == [chosen]
+    for wanted in (f"user={person.name}", f"key_id={person.key_id}"):
+        assert world.rig.admin_json("subscription", "list", "--filter", wanted) == [chosen]
     world.rig.admin("subscription", "remove", beginning, "tools", "--yes")
     assert world.rig.admin("subscription", "remove", beginning, "tools", "--yes", expect=5).stdout == ""
 

@@ -130,6 +130,7 @@ def _subscriptions(table: Tables) -> dict[str, Field[Any]]:
         "user": Field(user),
         "key": _name(table, "client key", "key_id"),
         "mcp": _name(table, "MCP", "mcp_id"),
+        **_own("key_id"),
         **_times("created_at"),
     }
 

@@ -4,25 +4,50 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from ambassador_protocol.admin.keys import IssuedKey, KeyRotation, NewKey
+from ambassador_protocol.admin.keys import IssuedKey, KeyChange, KeyPut, KeyRotation, NewKey
 from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.administrator import Right
+from ambassador_server.domain.principal import ClientKey, KeyStatus
+from ambassador_server.services.keys import KeyFacts
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, of_user, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import duration, requester
+from ambassador_server.web.requests import choice, duration, requester
 from ambassador_server.web.views import key_view
 
 
 async def issue(request: web.Request) -> web.Response:
     """Issue a client key; its secret is in this answer and nowhere else."""
-    body, services = await read_strict(request, NewKey), request.app[SERVICES]
-    key, secret = await services.keys.issue(
-        requester(request), user_name=body.user, name=body.name, lasts=duration(body.expires_in_seconds)
+    body = await read_strict(request, NewKey)
+    facts = KeyFacts(
+        user=body.user, name=body.name, lasts=duration(body.expires_in_seconds), owner=body.owner
     )
-    issued = IssuedKey(key=key_view(key, services.policy.snapshot), preshared_key=secret)
-    return json_response(issued, status=201)
+    key, secret = await request.app[SERVICES].keys.issue(requester(request), facts)
+    return _render(request, key, secret, status=201)
+
+
+async def ensure(request: web.Request) -> web.Response:
+    """Issue a client key, unless the user has a good one of this name."""
+    body = await read_strict(request, KeyPut)
+    facts = KeyFacts(
+        user=request.match_info["user"],
+        name=request.match_info["name"],
+        lasts=duration(body.expires_in_seconds),
+        owner=body.owner,
+    )
+    ensured = await request.app[SERVICES].keys.ensure(requester(request), facts)
+    return _render(
+        request, ensured.written.item, ensured.secret, status=200 if ensured.secret is None else 201
+    )
+
+
+async def change(request: web.Request) -> web.Response:
+    """Suspend a client key, or activate it again."""
+    body, services = await read_strict(request, KeyChange), request.app[SERVICES]
+    status = choice(KeyStatus, body.status, "status")
+    key = await services.keys.set_status(requester(request), request.match_info["id"], status)
+    return json_response(key_view(key, services.policy.snapshot))
 
 
 async def rotate(request: web.Request) -> web.Response:
@@ -33,8 +58,7 @@ async def rotate(request: web.Request) -> web.Response:
         request.match_info["id"],
         overlap=duration(body.overlap_seconds, "overlap_seconds") or timedelta(),
     )
-    issued = IssuedKey(key=key_view(key, services.policy.snapshot), preshared_key=secret)
-    return json_response(issued, status=201)
+    return _render(request, key, secret, status=201)
 
 
 async def revoke(request: web.Request) -> web.Response:
@@ -51,11 +75,18 @@ async def index(request: web.Request) -> web.Response:
     return json_response(page(request, keys, lambda key: key_view(key, services.policy.snapshot)))
 
 
+def _render(request: web.Request, key: ClientKey, secret: str | None, status: int) -> web.Response:
+    view = key_view(key, request.app[SERVICES].policy.snapshot)
+    return json_response(IssuedKey(key=view, preshared_key=secret), status=status)
+
+
 def routes() -> list[web.RouteDef]:
     """Return the routes of the admin API."""
     return [
         web.get(KEYS, administered(Right.READ, index)),
         web.post(KEYS, administered(Right.PROVISION, issue)),
+        web.put(f"{KEYS}/{{user}}/{{name}}", administered(Right.PROVISION, ensure)),
+        web.patch(f"{KEYS}/{{id}}", administered(Right.PROVISION, change)),
         web.post(f"{KEYS}/{{id}}/rotate", administered(Right.PROVISION, rotate)),
         web.post(f"{KEYS}/{{id}}/revoke", administered(Right.PROVISION, revoke)),
     ]

@@ -2,7 +2,7 @@
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
-from ambassador_protocol.paths import GROUPS
+from ambassador_protocol.paths import GROUPS, MEMBERSHIPS
 
 MISSING = "ambassador-admin group list"
 _EITHER_MISSING = f"{MISSING}, ambassador-admin user list"
@@ -16,6 +16,11 @@ def every() -> Request:
 def one(name: str) -> Request:
     """Read one group."""
     return get(below(GROUPS, name), missing=MISSING)
+
+
+def memberships() -> Request:
+    """List who is in which group, and whose fact that is."""
+    return get(MEMBERSHIPS)
 
 
 def create(group: NewGroup) -> Request:

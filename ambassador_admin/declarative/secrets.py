@@ -1,0 +1,35 @@
+"""Options of an MCP that look like a secret in plain text, where a reference belongs."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+REFERENCES = ("env://", "file://", "vault://")
+_NAME = re.compile(
+    r"token|secret|passw|credential|auth|cookie|api[-_]?key|private|access[-_]?key", re.IGNORECASE
+)
+_VALUE = re.compile(
+    r"(?:bearer |basic )|gh[pousr]_|github_pat_|sk-|xox[abprs]-|AKIA|eyJ|glpat-|amb_[a-z]k_|-----BEGIN",
+    re.IGNORECASE,
+)
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Tell whether a value is a secret itself, going by its shape or by the name of what it is for."""
+    return not value.startswith(REFERENCES) and bool(_NAME.search(name) or _VALUE.match(value))
+
+
+def plain_secrets(options: Mapping[str, Any], path: str = "options") -> Iterator[str]:
+    """Say of each option that looks like a secret what to write instead; never the value itself."""
+    for name, value in options.items():
+        yield from _in(name, value, f"{path}.{name}")
+
+
+def _in(name: str, value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from plain_secrets(value, path)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _in(name, item, path)
+    elif isinstance(value, str) and looks_secret(name, value):
+        yield f"{path} looks like a secret in plain text; write env://NAME or file:///PATH, which the server resolves"

@@ -1,0 +1,184 @@
+"""Reads single values of a document strictly: each reader takes a node and returns a value or raises FaultError."""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from ambassador_admin.declarative.tree import Mapping, Node, Place, Scalar, Sequence, duplicates
+
+Reader = Callable[[Node], Any]
+
+_MAX_TEXT = 1000
+_MAX_OPTION = 64 * 1024
+_MAX_ITEMS = 100
+_MAX_SECONDS = 10 * 366 * 86400
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
+_MCP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
+_PATTERN = re.compile(r"[A-Za-z0-9_.:/*-]{1,256}")
+_INTEGER = re.compile(r"[-+]?\d{1,18}")
+
+
+class FaultError(Exception):
+    """One thing that is wrong in a file."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+        self.message = message
+
+
+def text(node: Node) -> str:
+    """Read one line of printable text."""
+    value = _scalar(node)
+    if len(value.text) > _MAX_TEXT or not value.text.isprintable():
+        raise FaultError(
+            node.place,
+            f"must be one line of printable text, at most {_MAX_TEXT} characters, not {shown(value)}",
+        )
+    return value.text
+
+
+def matching(pattern: re.Pattern[str], what: str) -> Reader:
+    """Return a reader of texts of one shape."""
+
+    def read(node: Node) -> str:
+        value = _scalar(node)
+        if pattern.fullmatch(value.text) is None:
+            raise FaultError(node.place, f"{shown(value)} is not {what}")
+        return value.text
+
+    return read
+
+
+name = matching(
+    _NAME, "a name: letters, digits and '.', '_', '@', '+', '-', starting with a letter or digit, at most 128"
+)
+mcp_name = matching(
+    _MCP_NAME,
+    "an MCP name: lower-case letters, digits, '_' and '-', starting with a letter or digit, at most 100",
+)
+owner = matching(_OWNER, "an owner: letters, digits and '.', '_', '-', '/', at most 128")
+pattern = matching(_PATTERN, "a tool pattern: letters, digits, '_', '-', '.', ':', '/' and '*', at most 256")
+
+
+def choice(*words: str) -> Reader:
+    """Return a reader of a closed list of words."""
+
+    def read(node: Node) -> str:
+        value = _scalar(node)
+        if value.text not in words:
+            raise FaultError(node.place, f"must be {' or '.join(words)}, not {shown(value)}")
+        return value.text
+
+    return read
+
+
+def several(read: Reader, *, least: int = 0, most: int = _MAX_ITEMS) -> Reader:
+    """Return a reader of lists."""
+
+    def read_all(node: Node) -> list[Any]:
+        if not isinstance(node, Sequence):
+            raise FaultError(node.place, "must be a list")
+        if not least <= len(node.items) <= most:
+            raise FaultError(node.place, f"must have {least} to {most} items, not {len(node.items)}")
+        return [read(item) for item in node.items]
+
+    return read_all
+
+
+def placed(read: Reader) -> Reader:
+    """Return a reader of pairs: the value and where it stands."""
+    return lambda node: (read(node), node.place)
+
+
+def boolean(node: Node) -> bool:
+    """Read true or false."""
+    if not isinstance(node, Scalar) or node.tag != "bool":
+        raise FaultError(node.place, "must be true or false")
+    return node.text.lower() in ("true", "yes", "on")
+
+
+def seconds(node: Node) -> int:
+    """Read a whole number of seconds, up to ten years."""
+    value = number(node)
+    if not isinstance(value, int) or not 0 < value <= _MAX_SECONDS:
+        raise FaultError(node.place, f"must be a whole number of seconds between 1 and {_MAX_SECONDS}")
+    return value
+
+
+def number(node: Node) -> int | float:
+    """Read a number."""
+    if isinstance(node, Scalar) and node.tag == "int" and _INTEGER.fullmatch(node.text):
+        return int(node.text)
+    if isinstance(node, Scalar) and node.tag == "float":
+        try:
+            value = float(node.text)
+        except ValueError:
+            value = math.inf
+        if math.isfinite(value):
+            return value
+    raise FaultError(node.place, "must be a decimal number")
+
+
+def moment(node: Node) -> str:
+    """Read a time with its zone; return ISO-8601 UTC with milliseconds."""
+    if isinstance(node, Scalar) and node.tag in ("str", "timestamp"):
+        try:
+            at = datetime.fromisoformat(node.text)
+            if at.tzinfo is not None:
+                return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        except (ValueError, OverflowError):
+            pass
+    raise FaultError(node.place, "must be a time with its zone, for example 2027-01-31T12:00:00Z")
+
+
+def plain(node: Node) -> Any:
+    """Read any value that JSON has."""
+    if isinstance(node, Sequence):
+        return [plain(item) for item in node.items]
+    if isinstance(node, Mapping):
+        for key in duplicates(node):
+            raise FaultError(key.place, f"{key.text!r} is there twice")
+        return {key.text: plain(value) for key, value in node.entries}
+    return _plain_scalar(node)
+
+
+def _plain_scalar(node: Node) -> Any:
+    if not isinstance(node, Scalar):
+        raise FaultError(node.place, "must be plain text")
+    match node.tag:
+        case "bool":
+            return boolean(node)
+        case "null":
+            return None
+        case "int" | "float":
+            return number(node)
+        case _ if len(node.text) > _MAX_OPTION:
+            raise FaultError(node.place, f"is longer than {_MAX_OPTION} characters")
+        case _:
+            return node.text
+
+
+def options(node: Node) -> dict[str, Any]:
+    """Read a mapping of any values."""
+    if not isinstance(node, Mapping):
+        raise FaultError(node.place, "must be a mapping")
+    return dict(plain(node))
+
+
+def shown(node: Scalar) -> str:
+    """Return the text as an error may quote it."""
+    return repr(node.text if len(node.text) <= 60 else f"{node.text[:60]}…")
+
+
+def _scalar(node: Node) -> Scalar:
+    if not isinstance(node, Scalar):
+        raise FaultError(node.place, "must be text")
+    if node.tag == "null":
+        raise FaultError(node.place, "says nothing: leave it out, or write '' for the empty text")
+    if node.tag != "str":
+        raise FaultError(node.place, f"{shown(node)} is a {node.tag} in YAML: put it into quotes")
+    return node

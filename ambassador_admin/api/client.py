@@ -100,6 +100,13 @@ class ApiClient:
             raise self._refusal(answer, request)
         return answer.status < 300, found
 
+    def fetch_openly(self, request: Request) -> dict[str, Any]:
+        """Send the request without the key and return the object in the answer."""
+        answer = self._exchange(request, key=None)
+        if answer.status >= 300:
+            raise self._refusal(answer, request)
+        return self._object(answer)
+
     def fetch_text(self, request: Request) -> str:
         """Send the request without the key and return the text in the answer."""
         answer = self._exchange(request, key=None)

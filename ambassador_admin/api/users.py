@@ -1,7 +1,7 @@
 """What `/v1/admin/users` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin.users import NewUser, UserPut
+from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut
 from ambassador_protocol.paths import USERS
 
 MISSING = "ambassador-admin user list"
@@ -22,6 +22,11 @@ def create(user: NewUser) -> Request:
     return Request(
         method="POST", path=USERS, body=body_of(user), taken=f"ambassador-admin user show {shown(user.name)}"
     )
+
+
+def set_password(name: str, password: NewPassword) -> Request:
+    """Give a user a password."""
+    return Request(method="PUT", path=below(USERS, name, "password"), body=body_of(password), missing=MISSING)
 
 
 def update(name: str, facts: UserPut) -> Request:

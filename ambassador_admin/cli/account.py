@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ambassador_admin.api import server, trust
+from ambassador_admin.api import account, server, trust
 from ambassador_admin.api.address import normalise_url
 from ambassador_admin.cli.command import verb
+from ambassador_admin.cli.identity import Identity
 from ambassador_admin.context import AdminContext
-from ambassador_admin.context.secrets import read_key
+from ambassador_admin.context.contexts import Context
 from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
-from ambassador_admin.errors import SettingsError, UsageError
+from ambassador_admin.errors import AdminError, RefusedError, SettingsError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.account import Whoami
@@ -25,8 +26,9 @@ WHOAMI = View(
     "administrators",
     (
         Column("NAME", "name"),
+        Column("KIND", "kind"),
         Column("ROLES", "roles"),
-        Column("KEY EXPIRES", "expires_at", when),
+        Column("EXPIRES", "expires_at", when),
         Column("SERVER VERSION", "server_version"),
     ),
     fields_of(Whoami),
@@ -37,11 +39,13 @@ LOGIN = View(
         Column("CONTEXT", "context"),
         Column("SERVER", "server"),
         Column("NAME", "name"),
+        Column("KIND", "kind"),
         Column("ROLES", "roles"),
+        Column("EXPIRES", "expires_at", when),
         Column("KEY KEPT IN", "key_kept_in"),
         Column("PROVED BY", "ca_file"),
     ),
-    ("context", "server", "name", "roles", "key_kept_in", "ca_file"),
+    ("context", "server", "name", "kind", "roles", "expires_at", "key_kept_in", "ca_file"),
 )
 
 
@@ -54,6 +58,7 @@ def register(app: typer.Typer) -> None:
 
 def login(
     admin: AdminContext,
+    identity: Identity,
     url: Annotated[
         str, typer.Argument(metavar="URL", help="The server's admin address; port 9443 by default.")
     ],
@@ -63,17 +68,12 @@ def login(
             "--fingerprint", metavar="SHA256", help="Fetch the CA certificate and accept it if it has this."
         ),
     ] = None,
-    key_from: Annotated[
-        str | None,
-        typer.Option(
-            "--key-from", metavar="SOURCE", help="env://NAME, file://PATH or - for stdin; else a prompt."
-        ),
-    ] = None,
 ) -> None:
-    """Check an admin key with its server and keep both as a context.
+    """Prove who you are to a server, by an admin key or a password, and keep that as a context.
 
-    Example: ambassador-admin login https://ambassador.example.com:9443
+    Example: ambassador-admin login https://ambassador.example.com:9443 --user alice
     """
+    identity.check()
     address = normalise_url(url)
     name = admin.options.context or _context_name(address)
     known = admin.book.find(name)
@@ -83,9 +83,9 @@ def login(
             hint="--context NAME keeps this one under another name",
         )
     with _proof(admin, address, fingerprint) as ca_file:
-        world = admin.world
-        key = read_key(key_from, environ=world.environ, stdin=world.stdin, prompt=admin.person.secret)
-        who = admin.connect(address, ca_file=ca_file, key=lambda: key).fetch(server.whoami())
+        if identity.user is not None and admin.skips(f"log in as {identity.user} and keep context {name!r}"):
+            return
+        key, who = identity.prove(admin, address, ca_file)
         if admin.skips(f"keep the key as context {name!r}"):
             admin.output.record(WHOAMI, who)
             return
@@ -94,12 +94,13 @@ def login(
             name=name, server=address, ca_pem=None if ca_file is None else _text_of(ca_file)
         )
     facts = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
-    admin.output.record(LOGIN, {**facts, "name": who.get("name"), "roles": who.get("roles")})
+    told = {field: who.get(field) for field in ("name", "kind", "roles", "expires_at")}
+    admin.output.record(LOGIN, facts | told)
     _warn_of_environment(admin)
 
 
 def logout(admin: AdminContext) -> None:
-    """Forget the admin key of a context.
+    """End the login of a context and forget its key; an admin key stays good, unless it is revoked.
 
     Example: ambassador-admin logout --context staging
     """
@@ -107,9 +108,10 @@ def logout(admin: AdminContext) -> None:
     if name is None:
         admin.output.say("There is no current context.")
         return
-    admin.book.get(name)
+    context = admin.book.get(name)
     if admin.skips(f"forget the key of context {name!r}"):
         return
+    _end_login(admin, context)
     forgotten = admin.credentials.delete(name)
     admin.output.say(
         f"The key of context {name!r} is gone." if forgotten else f"Context {name!r} had no key."
@@ -122,6 +124,19 @@ def whoami(admin: AdminContext) -> None:
     Example: ambassador-admin whoami -o json
     """
     admin.show_one(server.whoami(), WHOAMI)
+
+
+def _end_login(admin: AdminContext, context: Context) -> None:
+    kept = admin.credentials.get(context.name)
+    if kept is None:
+        return
+    ca_file = None if context.ca_file is None else Path(context.ca_file)
+    try:
+        admin.connect(context.server, ca_file=ca_file, key=lambda: kept).send(account.logout())
+    except RefusedError:
+        pass  # over already, or an admin key, which is good until it is revoked
+    except AdminError as error:
+        admin.output.warn(f"The server does not know that you left: {error.message} A login ends by itself.")
 
 
 @contextmanager

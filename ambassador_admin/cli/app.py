@@ -12,6 +12,7 @@ from typer.completion import get_completion_inspect_parameters
 from ambassador_admin.cli import (
     access,
     account,
+    admin_keys,
     audit,
     contexts,
     grants,
@@ -43,6 +44,7 @@ app.add_typer(groups.app, name="group")
 app.add_typer(mcps.app, name="mcp")
 app.add_typer(grants.app, name="grant")
 app.add_typer(keys.app, name="key")
+app.add_typer(admin_keys.app, name="admin-key")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
 app.add_typer(kill.app, name="kill")

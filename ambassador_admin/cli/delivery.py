@@ -133,6 +133,16 @@ def _show_existing(admin: AdminContext, issued: Item, kind: Secret, view: View) 
     admin.output.say(f"There is a good key already ({kind.handle} {kind.name(issued)}); nothing was issued.")
 
 
+def show_secret(admin: AdminContext, view: View, item: Item, secret: str, advice: str) -> None:
+    """Show an item that holds a secret; to a person the secret alone, and what to do with it."""
+    if _is_for_program(admin):
+        admin.output.record(view, item)
+        return
+    # Alone on stdout, so that a script can take it as it is.
+    admin.output.write(secret)
+    admin.output.advise(advice)
+
+
 def _is_for_program(admin: AdminContext) -> bool:
     return admin.output.fields is not None or admin.output.format not in (Format.TABLE, Format.WIDE)
 
@@ -161,16 +171,12 @@ class _Screen:
             ) from None
 
     def _show(self, issued: Item) -> None:
-        output, kind = self._admin.output, self._kind
-        if _is_for_program(self._admin):
-            output.record(kind.issued, issued)
-            return
-        # The key alone on stdout, so that a script can take it as it is.
-        output.write(kind.of(issued))
-        output.advise(
+        kind = self._kind
+        advice = (
             f"Above is the key ({kind.handle} {kind.name(issued)}). It is not shown again and cannot be recovered: "
             f"{kind.advice}"
         )
+        show_secret(self._admin, kind.issued, issued, kind.of(issued), advice)
 
 
 class _NewFile:

@@ -1,17 +1,20 @@
 """`user`: the people tools are published for."""
 
+from secrets import token_urlsafe
 from typing import Annotated
 
 import typer
 
 from ambassador_admin.api import users
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.delivery import show_secret
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
+from ambassador_admin.context.secrets import read_password
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin.users import NewUser, UserPut, UserView
+from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut, UserView
 
 USER = View(
     "users",
@@ -30,6 +33,9 @@ USER = View(
 )
 
 _ROLES = "A role to administer with: admin, operator, provisioner or auditor."
+
+PASSWORD = View("users", (Column("USER", "user"), Column("PASSWORD", "password")), ("user", "password"))
+_PASSWORD_BYTES = 18  # 24 characters
 
 app = noun("The people tools are published for.")
 
@@ -147,3 +153,48 @@ def deactivate(admin: AdminContext, name: Name) -> None:
     """
     admin.confirm(f"Deactivate user {name}?")
     admin.submit(users.update(name, UserPut(status="deactivated")), USER)
+
+
+@verb(app, "reset-password", changes=True)
+def reset_password(
+    admin: AdminContext,
+    name: Name,
+    password_from: Annotated[
+        str | None,
+        typer.Option(
+            "--password-from",
+            metavar="SOURCE",
+            help="env://NAME, file://PATH or - for stdin; else a prompt, twice.",
+        ),
+    ] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="Make one up, and show it this once.")] = False,
+) -> None:
+    """Give a user with a role a new password, which ends every login of that user.
+
+    Example: ambassador-admin user reset-password alice --generate
+    """
+    if generate and password_from is not None:
+        raise UsageError("--generate and --password-from exclude each other.")
+    if admin.skips(f"give user {name} another password"):
+        return
+    world = admin.world
+    password = (
+        token_urlsafe(_PASSWORD_BYTES)
+        if generate
+        else read_password(
+            password_from,
+            name,
+            is_new=True,
+            environ=world.environ,
+            stdin=world.stdin,
+            prompt=admin.person.secret,
+        )
+    )
+    admin.api.send(users.set_password(name, NewPassword(password=password)))
+    if generate:
+        item = {"user": name, "password": password}
+        show_secret(
+            admin, PASSWORD, item, password, f"Above is the password of {name}. It is not shown again."
+        )
+    else:
+        admin.output.say(f"User {name} has a new password and is logged out everywhere.")

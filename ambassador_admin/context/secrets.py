@@ -30,16 +30,32 @@ def read_key(
     source: str | None, *, environ: Mapping[str, str], stdin: TextIO, prompt: Callable[[str], str]
 ) -> str:
     """Return the admin key from `source`: None means a prompt on a terminal and stdin otherwise, `-` means stdin."""
-    if source is not None and source != "-":
-        if not source.startswith((_ENV, _FILE)):
-            raise UsageError(
-                "--key-from takes env://NAME, file://PATH or - for stdin, never the key itself.",
-                hint="a key on the command line is visible to every process of this machine",
-            )
-        return check_key(resolve(source, environ))
-    if source is None and stdin.isatty():
-        return check_key(prompt("Admin key (amb_ak_…): "))
-    return check_key(stdin.readline(_LONGEST))
+    return check_key(_read("--key-from", source, environ, stdin, lambda: prompt("Admin key (amb_ak_…): ")))
+
+
+def read_password(
+    source: str | None,
+    user: str,
+    *,
+    is_new: bool = False,
+    environ: Mapping[str, str],
+    stdin: TextIO,
+    prompt: Callable[[str], str],
+) -> str:
+    """Return a user's password from `source`, as `read_key` does; a new one is asked for twice at a prompt."""
+
+    def ask() -> str:
+        typed = prompt(f"{'New password' if is_new else 'Password'} of {user}: ")
+        if is_new and prompt("The same again: ") != typed:
+            raise SettingsError("The two are not the same; nothing was changed.", hint="try again")
+        return typed
+
+    password = _read("--password-from", source, environ, stdin, ask).rstrip("\r\n")
+    if not password:
+        raise SettingsError(
+            "No password was given.", hint="--password-from env://NAME or file://PATH, or type it in"
+        )
+    return password
 
 
 def check_key(text: str) -> str:
@@ -57,6 +73,25 @@ def check_key(text: str) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError("That is no admin key: they start with amb_ak_ and hold no white space.")
     return key
+
+
+def _read(
+    option: str,
+    source: str | None,
+    environ: Mapping[str, str],
+    stdin: TextIO,
+    ask: Callable[[], str],
+) -> str:
+    if source is None and stdin.isatty():
+        return ask()
+    if source is None or source == "-":
+        return stdin.readline(_LONGEST)
+    if not source.startswith((_ENV, _FILE)):
+        raise UsageError(
+            f"{option} takes env://NAME, file://PATH or - for stdin, never the secret itself.",
+            hint="a secret on the command line is visible to every process of this machine",
+        )
+    return resolve(source, environ)
 
 
 def _first_line_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from tests.admin.fake_administrators import administration
 from tests.admin.fake_provisioning import provisioning
 from tests.admin.fake_routes import application
 from tests.admin.organisation import Organisation
@@ -31,7 +32,7 @@ class FakeApi(Organisation):
         """Listen on loopback until the block is left; a second time on the same port."""
         loop = asyncio.new_event_loop()
         app = application(self)
-        app.add_routes(provisioning())
+        app.add_routes([*administration(), *provisioning()])
         runner = web.AppRunner(app)
         self.scheme = "https" if tls else "http"
         loop.run_until_complete(runner.setup())

@@ -19,11 +19,12 @@ from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.listing import Condition, Field, Listing, Position, Shelf
 from ambassador_server.errors import InvalidInputError
-from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, Item, Organisation, mcp_view
+from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, Item, Organisation, mcp_view
 
-_RIGHTS = {
+RIGHTS = {
     ADMIN_KEY: ("ops", ["admin", "auditor"], {"read", "provision", "manage", "operate", "audit:read"}),
     AUDITOR_KEY: ("eve", ["auditor"], {"read", "audit:read"}),
+    LOGIN_KEY: ("alice", ["operator"], {"read", "operate"}),
 }
 _CODES = {
     400: ProblemCode.BAD_REQUEST,
@@ -61,7 +62,6 @@ def application(api: Organisation) -> web.Application:
         [
             web.get(paths.READY, _ready),
             web.get(paths.CA_CERTIFICATE, _ca),
-            web.get(paths.WHOAMI, _for("read", _whoami)),
             web.get(paths.USERS, _for("read", lambda request: _page(request, api.users))),
             web.post(paths.USERS, _for("provision", _create_user)),
             web.get(paths.USERS + "/{name}", _for("read", lambda request: _show(request, api.users))),
@@ -127,9 +127,11 @@ async def _edge(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _for(right: str, route: Route) -> Route:
     async def guarded(request: web.Request) -> web.Response:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or key not in _RIGHTS:
+        if scheme != "Bearer" or key not in RIGHTS:
             raise Refusal(401, "A valid admin key is required")
-        if right not in _RIGHTS[key][2]:
+        if key == LOGIN_KEY and not request.app[API].is_logged_in:
+            raise Refusal(401, "A valid admin key is required")
+        if right not in RIGHTS[key][2]:
             raise Refusal(403, f"This admin key lacks the right {right!r}")
         return await route(request)
 
@@ -210,11 +212,6 @@ async def _ca(request: web.Request) -> web.Response:
     if request.app[API].ca_pem is None:
         raise Refusal(404, "This server does not use a CA of its own")
     return web.Response(text=request.app[API].ca_pem)
-
-
-async def _whoami(request: web.Request) -> web.Response:
-    name, roles, _ = _RIGHTS[request.headers["Authorization"].partition(" ")[2]]
-    return web.json_response({"name": name, "roles": roles, "expires_at": None, "server_version": "9.9.9"})
 
 
 async def _create_user(request: web.Request) -> web.Response:

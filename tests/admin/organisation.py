@@ -8,6 +8,9 @@ from ambassador_protocol.admin.mcps import NewMcp
 
 ADMIN_KEY = "amb_ak_" + "A" * 48
 AUDITOR_KEY = "amb_ak_" + "B" * 48
+LOGIN_KEY = "amb_ak_" + "D" * 48
+NEW_ADMIN_KEY = "amb_ak_" + "E" * 48
+PASSWORD = "correct horse battery"
 SECRET = "amb_pk_" + "C" * 48
 AT = "2026-05-04T12:00:00.000Z"
 
@@ -35,6 +38,8 @@ class Organisation:
     subscriptions: dict[str, Item] = field(default_factory=dict)
     switches: dict[str, Item] = field(default_factory=dict)
     sessions: dict[str, Item] = field(default_factory=dict)
+    admin_keys: dict[str, Item] = field(default_factory=dict)
+    is_logged_in: bool = False
     events: list[Item] = field(default_factory=list)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     broken: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)

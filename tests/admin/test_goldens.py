@@ -12,8 +12,9 @@ import pytest
 
 from ambassador_admin.cli.app import app
 from ambassador_protocol import __version__
+from tests.admin.fake_administrators import admin_key
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import ADMIN_KEY, AT
+from tests.admin.organisation import ADMIN_KEY, AT, PASSWORD
 from tests.admin.shell import Done, Shell
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -39,6 +40,8 @@ COMMANDS = {
     "user-create-administrator": ["user", "create", "erin", "--role", "operator", "--source", "local"],
     "user-update": ["user", "update", "alice", "--email", "", "--role", "operator", "--role", "auditor"],
     "user-update-no-roles": ["user", "update", "alice", "--no-roles"],
+    "user-reset-password": ["user", "reset-password", "olga", "--password-from", "env://PASSWORD"],
+    "user-reset-password-dry-run": ["user", "reset-password", "olga", "--generate", "--dry-run"],
     "user-suspend": ["user", "suspend", "alice"],
     "user-deactivate": ["user", "deactivate", "alice", "--yes"],
     "user-activate": ["user", "activate", "bob"],
@@ -117,6 +120,9 @@ COMMANDS = {
     "subscription-set-none": ["subscription", "set", "key-1", "git", "--none"],
     "subscription-set-new": ["subscription", "set", "key-1", "draft"],
     "subscription-remove": ["subscription", "remove", "key-1", "git", "--yes"],
+    "admin-key-issue": ["admin-key", "issue", "ci", "--role", "provisioner", "--for", "8h"],
+    "admin-key-list": ["admin-key", "list"],
+    "admin-key-revoke": ["admin-key", "revoke", "first-admin", "--yes"],
     "session-list": ["session", "list"],
     "session-list-user": ["session", "list", "--user", "bob"],
     "session-revoke": ["session", "revoke", "session-1", "--yes"],
@@ -161,6 +167,16 @@ COMMANDS = {
     "help-environment": ["help", "environment"],
     "help-exit-codes": ["help", "exit-codes"],
     "login": ["login", "{server}", "--context", "prod", "--key-from", "env://ADMIN_KEY"],
+    "login-user": [
+        "login",
+        "{server}",
+        "--context",
+        "prod",
+        "--user",
+        "alice",
+        "--password-from",
+        "env://PASSWORD",
+    ],
     "logout": ["logout", "--context", "known"],
     "context-list": ["context", "list"],
     "context-use": ["context", "use", "other"],
@@ -173,6 +189,10 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     """A small organisation, and a shell that has logged in to it."""
     api.add_user("alice", display_name="Alice Ångström", email="alice@example.com", groups=["developers"])
     api.add_user("bob", status="suspended")
+    api.add_user("olga", roles=["operator"])
+    login = {"kind": "login", "user": "olga", "created_by": "olga", "expires_at": "2026-05-05T01:30:00.000Z"}
+    api.admin_keys["first-admin"] = admin_key("first-admin", "admin", "auditor", created_by="server")
+    api.admin_keys["login-1"] = admin_key("login-1", "operator", **login)
     api.add_group("developers", "alice")
     api.add_group("empty")
     api.add_mcp("git", ("git_log", "read-only"), ("git_push", "destructive"))
@@ -208,7 +228,7 @@ def test_command_prints_what_it_always_printed(scene: Shell, api: FakeApi, name:
     if format == "json":
         at = words.index("--") if "--" in words else len(words)
         words[at:at] = ["-o", "json"]
-    done = scene.run(*words, ADMIN_KEY=ADMIN_KEY)
+    done = scene.run(*words, ADMIN_KEY=ADMIN_KEY, PASSWORD=PASSWORD)
     _compare(f"{name}.{format}.txt", _transcript(words, done, scene, api))
 
 

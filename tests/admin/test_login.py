@@ -11,7 +11,7 @@ from ambassador_admin.api.address import normalise_url
 from ambassador_admin.errors import SettingsError
 from tests.admin.certificates import Authority, make_authority
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import ADMIN_KEY, AUDITOR_KEY
+from tests.admin.organisation import ADMIN_KEY, AUDITOR_KEY, LOGIN_KEY, PASSWORD
 from tests.admin.shell import Shell
 
 
@@ -272,3 +272,59 @@ def test_address_is_completed(text: str, address: str) -> None:
 def test_address_that_makes_no_sense_or_is_not_safe_is_refused(text: str) -> None:
     with pytest.raises(SettingsError):
         normalise_url(text)
+
+
+def test_person_logs_in_by_password_and_logging_out_ends_that_on_the_server(
+    home: Shell, api: FakeApi
+) -> None:
+    api.add_user("alice")
+    done = home.run("login", api.url, "--context", "prod", "--user", "alice", stdin=f"{PASSWORD}\n")
+    assert done.code == 0, done.err
+    assert PASSWORD not in done.out + done.err
+    assert LOGIN_KEY not in done.out + done.err
+    assert (home.directory / "prod.secret").read_text() == LOGIN_KEY
+    who = json.loads(home.run("whoami", "-o", "json").out)
+    assert (who["name"], who["kind"]) == ("alice", "login")
+    assert home.run("logout").code == 0
+    assert not api.is_logged_in
+    assert not (home.directory / "prod.secret").exists()
+
+
+def test_logging_out_of_an_admin_key_says_nothing_of_the_server(home: Shell, api: FakeApi) -> None:
+    home.log_in("prod", api.url)
+    assert home.run("logout").err == "The key of context 'prod' is gone.\n"
+
+
+def test_logging_out_forgets_the_key_of_a_server_that_is_away_and_says_so(home: Shell) -> None:
+    home.log_in("prod", "http://127.0.0.1:1", LOGIN_KEY)
+    done = home.run("logout")
+    assert (done.code, "does not know that you left" in done.err) == (0, True)
+    assert not (home.directory / "prod.secret").exists()
+
+
+def test_wrong_password_is_exit_3_and_keeps_nothing(home: Shell, api: FakeApi) -> None:
+    done = home.run("login", api.url, "--user", "alice", stdin="wrong horse battery\n")
+    assert (done.code, "wrong horse" in done.err) == (3, False)
+    assert not home.directory.exists()
+
+
+def test_dry_run_of_a_login_by_password_sends_nothing(home: Shell, api: FakeApi) -> None:
+    done = home.run("login", api.url, "--user", "alice", "--dry-run", stdin=f"{PASSWORD}\n")
+    assert (done.code, done.err.startswith("Dry run: would log in as alice")) == (0, True)
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--password-from", "env://THE_PASSWORD"],
+        ["--user", "alice", "--key-from", "-"],
+        ["--user", "alice", "--password-from", PASSWORD],
+        ["--user", "alice", "--password-from", "env://NO_SUCH"],
+        ["--user", "alice"],
+    ],
+)
+def test_login_by_password_that_makes_no_sense_is_exit_2(home: Shell, api: FakeApi, words: list[str]) -> None:
+    done = home.run("login", api.url, *words, THE_PASSWORD=PASSWORD)
+    assert (done.code, PASSWORD in done.err) == (2, False)
+    assert api.asked == []

@@ -1,0 +1,94 @@
+"""`admin-key`: the keys programs administer with, and the logins of people."""
+
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import admin_keys
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.delivery import KeyFile, Secret, hand_over
+from ambassador_admin.cli.listing import Rows
+from ambassador_admin.cli.values import seconds
+from ambassador_admin.context import AdminContext
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin.admin_keys import AdminKeyView, NewAdminKey
+
+ADMIN_KEY = View(
+    "admin keys",
+    (
+        Column("NAME", "name", whole=True),
+        Column("KIND", "kind"),
+        Column("STATUS", "status", status=True),
+        Column("USER", "user"),
+        Column("ROLES", "roles"),
+        Column("EXPIRES", "expires_at", when),
+        Column("PREFIX", "prefix", wide=True),
+        Column("CREATED BY", "created_by", wide=True),
+        Column("CREATED", "created_at", when, wide=True),
+        Column("REVOKED", "revoked_at", when, wide=True),
+    ),
+    fields_of(AdminKeyView),
+)
+ISSUED = View(
+    "admin keys",
+    (Column("NAME", "key.name"), Column("KEY", "admin_key")),
+    (*fields_of(AdminKeyView, "key."), "admin_key"),
+)
+ISSUED_ADMIN_KEY = Secret(
+    noun="admin-key",
+    field="admin_key",
+    handle="name",
+    advice="keep it where the program finds it; ambassador-admin takes it from MCP_AMBASSADOR_ADMIN_KEY.",
+    described=ADMIN_KEY,
+    issued=ISSUED,
+    revoke=admin_keys.revoke,
+)
+
+app = noun("The keys programs administer with, and the logins of people.")
+
+
+@verb(app, "issue", changes=True)
+def issue(
+    admin: AdminContext,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for, such as a pipeline.")],
+    role: Annotated[
+        list[str],
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="What it may do: admin, operator, provisioner or auditor. Give it once for each.",
+        ),
+    ],
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="Expire by itself after 30d, 52w, …")
+    ] = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Make a key for a program that administers. It is shown this once.
+
+    Example: ambassador-admin admin-key issue ci --role provisioner --for 30d --key-file ci.key
+    """
+    key = NewAdminKey(name=name, roles=role, expires_in_seconds=seconds(duration))
+    hand_over(admin, admin_keys.issue(key), ISSUED_ADMIN_KEY, key_file)
+
+
+@verb(app, "list")
+def list_all(admin: AdminContext, rows: Rows) -> None:
+    """List the admin keys, and who is logged in.
+
+    Example: ambassador-admin admin-key list --filter role=admin
+    """
+    rows.show(admin, admin_keys.every(), ADMIN_KEY)
+
+
+@verb(app, "revoke", destroys=True)
+def revoke(
+    admin: AdminContext, name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")]
+) -> None:
+    """End an admin key, or somebody's login, at once and for good.
+
+    Example: ambassador-admin admin-key revoke ci --yes
+    """
+    admin.confirm(f"Revoke admin key {name} for good?")
+    admin.submit(admin_keys.revoke(name), ADMIN_KEY)

@@ -1,0 +1,67 @@
+"""Who logs in: a program by its admin key, or a person by name and password."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import account, server
+from ambassador_admin.context import AdminContext
+from ambassador_admin.context.secrets import check_key, read_key, read_password
+from ambassador_admin.errors import BadAnswerError, UsageError
+from ambassador_admin.output import Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What `login` is told of who logs in."""
+
+    key_from: Annotated[
+        str | None,
+        typer.Option(
+            "--key-from",
+            metavar="SOURCE",
+            help="The admin key: env://NAME, file://PATH or - for stdin; else a prompt.",
+        ),
+    ] = None
+    user: Annotated[
+        str | None,
+        typer.Option("--user", metavar="NAME", help="Log in by this user's password, not by an admin key."),
+    ] = None
+    password_from: Annotated[
+        str | None,
+        typer.Option(
+            "--password-from",
+            metavar="SOURCE",
+            help="The password: env://NAME, file://PATH or - for stdin; else a prompt.",
+        ),
+    ] = None
+
+    def check(self) -> None:
+        """Raise UsageError for options that exclude each other."""
+        if self.user is None and self.password_from is not None:
+            raise UsageError("--password-from goes with --user.")
+        if self.user is not None and self.key_from is not None:
+            raise UsageError("--key-from and --user exclude each other.")
+
+    def prove(self, admin: AdminContext, address: str, ca_file: Path | None) -> tuple[str, Item]:
+        """Return a key that is good at this server, and who it makes us; a password opens one."""
+        world = admin.world
+        if self.user is None:
+            key = read_key(
+                self.key_from, environ=world.environ, stdin=world.stdin, prompt=admin.person.secret
+            )
+            return key, admin.connect(address, ca_file=ca_file, key=lambda: key).fetch(server.whoami())
+        password = read_password(
+            self.password_from,
+            self.user,
+            environ=world.environ,
+            stdin=world.stdin,
+            prompt=admin.person.secret,
+        )
+        opened = admin.connect(address, ca_file=ca_file).fetch_openly(account.login(self.user, password))
+        secret, who = opened.get("admin_key"), opened.get("who")
+        if not isinstance(secret, str) or not isinstance(who, dict):
+            raise BadAnswerError("The server opened a login without saying its key.")
+        return check_key(secret), who

@@ -13,6 +13,7 @@ from ambassador_server.audit_log.other import OtherLog
 from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
 from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.crypto.keys import KeyRing, load_or_create
 from ambassador_server.crypto.passwords import Argon2Passwords
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
@@ -116,7 +117,11 @@ async def build(config: ServerConfig, *, writer: str) -> Ambassador:
     try:
         keys = load_or_create(config.keys_dir)
         log = await JsonlAuditLog.open(
-            config.audit_dir, writer, clock=SystemClock(), options=_log_options(config)
+            config.audit_dir,
+            writer,
+            signer=AuditSigner(keys.audit_keys),
+            clock=SystemClock(),
+            options=_log_options(config),
         )
     except BaseException:
         await store.close()
@@ -246,7 +251,14 @@ class _News:
 
 
 def _log_options(config: ServerConfig) -> AuditLogOptions:
-    return AuditLogOptions(fsync=Fsync(config.audit.fsync), segment_max_bytes=config.audit.segment_bytes)
+    section = config.audit
+    return AuditLogOptions(
+        fsync=Fsync(section.fsync),
+        segment_max_bytes=section.segment_bytes,
+        segment_max_age=section.segment_seconds,
+        checkpoint_records=section.checkpoint_records,
+        checkpoint_interval=section.checkpoint_seconds,
+    )
 
 
 def _user_limits(config: ServerConfig) -> UserLimits:

@@ -46,6 +46,9 @@ class AuditSection(_Section):
 
     fsync: Literal["interval", "always", "never"] = "interval"
     segment_bytes: Annotated[int, Field(ge=65536)] = 64 * 1024 * 1024
+    segment_seconds: Annotated[float, Field(ge=60)] = 86400.0
+    checkpoint_records: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    checkpoint_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
 
 
 class LimitsSection(_Section):

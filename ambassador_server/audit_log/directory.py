@@ -1,4 +1,4 @@
-"""The directory of one writer: its lock, and the names of its segments."""
+"""The directory of one writer, and its lock."""
 
 import fcntl
 import os
@@ -6,20 +6,10 @@ import re
 from pathlib import Path
 from typing import Self
 
+from ambassador_protocol.audit.files import segment_numbers
 from ambassador_server.errors import ConfigurationError
 
-_SEGMENT = re.compile(r"([0-9]{8,18})\.jsonl")
 _WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def segment_name(number: int) -> str:
-    """Return the file name of a segment; names sort as the numbers do."""
-    return f"{number:08d}.jsonl"
-
-
-def segment_numbers(path: Path) -> list[int]:
-    """Return the numbers of the segments in a writer's directory, ascending."""
-    return sorted(int(found[1]) for name in os.listdir(path) if (found := _SEGMENT.fullmatch(name)))
 
 
 class WriterDirectory:

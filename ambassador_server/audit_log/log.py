@@ -8,9 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from ambassador_protocol.audit.keys import PublicKey
+from ambassador_protocol.audit.lines import Pruned, Tip, digest_of, event_line
 from ambassador_server.audit_log.batch import Batch
 from ambassador_server.audit_log.directory import WriterDirectory
-from ambassador_server.audit_log.lines import Tip, digest_of, encode_event, event_line
+from ambassador_server.audit_log.key_files import export_keys
+from ambassador_server.audit_log.lines import encode_event
+from ambassador_server.audit_log.notary import Notary
 from ambassador_server.audit_log.opening import LogEnd, find_end
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.reader import read_records
@@ -18,6 +22,7 @@ from ambassador_server.audit_log.syncing import Syncer
 from ambassador_server.audit_log.tail import LogTail
 from ambassador_server.domain.audit import SYSTEM, AuditAction, AuditEvent, AuditRecord, Outcome, Resource
 from ambassador_server.errors import AuditUnavailableError, ConfigurationError
+from ambassador_server.ports.audit_log import CheckpointSigner
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition
 
@@ -32,14 +37,21 @@ class JsonlAuditLog:
     """
 
     def __init__(
-        self, directory: WriterDirectory, writer: str, end: LogEnd, clock: Clock, options: AuditLogOptions
+        self,
+        directory: WriterDirectory,
+        writer: str,
+        end: LogEnd,
+        signer: CheckpointSigner,
+        clock: Clock,
+        options: AuditLogOptions,
     ) -> None:
         self._directory = directory
         self._writer = writer
         self._clock = clock
         self._options = options
         self._loop = asyncio.get_running_loop()
-        self._tail = LogTail(directory, writer, end, clock, options)
+        notary = Notary(writer, signer, clock)
+        self._tail = LogTail(directory, writer, end, notary, clock, options)
         self._syncer = Syncer(
             options.fsync, options.fsync_interval, directory, self._tail.segment, self._fail
         )
@@ -50,11 +62,18 @@ class JsonlAuditLog:
         self._failure: str | None = None
         self._refused = 0
         self._retry: asyncio.TimerHandle | None = None
+        self._checkpoint_timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     @classmethod
     async def open(
-        cls, audit_directory: Path, writer: str, *, clock: Clock, options: AuditLogOptions | None = None
+        cls,
+        audit_directory: Path,
+        writer: str,
+        *,
+        signer: CheckpointSigner,
+        clock: Clock,
+        options: AuditLogOptions | None = None,
     ) -> Self:
         """Lock the writer's directory and go on where its log ends.
 
@@ -64,8 +83,10 @@ class JsonlAuditLog:
         try:
             directory = await asyncio.to_thread(WriterDirectory.lock, audit_directory, writer)
             try:
+                keys = [PublicKey.from_base64(text) for text in signer.public_keys.values()]
+                await asyncio.to_thread(export_keys, audit_directory, keys)
                 end = await asyncio.to_thread(find_end, directory, writer)
-                log = cls(directory, writer, end, clock, options or AuditLogOptions())
+                log = cls(directory, writer, end, signer, clock, options or AuditLogOptions())
             except (OSError, ConfigurationError):
                 directory.close()
                 raise
@@ -73,6 +94,7 @@ class JsonlAuditLog:
             raise ConfigurationError(f"The audit log cannot be opened: {error}.") from error
         if end.torn is not None:
             await log.append(log._recovery(asdict(end.torn)))
+        log._plan_checkpoint()
         return log
 
     @property
@@ -136,7 +158,7 @@ class JsonlAuditLog:
         )
 
     async def close(self) -> None:
-        """Write what is queued, flush to the disk and release the log.
+        """Write what is queued and the last checkpoint, flush to the disk and release the log.
 
         Raises AuditUnavailableError, with everything released, when the disk did not take it.
         """
@@ -144,9 +166,14 @@ class JsonlAuditLog:
             return
         self._closed = True
         self._flush()
-        if self._retry is not None:
-            self._retry.cancel()
+        for timer in (self._retry, self._checkpoint_timer):
+            if timer is not None:
+                timer.cancel()
         healthy = self._failure is None
+        if healthy:
+            # What was recorded is safe without it; only the end is not proved to be the end.
+            with suppress(OSError):
+                self._tail.close()
         self._failure = "it is closed"
         failure = await self._syncer.close()
         self._directory.close()
@@ -154,9 +181,8 @@ class JsonlAuditLog:
             raise AuditUnavailableError(_complaint(_reason(failure)))
 
     def _enqueue(self, encoded: bytes) -> None:
-        seq = self._tip.seq + 1
-        line = event_line(encoded, seq, self._tip.digest)
-        self._tip = Tip(seq, digest_of(line))
+        line = event_line(encoded, self._tip)
+        self._tip = Tip(self._tip.seq + 1, digest_of(line))
         self._queue.append(line)
         self._queued_bytes += len(line) + 1
 
@@ -174,17 +200,39 @@ class JsonlAuditLog:
         lines, batch = self._take_queue()
         if batch is None:
             return
-        lines.append(b"")
         try:
-            self._tail.write(b"\n".join(lines), self._tip)
+            self._tail.write(lines, self._tip)
         except OSError as error:
-            self._refused += len(lines) - 1
+            self._refused += len(lines)
             self._fail(error)
             batch.settle(_complaint(_reason(error)))
             return
+        self._tip = self._tail.tip
         self._syncer.wrote(batch)
         if self._tail.is_due():
             self._rotate()
+        self._plan_checkpoint()
+
+    def _plan_checkpoint(self) -> None:
+        if self._tail.uncovered and self._checkpoint_timer is None and not self._closed:
+            self._checkpoint_timer = self._loop.call_later(
+                self._options.checkpoint_interval, self._checkpoint_in_time
+            )
+
+    def _checkpoint_in_time(self) -> None:
+        self._checkpoint_timer = None
+        self._flush()
+        if self._failure is None and self._tail.uncovered:
+            self._checkpoint("time")
+
+    def _checkpoint(self, reason: str, *, pruned: Pruned | None = None) -> None:
+        try:
+            self._tail.checkpoint(reason, pruned=pruned)
+        except OSError as error:
+            self._fail(error)
+            return
+        self._tip = self._tail.tip
+        self._syncer.wrote(Batch(self._loop))
 
     def _rotate(self) -> None:
         try:
@@ -220,7 +268,8 @@ class JsonlAuditLog:
             self._tip = self._tail.tip
             self._enqueue(encode_event(self._recovery({"failure": self._failure, "refused": self._refused})))
             lines, _ = self._take_queue()
-            self._tail.write(lines[0] + b"\n", self._tip)
+            self._tail.write(lines, self._tip)
+            self._tip = self._tail.tip
         except (OSError, ConfigurationError) as error:
             self._tip = self._tail.tip
             self._failure = _reason(error)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ambassador_server.audit_log.chain import Walk, walk_segment
-from ambassador_server.audit_log.directory import WriterDirectory, segment_name
-from ambassador_server.audit_log.lines import GENESIS, Tip
+from ambassador_protocol.audit.chain import Proof, Walk, walk_segment
+from ambassador_protocol.audit.files import segment_name
+from ambassador_protocol.audit.lines import GENESIS, Tip
+from ambassador_server.audit_log.directory import WriterDirectory
 from ambassador_server.audit_log.segment import Segment
 from ambassador_server.errors import ConfigurationError
 
@@ -23,12 +24,18 @@ class TornTail:
 
 @dataclass(frozen=True, slots=True)
 class LogEnd:
-    """Where a log goes on: `segment` is None when there is none yet, `created` is that segment's age."""
+    """Where a log goes on: `segment` is None when there is none yet, `created` is that segment's age.
 
-    segment: Segment | None
-    tip: Tip
-    created: datetime | None
-    torn: TornTail | None
+    `uncovered` records have come since the last checkpoint, `key` signed that one or was to sign the next.
+    """
+
+    segment: Segment | None = None
+    tip: Tip = GENESIS
+    created: datetime | None = None
+    torn: TornTail | None = None
+    uncovered: int = 0
+    is_closed: bool = False
+    key: str | None = None
 
 
 def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
@@ -38,7 +45,8 @@ def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
     """
     torn: TornTail | None = None
     for number in reversed(directory.numbers()):
-        walk = _walk(directory, writer, number)
+        proof = Proof(writer, trusted=None)
+        walk = _walk(directory, number, proof)
         if walk.torn:
             torn = _keep_torn(directory.path, number, walk.end)
         if walk.header is None:
@@ -49,15 +57,22 @@ def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
         segment.cut()
         segment.sync()
         directory.sync()
-        return LogEnd(segment, walk.tip, walk.header.created, torn)
-    return LogEnd(None, GENESIS, None, torn)
+        return LogEnd(
+            segment=segment,
+            tip=walk.tip,
+            created=datetime.fromisoformat(walk.header.created),
+            torn=torn,
+            uncovered=proof.uncovered,
+            is_closed=proof.is_closed,
+            key=proof.key,
+        )
+    return LogEnd(torn=torn)
 
 
-def _walk(directory: WriterDirectory, writer: str, number: int) -> Walk:
+def _walk(directory: WriterDirectory, number: int, proof: Proof) -> Walk:
     path = directory.path / segment_name(number)
-    walk = walk_segment(
-        path, writer=writer, number=number, tip=GENESIS if number == 1 else None, is_last=True
-    )
+    tip = GENESIS if number == 1 else None
+    walk = walk_segment(path, number=number, tip=tip, is_last=True, proof=proof)
     if walk.fault is not None:
         raise ConfigurationError(
             f"The audit log is broken: {path}, line {walk.fault.line}, record {walk.fault.seq}: {walk.fault.problem}.",

@@ -20,12 +20,14 @@ class Fsync(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLogOptions:
-    """Durability, rotation and bounds; sizes in bytes, times in seconds."""
+    """Durability, rotation, checkpoints and bounds; sizes in bytes, times in seconds."""
 
     fsync: Fsync = Fsync.INTERVAL
     fsync_interval: float = 1.0
     segment_max_bytes: int = 64 * MEBIBYTE
     segment_max_age: float = 86_400.0
+    checkpoint_records: int = 1_000
+    checkpoint_interval: float = 300.0
     queue_max_records: int = 10_000
     queue_max_bytes: int = 64 * MEBIBYTE
     retry_interval: float = 1.0

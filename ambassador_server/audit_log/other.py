@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from ambassador_server.audit_log.directory import segment_name, segment_numbers
+from ambassador_protocol.audit.files import segment_name, segment_numbers
 from ambassador_server.audit_log.reader import read_records
 from ambassador_server.domain.audit import AuditRecord
 from ambassador_server.errors import AuditUnavailableError

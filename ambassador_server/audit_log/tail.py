@@ -1,9 +1,11 @@
-"""The written end of the log: which segment takes lines, when the next one begins, and mending after a failure."""
+"""The written end of the log: which segment takes lines, when a checkpoint or the next segment is due, and mending."""
 
 from datetime import datetime
 
+from ambassador_protocol.audit.chain import STOP
+from ambassador_protocol.audit.lines import FORMAT, Header, Pruned, Tip, digest_of, header_line, time_text
 from ambassador_server.audit_log.directory import WriterDirectory
-from ambassador_server.audit_log.lines import FORMAT, Header, Tip, digest_of, header_line
+from ambassador_server.audit_log.notary import Notary
 from ambassador_server.audit_log.opening import LogEnd
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.segment import Segment
@@ -11,24 +13,56 @@ from ambassador_server.ports.clock import Clock
 
 
 class LogTail:
-    """`tip` is the last line the operating system has, whatever failed since; every method may raise OSError."""
+    """`tip` is the last line the operating system has, whatever failed since; every method may raise OSError.
+
+    `uncovered` counts the records since the last checkpoint.
+    """
 
     def __init__(
-        self, directory: WriterDirectory, writer: str, end: LogEnd, clock: Clock, options: AuditLogOptions
+        self,
+        directory: WriterDirectory,
+        writer: str,
+        end: LogEnd,
+        notary: Notary,
+        clock: Clock,
+        options: AuditLogOptions,
     ) -> None:
         self.tip = end.tip
+        self.uncovered = end.uncovered
+        self._is_closed = end.is_closed
         self._directory = directory
         self._writer = writer
+        self._notary = notary
         self._clock = clock
         self._max_bytes = options.segment_max_bytes
         self._max_age = options.segment_max_age
+        self._checkpoint_records = options.checkpoint_records
         self._rotate_at = self._age_limit(end.created)
         self.segment = end.segment or self._create(1)
+        if end.key is not None and end.key != notary.key_id:
+            self._hand_over(end.key)
 
-    def write(self, lines: bytes, tip: Tip) -> None:
-        """Append whole lines, the last of which is `tip`."""
-        self.segment.write(lines)
-        self.tip = tip
+    def write(self, lines: list[bytes], tip: Tip) -> None:
+        """Append records, the last of which is `tip`, and a checkpoint where one is due."""
+        uncovered = self.uncovered + len(lines)
+        if uncovered >= self._checkpoint_records:
+            line, tip = self._notary.checkpoint(tip, "records")
+            lines = [*lines, line]
+            uncovered = 0
+        self._append(lines, tip)
+        self.uncovered = uncovered
+
+    def checkpoint(self, reason: str, *, pruned: Pruned | None = None) -> None:
+        """Append a checkpoint."""
+        line, tip = self._notary.checkpoint(self.tip, reason, pruned=pruned)
+        self._append([line], tip)
+        self.uncovered = 0
+
+    def close(self) -> None:
+        """Append the checkpoint that ends a log in order, unless the log ends with one."""
+        if not self._is_closed:
+            self.checkpoint(STOP)
+            self._is_closed = True
 
     def is_due(self) -> bool:
         """Tell whether the segment is large or old enough to be followed by another."""
@@ -36,30 +70,52 @@ class LogTail:
 
     def rotate(self) -> Segment:
         """Begin the next segment, which names the last line of this one."""
-        taken = self._directory.numbers()
-        self.segment = self._create(max([self.segment.number, *taken]) + 1)
-        return self.segment
+        if self.uncovered:
+            self.checkpoint("rotation")
+        return self._begin_next()
 
     def mend(self) -> Segment:
         """Make the log writable again and return the segment that goes on, a new one where the old cannot."""
         self._directory.reclaim()
-        if self.segment.mend() and not self.is_due():
-            return self.segment
-        return self.rotate()
+        if not self.segment.mend():
+            return self._begin_next()
+        return self.rotate() if self.is_due() else self.segment
 
     def check(self) -> None:
         """Raise when what was written is not where it belongs any more."""
         self.segment.check()
 
+    def _append(self, lines: list[bytes], tip: Tip) -> None:
+        self.segment.write(b"\n".join([*lines, b""]))
+        self.tip = tip
+        self._is_closed = False
+
+    def _begin_next(self) -> Segment:
+        taken = self._directory.numbers()
+        self.segment = self._create(max([self.segment.number, *taken]) + 1)
+        return self.segment
+
     def _create(self, number: int) -> Segment:
         now = self._clock.now()
-        seq = self.tip.seq + 1
-        header = Header(created=now, format=FORMAT, segment=number, writer=self._writer)
-        line = header_line(header, seq, self.tip.digest)
+        header = Header(
+            created=time_text(now),
+            format=FORMAT,
+            key=self._notary.key_id,
+            segment=number,
+            writer=self._writer,
+        )
+        line = header_line(header, self.tip)
         segment = Segment.create(self._directory, number, line)
-        self.tip = Tip(seq, digest_of(line))
+        self.tip = Tip(self.tip.seq + 1, digest_of(line))
+        self._is_closed = False
         self._rotate_at = self._age_limit(now)
         return segment
+
+    def _hand_over(self, key_id: str) -> None:
+        made = self._notary.hand_over(self.tip, key_id)
+        if made is not None:
+            self._append([made[0]], made[1])
+            self.uncovered = 0
 
     def _age_limit(self, created: datetime | None) -> float:
         # Ages are wall-clock differences only across a restart, and a clock set back counts as no age.

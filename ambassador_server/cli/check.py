@@ -63,10 +63,19 @@ def _database(settings: "ServerConfig") -> str:
 
 
 def _audit_log(settings: "ServerConfig") -> str:
-    from ambassador_server.audit_log.verify import verify
+    from ambassador_protocol.audit.keys import PublicKey
+    from ambassador_protocol.audit.verify import verify
+    from ambassador_server.crypto.audit_signer import AuditSigner
+    from ambassador_server.crypto.keys import audit_keys_in
 
-    found = verify(settings.audit_dir)
-    faults = [str(writer.fault) for writer in found.writers if writer.fault is not None]
-    if faults:
-        raise ConfigurationError(f"the chain is broken at {faults[0]}")
-    return f"{sum(writer.records for writer in found.writers)} records, every chain is whole"
+    seeds = audit_keys_in(settings.keys_dir)
+    keys = (
+        [PublicKey.from_base64(text) for text in AuditSigner(seeds).public_keys.values()] if seeds else None
+    )
+    try:
+        found = verify(settings.audit_dir, keys)
+    except OSError as error:
+        raise ConfigurationError(f"the audit log cannot be read: {error.strerror}") from error
+    if found.faults:
+        raise ConfigurationError(f"the chain is broken at {found.faults[0]}")
+    return f"{found.records} records, every chain is whole"

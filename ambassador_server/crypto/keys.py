@@ -1,4 +1,4 @@
-"""The secrets a server holds: the pepper of stored keys and the signing keys of session tokens."""
+"""The secrets a server holds: the pepper of stored keys, the signing keys of session tokens and of the audit log."""
 
 import base64
 import binascii
@@ -14,17 +14,22 @@ from ambassador_server.errors import ConfigurationError
 
 _BYTES = 32
 _PEPPER = "pepper"
-_SESSION_FILE = re.compile(r"session-([1-9][0-9]{0,4})")
+_SESSION, _AUDIT = "session", "audit"
+_NUMBERED = re.compile(r"(session|audit)-([1-9][0-9]{0,4})")
 _HIGHEST_NUMBER = 65_535
 _ENV, _FILE = "env://", "file://"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """`session_keys` by number; the highest signs, all of them verify."""
+    """`session_keys` and `audit_keys` by number; of each, the highest signs.
+
+    An audit key is the 32-byte seed of an Ed25519 key.
+    """
 
     pepper: bytes = field(repr=False)
     session_keys: Mapping[int, bytes] = field(repr=False)
+    audit_keys: Mapping[int, bytes] = field(repr=False)
 
     @property
     def signing_number(self) -> int:
@@ -36,11 +41,12 @@ class KeyRing:
 class KeySources:
     """Where keys come from instead of the key directory: `env://NAME` or `file:///path`, each holding base64.
 
-    `session_keys` are by number, as in a key ring; a number names the same key for ever.
+    `session_keys` and `audit_keys` are by number, as in a key ring; a number names the same key for ever.
     """
 
     pepper: str | None = None
     session_keys: Mapping[int, str] = field(default_factory=dict)
+    audit_keys: Mapping[int, str] = field(default_factory=dict)
 
 
 def load_or_create(
@@ -52,19 +58,31 @@ def load_or_create(
     """
     sources = sources or KeySources()
     pepper = _referred(sources.pepper, environment) if sources.pepper is not None else None
-    session_keys = {
-        _checked_number(number): _referred(source, environment)
-        for number, source in sources.session_keys.items()
-    }
-    if pepper is not None and session_keys:
-        return KeyRing(pepper, session_keys)
+    session_keys = _all_referred(sources.session_keys, environment)
+    audit_keys = _all_referred(sources.audit_keys, environment)
+    if pepper is not None and session_keys and audit_keys:
+        return KeyRing(pepper, session_keys, audit_keys)
     try:
         with private_directory(directory):
             pepper = pepper or _pepper_in(directory)
-            session_keys = session_keys or _session_keys_in(directory)
+            session_keys = session_keys or _keys_in(directory, _SESSION)
+            audit_keys = audit_keys or _keys_in(directory, _AUDIT)
     except OSError as error:
         raise _unusable(directory, error) from error
-    return KeyRing(pepper, session_keys)
+    return KeyRing(pepper, session_keys, audit_keys)
+
+
+def audit_keys_in(directory: Path) -> dict[int, bytes]:
+    """Read the audit keys that are there, creating none; raises ConfigurationError."""
+    try:
+        if not directory.is_dir():
+            return {}
+        return {
+            number: _read_or_create(directory / f"{_AUDIT}-{number}")
+            for number in _numbers(directory, _AUDIT)
+        }
+    except OSError as error:
+        raise _unusable(directory, error) from error
 
 
 def add_session_key(directory: Path) -> int:
@@ -72,18 +90,34 @@ def add_session_key(directory: Path) -> int:
 
     Tokens of older keys stay good until the file of their key is removed. Raises ConfigurationError.
     """
+    return _add(directory, _SESSION)
+
+
+def add_audit_key(directory: Path) -> int:
+    """Create the next audit key and return its number; servers sign with it from their next start.
+
+    The older one stays: it has to sign the hand-over. Raises ConfigurationError.
+    """
+    return _add(directory, _AUDIT)
+
+
+def _add(directory: Path, kind: str) -> int:
     try:
         with private_directory(directory):
-            number = max(_session_numbers(directory), default=0) + 1
-            _create(directory / f"session-{_checked_number(number)}")
+            number = max(_numbers(directory, kind), default=0) + 1
+            _create(directory / f"{kind}-{_checked_number(number)}")
     except OSError as error:
         raise _unusable(directory, error) from error
     return number
 
 
+def _all_referred(sources: Mapping[int, str], environment: Mapping[str, str]) -> dict[int, bytes]:
+    return {_checked_number(number): _referred(source, environment) for number, source in sources.items()}
+
+
 def _pepper_in(directory: Path) -> bytes:
     path = directory / _PEPPER
-    if not path.exists() and _session_numbers(directory):
+    if not path.exists() and _numbers(directory, _SESSION):
         # A new one would be accepted silently, and every key ever issued would be worth nothing.
         raise ConfigurationError(
             f"{path} is missing: without it no preshared key or admin key is recognised.",
@@ -92,16 +126,16 @@ def _pepper_in(directory: Path) -> bytes:
     return _read_or_create(path)
 
 
-def _session_keys_in(directory: Path) -> dict[int, bytes]:
+def _keys_in(directory: Path, kind: str) -> dict[int, bytes]:
     return {
-        number: _read_or_create(directory / f"session-{number}")
-        for number in _session_numbers(directory) or [1]
+        number: _read_or_create(directory / f"{kind}-{number}") for number in _numbers(directory, kind) or [1]
     }
 
 
-def _session_numbers(directory: Path) -> list[int]:
-    found = (_SESSION_FILE.fullmatch(name) for name in os.listdir(directory))
-    return sorted(number for match in found if match and (number := int(match[1])) <= _HIGHEST_NUMBER)
+def _numbers(directory: Path, kind: str) -> list[int]:
+    found = (_NUMBERED.fullmatch(name) for name in os.listdir(directory))
+    numbers = (int(match[2]) for match in found if match is not None and match[1] == kind)
+    return sorted(number for number in numbers if number <= _HIGHEST_NUMBER)
 
 
 def _read_or_create(path: Path) -> bytes:
@@ -146,7 +180,7 @@ def _decoded(content: bytes, place: str) -> bytes:
 
 def _checked_number(number: int) -> int:
     if not 1 <= number <= _HIGHEST_NUMBER:
-        raise ConfigurationError(f"A session key cannot have number {number}: 1 to {_HIGHEST_NUMBER}.")
+        raise ConfigurationError(f"A key cannot have number {number}: 1 to {_HIGHEST_NUMBER}.")
     return number
 
 

@@ -1,6 +1,6 @@
 """What the rules need from the audit log."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 from ambassador_server.domain.audit import AuditEvent, AuditRecord
@@ -46,4 +46,22 @@ class AuditLog(AuditLogReader, Protocol):
 
     async def close(self) -> None:
         """Write what is queued, flush to the disk and release the log."""
+        ...
+
+
+class CheckpointSigner(Protocol):
+    """Signs what the audit log says about itself."""
+
+    @property
+    def key_id(self) -> str:
+        """Return the key that signs now."""
+        ...
+
+    @property
+    def public_keys(self) -> Mapping[str, str]:
+        """Return every public key that this signer has, SubjectPublicKeyInfo in base64, by its id."""
+        ...
+
+    def sign(self, text: bytes, key_id: str) -> str:
+        """Return the signature in base64; raises KeyError for a key that is not here."""
         ...

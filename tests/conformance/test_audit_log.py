@@ -15,7 +15,7 @@ from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.store import LogPosition
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
-from tests.server.audit_log.samples import EVENT, numbered, read_all
+from tests.server.audit_log.samples import EVENT, SIGNER, numbered, read_all
 
 
 @dataclass
@@ -34,7 +34,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield Subject(fake, fake.break_down, fake.mend)
         return
     directory = tmp_path / "node-1"
-    log = await JsonlAuditLog.open(tmp_path, "node-1", clock=ManualClock())
+    log = await JsonlAuditLog.open(tmp_path, "node-1", signer=SIGNER, clock=ManualClock())
 
     def break_down() -> None:
         shutil.rmtree(directory)

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable
 
+from ambassador_protocol.audit.lines import GENESIS, Tip, digest_of, event_line
 from ambassador_server.audit_log.batch import Batch
-from ambassador_server.audit_log.lines import GENESIS, Tip, digest_of, encode_event, event_line
+from ambassador_server.audit_log.lines import encode_event
 from ambassador_server.domain.audit import SYSTEM, AuditAction, AuditEvent, AuditRecord, Outcome, Resource
 from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.store import LogPosition
@@ -101,7 +102,7 @@ class FakeAuditLog:
             batch.settle(failure)
 
     def _write(self, event: AuditEvent) -> None:
-        line = event_line(encode_event(event), self._tip.seq + 1, self._tip.digest)
+        line = event_line(encode_event(event), self._tip)
         self._tip = Tip(self._tip.seq + 1, digest_of(line))
         self._records.append(
             AuditRecord(writer=self._writer, seq=self._tip.seq, digest=self._tip.digest, event=event)

@@ -10,7 +10,7 @@ from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
 from ambassador_server.errors import AuditUnavailableError
 from tests.fakes.clock import ManualClock
-from tests.server.audit_log.samples import WRITER, numbered, segments
+from tests.server.audit_log.samples import SIGNER, WRITER, numbered, segments
 
 WORKERS = 8
 
@@ -18,7 +18,7 @@ WORKERS = 8
 async def append_for_ever(directory: Path, round_name: str, policy: str) -> None:
     """Print each number once its record is written; the parent kills this process at any moment."""
     options = AuditLogOptions(fsync=Fsync(policy), segment_max_bytes=20_000)
-    log = await JsonlAuditLog.open(directory, WRITER, clock=ManualClock(), options=options)
+    log = await JsonlAuditLog.open(directory, WRITER, signer=SIGNER, clock=ManualClock(), options=options)
 
     async def work(worker: int) -> None:
         number = worker
@@ -33,7 +33,7 @@ async def append_for_ever(directory: Path, round_name: str, policy: str) -> None
 async def run_into_a_limit(directory: Path) -> None:
     """Append until the file may not grow, then with the limit lifted again."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    log = await JsonlAuditLog.open(directory, WRITER, clock=ManualClock())
+    log = await JsonlAuditLog.open(directory, WRITER, signer=SIGNER, clock=ManualClock())
     await log.append(numbered(0))
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     for number in (1, 3):

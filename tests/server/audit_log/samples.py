@@ -6,6 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ambassador_protocol.audit.keys import PublicKey
+from ambassador_protocol.audit.verify import Verification
+from ambassador_protocol.audit.verify import verify as verify_with
+from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.domain.audit import (
     Actor,
     ActorKind,
@@ -20,6 +24,8 @@ from ambassador_server.ports.store import LogPosition
 from tests.fakes.clock import START
 
 WRITER = "node-1"
+SIGNER = AuditSigner({1: b"\x01" * 32})
+KEYS = [PublicKey.from_base64(text) for text in SIGNER.public_keys.values()]
 EVENT = AuditEvent(
     at=START,
     action=AuditAction.CALL_ATTEMPT,
@@ -69,3 +75,8 @@ def lines(segment: Path) -> list[dict[str, Any]]:
         json.loads(line) | {"digest": hashlib.sha256(line).hexdigest()}
         for line in segment.read_bytes().splitlines()
     ]
+
+
+def verify(audit_directory: Path) -> Verification:
+    """Verify with the key that the samples are signed with."""
+    return verify_with(audit_directory, KEYS)

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
-from ambassador_server.audit_log.verify import verify
 from ambassador_server.domain.audit import AuditAction
 from tests.fakes.clock import ManualClock
-from tests.server.audit_log.samples import WRITER, append_all, numbered, read_all, requests, segments
+from tests.server.audit_log.samples import (
+    SIGNER,
+    WRITER,
+    append_all,
+    numbered,
+    read_all,
+    requests,
+    segments,
+    verify,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,7 +48,7 @@ async def test_killed_process_loses_nothing_that_was_awaited(tmp_path: Path, pol
     for number in range(rounds):
         async with asyncio.timeout(30):
             awaited |= await append_until_killed(tmp_path, number, policy)
-        log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+        log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
         recorded = requests(await read_all(log))
         await log.close()
         assert awaited <= set(recorded)
@@ -60,7 +68,7 @@ async def test_full_disk_refuses_and_the_log_recovers_with_its_chain_whole(tmp_p
     assert printed.decode().splitlines() == once * 2
 
     assert verify(tmp_path).ok
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
     records = await read_all(log)
     await log.close()
     assert requests(records) == ["r-0", "r-2", "r-4"]
@@ -70,14 +78,14 @@ async def test_full_disk_refuses_and_the_log_recovers_with_its_chain_whole(tmp_p
 
 
 async def test_log_cut_anywhere_opens_with_every_whole_record(tmp_path: Path):
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
     await append_all(log, range(3))
     await log.close()
     [segment] = segments(tmp_path)
     whole = segment.read_bytes()
     for cut in range(0, len(whole), 11):
         segment.write_bytes(whole[:cut])
-        log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+        log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
         await log.append(numbered(9))
         kept = max(whole[:cut].count(b"\n") - 1, 0)
         assert requests(await read_all(log)) == [*(f"r-{number}" for number in range(kept)), "r-9"]

@@ -13,12 +13,12 @@ import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
-from ambassador_server.audit_log.verify import verify
 from ambassador_server.domain.audit import AuditAction
 from ambassador_server.errors import AuditUnavailableError, ConfigurationError
 from tests.fakes.clock import START, ManualClock
 from tests.server.audit_log.samples import (
     EVENT,
+    SIGNER,
     WRITER,
     append_all,
     lines,
@@ -26,6 +26,7 @@ from tests.server.audit_log.samples import (
     read_all,
     requests,
     segments,
+    verify,
 )
 
 
@@ -36,7 +37,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def log(tmp_path: Path, clock: ManualClock) -> AsyncIterator[JsonlAuditLog]:
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=clock)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
     yield log
     await log.close()
 
@@ -61,8 +62,9 @@ async def test_each_line_names_the_digest_of_the_one_before(log: JsonlAuditLog, 
     await append_all(log, range(3))
     header, *records = lines(segments(tmp_path)[0])
     assert header["header"] == {
-        "created": "2026-01-01T00:00:00Z",
+        "created": "2026-01-01T00:00:00.000Z",
         "format": 1,
+        "key": SIGNER.key_id,
         "segment": 1,
         "writer": WRITER,
     }
@@ -120,7 +122,7 @@ async def test_event_without_a_json_form_fails_alone(log: JsonlAuditLog, hopeles
 
 async def test_full_queue_refuses_and_keeps_the_chain(tmp_path: Path, clock: ManualClock):
     options = AuditLogOptions(queue_max_records=3)
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=clock, options=options)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
     pending = [log.append(numbered(number)) for number in range(5)]
     await pending[0]
     for refused in pending[3:]:
@@ -134,7 +136,7 @@ async def test_full_queue_refuses_and_keeps_the_chain(tmp_path: Path, clock: Man
 
 async def test_queue_is_bounded_in_bytes_too(tmp_path: Path, clock: ManualClock):
     log = await JsonlAuditLog.open(
-        tmp_path, WRITER, clock=clock, options=AuditLogOptions(queue_max_bytes=1000)
+        tmp_path, WRITER, signer=SIGNER, clock=clock, options=AuditLogOptions(queue_max_bytes=1000)
     )
     with pytest.raises(AuditUnavailableError, match="queue is full"):
         await log.append(replace(EVENT, details={"text": "x" * 2000}))
@@ -144,7 +146,7 @@ async def test_queue_is_bounded_in_bytes_too(tmp_path: Path, clock: ManualClock)
 
 async def test_large_segment_is_followed_by_the_next(tmp_path: Path, clock: ManualClock):
     options = AuditLogOptions(segment_max_bytes=2000)
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=clock, options=options)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
     await append_all(log, range(20))
     files = segments(tmp_path)
     assert [file.name for file in files[:2]] == ["00000001.jsonl", "00000002.jsonl"]
@@ -156,11 +158,11 @@ async def test_large_segment_is_followed_by_the_next(tmp_path: Path, clock: Manu
 
 
 async def test_old_segment_is_followed_by_the_next_also_after_a_restart(tmp_path: Path, clock: ManualClock):
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=clock)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
     clock.advance(23 * 3600)
     await log.append(numbered(0))
     await log.close()
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=clock)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
     await log.append(numbered(1))
     assert len(segments(tmp_path)) == 1
     clock.advance(3601)
@@ -171,11 +173,11 @@ async def test_old_segment_is_followed_by_the_next_also_after_a_restart(tmp_path
 
 
 async def test_clock_going_back_changes_nothing(tmp_path: Path):
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
     await log.append(numbered(0))
     await log.close()
     earlier = ManualClock(START - timedelta(days=30))
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=earlier)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=earlier)
     await log.append(replace(numbered(1), at=earlier.now()))
     assert requests(await read_all(log)) == ["r-0", "r-1"]
     assert len(segments(tmp_path)) == 1
@@ -186,7 +188,7 @@ async def test_clock_going_back_changes_nothing(tmp_path: Path):
 @pytest.mark.parametrize("policy", Fsync)
 async def test_every_fsync_policy_writes_and_reads(tmp_path: Path, clock: ManualClock, policy: Fsync):
     options = AuditLogOptions(fsync=policy, segment_max_bytes=3000)
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=clock, options=options)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
     await asyncio.gather(*(append_all(log, range(start, start + 10)) for start in range(0, 100, 10)))
     assert len(await read_all(log)) == 100
     await log.close()
@@ -196,26 +198,26 @@ async def test_every_fsync_policy_writes_and_reads(tmp_path: Path, clock: Manual
 
 async def test_second_opener_is_told_who_has_the_log(log: JsonlAuditLog, tmp_path: Path, clock: ManualClock):
     with pytest.raises(ConfigurationError, match=f"Another server writes to .*{WRITER}"):
-        await JsonlAuditLog.open(tmp_path, WRITER, clock=clock)
-    other = await JsonlAuditLog.open(tmp_path, "node-2", clock=clock)
+        await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
+    other = await JsonlAuditLog.open(tmp_path, "node-2", signer=SIGNER, clock=clock)
     await other.append(EVENT)
     await other.close()
     await log.append(EVENT)
     await log.close()
-    again = await JsonlAuditLog.open(tmp_path, WRITER, clock=clock)
+    again = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
     await again.close()
 
 
 @pytest.mark.parametrize("writer", ["", "..", "a/b", ".hidden", "x" * 101])
 async def test_writer_must_name_a_directory(tmp_path: Path, clock: ManualClock, writer: str):
     with pytest.raises(ConfigurationError, match="cannot name an audit writer"):
-        await JsonlAuditLog.open(tmp_path, writer, clock=clock)
+        await JsonlAuditLog.open(tmp_path, writer, signer=SIGNER, clock=clock)
 
 
 async def test_directory_that_cannot_be_made_is_a_configuration_error(tmp_path: Path, clock: ManualClock):
     (tmp_path / "audit").write_text("a file")
     with pytest.raises(ConfigurationError, match="cannot be opened"):
-        await JsonlAuditLog.open(tmp_path / "audit", WRITER, clock=clock)
+        await JsonlAuditLog.open(tmp_path / "audit", WRITER, signer=SIGNER, clock=clock)
 
 
 async def test_deleted_segment_is_noticed_and_a_new_one_tells_of_it(log: JsonlAuditLog, tmp_path: Path):
@@ -232,7 +234,8 @@ async def test_deleted_segment_is_noticed_and_a_new_one_tells_of_it(log: JsonlAu
     assert recovery["event"]["details"] == {"failure": "the file was deleted", "refused": 1}
     assert record["seq"] == recovery["seq"] + 1
     [fault] = verify(tmp_path).faults
-    assert (fault.segment, fault.line, fault.problem) == (1, None, "the segment is missing")
+    assert (fault.segment, fault.line) == (1, None)
+    assert "the segment is missing" in fault.problem
 
 
 async def test_directory_moved_away_is_noticed_by_the_probe(
@@ -244,14 +247,14 @@ async def test_directory_moved_away_is_noticed_by_the_probe(
     await log.append(numbered(1))
     assert [segment.name for segment in segments(tmp_path)] == ["00000002.jsonl"]
     with pytest.raises(ConfigurationError, match="Another server"):
-        await JsonlAuditLog.open(tmp_path, WRITER, clock=clock)
+        await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
 
 
 async def test_directory_moved_away_is_noticed_by_the_next_sync(
     tmp_path: Path, clock: ManualClock, recovered: asyncio.Event
 ):
     options = AuditLogOptions(fsync_interval=0.01, retry_interval=0.01)
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=clock, options=options)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
     await log.append(numbered(0))
     (tmp_path / WRITER).rename(tmp_path / "moved")
     async with asyncio.timeout(10):
@@ -278,7 +281,7 @@ async def test_file_changed_by_another_program_is_not_continued(log: JsonlAuditL
 
 async def test_failed_log_recovers_by_itself(tmp_path: Path, clock: ManualClock, recovered: asyncio.Event):
     log = await JsonlAuditLog.open(
-        tmp_path, WRITER, clock=clock, options=AuditLogOptions(retry_interval=0.01)
+        tmp_path, WRITER, signer=SIGNER, clock=clock, options=AuditLogOptions(retry_interval=0.01)
     )
     segments(tmp_path)[0].unlink()
     with pytest.raises(AuditUnavailableError):

@@ -7,11 +7,11 @@ import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
-from ambassador_server.audit_log.verify import verify
 from ambassador_server.domain.audit import AuditAction, AuditRecord
 from ambassador_server.errors import ConfigurationError
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import (
+    SIGNER,
     WRITER,
     append_all,
     lines,
@@ -19,12 +19,13 @@ from tests.server.audit_log.samples import (
     read_all,
     requests,
     segments,
+    verify,
 )
 
 
 async def write(directory: Path, numbers: range, *, segment_max_bytes: int = 10**6) -> list[AuditRecord]:
     options = AuditLogOptions(segment_max_bytes=segment_max_bytes)
-    log = await JsonlAuditLog.open(directory, WRITER, clock=ManualClock(), options=options)
+    log = await JsonlAuditLog.open(directory, WRITER, signer=SIGNER, clock=ManualClock(), options=options)
     await append_all(log, numbers)
     records = await read_all(log)
     await log.close()
@@ -35,7 +36,7 @@ async def test_reopened_log_goes_on_in_the_same_segment(tmp_path: Path):
     before = await write(tmp_path, range(3))
     after = await write(tmp_path, range(3, 6))
     assert after[:3] == before
-    assert [record.seq for record in after] == list(range(2, 8))
+    assert [record.seq for record in after] == [2, 3, 4, 6, 7, 8]
     assert len(segments(tmp_path)) == 1
     found = verify(tmp_path)
     assert (found.ok, found.records) == (True, 6)
@@ -118,7 +119,7 @@ def _garbage(line: bytes) -> bytes:
     ("change", "place"),
     [
         (lambda found: [*found[:2], _flip(found[2]), *found[3:]], "line 3, record 3: the record was changed"),
-        (lambda found: [*found[:2], _garbage(found[2]), *found[3:]], "line 3, record 3: the line is no JSON"),
+        (lambda found: [*found[:2], _garbage(found[2]), *found[3:]], "line 3, record 3: this is no line of an audit log"),
         (lambda found: [*found[:2], *found[3:]], "line 3, record 4: the sequence number should be 3"),
         (lambda found: found[1:], "line 1, record 2: the segment does not begin with a header"),
         (lambda found: [found[0], *found], "line 2, record 1: a header stands among the records"),
@@ -132,7 +133,7 @@ async def test_log_broken_before_its_end_is_refused_by_line(
     broken = b"".join(change(segment.read_bytes().splitlines(keepends=True)))
     segment.write_bytes(broken)
     with pytest.raises(ConfigurationError) as caught:
-        await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+        await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
     assert f"{segment}, {place}" in caught.value.message
     assert caught.value.hint is not None
     assert segment.read_bytes() == broken
@@ -144,7 +145,7 @@ async def test_refused_log_is_unlocked_again(tmp_path: Path):
     whole = segment.read_bytes()
     segment.write_bytes(_flip(whole))
     with pytest.raises(ConfigurationError):
-        await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+        await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
     segment.write_bytes(whole)
     assert len(await write(tmp_path, range(5, 6))) == 6
 
@@ -154,14 +155,14 @@ async def test_segment_of_a_newer_format_is_refused(tmp_path: Path):
     [segment] = segments(tmp_path)
     segment.write_bytes(segment.read_bytes().replace(b'"format":1', b'"format":2', 1))
     with pytest.raises(ConfigurationError, match="format 2 is not one this version can read"):
-        await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+        await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
 
 
 async def test_opening_reads_the_last_segment_only(tmp_path: Path):
     await write(tmp_path, range(20), segment_max_bytes=1500)
     first, *_ = segments(tmp_path)
     first.write_bytes(_flip(first.read_bytes()))
-    log = await JsonlAuditLog.open(tmp_path, WRITER, clock=ManualClock())
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
     await log.append(numbered(20))
     await log.close()
     assert [fault.segment for fault in verify(tmp_path).faults] == [1]

@@ -9,7 +9,14 @@ from stat import S_IMODE
 
 import pytest
 
-from ambassador_server.crypto.keys import KeyRing, KeySources, add_session_key, load_or_create
+from ambassador_server.crypto.keys import (
+    KeyRing,
+    KeySources,
+    add_audit_key,
+    add_session_key,
+    audit_keys_in,
+    load_or_create,
+)
 from ambassador_server.errors import ConfigurationError
 
 KEY = bytes(range(32))
@@ -37,6 +44,7 @@ def test_files_are_for_the_owner_alone_and_nothing_else_is_left(directory: Path)
         os.umask(old)
     assert S_IMODE(directory.stat().st_mode) == 0o700
     assert {path.name: S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {
+        "audit-1": 0o600,
         "pepper": 0o600,
         "session-1": 0o600,
     }
@@ -124,11 +132,21 @@ def test_added_session_key_signs_and_older_ones_stay(directory: Path):
     assert add_session_key(directory) == 3
 
 
+def test_added_audit_key_is_read_beside_the_older_one(directory: Path):
+    assert audit_keys_in(directory) == {}
+    first = load_or_create(directory)
+    assert add_audit_key(directory) == 2
+    found = audit_keys_in(directory)
+    assert (list(found), found[1]) == ([1, 2], first.audit_keys[1])
+    assert load_or_create(directory).audit_keys == found
+
+
 def test_keys_can_come_from_environment_and_files(directory: Path, tmp_path: Path):
     (tmp_path / "mounted").write_text(f"{ENCODED}\n")
-    sources = KeySources(pepper="env://PEPPER", session_keys={7: f"file://{tmp_path / 'mounted'}"})
+    mounted = f"file://{tmp_path / 'mounted'}"
+    sources = KeySources(pepper="env://PEPPER", session_keys={7: mounted}, audit_keys={3: mounted})
     ring = load_or_create(directory, sources, {"PEPPER": base64.urlsafe_b64encode(b"\xfb" * 40).decode()})
-    assert ring == KeyRing(b"\xfb" * 40, {7: KEY})
+    assert ring == KeyRing(b"\xfb" * 40, {7: KEY}, {3: KEY})
     assert ring.signing_number == 7
     assert not directory.exists()
 
@@ -136,7 +154,7 @@ def test_keys_can_come_from_environment_and_files(directory: Path, tmp_path: Pat
 def test_what_no_source_gives_comes_from_the_directory(directory: Path):
     ring = load_or_create(directory, KeySources(pepper="env://PEPPER"), {"PEPPER": ENCODED})
     assert ring.pepper == KEY
-    assert [path.name for path in directory.iterdir()] == ["session-1"]
+    assert sorted(path.name for path in directory.iterdir()) == ["audit-1", "session-1"]
 
 
 @pytest.mark.parametrize(
@@ -160,4 +178,4 @@ def test_session_key_number_must_fit_a_token(directory: Path):
 
 
 def test_key_ring_does_not_show_its_keys():
-    assert repr(KeyRing(KEY, {1: KEY})) == "KeyRing()"
+    assert repr(KeyRing(KEY, {1: KEY}, {1: KEY})) == "KeyRing()"

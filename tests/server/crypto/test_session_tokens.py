@@ -15,14 +15,14 @@ from ambassador_server.ports.session_tokens import SessionClaims, SessionTokens
 
 EXPIRY = datetime(2026, 5, 6, 7, 8, 9, 123_000, tzinfo=UTC)
 OLD, NEW, FOREIGN = b"o" * 32, b"n" * 32, b"f" * 32
-TOKENS: SessionTokens = HmacSessionTokens(KeyRing(b"p" * 32, {1: OLD, 2: NEW}))
+TOKENS: SessionTokens = HmacSessionTokens(KeyRing(b"p" * 32, {1: OLD, 2: NEW}, {}))
 SESSION, CLIENT_KEY = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "0e984725-c51c-4bf4-9960-e1c80e27aba0"
 TOKEN = TOKENS.mint(SESSION, CLIENT_KEY, EXPIRY)
 URL_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def tokens_with(session_keys: dict[int, bytes]) -> HmacSessionTokens:
-    return HmacSessionTokens(KeyRing(b"p" * 32, session_keys))
+    return HmacSessionTokens(KeyRing(b"p" * 32, session_keys, {}))
 
 
 @given(

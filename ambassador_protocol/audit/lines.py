@@ -1,0 +1,210 @@
+"""The lines of an audit log: what each kind looks like, byte for byte."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+FORMAT: Final = 1
+CHECKPOINT_TITLE: Final = "mcp-ambassador audit checkpoint 1"
+
+_EVENT = re.compile(
+    rb'\{"event":\{[^\x00-\x1f]*\},"prev":"([0-9a-f]{64})","seq":([1-9][0-9]{0,17})\}', re.DOTALL
+)
+_OTHER_LINE = 8192
+_WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_KEY_ID = re.compile(r"[0-9a-f]{16}")
+_WORD = re.compile(r"[a-z][a-z-]{0,31}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{1,200}={0,2}")
+
+
+class Tip(NamedTuple):
+    """The last line of a chain: what the next line counts on from and names as `prev`."""
+
+    seq: int
+    digest: str
+
+
+GENESIS: Final = Tip(seq=0, digest="0" * 64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The first line of a segment; its `prev` is the last line of the segment before. `key` signs from here on."""
+
+    created: str
+    format: int
+    key: str
+    segment: int
+    writer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was removed on purpose: everything up to the end of `segment`, the last line of which is `head`."""
+
+    first_seq: int
+    head: str
+    last_seq: int
+    segment: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A signed statement: the record before this line is `seq`, its digest is `head`, and so for all before it.
+
+    `next_key` (SubjectPublicKeyInfo, base64) hands over to the key that signs from here on; `pruned` says that the
+    beginning was removed on purpose.
+    """
+
+    at: str
+    head: str
+    key: str
+    reason: str
+    seq: int
+    signature: str
+    writer: str
+    next_key: str | None = None
+    pruned: Pruned | None = None
+
+    def signed_text(self) -> bytes:
+        """Return what the signature is over: nine lines, a dash for what is not said."""
+        gone = self.pruned
+        facts = (
+            CHECKPOINT_TITLE,
+            f"writer {self.writer}",
+            f"seq {self.seq}",
+            f"head {self.head}",
+            f"at {self.at}",
+            f"key {self.key}",
+            f"reason {self.reason}",
+            f"next_key {self.next_key or '-'}",
+            "pruned "
+            + ("-" if gone is None else f"{gone.first_seq} {gone.last_seq} {gone.segment} {gone.head}"),
+        )
+        return "".join(f"{fact}\n" for fact in facts).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, as far as the chain is concerned; an event has neither header nor checkpoint."""
+
+    prev: str
+    seq: int
+    header: Header | None = None
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def is_event(self) -> bool:
+        """Tell whether the line is a record of something that happened."""
+        return self.header is None and self.checkpoint is None
+
+
+def digest_of(line: bytes) -> str:
+    """Return SHA-256 in hex of a line without its newline."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def time_text(at: datetime) -> str:
+    """Return a time as headers and checkpoints show it: UTC, with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_line(event: bytes, tip: Tip) -> bytes:
+    """Return the line of an encoded event behind `tip`."""
+    return b'{"event":%b,"prev":"%b","seq":%d}' % (event, tip.digest.encode(), tip.seq + 1)
+
+
+def header_line(header: Header, tip: Tip) -> bytes:
+    """Return the line of a header behind `tip`."""
+    return _line("header", asdict(header), tip)
+
+
+def checkpoint_line(checkpoint: Checkpoint, tip: Tip) -> bytes:
+    """Return the line of a checkpoint behind `tip`."""
+    said = {name: value for name, value in asdict(checkpoint).items() if value is not None}
+    return _line("checkpoint", said, tip)
+
+
+def read_line(line: bytes) -> Line | None:
+    """Return the line, or None when it is no line of an audit log.
+
+    What is inside an event is none of the chain's business: its digest vouches for every byte.
+    """
+    event = _EVENT.fullmatch(line)
+    if event is not None:
+        return Line(event[1].decode(), int(event[2]))
+    try:
+        return _read_other(json.loads(line.decode())) if len(line) <= _OTHER_LINE else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _line(kind: str, members: Mapping[str, Any], tip: Tip) -> bytes:
+    line = {kind: members, "prev": tip.digest, "seq": tip.seq + 1}
+    return json.dumps(line, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _read_other(line: Any) -> Line:
+    prev, seq = _text(line.pop("prev"), _DIGEST), _number(line.pop("seq"))
+    [(kind, members)] = line.items()
+    if kind == "header":
+        return Line(prev, seq, header=_read_header(dict(members)))
+    if kind == "checkpoint":
+        return Line(prev, seq, checkpoint=_read_checkpoint(dict(members)))
+    raise ValueError(kind)
+
+
+def _read_header(members: dict[str, Any]) -> Header:
+    if _number(members["format"]) != FORMAT:
+        # A later version may say other things; that it is a later one is all there is to know.
+        return Header(created="", format=members["format"], key="", segment=0, writer="")
+    header = Header(**members)
+    _text(header.created, _TIME)
+    _text(header.key, _KEY_ID)
+    _text(header.writer, _WRITER)
+    _number(header.segment)
+    return header
+
+
+def _read_checkpoint(members: dict[str, Any]) -> Checkpoint:
+    pruned = members.pop("pruned", None)
+    checkpoint = Checkpoint(**members, pruned=None if pruned is None else _read_pruned(pruned))
+    for text, pattern in (
+        (checkpoint.at, _TIME),
+        (checkpoint.head, _DIGEST),
+        (checkpoint.key, _KEY_ID),
+        (checkpoint.reason, _WORD),
+        (checkpoint.signature, _BASE64),
+        (checkpoint.writer, _WRITER),
+        ("A" if checkpoint.next_key is None else checkpoint.next_key, _BASE64),
+    ):
+        _text(text, pattern)
+    _number(checkpoint.seq)
+    return checkpoint
+
+
+def _read_pruned(members: dict[str, Any]) -> Pruned:
+    pruned = Pruned(**members)
+    _text(pruned.head, _DIGEST)
+    for number in (pruned.first_seq, pruned.last_seq, pruned.segment):
+        _number(number)
+    return pruned
+
+
+def _text(value: Any, pattern: re.Pattern[str]) -> str:
+    # Checked to the last character: these texts are put together to what is signed.
+    if pattern.fullmatch(value) is None:
+        raise ValueError(value)
+    return str(value)
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 < value < 10**18:
+        raise ValueError(value)
+    return value

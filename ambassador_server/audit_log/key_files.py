@@ -1,0 +1,20 @@
+"""The public keys beside the log: a convenience for whoever copies the directory, never the proof itself."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ambassador_protocol.audit.files import key_file_name
+from ambassador_protocol.audit.keys import PublicKey
+
+
+def export_keys(audit_directory: Path, keys: Iterable[PublicKey]) -> None:
+    """Write each key as PEM, unless it stands there; raises OSError."""
+    audit_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for key in keys:
+        path, content = audit_directory / key_file_name(key.key_id), key.pem().encode()
+        if path.exists() and path.read_bytes() == content:
+            continue
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_bytes(content)
+        beside.replace(path)

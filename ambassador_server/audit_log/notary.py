@@ -1,0 +1,55 @@
+"""Makes the checkpoints of a log: signed statements about everything before them."""
+
+from dataclasses import replace
+
+from ambassador_protocol.audit.lines import Checkpoint, Pruned, Tip, checkpoint_line, digest_of, time_text
+from ambassador_server.ports.audit_log import CheckpointSigner
+from ambassador_server.ports.clock import Clock
+
+
+class Notary:
+    """Signs for one writer. A signature takes a tenth of a millisecond, so it is made where it is needed."""
+
+    def __init__(self, writer: str, signer: CheckpointSigner, clock: Clock) -> None:
+        self._writer = writer
+        self._signer = signer
+        self._clock = clock
+
+    @property
+    def key_id(self) -> str:
+        """Return the key that signs."""
+        return self._signer.key_id
+
+    def checkpoint(self, tip: Tip, reason: str, *, pruned: Pruned | None = None) -> tuple[bytes, Tip]:
+        """Return the line behind `tip`, and the tip that it is."""
+        return self._line(tip, reason, self._signer.key_id, pruned=pruned)
+
+    def hand_over(self, tip: Tip, key_id: str) -> tuple[bytes, Tip] | None:
+        """Return the line in which an older key names the one that signs from now on; None without the older one."""
+        if key_id not in self._signer.public_keys:
+            return None
+        return self._line(tip, "key", key_id, next_key=self._signer.public_keys[self._signer.key_id])
+
+    def _line(
+        self,
+        tip: Tip,
+        reason: str,
+        key_id: str,
+        *,
+        next_key: str | None = None,
+        pruned: Pruned | None = None,
+    ) -> tuple[bytes, Tip]:
+        unsigned = Checkpoint(
+            at=time_text(self._clock.now()),
+            head=tip.digest,
+            key=key_id,
+            reason=reason,
+            seq=tip.seq,
+            signature="",
+            writer=self._writer,
+            next_key=next_key,
+            pruned=pruned,
+        )
+        signed = replace(unsigned, signature=self._signer.sign(unsigned.signed_text(), key_id))
+        line = checkpoint_line(signed, tip)
+        return line, Tip(tip.seq + 1, digest_of(line))

@@ -82,7 +82,7 @@ def login(
             f"Context {name!r} is for {known.server}.",
             hint="--context NAME keeps this one under another name",
         )
-    with _proof(admin, address, fingerprint) as ca_file:
+    with _proof(admin, address, fingerprint, known) as ca_file:
         if identity.user is not None and admin.skips(f"log in as {identity.user} and keep context {name!r}"):
             return
         key, who = identity.prove(admin, address, ca_file)
@@ -140,13 +140,17 @@ def _end_login(admin: AdminContext, context: Context) -> None:
 
 
 @contextmanager
-def _proof(admin: AdminContext, address: str, fingerprint: str | None) -> Iterator[Path | None]:
+def _proof(
+    admin: AdminContext, address: str, fingerprint: str | None, known: Context | None
+) -> Iterator[Path | None]:
     ca_file = admin.options.ca
     if ca_file is not None and fingerprint is not None:
         raise UsageError("--ca and --fingerprint exclude each other.")
     if address.startswith("http://") and (ca_file is not None or fingerprint is not None):
         raise UsageError("There is no certificate without TLS.", hint="write the URL with https://")
     if fingerprint is None:
+        if ca_file is None and known is not None and known.ca_file is not None:
+            ca_file = Path(known.ca_file)  # who logs in again need not prove the server anew
         yield None if ca_file is None else ca_file.expanduser()
         return
     wanted = trust.read_fingerprint(fingerprint)

@@ -52,6 +52,14 @@ def test_fingerprint_is_read_however_it_is_written(
     assert done.code == 0
 
 
+def test_logging_in_again_needs_no_fingerprint(home: Shell, secure: FakeApi, authority: Authority) -> None:
+    secure.add_user("alice")
+    assert home.run("login", secure.url, "--fingerprint", authority.fingerprint, stdin=ADMIN_KEY).code == 0
+    done = home.run("login", secure.url, "--user", "alice", stdin=PASSWORD)
+    assert done.code == 0, done.err
+    assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "alice"
+
+
 def test_wrong_fingerprint_stops_before_the_key_is_sent(home: Shell, secure: FakeApi) -> None:
     done = home.run("login", secure.url, "--fingerprint", "0" * 64, stdin=ADMIN_KEY)
     assert done.code == 7

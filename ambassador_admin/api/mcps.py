@@ -1,7 +1,7 @@
 """What `/v1/admin/mcps` takes."""
 
 from ambassador_admin.api.request import Request, below, body_of, get, shown
-from ambassador_protocol.admin.mcps import NewMcp
+from ambassador_protocol.admin.mcps import McpPut, NewMcp
 from ambassador_protocol.paths import MCPS
 
 MISSING = "ambassador-admin mcp list"
@@ -21,6 +21,18 @@ def add(mcp: NewMcp) -> Request:
     """Add an entry, as a draft."""
     return Request(
         method="POST", path=MCPS, body=body_of(mcp), taken=f"ambassador-admin mcp show {shown(mcp.name)}"
+    )
+
+
+def update(name: str, facts: McpPut, *, test: bool) -> Request:
+    """Change what the facts name; `test` connects to a published entry that is reached in another way first."""
+    return Request(
+        method="PATCH",
+        path=below(MCPS, name),
+        query={} if test else {"test": "false"},
+        body=body_of(facts),
+        missing=MISSING,
+        taken=f"ambassador-admin mcp show {shown(name)}",
     )
 
 

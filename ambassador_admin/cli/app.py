@@ -118,7 +118,7 @@ def _usage(error: typer.TyperException) -> AdminError:
     context = getattr(error, "ctx", None)
     command = PROGRAM if context is None else context.command_path
     hint = f"{command} --help"
-    if getattr(error, "option_name", None) is not None and command.endswith("mcp add"):
+    if getattr(error, "option_name", None) is not None and command.endswith(("mcp add", "mcp update")):
         hint += "; options of the MCP's own command come behind --"
     return UsageError(error.format_message(), hint=hint)
 

@@ -1,22 +1,20 @@
 """`mcp`: the catalog of downstream MCP servers."""
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from ambassador_admin.api import mcps
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.entries import Entry, risks
 from ambassador_admin.cli.listing import Rows
-from ambassador_admin.cli.values import pairs
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, duration, fields_of, when
-from ambassador_protocol.admin.mcps import McpView, NewMcp, OutputView, ToolView
+from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp, OutputView, ToolView
 
 MCP = View(
     "MCPs",
@@ -33,6 +31,7 @@ MCP = View(
         Column("ARGUMENTS", "arguments", wide=True),
         Column("TIMEOUT", "call_timeout_seconds", duration, wide=True),
         Column("ISOLATION", "isolation", wide=True),
+        Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", when, wide=True),
         Column("ERROR", "error"),
     ),
@@ -69,128 +68,60 @@ TOOL = View(
     fields_of(ToolView),
 )
 
-_REFERENCES = ("env://", "file://")
-_SECRET_NAME = re.compile(
-    r"token|secret|passw|credential|auth|cookie|api[-_]?key|private|access[-_]?key", re.IGNORECASE
-)
-_SECRET_VALUE = re.compile(
-    r"(?:bearer |basic )|gh[pousr]_|github_pat_|sk-|xox[abprs]-|AKIA|eyJ|glpat-|amb_[a-z]k_|-----BEGIN",
-    re.IGNORECASE,
-)
-
 app = noun("The catalog of downstream MCP servers.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The MCP's name.")]
 
-
-class Arguments(StrEnum):
-    """How much of a call's arguments the audit keeps."""
-
-    NONE = "none"
-    KEYS = "keys"
-    REDACTED = "redacted"
-    FULL = "full"
-
-
-class Isolation(StrEnum):
-    """Whether the users share one connection."""
-
-    SHARED = "shared"
-    PER_USER = "per-user"
-
-    @property
-    def wire(self) -> str:
-        """Return the server's word."""
-        return self.value.replace("-", "_")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What can be said of an MCP besides its name and command."""
-
-    transport: Annotated[
-        str | None,
-        typer.Option(
-            "--transport", metavar="WORD", help="stdio or streamable_http; follows from what else is given."
-        ),
-    ] = None
-    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The MCP's endpoint.")] = None
-    header: Annotated[
-        list[str] | None,
-        typer.Option("--header", metavar="NAME=VALUE", help="A header of every request; may be repeated."),
-    ] = None
-    env: Annotated[
-        list[str] | None,
-        typer.Option("--env", metavar="NAME=VALUE", help="A variable of the process; may be repeated."),
-    ] = None
-    display_name: Annotated[
-        str | None, typer.Option("--display-name", metavar="TEXT", help="For people.")
-    ] = None
-    description: Annotated[str, typer.Option("--description", metavar="TEXT", help="What it is for.")] = ""
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="WORD", help="A tag; may be repeated.")
-    ] = None
-    arguments: Annotated[
-        Arguments, typer.Option("--arguments", help="What the audit keeps of a call's arguments.")
-    ] = Arguments.REDACTED
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="The deadline of one call.")
-    ] = 60.0
-    isolation: Annotated[
-        Isolation,
-        typer.Option("--isolation", help="Whether the users share one connection, or each has one."),
-    ] = Isolation.SHARED
-
-    def options(self, command: list[str]) -> dict[str, Any]:
-        """Return the options of the transport; raises UsageError unless they describe exactly one."""
-        if (self.url is None) == (not command):
-            raise UsageError(
-                "An MCP is either a command or a URL.",
-                hint="ambassador-admin mcp add NAME -- COMMAND ARG…, or --url URL",
-            )
-        headers, env = pairs(self.header or [], "--header"), pairs(self.env or [], "--env")
-        if self.url is not None:
-            if env:
-                raise UsageError("--env is for a command; a URL takes --header.")
-            return {"url": self.url} | ({"headers": headers} if headers else {})
-        if headers:
-            raise UsageError("--header is for a URL; a command takes --env.")
-        return {"command": command[0], "args": command[1:]} | ({"env": env} if env else {})
+Command = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="-- COMMAND ARG", help="What the server starts, for stdio."),
+]
 
 
 @verb(app, "add", changes=True)
-def add(
-    admin: AdminContext,
-    name: Name,
-    entry: Entry,
-    command: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="-- COMMAND ARG", help="What the server starts, for stdio."),
-    ] = None,
-) -> None:
+def add(admin: AdminContext, name: Name, entry: Entry, command: Command = None) -> None:
     """Add an MCP to the catalog, as a draft.
 
     For a secret in --env or --header write env://NAME or file:///PATH: the server resolves it when it connects.
 
     Example: ambassador-admin mcp add time -- uvx mcp-server-time
     """
-    options = entry.options(command or [])
-    for option, given in (("--header", options.get("headers", {})), ("--env", options.get("env", {}))):
-        for risk in _risks(option, given):
-            admin.output.warn(risk)
-    mcp = NewMcp(
-        name=name,
-        transport=entry.transport or ("stdio" if command else "streamable_http"),
-        options=options,
-        display_name=entry.display_name,
-        description=entry.description,
-        tags=entry.tag or [],
-        arguments=entry.arguments,
-        call_timeout_seconds=entry.timeout,
-        isolation=entry.isolation.wire,
-    )
+    transport, options = entry.connection(command or [])
+    _warn(admin, options)
+    mcp = NewMcp(name=name, transport=transport, options=options, **entry.facts())
     if admin.submit(mcps.add(mcp), MCP):
         admin.output.advise(f"It is a draft and serves nobody yet. Next: ambassador-admin mcp publish {name}")
+
+
+@verb(app, "update", changes=True)
+def update(
+    admin: AdminContext,
+    name: Name,
+    entry: Entry,
+    no_test: Annotated[
+        bool,
+        typer.Option(
+            "--no-test", help="Store how a published MCP is reached without connecting to it first."
+        ),
+    ] = False,
+    command: Command = None,
+) -> None:
+    """Change an MCP; what you do not name stays as it is.
+
+    A command or URL takes the place of the old one with all of its --env or --header, so name these again, too.
+    The server first connects to a published MCP that is to be reached in another way, and changes nothing when that
+    fails; then it connects anew, and calls in flight fail.
+
+    Example: ambassador-admin mcp update time --timeout 30 -- uvx mcp-server-time --utc
+    """
+    facts = McpPut(**entry.facts())
+    if entry.is_connection or command:
+        transport, options = entry.connection(command or [])
+        _warn(admin, options)
+        facts = replace(facts, transport=transport, options=options)
+    if facts == McpPut():
+        raise UsageError("Nothing to change.", hint="ambassador-admin mcp update --help")
+    admin.submit(mcps.update(name, facts, test=not no_test), MCP)
 
 
 @verb(app, "list")
@@ -301,14 +232,7 @@ def tools(admin: AdminContext, name: Name, rows: Rows) -> None:
     rows.show(admin, mcps.tools(name), TOOL)
 
 
-def _risks(option: str, given: Mapping[str, str]) -> Iterator[str]:
-    for name, value in given.items():
-        if value.startswith(_REFERENCES):
-            continue
-        if any(reference in value for reference in _REFERENCES):
-            yield f"{option} {name}: a reference is resolved only where it is the whole value."
-        elif _SECRET_NAME.search(name) or _SECRET_VALUE.match(value):
-            yield (
-                f"{option} {name} looks like a secret in plain text; the catalog and your shell's history keep it. "
-                f"Write {option} {name}=env://NAME or file:///PATH, which the server resolves."
-            )
+def _warn(admin: AdminContext, options: Mapping[str, Any]) -> None:
+    for option, given in (("--header", options.get("headers", {})), ("--env", options.get("env", {}))):
+        for risk in risks(option, given):
+            admin.output.warn(risk)

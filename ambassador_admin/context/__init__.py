@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
+from urllib.parse import urlencode
 
 from ambassador_admin.api.request import Request
 from ambassador_admin.confirm import Person
@@ -181,11 +182,12 @@ class AdminContext:
             self.person.confirm(printable(question), yes=self.options.yes)
 
     def _preview(self, request: Request) -> None:
+        path = f"{request.path}?{urlencode(request.query, doseq=True)}" if request.query else request.path
         if self.output.format in (Format.JSON, Format.YAML, Format.JSONL):
-            self.output.document({"method": request.method, "path": request.path, "body": request.body})
+            self.output.document({"method": request.method, "path": path, "body": request.body})
         else:
             body = "" if request.body is None else f"\n{json_document(request.body)}"
-            self.output.write(f"{request.method} {request.path}{body}")
+            self.output.write(f"{request.method} {path}{body}")
         self.output.say("Dry run: nothing was sent.")
 
     def _key(self) -> str | None:

@@ -20,6 +20,28 @@ class NewMcp:
     arguments: str = "redacted"
     call_timeout_seconds: float = 60.0
     isolation: str = "shared"
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpPut:
+    """`PUT` and `PATCH /v1/admin/mcps/{name}`: what is absent stays as it is, or begins as it does by default.
+
+    A new entry needs `transport` and `options`. Options are replaced as a whole; sent back just as they were shown,
+    masks included, they stay as they are. Other options of a published entry are tried first, unless the query says
+    `test=false`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    transport: str | None = None
+    options: dict[str, Any] | None = None
+    display_name: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    arguments: str | None = None
+    call_timeout_seconds: float | None = None
+    isolation: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +67,7 @@ class McpView:
     connections: int
     calls_in_flight: int
     restarts: int
+    owner: str | None
     created_at: str
 
 

@@ -28,6 +28,7 @@ class AuditAction(StrEnum):
     MEMBER_ADD = "admin:group:add-member"
     MEMBER_REMOVE = "admin:group:remove-member"
     MCP_CREATE = "admin:mcp:create"
+    MCP_UPDATE = "admin:mcp:update"
     MCP_ARCHIVE = "admin:mcp:archive"
     MCP_REMOVE = "admin:mcp:remove"
     MCP_PUBLISH = "admin:mcp:publish"

@@ -1,38 +1,30 @@
-"""The catalog of MCPs: adding, publishing, looking at them."""
+"""The catalog of MCPs: adding, changing, publishing, looking at them."""
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
-from ambassador_server.domain.audit import AuditAction, Resource
-from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, Mcp, McpStatus, Tool, check_mcp_name
+from ambassador_server.domain.audit import AuditAction
+from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
 from ambassador_server.domain.listing import Listing, Slice
-from ambassador_server.domain.names import check_name, check_text
-from ambassador_server.domain.redaction import mask_options
-from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.domain.revision import Expected, check_revision
+from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams, OutputLine
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes import Changes, Requester
+from ambassador_server.services.mcp_facts import (
+    WORDING,
+    McpFacts,
+    mcp_resource,
+    needs_test,
+    reach_differs,
+    unseen_changes,
+    visible,
+)
+from ambassador_server.services.writing import Written, write
 
-_MAX_TIMEOUT_SECONDS = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class McpDraft:
-    """What an administrator says about a new entry."""
-
-    name: str
-    transport: str
-    options: Mapping[str, Any]
-    display_name: str | None
-    description: str
-    tags: tuple[str, ...]
-    arguments: ArgumentPolicy
-    call_timeout_seconds: float
-    isolation: Isolation
+_CALL_TIMEOUT_SECONDS = 60.0
 
 
 class Mcps:
@@ -44,39 +36,42 @@ class Mcps:
         self._downstreams = downstreams
         self._clock = clock
 
-    async def add(self, requester: Requester, draft: McpDraft) -> Mcp:
+    async def add(self, requester: Requester, name: str, facts: McpFacts) -> Mcp:
         """Add a draft entry; its options are checked for sense, it is not connected yet."""
-        if not 0 < draft.call_timeout_seconds <= _MAX_TIMEOUT_SECONDS:
-            raise InvalidInputError(
-                f"The call timeout must lie between 0 and {_MAX_TIMEOUT_SECONDS:.0f} seconds."
-            )
-        now = self._clock.now()
-        mcp = Mcp(
-            mcp_id=str(uuid.uuid4()),
-            name=check_mcp_name(draft.name),
-            display_name=check_text("display name", draft.display_name or draft.name),
-            description=check_text("description", draft.description),
-            transport=draft.transport,
-            options=draft.options,
-            tags=tuple(check_name("tag", tag) for tag in draft.tags),
-            status=McpStatus.DRAFT,
-            arguments=draft.arguments,
-            call_timeout_seconds=draft.call_timeout_seconds,
-            created_at=now,
-            updated_at=now,
-            isolation=draft.isolation,
-        )
-        self._downstreams.check(mcp)
         async with self._changes.open(requester) as change:
-            await change.work.mcps.add(mcp)
-            change.record(
-                AuditAction.MCP_CREATE,
-                mcp_resource(mcp),
-                transport=mcp.transport,
-                isolation=mcp.isolation,
-                options=mask_options(mcp.options),
-            )
-        return mcp
+            return (await write(change, change.work.mcps, None, self._after(None, name, facts), WORDING)).item
+
+    async def put(
+        self,
+        requester: Requester,
+        name: str,
+        facts: McpFacts,
+        *,
+        expected: Expected = None,
+        test: bool = True,
+    ) -> Written[Mcp]:
+        """Add a draft entry, or change what the facts name; see `update`."""
+        async with self._store.read() as work:
+            seen = await work.mcps.by_name(name)
+        return await self._change(requester, seen, name, facts, expected, test=test)
+
+    async def update(
+        self,
+        requester: Requester,
+        name: str,
+        facts: McpFacts,
+        *,
+        expected: Expected = None,
+        test: bool = True,
+    ) -> Mcp:
+        """Change what the facts name; a published entry that is reached in another way is connected anew.
+
+        Before that is stored it is tried, unless `test` is false. Raises NotFoundError, ChangedMeanwhileError unless
+        the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError when the try fails: then
+        everything stays as it is.
+        """
+        seen = await self.get(name)
+        return (await self._change(requester, seen, name, facts, expected, test=test)).item
 
     async def publish(self, requester: Requester, name: str) -> Mcp:
         """Connect, list the tools, and open the entry to those who have a grant.
@@ -123,10 +118,11 @@ class Mcps:
         written = groupby(self._downstreams.recent_output(mcp.mcp_id), key=lambda line: line.user_id)
         return [line for _, connection in written for line in list(connection)[-lines:]]
 
-    async def remove(self, requester: Requester, name: str) -> None:
+    async def remove(self, requester: Requester, name: str, *, expected: Expected = None) -> None:
         """Delete an entry that is not published, with its grants. Raises ConflictError for one that is."""
         async with self._changes.open(requester) as change:
             mcp = await find_mcp(change.work, name)
+            check_revision(visible(mcp), expected)
             if mcp.status is McpStatus.PUBLISHED:
                 raise ConflictError(f"MCP {name!r} is published; archive it first")
             await change.work.mcps.remove(mcp.mcp_id)
@@ -146,10 +142,56 @@ class Mcps:
         async with self._store.read() as work:
             return await work.mcps.page(listing)
 
+    async def _change(
+        self,
+        requester: Requester,
+        seen: Mcp | None,
+        name: str,
+        facts: McpFacts,
+        expected: Expected,
+        *,
+        test: bool,
+    ) -> Written[Mcp]:
+        check_revision(None if seen is None else visible(seen), expected)
+        planned = self._after(seen, name, facts)
+        # Nobody else may wait for a downstream, so it is tried before the change is opened.
+        tools = await self._downstreams.probe(planned) if test and needs_test(seen, planned) else None
+        async with self._changes.open(requester) as change:
+            before = await change.work.mcps.by_name(name)
+            check_revision(None if before is None else visible(before), expected)
+            after = self._after(before, name, facts)
+            if test and needs_test(before, after) and before != seen:
+                raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
+            hidden = unseen_changes(before, after)
+            written = await write(change, change.work.mcps, before, after, WORDING, **hidden)
+            if tools is not None:
+                await change.work.tools.put(after.mcp_id, tools)
+        return written
 
-def mcp_resource(mcp: Mcp) -> Resource:
-    """Name an entry for the audit."""
-    return Resource(kind="mcp", id=mcp.mcp_id, name=mcp.name)
+    def _after(self, before: Mcp | None, name: str, facts: McpFacts) -> Mcp:
+        after = replace(facts.applied(before or self._new(name, facts)), updated_at=self._clock.now())
+        if before is None or reach_differs(before, after):
+            self._downstreams.check(after)
+        return after
+
+    def _new(self, name: str, facts: McpFacts) -> Mcp:
+        if facts.transport is None or facts.options is None:
+            raise InvalidInputError("A new entry needs a transport and its options.")
+        now = self._clock.now()
+        return Mcp(
+            mcp_id=str(uuid.uuid4()),
+            name=check_mcp_name(name),
+            display_name=name,
+            description="",
+            transport=facts.transport,
+            options={},
+            tags=(),
+            status=McpStatus.DRAFT,
+            arguments=ArgumentPolicy.REDACTED,
+            call_timeout_seconds=_CALL_TIMEOUT_SECONDS,
+            created_at=now,
+            updated_at=now,
+        )
 
 
 async def find_mcp(work: UnitOfWork, name: str) -> Mcp:

@@ -68,6 +68,14 @@ def number(request: web.Request, name: str, default: int) -> int:
     return int(text)
 
 
+def flag(request: web.Request, name: str, *, default: bool) -> bool:
+    """Return a query parameter that is `true` or `false`."""
+    text = request.query.get(name)
+    if text not in {None, "true", "false"}:
+        raise InvalidInputError(f"{name}: must be true or false")
+    return default if text is None else text == "true"
+
+
 def page_limit(request: web.Request) -> int:
     """Return how many rows a page has."""
     return max(1, min(number(request, "limit", DEFAULT_PAGE), MAX_PAGE))

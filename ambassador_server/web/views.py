@@ -120,6 +120,7 @@ def mcp_view(mcp: Mcp, state: DownstreamState, activity: DownstreamActivity) -> 
         connections=activity.connections,
         calls_in_flight=activity.in_flight,
         restarts=activity.restarts,
+        owner=mcp.owner,
         created_at=timestamp(mcp.created_at),
     )
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ambassador_protocol import paths
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
-from ambassador_protocol.admin.mcps import NewMcp
+from ambassador_protocol.admin.mcps import McpPut, NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
@@ -76,6 +76,7 @@ def application(api: Organisation) -> web.Application:
             web.get(paths.MCPS, _for("read", lambda request: _page(request, api.mcps))),
             web.post(paths.MCPS, _for("manage", _add_mcp)),
             web.get(paths.MCPS + "/{name}", _for("read", lambda request: _show(request, api.mcps))),
+            web.patch(paths.MCPS + "/{name}", _for("manage", _change_mcp)),
             web.post(paths.MCPS + "/{name}/archive", _for("manage", _archive)),
             web.post(paths.MCPS + "/{name}/test", _for("manage", _test_mcp)),
             web.delete(paths.MCPS + "/{name}", _for("manage", _remove_mcp)),
@@ -271,6 +272,13 @@ async def _add_mcp(request: web.Request) -> web.Response:
     if new.transport not in ("stdio", "streamable_http"):
         raise Refusal(400, f"There is no transport {new.transport!r}")
     return _take(request.app[API].mcps, "mcp", new.name, mcp_view(new, "draft", 0))
+
+
+async def _change_mcp(request: web.Request) -> web.Response:
+    mcp = _known(request.app[API].mcps, "MCP", request.match_info["name"])
+    said = asdict(await _read(request, McpPut))
+    mcp.update({name: value for name, value in said.items() if value is not None})
+    return web.json_response(mcp)
 
 
 async def _publish(request: web.Request) -> web.Response:

@@ -244,5 +244,6 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "connections": 1 if status == "published" else 0,
         "calls_in_flight": 0,
         "restarts": 0,
+        "owner": new.owner,
         "created_at": AT,
     }

@@ -23,6 +23,8 @@ MUTATIONS = [
     ["group", "remove-member", "developers", "alice"],
     ["mcp", "add", "time", "--dry-run", "--", "mcp-server-time"],
     ["mcp", "publish", "git"],
+    ["mcp", "update", "git", "--description", "x"],
+    ["mcp", "update", "git", "--no-test", "--dry-run", "--", "mcp-server-git"],
     ["mcp", "archive", "git"],
     ["mcp", "restart", "git"],
     ["mcp", "remove", "git"],

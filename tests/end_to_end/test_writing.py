@@ -10,6 +10,11 @@ from tests.end_to_end.world import World
 PUTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("groups", {"description": "Ours"}, {"status": "suspended"}),
     ("users", {"display_name": "Alice", "roles": ["operator"]}, {"email": "a@example.com", "roles": []}),
+    (
+        "mcps",
+        {"transport": "stdio", "options": {"command": "no-such-command"}, "tags": ["a"]},
+        {"description": "Ours", "options": {"command": "another", "args": ["--flag"]}},
+    ),
 ]
 NEVER_DELETED = {"users"}
 CHANGES = [

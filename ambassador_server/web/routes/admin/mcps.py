@@ -2,36 +2,54 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.mcps import McpView, NewMcp
+from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MCPS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, Mcp
-from ambassador_server.services.mcps import McpDraft
+from ambassador_server.domain.revision import revision
+from ambassador_server.services.mcp_facts import McpFacts, visible
 from ambassador_server.services.registry import Services
+from ambassador_server.services.writing import WriteResult
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import DEFAULT_PAGE, choice, number, requester
+from ambassador_server.web.requests import (
+    DEFAULT_PAGE,
+    check_parameters,
+    expected,
+    flag,
+    number,
+    optional_choice,
+    requester,
+)
 from ambassador_server.web.views import mcp_view, offered_tool_view, output_view, tool_view
 
 
 async def add(request: web.Request) -> web.Response:
     """Add a draft entry."""
     body = await read_strict(request, NewMcp)
-    draft = McpDraft(
-        name=body.name,
-        transport=body.transport,
-        options=body.options,
-        display_name=body.display_name,
-        description=body.description,
-        tags=tuple(body.tags),
-        arguments=choice(ArgumentPolicy, body.arguments, "arguments"),
-        call_timeout_seconds=body.call_timeout_seconds,
-        isolation=choice(Isolation, body.isolation, "isolation"),
+    mcp = await request.app[SERVICES].mcps.add(requester(request), body.name, mcp_facts(body))
+    return _render(request, mcp, status=201)
+
+
+async def put(request: web.Request) -> web.Response:
+    """Add a draft entry, or change what the body names."""
+    facts, name = mcp_facts(await read_strict(request, McpPut)), request.match_info["name"]
+    written = await request.app[SERVICES].mcps.put(
+        requester(request), name, facts, expected=expected(request), test=_wants_test(request)
     )
-    return _render(request, await request.app[SERVICES].mcps.add(requester(request), draft), status=201)
+    return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
+
+
+async def change(request: web.Request) -> web.Response:
+    """Change what the body names."""
+    facts, name = mcp_facts(await read_strict(request, McpPut)), request.match_info["name"]
+    mcp = await request.app[SERVICES].mcps.update(
+        requester(request), name, facts, expected=expected(request), test=_wants_test(request)
+    )
+    return _render(request, mcp)
 
 
 async def publish(request: web.Request) -> web.Response:
@@ -63,7 +81,8 @@ async def logs(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     """Delete an entry that is not published."""
-    await request.app[SERVICES].mcps.remove(requester(request), request.match_info["name"])
+    name = request.match_info["name"]
+    await request.app[SERVICES].mcps.remove(requester(request), name, expected=expected(request))
     return web.Response(status=204)
 
 
@@ -96,12 +115,32 @@ async def tools(request: web.Request) -> web.Response:
 
 
 def _render(request: web.Request, mcp: Mcp, status: int = 200) -> web.Response:
-    return json_response(_view(request.app[SERVICES], mcp), status=status)
+    return json_response(_view(request.app[SERVICES], mcp), status=status, revision=revision(visible(mcp)))
 
 
 def _view(services: Services, mcp: Mcp) -> McpView:
     downstreams = services.downstreams
     return mcp_view(mcp, downstreams.state(mcp.mcp_id), downstreams.activity(mcp.mcp_id))
+
+
+def mcp_facts(body: NewMcp | McpPut) -> McpFacts:
+    """Read what the body says."""
+    return McpFacts(
+        transport=body.transport,
+        options=body.options,
+        display_name=body.display_name,
+        description=body.description,
+        tags=None if body.tags is None else tuple(body.tags),
+        arguments=optional_choice(ArgumentPolicy, body.arguments, "arguments"),
+        call_timeout_seconds=body.call_timeout_seconds,
+        isolation=optional_choice(Isolation, body.isolation, "isolation"),
+        owner=body.owner,
+    )
+
+
+def _wants_test(request: web.Request) -> bool:
+    check_parameters(request, {"test"})
+    return flag(request, "test", default=True)
 
 
 def routes() -> list[web.RouteDef]:
@@ -110,6 +149,8 @@ def routes() -> list[web.RouteDef]:
         web.get(MCPS, administered(Right.READ, index)),
         web.post(MCPS, administered(Right.MANAGE, add)),
         web.get(f"{MCPS}/{{name}}", administered(Right.READ, show)),
+        web.put(f"{MCPS}/{{name}}", administered(Right.MANAGE, put)),
+        web.patch(f"{MCPS}/{{name}}", administered(Right.MANAGE, change)),
         web.post(f"{MCPS}/{{name}}/publish", administered(Right.MANAGE, publish)),
         web.post(f"{MCPS}/{{name}}/archive", administered(Right.MANAGE, archive)),
         web.post(f"{MCPS}/{{name}}/restart", administered(Right.OPERATE, restart)),

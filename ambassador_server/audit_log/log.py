@@ -17,7 +17,7 @@ from ambassador_server.audit_log.lines import encode_event
 from ambassador_server.audit_log.notary import Notary
 from ambassador_server.audit_log.opening import LogEnd, find_end
 from ambassador_server.audit_log.options import AuditLogOptions
-from ambassador_server.audit_log.reader import read_records
+from ambassador_server.audit_log.reader import count_records, read_records
 from ambassador_server.audit_log.syncing import Syncer
 from ambassador_server.audit_log.tail import LogTail
 from ambassador_server.domain.audit import SYSTEM, AuditAction, AuditEvent, AuditRecord, Outcome, Resource
@@ -141,7 +141,7 @@ class JsonlAuditLog:
         return self.failure()
 
     async def read(
-        self, after: LogPosition | None, limit: int
+        self, after: LogPosition | None, limit: int, max_bytes: int | None = None
     ) -> tuple[list[AuditRecord], LogPosition | None]:
         """Return up to `limit` records behind a position, and the position behind the last of them.
 
@@ -154,7 +154,13 @@ class JsonlAuditLog:
             with suppress(AuditUnavailableError):
                 await self._syncer.catch_up()
         return await asyncio.to_thread(
-            read_records, self._directory.path, self._writer, after, limit, self._syncer.durable
+            read_records, self._directory.path, self._writer, after, limit, self._syncer.durable, max_bytes
+        )
+
+    async def count(self, after: LogPosition | None, at_most: int) -> int:
+        """Return how many records lie behind a position, of those that would survive a power cut."""
+        return await asyncio.to_thread(
+            count_records, self._directory.path, self._writer, after, at_most, self._syncer.durable
         )
 
     async def close(self) -> None:

@@ -14,29 +14,63 @@ from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.store import LogPosition
 
 _START = LogPosition(seq=0, segment=0, offset=0)
+_EVENT = b'{"event":'
 
 
 def read_records(
-    directory: Path, writer: str, after: LogPosition | None, limit: int, end: tuple[int, int]
+    directory: Path,
+    writer: str,
+    after: LogPosition | None,
+    limit: int,
+    end: tuple[int, int],
+    max_bytes: int | None = None,
 ) -> tuple[list[AuditRecord], LogPosition | None]:
     """Return up to `limit` records behind `after` and before `end` (segment, offset), and where they stop.
 
-    A segment that is not there any more is passed over. Raises AuditUnavailableError when the log does not hold
-    what the position says, or a line cannot be read.
+    With `max_bytes` they stop behind the record whose line reaches that size altogether. A segment that is not there
+    any more is passed over. Raises AuditUnavailableError when the log does not hold what the position says, or a
+    line cannot be read.
     """
-    start = after or _START
-    if (start.segment, start.offset) > end:
-        raise _broken(writer, f"it ends before record {start.seq}, which was read from it: records were lost")
+    found: list[AuditRecord] = []
+    position, size = after, 0
     try:
-        found = list(islice(_records(directory, writer, start, end), limit))
+        for record, behind, line_bytes in islice(_records(directory, writer, after or _START, end), limit):
+            found.append(record)
+            position = behind
+            size += line_bytes
+            if max_bytes is not None and size >= max_bytes:
+                break
     except OSError as error:
         raise _broken(writer, error.strerror or "input/output error") from error
-    return [record for record, _ in found], found[-1][1] if found else after
+    return found, position
+
+
+def count_records(
+    directory: Path, writer: str, after: LogPosition | None, at_most: int, end: tuple[int, int]
+) -> int:
+    """Return how many records lie behind `after` and before `end`; raises as `read_records` does."""
+    lines = _committed(directory, writer, after or _START, end)
+    events = (line for line, _, _ in lines if line.startswith(_EVENT))
+    try:
+        return sum(1 for _ in islice(events, at_most))
+    except OSError as error:
+        raise _broken(writer, error.strerror or "input/output error") from error
 
 
 def _records(
     directory: Path, writer: str, start: LogPosition, end: tuple[int, int]
-) -> Iterator[tuple[AuditRecord, LogPosition]]:
+) -> Iterator[tuple[AuditRecord, LogPosition, int]]:
+    for line, number, offset in _committed(directory, writer, start, end):
+        record = _record(line, writer)
+        if record is not None:
+            yield record, LogPosition(seq=record.seq, segment=number, offset=offset), len(line)
+
+
+def _committed(
+    directory: Path, writer: str, start: LogPosition, end: tuple[int, int]
+) -> Iterator[tuple[bytes, int, int]]:
+    if (start.segment, start.offset) > end:
+        raise _broken(writer, f"it ends before record {start.seq}, which was read from it: records were lost")
     last_segment, last_offset = end
     for number in segment_numbers(directory):
         if not start.segment <= number <= last_segment:
@@ -45,9 +79,7 @@ def _records(
         for line, behind in _lines(directory / segment_name(number), offset, writer):
             if number == last_segment and behind > last_offset:
                 return
-            record = _record(line, writer)
-            if record is not None:
-                yield record, LogPosition(seq=record.seq, segment=number, offset=behind)
+            yield line, number, behind
 
 
 def _lines(path: Path, offset: int, writer: str) -> Iterator[tuple[bytes, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ambassador_server.domain.backoff import Backoff
 from ambassador_server.domain.catalog import (
     DownstreamActivity,
     DownstreamState,
@@ -13,7 +14,6 @@ from ambassador_server.domain.catalog import (
     Mcp,
     Tool,
 )
-from ambassador_server.downstream.backoff import Backoff
 from ambassador_server.downstream.client import Connection
 from ambassador_server.downstream.handshake import Era
 from ambassador_server.downstream.interface import RejectedError

@@ -16,12 +16,17 @@ class AuditLogReader(Protocol):
         ...
 
     async def read(
-        self, after: LogPosition | None, limit: int
+        self, after: LogPosition | None, limit: int, max_bytes: int | None = None
     ) -> tuple[list[AuditRecord], LogPosition | None]:
         """Return up to `limit` committed records behind a position, and the position behind the last of them.
 
-        Raises AuditUnavailableError when the log does not hold what the position says.
+        With `max_bytes` they stop behind the one that makes them as large as that in the log. Raises
+        AuditUnavailableError when the log does not hold what the position says.
         """
+        ...
+
+    async def count(self, after: LogPosition | None, at_most: int) -> int:
+        """Return how many committed records lie behind a position, counting no further than `at_most`."""
         ...
 
 

@@ -156,3 +156,20 @@ async def test_closing_writes_what_is_queued_and_takes_nothing_more(subject: Sub
     with pytest.raises(AuditUnavailableError):
         await subject.log.append(EVENT)
     await subject.log.close()
+
+
+async def test_reading_stops_where_the_lines_are_large_enough_and_goes_on_from_there(subject: Subject):
+    for number in range(10):
+        await subject.log.append(numbered(number))
+    one, position = await subject.log.read(None, 100, max_bytes=1)
+    assert [record.event.request_id for record in one] == ["r-0"]
+    assert await subject.log.count(position, 100) == 9
+    some, behind = await subject.log.read(position, 100, max_bytes=1500)
+    assert 1 < len(some) < 9
+    rest, end = await subject.log.read(behind, 100)
+    assert [record.event.request_id for record in (*some, *rest)] == [
+        f"r-{number}" for number in range(1, 10)
+    ]
+    assert await subject.log.count(end, 100) == 0
+    assert await subject.log.count(None, 100) == 10
+    assert await subject.log.count(None, 4) == 4

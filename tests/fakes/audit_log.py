@@ -11,6 +11,8 @@ from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.store import LogPosition
 from tests.fakes.clock import START
 
+_BESIDE_EVENT = 100
+
 
 class FakeAuditLog:
     """Implements `ports.audit_log.AuditLog`; a record counts as written at the end of the loop's turn."""
@@ -75,20 +77,32 @@ class FakeAuditLog:
         return self._failure
 
     async def read(
-        self, after: LogPosition | None, limit: int
+        self, after: LogPosition | None, limit: int, max_bytes: int | None = None
     ) -> tuple[list[AuditRecord], LogPosition | None]:
-        start = after.offset if after is not None else 0
-        if start > len(self._records):
-            raise AuditUnavailableError("the log ends before this position")
-        found = self._records[start : start + limit]
+        found: list[AuditRecord] = []
+        size, start = 0, self._start(after)
+        for record in self._records[start : start + limit]:
+            found.append(record)
+            size += len(encode_event(record.event)) + _BESIDE_EVENT
+            if max_bytes is not None and size >= max_bytes:
+                break
         if not found:
             return [], after
         return found, LogPosition(seq=found[-1].seq, segment=1, offset=start + len(found))
+
+    async def count(self, after: LogPosition | None, at_most: int) -> int:
+        return min(at_most, len(self._records) - self._start(after))
 
     async def close(self) -> None:
         self._flush()
         self._failure = "it is closed"
         self.closed = True
+
+    def _start(self, after: LogPosition | None) -> int:
+        start = after.offset if after is not None else 0
+        if start > len(self._records):
+            raise AuditUnavailableError("the log ends before this position")
+        return start
 
     def _flush(self) -> None:
         for event in self._queue:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.downstream.backoff import Backoff
+from ambassador_server.domain.backoff import Backoff
 from ambassador_server.downstream.envelope import legacy_params, modern_params
 from ambassador_server.downstream.lines import LineSplitter, OutputRing
 from ambassador_server.downstream.messages import (

@@ -5,7 +5,7 @@ import random
 
 
 class Backoff:
-    """Exponential, with jitter, so that many downstreams of one dead host do not all come back at once."""
+    """Exponential, with jitter, so that those who lost the same thing do not all come back at once."""
 
     def __init__(self, first: float, longest: float) -> None:
         self._first = first

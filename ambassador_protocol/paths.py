@@ -34,6 +34,7 @@ ACCESS: Final = f"{ADMIN}/access"
 WHOAMI: Final = f"{ADMIN}/whoami"
 LOGIN: Final = f"{ADMIN}/login"
 LOGOUT: Final = f"{ADMIN}/logout"
+OWN_PASSWORD: Final = f"{ADMIN}/password"
 ADMIN_KEYS: Final = f"{ADMIN}/admin-keys"
 
 SESSION_TOKEN_HEADER: Final = "X-Session-Token"

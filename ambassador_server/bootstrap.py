@@ -46,6 +46,7 @@ from ambassador_server.services.logins import Logins
 from ambassador_server.services.mcps import Mcps
 from ambassador_server.services.passwords import Passwords
 from ambassador_server.services.policy_keeper import PolicyKeeper
+from ambassador_server.services.proof import PasswordProver
 from ambassador_server.services.registry import Services
 from ambassador_server.services.session_control import SessionControl
 from ambassador_server.services.sessions import Sessions
@@ -179,6 +180,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     clock, auditor, policy = core.clock, core.auditor, core.policy
     changes = Changes(store=store, policy=policy, auditor=auditor)
     throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
+    prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
     sessions = Sessions(
         store=store,
         policy=policy,
@@ -200,8 +202,15 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
             store=store, policy=policy, auditor=auditor, throttle=throttle, clock=clock, pepper=keys.pepper
         ),
         admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
-        logins=_logins(config, store, keys, core, changes, throttle, hashing),
-        passwords=Passwords(changes=changes, hashing=hashing, clock=clock),
+        logins=Logins(
+            store=store,
+            changes=changes,
+            prover=prover,
+            clock=clock,
+            lasts=timedelta(seconds=config.session.login_seconds),
+            pepper=keys.pepper,
+        ),
+        passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, clock=clock),
         mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
@@ -216,27 +225,6 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         ),
         health=Health(store=store, log=log, policy=policy),
         downstreams=core.downstreams,
-    )
-
-
-def _logins(
-    config: ServerConfig,
-    store: Store,
-    keys: KeyRing,
-    core: _Core,
-    changes: Changes,
-    throttle: FailureThrottle,
-    hashing: Argon2Passwords,
-) -> Logins:
-    return Logins(
-        store=store,
-        changes=changes,
-        auditor=core.auditor,
-        hashing=hashing,
-        throttle=throttle,
-        clock=core.clock,
-        lasts=timedelta(seconds=config.session.login_seconds),
-        pepper=keys.pepper,
     )
 
 

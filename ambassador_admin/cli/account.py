@@ -1,4 +1,4 @@
-"""`login`, `logout`, `whoami`: this user's standing with a server."""
+"""`login`, `logout`, `whoami`, `change-password`: this user's standing with a server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,12 @@ from ambassador_admin.cli.command import verb
 from ambassador_admin.cli.identity import Identity
 from ambassador_admin.context import AdminContext
 from ambassador_admin.context.contexts import Context
+from ambassador_admin.context.secrets import read_password
 from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
 from ambassador_admin.errors import AdminError, RefusedError, SettingsError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
-from ambassador_protocol.admin.account import Whoami
+from ambassador_protocol.admin.account import PasswordChange, Whoami
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT
 
 WHOAMI = View(
@@ -54,6 +55,7 @@ def register(app: typer.Typer) -> None:
     verb(app, "login", changes=True)(login)
     verb(app, "logout", changes=True)(logout)
     verb(app, "whoami")(whoami)
+    verb(app, "change-password", changes=True)(change_password)
 
 
 def login(
@@ -137,6 +139,43 @@ def _end_login(admin: AdminContext, context: Context) -> None:
         pass  # over already, or an admin key, which is good until it is revoked
     except AdminError as error:
         admin.output.warn(f"The server does not know that you left: {error.message} A login ends by itself.")
+
+
+def change_password(
+    admin: AdminContext,
+    current_from: Annotated[
+        str | None,
+        typer.Option(
+            "--current-from",
+            metavar="SOURCE",
+            help="The password as it is: env://NAME, file://PATH or - for stdin; else a prompt.",
+        ),
+    ] = None,
+    password_from: Annotated[
+        str | None,
+        typer.Option(
+            "--password-from",
+            metavar="SOURCE",
+            help="The new one: env://NAME, file://PATH or - for stdin; else a prompt, twice.",
+        ),
+    ] = None,
+) -> None:
+    """Change your own password, which ends every other login of yours.
+
+    Example: ambassador-admin change-password
+    """
+    if admin.skips("change your password"):
+        return
+    who = str(admin.api.fetch(server.whoami()).get("name"))
+    world = admin.world
+    current = read_password(
+        current_from, who, environ=world.environ, stdin=world.stdin, prompt=admin.person.secret
+    )
+    new = read_password(
+        password_from, who, is_new=True, environ=world.environ, stdin=world.stdin, prompt=admin.person.secret
+    )
+    admin.api.send(account.change_password(PasswordChange(current=current, password=new)))
+    admin.output.say("Your password is changed; every other login of yours has ended.")
 
 
 @contextmanager

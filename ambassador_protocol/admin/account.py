@@ -16,6 +16,15 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChange:
+    """`PUT /v1/admin/password`: one's own."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    current: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Whoami:
     """The administrator behind an `amb_ak_` key: a `login` of `user`, or a `key` of its own."""
 

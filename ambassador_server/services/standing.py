@@ -10,10 +10,10 @@ from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import UnitOfWork
 
 
-async def end_logins(work: UnitOfWork, user: User, now: datetime) -> None:
-    """End every login of a user."""
+async def end_logins(work: UnitOfWork, user: User, now: datetime, *, keep: str | None = None) -> None:
+    """End every login of a user, but for the one with the id `keep`."""
     for key in await work.admin_keys.of(user_id=user.user_id):
-        if key.revoked_at is None:
+        if key.revoked_at is None and key.admin_key_id != keep:
             await work.admin_keys.replace(replace(key, revoked_at=now))
 
 

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from ambassador_protocol import paths
-from ambassador_protocol.admin.account import Login
+from ambassador_protocol.admin.account import Login, PasswordChange
 from ambassador_protocol.admin.admin_keys import NewAdminKey
 from ambassador_protocol.admin.users import NewPassword
 from tests.admin.fake_routes import API, RIGHTS, Refusal, _expiry, _for, _known, _page, _read, _take
@@ -18,6 +18,7 @@ def administration() -> list[web.RouteDef]:
         web.get(paths.WHOAMI, _for("read", _whoami)),
         web.post(paths.LOGIN, _login),
         web.post(paths.LOGOUT, _for("read", _logout)),
+        web.put(paths.OWN_PASSWORD, _for("read", _change_password)),
         web.put(paths.USERS + "/{name}/password", _for("manage", _set_password)),
         web.get(paths.ADMIN_KEYS, _for("manage", _list)),
         web.post(paths.ADMIN_KEYS, _for("manage", _issue)),
@@ -41,6 +42,12 @@ async def _logout(request: web.Request) -> web.Response:
     if request.headers["Authorization"].partition(" ")[2] != LOGIN_KEY:
         raise Refusal(409, "This is an admin key, not a login.")
     request.app[API].is_logged_in = False
+    return web.Response(status=204)
+
+
+async def _change_password(request: web.Request) -> web.Response:
+    if (await _read(request, PasswordChange)).current != PASSWORD:
+        raise Refusal(401, "Wrong user name or password, or not an administrator")
     return web.Response(status=204)
 
 

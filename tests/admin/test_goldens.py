@@ -182,6 +182,13 @@ COMMANDS = {
         "--password-from",
         "env://PASSWORD",
     ],
+    "change-password": [
+        "change-password",
+        "--current-from",
+        "env://PASSWORD",
+        "--password-from",
+        "env://ADMIN_KEY",
+    ],
     "logout": ["logout", "--context", "known"],
     "context-list": ["context", "list"],
     "context-use": ["context", "use", "other"],

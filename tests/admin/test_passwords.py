@@ -82,3 +82,20 @@ def test_roles_are_replaced_or_taken_but_not_both(office: Shell, api: FakeApi) -
     assert [change[2] for change in api.changes] == [{"roles": []}, {"roles": []}]
     assert office.run("user", "update", "alice", "--role", "admin", "--no-roles").code == 2
     assert office.run("user", "update", "alice").code == 2
+
+
+def test_own_password_is_changed_by_who_knows_the_one_before(
+    office: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing(monkeypatch, PASSWORD, "another good password", "another good password")
+    done = office.run("change-password", terminal=True)
+    assert done.code == 0, done.err
+    assert PASSWORD not in done.out + done.err
+    body = {"current": PASSWORD, "password": "another good password"}
+    assert api.changes == [("PUT", "/v1/admin/password", body)]
+
+
+def test_both_passwords_may_come_line_by_line(office: Shell, api: FakeApi) -> None:
+    done = office.run("change-password", stdin=f"wrong horse battery\n{PASSWORD}\n")
+    assert done.code == 3
+    assert api.changes[0][2] == {"current": "wrong horse battery", "password": PASSWORD}

@@ -70,6 +70,19 @@ def test_login_ends_at_once(world: World, end: str) -> None:
     assert send(world, "GET", "whoami", key=key).status_code == 401
 
 
+def test_people_change_their_own_password(world: World) -> None:
+    name = hire(world, "auditor")
+    key, other = log_in(world, name), log_in(world, name)
+    body = {"current": WRONG, "password": "another good password"}
+    assert send(world, "PUT", "password", body, key).status_code == 401
+    body["current"] = PASSWORD
+    assert send(world, "PUT", "password", body, world.rig.facts["admin_key"]).status_code == 409
+    assert send(world, "PUT", "password", body, key).status_code == 204
+    assert send(world, "GET", "whoami", key=key).status_code == 200
+    assert send(world, "GET", "whoami", key=other).status_code == 401
+    log_in(world, name, "another good password")
+
+
 def test_every_refused_login_looks_the_same(world: World) -> None:
     known, plain = hire(world, "admin"), world.person().name
     away = hire(world, "operator")

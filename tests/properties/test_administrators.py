@@ -35,6 +35,20 @@ deeds = st.one_of(
     st.tuples(st.just("revoke"), st.sampled_from(KEYS), st.none()),
 )
 
+FALLS = [
+    UserFacts(status=UserStatus.SUSPENDED),
+    UserFacts(roles=[]),
+    UserFacts(roles=[Role.OPERATOR]),
+    UserFacts(source=AuthSource.EXTERNAL),
+    UserFacts(roles=[Role.ADMIN], status=UserStatus.ACTIVE, source=AuthSource.LOCAL),
+]
+falls = st.one_of(
+    st.tuples(st.just("update"), st.sampled_from(PEOPLE), st.sampled_from(FALLS)),
+    st.tuples(st.just("password"), st.sampled_from(PEOPLE), st.none()),
+    st.tuples(st.just("issue"), st.sampled_from(KEYS), st.just([Role.ADMIN])),
+    st.tuples(st.just("revoke"), st.sampled_from(KEYS), st.none()),
+)
+
 
 def do(office: Office, by: Requester, deed: tuple[str, str, Any]) -> Awaitable[Any]:
     what, name, more = deed
@@ -65,8 +79,8 @@ async def attempt(office: Office, by: Requester, deed: tuple[str, str, Any]) -> 
     return True
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from(PEOPLE), deeds), max_size=12))
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(PEOPLE), falls), max_size=20))
 def test_an_administrator_is_always_left(story: list[tuple[bool, str, tuple[str, str, Any]]]) -> None:
     """Requests are carried out though their administrator was removed while they were on their way."""
 

@@ -25,6 +25,7 @@ from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.changes import Requester
 from ambassador_server.services.logins import Logins
 from ambassador_server.services.passwords import Passwords
+from ambassador_server.services.proof import PasswordProver
 from ambassador_server.services.users import UserFacts, Users
 from tests.fakes.passwords import PlainPasswords
 from tests.fakes.throttle import CountingThrottle
@@ -54,17 +55,16 @@ class Office:
         world, hashing = await World.build(), PlainPasswords()
         store, changes, clock, throttle = world.store, world.changes, world.clock, CountingThrottle(ALLOWED)
         auditor = Auditor(log=world.log, clock=clock)
+        prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
         return cls(
             world=world,
             hashing=hashing,
             users=Users(store=store, changes=changes, clock=clock),
-            passwords=Passwords(changes=changes, hashing=hashing, clock=clock),
+            passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),
             logins=Logins(
                 store=store,
                 changes=changes,
-                auditor=auditor,
-                hashing=hashing,
-                throttle=throttle,
+                prover=prover,
                 clock=clock,
                 lasts=timedelta(hours=12),
                 pepper=PEPPER,
@@ -282,6 +282,30 @@ async def test_weak_password_is_refused(office: Office, password: str) -> None:
 async def test_password_is_the_same_however_it_is_composed(office: Office) -> None:
     await office.passwords.set(CONSOLE, "root", "caf\u00e9 au lait, bitte")
     assert await office.is_good(await office.log_in("root", "cafe\u0301 au lait, bitte"))
+
+
+async def test_people_change_their_own_password_and_stay_logged_in_here_alone(office: Office) -> None:
+    await office.hire("carol", Role.OPERATOR)
+    here, there = await office.log_in("carol"), await office.log_in("carol")
+    await office.passwords.change(await office.requester(here), PASSWORD, "another good password")
+    assert await office.is_good(here)
+    assert not await office.is_good(there)
+    assert await office.is_good(await office.log_in("carol", "another good password"))
+
+
+async def test_stolen_login_is_not_enough_to_change_the_password(office: Office) -> None:
+    root = await office.requester(await office.log_in("root"))
+    for _ in range(ALLOWED):
+        with pytest.raises(WrongPasswordError):
+            await office.passwords.change(root, "wrong horse battery", "another good password")
+    with pytest.raises(RateLimitedError):
+        await office.passwords.change(root, PASSWORD, "another good password")
+
+
+async def test_admin_key_has_no_password_to_change(office: Office) -> None:
+    _, secret = await office.keys.issue(CONSOLE, name="ci", roles=[Role.ADMIN], lasts=None)
+    with pytest.raises(ConflictError):
+        await office.passwords.change(await office.requester(secret), PASSWORD, "another good password")
 
 
 async def test_refused_escalation_is_recorded(office: Office) -> None:

@@ -1,9 +1,9 @@
-"""`/v1/admin/login`, `logout`, `whoami`: administrators about themselves."""
+"""`/v1/admin/login`, `logout`, `password`, `whoami`: administrators about themselves."""
 
 from aiohttp import web
 
-from ambassador_protocol.admin.account import LoggedIn, Login
-from ambassador_protocol.paths import LOGIN, LOGOUT, WHOAMI
+from ambassador_protocol.admin.account import LoggedIn, Login, PasswordChange
+from ambassador_protocol.paths import LOGIN, LOGOUT, OWN_PASSWORD, WHOAMI
 from ambassador_server.domain.administrator import Right
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.keys import ADMINISTRATOR, ORIGIN, SERVICES
@@ -27,6 +27,13 @@ async def logout(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def change_password(request: web.Request) -> web.Response:
+    """Change one's own password; it ends every other login."""
+    body = await read_strict(request, PasswordChange)
+    await request.app[SERVICES].passwords.change(requester(request), body.current, body.password)
+    return web.Response(status=204)
+
+
 async def whoami(request: web.Request) -> web.Response:
     """Show the administrator."""
     return json_response(whoami_view(request[ADMINISTRATOR]))
@@ -37,5 +44,6 @@ def routes() -> list[web.RouteDef]:
     return [
         web.post(LOGIN, login),
         web.post(LOGOUT, administered(Right.READ, logout)),
+        web.put(OWN_PASSWORD, administered(Right.READ, change_password)),
         web.get(WHOAMI, administered(Right.READ, whoami)),
     ]

@@ -1,6 +1,7 @@
 """An address that guesses keys is slowed down, and nobody who has a good one is locked out by it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -56,3 +57,53 @@ def test_guesses_that_were_looked_at_are_recorded_without_the_key(world: World) 
     refused = world.events(action="session:client:refuse")
     assert 0 < len(refused) <= ALLOWED
     assert all(WRONG_KEY not in str(event) for event in refused)
+
+
+PASSWORD, WRONG_PASSWORD = "correct horse battery", "wrong horse battery"
+AT_ONCE = 2
+
+
+def officer(world: World) -> str:
+    """Create a user who may log in to administer."""
+    name = world.fresh("officer")
+    world.ask("PUT", f"users/{name}", {"roles": ["operator"]})
+    world.ask("PUT", f"users/{name}/password", {"password": PASSWORD})
+    return name
+
+
+def log_in(world: World, name: str, password: str, address: str) -> httpx.Response:
+    """Try to log in from an address of this machine."""
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=60) as client:
+        body = {"user": name, "password": password}
+        return client.post(f"{world.rig.admin_url}/v1/admin/login", json=body)
+
+
+def test_passwords_that_are_guessed_all_at_once_are_slowed_down_all_the_same(world: World) -> None:
+    name, address = officer(world), "127.0.0.11"
+    with ThreadPoolExecutor(ALLOWED * 4) as pool:
+        answers = list(
+            pool.map(
+                lambda number: log_in(world, name, f"{WRONG_PASSWORD} {number}", address), range(ALLOWED * 4)
+            )
+        )
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {401, 429}
+    assert statuses.count(401) <= ALLOWED + AT_ONCE - 1
+    late = log_in(world, name, PASSWORD, address)
+    assert (late.status_code, late.json()["code"]) == (429, "AMB-2003")
+    assert 0 < int(late.headers["Retry-After"]) <= 3600
+    assert world.ask("GET", "whoami")["name"]
+
+
+def test_guesses_from_elsewhere_lock_nobody_out_at_home(world: World) -> None:
+    name, home, elsewhere = officer(world), "127.0.0.21", "127.0.0.22"
+    assert log_in(world, name, PASSWORD, home).status_code == 201
+    guesses = [log_in(world, name, WRONG_PASSWORD, elsewhere) for _ in range(ALLOWED + 2)]
+    assert_slowed_down(guesses)
+    assert log_in(world, name, PASSWORD, elsewhere).status_code == 429
+    assert log_in(world, name, PASSWORD, home).status_code == 201
+
+
+def test_many_names_from_one_address_are_slowed_down(world: World) -> None:
+    guesses = [log_in(world, f"name-{number}", PASSWORD, "127.0.0.31") for number in range(ALLOWED + 2)]
+    assert_slowed_down(guesses)

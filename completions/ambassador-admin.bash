@@ -5,16 +5,17 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami version context user group mcp grant key subscription session kill access audit server help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
-        "login") options="--fingerprint --key-from --dry-run $shared" ;;
+        "") commands="login logout whoami change-password version context user group mcp grant key admin-key subscription session kill access audit server help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
+        "login") options="--key-from --user --password-from --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
+        "change-password") options="--current-from --password-from --dry-run $shared" ;;
         "version") options="$shared" ;;
         "context") commands="list use remove" options="-h --help" ;;
         "context list") options="$shared" ;;
         "context use") options="--dry-run $shared" ;;
         "context remove") options="--dry-run $shared" ;;
-        "user") commands="create list show update suspend activate deactivate" options="-h --help" ;;
+        "user") commands="create list show update suspend activate deactivate reset-password" options="-h --help" ;;
         "user create") options="--display-name --email --role --source --dry-run $shared" ;;
         "user list") options="--filter --sort --limit $shared" ;;
         "user show") options="$shared" ;;
@@ -22,6 +23,7 @@ _ambassador_admin_words() {
         "user suspend") options="--dry-run $shared" ;;
         "user activate") options="--dry-run $shared" ;;
         "user deactivate") options="--dry-run -y --yes $shared" ;;
+        "user reset-password") options="--password-from --generate --dry-run $shared" ;;
         "group") commands="create list show update delete add-member remove-member" options="-h --help" ;;
         "group create") options="--description --dry-run $shared" ;;
         "group list") options="--filter --sort --limit $shared" ;;
@@ -30,8 +32,9 @@ _ambassador_admin_words() {
         "group delete") options="--dry-run -y --yes $shared" ;;
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
-        "mcp") commands="add list show publish test archive remove restart status logs tools" options="-h --help" ;;
-        "mcp add") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --isolation --dry-run $shared" ;;
+        "mcp") commands="add update list show publish test archive remove restart status logs tools" options="-h --help" ;;
+        "mcp add") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --isolation --owner --dry-run $shared" ;;
+        "mcp update") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --isolation --owner --no-test --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit $shared" ;;
         "mcp show") options="$shared" ;;
         "mcp publish") options="--dry-run $shared" ;;
@@ -46,11 +49,17 @@ _ambassador_admin_words() {
         "grant add") options="--tool --deny --opt-in --owner --for --dry-run $shared" ;;
         "grant list") options="--filter --sort --limit $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
-        "key") commands="issue rotate list revoke" options="-h --help" ;;
-        "key issue") options="--name --for --key-file --dry-run $shared" ;;
-        "key rotate") options="--overlap --key-file --dry-run $shared" ;;
+        "key") commands="issue rotate list suspend activate revoke" options="-h --help" ;;
+        "key issue") options="--name --for --owner --if-missing --key-file --to-command --dry-run $shared" ;;
+        "key rotate") options="--overlap --key-file --to-command --dry-run $shared" ;;
         "key list") options="--filter --sort --limit --user $shared" ;;
+        "key suspend") options="--dry-run $shared" ;;
+        "key activate") options="--dry-run $shared" ;;
         "key revoke") options="--dry-run -y --yes $shared" ;;
+        "admin-key") commands="issue list revoke" options="-h --help" ;;
+        "admin-key issue") options="--role --for --key-file --dry-run $shared" ;;
+        "admin-key list") options="--filter --sort --limit $shared" ;;
+        "admin-key revoke") options="--dry-run -y --yes $shared" ;;
         "subscription") commands="list set remove" options="-h --help" ;;
         "subscription list") options="--filter --sort --limit $shared" ;;
         "subscription set") options="--tool --none --dry-run $shared" ;;
@@ -90,14 +99,14 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices=""
     case $path:$1 in
-        *:--server | *:--context | *:--fields | *:--fingerprint | *:--key-from | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--owner | *:--description | *:--status | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--overlap | *:--user | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until) takes=word ;;
+        *:--server | *:--context | *:--fields | *:--key-from | *:--user | *:--password-from | *:--fingerprint | *:--current-from | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--owner | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until) takes=word ;;
         *:--ca | *:--key-file) takes=file ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
-        *:--transport) takes=word choices="stdio streamable_http" ;;
+        "mcp add":--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
         "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
     esac
 }

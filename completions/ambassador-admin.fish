@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --fingerprint --key-from --display-name --email --role --source --filter --sort --limit --owner --description --status --transport --url --header --env --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --overlap --user --reason --message --key --actor --resource --action --outcome --request --since --until
+            case --server --ca --context -o --output --fields --key-from --user --password-from --fingerprint --current-from --display-name --email --role --source --filter --sort --limit --owner --description --status --transport --url --header --env --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --to-command --overlap --reason --message --key --actor --resource --action --outcome --request --since --until
                 set is_value yes
                 continue
             case '-*'
@@ -23,19 +23,21 @@ function __ambassador_admin_at
         end
         switch "$typed"
             case ''
-                contains -- $word login logout whoami version context user group mcp grant key subscription session kill access audit server help; and set -a typed $word
+                contains -- $word login logout whoami change-password version context user group mcp grant key admin-key subscription session kill access audit server help; and set -a typed $word
             case 'context'
                 contains -- $word list use remove; and set -a typed $word
             case 'user'
-                contains -- $word create list show update suspend activate deactivate; and set -a typed $word
+                contains -- $word create list show update suspend activate deactivate reset-password; and set -a typed $word
             case 'group'
                 contains -- $word create list show update delete add-member remove-member; and set -a typed $word
             case 'mcp'
-                contains -- $word add list show publish test archive remove restart status logs tools; and set -a typed $word
+                contains -- $word add update list show publish test archive remove restart status logs tools; and set -a typed $word
             case 'grant'
                 contains -- $word add list remove; and set -a typed $word
             case 'key'
-                contains -- $word issue rotate list revoke; and set -a typed $word
+                contains -- $word issue rotate list suspend activate revoke; and set -a typed $word
+            case 'admin-key'
+                contains -- $word issue list revoke; and set -a typed $word
             case 'subscription'
                 contains -- $word list set remove; and set -a typed $word
             case 'session'
@@ -53,7 +55,7 @@ function __ambassador_admin_at
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'context' 'user' 'group' 'mcp' 'grant' 'key' 'subscription' 'session' 'kill' 'access' 'audit' 'server' 'help'
+        not contains -- "$typed" 'context' 'user' 'group' 'mcp' 'grant' 'key' 'admin-key' 'subscription' 'session' 'kill' 'access' 'audit' 'server' 'help'
     else
         test "$typed" = "$argv"
     end
@@ -68,9 +70,10 @@ complete -c ambassador-admin -n '__ambassador_admin_at -' -s o -l output -x -a '
 complete -c ambassador-admin -n '__ambassador_admin_at -' -l fields -x -d 'Show these fields of the JSON form only.'
 complete -c ambassador-admin -n '__ambassador_admin_at -' -l no-color -d 'No colours, terminal or not.'
 complete -c ambassador-admin -s h -l help -d 'Show the help and exit.'
-complete -c ambassador-admin -n '__ambassador_admin_at' -a login -d 'Check an admin key with its server and keep both as a context.'
-complete -c ambassador-admin -n '__ambassador_admin_at' -a logout -d 'Forget the admin key of a context.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a login -d 'Prove who you are to a server, by an admin key or a password, and keep that as a context.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a logout -d 'End the login of a context and forget its key; an admin key stays good, unless it is revoked.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a whoami -d 'Show who you are to the server, and what you may do.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a change-password -d 'Change your own password, which ends every other login of yours.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a version -d 'Show the version of this program.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a context -d 'The servers you have logged in to.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a user -d 'The people tools are published for.'
@@ -78,6 +81,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at' -a group -d 'What grants
 complete -c ambassador-admin -n '__ambassador_admin_at' -a mcp -d 'The catalog of downstream MCP servers.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a grant -d 'Which tools a group may, or may not, call.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a key -d 'The preshared keys of users\' clients.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a admin-key -d 'The keys programs administer with, and the logins of people.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a subscription -d 'What clients have chosen of the MCPs that are granted to their users.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a session -d 'The client processes that are registered now.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a kill -d 'Stop calls at once, and lift the stop again.'
@@ -86,10 +90,15 @@ complete -c ambassador-admin -n '__ambassador_admin_at' -a audit -d 'What happen
 complete -c ambassador-admin -n '__ambassador_admin_at' -a server -d 'The server itself.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a help -d 'The environment variables and the exit codes.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -s V -l version -d 'Show the version.'
+complete -c ambassador-admin -n '__ambassador_admin_at login' -l key-from -x -d 'The admin key: env://NAME, file://PATH or - for stdin; else a prompt.'
+complete -c ambassador-admin -n '__ambassador_admin_at login' -l user -x -d 'Log in by this user\'s password, not by an admin key.'
+complete -c ambassador-admin -n '__ambassador_admin_at login' -l password-from -x -d 'The password: env://NAME, file://PATH or - for stdin; else a prompt.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l fingerprint -x -d 'Fetch the CA certificate and accept it if it has this.'
-complete -c ambassador-admin -n '__ambassador_admin_at login' -l key-from -x -d 'env://NAME, file://PATH or - for stdin; else a prompt.'
 complete -c ambassador-admin -n '__ambassador_admin_at login' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at logout' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at change-password' -l current-from -x -d 'The password as it is: env://NAME, file://PATH or - for stdin; else a prompt.'
+complete -c ambassador-admin -n '__ambassador_admin_at change-password' -l password-from -x -d 'The new one: env://NAME, file://PATH or - for stdin; else a prompt, twice.'
+complete -c ambassador-admin -n '__ambassador_admin_at change-password' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at context' -a list -d 'List the contexts.'
 complete -c ambassador-admin -n '__ambassador_admin_at context' -a use -d 'Make a context the current one.'
 complete -c ambassador-admin -n '__ambassador_admin_at context' -a remove -d 'Forget a context and its key.'
@@ -102,6 +111,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at user' -a update -d 'Chang
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a suspend -d 'Stop a user\'s keys from working, until `activate`.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a activate -d 'Let a suspended user\'s keys work again.'
 complete -c ambassador-admin -n '__ambassador_admin_at user' -a deactivate -d 'End a user\'s access, as for somebody who left; `activate` undoes it.'
+complete -c ambassador-admin -n '__ambassador_admin_at user' -a reset-password -d 'Give a user with a role a new password, which ends every login of that user.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l display-name -x -d 'The full name.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l email -x -d 'The mail address.'
 complete -c ambassador-admin -n '__ambassador_admin_at user create' -l role -x -d 'A role to administer with: admin, operator, provisioner or auditor. Give it once for each.'
@@ -121,6 +131,9 @@ complete -c ambassador-admin -n '__ambassador_admin_at user suspend' -l dry-run 
 complete -c ambassador-admin -n '__ambassador_admin_at user activate' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user deactivate' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at user deactivate' -s y -l yes -d 'Do not ask.'
+complete -c ambassador-admin -n '__ambassador_admin_at user reset-password' -l password-from -x -d 'env://NAME, file://PATH or - for stdin; else a prompt, twice.'
+complete -c ambassador-admin -n '__ambassador_admin_at user reset-password' -l generate -d 'Make one up, and show it this once.'
+complete -c ambassador-admin -n '__ambassador_admin_at user reset-password' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a create -d 'Add a group.'
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a list -d 'List the groups.'
 complete -c ambassador-admin -n '__ambassador_admin_at group' -a show -d 'Show one group.'
@@ -142,6 +155,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at group delete' -s y -l yes
 complete -c ambassador-admin -n '__ambassador_admin_at group add-member' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at group remove-member' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a add -d 'Add an MCP to the catalog, as a draft.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a update -d 'Change an MCP; what you do not name stays as it is.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a list -d 'List the catalog.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a show -d 'Show one MCP and the state of its connection.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp' -a publish -d 'Let an MCP serve those who have a grant.'
@@ -158,11 +172,25 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l header -x -d 
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l env -x -d 'A variable of the process; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l display-name -x -d 'For people.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l description -x -d 'What it is for.'
-complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l tag -x -d 'A tag; may be repeated.'
-complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l arguments -x -a 'none keys redacted full' -d 'What the audit keeps of a call\'s arguments.'
-complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l timeout -x -d 'The deadline of one call. At least 0.1.'
-complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l isolation -x -a 'shared per-user' -d 'Whether the users share one connection, or each has one.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l tag -x -d 'A tag; may be repeated. \'\' for none.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l arguments -x -a 'none keys redacted full' -d 'What the audit keeps of a call\'s arguments; redacted at first.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l timeout -x -d 'The deadline of one call; 60 at first. At least 0.1.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l isolation -x -a 'shared per-user' -d 'Whether the users share one connection; shared at first.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l owner -x -d 'The declarative file it belongs to; \'\' for none.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l transport -x -d 'stdio or streamable_http; follows from what else is given.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l url -x -d 'The MCP\'s endpoint.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l header -x -d 'A header of every request; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l env -x -d 'A variable of the process; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l display-name -x -d 'For people.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l description -x -d 'What it is for.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l tag -x -d 'A tag; may be repeated. \'\' for none.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l arguments -x -a 'none keys redacted full' -d 'What the audit keeps of a call\'s arguments; redacted at first.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l timeout -x -d 'The deadline of one call; 60 at first. At least 0.1.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l isolation -x -a 'shared per-user' -d 'Whether the users share one connection; shared at first.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l owner -x -d 'The declarative file it belongs to; \'\' for none.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l no-test -d 'Store how a published MCP is reached without connecting to it first.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp list' -l limit -x -d 'How many at most. At least 1.'
@@ -193,20 +221,40 @@ complete -c ambassador-admin -n '__ambassador_admin_at grant remove' -s y -l yes
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a issue -d 'Make a key for a user\'s client. It is shown this once.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a rotate -d 'Make a key in place of another, which stays good for the overlap. The new one is shown this once.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a list -d 'List the client keys.'
+complete -c ambassador-admin -n '__ambassador_admin_at key' -a suspend -d 'Put a key out of use until it is activated again; it holds from the next call on.'
+complete -c ambassador-admin -n '__ambassador_admin_at key' -a activate -d 'Make a suspended key good again.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a revoke -d 'End a key at once and for good.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l name -x -d 'What the key is for, such as a machine.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l for -x -d 'Expire by itself after 30d, 52w, …'
+complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l owner -x -d 'The declarative file the key belongs to.'
+complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l if-missing -d 'Issue nothing when the user has a good key of this name.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l key-file -r -F -d 'Write the key there, 0600, instead of showing it.'
+complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l to-command -x -d 'Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l overlap -x -d 'How long the old key stays good.'
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l key-file -r -F -d 'Write the key there, 0600, instead of showing it.'
+complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l to-command -x -d 'Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.'
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at key list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at key list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
 complete -c ambassador-admin -n '__ambassador_admin_at key list' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at key list' -l user -x -d 'Only this user\'s keys.'
+complete -c ambassador-admin -n '__ambassador_admin_at key suspend' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at key activate' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at key revoke' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at key revoke' -s y -l yes -d 'Do not ask.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key' -a issue -d 'Make a key for a program that administers. It is shown this once.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key' -a list -d 'List the admin keys, and who is logged in.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key' -a revoke -d 'End an admin key, or somebody\'s login, at once and for good.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l role -x -d 'What it may do: admin, operator, provisioner or auditor. Give it once for each.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l for -x -d 'Expire by itself after 30d, 52w, …'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l key-file -r -F -d 'Write the key there, 0600, instead of showing it.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key issue' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key list' -l filter -x -d 'Only what matches; also FIELD!=VALUE, and FIELD~GLOB where \'*\' matches anything. May be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key list' -l sort -x -d 'Order by a field; -FIELD begins with the last.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key list' -l limit -x -d 'How many at most. At least 1.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key revoke' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at admin-key revoke' -s y -l yes -d 'Do not ask.'
 complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a list -d 'List the subscriptions.'
 complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a set -d 'Subscribe a client to an MCP, to all of its tools unless --tool says which.'
 complete -c ambassador-admin -n '__ambassador_admin_at subscription' -a remove -d 'Take a client\'s choice back: it gets what is automatic, and nothing that is opted in to.'
@@ -296,7 +344,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit' -a query -d 'Find 
 complete -c ambassador-admin -n '__ambassador_admin_at audit' -a tail -d 'Show the latest events, oldest first; a pipe gets JSON lines.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l request -x -d 'One request, by its id.'
@@ -305,7 +353,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l until -x 
 complete -c ambassador-admin -n '__ambassador_admin_at audit query' -l limit -x -d 'How many at most. At least 1.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l actor -x -d 'Who did it.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l tool -l resource -x -d 'What it was done to; \'*\' matches anything.'
-complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l action -x -a 'call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery' -d 'Such as call:tool:deny.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l outcome -x -a 'permitted denied succeeded failed' -d 'permitted, denied, succeeded or failed.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l reason -x -a 'policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool' -d 'Such as no_grant or kill_switch.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit tail' -l request -x -d 'One request, by its id.'

@@ -14,9 +14,10 @@ _ambassador-admin() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'login:Check an admin key with its server and keep both as a context.'
-        'logout:Forget the admin key of a context.'
+        'login:Prove who you are to a server, by an admin key or a password, and keep that as a context.'
+        'logout:End the login of a context and forget its key; an admin key stays good, unless it is revoked.'
         'whoami:Show who you are to the server, and what you may do.'
+        'change-password:Change your own password, which ends every other login of yours.'
         'version:Show the version of this program.'
         'context:The servers you have logged in to.'
         'user:The people tools are published for.'
@@ -24,6 +25,7 @@ _ambassador-admin() {
         'mcp:The catalog of downstream MCP servers.'
         'grant:Which tools a group may, or may not, call.'
         'key:The preshared keys of users'\'' clients.'
+        'admin-key:The keys programs administer with, and the logins of people.'
         'subscription:What clients have chosen of the MCPs that are granted to their users.'
         'session:The client processes that are registered now.'
         'kill:Stop calls at once, and lift the stop again.'
@@ -44,6 +46,7 @@ _ambassador-admin() {
                 login) _ambassador-admin_login ;;
                 logout) _ambassador-admin_logout ;;
                 whoami) _ambassador-admin_whoami ;;
+                change-password) _ambassador-admin_change-password ;;
                 version) _ambassador-admin_version ;;
                 context) _ambassador-admin_context ;;
                 user) _ambassador-admin_user ;;
@@ -51,6 +54,7 @@ _ambassador-admin() {
                 mcp) _ambassador-admin_mcp ;;
                 grant) _ambassador-admin_grant ;;
                 key) _ambassador-admin_key ;;
+                admin-key) _ambassador-admin_admin-key ;;
                 subscription) _ambassador-admin_subscription ;;
                 session) _ambassador-admin_session ;;
                 kill) _ambassador-admin_kill ;;
@@ -65,8 +69,10 @@ _ambassador-admin() {
 
 _ambassador-admin_login() {
     _arguments -s -S : \
+        --key-from='[The admin key\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
+        --user='[Log in by this user'\''s password, not by an admin key.]:NAME: ' \
+        --password-from='[The password\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
         --fingerprint='[Fetch the CA certificate and accept it if it has this.]:SHA256: ' \
-        --key-from='[env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':URL: '
@@ -80,6 +86,14 @@ _ambassador-admin_logout() {
 
 _ambassador-admin_whoami() {
     _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_change-password() {
+    _arguments -s -S : \
+        --current-from='[The password as it is\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
+        --password-from='[The new one\: env\://NAME, file\://PATH or - for stdin; else a prompt, twice.]:SOURCE: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
         $shared
 }
 
@@ -142,6 +156,7 @@ _ambassador-admin_user() {
         'suspend:Stop a user'\''s keys from working, until `activate`.'
         'activate:Let a suspended user'\''s keys work again.'
         'deactivate:End a user'\''s access, as for somebody who left; `activate` undoes it.'
+        'reset-password:Give a user with a role a new password, which ends every login of that user.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -158,6 +173,7 @@ _ambassador-admin_user() {
                 suspend) _ambassador-admin_user_suspend ;;
                 activate) _ambassador-admin_user_activate ;;
                 deactivate) _ambassador-admin_user_deactivate ;;
+                reset-password) _ambassador-admin_user_reset-password ;;
             esac
             ;;
     esac
@@ -219,6 +235,15 @@ _ambassador-admin_user_deactivate() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_user_reset-password() {
+    _arguments -s -S : \
+        --password-from='[env\://NAME, file\://PATH or - for stdin; else a prompt, twice.]:SOURCE: ' \
+        --generate'[Make one up, and show it this once.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':NAME: '
 }
@@ -316,6 +341,7 @@ _ambassador-admin_mcp() {
     typeset -A opt_args
     local -a commands=(
         'add:Add an MCP to the catalog, as a draft.'
+        'update:Change an MCP; what you do not name stays as it is.'
         'list:List the catalog.'
         'show:Show one MCP and the state of its connection.'
         'publish:Let an MCP serve those who have a grant.'
@@ -336,6 +362,7 @@ _ambassador-admin_mcp() {
         below)
             case $line[1] in
                 add) _ambassador-admin_mcp_add ;;
+                update) _ambassador-admin_mcp_update ;;
                 list) _ambassador-admin_mcp_list ;;
                 show) _ambassador-admin_mcp_show ;;
                 publish) _ambassador-admin_mcp_publish ;;
@@ -359,10 +386,31 @@ _ambassador-admin_mcp_add() {
         '*'--env='[A variable of the process; may be repeated.]:NAME=VALUE: ' \
         --display-name='[For people.]:TEXT: ' \
         --description='[What it is for.]:TEXT: ' \
-        '*'--tag='[A tag; may be repeated.]:WORD: ' \
-        --arguments='[What the audit keeps of a call'\''s arguments.]:WORD:(none keys redacted full)' \
-        --timeout='[The deadline of one call. At least 0.1.]:SECONDS: ' \
-        --isolation='[Whether the users share one connection, or each has one.]:WORD:(shared per-user)' \
+        '*'--tag='[A tag; may be repeated. '\'''\'' for none.]:WORD: ' \
+        --arguments='[What the audit keeps of a call'\''s arguments; redacted at first.]:WORD:(none keys redacted full)' \
+        --timeout='[The deadline of one call; 60 at first. At least 0.1.]:SECONDS: ' \
+        --isolation='[Whether the users share one connection; shared at first.]:WORD:(shared per-user)' \
+        --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: ' \
+        '*:-- COMMAND ARG: '
+}
+
+_ambassador-admin_mcp_update() {
+    _arguments -s -S : \
+        --transport='[stdio or streamable_http; follows from what else is given.]:WORD: ' \
+        --url='[The MCP'\''s endpoint.]:URL: ' \
+        '*'--header='[A header of every request; may be repeated.]:NAME=VALUE: ' \
+        '*'--env='[A variable of the process; may be repeated.]:NAME=VALUE: ' \
+        --display-name='[For people.]:TEXT: ' \
+        --description='[What it is for.]:TEXT: ' \
+        '*'--tag='[A tag; may be repeated. '\'''\'' for none.]:WORD: ' \
+        --arguments='[What the audit keeps of a call'\''s arguments; redacted at first.]:WORD:(none keys redacted full)' \
+        --timeout='[The deadline of one call; 60 at first. At least 0.1.]:SECONDS: ' \
+        --isolation='[Whether the users share one connection; shared at first.]:WORD:(shared per-user)' \
+        --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
+        --no-test'[Store how a published MCP is reached without connecting to it first.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':NAME: ' \
@@ -501,6 +549,8 @@ _ambassador-admin_key() {
         'issue:Make a key for a user'\''s client. It is shown this once.'
         'rotate:Make a key in place of another, which stays good for the overlap. The new one is shown this once.'
         'list:List the client keys.'
+        'suspend:Put a key out of use until it is activated again; it holds from the next call on.'
+        'activate:Make a suspended key good again.'
         'revoke:End a key at once and for good.'
     )
     _arguments -C -s -S : \
@@ -514,6 +564,8 @@ _ambassador-admin_key() {
                 issue) _ambassador-admin_key_issue ;;
                 rotate) _ambassador-admin_key_rotate ;;
                 list) _ambassador-admin_key_list ;;
+                suspend) _ambassador-admin_key_suspend ;;
+                activate) _ambassador-admin_key_activate ;;
                 revoke) _ambassador-admin_key_revoke ;;
             esac
             ;;
@@ -524,7 +576,10 @@ _ambassador-admin_key_issue() {
     _arguments -s -S : \
         --name='[What the key is for, such as a machine.]:TEXT: ' \
         --for='[Expire by itself after 30d, 52w, …]:DURATION: ' \
+        --owner='[The declarative file the key belongs to.]:LABEL: ' \
+        --if-missing'[Issue nothing when the user has a good key of this name.]' \
         --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
+        --to-command='[Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.]:CMD: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':USER: '
@@ -534,6 +589,7 @@ _ambassador-admin_key_rotate() {
     _arguments -s -S : \
         --overlap='[How long the old key stays good.]:DURATION: ' \
         --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
+        --to-command='[Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.]:CMD: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':ID: '
@@ -548,12 +604,76 @@ _ambassador-admin_key_list() {
         $shared
 }
 
+_ambassador-admin_key_suspend() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-admin_key_activate() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':ID: '
+}
+
 _ambassador-admin_key_revoke() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
         ':ID: '
+}
+
+_ambassador-admin_admin-key() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'issue:Make a key for a program that administers. It is shown this once.'
+        'list:List the admin keys, and who is logged in.'
+        'revoke:End an admin key, or somebody'\''s login, at once and for good.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                issue) _ambassador-admin_admin-key_issue ;;
+                list) _ambassador-admin_admin-key_list ;;
+                revoke) _ambassador-admin_admin-key_revoke ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_admin-key_issue() {
+    _arguments -s -S : \
+        '*'--role='[What it may do\: admin, operator, provisioner or auditor. Give it once for each.]:ROLE: ' \
+        --for='[Expire by itself after 30d, 52w, …]:DURATION: ' \
+        --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-admin_admin-key_list() {
+    _arguments -s -S : \
+        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
+        --limit='[How many at most. At least 1.]:N: ' \
+        $shared
+}
+
+_ambassador-admin_admin-key_revoke() {
+    _arguments -s -S : \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared \
+        ':NAME: '
 }
 
 _ambassador-admin_subscription() {
@@ -869,7 +989,7 @@ _ambassador-admin_audit_query() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -883,7 +1003,7 @@ _ambassador-admin_audit_tail() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \

@@ -73,7 +73,7 @@ def login(
 ) -> None:
     """Prove who you are to a server, by an admin key or a password, and keep that as a context.
 
-    Example: ambassador-admin login https://ambassador.example.com:9443 --user alice
+    Example: ambassador-admin login https://mcp.example.com:9443 --user alice
     """
     identity.check()
     address = normalise_url(url)

@@ -67,7 +67,7 @@ def issue(
 ) -> None:
     """Make a key for a program that administers. It is shown this once.
 
-    Example: ambassador-admin admin-key issue ci --role provisioner --for 30d --key-file ci.key
+    Example: ambassador-admin admin-key issue ci --role provisioner --for 30d
     """
     key = NewAdminKey(name=name, roles=role, expires_in_seconds=seconds(duration))
     hand_over(admin, admin_keys.issue(key), ISSUED_ADMIN_KEY, key_file)

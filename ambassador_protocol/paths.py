@@ -36,6 +36,7 @@ LOGIN: Final = f"{ADMIN}/login"
 LOGOUT: Final = f"{ADMIN}/logout"
 OWN_PASSWORD: Final = f"{ADMIN}/password"
 ADMIN_KEYS: Final = f"{ADMIN}/admin-keys"
+SERVER_CONFIG: Final = f"{ADMIN}/server/config"
 
 SESSION_TOKEN_HEADER: Final = "X-Session-Token"
 ADMIN_KEY_HEADER: Final = "X-Admin-Key"

@@ -54,6 +54,7 @@ from ambassador_server.services.subscriptions import Subscriptions
 from ambassador_server.services.switches import Switches
 from ambassador_server.services.users import Users
 from ambassador_server.storage.engine import open_store
+from ambassador_server.storage.target import shown
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.keys import WebSettings
 from ambassador_server.web.throttle import FailureThrottle
@@ -109,6 +110,7 @@ class Ambassador:
             max_body_bytes=self.config.limits.body_bytes,
             tls=self.config.tls == "on",
             ca_pem=ca_pem,
+            configuration=self.config.in_force(shown),
         )
 
 

@@ -1,14 +1,15 @@
 """The server's configuration: flag over environment over file over default, validated once, then frozen."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
+from ambassador_server.domain.setting import Origin, Setting, Source
 from ambassador_server.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -98,6 +99,8 @@ class ServerConfig(_Section):
     limits: LimitsSection = LimitsSection()
     user_connections: UserConnectionsSection = UserConnectionsSection()
 
+    _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
+
     @property
     def audit_dir(self) -> Path:
         """Return where the audit log lives."""
@@ -123,6 +126,14 @@ class ServerConfig(_Section):
         """Return the audit writer of the command line, which must not wait for a server that runs."""
         return f"{self.node}-init"
 
+    def in_force(self, shown_url: Callable[[str], str]) -> tuple[Setting, ...]:
+        """Return every setting with its source, paths in full; `shown_url` takes the secrets out of a URL."""
+        values = {**dict(_leaves(self)), "database_url": shown_url(self.store_url)}
+        return tuple(
+            Setting(name=name, value=value, source=self._sources.get(name, Source()))
+            for name, value in values.items()
+        )
+
     def certificate_names(self) -> frozenset[str]:
         """Return the host names and addresses that clients reach the server by."""
         addressed = {name for name in (self.host, self.admin_host) if name not in _ANY_ADDRESS}
@@ -137,23 +148,46 @@ def load_config(
     flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None
 ) -> ServerConfig:
     """Merge the sources. Raises ConfigurationError that names the setting and what is wrong with it."""
-    merged: dict[str, Any] = _read_file(file) if file is not None else {}
-    for variable, (name,) in ENVIRONMENT.items():
-        if environment.get(variable):
-            merged[name] = environment[variable]
-    merged.update({name: value for name, value in flags.items() if value is not None})
+    merged, sources = _merge(flags, environment, file)
     try:
         config = ServerConfig.model_validate(merged)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ConfigurationError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
     _check_together(config)
+    config._sources.update(sources)
     return config
 
 
 def load_config_from_process(flags: Mapping[str, Any], file: Path | None = None) -> ServerConfig:
     """Merge flags with this process's environment."""
     return load_config(flags, os.environ, file)
+
+
+def _merge(
+    flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None
+) -> tuple[dict[str, Any], dict[str, Source]]:
+    """Return what was said, and by the dotted name of each setting who said it last."""
+    merged: dict[str, Any] = {} if file is None else _read_file(file)
+    sources = {name: Source(Origin.FILE, str((file or Path()).absolute())) for name, _ in _leaves(merged)}
+    for variable, (name,) in ENVIRONMENT.items():
+        if environment.get(variable):
+            merged[name] = environment[variable]
+            sources[name] = Source(Origin.ENVIRONMENT, variable)
+    for name, value in flags.items():
+        if value is not None:
+            merged[name] = value
+            sources[name] = Source(Origin.FLAG, f"--{name.replace('_', '-')}")
+    return merged, sources
+
+
+def _leaves(section: BaseModel | Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and plain values; a relative path would mean nothing to whoever is elsewhere."""
+    for name, value in dict(section).items():
+        if isinstance(value, BaseModel | dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value.absolute()) if isinstance(value, Path) else value
 
 
 def _read_file(file: Path) -> dict[str, Any]:

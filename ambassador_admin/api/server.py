@@ -1,7 +1,7 @@
-"""What a server says of itself: readiness, the administrator it takes us for, and its CA certificate."""
+"""What a server says of itself: readiness, settings, the administrator it takes us for, its CA certificate."""
 
 from ambassador_admin.api.request import Request, get
-from ambassador_protocol.paths import CA_CERTIFICATE, READY, WHOAMI
+from ambassador_protocol.paths import CA_CERTIFICATE, READY, SERVER_CONFIG, WHOAMI
 
 
 def ready() -> Request:
@@ -12,6 +12,11 @@ def ready() -> Request:
 def whoami() -> Request:
     """Ask who we are to the server."""
     return get(WHOAMI)
+
+
+def configuration() -> Request:
+    """Ask which settings are in force."""
+    return get(SERVER_CONFIG)
 
 
 def ca_certificate() -> Request:

@@ -14,6 +14,7 @@ from ambassador_admin.cli import (
     account,
     admin_keys,
     audit,
+    config,
     contexts,
     grants,
     groups,
@@ -39,6 +40,7 @@ app = noun("Administer MCP Ambassador: who may use which tools, and what happene
 accept_early(app)
 account.register(app)
 app.add_typer(contexts.app, name="context")
+app.add_typer(config.app, name="config")
 app.add_typer(users.app, name="user")
 app.add_typer(groups.app, name="group")
 app.add_typer(mcps.app, name="mcp")

@@ -6,6 +6,7 @@ import typer
 
 from ambassador_admin.api import server
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.config import SETTING
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UnreachableError
 from ambassador_admin.output import View
@@ -55,6 +56,17 @@ def server_version(admin: AdminContext) -> None:
     """
     found = admin.api.fetch(server.whoami())
     admin.output.record(SERVER_VERSION, {"server": admin.settings.server, "version": found["server_version"]})
+
+
+@verb(app, "config")
+def server_config(admin: AdminContext) -> None:
+    """Show the settings the running server goes by, and where each comes from: default, file, environment or flag.
+
+    Secrets are never shown.
+
+    Example: ambassador-admin server config -o json
+    """
+    admin.output.rows(SETTING, admin.api.fetch(server.configuration())["settings"])
 
 
 def version(admin: AdminContext) -> None:

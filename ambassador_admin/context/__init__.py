@@ -13,10 +13,16 @@ from urllib.parse import urlencode
 from ambassador_admin.api.request import Request
 from ambassador_admin.confirm import Person
 from ambassador_admin.context.contexts import ContextBook, config_directory
-from ambassador_admin.context.secrets import check_key, resolve
-from ambassador_admin.context.settings import GlobalOptions, Settings, chosen_format, resolve_settings
+from ambassador_admin.context.secrets import check_key, is_reference, resolve
+from ambassador_admin.context.settings import (
+    GlobalOptions,
+    Settings,
+    chosen_format,
+    resolve_settings,
+    wants_colour,
+)
 from ambassador_admin.errors import UsageError
-from ambassador_admin.output import Format, Output, View, wants_colour
+from ambassador_admin.output import Format, Output, View
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import printable
 from ambassador_client.account.credentials import CredentialStore
@@ -74,9 +80,9 @@ class AdminContext:
         return Output(
             world.stdout,
             world.stderr,
-            format=chosen_format(options, world.environ),
+            format=chosen_format(options, world.environ)[0],
             fields=None if options.fields is None else _names(options.fields),
-            colour=wants_colour(world.environ, refused=options.no_color),
+            colour=wants_colour(options, world.environ)[0],
             now=world.now,
         )
 
@@ -180,6 +186,13 @@ class AdminContext:
         """Return when the user agrees; a dry run needs no agreement."""
         if not self.options.dry_run:
             self.person.confirm(printable(question), yes=self.options.yes)
+
+    def key_place(self) -> str | None:
+        """Return, in words, where the key of this run is, None where there is none to use; never the key itself."""
+        settings = self.settings
+        if settings.key_reference is not None:
+            return settings.key_reference if is_reference(settings.key_reference) else "the variable itself"
+        return None if settings.context is None else self.credentials.describe(settings.context.name)
 
     def _preview(self, request: Request) -> None:
         path = f"{request.path}?{urlencode(request.query, doseq=True)}" if request.query else request.path

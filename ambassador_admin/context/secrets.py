@@ -26,6 +26,11 @@ def resolve(value: str, environ: Mapping[str, str]) -> str:
     return _first_line_of(Path(value.removeprefix(_FILE))) if value.startswith(_FILE) else value
 
 
+def is_reference(value: str) -> bool:
+    """Tell whether the value says where a secret is, instead of being one."""
+    return value.startswith((_ENV, _FILE))
+
+
 def read_key(
     source: str | None, *, environ: Mapping[str, str], stdin: TextIO, prompt: Callable[[str], str]
 ) -> str:
@@ -86,7 +91,7 @@ def _read(
         return ask()
     if source is None or source == "-":
         return stdin.readline(_LONGEST)
-    if not source.startswith((_ENV, _FILE)):
+    if not is_reference(source):
         raise UsageError(
             f"{option} takes env://NAME, file://PATH or - for stdin, never the secret itself.",
             hint="a secret on the command line is visible to every process of this machine",

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from ambassador_admin.api.address import DEFAULT_SERVER, normalise_url
 from ambassador_admin.context.contexts import Context, ContextBook
@@ -14,6 +16,25 @@ KEY_VARIABLE = "MCP_AMBASSADOR_ADMIN_KEY"
 CA_VARIABLE = "MCP_AMBASSADOR_CA_FILE"
 CONTEXT_VARIABLE = "MCP_AMBASSADOR_CONTEXT"
 OUTPUT_VARIABLE = "MCP_AMBASSADOR_OUTPUT"
+
+T = TypeVar("T")
+
+
+class Origin(StrEnum):
+    """Where a setting can come from; each goes before those below it."""
+
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    CONTEXT = "context"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a setting comes from: `place` is the option, the variable or the context; a default has none."""
+
+    origin: Origin = Origin.DEFAULT
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,50 +61,88 @@ class Settings:
     """Which server, what proves it, and whose key: `key_reference` from the environment, or the key of `context`.
 
     `context` is None when the server is another than the context's: a key never travels to a server it was not
-    given for.
+    given for. `sources` says of server, context, ca_file and key where each comes from.
     """
 
     server: str
     ca_file: Path | None
     context: Context | None
     key_reference: str | None
+    sources: Mapping[str, Source]
 
 
 def resolve_settings(options: GlobalOptions, environ: Mapping[str, str], book: ContextBook) -> Settings:
     """Work out the settings; a context named on the command line goes before the environment as a whole."""
     if options.context is not None:
         environ = {}
-    context = _context(options, environ, book)
-    asked = options.server or environ.get(URL_VARIABLE)
-    server = normalise_url(asked) if asked else context.server if context is not None else DEFAULT_SERVER
-    if context is not None and context.server != server:
-        context = None
-    ca_file = options.ca or _path(environ.get(CA_VARIABLE)) or _path(context.ca_file if context else None)
+    context, named_by = _context(options, environ, book)
+    kept_by = Source() if context is None else Source(Origin.CONTEXT, context.name)
+    asked, server_by = _first(
+        (options.server, Source(Origin.FLAG, "--server")),
+        _variable(environ, URL_VARIABLE),
+        (context.server if context else None, kept_by),
+    )
+    server = normalise_url(asked) if asked else DEFAULT_SERVER
+    if context is not None and normalise_url(context.server) != server:
+        context, named_by, kept_by = None, Source(), Source()
+    ca_file, ca_by = _first(
+        (str(options.ca) if options.ca else None, Source(Origin.FLAG, "--ca")),
+        _variable(environ, CA_VARIABLE),
+        (context.ca_file if context else None, kept_by),
+    )
+    key_reference, key_by = _variable(environ, KEY_VARIABLE)
     return Settings(
-        server=server, ca_file=ca_file, context=context, key_reference=environ.get(KEY_VARIABLE) or None
+        server=server,
+        ca_file=Path(ca_file).expanduser() if ca_file else None,
+        context=context,
+        key_reference=key_reference,
+        sources={
+            "server": server_by,
+            "context": named_by,
+            "ca_file": ca_by,
+            "key": key_by if key_reference else kept_by,
+        },
     )
 
 
-def chosen_format(options: GlobalOptions, environ: Mapping[str, str]) -> Format | None:
+def chosen_format(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[Format | None, Source]:
     """Return the format the user asked for, if they did."""
-    if options.output is not None or not environ.get(OUTPUT_VARIABLE):
-        return options.output
+    asked, source = _first(
+        (options.output, Source(Origin.FLAG, "--output")), _variable(environ, OUTPUT_VARIABLE)
+    )
     try:
-        return Format(environ[OUTPUT_VARIABLE])
+        return Format(asked) if asked else None, source
     except ValueError:
         raise SettingsError(
-            f"{OUTPUT_VARIABLE} is {environ[OUTPUT_VARIABLE]!r}, which is no format.",
-            hint=f"one of {', '.join(Format)}",
+            f"{OUTPUT_VARIABLE} is {asked!r}, which is no format.", hint=f"one of {', '.join(Format)}"
         ) from None
 
 
-def _context(options: GlobalOptions, environ: Mapping[str, str], book: ContextBook) -> Context | None:
-    named = options.context or environ.get(CONTEXT_VARIABLE)
-    if named:
-        return book.get(named)
-    current = book.current()
-    return None if current is None else book.get(current)
+def wants_colour(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[bool, Source]:
+    """Tell whether styles are welcome on a terminal, as --no-color, NO_COLOR and TERM say."""
+    refused, source = _first(
+        (options.no_color, Source(Origin.FLAG, "--no-color")),
+        _variable(environ, "NO_COLOR"),
+        (environ.get("TERM") == "dumb", Source(Origin.ENVIRONMENT, "TERM")),
+    )
+    return not refused, source
 
 
-def _path(text: str | None) -> Path | None:
-    return Path(text).expanduser() if text else None
+def _context(
+    options: GlobalOptions, environ: Mapping[str, str], book: ContextBook
+) -> tuple[Context | None, Source]:
+    named, source = _first(
+        (options.context, Source(Origin.FLAG, "--context")),
+        _variable(environ, CONTEXT_VARIABLE),
+        (book.current(), Source(Origin.CONTEXT)),
+    )
+    return book.get(named) if named else None, source
+
+
+def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, Source]:
+    return environ.get(name) or None, Source(Origin.ENVIRONMENT, name)
+
+
+def _first(*candidates: tuple[T | None, Source]) -> tuple[T | None, Source]:
+    """Return the first that says something."""
+    return next((each for each in candidates if each[0]), (None, Source()))

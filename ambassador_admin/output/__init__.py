@@ -1,7 +1,7 @@
 """The program's mouth: data on stdout in the format asked for, words on stderr, styles only on a terminal."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TextIO
@@ -181,8 +181,3 @@ class Stream:
         self._table.fit(rows)
         header = [] if self._started else [self._table.header()]
         return [*header, *map(self._table.row, rows)]
-
-
-def wants_colour(environ: Mapping[str, str], *, refused: bool) -> bool:
-    """Tell whether styles are welcome, as NO_COLOR and TERM say."""
-    return not refused and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from ambassador_server.domain.secret_shapes import REDACTED
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.storage.dialects import Dialect, load
 
@@ -30,3 +31,14 @@ class Target:
         dialect = load(parsed.get_backend_name())
         accepted = dialect.accept(parsed)
         return cls(dialect=dialect, url=accepted, name=dialect.describe(accepted))
+
+
+def shown(url: str) -> str:
+    """Return the URL for people: without user, password and what its options say, each of which may be a secret."""
+    parsed = make_url(url)
+    login = f"{REDACTED}:{REDACTED}@" if parsed.username or parsed.password else ""
+    host = f"[{parsed.host}]" if ":" in (parsed.host or "") else parsed.host or ""
+    port = "" if parsed.port is None else f":{parsed.port}"
+    database = "" if parsed.database is None else f"/{parsed.database}"
+    options = "&".join(f"{name}={REDACTED}" for name in parsed.query)
+    return f"{parsed.drivername}://{login}{host}{port}{database}{'?' * bool(options)}{options}"

@@ -19,6 +19,7 @@ from ambassador_server.web.routes.admin import (
     groups,
     keys,
     mcps,
+    server,
     subscriptions,
     switches,
     users,
@@ -55,6 +56,7 @@ def create_admin_app(*, services: Services, settings: WebSettings) -> web.Applic
         subscriptions,
         switches,
         audit,
+        server,
     ):
         app.add_routes(module.routes())
     return app

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ambassador_server.domain.administrator import Administrator
 from ambassador_server.domain.principal import Origin, Principal
+from ambassador_server.domain.setting import Setting
 from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.face import McpFace
 from ambassador_server.services.registry import Services
@@ -19,6 +20,7 @@ class WebSettings:
     max_body_bytes: int
     tls: bool
     ca_pem: bytes | None
+    configuration: tuple[Setting, ...]
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

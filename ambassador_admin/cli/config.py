@@ -1,0 +1,58 @@
+"""`config`: the settings this program goes by, and how settings are shown, its own and a server's."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.context import AdminContext
+from ambassador_admin.context.settings import Source, chosen_format, wants_colour
+from ambassador_admin.output import Format, View
+from ambassador_admin.output.view import Column, fields_of
+from ambassador_protocol.admin.server import SettingView
+
+_SETTING = (Column("NAME", "name", whole=True), Column("VALUE", "value"))
+_PLAIN = View("settings", _SETTING, ("name", "value"))
+SETTING = View(
+    "settings",
+    (*_SETTING, Column("ORIGIN", "origin"), Column("SOURCE", "source")),
+    fields_of(SettingView),
+)
+
+app = noun("The settings this program goes by.")
+
+
+@verb(app, "view")
+def view(
+    admin: AdminContext,
+    show_origin: Annotated[
+        bool,
+        typer.Option(
+            "--show-origin", help="Also where each comes from: flag, environment, context, default."
+        ),
+    ] = False,
+) -> None:
+    """Show the settings in force here: the server, what proves it, whose key, and the output; never the key itself.
+
+    Example: ambassador-admin config view --show-origin
+    """
+    rows = [
+        {"name": name, "value": value}
+        | ({"origin": source.origin, "source": source.place} if show_origin else {})
+        for name, value, source in _settings(admin)
+    ]
+    admin.output.rows(SETTING if show_origin else _PLAIN, rows)
+
+
+def _settings(admin: AdminContext) -> Iterator[tuple[str, Any, Source]]:
+    settings, environ = admin.settings, admin.world.environ
+    sources = settings.sources
+    format, format_from = chosen_format(admin.options, environ)
+    colour, colour_from = wants_colour(admin.options, environ)
+    yield "server", settings.server, sources["server"]
+    yield "context", settings.context and settings.context.name, sources["context"]
+    yield "ca_file", settings.ca_file and str(settings.ca_file), sources["ca_file"]
+    yield "key", admin.key_place(), sources["key"]
+    yield "output", format or Format.TABLE, format_from
+    yield "colour", "on a terminal" if colour else "never", colour_from

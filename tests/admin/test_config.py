@@ -1,0 +1,82 @@
+"""Which settings hold for the command line, and who set them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.admin.certificates import make_authority
+from tests.admin.organisation import ADMIN_KEY
+from tests.admin.shell import Shell
+
+HERE = "https://door.example.com:9443"
+
+
+@pytest.fixture
+def known(home: Shell) -> Shell:
+    """A shell that has logged in to a server under the name `prod`."""
+    home.log_in("prod", HERE)
+    return home
+
+
+def _view(shell: Shell, *words: str, **environ: str) -> dict[str, list[str | None]]:
+    done = shell.run("config", "view", "--show-origin", "-o", "json", *words, **environ)
+    assert (done.code, done.err) == (0, "")
+    assert ADMIN_KEY not in done.out
+    return {each["name"]: [each["value"], each["origin"], each["source"]] for each in json.loads(done.out)}
+
+
+def test_nothing_said_is_all_defaults(home: Shell) -> None:
+    found = _view(home)
+    assert found.pop("output") == ["json", "flag", "--output"]
+    assert found == {
+        "server": ["https://localhost:9443", "default", None],
+        "context": [None, "default", None],
+        "ca_file": [None, "default", None],
+        "key": [None, "default", None],
+        "colour": ["on a terminal", "default", None],
+    }
+
+
+def test_a_context_gives_the_server_and_the_key(known: Shell) -> None:
+    found = _view(known, MCP_AMBASSADOR_CONTEXT="prod")
+    assert found["server"] == [HERE, "context", "prod"]
+    assert found["context"] == ["prod", "environment", "MCP_AMBASSADOR_CONTEXT"]
+    assert found["key"] == [f"file {known.directory / 'prod.secret'}", "context", "prod"]
+    assert _view(known)["context"] == ["prod", "context", None]
+    assert _view(known, "--context", "prod")["context"] == ["prod", "flag", "--context"]
+
+
+def test_a_variable_goes_before_the_context_and_an_option_before_both(known: Shell, tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text(make_authority(tmp_path).ca_pem)
+    variables = {
+        "MCP_AMBASSADOR_ADMIN_URL": "https://other.example.com",
+        "MCP_AMBASSADOR_ADMIN_KEY": ADMIN_KEY,
+        "MCP_AMBASSADOR_CA_FILE": str(ca_file),
+        "NO_COLOR": "1",
+    }
+    found = _view(known, **variables)
+    assert found["server"] == ["https://other.example.com:9443", "environment", "MCP_AMBASSADOR_ADMIN_URL"]
+    assert found["context"] == [None, "default", None]
+    assert found["ca_file"] == [str(ca_file), "environment", "MCP_AMBASSADOR_CA_FILE"]
+    assert found["key"] == ["the variable itself", "environment", "MCP_AMBASSADOR_ADMIN_KEY"]
+    assert found["colour"] == ["never", "environment", "NO_COLOR"]
+    found = _view(known, "--server", "localhost", "--no-color", **variables)
+    assert found["server"] == ["https://localhost:9443", "flag", "--server"]
+    assert found["colour"] == ["never", "flag", "--no-color"]
+    assert _view(known, "--context", "prod", **variables)["key"][1:] == ["context", "prod"]
+
+
+def test_a_key_elsewhere_is_told_by_its_place(home: Shell) -> None:
+    reference = "file:///run/secrets/admin-key"
+    assert _view(home, MCP_AMBASSADOR_ADMIN_KEY=reference)["key"] == [
+        reference,
+        "environment",
+        "MCP_AMBASSADOR_ADMIN_KEY",
+    ]
+
+
+def test_origins_are_told_when_asked_for(home: Shell) -> None:
+    rows = json.loads(home.run("config", "view", "-o", "json").out)
+    assert {tuple(row) for row in rows} == {("name", "value")}

@@ -1,0 +1,69 @@
+"""Which source a setting comes from, and what an administrator is told of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ambassador_server.config import load_config
+from ambassador_server.domain.setting import Origin, Source
+from ambassador_server.storage.target import shown
+
+SECRETS = ("horse/staple", "battery", "scott")
+
+
+def _in_force(*said: Any) -> dict[str, tuple[Any, Source]]:
+    found = load_config(*said).in_force(shown)
+    return {each.name: (each.value, each.source) for each in found}
+
+
+def test_every_setting_says_who_set_it_last(tmp_path: Path) -> None:
+    file = tmp_path / "ambassador.yaml"
+    file.write_text(
+        "host: 127.0.0.2\nport: 1\nnode: a\nsession: {idle_seconds: 90}\nhostnames: [door, gate]\n"
+    )
+    found = _in_force(
+        {"host": "127.0.0.4", "admin_port": None},
+        {"MCP_AMBASSADOR_HOST": "127.0.0.3", "MCP_AMBASSADOR_PORT": "2", "MCP_AMBASSADOR_NODE": ""},
+        file,
+    )
+    from_file = Source(Origin.FILE, str(file))
+    assert found["host"] == ("127.0.0.4", Source(Origin.FLAG, "--host"))
+    assert found["port"] == (2, Source(Origin.ENVIRONMENT, "MCP_AMBASSADOR_PORT"))
+    assert found["node"] == ("a", from_file)
+    assert found["session.idle_seconds"] == (90, from_file)
+    assert found["hostnames"] == (("door", "gate"), from_file)
+    assert found["session.lifetime_seconds"] == (86400, Source())
+    assert found["admin_port"] == (9443, Source())
+
+
+def test_relative_paths_are_shown_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("here.yaml").write_text("certificate_file: a.pem\ncertificate_key_file: a.key\n")
+    found = _in_force({"data_dir": Path("data")}, {}, Path("here.yaml"))
+    assert found["data_dir"] == (str(tmp_path / "data"), Source(Origin.FLAG, "--data-dir"))
+    assert found["certificate_key_file"] == (
+        str(tmp_path / "a.key"),
+        Source(Origin.FILE, str(tmp_path / "here.yaml")),
+    )
+    assert found["database_url"] == (f"sqlite+aiosqlite:///{tmp_path / 'data' / 'ambassador.db'}", Source())
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (
+            "postgresql://scott:horse/staple@db.example.com:5432/ambassador?sslmode=require&password=battery",
+            "postgresql://[redacted]:[redacted]@db.example.com:5432/ambassador?sslmode=[redacted]&password=[redacted]",
+        ),
+        (
+            "postgresql+asyncpg://scott@[::1]/ambassador",
+            "postgresql+asyncpg://[redacted]:[redacted]@[::1]/ambassador",
+        ),
+        ("postgresql://db.example.com/ambassador", "postgresql://db.example.com/ambassador"),
+    ],
+)
+def test_login_and_options_of_a_store_are_never_told(url: str, told: str) -> None:
+    found = _in_force({"database_url": url}, {})
+    assert found["database_url"] == (told, Source(Origin.FLAG, "--database-url"))
+    assert not [secret for secret in SECRETS if secret in str(found)]

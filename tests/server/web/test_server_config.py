@@ -1,0 +1,47 @@
+"""What a running server tells of its configuration, and to whom: a whole server, asked over a socket."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from ambassador_protocol.paths import ADMIN_KEY_HEADER, SERVER_CONFIG
+from ambassador_server.bootstrap import Ambassador, build
+from ambassador_server.config import load_config
+from ambassador_server.domain.administrator import Role
+from ambassador_server.services.changes import Requester
+from ambassador_server.storage.migrate import upgrade
+
+
+@pytest.fixture
+async def ambassador(tmp_path: Path) -> AsyncIterator[Ambassador]:
+    config = load_config({"data_dir": tmp_path, "tls": "off"}, {"MCP_AMBASSADOR_NODE": "west"})
+    await upgrade(config.store_url)
+    server = await build(config, writer="test")
+    yield server
+    await server.close()
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_every_administrator_may_read_it_and_no_key_is_in_it(
+    ambassador: Ambassador, tmp_path: Path, role: Role
+) -> None:
+    _, secret = await ambassador.services.admin_keys.issue(
+        Requester(None, None), name=role, roles=(role,), lasts=None
+    )
+    async with TestClient(TestServer(ambassador.admin_app(None))) as client:
+        async with client.get(SERVER_CONFIG, headers={ADMIN_KEY_HEADER: secret}) as answer:
+            assert answer.status == 200
+            text, body = await answer.text(), await answer.json()
+        async with client.get(SERVER_CONFIG) as refused:
+            assert refused.status == 401
+    told = {each.pop("name"): each for each in body["settings"]}
+    assert told["data_dir"] == {"value": str(tmp_path), "origin": "flag", "source": "--data-dir"}
+    assert told["node"] == {"value": "west", "origin": "environment", "source": "MCP_AMBASSADOR_NODE"}
+    assert told["session.idle_seconds"]["origin"] == "default"
+    keys = [
+        path.read_text(errors="replace").strip() for path in (tmp_path / "keys").rglob("*") if path.is_file()
+    ]
+    assert keys
+    assert not [line for key in keys for line in key.splitlines() if line in text]

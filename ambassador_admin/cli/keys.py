@@ -74,7 +74,7 @@ def issue(
 ) -> None:
     """Make a key for a user's client. It is shown this once.
 
-    Example: ambassador-admin key issue alice --name laptop --to-command 'vault kv put secret/alice key=-'
+    Example: ambassador-admin key issue alice --name laptop --key-file alice.key
     """
     lasts = seconds(duration)
     if if_missing:

@@ -112,7 +112,7 @@ def update(
     The server first connects to a published MCP that is to be reached in another way, and changes nothing when that
     fails; then it connects anew, and calls in flight fail.
 
-    Example: ambassador-admin mcp update time --timeout 30 -- uvx mcp-server-time --utc
+    Example: ambassador-admin mcp update time --timeout 30 -- uvx mcp-server-time
     """
     facts = McpPut(**entry.facts())
     if entry.is_connection or command:

@@ -27,6 +27,7 @@ class ProblemCode(StrEnum):
     DENIED = "AMB-3001"
     MISSING_RIGHT = "AMB-3002"
     CASES_FAILED = "AMB-3003"
+    INCOMPLETE = "AMB-3004"
 
     DOWNSTREAM_UNAVAILABLE = "AMB-4001"
     DOWNSTREAM_TIMEOUT = "AMB-4002"
@@ -42,7 +43,10 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """An error over HTTP; `error` and `message` repeat it for clients of the original protocol."""
+    """An error over HTTP; `error` and `message` repeat it for clients of the original protocol.
+
+    `operation` counts from 0 and says which one of a batch it is about.
+    """
 
     status: int
     code: ProblemCode
@@ -50,6 +54,7 @@ class Problem:
     message: str
     request_id: str
     hint: str | None = None
+    operation: int | None = None
 
     def body(self) -> dict[str, Any]:
         """Return the members of `application/problem+json`."""
@@ -65,4 +70,6 @@ class Problem:
         }
         if self.hint is not None:
             body["hint"] = self.hint
+        if self.operation is not None:
+            body["operation"] = self.operation
         return body

@@ -32,6 +32,7 @@ from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.batches import Batches
 from ambassador_server.services.calls import Calls
 from ambassador_server.services.catalog import Catalog
 from ambassador_server.services.changes import Changes
@@ -183,16 +184,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     changes = Changes(store=store, policy=policy, auditor=auditor)
     throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
     prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
-    sessions = Sessions(
-        store=store,
-        policy=policy,
-        tokens=HmacSessionTokens(keys),
-        auditor=auditor,
-        throttle=throttle,
-        clock=clock,
-        times=_session_times(config),
-        pepper=keys.pepper,
-    )
+    sessions = _sessions(config, store, keys, core, throttle)
     return Services(
         policy=policy,
         auditor=auditor,
@@ -215,6 +207,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, clock=clock),
+        batches=Batches(changes=changes),
         mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
         grants=Grants(store=store, changes=changes, clock=clock),
         keys=Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
@@ -227,6 +220,21 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         ),
         health=Health(store=store, log=log, policy=policy),
         downstreams=core.downstreams,
+    )
+
+
+def _sessions(
+    config: ServerConfig, store: Store, keys: KeyRing, core: _Core, throttle: FailureThrottle
+) -> Sessions:
+    return Sessions(
+        store=store,
+        policy=core.policy,
+        tokens=HmacSessionTokens(keys),
+        auditor=core.auditor,
+        throttle=throttle,
+        clock=core.clock,
+        times=_session_times(config),
+        pepper=keys.pepper,
     )
 
 

@@ -26,6 +26,15 @@ class ChangedMeanwhileError(AmbassadorError):
     """The object is not any more as the caller last saw it, so the change would undo somebody else's."""
 
 
+class OperationFailedError(AmbassadorError):
+    """One of several operations that were to happen together cannot, so none did; `cause` says why."""
+
+    def __init__(self, operation: int, cause: AmbassadorError) -> None:
+        super().__init__(f"operation {operation}: {cause.message}", hint=cause.hint)
+        self.operation = operation
+        self.cause = cause
+
+
 class NotAuthenticatedError(AmbassadorError):
     """No valid credential; the message never says which part was wrong."""
 

@@ -10,7 +10,8 @@ from ambassador_protocol.admin.strict import STRICT
 class NewGrant:
     """`POST` and `PUT /v1/admin/grants`: tool patterns are globs over `mcp.tool`, a bare one is put under the MCP.
 
-    Two grants that differ in owner and expiry alone are the same to `PUT`; an owner that is absent stays as it is.
+    Two grants that differ in owner and expiry alone are the same to `PUT`; an owner that is absent stays as it is. It
+    ends at a time, or after a time, or never.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -20,6 +21,7 @@ class NewGrant:
     effect: str = "permit"
     delivery: str = "automatic"
     expires_in_seconds: int | None = None
+    expires_at: str | None = None
     owner: str | None = None
 
 

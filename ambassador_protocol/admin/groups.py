@@ -26,6 +26,15 @@ class GroupPut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipView:
+    """A user in a group, and the declarative file that put them there."""
+
+    group: str
+    user: str
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
     """A group with its members' names."""
 

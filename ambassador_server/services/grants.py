@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
@@ -21,7 +21,10 @@ from ambassador_server.services.writing import Wording, Written, write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantFacts:
-    """A grant as an administrator says it, by names; no owner says nothing, an empty one gives it to nobody."""
+    """A grant as an administrator says it, by names; no owner says nothing, an empty one gives it to nobody.
+
+    It ends at a time, or after it has lasted, or never.
+    """
 
     group: str
     mcp: str
@@ -29,6 +32,7 @@ class GrantFacts:
     effect: Effect
     delivery: Delivery = Delivery.AUTOMATIC
     lasts: timedelta | None = None
+    ends: datetime | None = None
     owner: str | None = None
 
 
@@ -88,7 +92,7 @@ class Grants:
             mcp_id=mcp.mcp_id,
             patterns=normalise_patterns(facts.patterns, mcp.name),
             effect=facts.effect,
-            expires_at=None if facts.lasts is None else now + facts.lasts,
+            expires_at=facts.ends if facts.lasts is None else now + facts.lasts,
             created_at=now,
             created_by=requester.actor.name or requester.actor.kind,
             delivery=facts.delivery,

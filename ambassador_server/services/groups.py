@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
-from ambassador_server.domain.listing import Listing, Slice
+from ambassador_server.domain.listing import Field, Listing, Shelf, Slice
 from ambassador_server.domain.names import check_name, check_owner, check_text
 from ambassador_server.domain.principal import Group, GroupStatus, Membership
 from ambassador_server.domain.revision import Expected, check_revision
@@ -35,6 +35,27 @@ class GroupFacts:
         if self.owner is not None:
             said["owner"] = check_owner(self.owner)
         return said
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMembership:
+    """A user in a group, by their names."""
+
+    group: str
+    user: str
+    owner: str | None
+
+
+_MEMBERSHIPS: Shelf[NamedMembership] = Shelf(
+    noun="membership",
+    fields={
+        "group": Field(lambda each: each.group),
+        "user": Field(lambda each: each.user),
+        "owner": Field(lambda each: each.owner),
+    },
+    order=Field(lambda each: f"{each.group} {each.user}"),
+    item_id=lambda each: f"{each.group} {each.user}",
+)
 
 
 class Groups:
@@ -77,20 +98,29 @@ class Groups:
             change.record(AuditAction.GROUP_REMOVE, group_resource(group))
 
     async def add_member(
-        self, requester: Requester, group_name: str, user_name: str, *, owner: str | None = None
+        self,
+        requester: Requester,
+        group_name: str,
+        user_name: str,
+        *,
+        owner: str | None = None,
+        claim: bool = False,
     ) -> Group:
-        """Put a user into a group; one who is in it already stays in it, and stays whose it was."""
+        """Put a user into a group; one who is in it already stays in it.
+
+        It also stays whose it was, unless it is nobody's and the owner claims it.
+        """
+        label = None if owner is None else check_owner(owner)
         async with self._changes.open(requester) as change:
             group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
-            if await change.work.memberships.get(user.user_id, group.group_id) is None:
-                await change.work.memberships.add(
-                    Membership(
-                        user_id=user.user_id,
-                        group_id=group.group_id,
-                        owner=None if owner is None else check_owner(owner),
-                    )
-                )
-                change.record(AuditAction.MEMBER_ADD, group_resource(group), user=user_name)
+            membership = Membership(user_id=user.user_id, group_id=group.group_id, owner=label)
+            before = await change.work.memberships.get(user.user_id, group.group_id)
+            claims = claim and before is not None and before.owner is None and label is not None
+            if claims:
+                await change.work.memberships.remove(membership)
+            if claims or before is None:
+                await change.work.memberships.add(membership)
+                change.record(AuditAction.MEMBER_ADD, group_resource(group), user=user_name, owner=label)
         return group
 
     async def remove_member(self, requester: Requester, group_name: str, user_name: str) -> Group:
@@ -110,6 +140,15 @@ class Groups:
         """Return one page of the groups."""
         async with self._store.read() as work:
             return await work.groups.page(listing)
+
+    async def memberships(self, listing: Listing) -> Slice[NamedMembership]:
+        """Return one page of who is in which group."""
+        async with self._store.read() as work:
+            groups = {group.group_id: group.name for group in await work.groups.all()}
+            users = {user.user_id: user.name for user in await work.users.all()}
+            found = await work.memberships.all()
+        named = [NamedMembership(groups[each.group_id], users[each.user_id], each.owner) for each in found]
+        return _MEMBERSHIPS.page(named, listing)
 
     def _new(self, name: str) -> Group:
         now = self._clock.now()

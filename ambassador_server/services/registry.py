@@ -8,6 +8,7 @@ from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.batches import Batches
 from ambassador_server.services.calls import Calls
 from ambassador_server.services.catalog import Catalog
 from ambassador_server.services.grants import Grants
@@ -42,6 +43,7 @@ class Services:
     session_control: SessionControl
     users: Users
     groups: Groups
+    batches: Batches
     mcps: Mcps
     grants: Grants
     keys: Keys

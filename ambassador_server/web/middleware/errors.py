@@ -18,6 +18,7 @@ from ambassador_server.errors import (
     MissingRightError,
     NotAuthenticatedError,
     NotFoundError,
+    OperationFailedError,
     OverloadedError,
     RateLimitedError,
     StoppedError,
@@ -78,7 +79,13 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
 
 
 def problem_response(
-    request: web.Request, status: int, code: ProblemCode, error: str, message: str, hint: str | None = None
+    request: web.Request,
+    status: int,
+    code: ProblemCode,
+    error: str,
+    message: str,
+    hint: str | None = None,
+    operation: int | None = None,
 ) -> web.Response:
     """Build the one error response there is."""
     problem = Problem(
@@ -88,15 +95,18 @@ def problem_response(
         message=message,
         request_id=request[ORIGIN].request_id,
         hint=hint,
+        operation=operation,
     )
     return web.Response(status=status, body=msgspec.json.encode(problem.body()), content_type=PROBLEM_TYPE)
 
 
 def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
-    status, code, name = _TABLE.get(type(error), (500, ProblemCode.INTERNAL, "internal_error"))
+    operation = error.operation if isinstance(error, OperationFailedError) else None
+    kind = type(error.cause if isinstance(error, OperationFailedError) else error)
+    status, code, name = _TABLE.get(kind, (500, ProblemCode.INTERNAL, "internal_error"))
     if status >= 500:
         _log.warning("request failed", request_id=request[ORIGIN].request_id, error=name, cause=error.message)
-    response = problem_response(request, status, code, name, error.message, error.hint)
+    response = problem_response(request, status, code, name, error.message, error.hint, operation)
     if isinstance(error, RateLimitedError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, StoppedError):

@@ -1,11 +1,14 @@
 """`/v1/admin/grants`: parse, call the service, render."""
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.paths import GRANTS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.grants import Delivery, Effect, Grant
+from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.grants import GrantFacts
 from ambassador_server.services.writing import WriteResult
 from ambassador_server.web.bodies import json_response, read_strict
@@ -49,6 +52,8 @@ def _render(request: web.Request, grant: Grant, status: int) -> web.Response:
 
 def grant_facts(body: NewGrant) -> GrantFacts:
     """Read what the body says."""
+    if body.expires_in_seconds is not None and body.expires_at is not None:
+        raise InvalidInputError("expires_at: expires_in_seconds says when it ends already")
     return GrantFacts(
         group=body.group,
         mcp=body.mcp,
@@ -56,8 +61,19 @@ def grant_facts(body: NewGrant) -> GrantFacts:
         effect=choice(Effect, body.effect, "effect"),
         delivery=choice(Delivery, body.delivery, "delivery"),
         lasts=duration(body.expires_in_seconds),
+        ends=_end(body.expires_at),
         owner=body.owner,
     )
+
+
+def _end(text: str | None) -> datetime | None:
+    try:
+        at = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError("expires_at: must be an ISO-8601 time") from None
+    if at is not None and at.tzinfo is None:
+        raise InvalidInputError("expires_at: must name its zone")
+    return None if at is None else at.astimezone(UTC)
 
 
 def routes() -> list[web.RouteDef]:

@@ -1,0 +1,27 @@
+"""`/v1/admin/memberships`: who is in which group, and whose fact that is."""
+
+from aiohttp import web
+
+from ambassador_protocol.admin.groups import MembershipView
+from ambassador_protocol.paths import MEMBERSHIPS
+from ambassador_server.domain.administrator import Right
+from ambassador_server.services.groups import NamedMembership
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.listing import listing, page
+from ambassador_server.web.middleware.authenticate import administered
+
+
+async def index(request: web.Request) -> web.Response:
+    """List memberships, by group unless the query says otherwise."""
+    found = await request.app[SERVICES].groups.memberships(listing(request))
+    return json_response(page(request, found, _view))
+
+
+def _view(membership: NamedMembership) -> MembershipView:
+    return MembershipView(group=membership.group, user=membership.user, owner=membership.owner)
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the admin API."""
+    return [web.get(MEMBERSHIPS, administered(Right.READ, index))]

@@ -1,0 +1,87 @@
+"""A batch is one change: all of it or none, each operation by its own right, through the same doors as alone."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.world import World
+
+
+def send(world: World, *operations: dict[str, Any], key: str | None = None) -> httpx.Response:
+    headers = {} if key is None else {"X-Admin-Key": key}
+    return world.admin.post("/v1/admin/batch", json={"operations": list(operations)}, headers=headers)
+
+
+def put_user(name: str, **facts: Any) -> dict[str, Any]:
+    return {"kind": "put-user", "name": name, "set": facts}
+
+
+def put_group(name: str, **facts: Any) -> dict[str, Any]:
+    return {"kind": "put-group", "name": name, "set": facts}
+
+
+def test_everything_happens_and_says_whose_it_is(world: World) -> None:
+    user, group = world.fresh("user"), world.fresh("group")
+    grant = {"group": group, "mcp": "tools", "tools": ["echo"], "owner": "ci/test"}
+    answer = send(
+        world,
+        put_user(user, email="x@example.com", owner="ci/test"),
+        put_group(group, owner="ci/test"),
+        {"kind": "add-member", "group": group, "user": user, "owner": "ci/test"},
+        {"kind": "put-grant", "set": grant},
+    )
+    assert (answer.status_code, answer.json()) == (200, {"done": 4})
+    assert world.ask("GET", f"users/{user}")["groups"] == [group]
+    listed = world.ask("GET", f"memberships?filter=group={group}")["items"]
+    assert listed == [{"group": group, "user": user, "owner": "ci/test"}]
+    (kept,) = world.ask("GET", f"grants?filter=group={group}")["items"]
+    assert kept.items() >= {"owner": "ci/test", "tools": ["tools.echo"]}.items()
+
+
+def test_nothing_happens_when_one_cannot_and_the_problem_names_it(world: World) -> None:
+    user = world.fresh("user")
+    answer = send(world, put_user(user), put_group("no such name"), put_group(world.fresh("group")))
+    assert (answer.status_code, answer.json()["code"], answer.json()["operation"]) == (400, "AMB-1001", 1)
+    assert world.admin.get(f"/v1/admin/users/{user}").status_code == 404
+    missing = send(world, put_user(user), {"kind": "remove-member", "group": "nobody", "user": user})
+    assert (missing.status_code, missing.json()["operation"]) == (404, 1)
+    assert world.admin.get(f"/v1/admin/users/{user}").status_code == 404
+
+
+def test_each_operation_takes_its_own_right(world: World) -> None:
+    issued = world.ask("POST", "admin-keys", {"name": world.fresh("key"), "roles": ["provisioner"]})
+    user = world.fresh("user")
+    grant = {"kind": "put-grant", "set": {"group": "developers", "mcp": "tools"}}
+    key = issued["admin_key"]
+    assert send(world, put_user(user), key=key).json() == {"done": 1}
+    refused = send(world, put_user(user, email="new@example.com"), grant, key=key)
+    assert (refused.status_code, refused.json()["code"], refused.json()["operation"]) == (403, "AMB-3002", 1)
+    assert world.ask("GET", f"users/{user}")["email"] is None
+
+
+def test_a_claim_takes_what_is_nobodys_and_nothing_else(world: World) -> None:
+    user, group = world.fresh("user"), world.fresh("group")
+    add = {"kind": "add-member", "group": group, "user": user}
+    assert send(world, put_user(user), put_group(group), add).is_success
+    owners = []
+    for change in ({"owner": "ci/a"}, {"owner": "ci/a", "claim": True}, {"owner": "ci/b", "claim": True}):
+        assert send(world, {**add, **change}).is_success
+        owners.append(world.ask("GET", f"memberships?filter=group={group}")["items"][0]["owner"])
+    assert owners == [None, "ci/a", "ci/a"]
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [],
+        [{"kind": "no-such-kind"}],
+        [{"kind": "put-user", "name": "x"}],
+        [{"kind": "put-user", "name": "x", "set": {"unknown": 1}}],
+        [put_user("x")] * 501,
+    ],
+)
+def test_what_is_no_batch_is_refused_whole(world: World, operations: list[Any]) -> None:
+    answer = send(world, *operations)
+    assert (answer.status_code, answer.json()["code"]) == (400, "AMB-1001")
+    assert world.admin.get("/v1/admin/users/x").status_code == 404

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 
 from ambassador_server.domain.decision import Decision, Deny, Permit, Reason
-from ambassador_server.domain.grants import Effect, Grant
+from ambassador_server.domain.grants import Delivery, Effect, Grant, Subscription
 from ambassador_server.domain.policy import ToolRef, decide
 from ambassador_server.domain.principal import GroupStatus, Principal
 from ambassador_server.domain.snapshot import Moment, Snapshot
@@ -23,7 +24,7 @@ _REMEDIES: dict[Reason, str] = {
     Reason.EXPLICIT_DENY: "Remove the grant that denies: ambassador-admin grant remove {id}",
     Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --tool {tool}, for a group of the user",
     Reason.NOT_SUBSCRIBED: "Subscribe the client: ambassador-admin subscription set {key} {mcp}",
-    Reason.NOT_SELECTED: "Select the tool: ambassador-admin subscription set {key} {mcp} --tool {tool}",
+    Reason.NOT_SELECTED: "Select the tool: ambassador-admin subscription set {key} {mcp} --tool {tool}{selected}",
     Reason.UNKNOWN_TOOL: "Look at what is published: ambassador-admin mcp list",
 }
 
@@ -95,7 +96,7 @@ def _grant_rules(
             yield Rule(
                 kind="grant",
                 id=grant.grant_id,
-                says=f"{grant.effect} {', '.join(grant.patterns)} to group {_group_name(snapshot, group_id)}",
+                says=_grant_says(snapshot, grant),
                 applies=why is None,
                 why=why,
                 decides=grant.grant_id == deciding,
@@ -145,12 +146,24 @@ def _remedy(snapshot: Snapshot, principal: Principal, tool: ToolRef, decision: D
                 mcp=mcp_name if mcp is None else mcp.name,
                 tool=tool_name,
                 key=principal.key_id,
+                selected=_selected(snapshot.subscriptions.get((principal.key_id, tool.mcp_id))),
             )
+
+
+def _selected(choice: Subscription | None) -> str:
+    """Return the options that keep what a client has selected already."""
+    return "" if choice is None else "".join(f" --tool {quote(pattern)}" for pattern in choice.patterns)
 
 
 def _subject(switch: KillSwitch) -> str:
     target = switch.target_name or switch.target
     return "everyone" if target is None else f"{switch.scope.value.replace('_', ' ')} {target}"
+
+
+def _grant_says(snapshot: Snapshot, grant: Grant) -> str:
+    opting_in = " to clients that subscribe" if grant.delivery is Delivery.OPT_IN else ""
+    group = _group_name(snapshot, grant.group_id)
+    return f"{grant.effect} {', '.join(grant.patterns)} to group {group}{opting_in}"
 
 
 def _group_name(snapshot: Snapshot, group_id: str) -> str:

@@ -1,5 +1,6 @@
 """Tools that are opted in to reach the clients that subscribed, and a client's choice narrows what it gets."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,11 +116,13 @@ def test_remedy_of_the_explanation_is_a_command_that_works(world: World) -> None
         run(world, remedy)
         explained = explain(world, person, tool)
         assert explained["allowed"] is True, explained
-        select(world, person, "nothing")
+        select(world, person, "noth*", "none")
         explained = explain(world, person, tool)
         assert explained["reason"] == "not_selected"
         run(world, explained["remedy"])
         assert explain(world, person, tool)["allowed"] is True
+        (kept,) = world.ask("GET", f"subscriptions?filter=key_id={person.key_id}")["items"]
+        assert kept["tools"] == sorted([tool, "tools.noth*", "tools.none"])
         unsubscribe(world, person)
     assert_refused(caller, "not_subscribed")
 
@@ -187,6 +190,6 @@ def explain(world: World, person: Person, tool: str) -> Any:
 
 def run(world: World, remedy: str) -> None:
     """Run the command that a remedy names."""
-    program, *words = remedy.partition(": ")[2].split()
+    program, *words = shlex.split(remedy.partition(": ")[2])
     assert program == "ambassador-admin"
     world.rig.admin(*words)

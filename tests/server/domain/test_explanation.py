@@ -41,6 +41,10 @@ def test_a_permitted_call_names_its_grant_and_needs_no_remedy():
         ({"grants": []}, "grant add GROUP git --tool log"),
         ({"grants": [replace(GRANT, delivery=Delivery.OPT_IN)]}, "subscription set k1 git"),
         ({"subscriptions": [replace(SUBSCRIPTION, patterns=())]}, "subscription set k1 git --tool log"),
+        (
+            {"subscriptions": [replace(SUBSCRIPTION, patterns=("git.s*", "git.tag"))]},
+            "subscription set k1 git --tool log --tool 'git.s*' --tool git.tag",
+        ),
         ({"mcps": [replace(MCP, status="draft")]}, "mcp publish git"),
         ({"switches": [switch(SwitchScope.MCP, "m1")]}, "kill lift switch-mcp"),
         ({"grants": [GRANT, replace(GRANT, grant_id="no", effect=Effect.DENY)]}, "grant remove no"),
@@ -63,6 +67,12 @@ def test_a_refused_call_says_what_would_change_it(changes: dict[str, Any], remed
 def test_a_silent_grant_says_why(changes: dict[str, Any], why: str):
     rule = explain(snapshot(**changes), PRINCIPAL, LOG_TOOL, NOW).rules[0]
     assert (rule.applies, rule.why) == (False, why)
+
+
+def test_a_grant_to_opt_in_to_says_so():
+    opt_in = replace(GRANT, delivery=Delivery.OPT_IN)
+    (rule,) = explain(snapshot(grants=[opt_in]), PRINCIPAL, LOG_TOOL, NOW).rules
+    assert (rule.decides, rule.says) == (True, "permit * to group developers to clients that subscribe")
 
 
 @given(GRANTS, TOOLS, SWITCHES)

@@ -6,9 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationError,
+)
 
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
+from ambassador_server.audit_sinks import read_sinks
+from ambassador_server.audit_sinks.shared.options import SinkOptions
 from ambassador_server.domain.setting import Origin, Setting, Source
 from ambassador_server.errors import ConfigurationError
 
@@ -50,6 +60,11 @@ class AuditSection(_Section):
     segment_seconds: Annotated[float, Field(ge=60)] = 86400.0
     checkpoint_records: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     checkpoint_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    sinks: Annotated[
+        tuple[SerializeAsAny[SinkOptions], ...],
+        BeforeValidator(read_sinks),
+        Field(description="Who else receives the records; see docs/audit-sinks.md."),
+    ] = ()
 
 
 class LimitsSection(_Section):
@@ -186,6 +201,8 @@ def _leaves(section: BaseModel | Mapping[str, Any], prefix: str = "") -> Iterato
     for name, value in dict(section).items():
         if isinstance(value, BaseModel | dict):
             yield from _leaves(value, f"{prefix}{name}.")
+        elif name == "sinks" and isinstance(value, tuple):
+            yield f"{prefix}{name}", [sink.model_dump(mode="json", exclude_unset=True) for sink in value]
         else:
             yield f"{prefix}{name}", str(value.absolute()) if isinstance(value, Path) else value
 

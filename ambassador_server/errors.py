@@ -14,6 +14,15 @@ class InvalidInputError(AmbassadorError):
     """What the caller sent cannot be understood or is not allowed here."""
 
 
+class InvalidQueryError(InvalidInputError):
+    """A query that cannot be read; the fault lies `position` characters into the text called `name`."""
+
+    def __init__(self, message: str, *, name: str, position: int) -> None:
+        super().__init__(f"{name}: {message}, at character {position + 1}")
+        self.name = name
+        self.position = position
+
+
 class NotFoundError(AmbassadorError):
     """No such object, by natural name."""
 
@@ -69,6 +78,18 @@ class MissingRightError(AmbassadorError):
 
 class AuditUnavailableError(AmbassadorError):
     """The audit log cannot take a record, so nothing may happen."""
+
+
+class SinkUnavailableError(AmbassadorError):
+    """An audit sink cannot take records now; they are sent again, at the earliest after `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SinkRefusedError(AmbassadorError):
+    """The receiver of an audit sink says of these very records that it will never take them."""
 
 
 class DownstreamUnavailableError(AmbassadorError):

@@ -1,0 +1,112 @@
+"""What each audit sink has received, in small files beside the segments; and what pruning must therefore leave."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ambassador_server.audit_log.lines import encode_event
+from ambassador_server.domain.audit import AuditRecord
+from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.ports.store import LogPosition
+
+_FOLDER = "sinks"
+_decoder = msgspec.json.Decoder(dict[str, LogPosition])
+
+
+class FileSinkJournal:
+    """Implements `ports.audit_sink.SinkJournal` in `<audit directory>/<node>/sinks/`."""
+
+    def __init__(self, audit_directory: Path, node: str) -> None:
+        self._directory = audit_directory / node / _FOLDER
+
+    async def load(self, sink: str) -> Mapping[str, LogPosition]:
+        """Return the positions by writer."""
+        return await asyncio.to_thread(_read, self._directory / _positions_name(sink))
+
+    async def save(self, sink: str, positions: Mapping[str, LogPosition]) -> None:
+        """Replace the positions: whoever reads them sees the old or the new ones, after a power cut as well."""
+        await asyncio.to_thread(self._replace, _positions_name(sink), msgspec.json.encode(dict(positions)))
+
+    async def bury(self, sink: str, record: AuditRecord, reason: str) -> None:
+        """Append the record to the dead letters of the sink."""
+        await asyncio.to_thread(self._append, f"{sink}.dead.jsonl", _dead_letter(record, reason))
+
+    def _replace(self, name: str, content: bytes) -> None:
+        beside = self._directory / f".{name}.new"
+        try:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            _write(beside, content, os.O_TRUNC)
+            beside.replace(self._directory / name)
+            directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise _unusable(self._directory / name, error) from error
+
+    def _append(self, name: str, content: bytes) -> None:
+        try:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            _write(self._directory / name, content, os.O_APPEND)
+        except OSError as error:
+            raise _unusable(self._directory / name, error) from error
+
+
+def first_unread_segment(audit_directory: Path, node: str, sinks: Iterable[str], writer: str) -> int | None:
+    """Return the first segment of a writer that one of a node's configured sinks has not read to its end.
+
+    Segments before it may be removed as far as the sinks are concerned; None, when there is no sink, is no limit.
+    Raises AuditUnavailableError when that cannot be told, and then nothing may be removed.
+    """
+    folder = audit_directory / node / _FOLDER
+    positions = [_read(folder / _positions_name(sink)).get(writer) for sink in sinks]
+    return min((1 if position is None else position.segment for position in positions), default=None)
+
+
+def forgotten_sinks(audit_directory: Path, node: str, sinks: Iterable[str]) -> list[str]:
+    """Return the sinks that have positions here, and are not configured any more: nothing waits for them."""
+    folder, suffix = audit_directory / node / _FOLDER, _positions_name("")
+    found = {path.name.removesuffix(suffix) for path in folder.glob(f"[!.]*{suffix}")}
+    return sorted(found - set(sinks))
+
+
+def _positions_name(sink: str) -> str:
+    return f"{sink}.position.json"
+
+
+def _read(path: Path) -> dict[str, LogPosition]:
+    try:
+        return _decoder.decode(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise _unusable(path, error) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        # Starting over would send everything again, going on could leave something out: a person must look.
+        raise AuditUnavailableError(f"{path} does not hold the positions of a sink: {error}.") from error
+
+
+def _write(path: Path, content: bytes, how: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _dead_letter(record: AuditRecord, reason: str) -> bytes:
+    return b'{"digest":%b,"event":%b,"reason":%b,"seq":%d,"writer":%b}\n' % (
+        msgspec.json.encode(record.digest),
+        encode_event(record.event),
+        msgspec.json.encode(reason),
+        record.seq,
+        msgspec.json.encode(record.writer),
+    )
+
+
+def _unusable(path: Path, error: OSError) -> AuditUnavailableError:
+    return AuditUnavailableError(f"{path} cannot be used: {error.strerror or 'input/output error'}.")

@@ -1,0 +1,82 @@
+"""A record as a receiver gets it: one JSON object, with the members it has in the admin API."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from ambassador_server.domain.audit import Actor, AuditEvent, AuditRecord, Resource
+
+_LENGTHS = (128, 16)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+
+def document(record: AuditRecord, max_bytes: int) -> bytes:
+    """Return the record on one line of UTF-8; what is too large leaves out its details, then the end of its texts.
+
+    What was left out is still in the log, under the same writer and sequence number.
+    """
+    whole = _encode(record)
+    if len(whole) <= max_bytes:
+        return whole
+    shortened = replace(record, event=replace(record.event, details={"omitted_bytes": len(whole)}))
+    smaller = _encode(shortened)
+    if len(smaller) <= max_bytes:
+        return smaller
+    for length in _LENGTHS:
+        smaller = _encode(replace(record, event=_cut(shortened.event, length)))
+        if len(smaller) <= max_bytes:
+            break
+    return smaller
+
+
+def _encode(record: AuditRecord) -> bytes:
+    event = record.event
+    return _encoder.encode(
+        {
+            "writer": record.writer,
+            "seq": record.seq,
+            "digest": record.digest,
+            "at": event.at,
+            "action": event.action,
+            "outcome": event.outcome,
+            "actor": event.actor,
+            "resource": event.resource,
+            "reason": event.reason,
+            "request_id": event.request_id,
+            "session_id": event.session_id,
+            "source": event.source,
+            "details": event.details,
+        }
+    )
+
+
+def _cut(event: AuditEvent, length: int) -> AuditEvent:
+    def cut(text: str | None) -> str | None:
+        return text if text is None or len(text) <= length else text[: length - 3] + "..."
+
+    actor, resource = event.actor, event.resource
+    return replace(
+        event,
+        actor=Actor(
+            kind=actor.kind,
+            id=cut(actor.id),
+            name=cut(actor.name),
+            key_id=cut(actor.key_id),
+            key_name=cut(actor.key_name),
+        ),
+        resource=Resource(kind=resource.kind[:length], id=cut(resource.id), name=cut(resource.name)),
+        reason=cut(event.reason),
+        request_id=cut(event.request_id),
+        session_id=cut(event.session_id),
+        source=cut(event.source),
+    )

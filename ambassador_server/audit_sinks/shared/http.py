@@ -1,0 +1,100 @@
+"""POSTs of batches: one connection, and what each answer means for the records."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+import aiohttp
+
+from ambassador_server.errors import SinkRefusedError, SinkUnavailableError
+
+_LARGEST_ANSWER = 4096
+_OF_THE_RECORDS = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_ACCEPTABLE,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+"""Answers that are about the records; every other refusal is about address or credential, which a person mends."""
+
+
+class Poster:
+    """Sends bodies to one address; the session is made on first use, inside the running loop."""
+
+    def __init__(
+        self,
+        url: str,
+        tls: ssl.SSLContext,
+        *,
+        is_about_records: Callable[[int, bytes], bool] = lambda status, _: status in _OF_THE_RECORDS,
+    ) -> None:
+        self._url = url
+        self._tls = tls
+        self._is_about_records = is_about_records
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> None:
+        """Return when the answer is 2xx; else raises SinkRefusedError or SinkUnavailableError."""
+        try:
+            async with self._open().post(
+                self._url, data=body, headers=headers, allow_redirects=False, ssl=self._tls
+            ) as answer:
+                text = await _beginning(answer)
+                if not 200 <= answer.status < 300:
+                    self._refuse(answer, text)
+        except (aiohttp.ClientError, OSError) as error:
+            raise SinkUnavailableError(_words(error)) from error
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # The deadline is the caller's; no proxy from the environment, no cookie from the receiver.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=1),
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    def _refuse(self, answer: aiohttp.ClientResponse, text: bytes) -> None:
+        words = f"the receiver answers {answer.status}"
+        if self._is_about_records(answer.status, text):
+            raise SinkRefusedError(words)
+        raise SinkUnavailableError(words, retry_after=_retry_after(answer))
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    text = bytearray()
+    while len(text) < _LARGEST_ANSWER:
+        part = await answer.content.read(_LARGEST_ANSWER - len(text))
+        if not part:
+            return bytes(text)
+        text += part
+    # Whoever says more than that is not listened to: the connection is not used again.
+    answer.close()
+    return bytes(text)
+
+
+def _retry_after(answer: aiohttp.ClientResponse) -> float:
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"the receiver's certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, asyncio.TimeoutError):
+        return "the receiver does not answer"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the receiver closed the connection"
+    return f"the receiver cannot be reached: {error}"

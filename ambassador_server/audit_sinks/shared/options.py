@@ -1,0 +1,166 @@
+"""Options that every audit sink has, and the kinds of values they are made of."""
+
+import os
+import re
+import ssl
+from pathlib import Path
+from stat import S_ISREG
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+
+from ambassador_server.errors import ConfigurationError
+
+_ENV, _FILE = "env://", "file://"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LARGEST_SECRET = 64 * 1024
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def _check_reference(value: str) -> str:
+    if value.startswith(_ENV) and _VARIABLE.fullmatch(value.removeprefix(_ENV)):
+        return value
+    if value.startswith(_FILE) and value.removeprefix(_FILE).startswith("/"):
+        return value
+    raise ValueError("must say where the secret is, env://NAME or file:///PATH, never the secret itself")
+
+
+def _check_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        well = parts.hostname is not None and (parts.port is None or parts.port > 0)
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if not well or parts.fragment or parts.scheme not in ("http", "https"):
+        raise ValueError("must be an https:// URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user or password; use the options made for secrets")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("must be https:// unless the receiver is on a loopback address")
+    return value
+
+
+Reference = Annotated[str, AfterValidator(_check_reference)]
+"""A secret by the place it is kept in."""
+
+Url = Annotated[str, AfterValidator(_check_url), PlainSerializer(lambda value: value.partition("?")[0])]
+
+
+class SinkOptions(BaseModel):
+    """What every sink can be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Annotated[str, Field(description="Which kind of sink this is.")]
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+            description="What it is called in `server health` and in the files that keep its position; by default "
+            "its type.",
+        ),
+    ] = ""
+    batch_records: Annotated[
+        int, Field(ge=1, le=10_000, description="How many records are sent together at most.")
+    ] = 250
+    batch_bytes: Annotated[
+        int,
+        Field(
+            ge=1024,
+            le=16 * 1024 * 1024,
+            description="How large they are together in the log, when one more ends the batch.",
+        ),
+    ] = 1024 * 1024
+    record_bytes: Annotated[
+        int,
+        Field(
+            ge=2048,
+            le=64 * 1024 * 1024,
+            description="How large one record may be; a larger one is sent without its details.",
+        ),
+    ] = 256 * 1024
+    linger_seconds: Annotated[
+        float,
+        Field(
+            ge=0.01, le=60, description="How long to wait for more records before a batch that is not full."
+        ),
+    ] = 1.0
+    timeout_seconds: Annotated[
+        float, Field(ge=0.1, le=600, description="How long the receiver has to take a batch.")
+    ] = 30.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_by_type(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("type"), str):
+            return {"name": data["type"], **data}
+        return data
+
+
+class TlsOptions(SinkOptions):
+    """What a sink that can speak TLS can be told about it."""
+
+    ca_file: Annotated[
+        Path | None,
+        Field(description="Certificates of the authorities to trust, instead of those of the system."),
+    ] = None
+    certificate_file: Annotated[
+        Path | None, Field(description="Certificate by which the receiver knows this server.")
+    ] = None
+    certificate_key_file: Annotated[Path | None, Field(description="The key of that certificate.")] = None
+
+    @model_validator(mode="after")
+    def _check_certificate(self) -> Self:
+        if (self.certificate_file is None) != (self.certificate_key_file is None):
+            raise ValueError("certificate_file and certificate_key_file go together")
+        return self
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return what to connect with; raises ConfigurationError for a file that cannot be used."""
+        place = self.ca_file
+        try:
+            context = ssl.create_default_context(cafile=place)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if self.certificate_file is not None:
+                place = self.certificate_file
+                context.load_cert_chain(
+                    self.certificate_file, self.certificate_key_file, password=_no_password
+                )
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"Audit sink {self.name}: {place} cannot be used: {getattr(error, 'strerror', None) or error}."
+            ) from error
+        return context
+
+
+def resolve(reference: str, sink: str) -> str:
+    """Return the secret a reference stands for; raises ConfigurationError that never quotes it."""
+    if reference.startswith(_ENV):
+        found = os.environ.get(reference.removeprefix(_ENV), "")
+        if not found:
+            raise ConfigurationError(
+                f"Audit sink {sink}: {reference} is not set in the server's environment."
+            )
+    else:
+        found = _read(reference, sink)
+    if not found or not found.isprintable() or not found.isascii():
+        raise ConfigurationError(f"Audit sink {sink}: {reference} does not hold one line of ASCII text.")
+    return found
+
+
+def _read(reference: str, sink: str) -> str:
+    try:
+        # Not to block on a pipe that somebody put in the file's place.
+        descriptor = os.open(reference.removeprefix(_FILE), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            content = file.read(_LARGEST_SECRET + 1) if S_ISREG(os.fstat(descriptor).st_mode) else b""
+    except OSError as error:
+        raise ConfigurationError(
+            f"Audit sink {sink}: {reference} cannot be read: {error.strerror}."
+        ) from None
+    return content.decode("utf-8", "replace").rstrip("\r\n") if len(content) <= _LARGEST_SECRET else ""
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted")

@@ -27,6 +27,7 @@ from ambassador_server.services.flights import CallStoppedError, Flight, Flights
 from ambassador_server.services.policy_keeper import PolicyKeeper
 
 _MAX_NAME = 256
+_COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
 _UNKNOWN = Deny(Reason.UNKNOWN_TOOL)
 
 _EXPLANATIONS: Mapping[Reason, str] = {
@@ -121,7 +122,7 @@ class Calls:
         self, call: ToolCall, entry: CatalogEntry, resource: Resource, flight: Flight
     ) -> Answered:
         timeout = self._policy.snapshot.mcps[entry.ref.mcp_id].call_timeout_seconds
-        params = _downstream_params(entry.tool.name, call.members)
+        params = _downstream_params(entry.encoded_name, call.members)
         started = self._clock.monotonic()
         try:
             reply = await self._downstreams.call(
@@ -160,16 +161,18 @@ def refusal_message(deny: Deny, name: str) -> str:
 
 
 def _resource(entry: CatalogEntry | None, name: str) -> Resource:
-    if entry is None:
-        return Resource(kind="tool", id=None, name=name[:_MAX_NAME])
-    return Resource(kind="tool", id=entry.ref.mcp_id, name=entry.ref.canonical)
+    return Resource(kind="tool", id=None, name=name[:_MAX_NAME]) if entry is None else entry.resource
 
 
-def _downstream_params(tool_name: str, members: Mapping[str, bytes]) -> bytes:
+def _downstream_params(encoded_name: bytes, members: Mapping[str, bytes]) -> bytes:
     """Put the downstream's own name in front of the untouched members."""
-    parts = [b'"name":' + json.dumps(tool_name).encode()]
-    parts += [json.dumps(key).encode() + b":" + raw for key, raw in members.items() if key != "name"]
+    parts = [b'"name":' + encoded_name]
+    parts += [_encoded_key(key) + b":" + raw for key, raw in members.items() if key != "name"]
     return b"{" + b",".join(parts) + b"}"
+
+
+def _encoded_key(key: str) -> bytes:
+    return _COMMON_KEYS.get(key) or json.dumps(key).encode()
 
 
 def _failure(error: BaseException) -> str:

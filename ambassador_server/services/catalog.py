@@ -1,8 +1,10 @@
 """The tools that are published now, under their published names, and those of them one principal may call."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ambassador_server.domain.audit import Resource
 from ambassador_server.domain.catalog import Mcp, McpStatus, Tool, ToolClass, canonical_name
 from ambassador_server.domain.decision import Permit
 from ambassador_server.domain.listing import Field, Listing, Shelf, Slice
@@ -16,12 +18,19 @@ from ambassador_server.services.policy_keeper import PolicyKeeper
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One published tool."""
+    """One published tool; what every call of it needs is worked out beforehand."""
 
     ref: ToolRef
     mcp_name: str
     published: str
     tool: Tool
+    resource: Resource = field(init=False)
+    encoded_name: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        resource = Resource(kind="tool", id=self.ref.mcp_id, name=self.ref.canonical)
+        object.__setattr__(self, "resource", resource)
+        object.__setattr__(self, "encoded_name", json.dumps(self.tool.name).encode())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

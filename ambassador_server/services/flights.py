@@ -1,8 +1,8 @@
 """The calls that are running now, so that a kill switch can stop them."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 from ambassador_server.domain.decision import Deny
 from ambassador_server.domain.policy import ToolRef, decide
@@ -20,15 +20,34 @@ class CallStoppedError(Exception):
 
 
 class Flight:
-    """One running call; `deny` is set when it was stopped."""
+    """The current task's call, in the table while the block runs; `deny` is set when it was stopped.
 
-    __slots__ = ("deny", "principal", "task", "tool")
+    Leaving the block raises CallStoppedError when a new policy stopped the call.
+    """
 
-    def __init__(self, principal: Principal, tool: ToolRef, task: asyncio.Task[object]) -> None:
+    __slots__ = ("_running", "deny", "principal", "task", "tool")
+
+    def __init__(self, principal: Principal, tool: ToolRef, running: "set[Flight]") -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("calls run in a task")
         self.principal = principal
         self.tool = tool
         self.task = task
         self.deny: Deny | None = None
+        self._running = running
+
+    def __enter__(self) -> Self:
+        self._running.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._running.discard(self)
+        # Cancelled by us, or by the caller who went away? Only the first has a reason to show.
+        if self.deny is not None and kind is asyncio.CancelledError and self.task.uncancel() == 0:
+            raise CallStoppedError(self.deny) from None
 
 
 class Flights:
@@ -46,23 +65,9 @@ class Flights:
         """Return who calls what right now."""
         return tuple((flight.principal, flight.tool) for flight in self._running)
 
-    @contextmanager
-    def track(self, principal: Principal, tool: ToolRef) -> Iterator[Flight]:
-        """Hold the current task's call in the table; raises CallStoppedError when a new policy stopped it."""
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("calls run in a task")
-        flight = Flight(principal, tool, task)
-        self._running.add(flight)
-        try:
-            yield flight
-        except asyncio.CancelledError:
-            # Cancelled by us, or by the caller who went away? Only the first has a reason to show.
-            if flight.deny is None or task.uncancel() > 0:
-                raise
-            raise CallStoppedError(flight.deny) from None
-        finally:
-            self._running.discard(flight)
+    def track(self, principal: Principal, tool: ToolRef) -> Flight:
+        """Return the current task's call, to be held in a `with` block."""
+        return Flight(principal, tool, self._running)
 
     def _decide_again(self, snapshot: Snapshot) -> None:
         moment = self._policy.moment()

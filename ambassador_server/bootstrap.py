@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
+from ambassador_server.audit_log.archive import JsonlArchive
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
 from ambassador_server.audit_log.other import OtherLog
@@ -182,6 +183,7 @@ class _Core:
 def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, core: _Core) -> Services:
     clock, auditor, policy = core.clock, core.auditor, core.policy
     changes = Changes(store=store, policy=policy, auditor=auditor)
+    logs = (log, OtherLog(config.audit_dir, config.init_writer))
     throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
     prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
     sessions = _sessions(config, store, keys, core, throttle)
@@ -215,9 +217,8 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
         impacts=Impacts(store=store, policy=policy, catalog=core.catalog, flights=core.flights, clock=clock),
         access=AccessQuestions(policy=policy, catalog=core.catalog),
-        audit_trail=AuditTrail(
-            store=store, logs=(log, OtherLog(config.audit_dir, config.init_writer)), clock=clock
-        ),
+        audit_trail=AuditTrail(store=store, logs=logs, clock=clock),
+        audit_archive=JsonlArchive(config.audit_dir, AuditSigner(keys.audit_keys)),
         health=Health(store=store, log=log, policy=policy),
         downstreams=core.downstreams,
     )

@@ -14,6 +14,7 @@ from ambassador_admin.cli import (
     account,
     admin_keys,
     audit,
+    audit_proof,
     config,
     contexts,
     grants,
@@ -51,6 +52,7 @@ app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
 app.add_typer(kill.app, name="kill")
 app.add_typer(access.app, name="access")
+audit_proof.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(server.app, name="server")
 server.register(app)

@@ -57,6 +57,7 @@ class Proof:
     """What the checkpoints of one writer have proved so far; None as `trusted` takes their word for it.
 
     `uncovered` counts the records since the last checkpoint; `key` names the key that signs what comes next.
+    `anchor` is a line that somebody has kept elsewhere.
     """
 
     writer: str
@@ -68,9 +69,12 @@ class Proof:
     is_closed: bool = False
     pruned: Pruned | None = None
     key: str | None = None
+    anchor: Tip | None = None
 
-    def take(self, line: Line) -> str | None:
+    def take(self, line: Line, digest: str) -> str | None:
         """Count a line whose place in the chain is right; return what is wrong with it, or None."""
+        if self.anchor is not None and line.seq == self.anchor.seq and digest != self.anchor.digest:
+            return "this is another record than the one whose digest was kept elsewhere"
         self.is_closed = False
         if line.is_event:
             self.records += 1
@@ -159,7 +163,7 @@ class _Walker:
             if line is None:
                 return self._unreadable(raw, is_last=is_last)
             digest = digest_of(text)
-            fault = self._fault_in(line, digest) or self._disproof(line)
+            fault = self._fault_in(line, digest) or self._disproof(line, digest)
             if fault is not None:
                 return self._result(fault=fault)
             self._start = self._start or Tip(line.seq - 1, line.prev)
@@ -186,14 +190,18 @@ class _Walker:
             return Break(here, line.seq, problem)
         if self._tip is None:
             return None
+        if self._lines == 0 and line.seq > self._tip.seq + 1:
+            return Break(
+                0, self._tip.seq + 1, f"the records up to {line.seq - 1} are missing behind this line"
+            )
         if line.seq != self._tip.seq + 1:
             return Break(here, line.seq, f"the sequence number should be {self._tip.seq + 1}")
         if line.prev != self._tip.digest:
             return self._blame(line, digest)
         return None
 
-    def _disproof(self, line: Line) -> Break | None:
-        problem = self._proof.take(line)
+    def _disproof(self, line: Line, digest: str) -> Break | None:
+        problem = self._proof.take(line, digest)
         return None if problem is None else Break(self._lines + 1, line.seq, problem)
 
     def _header_problem(self, line: Line) -> str | None:

@@ -1,8 +1,9 @@
 """Verification of whole audit directories, by anybody who has the files: no server and no database."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from ambassador_protocol.audit.chain import Break, Proof, walk_segment
 from ambassador_protocol.audit.files import segment_name, segment_numbers
@@ -92,6 +93,16 @@ class Verification:
         """Return the first fault of every broken writer."""
         return tuple(writer.fault for writer in self.writers if writer.fault is not None)
 
+    def documents(self) -> list[dict[str, Any]]:
+        """Return one JSON object for each writer; `fault.place` is the fault in words."""
+        found = [
+            {"writer": writer.writer, "ok": writer.fault is None} | asdict(writer) for writer in self.writers
+        ]
+        for writer, document in zip(self.writers, found, strict=True):
+            if writer.fault is not None:
+                document["fault"]["place"] = str(writer.fault)
+        return found
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -101,24 +112,32 @@ class Span:
     until: str | None = None
 
 
+EVERYTHING: Final = Span()
+NO_ANCHORS: Final[Mapping[str, Tip]] = {}
+
+
 def verify(
     directory: Path,
     keys: Iterable[PublicKey] | None,
     *,
-    span: Span | None = None,
+    span: Span = EVERYTHING,
+    anchors: Mapping[str, Tip] = NO_ANCHORS,
     breathe: Callable[[], None] = lambda: None,
 ) -> Verification:
     """Follow every chain under an audit directory; without `keys` the signatures are believed.
 
     A chain proves what comes before a record. What is cut off at the very end shows in `uncovered` and `is_closed`,
-    and for certain only by comparing with a `seq` and `digest` kept elsewhere. `breathe` is called every few lines.
+    and for certain only against `anchors`: lines kept elsewhere, by writer. `breathe` is called every few lines.
     Raises OSError when the files cannot be read, NoCryptographyError when signatures cannot be checked.
     """
     trusted = None if keys is None else by_id(keys)
     writers = sorted(path for path in directory.iterdir() if path.is_dir() and not path.is_symlink())
-    return Verification(
-        tuple(_Chain(path, Proof(path.name, trusted), breathe).verify(span or Span()) for path in writers)
-    )
+    found = [
+        _Chain(path, Proof(path.name, trusted, anchor=anchors.get(path.name)), breathe).verify(span)
+        for path in writers
+    ]
+    gone = [_gone(name, anchors[name]) for name in sorted(anchors.keys() - {path.name for path in writers})]
+    return Verification((*found, *gone))
 
 
 class _Chain:
@@ -129,6 +148,7 @@ class _Chain:
         self._start: Tip | None = None
         self._tip: Tip | None = GENESIS
         self._lines_before = 0
+        self._last = 1
         self._fault: Fault | None = None
         self._torn: TornTail | None = None
 
@@ -141,7 +161,14 @@ class _Chain:
         is_from_the_first = bool(wanted) and 1 < wanted[0] == numbers[0]
         if self._fault is None and is_from_the_first and wanted[-1] == numbers[-1]:
             self._fault = self._beginning_fault(wanted[0])
+        if self._fault is None and wanted[-1:] == numbers[-1:]:
+            self._fault = self._end_fault()
         return self._result(len(wanted))
+
+    def missing(self) -> WriterVerification:
+        """Return the finding for a writer that has no files at all."""
+        self._fault = self._end_fault()
+        return self._result(0)
 
     def _follow(self, wanted: list[int], *, last: int) -> None:
         for expected, number in enumerate(wanted, wanted[0] if wanted else 1):
@@ -164,7 +191,7 @@ class _Chain:
                 self._tip = walk.tip
                 return
             self._torn = TornTail(segment=number, offset=walk.end, size=walk.torn) if walk.torn else None
-            self._tip, self._lines_before = walk.tip, walk.lines
+            self._tip, self._lines_before, self._last = walk.tip, walk.lines, number
 
     def _beginning_fault(self, first: int) -> Fault | None:
         gone, start = self._proof.pruned, self._start
@@ -177,6 +204,13 @@ class _Chain:
             problem = "what was pruned before it ended with another record than this one continues"
             return self._at(first, 1, gone.last_seq + 1, problem)
         return None
+
+    def _end_fault(self) -> Fault | None:
+        anchor, tip = self._proof.anchor, self._tip or GENESIS
+        if anchor is None or anchor.seq <= tip.seq:
+            return None
+        problem = f"the log ends with record {tip.seq}, but record {anchor.seq} was kept elsewhere"
+        return self._at(self._last, None, tip.seq + 1, problem)
 
     def _broken(self, number: int, found: Break) -> Fault:
         if found.line == 0:
@@ -204,6 +238,11 @@ class _Chain:
             torn=self._torn,
             fault=self._fault,
         )
+
+
+def _gone(writer: str, anchor: Tip) -> WriterVerification:
+    chain = _Chain(Path(writer), Proof(writer, None, anchor=anchor), lambda: None)
+    return chain.missing()
 
 
 def _within(path: Path, numbers: list[int], span: Span) -> list[int]:

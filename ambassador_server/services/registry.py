@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ambassador_server.ports.audit_archive import AuditArchive
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.services.access import AccessQuestions
 from ambassador_server.services.admin_keys import AdminKeys
@@ -52,5 +53,6 @@ class Services:
     impacts: Impacts
     access: AccessQuestions
     audit_trail: AuditTrail
+    audit_archive: AuditArchive
     health: Health
     downstreams: Downstreams

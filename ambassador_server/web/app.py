@@ -15,6 +15,7 @@ from ambassador_server.web.routes.admin import (
     account,
     admin_keys,
     audit,
+    audit_proof,
     batch,
     grants,
     groups,
@@ -60,6 +61,7 @@ def create_admin_app(*, services: Services, settings: WebSettings) -> web.Applic
         subscriptions,
         switches,
         audit,
+        audit_proof,
         server,
     ):
         app.add_routes(module.routes())

@@ -1,7 +1,7 @@
 """What several admin routes read from a request in the same way."""
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -74,6 +74,18 @@ def flag(request: web.Request, name: str, *, default: bool) -> bool:
     if text not in {None, "true", "false"}:
         raise InvalidInputError(f"{name}: must be true or false")
     return default if text is None else text == "true"
+
+
+def moment(request: web.Request, name: str) -> datetime | None:
+    """Return a query parameter that is a time, UTC unless it says otherwise."""
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(f"{name}: must be an ISO-8601 time") from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def page_limit(request: web.Request) -> int:

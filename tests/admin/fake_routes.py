@@ -96,6 +96,8 @@ def application(api: Organisation) -> web.Application:
             web.get(paths.ACCESS + "/explain", _for("read", _explain)),
             web.get(paths.ACCESS + "/who-can", _for("read", _who_can)),
             web.get(paths.AUDIT_EVENTS, _for("audit:read", _audit)),
+            web.get(paths.AUDIT_VERIFICATION, _for("audit:read", _verification)),
+            web.get(paths.AUDIT_KEYS, _for("audit:read", _audit_keys)),
         ]
     )
     return app
@@ -469,6 +471,17 @@ async def _audit(request: web.Request) -> web.Response:
     found = [event for event in reversed(wanted) if event["cursor"] < before][:size]
     more = str(found[-1]["cursor"]) if len(found) == size else None
     return web.json_response({"items": found, "next_cursor": more, "total": None})
+
+
+async def _verification(request: web.Request) -> web.Response:
+    items = [] if request.query.get("from", "").startswith("2030") else request.app[API].findings
+    return web.json_response({"items": items, "next_cursor": None, "total": None})
+
+
+async def _audit_keys(request: web.Request) -> web.Response:
+    pem = f"-----BEGIN PUBLIC KEY-----\n{'A' * 60}\n-----END PUBLIC KEY-----\n"
+    items = [{"id": "0123456789abcdef", "signs": True, "pem": pem}]
+    return web.json_response({"items": items, "next_cursor": None, "total": None})
 
 
 def _matches(event: Item, query: Any) -> bool:

@@ -41,6 +41,7 @@ class Organisation:
     admin_keys: dict[str, Item] = field(default_factory=dict)
     is_logged_in: bool = False
     events: list[Item] = field(default_factory=list)
+    findings: list[Item] = field(default_factory=list)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     broken: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     polls: threading.Event = field(default_factory=threading.Event)
@@ -180,6 +181,31 @@ class Organisation:
             for name, names in (("users", users), ("mcps", mcps), ("tools", tools))
         }
         return {**hits, "sessions": sessions, "calls": 0}
+
+    def add_finding(self, writer: str, problem: str | None = None, **members: Any) -> None:
+        """Know what verifying the log of a writer finds."""
+        fault = {"writer": writer, "segment": 2, "line": 3, "seq": 41, "problem": problem}
+        place = {"place": f"{writer}/00000002.jsonl, line 3, record 41: {problem}"}
+        self.findings.append(
+            {
+                "writer": writer,
+                "ok": problem is None,
+                "segments": 2,
+                "records": 40,
+                "first_seq": 1,
+                "seq": 43,
+                "digest": "d" * 64,
+                "checkpoints": 1,
+                "covered_seq": 42,
+                "covered_at": AT,
+                "uncovered": 0,
+                "is_closed": False,
+                "pruned": None,
+                "torn": None,
+                "fault": None if problem is None else fault | place,
+            }
+            | members
+        )
 
     def add_session(self, session_id: str, *, user: str, **members: Any) -> None:
         """Know an open session."""

@@ -172,6 +172,11 @@ COMMANDS = {
         "denied",
     ],
     "audit-tail": ["audit", "tail", "-n", "2"],
+    "audit-verify": ["audit", "verify", "--from", "2026-05-01"],
+    "audit-verify-empty": ["audit", "verify", "--from", "2030-01-01"],
+    "audit-verify-no-key": ["audit", "verify", "--offline", "."],
+    "audit-verify-nowhere": ["audit", "verify", "--offline", "{home}/nowhere", "--key", "key.pem"],
+    "audit-key": ["audit", "key"],
     "help-environment": ["help", "environment"],
     "help-exit-codes": ["help", "exit-codes"],
     "login": ["login", "{server}", "--context", "prod", "--key-from", "env://ADMIN_KEY"],
@@ -230,6 +235,8 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
         "call:tool:deny", "denied", reason="kill_switch", resource=push, details={"switch": "switch-1"}
     )
     api.add_event("admin:user:create", "succeeded", actor={"kind": "admin", "id": "a-1", "name": "ops"})
+    api.add_finding("main", uncovered=1, torn={"segment": 2, "offset": 900, "size": 17})
+    api.add_finding("main-init", "the record was changed: the next one names another digest")
     (shell.home / "cases.yaml").write_text(CASES)
     for name in ("other", "known"):
         shell.log_in(name, api.url)

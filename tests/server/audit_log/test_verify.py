@@ -119,11 +119,12 @@ def test_segment_cut_inside_a_line_is_named(audit: Path):
     assert fault.problem == "the line is cut off"
 
 
-def test_segment_cut_between_lines_is_named_at_the_next_header(audit: Path):
+def test_segment_cut_between_lines_is_named_where_it_ends(audit: Path):
     rewrite(segments(audit)[1], lambda found: found[:-2])
+    left = lines(segments(audit)[1])
     fault = only_fault(audit)
-    assert (fault.segment, fault.line) == (3, 1)
-    assert "the sequence number should be" in fault.problem
+    assert (fault.segment, fault.line, fault.seq) == (2, len(left), left[-1]["seq"] + 1)
+    assert fault.problem == f"the records up to {left[-1]['seq'] + 2} are missing behind this line"
 
 
 def test_emptied_segment_is_named(audit: Path):

@@ -1,0 +1,79 @@
+"""Verifying the log of a server that runs: in a thread that gives way to calls, one at a time, not for ever."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ambassador_protocol.audit.keys import PublicKey
+from ambassador_protocol.audit.lines import time_text
+from ambassador_protocol.audit.verify import Span, verify
+from ambassador_server.errors import AuditUnavailableError, OverloadedError
+from ambassador_server.ports.audit_log import CheckpointSigner
+
+_LONGEST = 45.0
+_LONGEST_REST = 0.01
+
+
+class JsonlArchive:
+    """Implements `ports.audit_archive.AuditArchive`."""
+
+    def __init__(self, audit_directory: Path, signer: CheckpointSigner, *, longest: float = _LONGEST) -> None:
+        self._directory = audit_directory
+        self._signer = signer
+        self._longest = longest
+        self._busy = False
+
+    async def verify(self, *, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
+        """Follow every chain and return one finding for each writer."""
+        if self._busy:
+            raise OverloadedError("The audit log is being verified already.", hint="try again in a minute")
+        self._busy = True
+        # The thread goes on to its own deadline when the caller hangs up, and another must not start beside it.
+        running = asyncio.ensure_future(asyncio.to_thread(self._verify, since, until))
+        running.add_done_callback(self._done)
+        return await asyncio.shield(running)
+
+    def keys(self) -> Sequence[Mapping[str, Any]]:
+        """Return the public keys, the one that signs now first."""
+        found = [PublicKey.from_base64(text) for text in self._signer.public_keys.values()]
+        found.sort(key=lambda key: key.key_id != self._signer.key_id)
+        return [
+            {"id": key.key_id, "signs": key.key_id == self._signer.key_id, "pem": key.pem()} for key in found
+        ]
+
+    def _done(self, running: "asyncio.Future[Sequence[Mapping[str, Any]]]") -> None:
+        self._busy = False
+        if not running.cancelled():
+            running.exception()  # somebody who hung up does not ask for it
+
+    def _verify(self, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
+        keys = [PublicKey.from_base64(text) for text in self._signer.public_keys.values()]
+        span = Span(
+            since=None if since is None else time_text(since),
+            until=None if until is None else time_text(until),
+        )
+        try:
+            return verify(self._directory, keys, span=span, breathe=_Breath(self._longest).take).documents()
+        except OSError as error:
+            raise AuditUnavailableError(f"The audit log cannot be read: {error.strerror}.") from error
+
+
+class _Breath:
+    """Rests as long as it has worked, so that the event loop never waits for the interpreter longer than a moment."""
+
+    def __init__(self, longest: float) -> None:
+        self._ends = time.monotonic() + longest
+        self._worked_since = time.monotonic()
+
+    def take(self) -> None:
+        now = time.monotonic()
+        if now > self._ends:
+            raise OverloadedError(
+                "The audit log is too long to be verified in one request.",
+                hint="--from and --to take a part of it; --offline on a copy takes all of it",
+            )
+        time.sleep(min(now - self._worked_since, _LONGEST_REST))
+        self._worked_since = time.monotonic()

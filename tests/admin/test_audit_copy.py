@@ -1,0 +1,112 @@
+"""A copy of the log is proved without server and database, with a key that was kept elsewhere."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ambassador_protocol.audit.files import key_file_name
+from ambassador_server.audit_log.log import JsonlAuditLog
+from tests.admin.shell import Shell
+from tests.fakes.clock import ManualClock
+from tests.server.audit_log.samples import KEYS, SIGNER, WRITER, append_all, segments
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A log of a few records, as somebody copied it."""
+    directory = tmp_path / "copy"
+
+    async def write() -> None:
+        log = await JsonlAuditLog.open(directory, WRITER, signer=SIGNER, clock=ManualClock())
+        await append_all(log, range(5))
+        await log.close()
+
+    asyncio.run(write())
+    return directory
+
+
+@pytest.fixture
+def key(copy: Path) -> str:
+    return str(copy / key_file_name(KEYS[0].key_id))
+
+
+def test_whole_copy_is_proved(shell: Shell, copy: Path, key: str) -> None:
+    done = shell.run("audit", "verify", "--offline", str(copy), "--key", key, "-o", "json")
+    assert (done.code, done.err) == (0, "")
+    [found] = json.loads(done.out)
+    assert (found["writer"], found["ok"], found["records"]) == (WRITER, True, 5)
+    assert (found["uncovered"], found["is_closed"], found["fault"]) == (0, True, None)
+    anchor = f"{WRITER}:{found['seq']}:{found['digest']}"
+    again = shell.run("audit", "verify", "--offline", str(copy), "--key", key, "--anchor", anchor)
+    assert again.code == 0
+
+
+def test_changed_record_is_named_with_a_code(shell: Shell, copy: Path, key: str) -> None:
+    [segment] = segments(copy)
+    segment.write_bytes(segment.read_bytes().replace(b'"r-3"', b'"r-9"'))
+    done = shell.run("audit", "verify", "--offline", str(copy), "--key", key)
+    assert done.code == 1
+    assert f"error: AMB-4005 The audit log is broken: {WRITER}/00000001.jsonl, line 5, record 5" in done.err
+
+
+def test_end_that_is_not_proved_is_told(shell: Shell, copy: Path, key: str) -> None:
+    [segment] = segments(copy)
+    segment.write_bytes(b"".join(segment.read_bytes().splitlines(keepends=True)[:-1]) + b'{"ev')
+    done = shell.run("audit", "verify", "--offline", str(copy), "--key", key)
+    assert done.code == 0
+    assert "5 records after the last checkpoint are not covered yet" in done.err
+    assert "4 bytes of a line that was never finished" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (["--offline", "{copy}"], 2, "--offline needs --key"),
+        (["--key", "{key}"], 2, "go with --offline"),
+        (["--offline", "{copy}/nowhere", "--key", "{key}"], 5, "is no directory"),
+        (["--offline", "{copy}", "--key", "{copy}/nowhere.pem"], 5, "There is no"),
+        (["--offline", "{copy}", "--key", "{copy}/node-1/00000001.jsonl"], 2, "holds no Ed25519 public key"),
+        (["--offline", "{copy}", "--key", "{key}", "--anchor", "node-1:x:y"], 2, "is not WRITER:SEQ:DIGEST"),
+        (["--offline", "{copy}", "--key", "{key}", "--from", "soon"], 2, "neither a duration nor a time"),
+    ],
+)
+def test_what_cannot_be_verified_is_told(
+    shell: Shell, copy: Path, key: str, words: list[str], code: int, complaint: str
+) -> None:
+    said = [word.replace("{copy}", str(copy)).replace("{key}", key) for word in words]
+    done = shell.run("audit", "verify", *said)
+    assert done.code == code
+    assert complaint in done.err
+
+
+def test_verifying_a_copy_needs_no_library_of_the_server(copy: Path, key: str, tmp_path: Path) -> None:
+    """The server's libraries and the HTTP client are not even imported; without cryptography the cure is named."""
+    script = """
+import sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {absent!r}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Finder())
+from ambassador_admin.cli.app import run
+sys.exit(run(sys.argv[1:]))
+"""
+    server = {"aiohttp", "msgspec", "sqlalchemy", "ambassador_server", "httpx"}
+    for absent, code, said in ((server, 0, ""), (server | {"cryptography"}, 1, "mcp-ambassador[audit]")):
+        words = ["audit", "verify", "--offline", str(copy), "--key", key]
+        done = subprocess.run(
+            [sys.executable, "-c", script.replace("{absent!r}", repr(absent)), *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "HOME": str(tmp_path)},
+        )
+        assert done.returncode == code, done.stderr
+        assert said in done.stderr

@@ -46,7 +46,8 @@ class ProblemCode(StrEnum):
 class Problem:
     """An error over HTTP; `error` and `message` repeat it for clients of the original protocol.
 
-    `operation` counts from 0 and says which one of a batch it is about.
+    `operation` counts from 0 and says which one of a batch it is about; `parameter` names the text that could not be
+    read, and `position` counts from 0 to the character where it goes wrong.
     """
 
     status: int
@@ -56,6 +57,8 @@ class Problem:
     request_id: str
     hint: str | None = None
     operation: int | None = None
+    parameter: str | None = None
+    position: int | None = None
 
     def body(self) -> dict[str, Any]:
         """Return the members of `application/problem+json`."""
@@ -71,6 +74,7 @@ class Problem:
         }
         if self.hint is not None:
             body["hint"] = self.hint
-        if self.operation is not None:
-            body["operation"] = self.operation
+        for name in ("operation", "parameter", "position"):
+            if (value := getattr(self, name)) is not None:
+                body[name] = value
         return body

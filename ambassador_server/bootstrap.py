@@ -36,6 +36,7 @@ from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.batches import Batches
 from ambassador_server.services.calls import Calls
 from ambassador_server.services.catalog import Catalog
+from ambassador_server.services.audit_feed import AuditFeed
 from ambassador_server.services.changes import Changes
 from ambassador_server.services.downstream_watch import DownstreamWatch
 from ambassador_server.services.flights import Flights
@@ -204,6 +205,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
             prover=prover,
             clock=clock,
             lasts=timedelta(seconds=config.session.login_seconds),
+    trail = AuditTrail(store=store, logs=core.logs, clock=clock)
             pepper=keys.pepper,
         ),
         passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),
@@ -217,7 +219,8 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
         impacts=Impacts(store=store, policy=policy, catalog=core.catalog, flights=core.flights, clock=clock),
         access=AccessQuestions(policy=policy, catalog=core.catalog),
-        audit_trail=AuditTrail(store=store, logs=logs, clock=clock),
+        audit_trail=trail,
+        audit_feed=AuditFeed(trail),
         audit_archive=JsonlArchive(config.audit_dir, AuditSigner(keys.audit_keys)),
         health=Health(store=store, log=log, policy=policy),
         downstreams=core.downstreams,

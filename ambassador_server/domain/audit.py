@@ -118,17 +118,3 @@ class AuditRecord:
     seq: int
     digest: str
     event: AuditEvent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFilter:
-    """What to look for; None means any. `resource` is a glob over names, `*` matches any run of characters."""
-
-    actor: str | None = None
-    action: str | None = None
-    resource: str | None = None
-    outcome: Outcome | None = None
-    reason: str | None = None
-    request_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from ambassador_server.domain.administrator import AdminKey, Password
-from ambassador_server.domain.audit import AuditFilter, AuditRecord
+from ambassador_server.domain.audit import AuditRecord
+from ambassador_server.domain.audit_query import Attribute, Query
 from ambassador_server.domain.catalog import Mcp, Tool
 from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.listing import Listing, Slice
@@ -168,6 +169,14 @@ class IndexedRecord:
     record: AuditRecord
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventCounts:
+    """How many records have which value, the most frequent first; `total` counts those with another value, too."""
+
+    values: tuple[tuple[str | None, int], ...]
+    total: int
+
+
 class AuditIndex(Protocol):
     """The searchable copy of the audit log."""
 
@@ -179,14 +188,24 @@ class AuditIndex(Protocol):
         """Store records of one writer and the position behind them, together; a record already there is skipped."""
         ...
 
-    async def newest(
-        self, wanted: AuditFilter, *, limit: int, before: int | None = None
-    ) -> list[IndexedRecord]:
+    async def newest(self, wanted: Query, *, limit: int, before: int | None = None) -> list[IndexedRecord]:
         """Return matching records, newest first, older than cursor `before`."""
         ...
 
-    async def after(self, wanted: AuditFilter, *, limit: int, cursor: int) -> list[IndexedRecord]:
+    async def after(self, wanted: Query, *, limit: int, cursor: int) -> list[IndexedRecord]:
         """Return matching records, oldest first, newer than `cursor`."""
+        ...
+
+    async def get(self, writer: str, seq: int) -> IndexedRecord | None:
+        """Return one record by its name for ever."""
+        ...
+
+    async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
+        """Count matching records by an attribute: the `top` most frequent values, and how many records in all."""
+        ...
+
+    async def first_cursor(self) -> int:
+        """Return the oldest cursor, 0 when the index is empty."""
         ...
 
     async def last_cursor(self) -> int:

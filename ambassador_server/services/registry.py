@@ -7,6 +7,7 @@ from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.services.access import AccessQuestions
 from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
+from ambassador_server.services.audit_feed import AuditFeed
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.batches import Batches
@@ -53,6 +54,7 @@ class Services:
     impacts: Impacts
     access: AccessQuestions
     audit_trail: AuditTrail
+    audit_feed: AuditFeed
     audit_archive: AuditArchive
     health: Health
     downstreams: Downstreams

@@ -1,19 +1,23 @@
 """The audit index: the columns one can search, and a document with the rest of each event."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, asc, desc, func, select, union
 
-from ambassador_server.domain.audit import AuditFilter, AuditRecord
+from ambassador_server.domain.audit import AuditRecord
+from ambassador_server.domain.audit_query import Attribute, Query
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import IndexedRecord, LogPosition
+from ambassador_server.ports.store import EventCounts, IndexedRecord, LogPosition
+from ambassador_server.storage.audit_conditions import branches, check_query, condition
 from ambassador_server.storage.audit_rows import from_row, to_row
-from ambassador_server.storage.dialects import Dialect, Lock
+from ambassador_server.storage.dialects import Lock
 from ambassador_server.storage.tables import audit_events, audit_positions
 from ambassador_server.storage.transaction import Transaction
-from ambassador_server.storage.values import check_filter, check_item, check_key, check_value
+from ambassador_server.storage.values import check_item, check_key, check_value
 
 _EVENT = audit_events.c
+_Order = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
 
 class AuditIndexRepository:
@@ -44,18 +48,45 @@ class AuditIndexRepository:
         await self._transaction.change_many(self._transaction.dialect.insert_new(audit_events), rows)
         await self._move(writers.pop(), position)
 
-    async def newest(
-        self, wanted: AuditFilter, *, limit: int, before: int | None = None
-    ) -> list[IndexedRecord]:
+    async def newest(self, wanted: Query, *, limit: int, before: int | None = None) -> list[IndexedRecord]:
         """Return matching records, newest first, older than cursor `before`."""
         check_value(before, "before")
         older = [] if before is None else [_EVENT.cursor < before]
-        return await self._page(wanted, older, _EVENT.cursor.desc(), limit)
+        return await self._page(wanted, older, desc, limit)
 
-    async def after(self, wanted: AuditFilter, *, limit: int, cursor: int) -> list[IndexedRecord]:
+    async def after(self, wanted: Query, *, limit: int, cursor: int) -> list[IndexedRecord]:
         """Return matching records, oldest first, newer than `cursor`."""
         check_value(cursor, "cursor")
-        return await self._page(wanted, [_EVENT.cursor > cursor], _EVENT.cursor.asc(), limit)
+        return await self._page(wanted, [_EVENT.cursor > cursor], asc, limit)
+
+    async def get(self, writer: str, seq: int) -> IndexedRecord | None:
+        """Return one record by its name for ever."""
+        check_key(writer, "The writer")
+        check_value(seq, "seq")
+        found = select(audit_events).where(_EVENT.writer == writer, _EVENT.seq == seq)
+        rows = await self._transaction.rows(found)
+        return IndexedRecord(cursor=rows[0].cursor, record=from_row(rows[0])) if rows else None
+
+    async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
+        """Count matching records by an attribute: the `top` most frequent values, and how many records in all."""
+        check_query(wanted)
+        check_value(top, "top")
+        value, count = _EVENT[by], func.count()
+        statement = (
+            select(value.label("value"), count.label("number"), func.sum(count).over().label("total"))
+            .where(condition(wanted, self._transaction.dialect))
+            .group_by(value)
+            .order_by(count.desc(), value.asc().nulls_first())
+            .limit(top)
+        )
+        rows = await self._transaction.rows(statement)
+        values = tuple((None if row.value is None else str(row.value), int(row.number)) for row in rows)
+        return EventCounts(values=values, total=int(rows[0].total) if rows else 0)
+
+    async def first_cursor(self) -> int:
+        """Return the oldest cursor, 0 when the index is empty."""
+        rows = await self._transaction.rows(select(func.min(_EVENT.cursor)))
+        return rows[0][0] or 0
 
     async def last_cursor(self) -> int:
         """Return the newest cursor, 0 when the index is empty."""
@@ -72,36 +103,25 @@ class AuditIndexRepository:
         await self._transaction.change(self._transaction.dialect.upsert(audit_positions), row)
 
     async def _page(
-        self, wanted: AuditFilter, beyond: list[ColumnElement[bool]], order: ColumnElement[int], limit: int
+        self, wanted: Query, beyond: list[ColumnElement[bool]], order: _Order, limit: int
     ) -> list[IndexedRecord]:
         check_value(limit, "limit")
         if limit < 0:
             raise InvalidInputError("limit is negative.")
-        conditions = [*beyond, *_conditions(wanted, self._transaction.dialect)]
-        # The page is found inside an index first, so that the wide rows are read for what is on it alone.
-        page = select(_EVENT.cursor).where(*conditions).order_by(order).limit(limit)
-        statement = select(audit_events).where(_EVENT.cursor.in_(page)).order_by(order)
+        check_query(wanted)
+        # The page is found inside the indexes first, so that the wide rows are read for what is on it alone.
+        parts = [
+            select(_EVENT.cursor).where(*beyond, one).order_by(order(_EVENT.cursor)).limit(limit)
+            for one in await branches(wanted, self._transaction)
+        ]
+        if not parts:
+            return []
+        page = parts[0] if len(parts) == 1 else _merged(parts, order, limit)
+        statement = select(audit_events).where(_EVENT.cursor.in_(page)).order_by(order(_EVENT.cursor))
         rows = await self._transaction.rows(statement)
         return [IndexedRecord(cursor=row.cursor, record=from_row(row)) for row in rows]
 
 
-def _conditions(wanted: AuditFilter, dialect: Dialect) -> list[ColumnElement[bool]]:
-    check_filter(wanted)
-    exact = {
-        _EVENT.actor_name: wanted.actor,
-        _EVENT.outcome: wanted.outcome,
-        _EVENT.reason: wanted.reason,
-        _EVENT.request_id: wanted.request_id,
-    }
-    conditions = [column == value for column, value in exact.items() if value is not None]
-    globs = {_EVENT.action: wanted.action, _EVENT.resource_name: wanted.resource}
-    conditions += [_glob(dialect, column, glob) for column, glob in globs.items() if glob is not None]
-    if wanted.since is not None:
-        conditions.append(_EVENT.at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(_EVENT.at < wanted.until)
-    return conditions
-
-
-def _glob(dialect: Dialect, column: Column[str], pattern: str) -> ColumnElement[bool]:
-    return dialect.glob(column, pattern) if "*" in pattern else column == pattern
+def _merged(parts: Sequence[Select[Any]], order: _Order, limit: int) -> Select[Any]:
+    cursors = union(*(select(part.subquery().c.cursor) for part in parts)).subquery()
+    return select(cursors.c.cursor).order_by(order(cursors.c.cursor)).limit(limit)

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from ambassador_server.domain.audit import Actor, AuditEvent, AuditRecord, Resource
+from ambassador_server.domain.audit_query import searchable
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.storage.values import check_key, check_value, encode_json, searchable
+from ambassador_server.storage.values import check_key, check_value, encode_json
 
 OMITTED = {"omitted": "These details are too deeply nested for the index; the log has them."}
 

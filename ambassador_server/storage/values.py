@@ -19,7 +19,6 @@ MAX_KEY = 512
 
 _MAX_INTEGER = 2**63 - 1
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_REPLACEMENT = "\ufffd"
 
 
 def check_item(item: "DataclassInstance") -> None:
@@ -68,16 +67,6 @@ def encode_json(value: object, what: str) -> str:
         raise InvalidInputError(f"{what} cannot be written as JSON.") from None
 
 
-def check_filter(item: "DataclassInstance") -> None:
-    """Raise InvalidInputError for a filter with a value that no stored one can equal."""
-    for field in fields(item):
-        value = getattr(item, field.name)
-        if isinstance(value, str):
-            check_key(value, field.name)
-        else:
-            check_value(value, field.name)
-
-
 def check_listing(listing: Listing) -> None:
     """Raise InvalidInputError for a listing with a value that no stored one can equal."""
     for condition in listing.conditions:
@@ -86,13 +75,6 @@ def check_listing(listing: Listing) -> None:
     if listing.after is not None:
         check_value(listing.after.sort, "cursor")
         check_key(listing.after.item_id, "cursor")
-
-
-def searchable(text: str | None) -> str | None:
-    """Return the text as the audit index holds it: any driver takes it, and it fits into an index entry."""
-    if text is None:
-        return None
-    return _UNSTORABLE.sub(_REPLACEMENT, text[:MAX_KEY])
 
 
 def _check(fine: bool, complaint: str) -> None:

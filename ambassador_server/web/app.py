@@ -16,6 +16,7 @@ from ambassador_server.web.routes.admin import (
     admin_keys,
     audit,
     audit_proof,
+    audit_stream,
     batch,
     grants,
     groups,
@@ -62,9 +63,11 @@ def create_admin_app(*, services: Services, settings: WebSettings) -> web.Applic
         switches,
         audit,
         audit_proof,
+        audit_stream,
         server,
     ):
         app.add_routes(module.routes())
+    app.on_shutdown.append(audit_stream.end_all)
     return app
 
 

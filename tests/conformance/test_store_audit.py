@@ -14,16 +14,17 @@ from ambassador_server.domain.audit import (
     Actor,
     ActorKind,
     AuditAction,
-    AuditFilter,
     AuditRecord,
     Outcome,
     Resource,
 )
+from ambassador_server.domain.audit_parser import parse_query
+from ambassador_server.domain.audit_query import EVERYTHING, Attribute, Is, Like, Not, Query, Since
+from ambassador_server.domain.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import IndexedRecord, Store
+from ambassador_server.ports.store import EventCounts, IndexedRecord, Store
 from ambassador_server.storage.values import MAX_KEY
 from tests.conformance.store_samples import HOUR, NOW, event, position, record
-from tests.fakes.audit_index import glob_matches
 
 LIMIT = 20
 
@@ -34,10 +35,10 @@ async def index(store: Store, records: Sequence[AuditRecord]) -> None:
         await work.audit.insert(records, position(records[-1].seq))
 
 
-async def newest(store: Store, limit: int = 100, **wanted: Any) -> list[AuditRecord]:
-    """Return what the filter finds, newest first."""
+async def newest(store: Store, wanted: Query = EVERYTHING, limit: int = 100) -> list[AuditRecord]:
+    """Return what the query finds, newest first."""
     async with store.read() as work:
-        return records_of(await work.audit.newest(AuditFilter(**wanted), limit=limit))
+        return records_of(await work.audit.newest(wanted, limit=limit))
 
 
 def records_of(found: Sequence[IndexedRecord]) -> list[AuditRecord]:
@@ -102,8 +103,8 @@ async def test_empty_index_has_nothing_and_says_zero(store: Store) -> None:
     async with store.read() as work:
         assert await work.audit.last_cursor() == 0
         assert await work.audit.position("w1") is None
-        assert await work.audit.newest(AuditFilter(), limit=10) == []
-        assert await work.audit.after(AuditFilter(), limit=10, cursor=0) == []
+        assert await work.audit.newest(EVERYTHING, limit=10) == []
+        assert await work.audit.after(EVERYTHING, limit=10, cursor=0) == []
 
 
 async def test_record_indexed_twice_is_there_once(store: Store) -> None:
@@ -151,7 +152,7 @@ async def test_cursor_only_grows_even_over_a_rollback(store: Store) -> None:
     await index(store, [record(2)])
     async with store.read() as work:
         assert await work.audit.last_cursor() > first > 0
-        cursors = [item.cursor for item in await work.audit.newest(AuditFilter(), limit=10)]
+        cursors = [item.cursor for item in await work.audit.newest(EVERYTHING, limit=10)]
     assert cursors == sorted(set(cursors), reverse=True)
 
 
@@ -196,7 +197,7 @@ async def test_follower_misses_nothing_while_writers_race(store: Store) -> None:
         cursor = 0
         while not (done.is_set() and len(seen) >= 120):
             async with store.read() as work:
-                found = await work.audit.after(AuditFilter(), limit=7, cursor=cursor)
+                found = await work.audit.after(EVERYTHING, limit=7, cursor=cursor)
             seen.extend(records_of(found))
             cursor = found[-1].cursor if found else cursor
 
@@ -228,47 +229,88 @@ VARIED = [
         resource=Resource(kind="group", id="g", name="ops"),
     ),
 ]
-FILTERS: list[tuple[dict[str, Any], list[int]]] = [
-    ({}, [1, 2, 3, 4, 5]),
-    ({"actor": "alice"}, [1, 4, 5]),
-    ({"actor": "alic*"}, []),
-    ({"actor": "ALICE"}, []),
-    ({"action": "call:tool:deny"}, [1]),
-    ({"action": "call:*"}, [1, 2, 4]),
-    ({"action": "*:create"}, [3, 5]),
-    ({"action": "CALL:*"}, []),
-    ({"resource": "git.read"}, [1, 2, 3, 4]),
-    ({"resource": "GIT.*"}, []),
-    ({"resource": "*"}, [1, 2, 3, 4, 5]),
-    ({"resource": "o*s"}, [5]),
-    ({"outcome": Outcome.DENIED}, [1]),
-    ({"reason": "no_grant"}, [1]),
-    ({"request_id": "r-4"}, [4]),
-    ({"request_id": "r_4"}, []),
-    ({"since": NOW}, [1, 2, 3, 5]),
-    ({"until": NOW}, [4]),
-    ({"since": NOW, "until": NOW + HOUR}, [1, 3, 5]),
-    ({"since": NOW + 2 * HOUR}, []),
-    ({"actor": "alice", "action": "call:*", "until": NOW}, [4]),
-    ({"actor": "alice", "outcome": Outcome.SUCCEEDED}, []),
+QUERIES: list[tuple[str, list[int]]] = [
+    ("", [1, 2, 3, 4, 5]),
+    ("actor=alice", [1, 4, 5]),
+    ("user=alice", [1, 4, 5]),
+    ("actor!=alice", [2, 3]),
+    ("actor=alic*", []),
+    ("actor~alic*", [1, 4, 5]),
+    ("not actor~alic*", [2, 3]),
+    ("actor=ALICE", []),
+    ("action=call:tool:deny", [1]),
+    ("action~call:*", [1, 2, 4]),
+    ("action~*:create", [3, 5]),
+    ("action~CALL:*", []),
+    ("resource=git.read", [1, 2, 3, 4]),
+    ("tool=ops", []),
+    ("tool~git.*", [1, 2, 3, 4]),
+    ("not tool~git.*", [5]),
+    ("kind=group", [5]),
+    ("resource~GIT.*", []),
+    ("resource~*", [1, 2, 3, 4, 5]),
+    ("resource~o*s", [5]),
+    ("outcome=denied", [1]),
+    ("decision=deny", [1]),
+    ("reason=no_grant", [1]),
+    ("reason!=no_grant", [2, 3, 4, 5]),
+    ("reason in (no_grant, No_grant)", [1, 5]),
+    ("request=r-4", [4]),
+    ("request=r_4", []),
+    (f"since={NOW.isoformat()}", [1, 2, 3, 5]),
+    (f"until={NOW.isoformat()}", [4]),
+    (f"not until={NOW.isoformat()}", [1, 2, 3, 5]),
+    (f"since={NOW.isoformat()} until={(NOW + HOUR).isoformat()}", [1, 3, 5]),
+    (f"since={(NOW + 2 * HOUR).isoformat()}", []),
+    (f"actor=alice action~call:* until={NOW.isoformat()}", [4]),
+    ("actor=alice outcome=succeeded", []),
+    ("request=r-4 or reason=no_grant or actor_kind=system", [1, 3, 4]),
+    ("(outcome=denied or outcome=failed) and (actor=alice or actor=Alice)", [1, 4]),
+    ("not (outcome=denied or outcome=failed) and action~*:create", [3, 5]),
+    ("(outcome=denied or actor=alice) or outcome=denied", [1, 4, 5]),
 ]
 
 
-@pytest.mark.parametrize(("wanted", "expected"), FILTERS, ids=[str(wanted) for wanted, _ in FILTERS])
-async def test_filter_finds_its_records_in_pages_both_ways(
-    store: Store, wanted: dict[str, Any], expected: list[int]
+@pytest.mark.parametrize(("text", "expected"), QUERIES, ids=[text for text, _ in QUERIES])
+async def test_query_finds_its_records_in_pages_both_ways(
+    store: Store, text: str, expected: list[int]
 ) -> None:
     await index(store, VARIED)
-    filter_ = AuditFilter(**wanted)
+    wanted = parse_query(text, NOW)
     async with store.read() as work:
         back: list[IndexedRecord] = []
-        while page := await work.audit.newest(filter_, limit=2, before=back[-1].cursor if back else None):
+        while page := await work.audit.newest(wanted, limit=2, before=back[-1].cursor if back else None):
             back += page
         forth: list[IndexedRecord] = []
-        while page := await work.audit.after(filter_, limit=2, cursor=forth[-1].cursor if forth else 0):
+        while page := await work.audit.after(wanted, limit=2, cursor=forth[-1].cursor if forth else 0):
             forth += page
+        counts = await work.audit.counts(wanted, Attribute.OUTCOME, top=10)
     assert [item.record.seq for item in forth] == expected
     assert back == forth[::-1]
+    assert counts.total == len(expected)
+
+
+async def test_records_are_counted_by_what_they_have(store: Store) -> None:
+    await index(store, VARIED)
+    async with store.read() as work:
+        by_reason = await work.audit.counts(EVERYTHING, Attribute.REASON, top=10)
+        assert by_reason == EventCounts(values=((None, 3), ("No_grant", 1), ("no_grant", 1)), total=5)
+        assert (await work.audit.counts(EVERYTHING, Attribute.REASON, top=1)).values == ((None, 3),)
+        assert (await work.audit.counts(EVERYTHING, Attribute.ACTION, top=1)).total == 5
+        nothing = await work.audit.counts(Is(Attribute.REASON, "x"), Attribute.ACTION, top=5)
+        assert nothing == EventCounts(values=(), total=0)
+
+
+async def test_record_is_found_by_its_name(store: Store) -> None:
+    await index(store, [record(1), record(2)])
+    async with store.read() as work:
+        found = await work.audit.get("w1", 2)
+        assert found is not None
+        assert found.record == record(2)
+        assert found.cursor == await work.audit.last_cursor()
+        assert await work.audit.first_cursor() == found.cursor - 1
+        assert await work.audit.get("w1", 3) is None
+        assert await work.audit.get("w2", 1) is None
 
 
 async def test_page_has_no_more_than_its_limit(store: Store) -> None:
@@ -280,32 +322,32 @@ async def test_page_has_no_more_than_its_limit(store: Store) -> None:
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"actor": "\0"},
-        {"resource": "\ud800*"},
-        {"resource": "x" * (MAX_KEY + 1)},
-        {"since": NOW.replace(tzinfo=None)},
+        Is(Attribute.ACTOR_NAME, "\0"),
+        Like(Attribute.RESOURCE_NAME, "\ud800*"),
+        Not(Is(Attribute.RESOURCE_NAME, "x" * (MAX_KEY + 1))),
+        Since(NOW.replace(tzinfo=None)),
     ],
 )
-async def test_filter_that_nothing_can_match_is_refused(store: Store, wanted: dict[str, Any]) -> None:
+async def test_query_that_nothing_can_match_is_refused(store: Store, wanted: Query) -> None:
     with pytest.raises(InvalidInputError):
-        await newest(store, **wanted)
+        await newest(store, wanted)
 
 
 @pytest.mark.parametrize(("limit", "cursor"), [(-1, 0), (2**63, 0), (1, 2**63)])
 async def test_page_that_makes_no_sense_is_refused(store: Store, limit: int, cursor: int) -> None:
     async with store.read() as work:
         with pytest.raises(InvalidInputError):
-            await work.audit.after(AuditFilter(), limit=limit, cursor=cursor)
+            await work.audit.after(EVERYTHING, limit=limit, cursor=cursor)
         with pytest.raises(InvalidInputError):
-            await work.audit.newest(AuditFilter(), limit=limit, before=cursor)
+            await work.audit.newest(EVERYTHING, limit=limit, before=cursor)
 
 
 async def test_name_no_driver_takes_is_found_by_what_is_around_it(store: Store) -> None:
     records = [named(1, "a\0b"), named(2, "a\ud800b"), named(3, "ab"), named(4, "x" * MAX_KEY + "y")]
     await index(store, records)
-    assert await newest(store, resource="a*b") == [records[2], records[1], records[0]]
-    assert await newest(store, resource="a\ufffdb") == [records[1], records[0]]
-    assert await newest(store, resource="x" * MAX_KEY) == [records[3]]
+    assert await newest(store, Like(Attribute.RESOURCE_NAME, "a*b")) == [records[2], records[1], records[0]]
+    assert await newest(store, Is(Attribute.RESOURCE_NAME, "a\ufffdb")) == [records[1], records[0]]
+    assert await newest(store, Is(Attribute.RESOURCE_NAME, "x" * MAX_KEY)) == [records[3]]
 
 
 NAMES = [
@@ -370,6 +412,6 @@ async def test_star_is_the_only_wildcard_in_a_name(store: Store, patterns: list[
         for pattern in patterns:
             expression = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
             expected = [name for name in NAMES if name is not None and expression.fullmatch(name)]
-            found = await work.audit.after(AuditFilter(resource=pattern), limit=100, cursor=0)
+            found = await work.audit.after(Like(Attribute.RESOURCE_NAME, pattern), limit=100, cursor=0)
             assert [item.record.event.resource.name for item in found] == expected
             assert [name for name in NAMES if name is not None and glob_matches(pattern, name)] == expected

@@ -1,21 +1,16 @@
 """An audit index in memory, with the filters written out in plain Python."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ambassador_server.domain.audit import AuditEvent, AuditFilter, AuditRecord
-from ambassador_server.domain.globs import glob_matches
+from ambassador_server.domain.audit import AuditRecord
+from ambassador_server.domain.audit_query import Attribute, Query, matches, read
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import IndexedRecord, LogPosition
-from ambassador_server.storage.values import (
-    check_filter,
-    check_item,
-    check_key,
-    check_value,
-    encode_json,
-    searchable,
-)
+from ambassador_server.ports.store import EventCounts, IndexedRecord, LogPosition
+from ambassador_server.storage.audit_conditions import check_query
+from ambassador_server.storage.values import check_item, check_key, check_value, encode_json
 
 
 @dataclass
@@ -55,43 +50,40 @@ class InMemoryAuditIndex:
                 state.records[record.writer, record.seq] = indexed
             state.positions[record.writer] = position
 
-    async def newest(
-        self, wanted: AuditFilter, *, limit: int, before: int | None = None
-    ) -> list[IndexedRecord]:
+    async def newest(self, wanted: Query, *, limit: int, before: int | None = None) -> list[IndexedRecord]:
         check_value(before, "before")
         found = self._matching(wanted, limit)
         return [item for item in reversed(found) if before is None or item.cursor < before][:limit]
 
-    async def after(self, wanted: AuditFilter, *, limit: int, cursor: int) -> list[IndexedRecord]:
+    async def after(self, wanted: Query, *, limit: int, cursor: int) -> list[IndexedRecord]:
         check_value(cursor, "cursor")
         return [item for item in self._matching(wanted, limit) if item.cursor > cursor][:limit]
+
+    async def get(self, writer: str, seq: int) -> IndexedRecord | None:
+        check_key(writer, "The writer")
+        check_value(seq, "seq")
+        return self._reading().records.get((writer, seq))
+
+    async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
+        check_query(wanted)
+        events = [item.record.event for item in self._reading().records.values()]
+        found = Counter(read(by, event) for event in events if matches(wanted, event))
+        ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0] is not None, pair[0] or ""))
+        return EventCounts(values=tuple(ranked[:top]), total=found.total())
+
+    async def first_cursor(self) -> int:
+        return min((item.cursor for item in self._reading().records.values()), default=0)
 
     async def last_cursor(self) -> int:
         return self._reading().last_cursor
 
-    def _matching(self, wanted: AuditFilter, limit: int) -> list[IndexedRecord]:
+    def _matching(self, wanted: Query, limit: int) -> list[IndexedRecord]:
         check_value(limit, "limit")
         if limit < 0:
             raise InvalidInputError("limit is negative.")
-        check_filter(wanted)
+        check_query(wanted)
         found = self._reading().records.values()
-        return [item for item in found if _matches(wanted, item.record.event)]
-
-
-def _matches(wanted: AuditFilter, event: AuditEvent) -> bool:
-    exact = (
-        (wanted.actor, searchable(event.actor.name)),
-        (wanted.outcome, event.outcome),
-        (wanted.reason, searchable(event.reason)),
-        (wanted.request_id, searchable(event.request_id)),
-    )
-    globs = ((wanted.action, event.action), (wanted.resource, searchable(event.resource.name)))
-    return (
-        all(value is None or value == found for value, found in exact)
-        and all(value is None or (found is not None and glob_matches(value, found)) for value, found in globs)
-        and (wanted.since is None or event.at >= wanted.since)
-        and (wanted.until is None or event.at < wanted.until)
-    )
+        return [item for item in found if matches(wanted, item.record.event)]
 
 
 def _check_record(record: AuditRecord) -> None:

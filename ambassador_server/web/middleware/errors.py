@@ -1,5 +1,7 @@
 """Turns errors into problem+json; the only table from error to status."""
 
+from typing import Any
+
 import msgspec
 import structlog
 from aiohttp import web
@@ -15,6 +17,7 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
     InvalidKeyError,
+    InvalidQueryError,
     MissingRightError,
     NotAuthenticatedError,
     NotFoundError,
@@ -35,6 +38,7 @@ _log = structlog.get_logger("web")
 
 _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     InvalidInputError: (400, ProblemCode.BAD_REQUEST, "validation_error"),
+    InvalidQueryError: (400, ProblemCode.BAD_REQUEST, "validation_error"),
     NotAuthenticatedError: (401, ProblemCode.SESSION_INVALID, "Unauthorized"),
     InvalidKeyError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
     WrongPasswordError: (401, ProblemCode.INVALID_CREDENTIALS, "invalid_credentials"),
@@ -85,9 +89,9 @@ def problem_response(
     error: str,
     message: str,
     hint: str | None = None,
-    operation: int | None = None,
+    **about: Any,
 ) -> web.Response:
-    """Build the one error response there is."""
+    """Build the one error response there is; `about` are the further members of a `Problem`."""
     problem = Problem(
         status=status,
         code=code,
@@ -95,18 +99,17 @@ def problem_response(
         message=message,
         request_id=request[ORIGIN].request_id,
         hint=hint,
-        operation=operation,
+        **about,
     )
     return web.Response(status=status, body=msgspec.json.encode(problem.body()), content_type=PROBLEM_TYPE)
 
 
 def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
-    operation = error.operation if isinstance(error, OperationFailedError) else None
     kind = type(error.cause if isinstance(error, OperationFailedError) else error)
     status, code, name = _TABLE.get(kind, (500, ProblemCode.INTERNAL, "internal_error"))
     if status >= 500:
         _log.warning("request failed", request_id=request[ORIGIN].request_id, error=name, cause=error.message)
-    response = problem_response(request, status, code, name, error.message, error.hint, operation)
+    response = problem_response(request, status, code, name, error.message, error.hint, **_about(error))
     if isinstance(error, RateLimitedError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, StoppedError):
@@ -115,6 +118,16 @@ def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="mcp-ambassador"'
     return response
+
+
+def _about(error: AmbassadorError) -> dict[str, str | int]:
+    match error:
+        case OperationFailedError():
+            return {"operation": error.operation}
+        case InvalidQueryError():
+            return {"parameter": error.name, "position": error.position}
+        case _:
+            return {}
 
 
 def _for_http(request: web.Request, error: web.HTTPException) -> web.Response:

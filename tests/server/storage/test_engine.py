@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_server.domain.audit import AuditFilter
+from ambassador_server.domain.audit_query import EVERYTHING
 from ambassador_server.errors import AmbassadorError, ConfigurationError, StorageError
 from ambassador_server.ports.store import Store
 from ambassador_server.storage import engine
@@ -165,7 +165,7 @@ async def test_word_of_a_newer_version_is_a_storage_error(url: str, store: Store
         with pytest.raises(StorageError, match="a value that this version does not understand"):
             await work.users.all()
         with pytest.raises(StorageError, match="a value that this version does not understand"):
-            await work.audit.newest(AuditFilter(), limit=1)
+            await work.audit.newest(EVERYTHING, limit=1)
 
 
 async def test_unit_of_work_that_is_over_refuses(store: Store) -> None:

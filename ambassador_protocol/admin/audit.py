@@ -1,0 +1,93 @@
+"""Bodies of `/v1/admin/audit`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ambassador_protocol.admin.grants import GrantView
+from ambassador_protocol.admin.switches import SwitchView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorView:
+    """Who did it, with names as they were at that moment."""
+
+    kind: str
+    id: str | None
+    name: str | None
+    key_id: str | None
+    key_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceView:
+    """What it was done to."""
+
+    kind: str
+    id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    """One event; `id` names it for ever, `cursor` says where the index has it."""
+
+    id: str
+    cursor: int
+    writer: str
+    seq: int
+    digest: str
+    at: str
+    action: str
+    outcome: str
+    actor: ActorView
+    resource: ResourceView
+    reason: str | None
+    request_id: str | None
+    session_id: str | None
+    source: str | None
+    details: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceView:
+    """Everything recorded of one request.
+
+    `decision` is permit or deny, None for what is no call; `open` means a call without an outcome yet. `milliseconds`
+    is how long the downstream took. The rule that decided is shown as it is now, or by its id alone once it is gone.
+    """
+
+    request_id: str | None
+    at: str
+    action: str
+    actor: ActorView
+    resource: ResourceView
+    session_id: str | None
+    source: str | None
+    decision: str | None
+    outcome: str
+    reason: str | None
+    open: bool
+    milliseconds: float | None
+    grant_id: str | None
+    grant: GrantView | None
+    switch_id: str | None
+    switch: SwitchView | None
+    events: list[EventView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountView:
+    """How many events have a value; None where it is not set."""
+
+    value: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsView:
+    """Events counted by a word of the query language: the most frequent values, all others together, and all."""
+
+    by: str
+    values: list[CountView]
+    other: int
+    total: int

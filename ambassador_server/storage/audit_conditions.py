@@ -1,0 +1,161 @@
+"""An audit query as SQL: bound parameters only, and in a form that the indexes can answer.
+
+A page is wanted in the order of the cursor, and every index has its attribute first and the cursor second. So an `or`
+becomes branches that are each answered in their own index and merged, and a glob becomes the names it stands for, which
+are few where it is worth the trouble.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+
+from sqlalchemy import Column, ColumnElement, and_, false, func, not_, or_, select, true
+
+from ambassador_server.domain.audit_query import (
+    And,
+    Is,
+    Like,
+    Not,
+    Or,
+    Query,
+    Since,
+    Until,
+    terms,
+)
+from ambassador_server.domain.globs import glob_matches
+from ambassador_server.storage.dialects import Dialect
+from ambassador_server.storage.tables import audit_events
+from ambassador_server.storage.transaction import Transaction
+from ambassador_server.storage.values import check_key, check_value
+
+MAX_BRANCHES = 128
+"""How many branches a query may become; one that would become more is answered as it stands."""
+
+MAX_NAMES = 2_000
+"""How many names are looked through for those that a glob stands for."""
+
+_LAST = "\U0010ffff"
+
+Term = Is | Like | Since | Until
+
+
+def check_query(query: Query) -> None:
+    """Raise InvalidInputError for a query with a value that no stored one can equal."""
+    for term in terms(query):
+        match term:
+            case Is(attribute, value) | Like(attribute, value):
+                check_key(value, attribute)
+            case Since(at) | Until(at):
+                check_value(at, "The time")
+
+
+def condition(query: Query, dialect: Dialect, *, holds: bool = True) -> ColumnElement[bool]:
+    """Return the query, or with `holds` false its opposite, as one condition."""
+    match query:
+        case Not(part):
+            return condition(part, dialect, holds=not holds)
+        case And(parts) | Or(parts):
+            conditions = [condition(part, dialect, holds=holds) for part in parts]
+            every = isinstance(query, And) is holds
+            return and_(true(), *conditions) if every else or_(false(), *conditions)
+        case _:
+            return _term(query, dialect, holds=holds)
+
+
+async def branches(query: Query, transaction: Transaction) -> list[ColumnElement[bool]]:
+    """Return conditions of which some event meets one exactly when the query asks for it."""
+    dialect = transaction.dialect
+    found = _normal(await _spelt_out(query, transaction), holds=True)
+    if found is None:
+        return [condition(query, dialect)]
+    unique = dict.fromkeys(tuple(dict.fromkeys(branch)) for branch in found)
+    return [and_(true(), *(_term(term, dialect, holds=holds) for term, holds in branch)) for branch in unique]
+
+
+def _term(term: Term, dialect: Dialect, *, holds: bool) -> ColumnElement[bool]:
+    match term:
+        case Is(attribute, value):
+            column: Column[str] = audit_events.c[attribute]
+            return column == value if holds else column.is_distinct_from(value)
+        case Like(attribute, glob):
+            column = audit_events.c[attribute]
+            found = dialect.glob(column, glob)
+            return found if holds else or_(column.is_(None), not_(found))
+        case Since(at):
+            return audit_events.c.at >= at if holds else audit_events.c.at < at
+        case Until(at):
+            return audit_events.c.at < at if holds else audit_events.c.at >= at
+
+
+_Branch = tuple[tuple[Term, bool], ...]
+
+
+def _normal(query: Query, *, holds: bool) -> Sequence[_Branch] | None:
+    """Return the disjunctive normal form, None where it has too many branches."""
+    match query:
+        case Not(part):
+            return _normal(part, holds=not holds)
+        case And(parts) | Or(parts):
+            each = [_normal(part, holds=holds) for part in parts]
+            known = [one for one in each if one is not None]
+            if len(known) < len(each):
+                return None
+            return _all_of(known) if isinstance(query, And) is holds else _any_of(known)
+        case _:
+            return [((query, holds),)]
+
+
+def _all_of(parts: Sequence[Sequence[_Branch]]) -> Sequence[_Branch] | None:
+    found: Sequence[_Branch] = [()]
+    for part in parts:
+        if len(found) * len(part) > MAX_BRANCHES:
+            return None
+        found = [left + right for left, right in product(found, part)]
+    return found
+
+
+def _any_of(parts: Sequence[Sequence[_Branch]]) -> Sequence[_Branch] | None:
+    found = [branch for part in parts for branch in part]
+    return None if len(found) > MAX_BRANCHES else found
+
+
+async def _spelt_out(query: Query, transaction: Transaction) -> Query:
+    """Return the query with the names that a glob stands for in its place, where they are few."""
+    match query:
+        case Not(part):
+            return Not(await _spelt_out(part, transaction))
+        case And(parts):
+            return And(tuple([await _spelt_out(part, transaction) for part in parts]))
+        case Or(parts):
+            return Or(tuple([await _spelt_out(part, transaction) for part in parts]))
+        case Like(attribute, glob):
+            names = await _names(audit_events.c[attribute], glob, transaction)
+            if names is None or len(names) > MAX_BRANCHES:
+                return query
+            return Or(tuple(Is(attribute, name) for name in names))
+        case _:
+            return query
+
+
+async def _names(column: Column[str], glob: str, transaction: Transaction) -> list[str] | None:
+    """Return the values that match, by jumping from each to the next in the index; None where there are too many."""
+    prefix = glob.partition("*")[0]
+    end = _behind(prefix)
+    bounds = [] if end is None else [column < end]
+    first = select(func.min(column).label("name")).where(column >= prefix, *bounds)
+    walk = first.cte("names", recursive=True)
+    following = select(func.min(column)).where(column > walk.c.name, *bounds).scalar_subquery()
+    walk = walk.union_all(select(following).where(walk.c.name.is_not(None)))
+    rows = await transaction.rows(select(walk.c.name).limit(MAX_NAMES + 1))
+    if len(rows) > MAX_NAMES:
+        return None
+    return [str(row.name) for row in rows if row.name is not None and glob_matches(glob, str(row.name))]
+
+
+def _behind(prefix: str) -> str | None:
+    """Return the first text, by code points, behind all that begin like this; None where there is none."""
+    prefix = prefix.rstrip(_LAST)
+    if not prefix:
+        return None
+    following = ord(prefix[-1]) + 1
+    # Half a surrogate pair is no character of any stored text.
+    return prefix[:-1] + chr(0xE000 if following == 0xD800 else following)

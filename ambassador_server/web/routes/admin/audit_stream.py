@@ -1,0 +1,70 @@
+"""`/v1/admin/audit/stream`: the events as they happen, as Server-Sent Events.
+
+Each event has its cursor as the `id`, so that whoever lost the connection sends it back as `Last-Event-ID` and goes on
+there. An `id` alone says that the stream lives and how far it has looked; `event: gap` that records may be missing.
+"""
+
+from contextlib import aclosing
+
+import msgspec
+from aiohttp import web
+
+from ambassador_protocol.paths import AUDIT_STREAM
+from ambassador_server.domain.administrator import Right
+from ambassador_server.errors import AmbassadorError, InvalidInputError
+from ambassador_server.services.audit_feed import News
+from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.middleware.authenticate import administered, check_administered
+from ambassador_server.web.requests import check_parameters, number
+from ambassador_server.web.routes.admin.audit import QUERY, event_view, wanted_events
+
+_LAST_EVENT = "Last-Event-ID"
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """Follow the events behind a cursor, or from now on, until somebody hangs up or may not any longer."""
+    check_parameters(request, QUERY | {"after"})
+    wanted, cursor = wanted_events(request), _cursor(request)
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+    async with aclosing(request.app[SERVICES].audit_feed.follow(wanted, cursor)) as feed:
+        first = await anext(feed)
+        await response.prepare(request)
+        await response.write(_text(first))
+        try:
+            async for news in feed:
+                await check_administered(request, Right.AUDIT_READ)
+                await response.write(_text(news))
+        except (AmbassadorError, ConnectionError):
+            # The answer has begun: its end is all that can be said, and the next request hears why.
+            return response
+    return response
+
+
+async def end_all(app: web.Application) -> None:
+    """Let every stream end, because the server does."""
+    app[SERVICES].audit_feed.close()
+
+
+def _cursor(request: web.Request) -> int | None:
+    last = request.headers.get(_LAST_EVENT)
+    if last is None:
+        return number(request, "after", 0) if "after" in request.query else None
+    if not last.isascii() or not last.isdigit() or len(last) > 18:
+        raise InvalidInputError(f"{_LAST_EVENT}: no stream has given this; begin again without it")
+    return int(last)
+
+
+def _text(news: News) -> bytes:
+    parts = [b"event: gap\ndata: {}\n\n"] if news.gap else []
+    parts += [
+        b"id: %d\ndata: %s\n\n" % (row.cursor, msgspec.json.encode(event_view(row))) for row in news.records
+    ]
+    parts.append(b"id: %d\n\n" % news.cursor)
+    return b"".join(parts)
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the admin API."""
+    return [web.get(AUDIT_STREAM, administered(Right.AUDIT_READ, stream))]

@@ -1,0 +1,147 @@
+"""The audit asked over REST and followed as a stream: one language, one cursor."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.world import World
+
+EVENTS = "/v1/admin/audit/events"
+STREAM = "/v1/admin/audit/stream"
+SECONDS = 20.0
+
+
+def found(world: World, **query: Any) -> list[dict[str, Any]]:
+    answer = world.admin.get(EVENTS, params=query)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+def make_groups(world: World, *names: str) -> None:
+    for name in names:
+        world.ask("POST", "groups", {"name": name})
+
+
+@contextmanager
+def listening(world: World, **query: Any) -> Iterator[Iterator[dict[str, Any]]]:
+    """Yield the events of a stream, each as a mapping of its fields."""
+    with world.admin.stream("GET", STREAM, params=query, timeout=SECONDS) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        yield _events(answer)
+
+
+def _events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    event: dict[str, Any] = {}
+    for line in answer.iter_lines():
+        if not line:
+            yield event
+            event = {}
+        else:
+            name, _, value = line.partition(": ")
+            event[name] = json.loads(value) if name == "data" else value
+
+
+def test_words_expressions_and_single_parameters_ask_the_same(world: World) -> None:
+    make_groups(world, "one", "two")
+    asked: list[dict[str, Any]] = [
+        {"q": "action=admin:group:create resource=one"},
+        {"where": "action=admin:group:create and not (resource!=one)"},
+        {"q": "kind=group", "where": "resource in (one, 'x y')", "action": "admin:group:*"},
+        {"action": "admin:group:create", "resource": "one"},
+        {"q": "resource=one", "since": "1h", "outcome": "succeeded"},
+    ]
+    answers = [found(world, **query) for query in asked]
+    assert [len(answer) for answer in answers] == [1] * len(asked)
+    assert all(answer == answers[0] for answer in answers)
+    assert found(world, q="resource=one", now="2020-01-01", until="1h") == []
+
+
+def test_error_says_which_text_is_wrong_and_where(world: World) -> None:
+    answer = world.admin.get(EVENTS, params={"q": "user=a", "where": "user=a andd b"})
+    assert answer.status_code == 400
+    problem = answer.json()
+    assert (problem["parameter"], problem["position"]) == ("where", 7)
+    assert problem["detail"].startswith("where: Nothing can be found by 'andd'; did you mean")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("events?where=" + "(" * 4000, 400),
+        ("events?q=" + "user%3Da%20" * 101, 400),
+        ("events?now=1h", 400),
+        ("statistics?by=digest", 400),
+        ("statistics?top=x", 400),
+        ("statistics?bye=tool", 400),
+        ("stream?after=-1", 400),
+        ("stream?where=x", 400),
+        ("traces/nobody", 404),
+        ("traces/main:999999999", 404),
+        ("traces/%00", 404),
+    ],
+)
+def test_odd_questions_get_an_answer(world: World, path: str, status: int) -> None:
+    answer = world.admin.get(f"/v1/admin/audit/{path}")
+    assert answer.status_code == status, answer.text
+
+
+def test_trace_joins_what_was_recorded_of_a_request(world: World) -> None:
+    make_groups(world, "traced")
+    event = found(world, q="resource=traced")[0]
+    for name in (event["request_id"], event["id"]):
+        trace = world.ask("GET", f"audit/traces/{name}")
+        assert [each["id"] for each in trace["events"]] == [event["id"]]
+        assert (trace["request_id"], trace["outcome"]) == (event["request_id"], "succeeded")
+        assert trace["decision"] is None
+
+
+def test_statistics_count_what_the_query_finds(world: World) -> None:
+    make_groups(world, "a1", "a2", "a3")
+    made = {"q": "action=admin:group:create", "by": "resource", "top": "2"}
+    counts = world.admin.get("/v1/admin/audit/statistics", params=made).json()
+    total = len(found(world, q="action=admin:group:create"))
+    assert counts["total"] == total
+    assert counts["other"] == total - sum(each["count"] for each in counts["values"])
+    assert len(counts["values"]) == 2
+    decided = world.admin.get("/v1/admin/audit/statistics", params={"by": "decision"}).json()
+    assert {"succeeded"} <= {each["value"] for each in decided["values"]}
+
+
+def test_stream_tells_what_happens_and_goes_on_from_its_cursor(world: World) -> None:
+    with listening(world, q="kind=group resource~streamed*") as stream:
+        begin = next(stream)
+        assert begin.keys() == {"id"}
+        make_groups(world, "streamed-1", "other", "streamed-2")
+        told = []
+        while len(told) < 2:
+            told += [event for event in [next(stream)] if "data" in event]
+    assert [event["data"]["resource"]["name"] for event in told] == ["streamed-1", "streamed-2"]
+    again = {"q": "resource~streamed*", "after": told[0]["id"]}
+    with listening(world, **again) as stream:
+        assert next(event for event in stream if "data" in event)["id"] == told[1]["id"]
+
+
+def test_stream_of_an_index_that_was_built_anew_says_so(world: World) -> None:
+    with listening(world, after="999999999") as stream:
+        assert next(stream) == {"event": "gap", "data": {}}
+
+
+def test_stream_ends_when_the_key_is_revoked(world: World) -> None:
+    key = world.ask("POST", "admin-keys", {"name": "listener", "roles": ["auditor"]})["admin_key"]
+    with (
+        httpx.Client(
+            base_url=str(world.admin.base_url), verify=False, headers={"X-Admin-Key": key}
+        ) as client,
+        client.stream("GET", STREAM, timeout=SECONDS) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines).startswith("id: ")
+        threading.Timer(0.0, world.ask, ["POST", "admin-keys/listener/revoke"]).start()
+        assert all(line == "" or line.startswith(("id: ", "data: ")) for line in lines)

@@ -31,12 +31,12 @@ from ambassador_server.ports.store import Store
 from ambassador_server.services.access import AccessQuestions
 from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
+from ambassador_server.services.audit_feed import AuditFeed
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.batches import Batches
 from ambassador_server.services.calls import Calls
 from ambassador_server.services.catalog import Catalog
-from ambassador_server.services.audit_feed import AuditFeed
 from ambassador_server.services.changes import Changes
 from ambassador_server.services.downstream_watch import DownstreamWatch
 from ambassador_server.services.flights import Flights
@@ -186,6 +186,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     changes = Changes(store=store, policy=policy, auditor=auditor)
     logs = (log, OtherLog(config.audit_dir, config.init_writer))
     throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
+    trail = AuditTrail(store=store, logs=logs, clock=clock)
     prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
     sessions = _sessions(config, store, keys, core, throttle)
     return Services(
@@ -205,7 +206,6 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
             prover=prover,
             clock=clock,
             lasts=timedelta(seconds=config.session.login_seconds),
-    trail = AuditTrail(store=store, logs=core.logs, clock=clock)
             pepper=keys.pepper,
         ),
         passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),

@@ -9,6 +9,7 @@ import ssl
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -26,6 +27,7 @@ from ambassador_server.crypto.certificates import (
 )
 from ambassador_server.domain.audit import AuditAction, Outcome, Resource
 from ambassador_server.errors import AmbassadorError, StorageError
+from ambassador_server.services.standing import has_an_admin
 from ambassador_server.storage.migrate import SchemaStatus, check, upgrade
 from ambassador_server.web.listeners import listen
 
@@ -85,8 +87,9 @@ async def _bring_up_to_date(settings: ServerConfig) -> None:
 
 async def _advise(ambassador: Ambassador) -> None:
     async with ambassador.store.read() as work:
-        if not await work.admin_keys.all():
-            _log.warning("nobody can administer this server yet", next="ambassador-server init")
+        if not await has_an_admin(work, datetime.now(UTC)):
+            again = " --new-admin-key --admin-key-name NAME" if await work.admin_keys.all() else ""
+            _log.warning("nobody can administer this server", next=f"ambassador-server init{again}")
 
 
 async def _record(ambassador: Ambassador, action: AuditAction) -> None:

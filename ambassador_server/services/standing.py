@@ -19,15 +19,21 @@ async def end_logins(work: UnitOfWork, user: User, now: datetime, *, keep: str |
 
 async def check_an_admin_is_left(work: UnitOfWork, now: datetime) -> None:
     """Raise ConflictError if nobody could administer any more; called with the change already made."""
+    if not await has_an_admin(work, now):
+        raise ConflictError(
+            "Nobody could administer this server any more.",
+            hint="Give another user the role admin and a password, or issue an admin key with it, first.",
+        )
+
+
+async def has_an_admin(work: UnitOfWork, now: datetime) -> bool:
+    """Tell whether a user with a password, or a key, may do what only an admin may."""
     if any(_is_admin_key(key, now) for key in await work.admin_keys.all()):
-        return
+        return True
     for user in await work.users.all():
         if is_admin(user) and await work.passwords.get(user.user_id) is not None:
-            return
-    raise ConflictError(
-        "Nobody could administer this server any more.",
-        hint="Give another user the role admin and a password, or issue an admin key with it, first.",
-    )
+            return True
+    return False
 
 
 def _is_admin_key(key: AdminKey, now: datetime) -> bool:

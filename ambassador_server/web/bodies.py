@@ -37,11 +37,11 @@ async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
         raise web.HTTPRequestTimeout(text=f"The body did not arrive within {_BODY_SECONDS} seconds") from None
 
 
-async def read_strict(request: web.Request, kind: type[T]) -> T:
+async def read_strict(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:
     """Parse an admin body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
     _require_json(request)
     try:
-        return _adapter(kind).validate_json(await read_body(request))
+        return _adapter(kind).validate_json(await read_body(request, limit=limit))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"

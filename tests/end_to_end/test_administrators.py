@@ -104,6 +104,20 @@ def test_every_refused_login_looks_the_same(world: World) -> None:
     assert {answer.json()["code"] for answer in answers} == {"AMB-2001"}
 
 
+def test_stranger_cannot_make_the_server_read_much(world: World) -> None:
+    answer = send(world, "POST", "login", {"user": "x", "password": "x" * 20_000})
+    assert (answer.status_code, answer.json()["code"]) == (413, "AMB-1004")
+    for body in (
+        {},
+        {"user": "x"},
+        {"user": 1, "password": PASSWORD},
+        {"user": "a b", "password": PASSWORD},
+        [],
+    ):
+        answer = send(world, "POST", "login", body)
+        assert (answer.status_code, PASSWORD in answer.text) == (400, False)
+
+
 def test_nobody_becomes_more_than_he_is(world: World) -> None:
     boss, clerk = hire(world, "admin"), hire(world, "provisioner")
     key, name = log_in(world, clerk), world.fresh("mallory")

@@ -12,9 +12,12 @@ from ambassador_server.web.requests import requester
 from ambassador_server.web.views import whoami_view
 
 
+_LOGIN_BYTES = 16 * 1024  # of whoever comes along
+
+
 async def login(request: web.Request) -> web.Response:
     """Open a login with a password; its secret is in this answer and nowhere else."""
-    body = await read_strict(request, Login)
+    body = await read_strict(request, Login, limit=_LOGIN_BYTES)
     _, secret, administrator = await request.app[SERVICES].logins.open(
         body.user, body.password, request[ORIGIN]
     )

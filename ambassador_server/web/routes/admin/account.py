@@ -11,7 +11,6 @@ from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import requester
 from ambassador_server.web.views import whoami_view
 
-
 _LOGIN_BYTES = 16 * 1024  # of whoever comes along
 
 

@@ -34,12 +34,12 @@ class Stdout:
     def __init__(self, options: Options, descriptor: int = _STDOUT) -> None:
         self._max_bytes = options.record_bytes
         self._descriptor = descriptor
-        self._unfinished = False
+        # A killed predecessor may have left the beginning of a line.
+        self._unfinished = True
 
     async def deliver(self, records: Sequence[AuditRecord]) -> None:
         """Write the records, each on a line of its own."""
         text = b"".join(document(record, self._max_bytes) + b"\n" for record in records)
-        # The rest of a line that was given up would run into this one.
         rest = memoryview(b"\n" + text if self._unfinished else text)
         try:
             while rest:

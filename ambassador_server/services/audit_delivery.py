@@ -83,21 +83,21 @@ class Delivery:
     logs: Sequence[AuditLogReader]
     journal: SinkJournal
     clock: Clock
+    backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_WAIT, LONGEST_WAIT))
     _positions: dict[str, LogPosition] | None = None
     _progress: _Progress = field(default_factory=_Progress)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Deliver until told to stop, then whatever the logs still hold, once more."""
-        backoff = Backoff(_FIRST_WAIT, LONGEST_WAIT)
         while not self._stopping.is_set():
             try:
                 rest = await self._round()
                 rest = self.order.linger if rest is None else rest
                 self._note_success()
-                backoff.reset()
+                self.backoff.reset()
             except Exception as error:  # a supervisor: whatever went wrong with one sink, it is tried again
-                rest = max(backoff.next(), min(self._note_failure(error), LONGEST_WAIT))
+                rest = max(self.backoff.next(), min(self._note_failure(error), LONGEST_WAIT))
             await self._rest(rest)
         try:
             while await self._round() is not None:

@@ -16,11 +16,16 @@ class ExitCode(IntEnum):
     NOT_FOUND = 5
     CONFLICT = 6
     UNREACHABLE = 7
+    PARTIAL = 9
+    DRIFT = 10
     INTERRUPTED = 130
 
 
 class AdminError(Exception):
-    """Root of every error this program raises on purpose; `hint` is the command or step that mends it."""
+    """Root of every error this program raises on purpose; `hint` is the command or step that mends it.
+
+    `operation` is the place of the one that failed in a batch.
+    """
 
     code: ProblemCode | str = ProblemCode.INTERNAL
     exit_code: ExitCode = ExitCode.GENERAL
@@ -33,11 +38,13 @@ class AdminError(Exception):
         code: str | None = None,
         exit_code: ExitCode | None = None,
         request_id: str | None = None,
+        operation: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.request_id = request_id
+        self.operation = operation
         if code is not None:
             self.code = code
         if exit_code is not None:

@@ -128,13 +128,15 @@ class ApiClient:
             raise self._nonsense("its cursor is not text")
         return Page(items, following)
 
-    def items(self, request: Request, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the items of a list, page after page, up to `limit`."""
+    def items(
+        self, request: Request, *, limit: int | None = None, size: int = _PAGE
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list, page after page of `size`, up to `limit`."""
         cursor: str | None = None
         remaining = limit
         while remaining is None or remaining > 0:
             page = self.page(
-                request, limit=_PAGE if remaining is None else min(remaining, _PAGE), cursor=cursor
+                request, limit=size if remaining is None else min(remaining, size), cursor=cursor
             )
             yield from page.items if remaining is None else page.items[:remaining]
             if page.next_cursor is None:
@@ -198,7 +200,7 @@ class ApiClient:
         code, cause = problem.get("code"), problem.get("detail")
         if not isinstance(code, str) or not isinstance(cause, str):
             return self._nonsense(f"its answer (status {answer.status}) is not a problem document")
-        hint, request_id = problem.get("hint"), problem.get("request_id")
+        hint, request_id, operation = (problem.get(name) for name in ("hint", "request_id", "operation"))
         if not isinstance(hint, str):
             hint = request.hint(answer.status) or self._general_hint(answer)
         return RefusedError(
@@ -207,6 +209,7 @@ class ApiClient:
             code=code,
             exit_code=_EXIT_CODES.get(answer.status, ExitCode.GENERAL),
             request_id=request_id if isinstance(request_id, str) else None,
+            operation=operation if isinstance(operation, int) else None,
         )
 
     def _general_hint(self, answer: _Answer) -> str | None:

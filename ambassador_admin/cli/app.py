@@ -17,6 +17,7 @@ from ambassador_admin.cli import (
     audit_proof,
     config,
     contexts,
+    declare,
     grants,
     groups,
     keys,
@@ -56,6 +57,7 @@ audit_proof.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(server.app, name="server")
 server.register(app)
+declare.register(app)
 app.add_typer(topics.app, name="help")
 
 

@@ -30,6 +30,8 @@ _MEANINGS = {
     ExitCode.NOT_FOUND: "nothing has that name",
     ExitCode.CONFLICT: "something has that name already, or its state does not allow the change",
     ExitCode.UNREACHABLE: "no server there, one that is not ready, or one whose certificate is not trusted (AMB-5002)",
+    ExitCode.PARTIAL: "some of it was done, and the output says what; run it again to complete it",
+    ExitCode.DRIFT: "diff: the server is not as the files say",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }
 _PRECEDENCE = (

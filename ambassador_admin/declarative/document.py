@@ -7,7 +7,6 @@ from typing import Any
 
 from ambassador_admin.declarative import values
 from ambassador_admin.declarative.desired import Desired, GrantKey, Key, Kind, Wanted, canonical_tools, label
-from ambassador_admin.declarative.masks import MASK, is_masked
 from ambassador_admin.declarative.secrets import plain_secrets
 from ambassador_admin.declarative.tree import Mapping, Node, Place, Scalar, Sequence, duplicates, read_trees
 from ambassador_admin.declarative.values import FaultError, Reader
@@ -82,10 +81,10 @@ _SECTIONS = {
 }
 
 
-def read_desired(path: Path) -> Desired:
-    """Read a file, or all *.yaml and *.yml of a directory. Raises UsageError with a line for each fault."""
+def read_desired(paths: Iterable[Path]) -> Desired:
+    """Read files, of a directory all *.yaml and *.yml in it. Raises UsageError with a line for each fault."""
     reading = _Reading()
-    for file in _files(path):
+    for file in (file for path in paths for file in _files(path)):
         for tree in read_trees(file):
             reading.document(tree)
     return reading.finish()
@@ -156,10 +155,6 @@ class _Reading:
                 self._add(wanted)
 
     def _check(self, kind: Kind, facts: dict[str, Any], place: Place) -> None:
-        if kind is Kind.MCP and is_masked(facts.get("options")):
-            self._fault(
-                place, f"options: {MASK} stands for a secret; write env://NAME or file:///PATH in its place"
-            )
         if kind is Kind.MCP:
             self._warnings += [f"{place}: {risk}" for risk in plain_secrets(facts.get("options", {}))]
         if kind is Kind.GRANT and (facts.get("effect"), facts.get("delivery")) == ("deny", "opt_in"):

@@ -8,7 +8,7 @@ also denies is both, so all of one user's change together, at the turn, in one t
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from itertools import groupby
 from typing import Any
@@ -42,7 +42,9 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One change. `before` and `after` hold the facts that change; `unit` is what must not be taken apart."""
+    """One change. `before` and `after` hold the facts that change; `facts` are all that are named.
+
+    Operations of one `unit` must not be taken apart."""
 
     action: Action
     kind: Kind
@@ -52,6 +54,7 @@ class Operation:
     after: Mapping[str, Any]
     owner: str | None = None
     item_id: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     unit: str = ""
 
     @property
@@ -77,6 +80,8 @@ def phase_of_creation(kind: Kind, key: Key, *, denying: Collection[str], is_new:
 
 def phase_of_change(kind: Kind, key: Key, before: Mapping[str, Any], after: Mapping[str, Any]) -> Phase:
     """Return when to change an object from these facts to those."""
+    if kind is Kind.KEY:
+        return Phase.KEYS
     if "published" in after:
         return Phase.PUBLISH if after["published"] else Phase.NARROW
     if "status" in after:

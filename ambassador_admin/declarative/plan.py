@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ambassador_admin.declarative.desired import Desired, Found, GrantKey, Key, Kind, Wanted, label
-from ambassador_admin.declarative.masks import matches_masked
+from ambassador_admin.declarative.masks import MASK, is_masked, matches_masked
 from ambassador_admin.declarative.operations import (
     BATCH_LIMIT,
     Action,
@@ -154,6 +154,9 @@ class _Planning:
         if wanted.kind is Kind.MCP and not {"transport", "options"} <= facts.keys():
             self.conflicts.append(f"{wanted.place}: a new MCP needs 'transport' and 'options'")
             return
+        if is_masked(facts.get("options")):
+            self._refuse_mask(wanted)
+            return
         is_new = any(
             (kind, (name,)) not in self._by_key for kind, name in _references(wanted.kind, wanted.key)
         )
@@ -166,7 +169,10 @@ class _Planning:
         after = _difference(found, wanted)
         if after.get("published") is not None:
             self._publish(wanted, published=after.pop("published"))
-        if found.owner != wanted.owner and wanted.kind is not Kind.KEY:
+        if is_masked(after.get("options")):
+            self._refuse_mask(wanted)
+            return
+        if found.owner != wanted.owner:
             after["owner"] = wanted.owner
         if not after:
             self.unchanged += 1
@@ -174,6 +180,11 @@ class _Planning:
         before = {name: found.owner if name == "owner" else found.facts[name] for name in after}
         phase = phase_of_change(wanted.kind, wanted.key, before, after)
         self._add(Action.CHANGE, wanted, phase, before=before, after=after, item_id=found.item_id)
+
+    def _refuse_mask(self, wanted: Wanted) -> None:
+        self.conflicts.append(
+            f"{wanted.place}: options: {MASK} stands for a secret; write env://NAME or file:///PATH in its place"
+        )
 
     def _publish(self, wanted: Wanted, *, published: bool) -> None:
         before, after = {"published": not published}, {"published": published}
@@ -235,6 +246,7 @@ class _Planning:
                 after=after or {},
                 owner=item.owner,
                 item_id=item_id,
+                facts=item.facts,
                 unit=item.key[1] if phase is Phase.SWAP else "",
             )
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from tests.admin.fake_administrators import administration
+from tests.admin.fake_batch import declaring
 from tests.admin.fake_provisioning import provisioning
 from tests.admin.fake_routes import application
 from tests.admin.fake_server import telling
@@ -33,7 +34,7 @@ class FakeApi(Organisation):
         """Listen on loopback until the block is left; a second time on the same port."""
         loop = asyncio.new_event_loop()
         app = application(self)
-        app.add_routes([*administration(), *provisioning(), *telling()])
+        app.add_routes([*administration(), *declaring(), *provisioning(), *telling()])
         runner = web.AppRunner(app)
         self.scheme = "https" if tls else "http"
         loop.run_until_complete(runner.setup())

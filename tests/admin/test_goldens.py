@@ -25,6 +25,14 @@ cases:
 - {user: bob, tool: git.git_log, expect: allow}
 - {user: bob, tool: git.git_log, expect: deny, reason: no_grant}
 """
+PEOPLE = """
+owner: ci/people
+users:
+- {name: dave, email: dave@example.com}
+groups:
+- name: writers
+  members: [dave]
+"""
 COMMANDS = {
     "whoami": ["whoami"],
     "version": ["version"],
@@ -160,6 +168,11 @@ COMMANDS = {
     "access-explain-denial": ["access", "explain", "bob", "git.git_log"],
     "access-who-can": ["access", "who-can", "git.git_log"],
     "access-test": ["access", "test", "{home}/cases.yaml"],
+    "export": ["export"],
+    "diff": ["diff", "-f", "{home}/people.yaml", "--prune"],
+    "apply": ["apply", "-f", "{home}/people.yaml"],
+    "apply-faults": ["apply", "-f", "{home}/faults.yaml"],
+    "apply-conflict": ["apply", "-f", "{home}/conflict.yaml"],
     "audit-query": ["audit", "query"],
     "audit-query-filtered": [
         "audit",
@@ -238,6 +251,9 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_finding("main", uncovered=1, torn={"segment": 2, "offset": 900, "size": 17})
     api.add_finding("main-init", "the record was changed: the next one names another digest")
     (shell.home / "cases.yaml").write_text(CASES)
+    (shell.home / "people.yaml").write_text(PEOPLE)
+    (shell.home / "faults.yaml").write_text(PEOPLE.replace("email", "emial").replace("dave", "da ve"))
+    (shell.home / "conflict.yaml").write_text(PEOPLE.replace("dave", "alice"))
     for name in ("other", "known"):
         shell.log_in(name, api.url)
     return shell

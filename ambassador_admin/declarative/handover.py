@@ -1,0 +1,140 @@
+"""Hands over client keys as they are issued: to a file each, or to a command's standard input."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from ambassador_admin.declarative.desired import Key
+from ambassador_admin.errors import AdminError, UsageError
+
+USER_VARIABLE = "MCP_AMBASSADOR_KEY_USER"
+NAME_VARIABLE = "MCP_AMBASSADOR_KEY_NAME"
+
+_COMMAND_SECONDS = 300
+_OWN_SECRET = "MCP_AMBASSADOR_ADMIN_KEY"
+
+
+class Handover(Protocol):
+    """Where keys go; `prepare` is called before the first is issued, with all that may come."""
+
+    def prepare(self, keys: Iterable[Key]) -> None:
+        """Raise UsageError or AdminError when these keys could not be handed over."""
+        ...
+
+    def take(self, user: str, name: str, secret: str) -> None:
+        """Hand over one; raises AdminError when nobody has it now."""
+        ...
+
+
+class KeyFiles:
+    """One file per key, USER.NAME.key, readable by nobody else."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def prepare(self, keys: Iterable[Key]) -> None:
+        """Make the directory, and make sure that files can be made in it and no two keys share one."""
+        taken: dict[str, Key] = {}
+        for key in keys:
+            other = taken.setdefault(_file_name(*key), key)
+            if other != key:
+                raise UsageError(
+                    f"Keys {other[1]!r} of {other[0]!r} and {key[1]!r} of {key[0]!r} share a file."
+                )
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._directory):
+                pass
+        except OSError as error:
+            raise self._cannot_be_written(error) from error
+
+    def take(self, user: str, name: str, secret: str) -> None:
+        """Write the key and a line end, over the file of an earlier key of this name."""
+        path = self._directory / _file_name(user, name)
+        try:
+            descriptor, temporary = tempfile.mkstemp(dir=self._directory, prefix=".", suffix=".new")
+            try:
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(f"{secret}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(temporary).replace(path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise self._cannot_be_written(error) from error
+
+    def _cannot_be_written(self, error: OSError) -> AdminError:
+        return AdminError(f"Keys cannot be written to {self._directory}: {error.strerror}.")
+
+
+class KeyCommand:
+    """A command that is run once per key, which it reads from its standard input; variables say whose it is."""
+
+    def __init__(self, command: str, environ: Mapping[str, str]) -> None:
+        try:
+            self._words = shlex.split(command)
+        except ValueError as error:
+            raise UsageError(f"--keys-command: {command!r} cannot be read: {error}.") from None
+        self._environ = {name: value for name, value in environ.items() if name != _OWN_SECRET}
+
+    def prepare(self, keys: Iterable[Key]) -> None:
+        """Make sure that there is such a program."""
+        if not self._words or shutil.which(self._words[0], path=self._environ.get("PATH")) is None:
+            raise UsageError(f"--keys-command: there is no program {' '.join(self._words[:1])!r} to run.")
+
+    def take(self, user: str, name: str, secret: str) -> None:
+        """Run the command; it has taken the key when it ends with 0."""
+        program = self._words[0]
+        try:
+            done = subprocess.run(  # noqa: S603 # the administrator's own command, and no shell reads it
+                self._words,
+                check=False,
+                input=f"{secret}\n".encode(),
+                # What it says is for people; our standard output is the account of the changes.
+                stdout=2,
+                env=self._environ | {USER_VARIABLE: user, NAME_VARIABLE: name},
+                timeout=_COMMAND_SECONDS,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired:
+            raise AdminError(f"{program!r} did not end within {_COMMAND_SECONDS} seconds.") from None
+        except OSError as error:
+            raise AdminError(f"{program!r} cannot be run: {error.strerror}.") from error
+        if done.returncode:
+            raise AdminError(
+                f"{program!r} failed with exit code {done.returncode}; the key is revoked again."
+            )
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a Ctrl-C wait until the block is done: a key that is being issued must reach somebody, or be revoked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+
+    def remember(number: int, _: Any) -> None:
+        waiting.append(number)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting:
+        raise KeyboardInterrupt
+
+
+def _file_name(user: str, name: str) -> str:
+    return f"{user}.{name}.key"

@@ -1,0 +1,119 @@
+"""Operations as the admin API takes them."""
+
+from dataclasses import asdict
+from typing import Any
+
+from ambassador_admin.api.request import Request, below
+from ambassador_admin.declarative.desired import GrantKey, Kind
+from ambassador_admin.declarative.operations import Action, Operation, Phase
+from ambassador_protocol.admin.batch import (
+    AddMember,
+    ArchiveMcp,
+    BatchOperation,
+    PutGrant,
+    PutGroup,
+    PutMcp,
+    PutUser,
+    RemoveGrant,
+    RemoveGroup,
+    RemoveMember,
+    RevokeKey,
+)
+from ambassador_protocol.admin.grants import NewGrant
+from ambassador_protocol.admin.groups import GroupPut
+from ambassador_protocol.admin.mcps import McpPut
+from ambassador_protocol.admin.users import UserPut
+from ambassador_protocol.paths import BATCH, KEYS, MCPS
+
+_CONNECTING = frozenset({"transport", "options", "isolation"})
+
+
+def goes_alone(operation: Operation) -> bool:
+    """Tell whether the operation cannot be part of a transaction: it connects, or its answer holds a secret."""
+    if operation.kind is Kind.MCP and operation.action is Action.CHANGE:
+        return operation.phase is Phase.PUBLISH or not _CONNECTING.isdisjoint(operation.after)
+    return operation.phase is Phase.KEYS
+
+
+def batch_request(operations: list[Operation]) -> Request:
+    """Return the request that carries out the operations together."""
+    return Request(
+        method="POST", path=BATCH, body={"operations": [_spoken(_body(each)) for each in operations]}
+    )
+
+
+def single_request(operation: Operation) -> Request:
+    """Return the request of an operation that goes alone."""
+    if operation.phase is Phase.PUBLISH:
+        return Request(method="POST", path=below(MCPS, operation.key[0], "publish"))
+    if operation.kind is Kind.MCP:
+        return Request(
+            method="PUT", path=below(MCPS, operation.key[0]), body=_spoken(_body(operation))["set"]
+        )
+    body = {
+        "owner": operation.owner or "",
+        "expires_in_seconds": operation.facts.get("expires_in_seconds"),
+    }
+    return Request(method="PUT", path=below(KEYS, *operation.key), body=_spoken(body))
+
+
+def _body(operation: Operation) -> dict[str, Any]:
+    wire = _removal(operation) if operation.action is Action.REMOVE else _put(operation)
+    return asdict(wire)
+
+
+def _removal(operation: Operation) -> BatchOperation:
+    name = operation.key[0]
+    match operation.kind:
+        case Kind.USER:
+            return PutUser(name=name, set=UserPut(status="deactivated"))
+        case Kind.GROUP:
+            return RemoveGroup(name=name)
+        case Kind.MCP:
+            return ArchiveMcp(name=name)
+        case Kind.MEMBERSHIP:
+            return RemoveMember(group=name, user=operation.key[1])
+        case Kind.GRANT:
+            return RemoveGrant(id=operation.item_id or "")
+        case Kind.KEY:
+            return RevokeKey(id=operation.item_id or "")
+
+
+def _put(operation: Operation) -> BatchOperation:
+    name, said = operation.key[0], dict(operation.after)
+    claims = operation.action is Action.CREATE or "owner" in said
+    owner = (operation.owner or "") if claims else None
+    said.pop("owner", None)
+    match operation.kind:
+        case Kind.USER:
+            return PutUser(name=name, set=UserPut(**said, owner=owner))
+        case Kind.GROUP:
+            return PutGroup(name=name, set=GroupPut(**said, owner=owner))
+        case Kind.MCP if said.get("published") is False:
+            return ArchiveMcp(name=name)
+        case Kind.MCP:
+            return PutMcp(name=name, set=McpPut(**said, owner=owner))
+        case Kind.MEMBERSHIP:
+            claim = operation.action is Action.CHANGE
+            return AddMember(group=name, user=operation.key[1], owner=owner, claim=claim)
+        case _:
+            return PutGrant(set=_grant(operation, owner))
+
+
+def _grant(operation: Operation, owner: str | None) -> NewGrant:
+    grant = GrantKey.of(operation.key)
+    return NewGrant(
+        group=grant.group,
+        mcp=grant.mcp,
+        tools=list(grant.tools),
+        effect=grant.effect,
+        delivery=grant.delivery,
+        expires_at=operation.facts["expires_at"],
+        owner=owner,
+    )
+
+
+def _spoken(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _spoken(value) if name == "set" else value for name, value in body.items() if value is not None
+    }

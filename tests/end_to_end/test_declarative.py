@@ -1,0 +1,213 @@
+"""Files are applied to a real server: shown first, in order, completed after any break, never over others."""
+
+import json
+import re
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.faces import FACES
+from tests.end_to_end.world import Person, World, until
+from tests.rig import BIN
+
+PEOPLE = """
+owner: {label}
+users:
+- name: {user}
+  email: {user}@example.com
+groups:
+- name: {group}
+  description: Ours
+  members: [{user}]
+grants:
+- {{group: {group}, mcp: tools, tools: [echo, e*o]}}
+- {{group: {group}, mcp: tools, tools: [fail], effect: deny, expires_at: 2040-01-01T00:00:00Z}}
+keys:
+- {{user: {user}, name: ci, expires_in_seconds: 86400}}
+"""
+
+
+class Declaration:
+    """A file of its own label, and the commands on it."""
+
+    def __init__(self, world: World, directory: Path) -> None:
+        self.world = world
+        self.label = f"ci/{world.fresh('label')}"
+        self.user, self.group = world.fresh("user"), world.fresh("group")
+        self.path = directory / "people.yaml"
+        self.keys = directory / "keys"
+        self.write(PEOPLE.format(label=self.label, user=self.user, group=self.group))
+
+    def write(self, text: str) -> None:
+        self.path.write_text(text)
+
+    def many(self, count: int) -> list[str]:
+        """Declare this many users in one group, and return their names."""
+        names = [f"{self.user}-{number}" for number in range(count)]
+        self.write(
+            f"owner: {self.label}\nusers:\n"
+            + "".join(f"- {{name: {name}}}\n" for name in names)
+            + f"groups:\n- name: {self.group}\n  members: [{', '.join(names)}]\n"
+        )
+        return names
+
+    def apply(self, *words: str, expect: int = 0) -> "subprocess.CompletedProcess[str]":
+        return self.world.rig.admin("apply", "-f", str(self.path), *words, expect=expect)
+
+    def diff(self, *words: str, expect: int = 0) -> "subprocess.CompletedProcess[str]":
+        return self.world.rig.admin("diff", "-f", str(self.path), *words, expect=expect)
+
+    def start(self) -> "subprocess.Popen[str]":
+        rig = self.world.rig
+        return subprocess.Popen(
+            [str(BIN / "ambassador-admin"), "apply", "-f", str(self.path)],
+            env={**rig.environment(), **rig.admin_environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def owned(self, noun: str) -> int:
+        """Return how many objects of a kind are ours."""
+        total = self.world.ask("GET", f"{noun}?filter=owner={self.label}&limit=1")["total"]
+        assert isinstance(total, int)
+        return total
+
+
+@pytest.fixture
+def declared(world: World, tmp_path: Path) -> Declaration:
+    return Declaration(world, tmp_path)
+
+
+def test_diff_tells_the_drift_and_apply_ends_it(declared: Declaration) -> None:
+    before = declared.diff(expect=10)
+    assert f"+ user {declared.user}\n" in before.stdout
+    assert declared.apply("--dry-run").stdout == before.stdout
+    refused = declared.apply(expect=2)
+    assert "a key is said only once" in refused.stderr
+    assert declared.owned("users") == 0
+    applied = declared.apply("--keys-to", str(declared.keys))
+    assert sorted(applied.stdout.splitlines()) == sorted(before.stdout.splitlines())
+    assert declared.diff("--prune").stdout == ""
+    assert declared.apply("--prune").stdout == ""
+
+
+def test_the_key_works_and_only_its_owner_can_read_it(declared: Declaration) -> None:
+    declared.apply("--keys-to", str(declared.keys))
+    (file,) = declared.keys.iterdir()
+    assert file.name == f"{declared.user}.ci.key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    caller = declared.world.session(Person(declared.user, "", file.read_text().strip()))
+    assert caller.names(FACES[0]) == ["tools__echo"]
+
+
+def test_a_command_takes_keys_and_one_it_refuses_is_revoked(declared: Declaration, tmp_path: Path) -> None:
+    refused = declared.apply("--keys-command", "sh -c 'cat >/dev/null; exit 3'", expect=9)
+    assert "failed with exit code 3" in refused.stderr
+    (key,) = declared.world.ask("GET", f"keys?user={declared.user}")["items"]
+    assert key["status"] == "revoked"
+    taken = tmp_path / "taken"
+    script = f'read -r key; echo "$MCP_AMBASSADOR_KEY_USER/$MCP_AMBASSADOR_KEY_NAME ${{#key}}" >{taken}; env >>{taken}'
+    declared.apply("--keys-command", f"sh -c '{script}'")
+    text = taken.read_text()
+    assert re.match(rf"{declared.user}/ci 55\n", text)
+    assert "amb_ak_" not in text
+
+
+def test_what_is_exported_is_what_was_applied(declared: Declaration) -> None:
+    declared.apply("--keys-to", str(declared.keys))
+    exported = declared.world.rig.admin("export", "--owner", declared.label).stdout
+    declared.write(exported)
+    assert declared.diff("--prune").stdout == ""
+    assert declared.world.rig.admin("export", "--owner", declared.label).stdout == exported
+
+
+def test_prune_ends_what_is_not_named_and_never_what_others_own(declared: Declaration) -> None:
+    world = declared.world
+    declared.apply("--keys-to", str(declared.keys))
+    stranger = world.fresh("stranger")
+    world.ask("PUT", f"users/{stranger}", {})
+    world.ask("PUT", f"groups/{declared.group}/members/{stranger}")
+    declared.write(f"owner: {declared.label}\n")
+    assert "--prune removes them" in declared.diff().stderr
+    assert "--yes" in declared.apply("--prune", expect=2).stderr
+    pruned = declared.apply("--prune", "--yes")
+    assert f"group {declared.group} stays" in pruned.stderr
+    assert world.ask("GET", f"users/{declared.user}")["status"] == "deactivated"
+    assert world.ask("GET", f"groups/{declared.group}")["members"] == [stranger]
+    assert declared.owned("grants") == 0
+    assert declared.diff("--prune").stdout == ""
+
+
+def test_what_belongs_to_others_is_refused_before_anything_is_sent(declared: Declaration) -> None:
+    world = declared.world
+    world.ask("PUT", f"users/{declared.user}", {"owner": "ci/others"})
+    refused = declared.apply("--keys-to", str(declared.keys), expect=6)
+    assert f"people.yaml:4: user {declared.user} belongs to 'ci/others'" in refused.stderr
+    assert declared.owned("groups") == 0
+    world.ask("PUT", f"users/{declared.user}", {"owner": ""})
+    assert "--take-over claims it" in declared.apply("--keys-to", str(declared.keys), expect=6).stderr
+    declared.apply("--keys-to", str(declared.keys), "--take-over")
+    assert declared.owned("users") == 1
+
+
+def test_what_is_wrong_in_a_file_is_told_with_its_line(declared: Declaration) -> None:
+    declared.write("owner: ci/x\nusers:\n- name: a\n  emial: x\n- name: a\n- name: 12\ngroops: []\n")
+    told = declared.apply(expect=2).stderr
+    assert "people.yaml:4: unknown key 'emial'" in told
+    assert "people.yaml:6: name: '12' is a int in YAML" in told
+    assert "people.yaml:7: unknown key 'groops'" in told
+    assert "AMB-1001" in told
+
+
+def test_what_the_server_refuses_is_told_and_the_rest_is_done(declared: Declaration) -> None:
+    world = declared.world
+    admin = world.ask("POST", "admin-keys", {"name": world.fresh("key"), "roles": ["provisioner"]})
+    done = world.rig.run(
+        "ambassador-admin",
+        *("apply", "-f", str(declared.path), "--keys-to", str(declared.keys), "-o", "json"),
+        expect=9,
+        env={**world.rig.admin_environment(), "MCP_AMBASSADOR_ADMIN_KEY": admin["admin_key"]},
+    )
+    results = {each["name"].partition(" ")[0]: each["result"] for each in json.loads(done.stdout)}
+    assert results == {
+        "user": "done",
+        "group": "done",
+        "grant:": "left",
+        "membership": "left",
+        "key": "left",
+    }
+    assert "AMB-3004" in done.stderr
+    declared.apply("--keys-to", str(declared.keys))
+    assert declared.diff("--prune").stdout == ""
+
+
+def test_an_interrupted_apply_says_so_and_the_next_completes_it(declared: Declaration) -> None:
+    names = declared.many(2500)
+    process = declared.start()
+    until(lambda: declared.owned("users"), "the first batch is there", 60)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "Interrupted: " in told
+    assert 0 < declared.owned("users") + declared.owned("memberships") < 2 * len(names)
+    declared.apply()
+    assert (declared.owned("users"), declared.owned("memberships")) == (len(names), len(names))
+    assert declared.diff("--prune").stdout == ""
+
+
+def test_two_at_once_end_where_one_would(declared: Declaration) -> None:
+    names = declared.many(700)
+    first, second = declared.start(), declared.start()
+    codes = []
+    for process in (first, second):
+        process.communicate(timeout=120)
+        codes.append(process.returncode)
+    assert set(codes) <= {0, 6, 9}
+    declared.apply()
+    assert declared.owned("memberships") == len(names)
+    assert declared.diff("--prune").stdout == ""

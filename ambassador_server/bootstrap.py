@@ -1,6 +1,7 @@
 """The composition root: the only file that knows who serves what."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,9 @@ from ambassador_server.audit_log.archive import JsonlArchive
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
 from ambassador_server.audit_log.other import OtherLog
+from ambassador_server.audit_log.sink_journal import FileSinkJournal
+from ambassador_server.audit_sinks import build_sink
+from ambassador_server.audit_sinks.shared.options import SinkOptions
 from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
 from ambassador_server.config import ServerConfig
@@ -26,11 +30,13 @@ from ambassador_server.errors import StorageError
 from ambassador_server.mcp.face import McpEndpoint
 from ambassador_server.mcp.payload import MsgspecPayloads
 from ambassador_server.mcp.tools import ToolMethods
+from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.downstream import DownstreamChange
 from ambassador_server.ports.store import Store
 from ambassador_server.services.access import AccessQuestions
 from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
+from ambassador_server.services.audit_delivery import AuditDeliveries, SinkOrder
 from ambassador_server.services.audit_feed import AuditFeed
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
@@ -84,6 +90,7 @@ class Ambassador:
     log: JsonlAuditLog
     downstreams: DownstreamPool
     watch: DownstreamWatch
+    deliveries: AuditDeliveries
     services: Services
 
     def client_app(self, ca_pem: bytes | None) -> web.Application:
@@ -101,10 +108,11 @@ class Ambassador:
         return create_admin_app(services=self.services, settings=self._web_settings(ca_pem))
 
     async def close(self) -> None:
-        """Stop the downstreams, then the log, then the database; each even when the one before failed to."""
+        """Stop the downstreams, the audit sinks, the log, the database; each even when the one before failed to."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
             stack.push_async_callback(self.log.close)
+            stack.push_async_callback(self.deliveries.close)
             stack.push_async_callback(self.downstreams.close)
 
     def _web_settings(self, ca_pem: bytes | None) -> WebSettings:
@@ -119,6 +127,7 @@ class Ambassador:
 
 async def build(config: ServerConfig, *, writer: str) -> Ambassador:
     """Open everything a server needs. Raises ConfigurationError or StorageError that says what to mend."""
+    orders = [_sink_order(options) for options in config.audit.sinks]
     store = await open_store(config.store_url)
     try:
         keys = load_or_create(config.keys_dir)
@@ -132,7 +141,7 @@ async def build(config: ServerConfig, *, writer: str) -> Ambassador:
     except BaseException:
         await store.close()
         raise
-    ambassador = _assemble(config, store, log, keys)
+    ambassador = _assemble(config, store, log, keys, orders)
     try:
         await ambassador.services.policy.refresh()
     except StorageError:
@@ -141,8 +150,13 @@ async def build(config: ServerConfig, *, writer: str) -> Ambassador:
     return ambassador
 
 
-def _assemble(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing) -> Ambassador:
+def _assemble(
+    config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, orders: Sequence[SinkOrder]
+) -> Ambassador:
     clock, news = SystemClock(), _News()
+    logs = (log, OtherLog(config.audit_dir, config.init_writer))
+    journal = FileSinkJournal(config.audit_dir, config.node)
+    deliveries = AuditDeliveries(orders=orders, logs=logs, journal=journal, clock=clock)
     downstreams = DownstreamPool(news, user_limits=_user_limits(config), mask=mask_text)
     auditor = Auditor(log=log, clock=clock)
     policy = PolicyKeeper(store=store, clock=clock)
@@ -160,11 +174,15 @@ def _assemble(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         payloads=MsgspecPayloads(),
         clock=clock,
     )
-    services = _services(
-        config, store, log, keys, _Core(clock, auditor, policy, catalog, downstreams, flights, calls)
-    )
+    core = _Core(clock, auditor, policy, catalog, downstreams, flights, calls, logs, deliveries)
     return Ambassador(
-        config=config, store=store, log=log, downstreams=downstreams, watch=watch, services=services
+        config=config,
+        store=store,
+        log=log,
+        downstreams=downstreams,
+        watch=watch,
+        deliveries=deliveries,
+        services=_services(config, store, log, keys, core),
     )
 
 
@@ -179,14 +197,15 @@ class _Core:
     downstreams: DownstreamPool
     flights: Flights
     calls: Calls
+    logs: Sequence[AuditLogReader]
+    deliveries: AuditDeliveries
 
 
 def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, core: _Core) -> Services:
     clock, auditor, policy = core.clock, core.auditor, core.policy
     changes = Changes(store=store, policy=policy, auditor=auditor)
-    logs = (log, OtherLog(config.audit_dir, config.init_writer))
     throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
-    trail = AuditTrail(store=store, logs=logs, clock=clock)
+    trail = AuditTrail(store=store, logs=core.logs, clock=clock)
     prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
     sessions = _sessions(config, store, keys, core, throttle)
     return Services(
@@ -222,7 +241,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         audit_trail=trail,
         audit_feed=AuditFeed(trail),
         audit_archive=JsonlArchive(config.audit_dir, AuditSigner(keys.audit_keys)),
-        health=Health(store=store, log=log, policy=policy),
+        health=Health(store=store, log=log, policy=policy, deliveries=core.deliveries),
         downstreams=core.downstreams,
     )
 
@@ -260,6 +279,18 @@ def _log_options(config: ServerConfig) -> AuditLogOptions:
         segment_max_age=section.segment_seconds,
         checkpoint_records=section.checkpoint_records,
         checkpoint_interval=section.checkpoint_seconds,
+    )
+
+
+def _sink_order(options: SinkOptions) -> SinkOrder:
+    return SinkOrder(
+        name=options.name,
+        kind=options.type,
+        sink=build_sink(options),
+        batch_records=options.batch_records,
+        batch_bytes=options.batch_bytes,
+        linger=options.linger_seconds,
+        timeout=options.timeout_seconds,
     )
 
 

@@ -55,6 +55,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         await _record(ambassador, AuditAction.SERVER_START)
         stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
         await ambassador.watch.start()
+        ambassador.deliveries.start()
         await stack.enter_async_context(housekeeping(_jobs(ambassador, settings, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
         await _advise(ambassador)

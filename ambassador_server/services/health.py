@@ -3,16 +3,20 @@
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.store import Store
+from ambassador_server.services.audit_delivery import AuditDeliveries, SinkStatus
 from ambassador_server.services.policy_keeper import PolicyKeeper
 
 
 class Health:
     """Readiness needs the database, the audit log and a policy that can be trusted."""
 
-    def __init__(self, *, store: Store, log: AuditLog, policy: PolicyKeeper) -> None:
+    def __init__(
+        self, *, store: Store, log: AuditLog, policy: PolicyKeeper, deliveries: AuditDeliveries
+    ) -> None:
         self._store = store
         self._log = log
         self._policy = policy
+        self._deliveries = deliveries
         self._draining = False
 
     def start_draining(self) -> None:
@@ -27,6 +31,10 @@ class Health:
             "audit_log": self._log.probe() is None,
             "policy": not self._policy.is_stale(),
         }
+
+    async def sinks(self) -> list[SinkStatus]:
+        """Tell how every audit sink is doing; none of them has a say in whether the server is ready."""
+        return await self._deliveries.statuses()
 
     async def _database_answers(self) -> bool:
         try:

@@ -38,6 +38,7 @@ from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
 from ambassador_server.services.audit_delivery import AuditDeliveries, SinkOrder
 from ambassador_server.services.audit_feed import AuditFeed
+from ambassador_server.services.audit_retention import AuditRetention
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.batches import Batches
@@ -240,6 +241,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         access=AccessQuestions(policy=policy, catalog=core.catalog),
         audit_trail=trail,
         audit_feed=AuditFeed(trail),
+        audit_retention=AuditRetention(store=store, log=log, trail=trail, auditor=auditor, clock=clock),
         audit_archive=JsonlArchive(config.audit_dir, AuditSigner(keys.audit_keys)),
         health=Health(store=store, log=log, policy=policy, deliveries=core.deliveries),
         downstreams=core.downstreams,

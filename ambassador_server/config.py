@@ -60,6 +60,12 @@ class AuditSection(_Section):
     segment_seconds: Annotated[float, Field(ge=60)] = 86400.0
     checkpoint_records: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     checkpoint_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    keep_segments_days: Annotated[
+        int | None, Field(ge=1, description="Remove segments of the log that are older; nothing by default.")
+    ] = None
+    keep_index_days: Annotated[
+        int | None, Field(ge=1, description="Forget older records in the index; the log still has them.")
+    ] = None
     sinks: Annotated[
         tuple[SerializeAsAny[SinkOptions], ...],
         BeforeValidator(read_sinks),

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from ambassador_admin.api.request import Request, get
-from ambassador_protocol.paths import AUDIT_EVENTS, AUDIT_KEYS, AUDIT_VERIFICATION
+from ambassador_admin.api.request import Request, body_of, get
+from ambassador_protocol.admin.audit import Pruning
+from ambassador_protocol.paths import AUDIT_EVENTS, AUDIT_KEYS, AUDIT_PRUNING, AUDIT_VERIFICATION
 
 
 def newest(filters: Mapping[str, str | None]) -> Request:
@@ -24,3 +25,8 @@ def verification(since: str | None, until: str | None) -> Request:
 def keys() -> Request:
     """List the public keys that checkpoints are signed with, the one that signs now first."""
     return get(AUDIT_KEYS)
+
+
+def prune(pruning: Pruning) -> Request:
+    """Remove what is old."""
+    return Request(method="POST", path=AUDIT_PRUNING, body=body_of(pruning))

@@ -15,6 +15,7 @@ from ambassador_admin.cli import (
     admin_keys,
     audit,
     audit_proof,
+    audit_pruning,
     config,
     contexts,
     declare,
@@ -54,6 +55,7 @@ app.add_typer(sessions.app, name="session")
 app.add_typer(kill.app, name="kill")
 app.add_typer(access.app, name="access")
 audit_proof.register(audit.app)
+audit_pruning.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(server.app, name="server")
 server.register(app)

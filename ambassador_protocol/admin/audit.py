@@ -1,9 +1,10 @@
 """Bodies of `/v1/admin/audit`."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ambassador_protocol.admin.grants import GrantView
+from ambassador_protocol.admin.strict import STRICT
 from ambassador_protocol.admin.switches import SwitchView
 
 
@@ -91,3 +92,25 @@ class StatisticsView:
     values: list[CountView]
     other: int
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """`POST /v1/admin/audit/prune`: what is older goes, from the segments of the log, from the index, or from both."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    older_than_seconds: int
+    segments: bool = True
+    index: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruningView:
+    """What is gone; the four facts about the log are null when no whole segment was old enough."""
+
+    before: str
+    segments: int
+    first_seq: int | None
+    last_seq: int | None
+    head: str | None
+    indexed: int

@@ -95,7 +95,7 @@ class Verification:
 
     def documents(self) -> list[dict[str, Any]]:
         """Return one JSON object for each writer; `fault.place` is the fault in words."""
-        found = [
+        found: list[dict[str, Any]] = [
             {"writer": writer.writer, "ok": writer.fault is None} | asdict(writer) for writer in self.writers
         ]
         for writer, document in zip(self.writers, found, strict=True):

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,12 +18,13 @@ from ambassador_server.audit_log.lines import encode_event
 from ambassador_server.audit_log.notary import Notary
 from ambassador_server.audit_log.opening import LogEnd, find_end
 from ambassador_server.audit_log.options import AuditLogOptions
+from ambassador_server.audit_log.pruning import as_statement, find_prunable, remove_segments
 from ambassador_server.audit_log.reader import count_records, read_records
 from ambassador_server.audit_log.syncing import Syncer
 from ambassador_server.audit_log.tail import LogTail
 from ambassador_server.domain.audit import SYSTEM, AuditAction, AuditEvent, AuditRecord, Outcome, Resource
 from ambassador_server.errors import AuditUnavailableError, ConfigurationError
-from ambassador_server.ports.audit_log import CheckpointSigner
+from ambassador_server.ports.audit_log import CheckpointSigner, Removal
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition
 
@@ -162,6 +164,26 @@ class JsonlAuditLog:
         return await asyncio.to_thread(
             count_records, self._directory.path, self._writer, after, at_most, self._syncer.durable
         )
+
+    async def prunable(self, before: datetime) -> Removal | None:
+        """Return the segments that hold nothing younger, or None."""
+        try:
+            return await asyncio.to_thread(find_prunable, self._directory.path, before)
+        except OSError as error:
+            raise AuditUnavailableError(f"The audit log cannot be read: {_reason(error)}.") from error
+
+    async def prune(self, removal: Removal) -> None:
+        """State in a signed line what goes, and remove it once that is on the disk."""
+        self._flush()
+        if self._failure is None:
+            self._checkpoint("prune", pruned=as_statement(removal))
+        if self._failure is not None:
+            raise AuditUnavailableError(_complaint(self._failure))
+        await self._syncer.catch_up()
+        try:
+            await asyncio.to_thread(remove_segments, self._directory, removal)
+        except OSError as error:
+            raise AuditUnavailableError(f"Old segments cannot be removed: {_reason(error)}.") from error
 
     async def close(self) -> None:
         """Write what is queued and the last checkpoint, flush to the disk and release the log.

@@ -9,7 +9,7 @@ import ssl
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -139,6 +139,12 @@ def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | 
     async def probe_log() -> None:
         ambassador.log.probe()
 
+    async def forget_audit() -> None:
+        audit = settings.audit
+        await services.audit_retention.keep(
+            segments=_days(audit.keep_segments_days), index=_days(audit.keep_index_days)
+        )
+
     async def renew_certificates() -> None:
         if tls is not None and settings.certificate_file is None:
             renewed = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
@@ -153,8 +159,13 @@ def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | 
         Job("session ends", 1.0, services.sessions.follow_ends),
         Job("sessions", 60.0, services.sessions.forget_expired),
         Job("logins", 3600.0, services.logins.forget_expired),
+        Job("audit retention", 3600.0, forget_audit),
         Job("certificates", 86400.0, renew_certificates),
     ]
+
+
+def _days(number: int | None) -> timedelta | None:
+    return None if number is None else timedelta(days=number)
 
 
 def _announce(

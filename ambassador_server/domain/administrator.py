@@ -14,10 +14,11 @@ class Right(StrEnum):
     MANAGE = "manage"
     OPERATE = "operate"
     AUDIT_READ = "audit:read"
+    AUDIT_PRUNE = "audit:prune"
 
 
 class Role(StrEnum):
-    """What an admin key may carry; reading the audit is separate from administering."""
+    """What an admin key may carry; reading the audit is separate from administering, and from removing old records."""
 
     ADMIN = "admin"
     OPERATOR = "operator"
@@ -26,7 +27,7 @@ class Role(StrEnum):
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
-    Role.ADMIN: frozenset({Right.READ, Right.PROVISION, Right.MANAGE, Right.OPERATE}),
+    Role.ADMIN: frozenset({Right.READ, Right.PROVISION, Right.MANAGE, Right.OPERATE, Right.AUDIT_PRUNE}),
     Role.OPERATOR: frozenset({Right.READ, Right.OPERATE}),
     Role.PROVISIONER: frozenset({Right.READ, Right.PROVISION}),
     Role.AUDITOR: frozenset({Right.READ, Right.AUDIT_READ}),

@@ -48,6 +48,7 @@ class AuditAction(StrEnum):
     SWITCH_ACTIVATE = "kill:switch:activate"
     SWITCH_LIFT = "kill:switch:lift"
     DOWNSTREAM_STATE = "system:downstream:state"
+    AUDIT_PRUNE = "admin:audit:prune"
     SERVER_START = "system:server:start"
     SERVER_STOP = "system:server:stop"
     LOG_RECOVERY = "system:audit-log:recovery"

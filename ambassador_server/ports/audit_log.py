@@ -1,6 +1,8 @@
 """What the rules need from the audit log."""
 
 from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from ambassador_server.domain.audit import AuditEvent, AuditRecord
@@ -51,6 +53,34 @@ class AuditLog(AuditLogReader, Protocol):
 
     async def close(self) -> None:
         """Write what is queued, flush to the disk and release the log."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """Whole segments at the beginning of a log: how many, up to which one, their records and the last line's digest."""
+
+    segments: int
+    last_segment: int
+    first_seq: int
+    last_seq: int
+    head: str
+
+
+class PrunableLog(Protocol):
+    """A log whose beginning can be removed."""
+
+    @property
+    def writer(self) -> str:
+        """Return the name of the writer."""
+        ...
+
+    async def prunable(self, before: datetime) -> Removal | None:
+        """Return the segments that hold nothing younger, or None; raises AuditUnavailableError."""
+        ...
+
+    async def prune(self, removal: Removal) -> None:
+        """State in a signed line what goes, and remove it once that is on the disk; raises AuditUnavailableError."""
         ...
 
 

@@ -212,6 +212,18 @@ class AuditIndex(Protocol):
         """Return the newest cursor, 0 when the index is empty."""
         ...
 
+    async def has_before(self, at: datetime) -> bool:
+        """Tell whether a record is older."""
+        ...
+
+    async def remove(self, *, before: datetime | None = None, through: int | None = None, limit: int) -> int:
+        """Remove up to `limit` records that are older, or up to a cursor; return how many went."""
+        ...
+
+    async def restart(self) -> None:
+        """Forget how far every log has been read."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """One transaction over all repositories.

@@ -8,6 +8,7 @@ from ambassador_server.services.access import AccessQuestions
 from ambassador_server.services.admin_keys import AdminKeys
 from ambassador_server.services.administrators import Administrators
 from ambassador_server.services.audit_feed import AuditFeed
+from ambassador_server.services.audit_retention import AuditRetention
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.batches import Batches
@@ -56,5 +57,6 @@ class Services:
     audit_trail: AuditTrail
     audit_feed: AuditFeed
     audit_archive: AuditArchive
+    audit_retention: AuditRetention
     health: Health
     downstreams: Downstreams

@@ -1,9 +1,10 @@
 """The audit index: the columns one can search, and a document with the rest of each event."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, asc, desc, func, select, union
+from sqlalchemy import ColumnElement, Select, asc, delete, desc, func, select, union
 
 from ambassador_server.domain.audit import AuditRecord
 from ambassador_server.domain.audit_query import Attribute, Query
@@ -92,6 +93,26 @@ class AuditIndexRepository:
         """Return the newest cursor, 0 when the index is empty."""
         rows = await self._transaction.rows(select(func.max(_EVENT.cursor)))
         return rows[0][0] or 0
+
+    async def has_before(self, at: datetime) -> bool:
+        """Tell whether a record is older."""
+        check_value(at, "at")
+        return bool(await self._transaction.rows(select(_EVENT.cursor).where(_EVENT.at < at).limit(1)))
+
+    async def remove(self, *, before: datetime | None = None, through: int | None = None, limit: int) -> int:
+        """Remove up to `limit` records that are older, or up to a cursor; return how many went."""
+        check_value(before, "before")
+        check_value(through, "through")
+        old = [] if before is None else [_EVENT.at < before]
+        known = [] if through is None else [_EVENT.cursor <= through]
+        if not (old or known):
+            raise InvalidInputError("Nothing says which records to remove.")
+        some = select(_EVENT.cursor).where(*old, *known).limit(limit)
+        return await self._transaction.change(delete(audit_events).where(_EVENT.cursor.in_(some)))
+
+    async def restart(self) -> None:
+        """Forget how far every log has been read."""
+        await self._transaction.change(delete(audit_positions))
 
     async def _move(self, writer: str, position: LogPosition) -> None:
         row = {

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter, ValidationError
 
 from ambassador_protocol import paths
+from ambassador_protocol.admin.audit import Pruning
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.admin.mcps import McpPut, NewMcp
@@ -22,7 +23,11 @@ from ambassador_server.errors import InvalidInputError
 from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, Item, Organisation, mcp_view
 
 RIGHTS = {
-    ADMIN_KEY: ("ops", ["admin", "auditor"], {"read", "provision", "manage", "operate", "audit:read"}),
+    ADMIN_KEY: (
+        "ops",
+        ["admin", "auditor"],
+        {"read", "provision", "manage", "operate", "audit:read", "audit:prune"},
+    ),
     AUDITOR_KEY: ("eve", ["auditor"], {"read", "audit:read"}),
     LOGIN_KEY: ("alice", ["operator"], {"read", "operate"}),
 }
@@ -97,6 +102,7 @@ def application(api: Organisation) -> web.Application:
             web.get(paths.ACCESS + "/who-can", _for("read", _who_can)),
             web.get(paths.AUDIT_EVENTS, _for("audit:read", _audit)),
             web.get(paths.AUDIT_VERIFICATION, _for("audit:read", _verification)),
+            web.post(paths.AUDIT_PRUNING, _for("audit:prune", _prune)),
             web.get(paths.AUDIT_KEYS, _for("audit:read", _audit_keys)),
         ]
     )
@@ -476,6 +482,14 @@ async def _audit(request: web.Request) -> web.Response:
 async def _verification(request: web.Request) -> web.Response:
     items = [] if request.query.get("from", "").startswith("2030") else request.app[API].findings
     return web.json_response({"items": items, "next_cursor": None, "total": None})
+
+
+async def _prune(request: web.Request) -> web.Response:
+    wanted = await _read(request, Pruning)
+    whole = {"segments": 3, "first_seq": 1, "last_seq": 900, "head": "e" * 64}
+    none = {"segments": 0, "first_seq": None, "last_seq": None, "head": None}
+    gone = whole if wanted.segments else none
+    return web.json_response({"before": AT, **gone, "indexed": 880 if wanted.index else 0})
 
 
 async def _audit_keys(request: web.Request) -> web.Response:

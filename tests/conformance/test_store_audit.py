@@ -137,6 +137,42 @@ async def test_no_records_change_nothing(store: Store) -> None:
         assert await work.audit.last_cursor() == 0
 
 
+async def test_old_records_are_removed_a_few_at_a_time(store: Store) -> None:
+    old = [record(seq, at=NOW - 2 * HOUR) for seq in (1, 2, 3)]
+    young = [record(seq, at=NOW) for seq in (4, 5)]
+    await index(store, [*old, *young])
+    async with store.read() as work:
+        assert await work.audit.has_before(NOW - HOUR)
+    for expected in (2, 1, 0):
+        async with store.write() as work:
+            assert await work.audit.remove(before=NOW - HOUR, limit=2) == expected
+    assert await newest(store) == young[::-1]
+    async with store.read() as work:
+        assert not await work.audit.has_before(NOW - HOUR)
+        assert await work.audit.position("w1") == position(5)
+
+
+async def test_index_is_emptied_up_to_a_cursor_and_begun_again(store: Store) -> None:
+    await index(store, [record(1), record(2)])
+    async with store.read() as work:
+        last = await work.audit.last_cursor()
+    await index(store, [record(3)])
+    async with store.write() as work:
+        assert await work.audit.remove(through=last, limit=100) == 2
+        await work.audit.restart()
+    assert await newest(store) == [record(3)]
+    async with store.read() as work:
+        assert await work.audit.position("w1") is None
+    await index(store, [record(1), record(2), record(3)])
+    assert sorted(item.seq for item in await newest(store)) == [1, 2, 3]
+
+
+async def test_removing_needs_a_bound(store: Store) -> None:
+    with pytest.raises(InvalidInputError):
+        async with store.write() as work:
+            await work.audit.remove(limit=10)
+
+
 async def test_records_of_two_writers_at_once_are_refused(store: Store) -> None:
     async with store.write() as work:
         with pytest.raises(InvalidInputError):

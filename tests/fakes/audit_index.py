@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from ambassador_server.domain.audit import AuditRecord
 from ambassador_server.domain.audit_query import Attribute, Query, matches, read
@@ -76,6 +77,27 @@ class InMemoryAuditIndex:
 
     async def last_cursor(self) -> int:
         return self._reading().last_cursor
+
+    async def has_before(self, at: datetime) -> bool:
+        check_value(at, "at")
+        return any(item.record.event.at < at for item in self._reading().records.values())
+
+    async def remove(self, *, before: datetime | None = None, through: int | None = None, limit: int) -> int:
+        if before is None and through is None:
+            raise InvalidInputError("Nothing says which records to remove.")
+        records = self._writing().records
+        gone = [
+            key
+            for key, item in records.items()
+            if (before is None or item.record.event.at < before)
+            and (through is None or item.cursor <= through)
+        ][:limit]
+        for key in gone:
+            del records[key]
+        return len(gone)
+
+    async def restart(self) -> None:
+        self._writing().positions.clear()
 
     def _matching(self, wanted: Query, limit: int) -> list[IndexedRecord]:
         check_value(limit, "limit")

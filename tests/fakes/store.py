@@ -130,7 +130,9 @@ class _Repository(Generic[T]):
         state = self._transaction.writing()
         if state.table(self._kind.noun).pop(item_id, None) is None:
             raise NotFoundError(f"{self._kind.noun} {item_id!r} does not exist.")
-        if self._kind.id_field not in self._kind.owners:  # a password has the id of its user, and owns nothing
+        if (
+            self._kind.id_field not in self._kind.owners
+        ):  # a password has the id of its user, and owns nothing
             state.drop_what_belongs_to(self._kind.id_field, item_id)
         self._changed(None if self._kind.noun in _OWNERS else item_id)
 

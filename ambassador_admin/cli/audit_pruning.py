@@ -1,0 +1,57 @@
+"""`audit prune`: forgetting what is old, with a record of it that stays."""
+
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import audit
+from ambassador_admin.cli.command import verb
+from ambassador_admin.cli.values import seconds
+from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import UsageError
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, clock, fields_of
+from ambassador_protocol.admin.audit import Pruning, PruningView
+
+PRUNED = View(
+    "prunings",
+    (
+        Column("BEFORE", "before", clock),
+        Column("SEGMENTS", "segments"),
+        Column("FIRST RECORD", "first_seq"),
+        Column("LAST RECORD", "last_seq"),
+        Column("LAST DIGEST", "head", whole=True),
+        Column("FROM THE INDEX", "indexed"),
+    ),
+    fields_of(PruningView),
+)
+
+
+def register(group: typer.Typer) -> None:
+    """Add the verb to `audit`."""
+    verb(group, "prune", destroys=True)(prune)
+
+
+def prune(
+    admin: AdminContext,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="DURATION", help="What is older goes; at least a day.")
+    ],
+    index_only: Annotated[
+        bool, typer.Option("--index-only", help="Forget records in the index; the log keeps them.")
+    ] = False,
+    segments_only: Annotated[
+        bool,
+        typer.Option("--segments-only", help="Remove segments of the log; the index keeps their records."),
+    ] = False,
+) -> None:
+    """Remove old records: whole segments of the log, and the index. What stays can still be proved.
+
+    Example: ambassador-admin audit prune --older-than 90d --yes
+    """
+    if index_only and segments_only:
+        raise UsageError("--index-only and --segments-only exclude each other.")
+    age = seconds(older_than, "--older-than") or 0
+    admin.confirm(f"Remove audit records that are older than {older_than}, for ever?")
+    pruning = Pruning(older_than_seconds=age, segments=not index_only, index=not segments_only)
+    admin.submit(audit.prune(pruning), PRUNED)

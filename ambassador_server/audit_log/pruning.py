@@ -1,0 +1,60 @@
+"""Removing the oldest segments of a log, so that what stays can still be proved."""
+
+import os
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from ambassador_protocol.audit.files import segment_name, segment_numbers
+from ambassador_protocol.audit.lines import Line, Pruned, read_line, time_text
+from ambassador_server.audit_log.directory import WriterDirectory
+from ambassador_server.ports.audit_log import Removal
+
+_LONGEST_HEADER = 4096
+
+
+def find_prunable(path: Path, before: datetime) -> Removal | None:
+    """Return the segments that were followed by another one before that time; raises OSError.
+
+    The last segment is never among them, so the log always keeps its end and the statement of what was removed.
+    """
+    numbers, found = segment_numbers(path), None
+    for number, following in pairwise(numbers):
+        header = _first_line(path, following)
+        if header is None or header.header is None or header.header.created > time_text(before):
+            break
+        found = (number, header)
+    oldest = _first_line(path, numbers[0]) if found is not None else None
+    if found is None or oldest is None:
+        return None
+    last, header = found
+    return Removal(
+        segments=numbers.index(last) + 1,
+        last_segment=last,
+        first_seq=oldest.seq,
+        last_seq=header.seq - 1,
+        head=header.prev,
+    )
+
+
+def as_statement(removal: Removal) -> Pruned:
+    """Return what a checkpoint says of it."""
+    return Pruned(
+        first_seq=removal.first_seq,
+        head=removal.head,
+        last_seq=removal.last_seq,
+        segment=removal.last_segment,
+    )
+
+
+def remove_segments(directory: WriterDirectory, removal: Removal) -> None:
+    """Remove the files, oldest first: what an interruption leaves is still one piece. Raises OSError."""
+    for number in directory.numbers():
+        if number <= removal.last_segment:
+            os.unlink(segment_name(number), dir_fd=directory.fd)
+    directory.sync()
+
+
+def _first_line(path: Path, number: int) -> Line | None:
+    with (path / segment_name(number)).open("rb") as file:
+        return read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))

@@ -1,0 +1,173 @@
+"""Old segments go, what stays can be proved, and nobody can make a beginning disappear without a record of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ambassador_server.audit_log.log import JsonlAuditLog
+from ambassador_server.audit_log.options import AuditLogOptions
+from ambassador_server.domain.audit import AuditAction, Outcome
+from ambassador_server.errors import AuditUnavailableError, InvalidInputError
+from ambassador_server.services.audit_retention import AuditRetention
+from ambassador_server.services.audit_trail import AuditTrail
+from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.changes import Requester
+from tests.fakes.clock import START, ManualClock
+from tests.fakes.store import InMemoryStore
+from tests.server.audit_log.samples import (
+    SIGNER,
+    WRITER,
+    lines,
+    numbered,
+    read_all,
+    requests,
+    segments,
+    verify,
+)
+
+DAY = 86400.0
+SERVER = Requester(None, None)
+
+
+class World:
+    """A log of ten days, a segment for each, and what keeps it short."""
+
+    def __init__(self, log: JsonlAuditLog, clock: ManualClock) -> None:
+        self.log, self.clock, self.store = log, clock, InMemoryStore()
+        self.trail = AuditTrail(store=self.store, logs=[log], clock=clock)
+        auditor = Auditor(log=log, clock=clock)
+        self.retention = AuditRetention(
+            store=self.store, log=log, trail=self.trail, auditor=auditor, clock=clock
+        )
+
+    async def remembers(self, before: timedelta) -> bool:
+        """Tell whether the index has records from before that time."""
+        async with self.store.read() as work:
+            return await work.audit.has_before(START + before)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    clock = ManualClock()
+    options = AuditLogOptions(segment_max_age=DAY)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
+    for number in range(10):
+        await Auditor(log=log, clock=clock).event(
+            AuditAction.SERVER_START, Outcome.SUCCEEDED, resource=numbered(number).resource
+        )
+        clock.advance(DAY)
+    assert len(segments(tmp_path)) == 10
+    yield World(log, clock)
+    await log.close()
+
+
+async def test_what_stays_is_proved_by_the_record_of_what_went(world: World, tmp_path: Path):
+    first_kept = lines(segments(tmp_path)[6])[0]
+    done = await world.retention.prune(SERVER, older_than=timedelta(days=3, hours=12))
+    assert done.removal is not None
+    assert (done.removal.segments, done.removal.first_seq) == (6, 1)
+    assert (done.removal.last_seq, done.removal.head) == (first_kept["seq"] - 1, first_kept["prev"])
+    assert segments(tmp_path)[0].name == "00000007.jsonl"
+    [found] = verify(tmp_path).writers
+    assert found.fault is None
+    assert found.pruned is not None
+    assert (found.pruned.segment, found.pruned.head, found.first_seq) == (
+        6,
+        first_kept["prev"],
+        first_kept["seq"],
+    )
+
+    told = [r.event for r in await read_all(world.log) if r.event.action is AuditAction.AUDIT_PRUNE]
+    assert [event.outcome for event in told] == [Outcome.PERMITTED, Outcome.SUCCEEDED]
+    assert told[0].details["head"] == first_kept["prev"]
+    assert told[1].details["indexed"] == done.indexed == 7
+
+
+async def test_pruning_goes_on_where_it_ended_before(world: World, tmp_path: Path):
+    for days in (8.5, 4.5, 2.5):
+        await world.retention.prune(SERVER, older_than=timedelta(days=days), index=False)
+        assert verify(tmp_path).ok
+    await world.log.close()
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=world.clock)
+    await log.close()
+    assert verify(tmp_path).ok
+
+
+async def test_index_keeps_what_the_log_gives_away_and_the_other_way_round(world: World, tmp_path: Path):
+    await world.retention.prune(SERVER, older_than=timedelta(days=5), index=False)
+    await world.trail.catch_up()
+    assert await world.remembers(timedelta(hours=1))
+    done = await world.retention.prune(SERVER, older_than=timedelta(days=5), segments=False)
+    assert (done.removal, done.indexed) == (None, 5)
+    await world.trail.catch_up()
+    assert not await world.remembers(timedelta(days=5))
+    assert await world.remembers(timedelta(days=5, hours=1))
+    assert verify(tmp_path).ok
+
+
+async def test_last_segment_never_goes(world: World, tmp_path: Path):
+    world.clock.advance(1000 * DAY)
+    await world.retention.prune(SERVER, older_than=timedelta(days=1))
+    assert len(segments(tmp_path)) >= 1
+    assert verify(tmp_path).ok
+    assert AuditAction.AUDIT_PRUNE in {record.event.action for record in await read_all(world.log)}
+
+
+async def test_day_is_the_least(world: World):
+    for wrong in ({"older_than": timedelta(hours=23)}, {"segments": False, "index": False}):
+        with pytest.raises(InvalidInputError):
+            await world.retention.prune(SERVER, **{"older_than": timedelta(days=2)} | wrong)
+
+
+async def test_automatic_retention_says_nothing_when_nothing_is_old(world: World, tmp_path: Path):
+    await world.retention.keep(segments=None, index=None)
+    await world.retention.keep(segments=timedelta(days=100), index=timedelta(days=100))
+    assert requests(await read_all(world.log)) == [None] * 10
+    await world.retention.keep(segments=timedelta(days=5), index=None)
+    await world.retention.keep(segments=timedelta(days=5), index=None)
+    told = [r for r in await read_all(world.log) if r.event.action is AuditAction.AUDIT_PRUNE]
+    assert len(told) == 2
+    assert verify(tmp_path).ok
+
+
+async def test_interrupted_pruning_leaves_a_log_that_is_whole(world: World, tmp_path: Path):
+    """The statement is on the disk, some of the files are gone, and the process dies."""
+    removal = await world.log.prunable(START + timedelta(days=6))
+    assert removal is not None
+    copies = {path: path.read_bytes() for path in segments(tmp_path)[2 : removal.last_segment]}
+    await world.log.prune(removal)
+    for path, content in copies.items():
+        path.write_bytes(content)
+    assert segments(tmp_path)[0].stem == "00000003"
+    assert verify(tmp_path).ok
+    await world.retention.prune(SERVER, older_than=timedelta(days=4))
+    assert verify(tmp_path).ok
+
+
+async def test_more_that_is_gone_than_was_pruned_is_named(world: World, tmp_path: Path):
+    await world.retention.prune(SERVER, older_than=timedelta(days=6))
+    segments(tmp_path)[0].unlink()
+    [fault] = verify(tmp_path).faults
+    assert "no signed record says that it was pruned" in fault.problem
+
+
+async def test_nothing_is_removed_when_it_cannot_be_stated(world: World, tmp_path: Path):
+    removal = await world.log.prunable(START + timedelta(days=6))
+    assert removal is not None
+    before = segments(tmp_path)
+    before[-1].unlink()
+    with pytest.raises(AuditUnavailableError):
+        await world.log.prune(removal)
+    assert segments(tmp_path) == before[:-1]
+
+
+async def test_calls_go_on_while_old_records_go(world: World, tmp_path: Path):
+    pruning = asyncio.ensure_future(world.retention.prune(SERVER, older_than=timedelta(days=3)))
+    for number in range(50):
+        await world.log.append(numbered(number))
+    await pruning
+    assert len(requests(await read_all(world.log))) >= 50
+    assert verify(tmp_path).ok

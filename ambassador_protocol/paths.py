@@ -43,6 +43,7 @@ LOGOUT: Final = f"{ADMIN}/logout"
 OWN_PASSWORD: Final = f"{ADMIN}/password"
 ADMIN_KEYS: Final = f"{ADMIN}/admin-keys"
 SERVER_CONFIG: Final = f"{ADMIN}/server/config"
+SERVER_HEALTH: Final = f"{ADMIN}/server/health"
 
 SESSION_TOKEN_HEADER: Final = "X-Session-Token"
 ADMIN_KEY_HEADER: Final = "X-Admin-Key"

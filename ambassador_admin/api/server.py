@@ -1,7 +1,7 @@
 """What a server says of itself: readiness, settings, the administrator it takes us for, its CA certificate."""
 
 from ambassador_admin.api.request import Request, get
-from ambassador_protocol.paths import CA_CERTIFICATE, READY, SERVER_CONFIG, WHOAMI
+from ambassador_protocol.paths import CA_CERTIFICATE, READY, SERVER_CONFIG, SERVER_HEALTH, WHOAMI
 
 
 def ready() -> Request:
@@ -17,6 +17,11 @@ def whoami() -> Request:
 def configuration() -> Request:
     """Ask which settings are in force."""
     return get(SERVER_CONFIG)
+
+
+def health() -> Request:
+    """Ask how the server and everything it delivers to are doing."""
+    return get(SERVER_HEALTH)
 
 
 def ca_certificate() -> Request:

@@ -1,6 +1,8 @@
 """`server` and `version`: what runs there, and what runs here."""
 
 import platform
+from datetime import datetime
+from typing import Any
 
 import typer
 
@@ -8,16 +10,36 @@ from ambassador_admin.api import server
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.config import SETTING
 from ambassador_admin.context import AdminContext
-from ambassador_admin.errors import UnreachableError
+from ambassador_admin.errors import AdminError, UnreachableError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column
+from ambassador_admin.output.view import Column, Item, plain
 from ambassador_protocol import __version__
 from ambassador_protocol.problems import ProblemCode
 
+
+def _sinks(value: Any, now: datetime) -> str:
+    if not isinstance(value, list):
+        return plain(value, now)
+    return plain("; ".join(_sink(each) for each in value if isinstance(each, dict)), now)
+
+
+def _sink(sink: Item) -> str:
+    behind = sink.get("behind")
+    words = f"{sink.get('name')}: {'?' if behind is None else behind} behind"
+    if sink.get("dead_letters"):
+        words += f", {sink['dead_letters']} refused"
+    return f"{words}, failing: {sink.get('last_error')}" if sink.get("failures") else words
+
+
 HEALTH = View(
     "servers",
-    (Column("SERVER", "server"), Column("STATUS", "status", status=True), Column("CHECKS", "checks")),
-    ("server", "status", "checks"),
+    (
+        Column("SERVER", "server"),
+        Column("STATUS", "status", status=True),
+        Column("CHECKS", "checks"),
+        Column("AUDIT SINKS", "sinks", _sinks, whole=True),
+    ),
+    ("server", "status", "checks", "sinks"),
 )
 SERVER_VERSION = View(
     "versions", (Column("SERVER", "server"), Column("VERSION", "version")), ("server", "version")
@@ -34,18 +56,29 @@ def register(root: typer.Typer) -> None:
 
 @verb(app, "health")
 def health(admin: AdminContext) -> None:
-    """Ask whether the server can serve calls; needs no key. Exit code 7 says it cannot.
+    """Ask whether the server can serve calls; exit code 7 says it cannot.
+
+    That needs no key. With one, every audit sink is shown, too: how far it is behind, and what fails.
 
     Example: ambassador-admin server health --server https://localhost:9443
     """
     well, found = admin.api.probe(server.ready())
-    admin.output.record(HEALTH, {"server": admin.settings.server, **found})
+    sinks = _audit_sinks(admin)
+    admin.output.record(HEALTH, {"server": admin.settings.server, **found, **sinks})
     if not well:
         raise UnreachableError(
             f"{admin.settings.server} is not ready to serve.",
             code=ProblemCode.NOT_READY,
             hint="the server's log says what is missing",
         )
+
+
+def _audit_sinks(admin: AdminContext) -> dict[str, Any]:
+    """Return what only an administrator may know; without a key that is nothing, and no reason to fail."""
+    try:
+        return {"sinks": admin.api.fetch(server.health())["sinks"]}
+    except (AdminError, KeyError):
+        return {}
 
 
 @verb(app, "version")

@@ -1,11 +1,11 @@
-"""The route of the fake admin API for what a server tells of itself."""
+"""The routes of the fake admin API for what a server tells of itself."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from aiohttp import web
 
 from ambassador_protocol import paths
-from ambassador_protocol.admin.server import ServerConfiguration, SettingView
+from ambassador_protocol.admin.server import ServerConfiguration, ServerHealth, SettingView, SinkView
 from tests.admin.fake_routes import _for
 
 _SETTINGS = (
@@ -20,11 +20,49 @@ _SETTINGS = (
     ),
 )
 
+_WELL = SinkView(
+    name="archive",
+    type="webhook",
+    state="delivering",
+    behind=0,
+    positions={"main": 1204},
+    delivered=1100,
+    dead_letters=0,
+    failures=0,
+    last_success="2026-01-01T11:59:59.000Z",
+    last_error=None,
+    last_error_at=None,
+)
+_SINKS = [
+    _WELL,
+    replace(
+        _WELL,
+        name="siem",
+        type="splunk_hec",
+        state="failing",
+        behind=31,
+        positions={"main": 1170},
+        delivered=1060,
+        dead_letters=2,
+        failures=7,
+        last_success="2026-01-01T11:40:00.000Z",
+        last_error="the receiver answers 503",
+        last_error_at="2026-01-01T11:59:30.000Z",
+    ),
+]
+
 
 def telling() -> list[web.RouteDef]:
-    """Return the route."""
-    return [web.get(paths.SERVER_CONFIG, _for("read", _configuration))]
+    """Return the routes."""
+    return [
+        web.get(paths.SERVER_CONFIG, _for("read", _configuration)),
+        web.get(paths.SERVER_HEALTH, _for("read", _health)),
+    ]
 
 
 async def _configuration(request: web.Request) -> web.Response:
     return web.json_response(asdict(ServerConfiguration(settings=list(_SETTINGS))))
+
+
+async def _health(request: web.Request) -> web.Response:
+    return web.json_response(asdict(ServerHealth(status="ready", checks={"database": True}, sinks=_SINKS)))

@@ -1,0 +1,152 @@
+"""Files are read strictly and within bounds: whatever is wrong has a line, and nothing can exhaust the reader."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ambassador_admin.declarative import values
+from ambassador_admin.declarative.desired import Desired, Found, Kind, canonical_tools
+from ambassador_admin.declarative.document import FaultsError, read_desired
+from ambassador_admin.declarative.export import documents, export_text
+from ambassador_admin.declarative.plan import make_plan
+from ambassador_admin.declarative.tree import MAX_BYTES, MAX_DEPTH, Place, Scalar
+from ambassador_admin.errors import UsageError
+from ambassador_server.domain.catalog import check_mcp_name
+from ambassador_server.domain.grants import normalise_patterns
+from ambassador_server.domain.names import check_name, check_owner
+from ambassador_server.errors import InvalidInputError
+from tests.admin.declarative.model import NOW
+from tests.admin.declarative.test_laws import STATES
+
+
+def read(directory: Path, text: str | bytes) -> Desired:
+    path = directory / "file.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_desired([path])
+
+
+def refusal(directory: Path, text: str | bytes) -> str:
+    """Return what is said of a file that cannot be used, without its directory."""
+    with pytest.raises(UsageError) as caught:
+        read(directory, text)
+    lines = caught.value.lines if isinstance(caught.value, FaultsError) else [caught.value.message]
+    return "\n".join(lines).replace(f"{directory}/", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", ""),
+        ("owner: [", ": not YAML: did not find"),
+        ("owner: ci\nusers: x", "file.yaml:2: users: must be a list"),
+        ("users: []", "file.yaml:1: 'owner' is missing"),
+        ("owner: ci\nusers:\n- nmae: x", "file.yaml:3: unknown key 'nmae'; known are"),
+        ("owner: ci\nusers:\n- {name: x, name: y}", "file.yaml:3: 'name' is there twice"),
+        ("owner: ci\nusers:\n- {name: x}\n- {name: x}", "file.yaml:4: user x is in file.yaml:3 already"),
+        (
+            "owner: ci\nusers:\n- {name: yes}",
+            "file.yaml:3: name: 'yes' is a bool in YAML: put it into quotes",
+        ),
+        ("owner: ci\nusers:\n- {name: 1.5}", "file.yaml:3: name: '1.5' is a float"),
+        ('owner: ci\nusers:\n- {name: "a\\x1b[31m"}', "file.yaml:3: name: 'a\\x1b[31m' is not a name"),
+        ('owner: ci\nusers:\n- {name: a, email: "a\\nb"}', "file.yaml:3: email: must be one line"),
+        ("owner: ci\nusers:\n- {name: a, email: null}", "file.yaml:3: email: says nothing"),
+        ("owner: ci\nusers:\n- {name: a, status: gone}", "file.yaml:3: status: must be active or"),
+        ("owner: ci\nmcps:\n- {name: a, published: 1}", "file.yaml:3: published: must be true or false"),
+        ("owner: ci\ngrants:\n- {group: a, mcp: b, expires_at: 2026-01-01}", "must be a time with its zone"),
+        ("owner: ci\ngrants:\n- {group: a, mcp: b, effect: deny, delivery: opt_in}", "only a permit"),
+        (
+            "owner: ci\nkeys:\n- {user: a, name: b, expires_in_seconds: 0}",
+            "must be a whole number of seconds",
+        ),
+        ("owner: ci\nusers: !!python/object:os.system {}", "file.yaml:2: tag 'tag:yaml.org,2002:python/"),
+        ("owner: ci\nusers: *nowhere", "file.yaml:2: no anchor 'nowhere'"),
+        ("owner: ci\nusers: &a [*a]", "file.yaml:2: no anchor 'a' is complete here"),
+        ("owner: ci\n? [a]\n: b", "file.yaml:2: a key must be plain text"),
+        (b"owner: ci\nusers: \xff", "file.yaml:2: not UTF-8 text"),
+        (b"owner: ci\nusers: \x00", "not YAML"),
+        ("- a", "file.yaml:1: must be a mapping"),
+    ],
+)
+def test_what_is_wrong_has_a_line(tmp_path: Path, text: str | bytes, said: str) -> None:
+    if said:
+        assert said in refusal(tmp_path, text)
+    else:
+        assert read(tmp_path, text) == Desired((), frozenset())
+
+
+def test_no_more_than_twenty_faults_are_told(tmp_path: Path) -> None:
+    lines = refusal(tmp_path, "owner: ci\nusers:\n" + "- {}\n" * 30).splitlines()
+    assert (len(lines), lines[-1]) == (21, "and 10 more")
+
+
+def test_neither_size_nor_depth_nor_aliases_exhaust_the_reader(tmp_path: Path) -> None:
+    laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 10)
+    )
+    assert "aliases counted as often as used" in refusal(tmp_path, f"owner: ci\n{laughs}")
+    assert f"nested deeper than {MAX_DEPTH}" in refusal(tmp_path, "[" * 100_000)
+    assert f"nested deeper than {MAX_DEPTH}" in refusal(tmp_path, "a: " + "{a: " * 100_000)
+    assert f"larger than {MAX_BYTES} bytes" in refusal(tmp_path, b"#" * (MAX_BYTES + 1))
+
+
+def test_a_directory_is_read_whole_and_no_object_may_be_in_two_files(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("owner: ci/a\nusers: [{name: x}]\n")
+    (tmp_path / "b.yml").write_text("owner: ci/b\ngroups: [{name: g, members: [x]}]\n---\nowner: null\n")
+    (tmp_path / "c.txt").write_text("not ours")
+    desired = read_desired([tmp_path])
+    assert desired.owners == {"ci/a", "ci/b", None}
+    assert {each.kind for each in desired.objects} == {Kind.USER, Kind.GROUP, Kind.MEMBERSHIP}
+    (tmp_path / "b.yml").write_text("owner: ci/b\nusers: [{name: x}]\n")
+    with pytest.raises(FaultsError) as caught:
+        read_desired([tmp_path])
+    assert caught.value.lines == [f"{tmp_path}/b.yml:2: user x is in {tmp_path}/a.yaml:2 already"]
+
+
+def test_a_secret_in_plain_text_is_warned_of_and_never_shown(tmp_path: Path) -> None:
+    options = "{command: x, env: {API_TOKEN: hunter2, OTHER: env://SAFE_TOKEN, PLAIN: ghp_abcdefgh}}"
+    desired = read(tmp_path, f"owner: ci\nmcps:\n- {{name: m, transport: stdio, options: {options}}}\n")
+    assert len(desired.warnings) == 2
+    assert not any("hunter2" in each or "ghp_abc" in each for each in desired.warnings)
+
+
+@settings(deadline=None)
+@given(STATES)
+def test_an_export_declares_what_is_there(
+    tmp_path_factory: pytest.TempPathFactory, state: list[Found]
+) -> None:
+    text = export_text(documents(state)) if state else "owner: null"
+    desired = read(tmp_path_factory.mktemp("export"), text)
+    for prune in (False, True):
+        plan = make_plan(desired, state, now=NOW, prune=prune)
+        assert (plan.operations, plan.conflicts) == ((), ())
+
+
+def accepts(read: values.Reader, text: str) -> bool:
+    try:
+        return bool(read(Scalar(Place("f", 1), text, "str")) == text)
+    except values.FaultError:
+        return False
+
+
+def server_accepts(check: object, text: str) -> bool:
+    try:
+        assert callable(check)
+        check(text)
+    except InvalidInputError:
+        return False
+    return True
+
+
+@given(st.text(max_size=6) | st.from_regex(r"[a-zA-Z0-9._@+/-]{1,131}", fullmatch=True))
+def test_names_are_what_the_server_takes_for_names(text: str) -> None:
+    assert accepts(values.name, text) == server_accepts(lambda name: check_name("user", name), text)
+    assert accepts(values.mcp_name, text) == server_accepts(check_mcp_name, text)
+    assert accepts(values.owner, text) == (bool(text) and server_accepts(check_owner, text))
+
+
+@given(st.lists(st.from_regex(r"(\*|git\.)?[a-z*._]{1,5}", fullmatch=True), min_size=1))
+def test_tools_are_kept_as_the_server_keeps_them(patterns: list[str]) -> None:
+    assert canonical_tools(patterns, "git") == normalise_patterns(patterns, "git")

@@ -5,6 +5,7 @@ from aiohttp import web
 from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.face import McpFace
 from ambassador_server.services.registry import Services
+from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.keys import AUTHENTICATORS, FACE, SERVICES, SETTINGS, WebSettings
 from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
@@ -46,29 +47,29 @@ def create_client_app(
 def create_admin_app(*, services: Services, settings: WebSettings) -> web.Application:
     """Build the admin API."""
     app = _create(services, settings)
-    for module in (
-        health,
-        account,
-        admin_keys,
+    app.add_routes(health.routes())
+    for module in (account, admin_keys, users, batch, audit, audit_proof, audit_stream):
+        app.add_routes(module.routes())
+    app.add_routes([endpoint.route() for endpoint in admin_endpoints()])
+    app.on_shutdown.append(audit_stream.end_all)
+    return app
+
+
+def admin_endpoints() -> list[Endpoint]:
+    """Return every endpoint of the admin API."""
+    modules = (
         access,
         admin_sessions,
-        users,
         groups,
         memberships,
-        batch,
         mcps,
         grants,
         keys,
         subscriptions,
         switches,
-        audit,
-        audit_proof,
-        audit_stream,
         server,
-    ):
-        app.add_routes(module.routes())
-    app.on_shutdown.append(audit_stream.end_all)
-    return app
+    )
+    return [endpoint for module in modules for endpoint in module.endpoints()]
 
 
 def _create(services: Services, settings: WebSettings) -> web.Application:

@@ -41,7 +41,7 @@ async def read_strict(request: web.Request, kind: type[T], *, limit: int | None 
     """Parse an admin body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
     _require_json(request)
     try:
-        return _adapter(kind).validate_json(await read_body(request, limit=limit))
+        return adapter(kind).validate_json(await read_body(request, limit=limit))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
@@ -68,7 +68,8 @@ def _require_json(request: web.Request) -> None:
         raise web.HTTPUnsupportedMediaType(text="Content-Type must be application/json")
 
 
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Return what reads and describes a wire body; there is one for each."""
     if kind not in _adapters:
         _adapters[kind] = TypeAdapter(kind)
     return _adapters[kind]

@@ -12,23 +12,19 @@ from ambassador_protocol.admin.page import Page
 from ambassador_server.domain.listing import Condition, Listing, Operator, Position, Slice
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.web.keys import SERVICES
-from ambassador_server.web.requests import check_parameters, page_limit
+from ambassador_server.web.requests import page_limit
 
 T = TypeVar("T")
 
 _PAGING = frozenset({"limit", "cursor"})
-_PARAMETERS = _PAGING | {"filter", "sort"}
 
 
-def listing(
-    request: web.Request, *own: str, order: str | None = None, also: tuple[Condition, ...] = ()
-) -> Listing:
+def listing(request: web.Request, *, order: str | None = None, also: tuple[Condition, ...] = ()) -> Listing:
     """Return what the query asks for.
 
-    `own` are further parameters that this list takes, `order` is how it is sorted unless the query says, and `also`
-    are conditions besides those of the query. Raises InvalidInputError.
+    `order` is how the list is sorted unless the query says, `also` are conditions besides those of the query. Raises
+    InvalidInputError.
     """
-    check_parameters(request, _PARAMETERS | {*own})
     sort, cursor = request.query.get("sort", order), request.query.get("cursor")
     return Listing(
         conditions=(*map(Condition.parse, request.query.getall("filter", ())), *also),
@@ -48,7 +44,7 @@ async def of_user(request: web.Request) -> tuple[Condition, ...]:
     return (Condition("user", Operator.IS, user.name),)
 
 
-def page(request: web.Request, found: Slice[T], view: Callable[[T], Any]) -> Page:
+def page(request: web.Request, found: Slice[T], view: Callable[[T], Any]) -> Page[Any]:
     """Render one page of a list."""
     following = None if found.following is None else _cursor(request, found.following)
     return Page(items=[view(item) for item in found.items], next_cursor=following, total=found.total)

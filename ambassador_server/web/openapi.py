@@ -1,42 +1,54 @@
 """The description of the admin API, OpenAPI 3.1, from the very values the routes are made of."""
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from ambassador_protocol import __version__
 from ambassador_protocol.paths import ADMIN_KEY_HEADER
 from ambassador_protocol.problems import ProblemCode
-from ambassador_server.web.endpoints import Endpoint
+from ambassador_server.web.bodies import adapter
+from ambassador_server.web.endpoints import Endpoint, Parameter
+
+Schemas = Mapping[tuple[str, JsonSchemaMode], dict[str, Any]]
+"""By operation: what its body and its answer look like."""
 
 _PARAMETER = re.compile(r"{(\w+)}")
 _SCHEMAS = "#/components/schemas/"
-_PROBLEM = f"{_SCHEMAS}Problem"
+_RESPONSES = "#/components/responses/"
 _TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
 
 _REFUSALS = {
-    "400": "The request makes no sense; the message says what.",
-    "401": "There is no valid admin key.",
-    "403": "The admin key lacks the right.",
-    "404": "No such object, or no such path.",
-    "409": "It exists already, or its state does not allow this.",
-    "413": "The body is too large.",
-    "415": "The body is not JSON.",
-    "429": "Too many wrong keys from this address.",
-    "502": "The downstream cannot be reached.",
-    "503": "Not usable now: database, audit log, or too much at once.",
-    "504": "The downstream did not answer in time.",
+    400: "The request makes no sense; the message says what.",
+    401: "There is no valid admin key.",
+    403: "The admin key lacks the right.",
+    404: "No such object, or no such path.",
+    408: "The body did not arrive in time.",
+    409: "It exists already, or its state does not allow this.",
+    412: "It has been changed since it was read.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    421: "The request is meant for another host.",
+    429: "Too many wrong secrets from this address.",
+    502: "The downstream cannot be reached.",
+    503: "Not usable now: database, audit log, or too much at once.",
+    504: "The downstream did not answer in time.",
 }
-_CHANGED_MEANWHILE = {"412": "It has been changed since it was read."}
+_CHANGED_MEANWHILE = 412
+_WORDS = _REFUSALS | {200: "Done.", 201: "Created.", 204: "Done; there is nothing to tell."}
 
 
 def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """Return the document as JSON values."""
-    schemas: dict[str, Any] = {"Problem": _problem_schema()}
+    listed = list(endpoints)
+    schemas, definitions = _schemas(listed)
     paths: dict[str, dict[str, Any]] = {}
-    for endpoint in endpoints:
+    for endpoint in listed:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     return {
         "openapi": "3.1.0",
@@ -47,93 +59,100 @@ def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": {**definitions, "Problem": _problem_schema()},
+            "responses": _refusals(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An amb_ak_ admin key."},
                 "header": {"type": "apiKey", "in": "header", "name": ADMIN_KEY_HEADER},
             },
         },
-        "security": [{"bearer": []}, {"header": []}],
     }
 
 
-def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    noun = endpoint.handler.__module__.rpartition(".")[2]
+def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Schemas, dict[str, Any]]:
+    wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = []
+    for endpoint in endpoints:
+        name = _name(endpoint)
+        if endpoint.takes is not None:
+            wanted.append((name, "validation", adapter(endpoint.takes)))
+        if endpoint.gives is not None and not isinstance(endpoint.gives, str):
+            wanted.append((name, "serialization", adapter(endpoint.gives)))
+    schemas, definitions = TypeAdapter.json_schemas(wanted, ref_template=f"{_SCHEMAS}{{model}}")
+    return schemas, definitions.get("$defs", {})
+
+
+def _name(endpoint: Endpoint) -> str:
+    return f"{_noun(endpoint)}-{endpoint.handler.__name__.replace('_', '-')}"
+
+
+def _noun(endpoint: Endpoint) -> str:
+    return endpoint.handler.__module__.rpartition(".")[2].replace("_", "-")
+
+
+def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    summary, _, more = (inspect.getdoc(endpoint.handler) or "").partition("\n")
+    right = endpoint.right
+    needs = "Open to anybody." if right is None else f"Needs the right `{right}`."
     operation: dict[str, Any] = {
-        "operationId": f"{noun}-{endpoint.handler.__name__.replace('_', '-')}",
-        "tags": [noun],
-        "summary": (endpoint.handler.__doc__ or "").partition("\n")[0],
-        "description": f"Needs the right `{endpoint.right}`.",
-        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint), *_if_match(endpoint)],
+        "operationId": _name(endpoint),
+        "tags": [_noun(endpoint)],
+        "summary": summary,
+        "description": f"{needs}\n\n{more.strip()}".strip(),
+        "parameters": [
+            *map(_path_parameter, _PARAMETER.findall(endpoint.path)),
+            *map(_query_parameter, endpoint.query),
+            *_if_match(endpoint),
+        ],
         "responses": _responses(endpoint, schemas),
+        "security": [] if right is None else [{scheme: [right.value]} for scheme in ("bearer", "header")],
     }
     if endpoint.takes is not None:
-        body = {"application/json": {"schema": _schema(endpoint.takes, schemas, "validation")}}
+        body = {"application/json": {"schema": schemas[_name(endpoint), "validation"]}}
         operation["requestBody"] = {"required": True, "content": body}
     return operation
 
 
-def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    names = _PARAMETER.findall(endpoint.path)
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {**_TEXT, "minLength": 1}} for name in names
-    ]
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {**_TEXT, "minLength": 1}}
 
 
-def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "schema": {"type": "array", "items": _TEXT} if kind == "array" else {"type": kind},
-        }
-        for name, kind in endpoint.query.items()
-    ]
+def _query_parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": parameter.required,
+        "description": parameter.says,
+        "schema": _TEXTS if parameter.kind == "array" else {"type": parameter.kind},
+    }
 
 
 def _if_match(endpoint: Endpoint) -> list[dict[str, Any]]:
-    if not endpoint.is_guarded:
+    if not endpoint.is_conditional:
         return []
-    return [
-        {"name": "If-Match", "in": "header", "schema": _TEXT, "description": "The entity tag it must have."}
-    ]
+    return [{"name": "If-Match", "in": "header", "schema": _TEXT, "description": "The `ETag` it must have."}]
 
 
-def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    refusals = _REFUSALS | (_CHANGED_MEANWHILE if endpoint.is_guarded else {})
-    problem = {"application/problem+json": {"schema": {"$ref": _PROBLEM}}}
+def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    refusals = set(_REFUSALS) - (set() if endpoint.is_conditional else {_CHANGED_MEANWHILE})
     responses: dict[str, Any] = {
-        status: {"description": words, "content": problem} for status, words in refusals.items()
+        str(status): {"$ref": f"{_RESPONSES}{status}"} for status in sorted(refusals)
     }
-    answer: dict[str, Any] = {"description": "Done."}
-    if endpoint.gives is not None:
-        schema = _schema(endpoint.gives, schemas, "serialization")
-        answer["content"] = {"application/json": {"schema": _page_of(schema) if endpoint.lists else schema}}
-    # A resource that is put is there or comes to be: both are right.
-    for status in (
-        {endpoint.status, 200} if endpoint.status == 201 and endpoint.method == "PUT" else {endpoint.status}
-    ):
-        responses[str(status)] = answer
+    for status in endpoint.statuses:
+        responses[str(status)] = {"description": _WORDS[status]} | _content(endpoint, schemas)
     return responses
 
 
-def _schema(kind: type[Any], schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
-    schema = TypeAdapter(kind).json_schema(mode=mode, ref_template=f"{_SCHEMAS}{{model}}")
-    schemas.update(schema.pop("$defs", {}))
-    schemas[kind.__name__] = schema
-    return {"$ref": f"{_SCHEMAS}{kind.__name__}"}
+def _content(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    if endpoint.gives is None:
+        return {}
+    if isinstance(endpoint.gives, str):
+        return {"content": {endpoint.gives: {"schema": _TEXT}}}
+    return {"content": {"application/json": {"schema": schemas[_name(endpoint), "serialization"]}}}
 
 
-def _page_of(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["items", "next_cursor", "total"],
-        "properties": {
-            "items": {"type": "array", "items": schema},
-            "next_cursor": {"type": ["string", "null"]},
-            "total": {"type": ["integer", "null"]},
-        },
-    }
+def _refusals() -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}}
+    return {str(status): {"description": words, "content": problem} for status, words in _REFUSALS.items()}
 
 
 def _problem_schema() -> dict[str, Any]:
@@ -142,4 +161,10 @@ def _problem_schema() -> dict[str, Any]:
     )
     members["status"] = {"type": "integer"}
     members["code"] = {"enum": [code.value for code in ProblemCode]}
-    return {"type": "object", "required": list(members), "properties": members | {"hint": _TEXT}}
+    optional = {
+        "hint": _TEXT,
+        "parameter": _TEXT,
+        "operation": {"type": "integer"},
+        "position": {"type": "integer"},
+    }
+    return {"type": "object", "required": list(members), "properties": members | optional}

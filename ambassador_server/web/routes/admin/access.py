@@ -2,19 +2,21 @@
 
 from aiohttp import web
 
+from ambassador_protocol.admin.access import AccessView
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.admin.users import UserView
 from ambassador_protocol.paths import ACCESS
 from ambassador_server.domain.administrator import Right
-from ambassador_server.errors import InvalidInputError
 from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.views import access_view, user_view
 
 
 async def explain(request: web.Request) -> web.Response:
     """Explain whether `user`, with `key` or the best key there is, may call `tool`."""
-    user, tool = _required(request, "user"), _required(request, "tool")
+    user, tool = request.query["user"], request.query["tool"]
     access = request.app[SERVICES].access.explain(user, tool, key_name=request.query.get("key"))
     return json_response(access_view(access))
 
@@ -22,20 +24,30 @@ async def explain(request: web.Request) -> web.Response:
 async def who_can(request: web.Request) -> web.Response:
     """List the users who may call `tool`."""
     services = request.app[SERVICES]
-    users = services.access.who_can(_required(request, "tool"), listing(request, "tool"))
+    users = services.access.who_can(request.query["tool"], listing(request))
     return json_response(page(request, users, lambda user: user_view(user, services.policy.snapshot)))
 
 
-def _required(request: web.Request, name: str) -> str:
-    value = request.query.get(name)
-    if not value:
-        raise InvalidInputError(f"{name}: this query parameter is required")
-    return value
-
-
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    tool = Parameter(name="tool", says="The canonical name of the tool.", required=True)
+    user = Parameter(name="user", says="Who would call it.", required=True)
+    key = Parameter(name="key", says="The name of the key; without it the best key there is.")
     return [
-        web.get(f"{ACCESS}/explain", administered(Right.READ, explain)),
-        web.get(f"{ACCESS}/who-can", administered(Right.READ, who_can)),
+        Endpoint(
+            method="GET",
+            path=f"{ACCESS}/explain",
+            right=Right.READ,
+            handler=explain,
+            gives=AccessView,
+            query=(user, tool, key),
+        ),
+        Endpoint(
+            method="GET",
+            path=f"{ACCESS}/who-can",
+            right=Right.READ,
+            handler=who_can,
+            gives=Page[UserView],
+            query=(*LIST, tool),
+        ),
     ]

@@ -4,32 +4,31 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from ambassador_protocol.admin.grants import NewGrant
+from ambassador_protocol.admin.grants import GrantView, NewGrant
+from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import GRANTS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.grants import Delivery, Effect, Grant
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.grants import GrantFacts
 from ambassador_server.services.writing import WriteResult
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import choice, duration, requester
 from ambassador_server.web.views import grant_view
 
 
-async def add(request: web.Request) -> web.Response:
+async def add(request: web.Request, body: NewGrant) -> web.Response:
     """Add a grant."""
-    facts = grant_facts(await read_strict(request, NewGrant))
-    grant = await request.app[SERVICES].grants.add(requester(request), facts)
+    grant = await request.app[SERVICES].grants.add(requester(request), grant_facts(body))
     return _render(request, grant, status=201)
 
 
-async def put(request: web.Request) -> web.Response:
+async def put(request: web.Request, body: NewGrant) -> web.Response:
     """Add a grant, unless there is one that says the same."""
-    facts = grant_facts(await read_strict(request, NewGrant))
-    written = await request.app[SERVICES].grants.put(requester(request), facts)
+    written = await request.app[SERVICES].grants.put(requester(request), grant_facts(body))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
@@ -76,11 +75,30 @@ def _end(text: str | None) -> datetime | None:
     return None if at is None else at.astimezone(UTC)
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    manage = Right.MANAGE
     return [
-        web.get(GRANTS, administered(Right.READ, index)),
-        web.post(GRANTS, administered(Right.MANAGE, add)),
-        web.put(GRANTS, administered(Right.MANAGE, put)),
-        web.delete(f"{GRANTS}/{{id}}", administered(Right.MANAGE, remove)),
+        Endpoint(
+            method="GET", path=GRANTS, right=Right.READ, handler=index, gives=Page[GrantView], query=LIST
+        ),
+        Endpoint(
+            method="POST",
+            path=GRANTS,
+            right=manage,
+            handler=add,
+            takes=NewGrant,
+            gives=GrantView,
+            statuses=(201,),
+        ),
+        Endpoint(
+            method="PUT",
+            path=GRANTS,
+            right=manage,
+            handler=put,
+            takes=NewGrant,
+            gives=GrantView,
+            statuses=(200, 201),
+        ),
+        Endpoint(method="DELETE", path=f"{GRANTS}/{{id}}", right=manage, handler=remove, statuses=(204,)),
     ]

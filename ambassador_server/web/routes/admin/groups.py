@@ -2,40 +2,40 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.groups import GroupPut, NewGroup
+from ambassador_protocol.admin.groups import GroupPut, GroupView, NewGroup
+from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import GROUPS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.principal import Group, GroupStatus
 from ambassador_server.domain.revision import revision
 from ambassador_server.services.groups import GroupFacts
 from ambassador_server.services.writing import WriteResult
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import expected, optional_choice, requester
 from ambassador_server.web.views import group_view
 
 
-async def create(request: web.Request) -> web.Response:
+async def create(request: web.Request, body: NewGroup) -> web.Response:
     """Create a group."""
-    body = await read_strict(request, NewGroup)
     facts = GroupFacts(description=body.description)
     group = await request.app[SERVICES].groups.create(requester(request), body.name, facts)
     return _render(request, group, status=201)
 
 
-async def put(request: web.Request) -> web.Response:
+async def put(request: web.Request, body: GroupPut) -> web.Response:
     """Create a group, or change what the body names."""
-    facts, name = group_facts(await read_strict(request, GroupPut)), request.match_info["name"]
+    facts, name = group_facts(body), request.match_info["name"]
     groups = request.app[SERVICES].groups
     written = await groups.put(requester(request), name, facts, expected=expected(request))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
-async def change(request: web.Request) -> web.Response:
+async def change(request: web.Request, body: GroupPut) -> web.Response:
     """Change what the body names."""
-    facts, name = group_facts(await read_strict(request, GroupPut)), request.match_info["name"]
+    facts, name = group_facts(body), request.match_info["name"]
     groups = request.app[SERVICES].groups
     return _render(request, await groups.update(requester(request), name, facts, expected=expected(request)))
 
@@ -85,16 +85,44 @@ def group_facts(body: GroupPut) -> GroupFacts:
     )
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
-    member = f"{GROUPS}/{{name}}/members/{{user}}"
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    one, member = f"{GROUPS}/{{name}}", f"{GROUPS}/{{name}}/members/{{user}}"
+    read, write = Right.READ, Right.PROVISION
     return [
-        web.get(GROUPS, administered(Right.READ, index)),
-        web.post(GROUPS, administered(Right.PROVISION, create)),
-        web.get(f"{GROUPS}/{{name}}", administered(Right.READ, show)),
-        web.put(f"{GROUPS}/{{name}}", administered(Right.PROVISION, put)),
-        web.patch(f"{GROUPS}/{{name}}", administered(Right.PROVISION, change)),
-        web.delete(f"{GROUPS}/{{name}}", administered(Right.PROVISION, remove)),
-        web.put(member, administered(Right.PROVISION, add_member)),
-        web.delete(member, administered(Right.PROVISION, remove_member)),
+        Endpoint(method="GET", path=GROUPS, right=read, handler=index, gives=Page[GroupView], query=LIST),
+        Endpoint(
+            method="POST",
+            path=GROUPS,
+            right=write,
+            handler=create,
+            takes=NewGroup,
+            gives=GroupView,
+            statuses=(201,),
+        ),
+        Endpoint(method="GET", path=one, right=read, handler=show, gives=GroupView),
+        Endpoint(
+            method="PUT",
+            path=one,
+            right=write,
+            handler=put,
+            takes=GroupPut,
+            gives=GroupView,
+            statuses=(200, 201),
+            is_conditional=True,
+        ),
+        Endpoint(
+            method="PATCH",
+            path=one,
+            right=write,
+            handler=change,
+            takes=GroupPut,
+            gives=GroupView,
+            is_conditional=True,
+        ),
+        Endpoint(
+            method="DELETE", path=one, right=write, handler=remove, statuses=(204,), is_conditional=True
+        ),
+        Endpoint(method="PUT", path=member, right=write, handler=add_member, gives=GroupView),
+        Endpoint(method="DELETE", path=member, right=write, handler=remove_member, gives=GroupView),
     ]

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp
+from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp, OutputView, ToolView
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MCPS
 from ambassador_server.domain.administrator import Right
@@ -11,13 +11,12 @@ from ambassador_server.domain.revision import revision
 from ambassador_server.services.mcp_facts import McpFacts, visible
 from ambassador_server.services.registry import Services
 from ambassador_server.services.writing import WriteResult
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import (
     DEFAULT_PAGE,
-    check_parameters,
     expected,
     flag,
     number,
@@ -27,25 +26,24 @@ from ambassador_server.web.requests import (
 from ambassador_server.web.views import mcp_view, offered_tool_view, output_view, tool_view
 
 
-async def add(request: web.Request) -> web.Response:
+async def add(request: web.Request, body: NewMcp) -> web.Response:
     """Add a draft entry."""
-    body = await read_strict(request, NewMcp)
     mcp = await request.app[SERVICES].mcps.add(requester(request), body.name, mcp_facts(body))
     return _render(request, mcp, status=201)
 
 
-async def put(request: web.Request) -> web.Response:
+async def put(request: web.Request, body: McpPut) -> web.Response:
     """Add a draft entry, or change what the body names."""
-    facts, name = mcp_facts(await read_strict(request, McpPut)), request.match_info["name"]
+    facts, name = mcp_facts(body), request.match_info["name"]
     written = await request.app[SERVICES].mcps.put(
         requester(request), name, facts, expected=expected(request), test=_wants_test(request)
     )
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
-async def change(request: web.Request) -> web.Response:
+async def change(request: web.Request, body: McpPut) -> web.Response:
     """Change what the body names."""
-    facts, name = mcp_facts(await read_strict(request, McpPut)), request.match_info["name"]
+    facts, name = mcp_facts(body), request.match_info["name"]
     mcp = await request.app[SERVICES].mcps.update(
         requester(request), name, facts, expected=expected(request), test=_wants_test(request)
     )
@@ -139,24 +137,75 @@ def mcp_facts(body: NewMcp | McpPut) -> McpFacts:
 
 
 def _wants_test(request: web.Request) -> bool:
-    check_parameters(request, {"test"})
     return flag(request, "test", default=True)
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    return [*_entries(), *_operations()]
+
+
+def _entries() -> list[Endpoint]:
+    one, manage = f"{MCPS}/{{name}}", Right.MANAGE
+    test = Parameter(
+        name="test", says="`false` publishes other options without trying them first.", kind="boolean"
+    )
     return [
-        web.get(MCPS, administered(Right.READ, index)),
-        web.post(MCPS, administered(Right.MANAGE, add)),
-        web.get(f"{MCPS}/{{name}}", administered(Right.READ, show)),
-        web.put(f"{MCPS}/{{name}}", administered(Right.MANAGE, put)),
-        web.patch(f"{MCPS}/{{name}}", administered(Right.MANAGE, change)),
-        web.post(f"{MCPS}/{{name}}/publish", administered(Right.MANAGE, publish)),
-        web.post(f"{MCPS}/{{name}}/archive", administered(Right.MANAGE, archive)),
-        web.post(f"{MCPS}/{{name}}/restart", administered(Right.OPERATE, restart)),
+        Endpoint(method="GET", path=MCPS, right=Right.READ, handler=index, gives=Page[McpView], query=LIST),
+        Endpoint(
+            method="POST", path=MCPS, right=manage, handler=add, takes=NewMcp, gives=McpView, statuses=(201,)
+        ),
+        Endpoint(method="GET", path=one, right=Right.READ, handler=show, gives=McpView),
+        Endpoint(
+            method="PUT",
+            path=one,
+            right=manage,
+            handler=put,
+            takes=McpPut,
+            gives=McpView,
+            statuses=(200, 201),
+            query=(test,),
+            is_conditional=True,
+        ),
+        Endpoint(
+            method="PATCH",
+            path=one,
+            right=manage,
+            handler=change,
+            takes=McpPut,
+            gives=McpView,
+            query=(test,),
+            is_conditional=True,
+        ),
+        Endpoint(
+            method="DELETE", path=one, right=manage, handler=remove, statuses=(204,), is_conditional=True
+        ),
+    ]
+
+
+def _operations() -> list[Endpoint]:
+    one, manage, operate = f"{MCPS}/{{name}}", Right.MANAGE, Right.OPERATE
+    lines = Parameter(name="lines", says=f"How many lines, else {DEFAULT_PAGE}.", kind="integer")
+    return [
+        Endpoint(method="POST", path=f"{one}/publish", right=manage, handler=publish, gives=McpView),
+        Endpoint(method="POST", path=f"{one}/archive", right=manage, handler=archive, gives=McpView),
+        Endpoint(method="POST", path=f"{one}/restart", right=operate, handler=restart, gives=McpView),
         # What a downstream writes may hold what its users sent it: for those who operate it, not for all who read.
-        web.get(f"{MCPS}/{{name}}/logs", administered(Right.OPERATE, logs)),
-        web.post(f"{MCPS}/{{name}}/test", administered(Right.MANAGE, test)),
-        web.delete(f"{MCPS}/{{name}}", administered(Right.MANAGE, remove)),
-        web.get(f"{MCPS}/{{name}}/tools", administered(Right.READ, tools)),
+        Endpoint(
+            method="GET",
+            path=f"{one}/logs",
+            right=operate,
+            handler=logs,
+            gives=Page[OutputView],
+            query=(lines,),
+        ),
+        Endpoint(method="POST", path=f"{one}/test", right=manage, handler=test, gives=Page[ToolView]),
+        Endpoint(
+            method="GET",
+            path=f"{one}/tools",
+            right=Right.READ,
+            handler=tools,
+            gives=Page[ToolView],
+            query=LIST,
+        ),
     ]

@@ -3,13 +3,14 @@
 from aiohttp import web
 
 from ambassador_protocol.admin.groups import MembershipView
+from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MEMBERSHIPS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.services.groups import NamedMembership
 from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
 
 
 async def index(request: web.Request) -> web.Response:
@@ -22,6 +23,15 @@ def _view(membership: NamedMembership) -> MembershipView:
     return MembershipView(group=membership.group, user=membership.user, owner=membership.owner)
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
-    return [web.get(MEMBERSHIPS, administered(Right.READ, index))]
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    return [
+        Endpoint(
+            method="GET",
+            path=MEMBERSHIPS,
+            right=Right.READ,
+            handler=index,
+            gives=Page[MembershipView],
+            query=LIST,
+        )
+    ]

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from ambassador_protocol.admin.server import ServerConfiguration, ServerHealth, SettingView, SinkView
-from ambassador_protocol.paths import SERVER_CONFIG
+from ambassador_protocol.paths import SERVER_CONFIG, SERVER_HEALTH
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.setting import Setting
 from ambassador_server.services.audit_delivery import SinkStatus
@@ -37,7 +37,8 @@ def endpoints() -> list[Endpoint]:
             right=Right.READ,
             handler=configuration,
             gives=ServerConfiguration,
-        )
+        ),
+        Endpoint(method="GET", path=SERVER_HEALTH, right=Right.READ, handler=health, gives=ServerHealth),
     ]
 
 

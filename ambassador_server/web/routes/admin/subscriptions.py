@@ -2,21 +2,22 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.subscriptions import SubscriptionPut
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.admin.subscriptions import SubscriptionPut, SubscriptionView
 from ambassador_protocol.paths import SUBSCRIPTIONS
 from ambassador_server.domain.administrator import Right
 from ambassador_server.services.writing import WriteResult
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import requester
 from ambassador_server.web.views import subscription_view
 
 
-async def put(request: web.Request) -> web.Response:
+async def put(request: web.Request, body: SubscriptionPut) -> web.Response:
     """Subscribe a client, or change what it selects."""
-    body, services = await read_strict(request, SubscriptionPut), request.app[SERVICES]
+    services = request.app[SERVICES]
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
     written = await services.subscriptions.set(requester(request), key_id, mcp, body.tools)
     view = subscription_view(written.item, services.policy.snapshot)
@@ -37,11 +38,26 @@ async def index(request: web.Request) -> web.Response:
     return json_response(page(request, found, lambda each: subscription_view(each, services.policy.snapshot)))
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
-    one = f"{SUBSCRIPTIONS}/{{key_id}}/{{mcp}}"
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    one, write = f"{SUBSCRIPTIONS}/{{key_id}}/{{mcp}}", Right.PROVISION
     return [
-        web.get(SUBSCRIPTIONS, administered(Right.READ, index)),
-        web.put(one, administered(Right.PROVISION, put)),
-        web.delete(one, administered(Right.PROVISION, remove)),
+        Endpoint(
+            method="GET",
+            path=SUBSCRIPTIONS,
+            right=Right.READ,
+            handler=index,
+            gives=Page[SubscriptionView],
+            query=LIST,
+        ),
+        Endpoint(
+            method="PUT",
+            path=one,
+            right=write,
+            handler=put,
+            takes=SubscriptionPut,
+            gives=SubscriptionView,
+            statuses=(200, 201),
+        ),
+        Endpoint(method="DELETE", path=one, right=write, handler=remove, statuses=(204,)),
     ]

@@ -5,22 +5,23 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from ambassador_protocol.admin.switches import Hits, ImpactView, NewSwitch, SwitchDetail
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.admin.switches import Hits, ImpactView, NewSwitch, SwitchDetail, SwitchView
 from ambassador_protocol.paths import SWITCHES
 from ambassador_server.domain.administrator import Right
 from ambassador_server.domain.switches import KillSwitch, SwitchScope
 from ambassador_server.services.impacts import NamedImpact
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import choice, duration, requester
+from ambassador_server.web.requests import choice, duration, flag, requester
 from ambassador_server.web.views import switch_view
 
 
-async def activate(request: web.Request) -> web.Response:
+async def activate(request: web.Request, body: NewSwitch) -> web.Response:
     """Stop something."""
-    body, services = await read_strict(request, NewSwitch), request.app[SERVICES]
+    services = request.app[SERVICES]
     running = services.impacts.running()
     switch = await services.switches.activate(
         requester(request),
@@ -49,8 +50,8 @@ async def lift(request: web.Request) -> web.Response:
 
 async def index(request: web.Request) -> web.Response:
     """List the switches in force, or with `all=true` every one there was."""
-    include_past, now = request.query.get("all") == "true", datetime.now(UTC)
-    wanted = listing(request, "all")
+    include_past, now = flag(request, "all", default=False), datetime.now(UTC)
+    wanted = listing(request)
     switches = await request.app[SERVICES].switches.page(wanted, include_past=include_past)
     return json_response(page(request, switches, lambda switch: switch_view(switch, now)))
 
@@ -68,11 +69,28 @@ def _impact_view(impact: NamedImpact) -> ImpactView:
     return ImpactView(users=users, mcps=mcps, tools=tools, sessions=impact.sessions, calls=impact.calls)
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    one = f"{SWITCHES}/{{id}}"
+    past = Parameter(name="all", says="`true` lists those that are over, too.", kind="boolean")
     return [
-        web.get(SWITCHES, administered(Right.READ, index)),
-        web.post(SWITCHES, administered(Right.OPERATE, activate)),
-        web.get(f"{SWITCHES}/{{id}}", administered(Right.READ, show)),
-        web.post(f"{SWITCHES}/{{id}}/lift", administered(Right.OPERATE, lift)),
+        Endpoint(
+            method="GET",
+            path=SWITCHES,
+            right=Right.READ,
+            handler=index,
+            gives=Page[SwitchView],
+            query=(*LIST, past),
+        ),
+        Endpoint(
+            method="POST",
+            path=SWITCHES,
+            right=Right.OPERATE,
+            handler=activate,
+            takes=NewSwitch,
+            gives=SwitchDetail,
+            statuses=(201,),
+        ),
+        Endpoint(method="GET", path=one, right=Right.READ, handler=show, gives=SwitchDetail),
+        Endpoint(method="POST", path=f"{one}/lift", right=Right.OPERATE, handler=lift, gives=SwitchView),
     ]

@@ -241,7 +241,9 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         access=AccessQuestions(policy=policy, catalog=core.catalog),
         audit_trail=trail,
         audit_feed=AuditFeed(trail),
-        audit_retention=AuditRetention(store=store, log=log, trail=trail, auditor=auditor, clock=clock),
+        audit_retention=AuditRetention(
+            store=store, log=log, trail=trail, deliveries=core.deliveries, auditor=auditor, clock=clock
+        ),
         audit_archive=JsonlArchive(config.audit_dir, AuditSigner(keys.audit_keys)),
         health=Health(store=store, log=log, policy=policy, deliveries=core.deliveries),
         downstreams=core.downstreams,

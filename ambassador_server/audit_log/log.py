@@ -165,10 +165,10 @@ class JsonlAuditLog:
             count_records, self._directory.path, self._writer, after, at_most, self._syncer.durable
         )
 
-    async def prunable(self, before: datetime) -> Removal | None:
-        """Return the segments that hold nothing younger, or None."""
+    async def prunable(self, before: datetime, needed_from: int | None = None) -> Removal | None:
+        """Return the segments that hold nothing younger and come before `needed_from`, or None."""
         try:
-            return await asyncio.to_thread(find_prunable, self._directory.path, before)
+            return await asyncio.to_thread(find_prunable, self._directory.path, before, needed_from)
         except OSError as error:
             raise AuditUnavailableError(f"The audit log cannot be read: {_reason(error)}.") from error
 

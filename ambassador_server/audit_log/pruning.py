@@ -13,14 +13,17 @@ from ambassador_server.ports.audit_log import Removal
 _LONGEST_HEADER = 4096
 
 
-def find_prunable(path: Path, before: datetime) -> Removal | None:
+def find_prunable(path: Path, before: datetime, needed_from: int | None = None) -> Removal | None:
     """Return the segments that were followed by another one before that time; raises OSError.
 
-    The last segment is never among them, so the log always keeps its end and the statement of what was removed.
+    Somebody still reads segment `needed_from` and all behind it. The last segment is never among them, so the log
+    always keeps its end and the statement of what was removed.
     """
     numbers, found = segment_numbers(path), None
     for number, following in pairwise(numbers):
         header = _first_line(path, following)
+        if needed_from is not None and number >= needed_from:
+            break
         if header is None or header.header is None or header.header.created > time_text(before):
             break
         found = (number, header)

@@ -1,8 +1,8 @@
-"""What each audit sink has received, in small files beside the segments; and what pruning must therefore leave."""
+"""What each audit sink has received, in small files beside the segments."""
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -54,24 +54,6 @@ class FileSinkJournal:
             _write(self._directory / name, content, os.O_APPEND)
         except OSError as error:
             raise _unusable(self._directory / name, error) from error
-
-
-def first_unread_segment(audit_directory: Path, node: str, sinks: Iterable[str], writer: str) -> int | None:
-    """Return the first segment of a writer that one of a node's configured sinks has not read to its end.
-
-    Segments before it may be removed as far as the sinks are concerned; None, when there is no sink, is no limit.
-    Raises AuditUnavailableError when that cannot be told, and then nothing may be removed.
-    """
-    folder = audit_directory / node / _FOLDER
-    positions = [_read(folder / _positions_name(sink)).get(writer) for sink in sinks]
-    return min((1 if position is None else position.segment for position in positions), default=None)
-
-
-def forgotten_sinks(audit_directory: Path, node: str, sinks: Iterable[str]) -> list[str]:
-    """Return the sinks that have positions here, and are not configured any more: nothing waits for them."""
-    folder, suffix = audit_directory / node / _FOLDER, _positions_name("")
-    found = {path.name.removesuffix(suffix) for path in folder.glob(f"[!.]*{suffix}")}
-    return sorted(found - set(sinks))
 
 
 def _positions_name(sink: str) -> str:

@@ -75,8 +75,11 @@ class PrunableLog(Protocol):
         """Return the name of the writer."""
         ...
 
-    async def prunable(self, before: datetime) -> Removal | None:
-        """Return the segments that hold nothing younger, or None; raises AuditUnavailableError."""
+    async def prunable(self, before: datetime, needed_from: int | None = None) -> Removal | None:
+        """Return the segments that hold nothing younger and come before `needed_from`, or None.
+
+        Raises AuditUnavailableError.
+        """
         ...
 
     async def prune(self, removal: Removal) -> None:

@@ -125,6 +125,19 @@ class Delivery:
             last_error_at=progress.last_error_at,
         )
 
+    async def first_needed_segment(self, writer: str) -> int:
+        """Return the first segment of a writer that may hold something the sink does not have."""
+        position = (await self._load()).get(writer)
+        return 1 if position is None else position.segment
+
+    async def _load(self) -> dict[str, LogPosition]:
+        if self._positions is None:
+            loaded = dict(await self.journal.load(self.order.name))
+            # Two who asked at once must go on with one and the same.
+            if self._positions is None:
+                self._positions = loaded
+        return self._positions
+
     async def _behind(self) -> int | None:
         if self._positions is None:
             return None
@@ -138,9 +151,8 @@ class Delivery:
 
     async def _round(self) -> float | None:
         """Deliver one batch of each log; when one may have more, return how long to rest before that."""
-        if self._positions is None:
-            self._positions = dict(await self.journal.load(self.order.name))
-        rests = [await self._batch(log, self._positions) for log in self.logs]
+        positions = await self._load()
+        rests = [await self._batch(log, positions) for log in self.logs]
         return min((rest for rest in rests if rest is not None), default=None)
 
     async def _batch(self, log: AuditLogReader, positions: dict[str, LogPosition]) -> float | None:
@@ -240,6 +252,14 @@ class AuditDeliveries:
     async def statuses(self) -> list[SinkStatus]:
         """Tell how every sink is doing, in the order of the configuration."""
         return [await delivery.status() for delivery in self._deliveries]
+
+    async def first_needed_segment(self, writer: str) -> int | None:
+        """Return the first segment of a writer that some sink still has to read; None when there is no sink.
+
+        Raises AuditUnavailableError when that cannot be told: then nothing may be removed.
+        """
+        needed = [await delivery.first_needed_segment(writer) for delivery in self._deliveries]
+        return min(needed, default=None)
 
     async def close(self) -> None:
         """Give every sink a last second, and let go of them."""

@@ -10,6 +10,7 @@ from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.audit_log import PrunableLog, Removal
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
+from ambassador_server.services.audit_delivery import AuditDeliveries
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.changes import Requester
@@ -32,11 +33,19 @@ class AuditRetention:
     """Nothing is removed before the log says who wants it, and a signed line of the log states what is gone."""
 
     def __init__(
-        self, *, store: Store, log: PrunableLog, trail: AuditTrail, auditor: Auditor, clock: Clock
+        self,
+        *,
+        store: Store,
+        log: PrunableLog,
+        trail: AuditTrail,
+        deliveries: AuditDeliveries,
+        auditor: Auditor,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._log = log
         self._trail = trail
+        self._deliveries = deliveries
         self._auditor = auditor
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -57,7 +66,7 @@ class AuditRetention:
     async def keep(self, *, segments: timedelta | None, index: timedelta | None) -> None:
         """Remove what the configuration does not want to be kept; None keeps for ever."""
         server = Requester(None, None)
-        if segments is not None and await self._log.prunable(self._clock.now() - segments) is not None:
+        if segments is not None and await self._prunable(self._clock.now() - segments) is not None:
             await self.prune(server, older_than=segments, index=False)
         if index is not None and await self._has_records_before(self._clock.now() - index):
             await self.prune(server, older_than=index, segments=False)
@@ -65,7 +74,7 @@ class AuditRetention:
     async def _prune(
         self, requester: Requester, before: datetime, *, segments: bool, index: bool
     ) -> PruneResult:
-        removal = await self._log.prunable(before) if segments else None
+        removal = await self._prunable(before) if segments else None
         details: dict[str, Any] = {"before": before.isoformat(), "index": index}
         if removal is not None:
             details |= {
@@ -89,6 +98,11 @@ class AuditRetention:
             raise
         await self._record(requester, Outcome.SUCCEEDED, details | {"indexed": indexed})
         return PruneResult(before=before, removal=removal, indexed=indexed)
+
+    async def _prunable(self, before: datetime) -> Removal | None:
+        """Return what is old enough and has been read by every audit sink."""
+        needed_from = await self._deliveries.first_needed_segment(self._log.writer)
+        return await self._log.prunable(before, needed_from)
 
     async def _prune_index(self, before: datetime) -> int:
         removed = 0

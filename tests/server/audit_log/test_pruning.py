@@ -9,12 +9,15 @@ import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
+from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.domain.audit import AuditAction, Outcome
 from ambassador_server.errors import AuditUnavailableError, InvalidInputError
+from ambassador_server.services.audit_delivery import AuditDeliveries, SinkOrder
 from ambassador_server.services.audit_retention import AuditRetention
 from ambassador_server.services.audit_trail import AuditTrail
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.changes import Requester
+from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.store import InMemoryStore
 from tests.server.audit_log.samples import (
@@ -35,13 +38,33 @@ SERVER = Requester(None, None)
 class World:
     """A log of ten days, a segment for each, and what keeps it short."""
 
-    def __init__(self, log: JsonlAuditLog, clock: ManualClock) -> None:
+    def __init__(self, log: JsonlAuditLog, clock: ManualClock, directory: Path) -> None:
         self.log, self.clock, self.store = log, clock, InMemoryStore()
         self.trail = AuditTrail(store=self.store, logs=[log], clock=clock)
+        self.receiver = FakeReceiver()
+        self.deliveries = AuditDeliveries(
+            orders=[
+                SinkOrder(name="fake", kind="fake", sink=FakeSink(self.receiver, 65536), batch_records=2)
+            ],
+            logs=[log],
+            journal=FileSinkJournal(directory, WRITER),
+            clock=clock,
+        )
         auditor = Auditor(log=log, clock=clock)
         self.retention = AuditRetention(
-            store=self.store, log=log, trail=self.trail, auditor=auditor, clock=clock
+            store=self.store,
+            log=log,
+            trail=self.trail,
+            deliveries=self.deliveries,
+            auditor=auditor,
+            clock=clock,
         )
+
+    async def deliver(self) -> None:
+        """Let the audit sink have everything there is."""
+        self.deliveries.start()
+        async with asyncio.timeout(20):
+            await self.deliveries.close()
 
     async def remembers(self, before: timedelta) -> bool:
         """Tell whether the index has records from before that time."""
@@ -60,7 +83,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         )
         clock.advance(DAY)
     assert len(segments(tmp_path)) == 10
-    yield World(log, clock)
+    world = World(log, clock, tmp_path)
+    await world.deliver()
+    yield world
     await log.close()
 
 
@@ -171,3 +196,41 @@ async def test_calls_go_on_while_old_records_go(world: World, tmp_path: Path):
     await pruning
     assert len(requests(await read_all(world.log))) >= 50
     assert verify(tmp_path).ok
+
+
+async def test_what_an_audit_sink_has_not_read_stays(tmp_path: Path):
+    clock = ManualClock()
+    options = AuditLogOptions(segment_max_age=DAY)
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
+    for number in range(10):
+        await log.append(numbered(number))
+        clock.advance(DAY)
+    world = World(log, clock, tmp_path)
+    nothing = await world.retention.prune(SERVER, older_than=timedelta(days=2), index=False)
+    assert nothing.removal is None, "a sink that has read nothing needs everything"
+
+    _, position = await log.read(None, 4)
+    assert position is not None
+    await FileSinkJournal(tmp_path, WRITER).save("fake", {WRITER: position})
+    world = World(log, clock, tmp_path)
+    some = await world.retention.prune(SERVER, older_than=timedelta(days=2), index=False)
+    assert some.removal is not None
+    assert some.removal.last_segment == position.segment - 1 > 0
+
+    await world.deliver()
+    assert [one["request_id"] for one in world.receiver.documents][:6] == [f"r-{n}" for n in range(4, 10)]
+    rest = await world.retention.prune(SERVER, older_than=timedelta(days=2), index=False)
+    assert rest.removal is not None
+    assert rest.removal.last_segment > 6
+    assert verify(tmp_path).ok
+    await log.close()
+
+
+async def test_nothing_is_removed_when_the_place_of_a_sink_cannot_be_read(tmp_path: Path):
+    clock = ManualClock()
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
+    (tmp_path / WRITER / "sinks").mkdir()
+    (tmp_path / WRITER / "sinks" / "fake.position.json").write_text("{")
+    with pytest.raises(AuditUnavailableError, match="positions of a sink"):
+        await World(log, clock, tmp_path).retention.prune(SERVER, older_than=timedelta(days=2))
+    await log.close()

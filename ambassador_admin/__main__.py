@@ -1,4 +1,4 @@
-"""Entry point: answers `--version` before anything heavy is imported, and hands everything else to the CLI."""
+"""Entry point: `--version` and shells that complete are answered before anything heavy is imported; then the CLI."""
 
 import sys
 
@@ -10,6 +10,10 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"ambassador-admin {__version__}\n")
         return
+    if sys.argv[1:2] == ["names"]:
+        from ambassador_admin.names.answer import run as answer
+
+        answer(sys.argv[2:])
     try:
         from ambassador_admin.cli.app import run
 

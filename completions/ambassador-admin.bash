@@ -5,16 +5,21 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password version context user group mcp grant key admin-key subscription session kill access audit server help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password version export diff apply context config user group mcp grant key admin-key subscription session kill access audit server help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
         "change-password") options="--current-from --password-from --dry-run $shared" ;;
         "version") options="$shared" ;;
+        "export") options="--owner $shared" ;;
+        "diff") options="-f --file --prune --take-over $shared" ;;
+        "apply") options="-f --file --prune --take-over --keys-to --keys-command --dry-run -y --yes $shared" ;;
         "context") commands="list use remove" options="-h --help" ;;
         "context list") options="$shared" ;;
         "context use") options="--dry-run $shared" ;;
         "context remove") options="--dry-run $shared" ;;
+        "config") commands="view" options="-h --help" ;;
+        "config view") options="--show-origin $shared" ;;
         "user") commands="create list show update suspend activate deactivate reset-password" options="-h --help" ;;
         "user create") options="--display-name --email --role --source --dry-run $shared" ;;
         "user list") options="--filter --sort --limit $shared" ;;
@@ -83,45 +88,99 @@ _ambassador_admin_words() {
         "access explain") options="--key $shared" ;;
         "access who-can") options="--filter --sort --limit $shared" ;;
         "access test") options="$shared" ;;
-        "audit") commands="query tail" options="-h --help" ;;
+        "audit") commands="query tail verify key prune" options="-h --help" ;;
         "audit query") options="--actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
         "audit tail") options="--actor --tool --resource --action --outcome --reason --request --since --until -f --follow -n --lines $shared" ;;
-        "server") commands="health version" options="-h --help" ;;
+        "audit verify") options="--from --to --offline --key --anchor $shared" ;;
+        "audit key") options="$shared" ;;
+        "audit prune") options="--older-than --index-only --segments-only --dry-run -y --yes $shared" ;;
+        "server") commands="health version config" options="-h --help" ;;
         "server health") options="$shared" ;;
         "server version") options="$shared" ;;
+        "server config") options="$shared" ;;
         "help") commands="environment exit-codes" options="-h --help" ;;
         "help environment") options="$shared" ;;
         "help exit-codes") options="$shared" ;;
     esac
 }
 
-# Sets `takes` and `choices` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
+# Sets `takes`, `choices` and `live` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
 _ambassador_admin_option() {
-    takes="" choices=""
+    takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--context | *:--fields | *:--key-from | *:--user | *:--password-from | *:--fingerprint | *:--current-from | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--owner | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--key | *:--actor | *:--resource | *:--request | *:--since | *:--until) takes=word ;;
-        *:--ca | *:--key-file) takes=file ;;
+        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--from | *:--to | *:--anchor | *:--older-than) takes=word ;;
+        *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
+        *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
+        "key list":--user | "session list":--user) takes=word live=user ;;
         "mcp add":--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
         "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:server:start system:server:stop system:audit-log:recovery" ;;
+        "access explain":--key) takes=word live=key ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state admin:audit:prune system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
     esac
 }
 
-# Sets `takes` and `choices` to what the command `path` takes as its argument number $1.
+# Sets `takes`, `choices` and `live` to what the command `path` takes as its argument number $1.
 _ambassador_admin_argument() {
-    takes="" choices=""
+    takes="" choices="" live=""
     case $path:$1 in
+        "context use":1) takes=word live=context ;;
+        "context remove":1) takes=word live=context ;;
+        "user show":1) takes=word live=user ;;
+        "user update":1) takes=word live=user ;;
+        "user suspend":1) takes=word live=user ;;
+        "user activate":1) takes=word live=user ;;
+        "user deactivate":1) takes=word live=user ;;
+        "user reset-password":1) takes=word live=user ;;
+        "group show":1) takes=word live=group ;;
+        "group update":1) takes=word live=group ;;
+        "group delete":1) takes=word live=group ;;
+        "group add-member":1) takes=word live=group ;;
+        "group add-member":2) takes=word live=user ;;
+        "group remove-member":1) takes=word live=group ;;
+        "group remove-member":2) takes=word live=user ;;
+        "mcp update":1) takes=word live=mcp ;;
+        "mcp show":1) takes=word live=mcp ;;
+        "mcp publish":1) takes=word live=mcp ;;
+        "mcp test":1) takes=word live=mcp ;;
+        "mcp archive":1) takes=word live=mcp ;;
+        "mcp remove":1) takes=word live=mcp ;;
+        "mcp restart":1) takes=word live=mcp ;;
+        "mcp status":1) takes=word live=mcp ;;
+        "mcp logs":1) takes=word live=mcp ;;
+        "mcp tools":1) takes=word live=mcp ;;
+        "grant add":1) takes=word live=group ;;
+        "grant add":2) takes=word live=mcp ;;
+        "grant remove":1) takes=word live=grant ;;
+        "key issue":1) takes=word live=user ;;
+        "key rotate":1) takes=word live=key ;;
+        "key suspend":1) takes=word live=key ;;
+        "key activate":1) takes=word live=key ;;
+        "key revoke":1) takes=word live=key ;;
+        "admin-key revoke":1) takes=word live=admin-key ;;
+        "subscription set":1) takes=word live=key ;;
+        "subscription set":2) takes=word live=mcp ;;
+        "subscription remove":1) takes=word live=key ;;
+        "subscription remove":2) takes=word live=mcp ;;
+        "session revoke":1) takes=word live=session ;;
+        "kill user":1) takes=word live=user ;;
+        "kill group":1) takes=word live=group ;;
+        "kill key":1) takes=word live=key ;;
+        "kill session":1) takes=word live=session ;;
+        "kill mcp":1) takes=word live=mcp ;;
         "kill tool-class":1) takes=word choices="read-only write destructive" ;;
+        "kill show":1) takes=word live=switch ;;
+        "kill lift":1) takes=word live=switch ;;
+        "access explain":1) takes=word live=user ;;
         "access test":1) takes=file ;;
     esac
 }
 
 _ambassador_admin() {
-    local commands options takes choices IFS=$' \t\n'
+    local commands options takes choices live IFS=$' \t\n'
     local path="" place=1 expected="" literal="" before="" kept cur word raw broken="" i
     local rest=${COMP_LINE#*"${COMP_WORDS[0]}"}
     local -a words
@@ -163,7 +222,7 @@ _ambassador_admin() {
         fi
     done
 
-    takes="" choices=""
+    takes="" choices="" live=""
     if [[ $expected ]]; then
         _ambassador_admin_option "$word"
     elif [[ -z $literal && $cur == --*=* ]]; then
@@ -180,6 +239,11 @@ _ambassador_admin() {
         file) compopt -o default 2>/dev/null ;;
         directory) compopt -o dirnames 2>/dev/null ;;
     esac
+    if [[ $live ]]; then
+        while IFS=$'\t' read -r word _; do
+            choices+=" $word"
+        done < <(command ambassador-admin names "$live" "${cur#"$before"}" "${words[@]}" 2>/dev/null </dev/null)
+    fi
     for word in $choices; do
         word=$before$word
         [[ $word == "$cur"* ]] && COMPREPLY[${#COMPREPLY[@]}]=${word#"$kept"}

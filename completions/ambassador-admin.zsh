@@ -2,10 +2,11 @@
 # Completion of ambassador-admin for zsh. Made from its command line by `make docs`; do not edit.
 
 _ambassador-admin() {
+    local -a said=("${(@)words}")
     local -a shared=(
         --server='[The server'\''s admin address; port 9443 by default.]:URL: '
         --ca='[The CA certificate that proves the server, PEM.]:FILE:_files'
-        --context='[The context to use, instead of the current one.]:NAME: '
+        --context='[The context to use, instead of the current one.]:NAME:_ambassador-admin_names context'
         '(-o --output)'{-o+,--output=}'[One of table, wide, json, yaml, jsonl, csv.]:FORMAT:(table wide json yaml jsonl csv)'
         --fields='[Show these fields of the JSON form only.]:A,B: '
         --no-color'[No colours, terminal or not.]'
@@ -19,7 +20,11 @@ _ambassador-admin() {
         'whoami:Show who you are to the server, and what you may do.'
         'change-password:Change your own password, which ends every other login of yours.'
         'version:Show the version of this program.'
+        'export:Print what is on the server as YAML that `apply` takes, one document per owner.'
+        'diff:Say what `apply` would change; exit 10 when that is anything.'
+        'apply:Make the server what files say, in an order in which no moment is wider than both ends.'
         'context:The servers you have logged in to.'
+        'config:The settings this program goes by.'
         'user:The people tools are published for.'
         'group:What grants are given to\: groups of users.'
         'mcp:The catalog of downstream MCP servers.'
@@ -48,7 +53,11 @@ _ambassador-admin() {
                 whoami) _ambassador-admin_whoami ;;
                 change-password) _ambassador-admin_change-password ;;
                 version) _ambassador-admin_version ;;
+                export) _ambassador-admin_export ;;
+                diff) _ambassador-admin_diff ;;
+                apply) _ambassador-admin_apply ;;
                 context) _ambassador-admin_context ;;
+                config) _ambassador-admin_config ;;
                 user) _ambassador-admin_user ;;
                 group) _ambassador-admin_group ;;
                 mcp) _ambassador-admin_mcp ;;
@@ -102,6 +111,32 @@ _ambassador-admin_version() {
         $shared
 }
 
+_ambassador-admin_export() {
+    _arguments -s -S : \
+        --owner='[Only what this label owns; '\'''\'' is nobody'\''s.]:LABEL: ' \
+        $shared
+}
+
+_ambassador-admin_diff() {
+    _arguments -s -S : \
+        '*'{-f+,--file=}'[A YAML file, or a directory of them; may be repeated.]:FILE:_files' \
+        --prune'[Also end what these files own and do not name any more.]' \
+        --take-over'[Claim what is named and belongs to nobody; never another file'\''s.]' \
+        $shared
+}
+
+_ambassador-admin_apply() {
+    _arguments -s -S : \
+        '*'{-f+,--file=}'[A YAML file, or a directory of them; may be repeated.]:FILE:_files' \
+        --prune'[Also end what these files own and do not name any more.]' \
+        --take-over'[Claim what is named and belongs to nobody; never another file'\''s.]' \
+        --keys-to='[Write new keys there, one file each, 0600.]:DIR:_files' \
+        --keys-command='[Give each new key to this command on its standard input; MCP_AMBASSADOR_KEY_USER and MCP_AMBASSADOR_KEY_NAME say whose it is. There is no shell.]:CMD: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared
+}
+
 _ambassador-admin_context() {
     local curcontext=$curcontext state line
     typeset -A opt_args
@@ -135,14 +170,40 @@ _ambassador-admin_context_use() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names context'
 }
 
 _ambassador-admin_context_remove() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names context'
+}
+
+_ambassador-admin_config() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'view:Show the settings in force here\: the server, what proves it, whose key, and the output; never the key itself.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                view) _ambassador-admin_config_view ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_config_view() {
+    _arguments -s -S : \
+        --show-origin'[Also where each comes from\: flag, environment, context, default.]' \
+        $shared
 }
 
 _ambassador-admin_user() {
@@ -201,7 +262,7 @@ _ambassador-admin_user_list() {
 _ambassador-admin_user_show() {
     _arguments -s -S : \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_update() {
@@ -214,21 +275,21 @@ _ambassador-admin_user_update() {
         --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_suspend() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_activate() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_deactivate() {
@@ -236,7 +297,7 @@ _ambassador-admin_user_deactivate() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_reset-password() {
@@ -245,7 +306,7 @@ _ambassador-admin_user_reset-password() {
         --generate'[Make one up, and show it this once.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_group() {
@@ -299,7 +360,7 @@ _ambassador-admin_group_list() {
 _ambassador-admin_group_show() {
     _arguments -s -S : \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names group'
 }
 
 _ambassador-admin_group_update() {
@@ -309,7 +370,7 @@ _ambassador-admin_group_update() {
         --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names group'
 }
 
 _ambassador-admin_group_delete() {
@@ -317,23 +378,23 @@ _ambassador-admin_group_delete() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names group'
 }
 
 _ambassador-admin_group_add-member() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: ' \
-        ':USER: '
+        ':NAME:_ambassador-admin_names group' \
+        ':USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_group_remove-member() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: ' \
-        ':USER: '
+        ':NAME:_ambassador-admin_names group' \
+        ':USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_mcp() {
@@ -413,7 +474,7 @@ _ambassador-admin_mcp_update() {
         --no-test'[Store how a published MCP is reached without connecting to it first.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: ' \
+        ':NAME:_ambassador-admin_names mcp' \
         '*:-- COMMAND ARG: '
 }
 
@@ -428,20 +489,20 @@ _ambassador-admin_mcp_list() {
 _ambassador-admin_mcp_show() {
     _arguments -s -S : \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_publish() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_test() {
     _arguments -s -S : \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_archive() {
@@ -449,7 +510,7 @@ _ambassador-admin_mcp_archive() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_remove() {
@@ -457,27 +518,27 @@ _ambassador-admin_mcp_remove() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_restart() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_status() {
     _arguments -s -S : \
         $shared \
-        '::NAME: '
+        '::NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_logs() {
     _arguments -s -S : \
         '(-n --lines)'{-n+,--lines=}'[The last N of each connection. At least 1.]:N: ' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_tools() {
@@ -486,7 +547,7 @@ _ambassador-admin_mcp_tools() {
         --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
         --limit='[How many at most. At least 1.]:N: ' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_grant() {
@@ -522,8 +583,8 @@ _ambassador-admin_grant_add() {
         --for='[End by itself after 8h, 30d, …]:DURATION: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':GROUP: ' \
-        ':MCP: '
+        ':GROUP:_ambassador-admin_names group' \
+        ':MCP:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_grant_list() {
@@ -539,7 +600,7 @@ _ambassador-admin_grant_remove() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':ID: '
+        ':ID:_ambassador-admin_names grant'
 }
 
 _ambassador-admin_key() {
@@ -582,7 +643,7 @@ _ambassador-admin_key_issue() {
         --to-command='[Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.]:CMD: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':USER: '
+        ':USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_key_rotate() {
@@ -592,7 +653,7 @@ _ambassador-admin_key_rotate() {
         --to-command='[Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.]:CMD: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':ID: '
+        ':ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_list() {
@@ -600,7 +661,7 @@ _ambassador-admin_key_list() {
         '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
         --limit='[How many at most. At least 1.]:N: ' \
-        --user='[Only this user'\''s keys.]:USER: ' \
+        --user='[Only this user'\''s keys.]:USER:_ambassador-admin_names user' \
         $shared
 }
 
@@ -608,14 +669,14 @@ _ambassador-admin_key_suspend() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':ID: '
+        ':ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_activate() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':ID: '
+        ':ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_revoke() {
@@ -623,7 +684,7 @@ _ambassador-admin_key_revoke() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':ID: '
+        ':ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_admin-key() {
@@ -673,7 +734,7 @@ _ambassador-admin_admin-key_revoke() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':NAME: '
+        ':NAME:_ambassador-admin_names admin-key'
 }
 
 _ambassador-admin_subscription() {
@@ -714,8 +775,8 @@ _ambassador-admin_subscription_set() {
         --none'[Select no tool\: the MCP disappears from this client.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':KEY: ' \
-        ':MCP: '
+        ':KEY:_ambassador-admin_names key' \
+        ':MCP:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_subscription_remove() {
@@ -723,8 +784,8 @@ _ambassador-admin_subscription_remove() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':KEY: ' \
-        ':MCP: '
+        ':KEY:_ambassador-admin_names key' \
+        ':MCP:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_session() {
@@ -754,7 +815,7 @@ _ambassador-admin_session_list() {
         '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
         --limit='[How many at most. At least 1.]:N: ' \
-        --user='[Only this user'\''s.]:USER: ' \
+        --user='[Only this user'\''s.]:USER:_ambassador-admin_names user' \
         $shared
 }
 
@@ -763,7 +824,7 @@ _ambassador-admin_session_revoke() {
         --dry-run'[Show what would be sent, send nothing.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask.]' \
         $shared \
-        ':ID: '
+        ':ID:_ambassador-admin_names session'
 }
 
 _ambassador-admin_kill() {
@@ -825,7 +886,7 @@ _ambassador-admin_kill_user() {
         --drill'[Record the switch, stop nothing.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':USER: '
+        ':USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_kill_group() {
@@ -836,7 +897,7 @@ _ambassador-admin_kill_group() {
         --drill'[Record the switch, stop nothing.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':GROUP: '
+        ':GROUP:_ambassador-admin_names group'
 }
 
 _ambassador-admin_kill_key() {
@@ -847,7 +908,7 @@ _ambassador-admin_kill_key() {
         --drill'[Record the switch, stop nothing.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':KEY: '
+        ':KEY:_ambassador-admin_names key'
 }
 
 _ambassador-admin_kill_session() {
@@ -858,7 +919,7 @@ _ambassador-admin_kill_session() {
         --drill'[Record the switch, stop nothing.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':SESSION: '
+        ':SESSION:_ambassador-admin_names session'
 }
 
 _ambassador-admin_kill_mcp() {
@@ -869,7 +930,7 @@ _ambassador-admin_kill_mcp() {
         --drill'[Record the switch, stop nothing.]' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':MCP: '
+        ':MCP:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_kill_tool() {
@@ -897,7 +958,7 @@ _ambassador-admin_kill_tool-class() {
 _ambassador-admin_kill_show() {
     _arguments -s -S : \
         $shared \
-        ':ID: '
+        ':ID:_ambassador-admin_names switch'
 }
 
 _ambassador-admin_kill_list() {
@@ -913,7 +974,7 @@ _ambassador-admin_kill_lift() {
     _arguments -s -S : \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
-        ':ID: '
+        ':ID:_ambassador-admin_names switch'
 }
 
 _ambassador-admin_access() {
@@ -942,9 +1003,9 @@ _ambassador-admin_access() {
 
 _ambassador-admin_access_explain() {
     _arguments -s -S : \
-        --key='[With this key, by name or id; else the best one.]:KEY: ' \
+        --key='[With this key, by name or id; else the best one.]:KEY:_ambassador-admin_names key' \
         $shared \
-        ':USER: ' \
+        ':USER:_ambassador-admin_names user' \
         ':TOOL: '
 }
 
@@ -969,6 +1030,9 @@ _ambassador-admin_audit() {
     local -a commands=(
         'query:Find events, newest first.'
         'tail:Show the latest events, oldest first; a pipe gets JSON lines.'
+        'verify:Prove that no record was changed, removed or added; exit code 1 names the first that was.'
+        'key:Show the public keys that checkpoints are signed with, to be kept where the server cannot change them.'
+        'prune:Remove old records\: whole segments of the log, and the index. What stays can still be proved.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -980,6 +1044,9 @@ _ambassador-admin_audit() {
             case $line[1] in
                 query) _ambassador-admin_audit_query ;;
                 tail) _ambassador-admin_audit_tail ;;
+                verify) _ambassador-admin_audit_verify ;;
+                key) _ambassador-admin_audit_key ;;
+                prune) _ambassador-admin_audit_prune ;;
             esac
             ;;
     esac
@@ -989,7 +1056,7 @@ _ambassador-admin_audit_query() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -1003,7 +1070,7 @@ _ambassador-admin_audit_tail() {
     _arguments -s -S : \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -1014,12 +1081,38 @@ _ambassador-admin_audit_tail() {
         $shared
 }
 
+_ambassador-admin_audit_verify() {
+    _arguments -s -S : \
+        --from='[Leave out segments that ended before.]:TIME: ' \
+        --to='[Leave out segments that began after.]:TIME: ' \
+        --offline='[A copy of the audit directory; asks no server.]:DIR:_files' \
+        '*'--key='[With --offline\: a public key to believe.]:PUB.pem:_files' \
+        '*'--anchor='[With --offline\: a line that was kept elsewhere.]:W\:SEQ\:DIGEST: ' \
+        $shared
+}
+
+_ambassador-admin_audit_key() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_audit_prune() {
+    _arguments -s -S : \
+        --older-than='[What is older goes; at least a day.]:DURATION: ' \
+        --index-only'[Forget records in the index; the log keeps them.]' \
+        --segments-only'[Remove segments of the log; the index keeps their records.]' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        $shared
+}
+
 _ambassador-admin_server() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'health:Ask whether the server can serve calls; needs no key. Exit code 7 says it cannot.'
+        'health:Ask whether the server can serve calls; exit code 7 says it cannot.'
         'version:Show the version of the server.'
+        'config:Show the settings the running server goes by, and where each comes from\: default, file, environment or flag.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -1031,6 +1124,7 @@ _ambassador-admin_server() {
             case $line[1] in
                 health) _ambassador-admin_server_health ;;
                 version) _ambassador-admin_server_version ;;
+                config) _ambassador-admin_server_config ;;
             esac
             ;;
     esac
@@ -1042,6 +1136,11 @@ _ambassador-admin_server_health() {
 }
 
 _ambassador-admin_server_version() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_server_config() {
     _arguments -s -S : \
         $shared
 }
@@ -1076,6 +1175,15 @@ _ambassador-admin_help_environment() {
 _ambassador-admin_help_exit-codes() {
     _arguments -s -S : \
         $shared
+}
+
+_ambassador-admin_names() {
+    local line
+    local -a found
+    for line in "${(@f)$(command ambassador-admin names ${@[-1]} "${(Q)PREFIX}" "${(@)said}" 2>/dev/null </dev/null)}"; do
+        [[ -n $line ]] && found+=("${${line%%$'\t'*}//:/\:}:${line#*$'\t'}")
+    done
+    _describe -t names name found
 }
 
 # Autoloaded from fpath this file is the function itself; read with `source` it registers it.

@@ -12,9 +12,9 @@ _ambassador_client_words() {
     esac
 }
 
-# Sets `takes` and `choices` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
+# Sets `takes`, `choices` and `live` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
 _ambassador_client_option() {
-    takes="" choices=""
+    takes="" choices="" live=""
     case $path:$1 in
         *:--config | *:--ca-file) takes=file ;;
         *:--server | *:--friendly-name | *:--heartbeat-interval) takes=word ;;
@@ -23,16 +23,16 @@ _ambassador_client_option() {
     esac
 }
 
-# Sets `takes` and `choices` to what the command `path` takes as its argument number $1.
+# Sets `takes`, `choices` and `live` to what the command `path` takes as its argument number $1.
 _ambassador_client_argument() {
-    takes="" choices=""
+    takes="" choices="" live=""
     case $path:$1 in
 
     esac
 }
 
 _ambassador_client() {
-    local commands options takes choices IFS=$' \t\n'
+    local commands options takes choices live IFS=$' \t\n'
     local path="" place=1 expected="" literal="" before="" kept cur word raw broken="" i
     local rest=${COMP_LINE#*"${COMP_WORDS[0]}"}
     local -a words
@@ -78,7 +78,7 @@ _ambassador_client() {
         fi
     done
 
-    takes="" choices=""
+    takes="" choices="" live=""
     if [[ $expected ]]; then
         _ambassador_client_option "$word"
     elif [[ -z $literal && $cur == --*=* ]]; then

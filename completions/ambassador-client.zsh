@@ -2,6 +2,7 @@
 # Completion of ambassador-client for zsh. Made from its command line by `make docs`; do not edit.
 
 _ambassador-client() {
+    local -a said=("${(@)words}")
     local -a shared=(
         '(- : *)'{-h,--help}'[Show the help and exit.]'
     )

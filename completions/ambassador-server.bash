@@ -5,7 +5,7 @@ _ambassador_server_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="init serve migrate check version" options="--version -V --version $shared" ;;
+        "") commands="init serve migrate check version" options="-V --version $shared" ;;
         "init") options="--data-dir --config --database-url --hostname --admin-key-name --new-admin-key --json $shared" ;;
         "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --ready-file $shared" ;;
         "migrate") options="--data-dir --config --database-url $shared" ;;
@@ -14,9 +14,9 @@ _ambassador_server_words() {
     esac
 }
 
-# Sets `takes` and `choices` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
+# Sets `takes`, `choices` and `live` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
 _ambassador_server_option() {
-    takes="" choices=""
+    takes="" choices="" live=""
     case $path:$1 in
         *:--data-dir) takes=directory ;;
         *:--config | *:--ready-file) takes=file ;;
@@ -25,16 +25,16 @@ _ambassador_server_option() {
     esac
 }
 
-# Sets `takes` and `choices` to what the command `path` takes as its argument number $1.
+# Sets `takes`, `choices` and `live` to what the command `path` takes as its argument number $1.
 _ambassador_server_argument() {
-    takes="" choices=""
+    takes="" choices="" live=""
     case $path:$1 in
 
     esac
 }
 
 _ambassador_server() {
-    local commands options takes choices IFS=$' \t\n'
+    local commands options takes choices live IFS=$' \t\n'
     local path="" place=1 expected="" literal="" before="" kept cur word raw broken="" i
     local rest=${COMP_LINE#*"${COMP_WORDS[0]}"}
     local -a words
@@ -76,7 +76,7 @@ _ambassador_server() {
         fi
     done
 
-    takes="" choices=""
+    takes="" choices="" live=""
     if [[ $expected ]]; then
         _ambassador_server_option "$word"
     elif [[ -z $literal && $cur == --*=* ]]; then

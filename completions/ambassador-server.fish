@@ -41,7 +41,6 @@ complete -c ambassador-server -n '__ambassador_server_at' -a serve -d 'Serve the
 complete -c ambassador-server -n '__ambassador_server_at' -a migrate -d 'Apply the schema migrations that are missing; safe to run twice, also at the same time.'
 complete -c ambassador-server -n '__ambassador_server_at' -a check -d 'Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.'
 complete -c ambassador-server -n '__ambassador_server_at' -a version -d 'Print the version.'
-complete -c ambassador-server -n '__ambassador_server_at' -l version -d 'Print the version.'
 complete -c ambassador-server -n '__ambassador_server_at' -s V -l version -d 'Show the version.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l config -r -F -d 'YAML file with settings.'

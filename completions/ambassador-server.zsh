@@ -2,6 +2,7 @@
 # Completion of ambassador-server for zsh. Made from its command line by `make docs`; do not edit.
 
 _ambassador-server() {
+    local -a said=("${(@)words}")
     local -a shared=(
         '(- : *)'{-h,--help}'[Show the help and exit.]'
     )
@@ -15,7 +16,6 @@ _ambassador-server() {
         'version:Print the version.'
     )
     _arguments -C -s -S : \
-        '(- : *)'--version'[Print the version.]' \
         '(- : *)'{-V,--version}'[Show the version.]' \
         $shared \
         '1: :->command' \

@@ -12,6 +12,7 @@ from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.users import USER
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of
 from ambassador_protocol.admin.access import AccessView, RuleView
@@ -62,11 +63,12 @@ Tool = Annotated[str, typer.Argument(metavar="TOOL", help="The tool, as mcp.tool
 @verb(app, "explain")
 def explain(
     admin: AdminContext,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose call.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whose call."), Kind.USER],
     tool: Tool,
     key: Annotated[
         str | None,
         typer.Option("--key", metavar="KEY", help="With this key, by name or id; else the best one."),
+        Kind.KEY,
     ] = None,
 ) -> None:
     """Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it.

@@ -10,6 +10,7 @@ from ambassador_admin.cli.delivery import KeyFile, Secret, hand_over
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.admin_keys import AdminKeyView, NewAdminKey
@@ -84,7 +85,8 @@ def list_all(admin: AdminContext, rows: Rows) -> None:
 
 @verb(app, "revoke", destroys=True)
 def revoke(
-    admin: AdminContext, name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")]
+    admin: AdminContext,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name."), Kind.ADMIN_KEY],
 ) -> None:
     """End an admin key, or somebody's login, at once and for good.
 

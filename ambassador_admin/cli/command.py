@@ -10,6 +10,7 @@ import typer
 
 from ambassador_admin.context import AdminContext, World
 from ambassador_admin.context.settings import GlobalOptions
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import Format
 from ambassador_protocol import __version__
 
@@ -75,6 +76,7 @@ def _shared(
     context: Annotated[
         str | None,
         typer.Option("--context", metavar="NAME", help="The context to use, instead of the current one."),
+        Kind.CONTEXT,
     ] = None,
     output: Annotated[
         Format | None, typer.Option("--output", "-o", metavar="FORMAT", help=f"One of {', '.join(Format)}.")

@@ -6,6 +6,7 @@ import typer
 
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.context import AdminContext
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column
 
@@ -22,7 +23,7 @@ CONTEXT = View(
 
 app = noun("The servers you have logged in to.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name."), Kind.CONTEXT]
 
 
 @verb(app, "list")

@@ -9,6 +9,7 @@ from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.grants import GrantView, NewGrant
@@ -36,8 +37,8 @@ app = noun("Which tools a group may, or may not, call.")
 @verb(app, "add", changes=True)
 def add(
     admin: AdminContext,
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="Who gets the grant.")],
-    mcp: Annotated[str, typer.Argument(metavar="MCP", help="Whose tools.")],
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="Who gets the grant."), Kind.GROUP],
+    mcp: Annotated[str, typer.Argument(metavar="MCP", help="Whose tools."), Kind.MCP],
     tool: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,7 +88,9 @@ def list_all(admin: AdminContext, rows: Rows) -> None:
 @verb(app, "remove", destroys=True)
 def remove(
     admin: AdminContext,
-    grant_id: Annotated[str, typer.Argument(metavar="ID", help="The grant's id, or its beginning.")],
+    grant_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The grant's id, or its beginning."), Kind.GRANT
+    ],
 ) -> None:
     """Take a grant back; it ends with the next call.
 

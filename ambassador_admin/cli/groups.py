@@ -9,6 +9,7 @@ from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.groups import GroupPut, GroupView, NewGroup
@@ -28,14 +29,15 @@ GROUP = View(
 
 app = noun("What grants are given to: groups of users.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The group's name.")]
-User = Annotated[str, typer.Argument(metavar="USER", help="The user's name.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="The group's name.")]
+Name = Annotated[NewName, Kind.GROUP]
+User = Annotated[str, typer.Argument(metavar="USER", help="The user's name."), Kind.USER]
 
 
 @verb(app, "create", changes=True)
 def create(
     admin: AdminContext,
-    name: Name,
+    name: NewName,
     description: Annotated[
         str, typer.Option("--description", metavar="TEXT", help="What the group is for.")
     ] = "",

@@ -10,6 +10,7 @@ from ambassador_admin.cli.delivery import KeyFile, Secret, ToCommand, hand_over
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, KeyView, NewKey
@@ -47,7 +48,7 @@ CLIENT_KEY = Secret(
     revoke=keys.revoke,
 )
 
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning."), Kind.KEY]
 
 app = noun("The preshared keys of users' clients.")
 
@@ -55,7 +56,7 @@ app = noun("The preshared keys of users' clients.")
 @verb(app, "issue", changes=True)
 def issue(
     admin: AdminContext,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key."), Kind.USER],
     name: Annotated[
         str, typer.Option("--name", metavar="TEXT", help="What the key is for, such as a machine.")
     ],
@@ -109,7 +110,9 @@ def rotate(
 def list_all(
     admin: AdminContext,
     rows: Rows,
-    user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Only this user's keys.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="USER", help="Only this user's keys."), Kind.USER
+    ] = None,
 ) -> None:
     """List the client keys.
 

@@ -12,6 +12,7 @@ from ambassador_admin.cli.listing import Rows
 from ambassador_admin.cli.values import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.text import printable
 from ambassador_admin.output.view import Column, fields_of, plain, when
@@ -88,6 +89,7 @@ _SCOPES = {
     ),
 }
 
+_KINDS = {kind.value: kind for kind in (Kind.USER, Kind.GROUP, Kind.KEY, Kind.SESSION, Kind.MCP)}
 _WITH_ID = {"key": keys.every(user=None), "session": sessions.every(user=None)}
 
 app = noun("Stop calls at once, and lift the stop again.")
@@ -121,7 +123,7 @@ def kill_everyone(admin: AdminContext, stop: Stop) -> None:
 def _offer(scope: str, metavar: str, help: str) -> None:
     def kill(
         admin: AdminContext,
-        target: Annotated[str, typer.Argument(metavar=metavar, help="What to stop.")],
+        target: Annotated[str, typer.Argument(metavar=metavar, help="What to stop."), _KINDS.get(scope)],
         stop: Stop,
     ) -> None:
         if scope in _WITH_ID:
@@ -139,7 +141,9 @@ for _scope, (_metavar, _help, _example) in _SCOPES.items():
 @verb(app, "show")
 def show(
     admin: AdminContext,
-    switch_id: Annotated[str, typer.Argument(metavar="ID", help="The switch's id, or its beginning.")],
+    switch_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), Kind.SWITCH
+    ],
 ) -> None:
     """Show a kill switch and what it hits; for a drill, or one that is over, what it would hit if it were in force.
 
@@ -164,7 +168,9 @@ def list_all(
 @verb(app, "lift", changes=True)
 def lift(
     admin: AdminContext,
-    switch_id: Annotated[str, typer.Argument(metavar="ID", help="The switch's id, or its beginning.")],
+    switch_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), Kind.SWITCH
+    ],
 ) -> None:
     """End a stop at once.
 

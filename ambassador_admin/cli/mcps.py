@@ -12,6 +12,7 @@ from ambassador_admin.cli.entries import Entry, risks
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, duration, fields_of, when
 from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp, OutputView, ToolView
@@ -70,7 +71,8 @@ TOOL = View(
 
 app = noun("The catalog of downstream MCP servers.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The MCP's name.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="The MCP's name.")]
+Name = Annotated[NewName, Kind.MCP]
 
 Command = Annotated[
     list[str] | None,
@@ -79,7 +81,7 @@ Command = Annotated[
 
 
 @verb(app, "add", changes=True)
-def add(admin: AdminContext, name: Name, entry: Entry, command: Command = None) -> None:
+def add(admin: AdminContext, name: NewName, entry: Entry, command: Command = None) -> None:
     """Add an MCP to the catalog, as a draft.
 
     For a secret in --env or --header write env://NAME or file:///PATH: the server resolves it when it connects.
@@ -196,7 +198,7 @@ def restart(admin: AdminContext, name: Name) -> None:
 @verb(app, "status")
 def status(
     admin: AdminContext,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this MCP.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this MCP."), Kind.MCP] = None,
 ) -> None:
     """Show how the MCPs are: their state, open connections, calls in flight and attempts to connect again.
 

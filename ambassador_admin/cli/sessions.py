@@ -8,6 +8,7 @@ from ambassador_admin.api import sessions
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.sessions import SessionView
@@ -35,7 +36,9 @@ app = noun("The client processes that are registered now.")
 def list_all(
     admin: AdminContext,
     rows: Rows,
-    user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Only this user's.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="USER", help="Only this user's."), Kind.USER
+    ] = None,
 ) -> None:
     """List the open sessions.
 
@@ -47,7 +50,9 @@ def list_all(
 @verb(app, "revoke", destroys=True)
 def revoke(
     admin: AdminContext,
-    session_id: Annotated[str, typer.Argument(metavar="ID", help="The session's id, or its beginning.")],
+    session_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The session's id, or its beginning."), Kind.SESSION
+    ],
 ) -> None:
     """End a session; its client registers anew unless its key is revoked, too.
 

@@ -9,6 +9,7 @@ from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.subscriptions import SubscriptionPut, SubscriptionView
@@ -29,8 +30,10 @@ SUBSCRIPTION = View(
 
 app = noun("What clients have chosen of the MCPs that are granted to their users.")
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The id of the client's key, or its beginning.")]
-Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The MCP's name.")]
+Key = Annotated[
+    str, typer.Argument(metavar="KEY", help="The id of the client's key, or its beginning."), Kind.KEY
+]
+Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The MCP's name."), Kind.MCP]
 
 
 @verb(app, "list")

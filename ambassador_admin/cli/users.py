@@ -12,6 +12,7 @@ from ambassador_admin.cli.listing import Rows
 from ambassador_admin.context import AdminContext
 from ambassador_admin.context.secrets import read_password
 from ambassador_admin.errors import UsageError
+from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut, UserView
@@ -39,7 +40,8 @@ _PASSWORD_BYTES = 18  # 24 characters
 
 app = noun("The people tools are published for.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+Name = Annotated[NewName, Kind.USER]
 DisplayName = Annotated[str | None, typer.Option("--display-name", metavar="TEXT", help="The full name.")]
 Source = Annotated[
     str | None,
@@ -54,7 +56,7 @@ Source = Annotated[
 @verb(app, "create", changes=True)
 def create(
     admin: AdminContext,
-    name: Name,
+    name: NewName,
     display_name: DisplayName = None,
     email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="The mail address.")] = None,
     role: Annotated[

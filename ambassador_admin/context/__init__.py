@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from ambassador_admin.api.request import Request
 from ambassador_admin.confirm import Person
-from ambassador_admin.context.contexts import ContextBook, config_directory
+from ambassador_admin.context.contexts import ContextBook
 from ambassador_admin.context.secrets import check_key, is_reference, resolve
 from ambassador_admin.context.settings import (
     GlobalOptions,
@@ -25,6 +25,7 @@ from ambassador_admin.errors import UsageError
 from ambassador_admin.output import Format, Output, View
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import printable
+from ambassador_admin.places import config_directory
 from ambassador_client.account.credentials import CredentialStore
 
 if TYPE_CHECKING:
@@ -105,6 +106,15 @@ class AdminContext:
     def api(self) -> "ApiClient":
         """The server of this run."""
         return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=self._key)
+
+    @cached_property
+    def quiet_api(self) -> "ApiClient":
+        """The server of this run, with a key only where no keyring might ask a person to open it."""
+
+        def key() -> str | None:
+            return self._key_from(self.credentials.get_from_file)
+
+        return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=key)
 
     def connect(
         self,
@@ -204,10 +214,13 @@ class AdminContext:
         self.output.say("Dry run: nothing was sent.")
 
     def _key(self) -> str | None:
+        return self._key_from(self.credentials.get)
+
+    def _key_from(self, keeper: Callable[[str], str | None]) -> str | None:
         settings = self.settings
         if settings.key_reference is not None:
             return check_key(resolve(settings.key_reference, self.world.environ))
-        kept = None if settings.context is None else self.credentials.get(settings.context.name)
+        kept = None if settings.context is None else keeper(settings.context.name)
         return None if kept is None else check_key(kept)
 
     @cached_property

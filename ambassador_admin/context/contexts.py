@@ -1,8 +1,6 @@
 """The named contexts of this user: for each a server and what proves it. Keys are kept elsewhere."""
 
 import json
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,9 +9,6 @@ from urllib.parse import quote
 
 from ambassador_admin.errors import NotFoundError, SettingsError
 from ambassador_client.account.credentials import write_private_file
-from ambassador_client.account.paths import state_directory
-
-_APPLICATION = "mcp-ambassador"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +103,3 @@ class ContextBook:
 
     def _damaged(self) -> SettingsError:
         return SettingsError(f"{self._path} is damaged.", hint="delete it and log in again")
-
-
-def config_directory(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
-    """Return the per-user directory for what the administrator has set up."""
-    if platform in ("win32", "darwin"):
-        return state_directory(environ, platform) / "admin"
-    chosen = environ.get("XDG_CONFIG_HOME", "")
-    base = Path(chosen) if os.path.isabs(chosen) else Path.home() / ".config"
-    return base / _APPLICATION / "admin"

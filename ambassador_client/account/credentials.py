@@ -32,7 +32,7 @@ class CredentialStore:
 
     def get(self, name: str) -> str | None:
         """Return the secret; a file goes first, so that a machine without keyring never waits for one."""
-        secret = self._read_file(name)
+        secret = self.get_from_file(name)
         if secret is not None:
             return secret
         backend = self._keyring()
@@ -78,7 +78,8 @@ class CredentialStore:
     def _path(self, name: str) -> Path:
         return self._directory / f"{quote(name, safe='')}.secret"
 
-    def _read_file(self, name: str) -> str | None:
+    def get_from_file(self, name: str) -> str | None:
+        """Return the secret if it is in a file, so that nobody is asked to open a keyring."""
         path = self._path(name)
         try:
             # Not to block on a pipe, nor to follow a link, that somebody put in the file's place.

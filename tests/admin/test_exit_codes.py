@@ -1,6 +1,7 @@
 """Every kind of failure: its exit code, its stable code, the command that mends it, and never a traceback."""
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -22,6 +23,29 @@ def test_no_server_is_exit_7_and_names_the_address(home: Shell, words: list[str]
     assert (done.code, done.out) == (7, "")
     assert done.err.startswith(f"error: AMB-5001 No connection to {url}: connection refused.\n")
     assert "hint: " in done.err
+
+
+@pytest.mark.parametrize("words", [["server", "health"], ["server", "version"], ["server", "config"]])
+def test_a_reader_that_has_gone_is_no_failure(shell: Shell, words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = shell.start(*words, stdout=writing)
+    os.close(writing)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize("words", [["server", "health"], ["server", "version"], ["server", "config"]])
+def test_without_a_server_a_pipe_gets_nothing_and_the_exit_code_says_so(
+    home: Shell, words: list[str]
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        process = home.at(url).start(*words, "-o", "json")
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (7, "")
+    assert f"AMB-5001 No connection to {url}: " in err
 
 
 def test_unknown_host_is_exit_7(home: Shell) -> None:

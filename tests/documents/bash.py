@@ -4,9 +4,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from tests.documents.model import Command, Option, Takes
+from tests.documents.model import Command, Option, Takes, has_live_names
 from tests.documents.programs import Program
 
+_Taken = tuple[Takes, str, str]
 _HARMLESS = re.compile(r"[A-Za-z0-9_.:+-]+")
 
 _SCRIPT = r"""# Completion of @NAME@ for bash. Made from its command line by `make docs`; do not edit.
@@ -20,24 +21,24 @@ _SCRIPT = r"""# Completion of @NAME@ for bash. Made from its command line by `ma
     esac
 }
 
-# Sets `takes` and `choices` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
+# Sets `takes`, `choices` and `live` to what belongs behind the option $1 of the command `path`; a flag takes nothing.
 @FUNCTION@_option() {
-    takes="" choices=""
+    takes="" choices="" live=""
     case $path:$1 in
 @OPTIONS@
     esac
 }
 
-# Sets `takes` and `choices` to what the command `path` takes as its argument number $1.
+# Sets `takes`, `choices` and `live` to what the command `path` takes as its argument number $1.
 @FUNCTION@_argument() {
-    takes="" choices=""
+    takes="" choices="" live=""
     case $path:$1 in
 @ARGUMENTS@
     esac
 }
 
 @FUNCTION@() {
-    local commands options takes choices IFS=$' \t\n'
+    local commands options takes choices live IFS=$' \t\n'
     local path="" place=1 expected="" literal="" before="" kept cur word raw broken="" i
     local rest=${COMP_LINE#*"${COMP_WORDS[0]}"}
     local -a words
@@ -79,7 +80,7 @@ _SCRIPT = r"""# Completion of @NAME@ for bash. Made from its command line by `ma
         fi
     done
 
-    takes="" choices=""
+    takes="" choices="" live=""
     if [[ $expected ]]; then
         @FUNCTION@_option "$word"
     elif [[ -z $literal && $cur == --*=* ]]; then
@@ -96,7 +97,7 @@ _SCRIPT = r"""# Completion of @NAME@ for bash. Made from its command line by `ma
         file) compopt -o default 2>/dev/null ;;
         directory) compopt -o dirnames 2>/dev/null ;;
     esac
-    for word in $choices; do
+@LIVE@    for word in $choices; do
         word=$before$word
         [[ $word == "$cur"* ]] && COMPREPLY[${#COMPREPLY[@]}]=${word#"$kept"}
     done
@@ -104,6 +105,14 @@ _SCRIPT = r"""# Completion of @NAME@ for bash. Made from its command line by `ma
 }
 
 complete -F @FUNCTION@ @NAME@
+"""
+
+# The program prints nothing that a shell would have to quote.
+_LIVE = r"""    if [[ $live ]]; then
+        while IFS=$'\t' read -r word _; do
+            choices+=" $word"
+        done < <(command @NAME@ names "$live" "${cur#"$before"}" "${words[@]}" 2>/dev/null </dev/null)
+    fi
 """
 
 
@@ -116,6 +125,7 @@ def script(program: Program) -> str:
         "@OPTIONS@": _lines(_options(list(root.walk()))),
         "@ARGUMENTS@": _lines(_arguments(root)),
         "@IMPLIED@": _implied(root),
+        "@LIVE@": _LIVE if has_live_names(root) else "",
         "@FUNCTION@": _function(program.name),
         "@NAME@": program.name,
     }
@@ -146,32 +156,31 @@ def _words(program: Program) -> Iterator[str]:
 
 def _options(commands: list[Command]) -> Iterator[str]:
     """Yield one arm for each thing that can be taken, with every option that takes it."""
-    meanings: defaultdict[str, defaultdict[tuple[Takes, str], list[str]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    meanings: defaultdict[str, defaultdict[_Taken, list[str]]] = defaultdict(lambda: defaultdict(list))
     for command in commands:
         for option in command.options:
             for name in option.names:
-                meanings[name][option.takes, _list(option.choices)].append(command.words)
-    arms: defaultdict[tuple[Takes, str], list[str]] = defaultdict(list)
+                meanings[name][option.takes, _list(option.choices), option.live].append(command.words)
+    arms: defaultdict[_Taken, list[str]] = defaultdict(list)
     for name, found in meanings.items():
         for what, paths in found.items():
             arms[what] += [f"*:{name}"] if len(found) == 1 else [f'"{path}":{name}' for path in paths]
-    for (takes, choices), patterns in arms.items():
-        if takes is not Takes.NOTHING:
-            yield f"{' | '.join(patterns)}) {_taken(takes, choices)} ;;"
+    for taken, patterns in arms.items():
+        if taken[0] is not Takes.NOTHING:
+            yield f"{' | '.join(patterns)}) {_taken(*taken)} ;;"
 
 
 def _arguments(root: Command) -> Iterator[str]:
     for command in root.leaves():
         for number, argument in enumerate(command.arguments, 1):
-            if argument.choices or argument.takes is not Takes.WORD:
+            if argument.choices or argument.live or argument.takes is not Takes.WORD:
                 place = "*" if argument.repeatable else str(number)
-                yield f'"{command.words}":{place}) {_taken(argument.takes, _list(argument.choices))} ;;'
+                taken = _taken(argument.takes, _list(argument.choices), argument.live)
+                yield f'"{command.words}":{place}) {taken} ;;'
 
 
-def _taken(takes: Takes, choices: str) -> str:
-    return f'takes={takes} choices="{choices}"' if choices else f"takes={takes}"
+def _taken(takes: Takes, choices: str, live: str) -> str:
+    return f"takes={takes}" + f' choices="{choices}"' * bool(choices) + f" live={live}" * bool(live)
 
 
 def _implied(root: Command) -> str:

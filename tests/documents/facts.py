@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from ambassador_admin.cli import topics
-from ambassador_admin.context.contexts import ContextBook, config_directory
+from ambassador_admin.context.contexts import ContextBook
+from ambassador_admin.places import config_directory
 from ambassador_client.account import settings as client_settings
 from ambassador_client.account.credentials import CredentialStore
 from ambassador_client.account.paths import runtime_directory

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.documents.model import Argument, Command, Option, Takes
+from tests.documents.model import Argument, Command, Option, Takes, has_live_names
 from tests.documents.programs import Program
 
 _SCRIPT = r"""# Completion of @NAME@ for fish. Made from its command line by `make docs`; do not edit.
@@ -22,9 +22,7 @@ function @FUNCTION@
                 break
             case '--*=*'
                 continue
-            case @VALUES@
-                set is_value yes
-                continue
+@VALUES@
             case '-*'
                 continue
         end
@@ -39,9 +37,17 @@ function @FUNCTION@
     end
 end
 
-complete -c @NAME@ -f
+@LIVE@complete -c @NAME@ -f
 
 @LINES@
+"""
+
+_LIVE = r"""# Prints the names of a kind that begin like the word at the cursor, each with its description.
+function @FUNCTION@_names
+    set -l token (commandline -ct | string replace -r '^--[^=]*=' '')
+    command @NAME@ names $argv[1] "$token" (commandline -opc) 2>/dev/null </dev/null
+end
+
 """
 
 
@@ -50,9 +56,10 @@ def script(program: Program) -> str:
     root = program.root
     parts = {
         "@IMPLIED@": _implied(root),
-        "@VALUES@": " ".join(_options_with_value(root)),
+        "@VALUES@": "\n".join(_options_with_value(root)),
         "@BELOW@": "\n".join(_below(root)),
         "@GROUPS@": "".join(f" {_quoted(each.words)}" for each in root.walk() if each.commands and each.path),
+        "@LIVE@": _LIVE if has_live_names(root) else "",
         "@LINES@": "\n".join(_lines(program)),
         "@FUNCTION@": _function(program),
         "@NAME@": program.name,
@@ -67,20 +74,27 @@ def _function(program: Program) -> str:
     return f"__{program.name.replace('-', '_')}_at"
 
 
-def _options_with_value(root: Command) -> list[str]:
-    flags, valued = (
-        {
-            name: None
-            for command in root.walk()
-            for option in command.options
-            if (option.takes is Takes.NOTHING) is is_flag
-            for name in option.names
-        }
-        for is_flag in (True, False)
-    )
-    if both := flags.keys() & valued.keys():
-        raise ValueError(f"a flag in one command, and not in another: {sorted(both)}")
-    return list(valued)
+def _options_with_value(root: Command) -> Iterator[str]:
+    """Yield the arms for options that take a value; what is a flag elsewhere takes one in some commands only."""
+    flags, valued = (_commands_by_option(root, is_flag) for is_flag in (True, False))
+    yield f"            case {' '.join(name for name in valued if name not in flags)}"
+    yield "                set is_value yes"
+    yield "                continue"
+    for name, paths in valued.items():
+        if name in flags:
+            yield f"            case {name}"
+            yield f'                contains -- "$typed" {" ".join(map(_quoted, paths))}; and set is_value yes'
+            yield "                continue"
+
+
+def _commands_by_option(root: Command, is_flag: bool) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for command in root.walk():
+        for option in command.options:
+            if (option.takes is Takes.NOTHING) is is_flag:
+                for name in option.names:
+                    found.setdefault(name, []).append(command.words)
+    return found
 
 
 def _below(root: Command) -> Iterator[str]:
@@ -108,7 +122,7 @@ def _lines(program: Program) -> Iterator[str]:
     shared = program.shared_options
     for option in shared:
         condition = "" if option in everywhere else f" -n '{_function(program)} -'"
-        yield f"{start}{condition} {_option(option)}"
+        yield f"{start}{condition} {_option(option, program)}"
     for command in root.walk():
         at = f"{_function(program)} {command.words}".rstrip()
         for below in command.commands:
@@ -121,18 +135,20 @@ def _lines(program: Program) -> Iterator[str]:
                 if option in root.implied_options and command.words == root.implied
                 else ""
             )
-            yield f"{start} -n '{also}{at}' {_option(option)}"
-        yield from (f"{start} -n '{at}' {each}" for each in _arguments(command.arguments))
+            yield f"{start} -n '{also}{at}' {_option(option, program)}"
+        yield from (f"{start} -n '{at}' {each}" for each in _arguments(command.arguments, program))
 
 
-def _option(option: Option) -> str:
+def _option(option: Option, program: Program) -> str:
     names = [f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names]
-    return " ".join([*names, *_taken(option), f"-d {_quoted(option.help)}"])
+    return " ".join([*names, *_taken(option, program), f"-d {_quoted(option.help)}"])
 
 
-def _taken(option: Option) -> Iterator[str]:
+def _taken(option: Option, program: Program) -> Iterator[str]:
     if option.choices:
         yield f"-x -a {_quoted(' '.join(option.choices))}"
+    elif option.live:
+        yield f"-x -a '({_function(program)}_names {option.live})'"
     elif option.takes is Takes.FILE:
         yield "-r -F"
     elif option.takes is Takes.DIRECTORY:
@@ -141,10 +157,12 @@ def _taken(option: Option) -> Iterator[str]:
         yield "-x"
 
 
-def _arguments(arguments: Iterable[Argument]) -> Iterator[str]:
+def _arguments(arguments: Iterable[Argument], program: Program) -> Iterator[str]:
     for argument in arguments:
         if argument.choices:
             yield f"-a {_quoted(' '.join(argument.choices))} -d {_quoted(argument.help)}"
+        elif argument.live:
+            yield f"-a '({_function(program)}_names {argument.live})'"
         elif argument.takes is Takes.FILE:
             yield "-F"
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from ambassador_admin.names.kinds import Kind
+
 EXAMPLE = "Example: "
 HELP = "Show the help and exit."
 
@@ -27,13 +29,17 @@ class Takes(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option; `metavar` is empty for a flag, `choices` are all the words it takes, if they are known."""
+    """One option; `metavar` is empty for a flag, `choices` are all the words it takes, if they are known.
+
+    `live` is the kind of name that a server knows, empty where it takes something else.
+    """
 
     names: tuple[str, ...]
     help: str
     metavar: str = ""
     takes: Takes = Takes.NOTHING
     choices: tuple[str, ...] = ()
+    live: str = ""
     default: str = ""
     required: bool = False
     repeatable: bool = False
@@ -41,12 +47,13 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
-    """One word, or with `repeatable` any number of them."""
+    """One word, or with `repeatable` any number of them; `choices` and `live` as of an option."""
 
     metavar: str
     help: str
     takes: Takes = Takes.WORD
     choices: tuple[str, ...] = ()
+    live: str = ""
     required: bool = True
     repeatable: bool = False
 
@@ -130,6 +137,11 @@ def read_argparse(parser: ArgumentParser) -> tuple[Option, ...]:
     )
 
 
+def has_live_names(root: Command) -> bool:
+    """Tell whether anything below takes a name that a server knows."""
+    return any(each.live for command in root.walk() for each in (*command.options, *command.arguments))
+
+
 def _is_option(parameter: Any) -> bool:
     return str(parameter.opts[0]).startswith("-")
 
@@ -141,7 +153,7 @@ def _option(parameter: Any, types: Mapping[str, Any]) -> Option:
         help += f" At least {parameter.min:g}."
     if parameter.is_flag:
         return Option(names=names, help=help)
-    kind = types[parameter.name]
+    kind = _bare(types[parameter.name])
     choices = _choices(kind)
     metavar = parameter.metavar or {int: "N", Path: "PATH"}.get(kind, "WORD" if choices else "TEXT")
     return Option(
@@ -150,6 +162,7 @@ def _option(parameter: Any, types: Mapping[str, Any]) -> Option:
         metavar=metavar,
         takes=_takes(parameter.name, metavar, kind),
         choices=choices,
+        live=_live(types[parameter.name]),
         default=_default(parameter),
         required=parameter.required,
         repeatable=parameter.multiple,
@@ -158,12 +171,13 @@ def _option(parameter: Any, types: Mapping[str, Any]) -> Option:
 
 def _argument(parameter: Any, types: Mapping[str, Any]) -> Argument:
     metavar = parameter.metavar or parameter.name.upper()
-    kind = types[parameter.name]
+    kind = _bare(types[parameter.name])
     return Argument(
         metavar=metavar,
         help=parameter.help or "",
         takes=_takes(parameter.name, metavar, kind),
         choices=_choices(kind),
+        live=_live(types[parameter.name]),
         required=parameter.required,
         repeatable=parameter.nargs == -1,
     )
@@ -173,7 +187,13 @@ def _types(callback: Any) -> dict[str, Any]:
     if callback is None:
         return {}
     found = inspect.signature(callback, eval_str=True).parameters.values()
-    return {each.name: _bare(each.annotation) for each in found}
+    return {each.name: each.annotation for each in found}
+
+
+def _live(annotation: Any) -> str:
+    """Return the kind of name that the annotation declares."""
+    declared = getattr(annotation, "__metadata__", ())
+    return next((each.value for each in declared if isinstance(each, Kind)), "")
 
 
 def _bare(annotation: Any) -> Any:

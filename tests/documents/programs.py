@@ -164,10 +164,7 @@ def _admin() -> Program:
 
 
 def _server() -> Program:
-    # Answered before the command line is even built.
-    version = Option(names=("--version",), help="Print the version.")
-    tree = read_typer(typer.main.get_command(server_app))
-    root = with_known_words(SERVER, replace(tree, options=(version, *tree.options)))
+    root = with_known_words(SERVER, read_typer(typer.main.get_command(server_app)))
     return Program(
         name=SERVER,
         purpose="the governed door to an organisation's MCP tools",

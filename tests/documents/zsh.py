@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from tests.documents.model import Argument, Command, Option, Takes
+from tests.documents.model import Argument, Command, Option, Takes, has_live_names
 from tests.documents.programs import Program
 
 _HEAD = """#compdef {name}
@@ -18,10 +18,23 @@ else
 fi
 """
 
+# `said` is the whole line: _arguments leaves the functions below no more than their own part of it.
+_LIVE = r"""_@NAME@_names() {
+    local line
+    local -a found
+    for line in "${(@f)$(command @NAME@ names ${@[-1]} "${(Q)PREFIX}" "${(@)said}" 2>/dev/null </dev/null)}"; do
+        [[ -n $line ]] && found+=("${${line%%$'\t'*}//:/\:}:${line#*$'\t'}")
+    done
+    _describe -t names name found
+}
+"""
+
 
 def script(program: Program) -> str:
     """Return the whole script."""
     functions = [_function(program, command) for command in program.root.walk()]
+    if has_live_names(program.root):
+        functions.append(_LIVE.replace("@NAME@", program.name))
     return "\n".join([_HEAD.format(name=program.name), *functions]) + _FOOT.format(name=program.name)
 
 
@@ -31,13 +44,15 @@ def _function(program: Program, command: Command) -> str:
 
 
 def _leaf(program: Program, command: Command) -> Iterator[str]:
-    yield from _call("_arguments -s -S", [*_options(program, command), *map(_argument, command.arguments)])
+    arguments = [_argument(program, each) for each in command.arguments]
+    yield from _call("_arguments -s -S", [*_options(program, command), *arguments])
 
 
 def _group(program: Program, command: Command) -> Iterator[str]:
     if not command.path:
+        yield 'local -a said=("${(@)words}")'
         yield "local -a shared=("
-        yield from (f"    {_option(option)}" for option in program.shared_options)
+        yield from (f"    {_option(program, option)}" for option in program.shared_options)
         yield ")"
     yield "local curcontext=$curcontext state line"
     yield "typeset -A opt_args"
@@ -45,7 +60,7 @@ def _group(program: Program, command: Command) -> Iterator[str]:
     for each in command.commands:
         yield f"    {_quoted(each.path[-1] + ':' + _plain(each.summary))}"
     yield ")"
-    implied = [_option(option, excluded=(":", "*")) for option in command.implied_options]
+    implied = [_option(program, option, excluded=(":", "*")) for option in command.implied_options]
     specs = [*_options(program, command), *implied, "'1: :->command'", "'*:: :->below'"]
     yield from _call("_arguments -C -s -S", specs)
     yield "case $state in"
@@ -63,8 +78,8 @@ def _options(program: Program, command: Command) -> list[str]:
     """Return the specifications of a command's options, those of every command by the name of their list."""
     shared = program.shared_options
     if not all(each in command.options for each in shared):
-        return [_option(each) for each in command.options]
-    return [*(_option(each) for each in command.options if each not in shared), "$shared"]
+        return [_option(program, each) for each in command.options]
+    return [*(_option(program, each) for each in command.options if each not in shared), "$shared"]
 
 
 def _call(function: str, specs: list[str]) -> Iterator[str]:
@@ -74,7 +89,7 @@ def _call(function: str, specs: list[str]) -> Iterator[str]:
     yield f"    {specs[-1]}"
 
 
-def _option(option: Option, *, excluded: tuple[str, ...] = ()) -> str:
+def _option(program: Program, option: Option, *, excluded: tuple[str, ...] = ()) -> str:
     if set(option.names) & {"--help", "--version"}:
         excluded = ("-", ":", "*")
     elif len(option.names) > 1 and not option.repeatable:
@@ -83,7 +98,7 @@ def _option(option: Option, *, excluded: tuple[str, ...] = ()) -> str:
     names = [_spelling(name, option.takes) for name in option.names]
     said = f"[{_plain(option.help)}]"
     if option.takes is not Takes.NOTHING:
-        said += f":{_plain(option.metavar)}:{_action(option.takes, option.choices)}"
+        said += f":{_plain(option.metavar)}:{_action(program, option)}"
     listed = names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
     return f"{_quoted(before) if before else ''}{listed}{_quoted(said)}"
 
@@ -95,15 +110,17 @@ def _spelling(name: str, takes: Takes) -> str:
     return f"{name}=" if name.startswith("--") else f"{name}+"
 
 
-def _argument(argument: Argument) -> str:
+def _argument(program: Program, argument: Argument) -> str:
     place = "*:" if argument.repeatable else ":" if argument.required else "::"
-    return _quoted(f"{place}{_plain(argument.metavar)}:{_action(argument.takes, argument.choices)}")
+    return _quoted(f"{place}{_plain(argument.metavar)}:{_action(program, argument)}")
 
 
-def _action(takes: Takes, choices: tuple[str, ...]) -> str:
-    if choices:
-        return f"({' '.join(word.replace(':', chr(92) + ':') for word in choices)})"
-    return {Takes.FILE: "_files", Takes.DIRECTORY: "_files -/"}.get(takes, " ")
+def _action(program: Program, taken: Option | Argument) -> str:
+    if taken.choices:
+        return f"({' '.join(word.replace(':', chr(92) + ':') for word in taken.choices)})"
+    if taken.live:
+        return f"_{program.name}_names {taken.live}"
+    return {Takes.FILE: "_files", Takes.DIRECTORY: "_files -/"}.get(taken.takes, " ")
 
 
 def _name(program: Program, command: Command) -> str:

@@ -1,0 +1,82 @@
+"""Answers a shell that completes: at once from the cache, else from the server within a second, else with nothing.
+
+Nobody reads an error here, and a prompt would hang the shell: there is neither. What is imported above is all that
+an answer from the cache loads.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from ambassador_admin.names.cache import Answer, NameCache, Question
+from ambassador_admin.names.kinds import Kind
+
+_SECONDS = 1.0
+_LONGEST_TEXT = 80
+# Whatever a shell gives a meaning to is left out, so that a name never needs quotes.
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:/-]{0,199}")
+_OPTIONS = ("server", "context", "ca")
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Print an answer and end the process with 0, whoever may still wait for the server."""
+    with suppress(Exception):
+        sys.stdout.write("".join(lines(arguments, os.environ)))
+        sys.stdout.flush()
+    os._exit(0)
+
+
+def lines(arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield `NAME<tab>DESCRIPTION` for what begins with PREFIX; arguments are KIND, PREFIX and the line so far."""
+    kind, prefix, *words = [*arguments, "", ""][: max(2, len(arguments))]
+    question = Question(kind=Kind(kind), prefix=prefix, said=_said(words))
+    if prefix and _SAFE.fullmatch(prefix) is None:
+        return
+    answer = _known(question, environ) or _asked(question, environ)
+    for name, told in answer.names if answer else ():
+        if name.startswith(prefix) and _SAFE.fullmatch(name):
+            yield f"{name}\t{_one_line(told)}\n"
+
+
+def _said(words: Sequence[str]) -> dict[str, str]:
+    """Return the options that choose a server, as they stand on the line; the last of each is the one that counts."""
+    said = {}
+    for word, following in zip(words, [*words, ""][1:], strict=True):
+        name, separator, value = word.partition("=")
+        if word == "--":
+            break
+        if name.startswith("--") and name[2:] in _OPTIONS:
+            said[name[2:]] = value if separator else following
+    return said
+
+
+def _known(question: Question, environ: Mapping[str, str]) -> Answer | None:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        answer = NameCache(question, environ).read()
+        return answer if answer is not None and answer.holds(question.prefix) else None
+    return None
+
+
+def _asked(question: Question, environ: Mapping[str, str]) -> Answer | None:
+    from threading import Thread  # noqa: PLC0415 - as everything below, only where the cache has no answer
+
+    found: list[Answer] = []
+
+    def ask() -> None:
+        with suppress(Exception):
+            from ambassador_admin.names.ask import ask as ask_server  # noqa: PLC0415
+
+            found.append(ask_server(question, environ))
+            NameCache(question, environ).write(found[0])
+
+    # No timeout of a library covers looking up the address, a slow trickle and reading the key, all in one.
+    asking = Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_SECONDS)
+    return found[0] if found else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_LONGEST_TEXT]

@@ -1,0 +1,17 @@
+"""What a name can be the name of; a parameter of a command says so in its annotation."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Keys, kill switches, sessions and grants go by their ids."""
+
+    USER = "user"
+    GROUP = "group"
+    MCP = "mcp"
+    KEY = "key"
+    ADMIN_KEY = "admin-key"
+    SWITCH = "switch"
+    SESSION = "session"
+    GRANT = "grant"
+    CONTEXT = "context"

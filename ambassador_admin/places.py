@@ -1,0 +1,34 @@
+"""Where this program keeps files, per platform."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ambassador_client.account.paths import state_directory
+
+_APPLICATION = "mcp-ambassador"
+
+
+def config_directory(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """Return the per-user directory for what the administrator has set up."""
+    return (
+        _directory(environ, platform, "XDG_CONFIG_HOME", ".config")
+        or state_directory(environ, platform) / "admin"
+    )
+
+
+def cache_directory(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """Return the per-user directory for what can be had again."""
+    if platform == "darwin":
+        return Path.home() / "Library" / "Caches" / _APPLICATION / "admin"
+    found = _directory(environ, platform, "XDG_CACHE_HOME", ".cache")
+    return found or state_directory(environ, platform) / "admin" / "cache"
+
+
+def _directory(environ: Mapping[str, str], platform: str, variable: str, otherwise: str) -> Path | None:
+    if platform in ("win32", "darwin"):
+        return None
+    chosen = environ.get(variable, "")
+    base = Path(chosen) if os.path.isabs(chosen) else Path.home() / otherwise
+    return base / _APPLICATION / "admin"

@@ -1,0 +1,207 @@
+"""Names for completions: asked of the server once, then from the cache, and nothing but names is ever printed."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+
+from ambassador_admin.names import answer
+from ambassador_admin.names.answer import lines
+from ambassador_admin.names.cache import FRESH_SECONDS
+from tests.admin.fake_api import FakeApi
+from tests.admin.organisation import ADMIN_KEY, AUDITOR_KEY
+from tests.admin.shell import Shell
+from tests.admin.test_startup import HEAVY
+
+PROBE = """
+import json, os, sys
+from ambassador_admin.names import answer
+from ambassador_admin.names.answer import lines
+print("".join(lines(sys.argv[1:], os.environ)), end="")
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a busy machine takes to answer is not what is tested in this process."""
+    monkeypatch.setattr(answer, "_SECONDS", 60)
+
+
+@pytest.fixture
+def shell(shell: Shell) -> Shell:
+    """A shell with a cache of its own."""
+    shell.environ["XDG_CACHE_HOME"] = str(shell.home / "cache")
+    return shell
+
+
+@pytest.fixture
+def organisation(api: FakeApi) -> FakeApi:
+    api.add_user("alice", display_name="Alice Ångström")
+    api.add_user("bob")
+    api.add_user("alan", display_name="not \x1b[31mred\tor\nlong")
+    api.add_mcp("git", ("git_log", "read-only"))
+    api.add_key("key-1", user="alice", name="desktop")
+    api.add_switch("switch-1", scope="tool", target="git.git_push", reason="leaked")
+    return api
+
+
+def _names(shell: Shell, *words: str, **environ: str) -> list[str]:
+    return [line.removesuffix("\n") for line in lines(words, {**shell.environ, **environ})]
+
+
+def _cached(shell: Shell) -> list[Path]:
+    return sorted((shell.home / "cache" / "mcp-ambassador" / "admin").glob("*.names.json"))
+
+
+def test_names_come_with_what_describes_them(shell: Shell, organisation: FakeApi) -> None:
+    assert _names(shell, "user", "al") == ["alan\tnot [31mred or long", "alice\tAlice Ångström"]
+    assert _names(shell, "mcp", "") == ["git\tgit"]
+    assert _names(shell, "key", "k") == ["key-1\talice desktop"]
+    assert _names(shell, "switch") == ["switch-1\ttool git.git_push leaked"]
+    assert _names(shell, "group", "") == []
+    asked = [unquote(path) for _, path, _ in organisation.asked]
+    assert asked[0] == "/v1/admin/users?filter=name~al*&limit=200"
+    assert all("limit=200" in path for path in asked)
+
+
+def test_contexts_need_no_server(home: Shell) -> None:
+    home.log_in("prod", "https://door.example.com:9443")
+    assert _names(home, "context", "p") == ["prod\thttps://door.example.com:9443"]
+    home.log_in("pre", "https://pre.example.com:9443")
+    assert len(_names(home, "context", "p")) == 2
+
+
+def test_what_was_asked_a_moment_ago_is_not_asked_again(shell: Shell, organisation: FakeApi) -> None:
+    first = _names(shell, "user", "al")
+    assert _names(shell, "user", "al") == first
+    assert _names(shell, "user", "ali") == first[1:]
+    assert len(organisation.asked) == 1
+    assert _names(shell, "user", "b") == ["bob\tBob"]
+    assert len(organisation.asked) == 2
+
+
+def test_a_list_with_more_behind_it_answers_no_other_prefix(shell: Shell, organisation: FakeApi) -> None:
+    organisation.page_size = 1
+    assert _names(shell, "user", "a") == ["alan\tnot [31mred or long"]
+    assert _names(shell, "user", "ali") == ["alice\tAlice Ångström"]
+
+
+def test_the_cache_is_private_and_forgets(shell: Shell, organisation: FakeApi) -> None:
+    _names(shell, "user", "al")
+    (path,) = _cached(shell)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert ADMIN_KEY not in path.read_text() + path.name
+    organisation.add_user("albert")
+    assert len(_names(shell, "user", "al")) == 2
+    stale = path.stat().st_mtime - FRESH_SECONDS
+    os.utime(path, (stale, stale))
+    assert len(_names(shell, "user", "al")) == 3
+    os.utime(path, (stale, stale))
+    _names(shell, "mcp", "")
+    assert path not in _cached(shell)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o660])
+def test_a_cache_others_can_read_is_not_believed(shell: Shell, organisation: FakeApi, mode: int) -> None:
+    _names(shell, "user", "al")
+    (path,) = _cached(shell)
+    path.write_text(json.dumps({"prefix": "", "complete": True, "names": [["alien", ""]]}))
+    path.chmod(mode)
+    assert len(_names(shell, "user", "al")) == 2
+
+
+def test_another_key_server_or_context_asks_for_itself(shell: Shell, organisation: FakeApi) -> None:
+    _names(shell, "user", "al")
+    _names(shell, "user", "al", MCP_AMBASSADOR_ADMIN_KEY=AUDITOR_KEY)
+    assert len(organisation.asked) == 2
+    shell.log_in("prod", organisation.url)
+    _names(shell, "user", "al")
+    _names(shell, "user", "al", "ambassador-admin", "--context", "prod", "user", "show", "al")
+    assert len(organisation.asked) == 4
+    nowhere = ["ambassador-admin", "--server=http://localhost:1", "user", "show", "al"]
+    assert _names(shell, "user", "al", *nowhere) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["al;id", "al$(id)", "al`id`", "al ice", "al\nice", "al*", "al'", "-al", "al\x1b[m"]
+)
+def test_what_a_shell_would_read_otherwise_is_no_name(shell: Shell, api: FakeApi, name: str) -> None:
+    api.add_user(name)
+    api.add_user("alice")
+    assert _names(shell, "user", "") == ["alice\tAlice"]
+    assert _names(shell, "user", name) == []
+
+
+class Locked(KeyringBackend):
+    """A keyring that would ask somebody to open it."""
+
+    priority = 9  # type: ignore[assignment] # a class property there
+    opened = 0
+
+    def get_password(self, service: str, username: str) -> str | None:
+        Locked.opened += 1
+        return ADMIN_KEY
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Take it."""
+
+
+@pytest.fixture
+def locked() -> Iterator[None]:
+    before = keyring.get_keyring()
+    keyring.set_keyring(Locked())
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.mark.usefixtures("locked")
+def test_no_keyring_is_opened(home: Shell, organisation: FakeApi) -> None:
+    home.environ["XDG_CACHE_HOME"] = str(home.home / "cache")
+    home.log_in("prod", organisation.url)
+    assert _names(home, "user", "al") == []
+    assert (Locked.opened, organisation.asked) == (0, [])
+    assert home.run("user", "list").code == 0
+    assert Locked.opened > 0
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["user"], ["user", "al"], ["nonsense", ""], ["key", "\udcff", "--server"]]
+)
+def test_without_a_server_there_is_nothing_and_no_error(home: Shell, words: list[str]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        process = home.at(f"http://127.0.0.1:{unused.getsockname()[1]}").start("names", *words)
+        assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 0
+
+
+def test_a_server_that_never_answers_is_not_waited_for(home: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = home.at(f"http://127.0.0.1:{listener.getsockname()[1]}").start("names", "user", "")
+        # The library's own patience would last twice as long.
+        assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 0
+
+
+def test_an_answer_from_the_cache_loads_next_to_nothing(shell: Shell, organisation: FakeApi) -> None:
+    _names(shell, "user", "al")
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, "user", "al"],
+        env={**os.environ, **shell.environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith("alan\t")
+    assert len(organisation.asked) == 1
+    assert set(json.loads(done.stderr)) & (HEAVY | {"typer", "rich", "pydantic", "ssl", "asyncio"}) == set()

@@ -295,6 +295,7 @@ def _sink_order(options: SinkOptions) -> SinkOrder:
         batch_bytes=options.batch_bytes,
         linger=options.linger_seconds,
         timeout=options.timeout_seconds,
+        wants=options.wants,
     )
 
 

@@ -3,6 +3,8 @@
 import os
 import re
 import ssl
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from stat import S_ISREG
 from typing import Annotated, Self
@@ -10,7 +12,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
-from ambassador_server.errors import ConfigurationError
+from ambassador_server.domain.audit import AuditEvent
+from ambassador_server.domain.audit_parser import parse_query
+from ambassador_server.domain.audit_query import Query, Since, Until, matches, terms
+from ambassador_server.errors import ConfigurationError, InvalidQueryError
 
 _ENV, _FILE = "env://", "file://"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -39,6 +44,16 @@ def _check_url(value: str) -> str:
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("must be https:// unless the receiver is on a loopback address")
     return value
+
+
+def _check_query(text: str) -> str:
+    try:
+        query = parse_query(text, datetime.now(UTC))
+    except InvalidQueryError as error:
+        raise ValueError(error.message.removeprefix("where: ")) from None
+    if any(isinstance(term, Since | Until) for term in terms(query)):
+        raise ValueError("a sink gets records as they come: times cannot be asked for")
+    return text
 
 
 Reference = Annotated[str, AfterValidator(_check_reference)]
@@ -89,6 +104,22 @@ class SinkOptions(BaseModel):
     timeout_seconds: Annotated[
         float, Field(ge=0.1, le=600, description="How long the receiver has to take a batch.")
     ] = 30.0
+
+    where: Annotated[
+        str,
+        AfterValidator(_check_query),
+        Field(
+            description="Which records it gets, in the query language of `ambassador-admin audit`; by default all."
+        ),
+    ] = ""
+
+    def wants(self, event: AuditEvent) -> bool:
+        """Tell whether the sink gets this event."""
+        return matches(self._query, event)
+
+    @cached_property
+    def _query(self) -> Query:
+        return parse_query(self.where, datetime.now(UTC))
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from ambassador_server.domain.listing import Field, Listing, Shelf, Slice
 from ambassador_server.domain.names import check_name, check_owner, check_text
 from ambassador_server.domain.principal import Group, GroupStatus, Membership
 from ambassador_server.domain.revision import Expected, check_revision
+from ambassador_server.domain.snapshot import Snapshot
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
@@ -141,13 +142,15 @@ class Groups:
         async with self._store.read() as work:
             return await work.groups.page(listing)
 
-    async def memberships(self, listing: Listing) -> Slice[NamedMembership]:
-        """Return one page of who is in which group."""
+    async def memberships(self, listing: Listing, names: Snapshot) -> Slice[NamedMembership]:
+        """Return one page of who is in which group; one that is newer than the names is in the next answer."""
         async with self._store.read() as work:
-            groups = {group.group_id: group.name for group in await work.groups.all()}
-            users = {user.user_id: user.name for user in await work.users.all()}
             found = await work.memberships.all()
-        named = [NamedMembership(groups[each.group_id], users[each.user_id], each.owner) for each in found]
+        named = [
+            NamedMembership(names.groups[each.group_id].name, names.users[each.user_id].name, each.owner)
+            for each in found
+            if each.group_id in names.groups and each.user_id in names.users
+        ]
         return _MEMBERSHIPS.page(named, listing)
 
     def _new(self, name: str) -> Group:

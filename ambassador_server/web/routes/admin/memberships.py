@@ -15,7 +15,8 @@ from ambassador_server.web.listing import listing, page
 
 async def index(request: web.Request) -> web.Response:
     """List memberships, by group unless the query says otherwise."""
-    found = await request.app[SERVICES].groups.memberships(listing(request))
+    services = request.app[SERVICES]
+    found = await services.groups.memberships(listing(request), services.policy.snapshot)
     return json_response(page(request, found, _view))
 
 

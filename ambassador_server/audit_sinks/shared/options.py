@@ -84,7 +84,7 @@ class SinkOptions(BaseModel):
         Field(
             ge=1024,
             le=16 * 1024 * 1024,
-            description="How large they are together in the log, when one more ends the batch.",
+            description="A batch ends with the record that makes it as large as this in the log.",
         ),
     ] = 1024 * 1024
     record_bytes: Annotated[

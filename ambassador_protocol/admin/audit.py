@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from ambassador_protocol.admin.grants import GrantView
 from ambassador_protocol.admin.strict import STRICT
 from ambassador_protocol.admin.switches import SwitchView
+from ambassador_protocol.audit.verify import WriterVerification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +115,19 @@ class PruningView:
     last_seq: int | None
     head: str | None
     indexed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterFinding(WriterVerification):
+    """What was found of one writer; the fault of a broken one has its `place` in words besides."""
+
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditKeyView:
+    """A public key that checkpoints are signed with; `signs` marks the one that does so now."""
+
+    id: str
+    signs: bool
+    pem: str

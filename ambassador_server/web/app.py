@@ -1,15 +1,20 @@
 """Two applications for two listeners: the client API never carries an admin route."""
 
+import functools
+from collections.abc import Callable
+
+import msgspec
 from aiohttp import web
 
 from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.face import McpFace
 from ambassador_server.services.registry import Services
 from ambassador_server.web.endpoints import Endpoint
-from ambassador_server.web.keys import AUTHENTICATORS, FACE, SERVICES, SETTINGS, WebSettings
+from ambassador_server.web.keys import AUTHENTICATORS, DESCRIPTION, FACE, SERVICES, SETTINGS, WebSettings
 from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
 from ambassador_server.web.middleware.origin import origin_middleware
+from ambassador_server.web.openapi import describe
 from ambassador_server.web.routes import health, mcp, sessions, tools
 from ambassador_server.web.routes.admin import (
     access,
@@ -19,6 +24,7 @@ from ambassador_server.web.routes.admin import (
     audit_proof,
     audit_stream,
     batch,
+    description,
     grants,
     groups,
     keys,
@@ -31,6 +37,28 @@ from ambassador_server.web.routes.admin import (
 )
 from ambassador_server.web.routes.admin import sessions as admin_sessions
 
+_ADMIN = (
+    health,
+    description,
+    server,
+    account,
+    admin_keys,
+    users,
+    groups,
+    memberships,
+    keys,
+    admin_sessions,
+    mcps,
+    grants,
+    subscriptions,
+    switches,
+    access,
+    batch,
+    audit,
+    audit_proof,
+    audit_stream,
+)
+
 
 def create_client_app(
     *, services: Services, settings: WebSettings, authenticators: tuple[Authenticator, ...], face: McpFace
@@ -39,7 +67,8 @@ def create_client_app(
     app = _create(services, settings)
     app[AUTHENTICATORS] = authenticators
     app[FACE] = face
-    for module in (health, mcp, sessions, tools):
+    app.add_routes([endpoint.route() for endpoint in health.endpoints()])
+    for module in (mcp, sessions, tools):
         app.add_routes(module.routes())
     return app
 
@@ -47,29 +76,17 @@ def create_client_app(
 def create_admin_app(*, services: Services, settings: WebSettings) -> web.Application:
     """Build the admin API."""
     app = _create(services, settings)
-    app.add_routes(health.routes())
-    for module in (account, admin_keys, users, batch, audit, audit_proof, audit_stream):
-        app.add_routes(module.routes())
-    app.add_routes([endpoint.route() for endpoint in admin_endpoints()])
+    endpoints = admin_endpoints()
+    app.add_routes([endpoint.route() for endpoint in endpoints])
+    described: Callable[[], bytes] = functools.cache(lambda: msgspec.json.encode(describe(endpoints)))
+    app[DESCRIPTION] = described
     app.on_shutdown.append(audit_stream.end_all)
     return app
 
 
 def admin_endpoints() -> list[Endpoint]:
     """Return every endpoint of the admin API."""
-    modules = (
-        access,
-        admin_sessions,
-        groups,
-        memberships,
-        mcps,
-        grants,
-        keys,
-        subscriptions,
-        switches,
-        server,
-    )
-    return [endpoint for module in modules for endpoint in module.endpoints()]
+    return [endpoint for module in _ADMIN for endpoint in module.endpoints()]
 
 
 def _create(services: Services, settings: WebSettings) -> web.Application:

@@ -1,5 +1,6 @@
 """Typed keys of what applications and requests carry."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -26,6 +27,7 @@ class WebSettings:
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
 FACE: web.AppKey[McpFace] = web.AppKey("face", McpFace)
+DESCRIPTION: web.AppKey[Callable[[], bytes]] = web.AppKey("description")
 AUTHENTICATORS: web.AppKey[tuple[Authenticator, ...]] = web.AppKey("authenticators", tuple)
 
 ORIGIN: web.RequestKey[Origin] = web.RequestKey("origin", Origin)

@@ -2,21 +2,20 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.account import LoggedIn, Login, PasswordChange
+from ambassador_protocol.admin.account import LoggedIn, Login, PasswordChange, Whoami
 from ambassador_protocol.paths import LOGIN, LOGOUT, OWN_PASSWORD, WHOAMI
 from ambassador_server.domain.administrator import Right
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.keys import ADMINISTRATOR, ORIGIN, SERVICES
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import requester
 from ambassador_server.web.views import whoami_view
 
 _LOGIN_BYTES = 16 * 1024  # of whoever comes along
 
 
-async def login(request: web.Request) -> web.Response:
+async def login(request: web.Request, body: Login) -> web.Response:
     """Open a login with a password; its secret is in this answer and nowhere else."""
-    body = await read_strict(request, Login, limit=_LOGIN_BYTES)
     _, secret, administrator = await request.app[SERVICES].logins.open(
         body.user, body.password, request[ORIGIN]
     )
@@ -29,9 +28,8 @@ async def logout(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def change_password(request: web.Request) -> web.Response:
+async def change_password(request: web.Request, body: PasswordChange) -> web.Response:
     """Change one's own password; it ends every other login."""
-    body = await read_strict(request, PasswordChange)
     await request.app[SERVICES].passwords.change(requester(request), body.current, body.password)
     return web.Response(status=204)
 
@@ -41,11 +39,27 @@ async def whoami(request: web.Request) -> web.Response:
     return json_response(whoami_view(request[ADMINISTRATOR]))
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API; only the login is open to anybody."""
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints; only the login is open to anybody."""
     return [
-        web.post(LOGIN, login),
-        web.post(LOGOUT, administered(Right.READ, logout)),
-        web.put(OWN_PASSWORD, administered(Right.READ, change_password)),
-        web.get(WHOAMI, administered(Right.READ, whoami)),
+        Endpoint(
+            method="POST",
+            path=LOGIN,
+            right=None,
+            handler=login,
+            takes=Login,
+            body_bytes=_LOGIN_BYTES,
+            gives=LoggedIn,
+            statuses=(201,),
+        ),
+        Endpoint(method="POST", path=LOGOUT, right=Right.READ, handler=logout, statuses=(204,)),
+        Endpoint(
+            method="PUT",
+            path=OWN_PASSWORD,
+            right=Right.READ,
+            handler=change_password,
+            takes=PasswordChange,
+            statuses=(204,),
+        ),
+        Endpoint(method="GET", path=WHOAMI, right=Right.READ, handler=whoami, gives=Whoami),
     ]

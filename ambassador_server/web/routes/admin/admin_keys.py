@@ -5,19 +5,22 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from ambassador_protocol.admin.admin_keys import AdminKeyView, IssuedAdminKey, NewAdminKey
+from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import ADMIN_KEYS
 from ambassador_server.domain.administrator import AdminKey, Right, Role
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import choices, duration, requester
 from ambassador_server.web.views import admin_key_view
 
 
-async def issue(request: web.Request) -> web.Response:
-    """Issue an admin key; its secret is in this answer and nowhere else."""
-    body = await read_strict(request, NewAdminKey)
+async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
+    """Issue an admin key; its secret is in this answer and nowhere else.
+
+    Whoever issues it has every right that its roles give.
+    """
     key, secret = await request.app[SERVICES].admin_keys.issue(
         requester(request),
         name=body.name,
@@ -43,10 +46,27 @@ def _view(request: web.Request, key: AdminKey) -> AdminKeyView:
     return admin_key_view(key, request.app[SERVICES].policy.snapshot, datetime.now(UTC))
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    manage = Right.MANAGE
     return [
-        web.get(ADMIN_KEYS, administered(Right.MANAGE, index)),
-        web.post(ADMIN_KEYS, administered(Right.MANAGE, issue)),
-        web.post(f"{ADMIN_KEYS}/{{name}}/revoke", administered(Right.MANAGE, revoke)),
+        Endpoint(
+            method="GET", path=ADMIN_KEYS, right=manage, handler=index, gives=Page[AdminKeyView], query=LIST
+        ),
+        Endpoint(
+            method="POST",
+            path=ADMIN_KEYS,
+            right=manage,
+            handler=issue,
+            takes=NewAdminKey,
+            gives=IssuedAdminKey,
+            statuses=(201,),
+        ),
+        Endpoint(
+            method="POST",
+            path=f"{ADMIN_KEYS}/{{name}}/revoke",
+            right=manage,
+            handler=revoke,
+            gives=AdminKeyView,
+        ),
     ]

@@ -23,12 +23,23 @@ from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import IndexedRecord
 from ambassador_server.services.audit_trail import Trace
 from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import CURSOR, LIMIT, Endpoint, Parameter
 from ambassador_server.web.keys import SERVICES
-from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import check_parameters, moment, number, page_limit
+from ambassador_server.web.requests import moment, number, page_limit
 from ambassador_server.web.views import grant_view, switch_view, timestamp
 
-QUERY = frozenset({"q", "where", "now", *WORDS, *TIMES})
+
+def _word(name: str, meaning: str) -> Parameter:
+    return Parameter(name=name, says=f"{meaning[:1].upper()}{meaning[1:]}.", kind="array")
+
+
+QUERY = (
+    Parameter(name="q", says="What is asked, in the audit query language.", kind="array"),
+    Parameter(name="where", says="A further condition, in the same language.", kind="array"),
+    Parameter(name="now", says="The time that durations count back from, else this moment."),
+    *(_word(name, word.meaning) for name, word in WORDS.items()),
+    *(_word(name, word.meaning) for name, word in TIMES.items()),
+)
 """The parameters that say which events: both forms of a query, and every word of it on its own."""
 
 _TOP = 10
@@ -37,7 +48,6 @@ _MOST = 100
 
 async def events(request: web.Request) -> web.Response:
     """List events newest first, or with `after` those behind a cursor, oldest first."""
-    check_parameters(request, QUERY | {"limit", "cursor", "after"})
     trail, wanted, limit = request.app[SERVICES].audit_trail, wanted_events(request), page_limit(request)
     if "after" in request.query:
         found, behind = await trail.after(wanted, limit=limit, cursor=number(request, "after", 0))
@@ -57,7 +67,6 @@ async def trace(request: web.Request) -> web.Response:
 
 async def statistics(request: web.Request) -> web.Response:
     """Count events by one word of the query language."""
-    check_parameters(request, QUERY | {"by", "top"})
     by = request.query.get("by", "action")
     if by not in WORDS:
         raise InvalidInputError(f"by: must be one of {', '.join(WORDS)}")
@@ -132,10 +141,28 @@ def _trace_view(trace: Trace, snapshot: Snapshot) -> TraceView:
     )
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    read = Right.AUDIT_READ
+    after = Parameter(name="after", says="The cursor behind which to begin, oldest first.", kind="integer")
+    by = Parameter(name="by", says=f"The word to count by: {', '.join(WORDS)}; else action.")
+    top = Parameter(name="top", says=f"How many values: at most {_MOST}, else {_TOP}.", kind="integer")
     return [
-        web.get(AUDIT_EVENTS, administered(Right.AUDIT_READ, events)),
-        web.get(f"{AUDIT_TRACES}/{{id}}", administered(Right.AUDIT_READ, trace)),
-        web.get(AUDIT_STATISTICS, administered(Right.AUDIT_READ, statistics)),
+        Endpoint(
+            method="GET",
+            path=AUDIT_EVENTS,
+            right=read,
+            handler=events,
+            gives=Page[EventView],
+            query=(*QUERY, LIMIT, CURSOR, after),
+        ),
+        Endpoint(method="GET", path=f"{AUDIT_TRACES}/{{id}}", right=read, handler=trace, gives=TraceView),
+        Endpoint(
+            method="GET",
+            path=AUDIT_STATISTICS,
+            right=read,
+            handler=statistics,
+            gives=StatisticsView,
+            query=(*QUERY, by, top),
+        ),
     ]

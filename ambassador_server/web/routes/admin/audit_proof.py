@@ -2,21 +2,20 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.audit import Pruning, PruningView
+from ambassador_protocol.admin.audit import AuditKeyView, Pruning, PruningView, WriterFinding
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import AUDIT_KEYS, AUDIT_PRUNING, AUDIT_VERIFICATION
 from ambassador_server.domain.administrator import Right
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import CURSOR, LIMIT, Endpoint, Parameter
 from ambassador_server.web.keys import SERVICES
-from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import check_parameters, duration, moment, requester
+from ambassador_server.web.requests import duration, moment, requester
 from ambassador_server.web.views import timestamp
 
 
 async def verify(request: web.Request) -> web.Response:
     """Follow the chain of every writer, or the part of it that `from` and `to` name, and say what is broken."""
-    check_parameters(request, {"from", "to", "limit", "cursor"})
     archive = request.app[SERVICES].audit_archive
     found = await archive.verify(since=moment(request, "from"), until=moment(request, "to"))
     return json_response(Page(items=list(found), next_cursor=None))
@@ -24,13 +23,12 @@ async def verify(request: web.Request) -> web.Response:
 
 async def keys(request: web.Request) -> web.Response:
     """List the public keys that checkpoints are signed with; the one that signs now is first."""
-    check_parameters(request, {"limit", "cursor"})
-    return json_response(Page(items=list(request.app[SERVICES].audit_archive.keys()), next_cursor=None))
+    found = request.app[SERVICES].audit_archive.keys()
+    return json_response(Page(items=[AuditKeyView(**key) for key in found], next_cursor=None))
 
 
-async def prune(request: web.Request) -> web.Response:
+async def prune(request: web.Request, body: Pruning) -> web.Response:
     """Remove what is older: whole segments of the log, and records of the index."""
-    body = await read_strict(request, Pruning)
     older_than = duration(body.older_than_seconds, "older_than_seconds")
     if older_than is None:
         raise InvalidInputError("older_than_seconds: is missing")
@@ -50,10 +48,36 @@ async def prune(request: web.Request) -> web.Response:
     )
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    read, keys_page = Right.AUDIT_READ, (LIMIT, CURSOR)
+    span = (
+        Parameter(name="from", says="Not before this time."),
+        Parameter(name="to", says="Not after this time."),
+    )
     return [
-        web.get(AUDIT_VERIFICATION, administered(Right.AUDIT_READ, verify)),
-        web.get(AUDIT_KEYS, administered(Right.AUDIT_READ, keys)),
-        web.post(AUDIT_PRUNING, administered(Right.AUDIT_PRUNE, prune)),
+        Endpoint(
+            method="GET",
+            path=AUDIT_VERIFICATION,
+            right=read,
+            handler=verify,
+            gives=Page[WriterFinding],
+            query=(*span, *keys_page),
+        ),
+        Endpoint(
+            method="GET",
+            path=AUDIT_KEYS,
+            right=read,
+            handler=keys,
+            gives=Page[AuditKeyView],
+            query=keys_page,
+        ),
+        Endpoint(
+            method="POST",
+            path=AUDIT_PRUNING,
+            right=Right.AUDIT_PRUNE,
+            handler=prune,
+            takes=Pruning,
+            gives=PruningView,
+        ),
     ]

@@ -13,20 +13,21 @@ from ambassador_protocol.paths import AUDIT_STREAM
 from ambassador_server.domain.administrator import Right
 from ambassador_server.errors import AmbassadorError, InvalidInputError
 from ambassador_server.services.audit_feed import News
+from ambassador_server.web.endpoints import Endpoint, Parameter
 from ambassador_server.web.keys import SERVICES
-from ambassador_server.web.middleware.authenticate import administered, check_administered
-from ambassador_server.web.requests import check_parameters, number
+from ambassador_server.web.middleware.authenticate import check_administered
+from ambassador_server.web.requests import number
 from ambassador_server.web.routes.admin.audit import QUERY, event_view, wanted_events
 
+_MEDIA_TYPE = "text/event-stream"
 _LAST_EVENT = "Last-Event-ID"
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Follow the events behind a cursor, or from now on, until somebody hangs up or may not any longer."""
-    check_parameters(request, QUERY | {"after"})
     wanted, cursor = wanted_events(request), _cursor(request)
     response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        headers={"Content-Type": _MEDIA_TYPE, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     async with aclosing(request.app[SERVICES].audit_feed.follow(wanted, cursor)) as feed:
         first = await anext(feed)
@@ -65,6 +66,16 @@ def _text(news: News) -> bytes:
     return b"".join(parts)
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
-    return [web.get(AUDIT_STREAM, administered(Right.AUDIT_READ, stream))]
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    after = Parameter(name="after", says="The cursor behind which to begin, else now.", kind="integer")
+    return [
+        Endpoint(
+            method="GET",
+            path=AUDIT_STREAM,
+            right=Right.AUDIT_READ,
+            handler=stream,
+            gives=_MEDIA_TYPE,
+            query=(*QUERY, after),
+        )
+    ]

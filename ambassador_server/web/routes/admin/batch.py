@@ -30,9 +30,9 @@ from ambassador_server.errors import InvalidInputError, OperationFailedError
 from ambassador_server.services.batches import Step
 from ambassador_server.services.changes import Requester
 from ambassador_server.services.registry import Services
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.keys import SERVICES
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import requester
 from ambassador_server.web.routes.admin.grants import grant_facts
 from ambassador_server.web.routes.admin.groups import group_facts
@@ -41,16 +41,21 @@ from ambassador_server.web.routes.admin.users import user_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
+class BatchBody:
+    """`POST /v1/admin/batch`: each operation by its `kind`."""
+
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     operations: Annotated[
         list[Annotated[BatchOperation, Discriminator("kind")]], Len(min_length=1, max_length=MAX_OPERATIONS)
     ]
 
 
-async def run(request: web.Request) -> web.Response:
-    """Carry out a batch."""
-    body, services = await read_strict(request, _Body), request.app[SERVICES]
+async def run(request: web.Request, body: BatchBody) -> web.Response:
+    """Carry out a batch.
+
+    Each operation needs the right that it needs on its own.
+    """
+    services = request.app[SERVICES]
     await services.batches.run(requester(request), list(_steps(services, body.operations)))
     return json_response(BatchDone(done=len(body.operations)))
 
@@ -108,7 +113,8 @@ def _group_step(services: Services, operation: PutGroup | RemoveGroup | AddMembe
             return lambda by: groups.remove_member(by, group, user)
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
-    # Every operation asks for the right of its own besides.
-    return [web.post(BATCH, administered(Right.READ, run))]
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    return [
+        Endpoint(method="POST", path=BATCH, right=Right.READ, handler=run, takes=BatchBody, gives=BatchDone)
+    ]

@@ -4,24 +4,27 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut, UserView
 from ambassador_protocol.paths import USERS
 from ambassador_server.domain.administrator import Right, Role
 from ambassador_server.domain.principal import AuthSource, User, UserStatus
 from ambassador_server.domain.revision import revision
 from ambassador_server.services.users import UserFacts
 from ambassador_server.services.writing import WriteResult
-from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.middleware.authenticate import administered
 from ambassador_server.web.requests import choices, expected, optional_choice, requester
 from ambassador_server.web.views import user_view
 
 
-async def create(request: web.Request) -> web.Response:
-    """Create a user."""
-    body = await read_strict(request, NewUser)
+async def create(request: web.Request, body: NewUser) -> web.Response:
+    """Create a user.
+
+    Roles need the right `manage` besides, and every right that they give.
+    """
     facts = UserFacts(
         display_name=body.display_name,
         email=body.email,
@@ -32,24 +35,30 @@ async def create(request: web.Request) -> web.Response:
     return _render(request, user, status=201)
 
 
-async def put(request: web.Request) -> web.Response:
-    """Create the user, or change what the body names."""
-    facts, name = user_facts(await read_strict(request, UserPut)), request.match_info["name"]
+async def put(request: web.Request, body: UserPut) -> web.Response:
+    """Create the user, or change what the body names.
+
+    Roles, and whatever is changed of a user who has some, need the right `manage` besides.
+    """
+    facts, name = user_facts(body), request.match_info["name"]
     users = request.app[SERVICES].users
     written = await users.put(requester(request), name, facts, expected=expected(request))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
-async def change(request: web.Request) -> web.Response:
-    """Change what the body names."""
-    facts, name = user_facts(await read_strict(request, UserPut)), request.match_info["name"]
+async def change(request: web.Request, body: UserPut) -> web.Response:
+    """Change what the body names.
+
+    Roles, and whatever is changed of a user who has some, need the right `manage` besides.
+    """
+    facts, name = user_facts(body), request.match_info["name"]
     users = request.app[SERVICES].users
     return _render(request, await users.update(requester(request), name, facts, expected=expected(request)))
 
 
-async def set_password(request: web.Request) -> web.Response:
+async def set_password(request: web.Request, body: NewPassword) -> web.Response:
     """Give a user a password; it ends the logins there are."""
-    body, name = await read_strict(request, NewPassword), request.match_info["name"]
+    name = request.match_info["name"]
     await request.app[SERVICES].passwords.set(requester(request), name, body.password)
     return web.Response(status=204)
 
@@ -88,14 +97,46 @@ def optional_roles(roles: Sequence[str] | None) -> list[Role] | None:
     return None if roles is None else choices(Role, roles, "roles")
 
 
-def routes() -> list[web.RouteDef]:
-    """Return the routes of the admin API."""
-    password = f"{USERS}/{{name}}/password"
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    one, write = f"{USERS}/{{name}}", Right.PROVISION
     return [
-        web.get(USERS, administered(Right.READ, index)),
-        web.post(USERS, administered(Right.PROVISION, create)),
-        web.get(f"{USERS}/{{name}}", administered(Right.READ, show)),
-        web.put(f"{USERS}/{{name}}", administered(Right.PROVISION, put)),
-        web.patch(f"{USERS}/{{name}}", administered(Right.PROVISION, change)),
-        web.put(password, administered(Right.MANAGE, set_password)),
+        Endpoint(method="GET", path=USERS, right=Right.READ, handler=index, gives=Page[UserView], query=LIST),
+        Endpoint(
+            method="POST",
+            path=USERS,
+            right=write,
+            handler=create,
+            takes=NewUser,
+            gives=UserView,
+            statuses=(201,),
+        ),
+        Endpoint(method="GET", path=one, right=Right.READ, handler=show, gives=UserView),
+        Endpoint(
+            method="PUT",
+            path=one,
+            right=write,
+            handler=put,
+            takes=UserPut,
+            gives=UserView,
+            statuses=(200, 201),
+            is_conditional=True,
+        ),
+        Endpoint(
+            method="PATCH",
+            path=one,
+            right=write,
+            handler=change,
+            takes=UserPut,
+            gives=UserView,
+            is_conditional=True,
+        ),
+        Endpoint(
+            method="PUT",
+            path=f"{one}/password",
+            right=Right.MANAGE,
+            handler=set_password,
+            takes=NewPassword,
+            statuses=(204,),
+        ),
     ]

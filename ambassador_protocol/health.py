@@ -1,0 +1,19 @@
+"""What the probes answer, on both listeners."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liveness:
+    """`GET /health` and `GET /live`."""
+
+    status: Literal["ok"] = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """`GET /ready`: every condition by name; ready means all of them."""
+
+    status: Literal["ready", "not_ready"]
+    checks: dict[str, bool]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from tests.benchmarks import calls, clients, server, starts
+from tests.benchmarks import calls, clients, provisioning, server, starts
 from tests.benchmarks.figures import Figure, machine, machine_line, table, write_json
 from tests.benchmarks.processes import ROOT, BenchError
 from tests.benchmarks.world import FULL, QUICK, Effort, World
@@ -24,6 +24,7 @@ SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "memory": server.resident,
     "filter": server.filtering,
     "starts": starts.starts,
+    "provisioning": provisioning.provisioning,
     "list": server.listing,
 }
 _DOCUMENT = ROOT / "docs" / "performance.md"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ambassador_protocol import __version__
-from ambassador_server.cli import check, init, migrate, serve
+from ambassador_server.cli import audit, check, init, migrate, serve
 from ambassador_server.errors import AmbassadorError, ConfigurationError, ConflictError, InvalidInputError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command(name="init")(init.init)
 app.command(name="serve")(serve.serve)
 app.command(name="migrate")(migrate.migrate)
 app.command(name="check")(check.check)
+app.add_typer(audit.app, name="audit")
 
 _EXIT_CODES: dict[type[AmbassadorError], int] = {
     ConfigurationError: 2,

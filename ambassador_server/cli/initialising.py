@@ -6,6 +6,7 @@ import json
 import typer
 
 from ambassador_server.bootstrap import build
+from ambassador_server.cli.audit_keys import key_file
 from ambassador_server.cli.options import make_data_dir
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import Certificates, ensure_certificates
@@ -54,6 +55,7 @@ def _print(
         "data_dir": str(settings.data_dir.resolve()),
         "ca_file": None if certificates is None else str(certificates.ca_file.resolve()),
         "ca_fingerprint": None if certificates is None else certificates.ca_fingerprint,
+        "audit_key_file": str(key_file(settings)),
         "admin_key": admin_key,
     }
     if as_json:
@@ -63,5 +65,6 @@ def _print(
     if certificates is not None:
         typer.echo(f"CA certificate:  {facts['ca_file']}")
         typer.echo(f"CA fingerprint:  {facts['ca_fingerprint']}")
+    typer.echo(f"Audit key:       {facts['audit_key_file']}")
     typer.echo(f"Admin key:       {admin_key}")
     typer.echo("The admin key is shown this once. Next: ambassador-server serve", err=True)

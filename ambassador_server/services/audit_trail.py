@@ -61,6 +61,24 @@ class AuditTrail:
             while await self._copy(log, _BATCH) == _BATCH:
                 pass
 
+    async def empty(self) -> None:
+        """Forget every record and how far the logs were read; whoever follows them begins again.
+
+        Stopped half-way, it has only left records out that the next run removes as well.
+        """
+        async with self._store.read() as work:
+            last = await work.audit.last_cursor()
+        removed = _BATCH
+        while removed == _BATCH:
+            async with self._store.write() as work:
+                removed = await work.audit.remove(through=last, limit=_BATCH)
+        async with self._store.write() as work:
+            # What a running server has added meanwhile would stand before what is copied again.
+            last = await work.audit.last_cursor()
+            while await work.audit.remove(through=last, limit=_BATCH) == _BATCH:
+                pass
+            await work.audit.restart()
+
     async def _copy(self, log: AuditLogReader, limit: int) -> int:
         """Copy one batch and return its size.
 

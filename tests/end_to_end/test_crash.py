@@ -25,7 +25,7 @@ KILL_AFTER = (200, 350, 500)
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
     """Run a server whose log begins a new segment now and then."""
-    small = {"segment_bytes": 65536}
+    small = {"segment_bytes": 65536, "checkpoint_records": 20}
     with running(directory, prepared, limits=GENEROUS, audit=small) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
         yield started
@@ -86,6 +86,7 @@ async def test_killed_amid_calls_the_server_has_recorded_everything_that_reached
             assert "every chain is whole" in checked.stdout
         world.start()
 
+    assert all(each["ok"] for each in world.rig.admin_json("audit", "verify"))
     events = every_event(world)
     attempts = {
         event["details"]["arguments"]["number"] for event in events if event["action"] == "call:tool:attempt"

@@ -17,7 +17,7 @@ WORKERS = 8
 
 async def append_for_ever(directory: Path, round_name: str, policy: str) -> None:
     """Print each number once its record is written; the parent kills this process at any moment."""
-    options = AuditLogOptions(fsync=Fsync(policy), segment_max_bytes=20_000)
+    options = AuditLogOptions(fsync=Fsync(policy), segment_max_bytes=20_000, checkpoint_records=10)
     log = await JsonlAuditLog.open(directory, WRITER, signer=SIGNER, clock=ManualClock(), options=options)
 
     async def work(worker: int) -> None:

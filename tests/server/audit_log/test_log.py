@@ -144,6 +144,17 @@ async def test_queue_is_bounded_in_bytes_too(tmp_path: Path, clock: ManualClock)
     await log.close()
 
 
+async def test_argument_of_a_megabyte_is_one_line(log: JsonlAuditLog, tmp_path: Path):
+    argument = "é\n" * (1024 * 1024 // 3)
+    await asyncio.gather(
+        *(log.append(replace(numbered(n), details={"argument": argument})) for n in range(3))
+    )
+    assert [record.event.details["argument"] for record in await read_all(log)] == [argument] * 3
+    assert segments(tmp_path)[0].stat().st_size > 3 * 1024 * 1024
+    await log.close()
+    assert verify(tmp_path).ok
+
+
 async def test_large_segment_is_followed_by_the_next(tmp_path: Path, clock: ManualClock):
     options = AuditLogOptions(segment_max_bytes=2000)
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
@@ -218,6 +229,12 @@ async def test_directory_that_cannot_be_made_is_a_configuration_error(tmp_path: 
     (tmp_path / "audit").write_text("a file")
     with pytest.raises(ConfigurationError, match="cannot be opened"):
         await JsonlAuditLog.open(tmp_path / "audit", WRITER, signer=SIGNER, clock=clock)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no directory that nobody can write to")
+async def test_directory_nobody_can_write_to_is_a_configuration_error(clock: ManualClock):
+    with pytest.raises(ConfigurationError, match="cannot be opened"):
+        await JsonlAuditLog.open(Path("/proc/self"), WRITER, signer=SIGNER, clock=clock)
 
 
 async def test_deleted_segment_is_noticed_and_a_new_one_tells_of_it(log: JsonlAuditLog, tmp_path: Path):

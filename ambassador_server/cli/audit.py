@@ -1,0 +1,43 @@
+"""`ambassador-server audit`: what is done to the log and its index on the server's own machine."""
+
+from typing import Annotated
+
+import typer
+
+from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, Json, configuration
+
+app = typer.Typer(
+    help="The audit log of this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command(name="reindex")
+def reindex(
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after an interruption, instead of beginning again.")
+    ] = False,
+) -> None:
+    """Make the index of the audit log again from its files; a running server fills it itself.
+
+    Example: ambassador-server audit reindex --data-dir ./data
+    """
+    from ambassador_server.cli.reindexing import run_reindex
+
+    run_reindex(configuration(config, data_dir=data_dir, database_url=database_url), resume=resume)
+
+
+@app.command(name="rotate-key")
+def rotate_key(data_dir: DataDir = None, config: ConfigFile = None, as_json: Json = False) -> None:
+    """Make the next signing key of the audit log; a server signs with it from its next start.
+
+    Example: ambassador-server audit rotate-key --data-dir ./data
+    """
+    from ambassador_server.cli.audit_keys import run_rotation
+
+    run_rotation(configuration(config, data_dir=data_dir), as_json=as_json)

@@ -1,0 +1,42 @@
+"""The signing key of the audit log: where its public half is, and the next one."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from ambassador_protocol.audit.files import key_file_name
+from ambassador_protocol.audit.keys import PublicKey
+from ambassador_server.audit_log.key_files import export_keys
+from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.audit_signer import AuditSigner
+from ambassador_server.crypto.keys import add_audit_key, audit_keys_in
+from ambassador_server.errors import ConfigurationError
+
+
+def key_file(settings: ServerConfig) -> Path:
+    """Return the file with the public key that checkpoints are signed with."""
+    signer = AuditSigner(audit_keys_in(settings.keys_dir))
+    return (settings.audit_dir / key_file_name(signer.key_id)).resolve()
+
+
+def run_rotation(settings: ServerConfig, *, as_json: bool) -> None:
+    """Make the next key and print where its public half is."""
+    if not audit_keys_in(settings.keys_dir):
+        raise ConfigurationError(
+            f"There is no signing key in {settings.keys_dir}.", hint="Run `ambassador-server init` first."
+        )
+    number = add_audit_key(settings.keys_dir)
+    signer = AuditSigner(audit_keys_in(settings.keys_dir))
+    try:
+        export_keys(settings.audit_dir, [PublicKey.from_base64(text) for text in signer.public_keys.values()])
+    except OSError as error:
+        raise ConfigurationError(f"The public key cannot be written: {error.strerror}.") from error
+    if as_json:
+        facts = {"number": number, "key_id": signer.key_id, "audit_key_file": str(key_file(settings))}
+        typer.echo(json.dumps(facts))
+        return
+    typer.echo(f"Audit key:       {key_file(settings)}")
+    typer.echo(
+        "The old key introduces it at the next start of the server; keep its file until then.", err=True
+    )

@@ -1,0 +1,52 @@
+"""Making the index of the audit log again."""
+
+import asyncio
+
+import typer
+
+from ambassador_server.audit_log.directory import WriterDirectory
+from ambassador_server.audit_log.other import OtherLog
+from ambassador_server.bootstrap import SystemClock
+from ambassador_server.config import ServerConfig
+from ambassador_server.errors import ConfigurationError
+from ambassador_server.services.audit_trail import AuditTrail
+from ambassador_server.storage.engine import open_store
+
+
+def run_reindex(settings: ServerConfig, *, resume: bool) -> None:
+    """Empty the index, unless it is to be gone on with, and fill it from the log of this machine."""
+    asyncio.run(_reindex(settings, resume=resume))
+
+
+async def _reindex(settings: ServerConfig, *, resume: bool) -> None:
+    held = _hold(settings)
+    store = await open_store(settings.store_url)
+    try:
+        logs = [OtherLog(settings.audit_dir, writer) for writer in (settings.node, settings.init_writer)]
+        trail = AuditTrail(store=store, logs=logs, clock=SystemClock())
+        if not resume:
+            await trail.empty()
+        if held is None:
+            # A record that the disk has not yet must not be indexed, and only the writer knows which those are.
+            typer.echo("The running server fills the index again.", err=True)
+            return
+        await trail.catch_up()
+        typer.echo("The index is complete.", err=True)
+    finally:
+        await store.close()
+        if held is not None:
+            held.close()
+
+
+def _hold(settings: ServerConfig) -> WriterDirectory | None:
+    """Lock the log against a server that starts meanwhile; None when one runs."""
+    if not settings.audit_dir.is_dir():
+        raise ConfigurationError(
+            f"There is no audit log in {settings.data_dir}.", hint="Name its data directory with --data-dir."
+        )
+    try:
+        return WriterDirectory.lock(settings.audit_dir, settings.node)
+    except ConfigurationError:
+        return None
+    except OSError as error:
+        raise ConfigurationError(f"The audit log cannot be used: {error.strerror}.") from error

@@ -1,0 +1,52 @@
+"""Keys reach a file or a command, or the command line says before it starts that they cannot."""
+
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from ambassador_admin.declarative.handover import KeyCommand, KeyFiles, uninterrupted
+from ambassador_admin.errors import AdminError, UsageError
+
+
+def test_two_keys_never_share_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="share a file"):
+        KeyFiles(tmp_path).prepare([("a.b", "c"), ("a", "b.c")])
+
+
+def test_a_key_replaces_the_file_of_an_earlier_one_whole(tmp_path: Path) -> None:
+    files = KeyFiles(tmp_path / "keys")
+    files.prepare([("alice", "ci")])
+    files.take("alice", "ci", "first")
+    files.take("alice", "ci", "second")
+    (path,) = (tmp_path / "keys").iterdir()
+    assert (path.name, path.read_text()) == ("alice.ci.key", "second\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_place_that_is_no_directory_is_refused_before_anything_is_issued(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AdminError, match="cannot be written"):
+        KeyFiles(tmp_path / "file").prepare([("alice", "ci")])
+
+
+@pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "'unbalanced"])
+def test_a_command_that_cannot_run_is_refused_before_anything_is_issued(command: str) -> None:
+    with pytest.raises(UsageError, match="--keys-command"):
+        KeyCommand(command, os.environ).prepare([("alice", "ci")])
+
+
+def test_an_interrupt_waits_for_the_key_that_is_being_issued() -> None:
+    done: list[str] = []
+
+    def issue() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("handed over")
+
+    with pytest.raises(KeyboardInterrupt):
+        issue()
+    assert done == ["handed over"]

@@ -20,7 +20,7 @@ def check(
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.
+    """Check configuration, keys, database schema, audit log and audit sinks; exit 1 when one fails.
 
     Example: ambassador-server check --data-dir ./data
     """
@@ -29,6 +29,7 @@ def check(
         "data directory": _data_dir,
         "database": _database,
         "audit log": _audit_log,
+        "audit sinks": _audit_sinks,
     }
     results = {name: _run(probe, settings) for name, probe in checks.items()}
     if as_json:
@@ -79,3 +80,11 @@ def _audit_log(settings: "ServerConfig") -> str:
     if found.faults:
         raise ConfigurationError(f"the chain is broken at {found.faults[0]}")
     return f"{found.records} records, every chain is whole"
+
+
+def _audit_sinks(settings: "ServerConfig") -> str:
+    from ambassador_server.audit_sinks import build_sink
+
+    for options in settings.audit.sinks:
+        build_sink(options)
+    return ", ".join(options.name for options in settings.audit.sinks) or "there is none"

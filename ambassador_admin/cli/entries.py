@@ -1,6 +1,5 @@
 """What can be said of an MCP on the command line, and what is risky about it."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,16 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.cli.values import pairs
+from ambassador_admin.declarative.secrets import REFERENCES, looks_secret
 from ambassador_admin.errors import UsageError
-
-_REFERENCES = ("env://", "file://")
-_SECRET_NAME = re.compile(
-    r"token|secret|passw|credential|auth|cookie|api[-_]?key|private|access[-_]?key", re.IGNORECASE
-)
-_SECRET_VALUE = re.compile(
-    r"(?:bearer |basic )|gh[pousr]_|github_pat_|sk-|xox[abprs]-|AKIA|eyJ|glpat-|amb_[a-z]k_|-----BEGIN",
-    re.IGNORECASE,
-)
 
 
 class Arguments(StrEnum):
@@ -128,11 +119,11 @@ class Entry:
 def risks(option: str, given: Mapping[str, str]) -> Iterator[str]:
     """Yield what is risky about the variables or headers of an MCP."""
     for name, value in given.items():
-        if value.startswith(_REFERENCES):
+        if value.startswith(REFERENCES):
             continue
-        if any(reference in value for reference in _REFERENCES):
+        if any(reference in value for reference in REFERENCES):
             yield f"{option} {name}: a reference is resolved only where it is the whole value."
-        elif _SECRET_NAME.search(name) or _SECRET_VALUE.match(value):
+        elif looks_secret(name, value):
             yield (
                 f"{option} {name} looks like a secret in plain text; the catalog and your shell's history keep it. "
                 f"Write {option} {name}=env://NAME or file:///PATH, which the server resolves."

@@ -22,9 +22,10 @@ MAX_BEHIND = 100_000
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT = 0.5
-_REST = 4.0
+_REST = 2.0
 """How much longer a sink rests than it read, when it has more to read: calls come first."""
 
+_LONGEST_WORDS = 300
 _LAST_ROUND = 1.2
 _CLOSING = 0.5
 
@@ -223,7 +224,8 @@ class Delivery:
 
 def _words(error: Exception) -> str:
     text = error.message if isinstance(error, AmbassadorError) else f"{type(error).__name__}: {error}"
-    return mask_text(text)
+    # Part of it may be the receiver's own words, and it ends up in logs and on terminals.
+    return "".join(sign if sign.isprintable() else " " for sign in mask_text(text)[:_LONGEST_WORDS])
 
 
 class AuditDeliveries:

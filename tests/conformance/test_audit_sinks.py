@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
-from ambassador_server.domain.audit import AuditEvent
+from ambassador_server.domain.audit import AuditEvent, AuditRecord
 from ambassador_server.domain.backoff import Backoff
+from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
 from ambassador_server.services.audit_delivery import AuditDeliveries, Delivery, SinkOrder, SinkStatus
 from tests.fakes.audit_log import FakeAuditLog
+from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import numbered
 from tests.server.audit_sinks import receivers
@@ -310,3 +312,54 @@ async def test_the_end_does_not_wait_for_a_receiver_that_does_not_answer(bench: 
         await deliveries.close()
     [status] = await deliveries.statuses()
     assert status.behind is None or status.behind > 0
+
+
+async def test_words_of_a_receiver_reach_no_terminal_as_they_are_and_no_secret_is_told(tmp_path: Path):
+    class Talker(FakeSink):
+        async def deliver(self, records: Sequence[AuditRecord]) -> None:
+            raise SinkUnavailableError("\x1b[2Jgo away\r\npassword=hunter22 " + "x" * 5000)
+
+    (tmp_path / NODE).mkdir()
+    log = FakeAuditLog(NODE)
+    await log.append(numbered(0))
+    order = SinkOrder(name="talker", kind="any", sink=Talker(FakeReceiver(), 65536))
+    journal = FileSinkJournal(tmp_path, NODE)
+    delivery = Delivery(
+        order=order, logs=[log], journal=journal, clock=ManualClock(), backoff=Backoff(0.01, 0.05)
+    )
+    task = asyncio.create_task(delivery.run())
+    status = await status_when(delivery, lambda status: status.failures)
+    await gather_cancelled(task)
+    assert status.last_error is not None
+    assert status.last_error.isprintable()
+    assert "hunter22" not in status.last_error
+    assert len(status.last_error) <= 300
+    assert status.last_error_at is not None
+
+
+async def test_a_sink_that_breaks_in_its_own_way_is_tried_again(tmp_path: Path):
+    class Broken(FakeSink):
+        async def deliver(self, records: Sequence[AuditRecord]) -> None:
+            if receiver.is_up:
+                receiver.is_up = False
+                raise ZeroDivisionError("oh")
+            receiver.is_up = True
+            await super().deliver(records)
+
+    (tmp_path / NODE).mkdir()
+    receiver, log = FakeReceiver(), FakeAuditLog(NODE)
+    await log.append(numbered(0))
+    order = SinkOrder(name="broken", kind="any", sink=Broken(receiver, 65536))
+    journal = FileSinkJournal(tmp_path, NODE)
+    delivery = Delivery(
+        order=order, logs=[log], journal=journal, clock=ManualClock(), backoff=Backoff(0.01, 0.05)
+    )
+    task = asyncio.create_task(delivery.run())
+    status = await status_when(delivery, lambda status: status.delivered == 1)
+    await gather_cancelled(task)
+    assert status.last_error == "ZeroDivisionError: oh"
+
+
+async def gather_cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

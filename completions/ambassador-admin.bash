@@ -88,9 +88,12 @@ _ambassador_admin_words() {
         "access explain") options="--key $shared" ;;
         "access who-can") options="--filter --sort --limit $shared" ;;
         "access test") options="$shared" ;;
-        "audit") commands="query tail verify key prune" options="-h --help" ;;
-        "audit query") options="--actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
-        "audit tail") options="--actor --tool --resource --action --outcome --reason --request --since --until -f --follow -n --lines $shared" ;;
+        "audit") commands="query show stats tail export verify key prune" options="-h --help" ;;
+        "audit query") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --limit $shared" ;;
+        "audit show") options="$shared" ;;
+        "audit stats") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --by --top $shared" ;;
+        "audit tail") options="--where --actor --tool --resource --action --outcome --reason --request --since --until -f --follow -n --lines $shared" ;;
+        "audit export") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --format --file --cursor $shared" ;;
         "audit verify") options="--from --to --offline --key --anchor $shared" ;;
         "audit key") options="$shared" ;;
         "audit prune") options="--older-than --index-only --segments-only --dry-run -y --yes $shared" ;;
@@ -108,7 +111,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--from | *:--to | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
@@ -116,10 +119,11 @@ _ambassador_admin_option() {
         "mcp add":--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
-        "audit query":--reason | "audit tail":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
+        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
         "access explain":--key) takes=word live=key ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state admin:audit:prune system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:key:redeem session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state admin:audit:prune system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
+        *:--format) takes=word choices="jsonl csv cef ocsf" ;;
     esac
 }
 

@@ -1029,7 +1029,10 @@ _ambassador-admin_audit() {
     typeset -A opt_args
     local -a commands=(
         'query:Find events, newest first.'
+        'show:Show everything recorded of one request\: who, what, which rule decided, how it ended, how long it took.'
+        'stats:Count events by one word of the query language.'
         'tail:Show the latest events, oldest first; a pipe gets JSON lines.'
+        'export:Write events, oldest first, in a format that other systems take.'
         'verify:Prove that no record was changed, removed or added; exit code 1 names the first that was.'
         'key:Show the public keys that checkpoints are signed with, to be kept where the server cannot change them.'
         'prune:Remove old records\: whole segments of the log, and the index. What stays can still be proved.'
@@ -1043,7 +1046,10 @@ _ambassador-admin_audit() {
         below)
             case $line[1] in
                 query) _ambassador-admin_audit_query ;;
+                show) _ambassador-admin_audit_show ;;
+                stats) _ambassador-admin_audit_stats ;;
                 tail) _ambassador-admin_audit_tail ;;
+                export) _ambassador-admin_audit_export ;;
                 verify) _ambassador-admin_audit_verify ;;
                 key) _ambassador-admin_audit_key ;;
                 prune) _ambassador-admin_audit_prune ;;
@@ -1054,31 +1060,76 @@ _ambassador-admin_audit() {
 
 _ambassador-admin_audit_query() {
     _arguments -s -S : \
+        --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:key\:redeem session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
         --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
-        --until='[Not after.]:TIME: ' \
+        --until='[Before.]:TIME: ' \
         --limit='[How many at most. At least 1.]:N: ' \
-        $shared
+        $shared \
+        '*:\[WORD=VALUE\]...: '
+}
+
+_ambassador-admin_audit_show() {
+    _arguments -s -S : \
+        $shared \
+        ':ID: '
+}
+
+_ambassador-admin_audit_stats() {
+    _arguments -s -S : \
+        --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
+        --actor='[Who did it.]:NAME: ' \
+        '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:key\:redeem session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
+        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
+        --request='[One request, by its id.]:ID: ' \
+        --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
+        --until='[Before.]:TIME: ' \
+        --by='[tool, user, reason, outcome, action or another word of a query.]:WORD: ' \
+        --top='[How many values; the rest is one row. At least 1.]:N: ' \
+        $shared \
+        '*:\[WORD=VALUE\]...: '
 }
 
 _ambassador-admin_audit_tail() {
     _arguments -s -S : \
+        --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:key\:redeem session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
         --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
-        --until='[Not after.]:TIME: ' \
+        --until='[Before.]:TIME: ' \
         '(-f --follow)'{-f,--follow}'[Keep showing what comes, until Ctrl-C.]' \
-        '(-n --lines)'{-n+,--lines=}'[Begin with the last N. At least 0.]:N: ' \
-        $shared
+        '(-n --lines)'{-n+,--lines=}'[Begin with the last N\: 10, or with --since 1000, unless you say. At least 0.]:N: ' \
+        $shared \
+        '*:\[WORD=VALUE\]...: '
+}
+
+_ambassador-admin_audit_export() {
+    _arguments -s -S : \
+        --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
+        --actor='[Who did it.]:NAME: ' \
+        '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:key\:redeem session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
+        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
+        --request='[One request, by its id.]:ID: ' \
+        --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
+        --until='[Before.]:TIME: ' \
+        --format='[One of jsonl, csv, cef, ocsf.]:FORMAT:(jsonl csv cef ocsf)' \
+        --file='[Write here instead; with --cursor, behind what is there.]:FILE:_files' \
+        --cursor='[Go on behind this place of an earlier export. At least 0.]:N: ' \
+        $shared \
+        '*:\[WORD=VALUE\]...: '
 }
 
 _ambassador-admin_audit_verify() {

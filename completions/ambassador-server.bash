@@ -5,12 +5,15 @@ _ambassador_server_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="init serve migrate check version" options="-V --version $shared" ;;
+        "") commands="init serve migrate check version audit" options="-V --version $shared" ;;
         "init") options="--data-dir --config --database-url --hostname --admin-key-name --new-admin-key --json $shared" ;;
         "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --ready-file $shared" ;;
         "migrate") options="--data-dir --config --database-url $shared" ;;
         "check") options="--data-dir --config --database-url --json $shared" ;;
         "version") options="$shared" ;;
+        "audit") commands="reindex rotate-key" options="$shared" ;;
+        "audit reindex") options="--data-dir --config --database-url --resume $shared" ;;
+        "audit rotate-key") options="--data-dir --config --json $shared" ;;
     esac
 }
 

@@ -23,11 +23,13 @@ function __ambassador_server_at
         end
         switch "$typed"
             case ''
-                contains -- $word init serve migrate check version; and set -a typed $word
+                contains -- $word init serve migrate check version audit; and set -a typed $word
+            case 'audit'
+                contains -- $word reindex rotate-key; and set -a typed $word
         end
     end
     if test "$argv" = -
-        not contains -- "$typed"
+        not contains -- "$typed" 'audit'
     else
         test "$typed" = "$argv"
     end
@@ -39,8 +41,9 @@ complete -c ambassador-server -s h -l help -d 'Show the help and exit.'
 complete -c ambassador-server -n '__ambassador_server_at' -a init -d 'Prepare a data directory and print the first admin key, this once.'
 complete -c ambassador-server -n '__ambassador_server_at' -a serve -d 'Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to end.'
 complete -c ambassador-server -n '__ambassador_server_at' -a migrate -d 'Apply the schema migrations that are missing; safe to run twice, also at the same time.'
-complete -c ambassador-server -n '__ambassador_server_at' -a check -d 'Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.'
+complete -c ambassador-server -n '__ambassador_server_at' -a check -d 'Check configuration, keys, database schema, audit log and audit sinks; exit 1 when one fails.'
 complete -c ambassador-server -n '__ambassador_server_at' -a version -d 'Print the version.'
+complete -c ambassador-server -n '__ambassador_server_at' -a audit -d 'The audit log of this machine.'
 complete -c ambassador-server -n '__ambassador_server_at' -s V -l version -d 'Show the version.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
 complete -c ambassador-server -n '__ambassador_server_at init' -l config -r -F -d 'YAML file with settings.'
@@ -65,3 +68,12 @@ complete -c ambassador-server -n '__ambassador_server_at check' -l data-dir -x -
 complete -c ambassador-server -n '__ambassador_server_at check' -l config -r -F -d 'YAML file with settings.'
 complete -c ambassador-server -n '__ambassador_server_at check' -l database-url -x -d 'Another database than SQLite in the data directory.'
 complete -c ambassador-server -n '__ambassador_server_at check' -l json -d 'Print JSON for a program to read.'
+complete -c ambassador-server -n '__ambassador_server_at audit' -a reindex -d 'Make the index of the audit log again from its files; a running server fills it itself.'
+complete -c ambassador-server -n '__ambassador_server_at audit' -a rotate-key -d 'Make the next signing key of the audit log; a server signs with it from its next start.'
+complete -c ambassador-server -n '__ambassador_server_at audit reindex' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
+complete -c ambassador-server -n '__ambassador_server_at audit reindex' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at audit reindex' -l database-url -x -d 'Another database than SQLite in the data directory.'
+complete -c ambassador-server -n '__ambassador_server_at audit reindex' -l resume -d 'Go on after an interruption, instead of beginning again.'
+complete -c ambassador-server -n '__ambassador_server_at audit rotate-key' -l data-dir -x -a '(__fish_complete_directories)' -d 'Where keys, database and audit log live.'
+complete -c ambassador-server -n '__ambassador_server_at audit rotate-key' -l config -r -F -d 'YAML file with settings.'
+complete -c ambassador-server -n '__ambassador_server_at audit rotate-key' -l json -d 'Print JSON for a program to read.'

@@ -12,8 +12,9 @@ _ambassador-server() {
         'init:Prepare a data directory and print the first admin key, this once.'
         'serve:Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to end.'
         'migrate:Apply the schema migrations that are missing; safe to run twice, also at the same time.'
-        'check:Check configuration, keys, database schema and the chain of the audit log; exit 1 when one fails.'
+        'check:Check configuration, keys, database schema, audit log and audit sinks; exit 1 when one fails.'
         'version:Print the version.'
+        'audit:The audit log of this machine.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-V,--version}'[Show the version.]' \
@@ -29,6 +30,7 @@ _ambassador-server() {
                 migrate) _ambassador-server_migrate ;;
                 check) _ambassador-server_check ;;
                 version) _ambassador-server_version ;;
+                audit) _ambassador-server_audit ;;
             esac
             ;;
     esac
@@ -79,6 +81,45 @@ _ambassador-server_check() {
 
 _ambassador-server_version() {
     _arguments -s -S : \
+        $shared
+}
+
+_ambassador-server_audit() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'reindex:Make the index of the audit log again from its files; a running server fills it itself.'
+        'rotate-key:Make the next signing key of the audit log; a server signs with it from its next start.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                reindex) _ambassador-server_audit_reindex ;;
+                rotate-key) _ambassador-server_audit_rotate-key ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-server_audit_reindex() {
+    _arguments -s -S : \
+        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
+        --resume'[Go on after an interruption, instead of beginning again.]' \
+        $shared
+}
+
+_ambassador-server_audit_rotate-key() {
+    _arguments -s -S : \
+        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --json'[Print JSON for a program to read.]' \
         $shared
 }
 

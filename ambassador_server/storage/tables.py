@@ -246,9 +246,13 @@ audit_events = Table(
     Index(None, "action", "cursor", "at"),
     Index(None, "outcome", "cursor", "at"),
     Index(None, "actor_name", "cursor", "at"),
-    Index(None, "resource_name", "cursor", "at"),
+    # A tool is a resource of one kind, so the kind is beside the name.
+    Index(None, "resource_name", "cursor", "at", "resource_kind"),
+    Index(None, "resource_kind", "cursor", "at"),
     Index(None, "reason", "cursor", "at"),
     Index(None, "request_id", "cursor", "at"),
+    Index(None, "session_id", "cursor", "at"),
+    Index(None, "source", "cursor", "at"),
     sqlite_autoincrement=True,
 )
 

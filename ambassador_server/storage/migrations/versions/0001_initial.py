@@ -209,8 +209,19 @@ def _create_audit() -> None:
     )
     op.create_index(None, "audit_events", ["at", "cursor"])
     op.create_index(None, "audit_events", ["cursor", "at"])
-    for column in ("action", "outcome", "actor_name", "resource_name", "reason", "request_id"):
+    names = (
+        "action",
+        "outcome",
+        "actor_name",
+        "resource_kind",
+        "reason",
+        "request_id",
+        "session_id",
+        "source",
+    )
+    for column in names:
         op.create_index(None, "audit_events", [column, "cursor", "at"])
+    op.create_index(None, "audit_events", ["resource_name", "cursor", "at", "resource_kind"])
     op.create_table(
         "audit_positions",
         _key("writer"),

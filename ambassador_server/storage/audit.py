@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, asc, delete, desc, func, select, union
+from sqlalchemy import ColumnElement, Select, asc, delete, desc, func, select, true, union
 
 from ambassador_server.domain.audit import AuditRecord
 from ambassador_server.domain.audit_query import Attribute, Query
@@ -18,6 +18,7 @@ from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.values import check_item, check_key, check_value
 
 _EVENT = audit_events.c
+_Cursor = ColumnElement[int]
 _Order = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
 
@@ -52,13 +53,12 @@ class AuditIndexRepository:
     async def newest(self, wanted: Query, *, limit: int, before: int | None = None) -> list[IndexedRecord]:
         """Return matching records, newest first, older than cursor `before`."""
         check_value(before, "before")
-        older = [] if before is None else [_EVENT.cursor < before]
-        return await self._page(wanted, older, desc, limit)
+        return await self._page(wanted, lambda at: true() if before is None else at < before, desc, limit)
 
     async def after(self, wanted: Query, *, limit: int, cursor: int) -> list[IndexedRecord]:
         """Return matching records, oldest first, newer than `cursor`."""
         check_value(cursor, "cursor")
-        return await self._page(wanted, [_EVENT.cursor > cursor], asc, limit)
+        return await self._page(wanted, lambda at: at > cursor, asc, limit)
 
     async def get(self, writer: str, seq: int) -> IndexedRecord | None:
         """Return one record by its name for ever."""
@@ -124,17 +124,18 @@ class AuditIndexRepository:
         await self._transaction.change(self._transaction.dialect.upsert(audit_positions), row)
 
     async def _page(
-        self, wanted: Query, beyond: list[ColumnElement[bool]], order: _Order, limit: int
+        self, wanted: Query, beyond: Callable[[_Cursor], ColumnElement[bool]], order: _Order, limit: int
     ) -> list[IndexedRecord]:
         check_value(limit, "limit")
         if limit < 0:
             raise InvalidInputError("limit is negative.")
         check_query(wanted)
         # The page is found inside the indexes first, so that the wide rows are read for what is on it alone.
-        parts = [
-            select(_EVENT.cursor).where(*beyond, one).order_by(order(_EVENT.cursor)).limit(limit)
-            for one in await branches(wanted, self._transaction)
-        ]
+        parts = []
+        for part in await branches(wanted, self._transaction):
+            cursor = self._transaction.dialect.aside(_EVENT.cursor) if part.by_time else _EVENT.cursor
+            found = select(_EVENT.cursor).where(beyond(cursor), part.condition)
+            parts.append(found.order_by(order(cursor)).limit(limit))
         if not parts:
             return []
         page = parts[0] if len(parts) == 1 else _merged(parts, order, limit)

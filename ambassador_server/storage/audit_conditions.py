@@ -5,13 +5,15 @@ becomes branches that are each answered in their own index and merged, and a glo
 are few where it is worth the trouble.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from sqlalchemy import Column, ColumnElement, and_, false, func, not_, or_, select, true
 
 from ambassador_server.domain.audit_query import (
     And,
+    Attribute,
     Is,
     Like,
     Not,
@@ -30,12 +32,33 @@ from ambassador_server.storage.values import check_key, check_value
 MAX_BRANCHES = 128
 """How many branches a query may become; one that would become more is answered as it stands."""
 
+MAX_SORTED = 100_000
+"""How many events of a span of time are rather sorted than looked for along the cursor."""
+
 MAX_NAMES = 2_000
 """How many names are looked through for those that a glob stands for."""
+
+_TELLING = (
+    Attribute.REQUEST_ID,
+    Attribute.SESSION_ID,
+    Attribute.RESOURCE_NAME,
+    Attribute.ACTOR_NAME,
+    Attribute.SOURCE,
+    Attribute.REASON,
+    Attribute.ACTION,
+    Attribute.OUTCOME,
+    Attribute.RESOURCE_KIND,
+    Attribute.ACTOR_KIND,
+)
+"""The attributes, beginning with the one whose values are the rarest."""
+
+_RARE = frozenset(_TELLING[:6])
+"""Those with which a value stands for few events."""
 
 _LAST = "\U0010ffff"
 
 Term = Is | Like | Since | Until
+_Branch = tuple[tuple[Term, bool], ...]
 
 
 def check_query(query: Query) -> None:
@@ -58,35 +81,75 @@ def condition(query: Query, dialect: Dialect, *, holds: bool = True) -> ColumnEl
             every = isinstance(query, And) is holds
             return and_(true(), *conditions) if every else or_(false(), *conditions)
         case _:
-            return _term(query, dialect, holds=holds)
+            return _term(query, _column, dialect, holds=holds)
 
 
-async def branches(query: Query, transaction: Transaction) -> list[ColumnElement[bool]]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A condition, and whether it is answered soonest in the order of time instead of that of the cursor."""
+
+    condition: ColumnElement[bool]
+    by_time: bool = False
+
+
+async def branches(query: Query, transaction: Transaction) -> list[Part]:
     """Return conditions of which some event meets one exactly when the query asks for it."""
     dialect = transaction.dialect
     found = _normal(await _spelt_out(query, transaction), holds=True)
     if found is None:
-        return [condition(query, dialect)]
+        return [Part(condition(query, dialect))]
     unique = dict.fromkeys(tuple(dict.fromkeys(branch)) for branch in found)
-    return [and_(true(), *(_term(term, dialect, holds=holds) for term, holds in branch)) for branch in unique]
+    return [await _part(branch, transaction) for branch in unique]
 
 
-def _term(term: Term, dialect: Dialect, *, holds: bool) -> ColumnElement[bool]:
+async def _part(said: _Branch, transaction: Transaction) -> Part:
+    """Return one branch, answered in the index of the most telling attribute, else along the cursor or the time."""
+    dialect = transaction.dialect
+    named = [term.attribute for term, holds in said if holds and isinstance(term, Is)]
+    ranges = [
+        term.attribute
+        for term, holds in said
+        if holds and isinstance(term, Like) and not term.glob.startswith("*")
+    ]
+    chosen = min(named or ranges, key=_TELLING.index, default=None)
+
+    def column(attribute: Attribute) -> ColumnElement[str]:
+        return _column(attribute) if attribute is chosen else dialect.aside(_column(attribute))
+
+    conditions = [_term(term, column, dialect, holds=holds) for term, holds in said]
+    if chosen is not None:
+        return Part(and_(true(), *conditions))
+    times = [
+        _term(term, column, dialect, holds=holds) for term, holds in said if isinstance(term, Since | Until)
+    ]
+    return Part(and_(true(), *conditions), by_time=bool(times) and await _are_few(times, transaction))
+
+
+async def _are_few(conditions: list[ColumnElement[bool]], transaction: Transaction) -> bool:
+    few = select(audit_events.c.at).where(*conditions).limit(MAX_SORTED + 1).subquery()
+    rows = await transaction.rows(select(func.count()).select_from(few))
+    return int(rows[0][0]) <= MAX_SORTED
+
+
+def _column(attribute: Attribute) -> ColumnElement[str]:
+    return audit_events.c[attribute]
+
+
+def _term(
+    term: Term, column_of: Callable[[Attribute], ColumnElement[str]], dialect: Dialect, *, holds: bool
+) -> ColumnElement[bool]:
     match term:
         case Is(attribute, value):
-            column: Column[str] = audit_events.c[attribute]
+            column = column_of(attribute)
             return column == value if holds else column.is_distinct_from(value)
         case Like(attribute, glob):
-            column = audit_events.c[attribute]
+            column = column_of(attribute)
             found = dialect.glob(column, glob)
-            return found if holds else or_(column.is_(None), not_(found))
+            return and_(*_range(column, glob), found) if holds else or_(column.is_(None), not_(found))
         case Since(at):
             return audit_events.c.at >= at if holds else audit_events.c.at < at
         case Until(at):
             return audit_events.c.at < at if holds else audit_events.c.at >= at
-
-
-_Branch = tuple[tuple[Term, bool], ...]
 
 
 def _normal(query: Query, *, holds: bool) -> Sequence[_Branch] | None:
@@ -118,16 +181,20 @@ def _any_of(parts: Sequence[Sequence[_Branch]]) -> Sequence[_Branch] | None:
     return None if len(found) > MAX_BRANCHES else found
 
 
-async def _spelt_out(query: Query, transaction: Transaction) -> Query:
-    """Return the query with the names that a glob stands for in its place, where they are few."""
+async def _spelt_out(query: Query, transaction: Transaction, *, is_narrow: bool = False) -> Query:
+    """Return the query with the names that a glob stands for in its place, where they are few.
+
+    Where another attribute leaves little to look through, the glob can stay.
+    """
     match query:
         case Not(part):
             return Not(await _spelt_out(part, transaction))
         case And(parts):
-            return And(tuple([await _spelt_out(part, transaction) for part in parts]))
+            narrow = is_narrow or any(isinstance(part, Is) and part.attribute in _RARE for part in parts)
+            return And(tuple([await _spelt_out(part, transaction, is_narrow=narrow) for part in parts]))
         case Or(parts):
-            return Or(tuple([await _spelt_out(part, transaction) for part in parts]))
-        case Like(attribute, glob):
+            return Or(tuple([await _spelt_out(part, transaction, is_narrow=is_narrow) for part in parts]))
+        case Like(attribute, glob) if not is_narrow:
             names = await _names(audit_events.c[attribute], glob, transaction)
             if names is None or len(names) > MAX_BRANCHES:
                 return query
@@ -138,17 +205,23 @@ async def _spelt_out(query: Query, transaction: Transaction) -> Query:
 
 async def _names(column: Column[str], glob: str, transaction: Transaction) -> list[str] | None:
     """Return the values that match, by jumping from each to the next in the index; None where there are too many."""
-    prefix = glob.partition("*")[0]
-    end = _behind(prefix)
-    bounds = [] if end is None else [column < end]
-    first = select(func.min(column).label("name")).where(column >= prefix, *bounds)
+    first = select(func.min(column).label("name")).where(column.is_not(None), *_range(column, glob))
     walk = first.cte("names", recursive=True)
-    following = select(func.min(column)).where(column > walk.c.name, *bounds).scalar_subquery()
+    following = select(func.min(column)).where(column > walk.c.name, *_range(column, glob)).scalar_subquery()
     walk = walk.union_all(select(following).where(walk.c.name.is_not(None)))
     rows = await transaction.rows(select(walk.c.name).limit(MAX_NAMES + 1))
     if len(rows) > MAX_NAMES:
         return None
     return [str(row.name) for row in rows if row.name is not None and glob_matches(glob, str(row.name))]
+
+
+def _range(column: ColumnElement[str], glob: str) -> list[ColumnElement[bool]]:
+    """Return the bounds that the fixed beginning of a glob sets."""
+    prefix = glob.partition("*")[0]
+    if not prefix:
+        return []
+    end = _behind(prefix)
+    return [column >= prefix] if end is None else [column >= prefix, column < end]
 
 
 def _behind(prefix: str) -> str | None:

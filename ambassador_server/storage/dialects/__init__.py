@@ -4,13 +4,15 @@ import importlib
 import pkgutil
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, IntEnum, auto
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Insert, Table
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ambassador_server.errors import ConfigurationError
+
+T = TypeVar("T")
 
 
 class Violation(Enum):
@@ -85,6 +87,10 @@ class Dialect(Protocol):
 
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
         """Match the whole text, case-sensitively; `*` stands for any run of characters, the rest for itself."""
+        ...
+
+    def aside(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        """Return the column for a comparison or an order that another index shall be chosen over."""
         ...
 
     def words(self, column: ColumnElement[Any]) -> ColumnElement[str]:

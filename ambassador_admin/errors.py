@@ -24,7 +24,8 @@ class ExitCode(IntEnum):
 class AdminError(Exception):
     """Root of every error this program raises on purpose; `hint` is the command or step that mends it.
 
-    `operation` is the place of the one that failed in a batch.
+    `operation` is the place of the one that failed in a batch; `place` is a text of the user's and the character at
+    which it goes wrong.
     """
 
     code: ProblemCode | str = ProblemCode.INTERNAL
@@ -39,12 +40,14 @@ class AdminError(Exception):
         exit_code: ExitCode | None = None,
         request_id: str | None = None,
         operation: int | None = None,
+        place: tuple[str, int] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.request_id = request_id
         self.operation = operation
+        self.place = place
         if code is not None:
             self.code = code
         if exit_code is not None:

@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping
 
-from ambassador_admin.api.request import Request, body_of, get
+from ambassador_admin.api.request import Request, below, body_of, get
 from ambassador_protocol.admin.audit import Pruning
-from ambassador_protocol.paths import AUDIT_EVENTS, AUDIT_KEYS, AUDIT_PRUNING, AUDIT_VERIFICATION
+from ambassador_protocol.paths import (
+    AUDIT_EVENTS,
+    AUDIT_KEYS,
+    AUDIT_PRUNING,
+    AUDIT_STATISTICS,
+    AUDIT_STREAM,
+    AUDIT_TRACES,
+    AUDIT_VERIFICATION,
+)
 
 
 def newest(filters: Mapping[str, str | None]) -> Request:
@@ -15,6 +23,24 @@ def newest(filters: Mapping[str, str | None]) -> Request:
 def after(filters: Mapping[str, str | None], cursor: str) -> Request:
     """List the events that match and came after the cursor, oldest first."""
     return get(AUDIT_EVENTS, query={**filters, "after": cursor})
+
+
+def stream(filters: Mapping[str, str | None], cursor: str) -> Request:
+    """Follow the events that match and come after the cursor."""
+    return get(AUDIT_STREAM, query={**filters, "after": cursor})
+
+
+def trace(found_by: str) -> Request:
+    """Ask for everything recorded of one request, by its id or the id of one of its events."""
+    return get(
+        below(AUDIT_TRACES, found_by),
+        missing="ambassador-admin audit query -o wide shows the ids of events and requests",
+    )
+
+
+def statistics(filters: Mapping[str, str | None], by: str, top: int) -> Request:
+    """Count the events that match."""
+    return get(AUDIT_STATISTICS, query={**filters, "by": by, "top": str(top)})
 
 
 def verification(since: str | None, until: str | None) -> Request:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ambassador_admin.api.address import is_loopback
+from ambassador_admin.api.events import EventReader, ServerEvent
 from ambassador_admin.api.request import Request
 from ambassador_admin.errors import (
     AdminError,
@@ -146,16 +147,33 @@ class ApiClient:
             cursor = page.next_cursor
             remaining = None if remaining is None else remaining - len(page.items)
 
+    def follow(self, request: Request) -> Iterator[list[ServerEvent]]:
+        """Yield what a stream of events sends, as it comes, until the server ends it."""
+        headers = {"Authorization": f"Bearer {self._required_key()}", "Accept": "text/event-stream"}
+        reader = EventReader()
+        with (
+            _mapped(self._server),
+            self._http.stream("GET", request.path, params=dict(request.query), headers=headers) as response,
+        ):
+            if response.status_code >= 300:
+                answer = _Answer(response.status_code, response.headers, self._read(response))
+                raise self._refusal(answer, request)
+            for chunk in response.iter_raw():
+                yield reader.feed(chunk)
+
     def _send(self, request: Request) -> _Answer:
+        answer = self._exchange(request, key=self._required_key())
+        if answer.status >= 300:
+            raise self._refusal(answer, request)
+        return answer
+
+    def _required_key(self) -> str:
         key = self._key()
         if key is None:
             raise NoCredentialsError(
                 f"There is no admin key for {self._server}.", hint=f"ambassador-admin login {self._server}"
             )
-        answer = self._exchange(request, key=key)
-        if answer.status >= 300:
-            raise self._refusal(answer, request)
-        return answer
+        return key
 
     def _exchange(self, request: Request, *, key: str | None) -> _Answer:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
@@ -210,6 +228,7 @@ class ApiClient:
             exit_code=_EXIT_CODES.get(answer.status, ExitCode.GENERAL),
             request_id=request_id if isinstance(request_id, str) else None,
             operation=operation if isinstance(operation, int) else None,
+            place=_place(problem, request),
         )
 
     def _general_hint(self, answer: _Answer) -> str | None:
@@ -247,6 +266,12 @@ def _mapped(server: str) -> Iterator[None]:
         ) from None
     except (httpx.DecodingError, httpx.InvalidURL) as error:
         raise BadAnswerError(f"The answer of {server} cannot be read: {error}.") from None
+
+
+def _place(problem: Mapping[str, Any], request: Request) -> tuple[str, int] | None:
+    """Return the parameter that could not be read, and where it goes wrong, if the server says so."""
+    text, position = request.query.get(str(problem.get("parameter"))), problem.get("position")
+    return (text, position) if isinstance(text, str) and isinstance(position, int) else None
 
 
 def _may_pass(answer: _Answer) -> bool:

@@ -14,8 +14,10 @@ from ambassador_admin.cli import (
     account,
     admin_keys,
     audit,
+    audit_export,
     audit_proof,
     audit_pruning,
+    audit_tail,
     config,
     contexts,
     declare,
@@ -33,7 +35,7 @@ from ambassador_admin.cli import (
 from ambassador_admin.cli.command import accept_early, noun
 from ambassador_admin.context import World
 from ambassador_admin.errors import AdminError, ExitCode, ReaderGoneError, UsageError
-from ambassador_admin.output.text import printable
+from ambassador_admin.output.text import pointed_at, printable
 from ambassador_client.account.credentials import SettingsError as AccountError
 
 PROGRAM = "ambassador-admin"
@@ -54,6 +56,8 @@ app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
 app.add_typer(kill.app, name="kill")
 app.add_typer(access.app, name="access")
+audit_tail.register(audit.app)
+audit_export.register(audit.app)
 audit_proof.register(audit.app)
 audit_pruning.register(audit.app)
 app.add_typer(audit.app, name="audit")
@@ -104,6 +108,8 @@ def _tree() -> Any:
 
 def _report(world: World, error: AdminError) -> int:
     lines = [f"error: {error.code} {error.message}"]
+    if error.place is not None:
+        lines += pointed_at(*error.place)
     if error.hint:
         lines.append(f"hint: {error.hint}")
     if error.request_id:

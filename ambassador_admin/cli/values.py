@@ -38,6 +38,11 @@ def moment(text: str | None, now: datetime, option: str) -> str | None:
         raise UsageError(
             f"{option}: {text!r} is neither a duration nor a time.", hint=f"{_EXAMPLE}, 2026-01-31T12:00:00Z"
         ) from None
+    return stamp(at)
+
+
+def stamp(at: datetime) -> str:
+    """Return a time in UTC as the admin API writes it."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

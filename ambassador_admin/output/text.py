@@ -2,12 +2,25 @@
 
 import json
 
+from rich.cells import cell_len
+
+_AROUND = 60
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def printable(text: str) -> str:
     """Return the text with every character that a terminal would act on, or hide, written as an escape."""
     return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def pointed_at(text: str, position: int) -> tuple[str, str]:
+    """Return the text, or what is around the place, as a line, and below it a line with a caret under the place."""
+    start = max(0, position - _AROUND)
+    before = ("..." if start else "") + printable(text[start:position])
+    behind = printable(text[position : position + _AROUND]) + (
+        "..." if position + _AROUND < len(text) else ""
+    )
+    return f"  {before}{behind}", " " * (2 + cell_len(before)) + "^"
 
 
 def json_printable(document: str) -> str:

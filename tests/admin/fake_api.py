@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from tests.admin.fake_administrators import administration
+from tests.admin.fake_audit import auditing
 from tests.admin.fake_batch import declaring
 from tests.admin.fake_provisioning import provisioning
 from tests.admin.fake_routes import application
@@ -35,6 +36,7 @@ class FakeApi(Organisation):
         loop = asyncio.new_event_loop()
         app = application(self)
         app.add_routes([*administration(), *declaring(), *provisioning(), *telling()])
+        auditing(app)
         runner = web.AppRunner(app)
         self.scheme = "https" if tls else "http"
         loop.run_until_complete(runner.setup())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -100,7 +100,6 @@ def application(api: Organisation) -> web.Application:
             web.post(paths.SWITCHES + "/{id}/lift", _for("operate", _lift)),
             web.get(paths.ACCESS + "/explain", _for("read", _explain)),
             web.get(paths.ACCESS + "/who-can", _for("read", _who_can)),
-            web.get(paths.AUDIT_EVENTS, _for("audit:read", _audit)),
             web.get(paths.AUDIT_VERIFICATION, _for("audit:read", _verification)),
             web.post(paths.AUDIT_PRUNING, _for("audit:prune", _prune)),
             web.get(paths.AUDIT_KEYS, _for("audit:read", _audit_keys)),
@@ -458,27 +457,6 @@ def _permits(grant: Item, user: Item, tool: str) -> bool:
     return grant["mcp"] == mcp and grant["group"] in user["groups"] and covers
 
 
-_AUDIT_PARAMETERS = {"actor", "action", "resource", "outcome", "reason", "request_id", "since", "until"}
-
-
-async def _audit(request: web.Request) -> web.Response:
-    api, query = request.app[API], request.query
-    if set(query) - _AUDIT_PARAMETERS - {"limit", "cursor", "after"}:
-        raise Refusal(400, "unknown parameter")
-    size = min(int(query["limit"]), api.page_size)
-    wanted = [event for event in api.events if _matches(event, query)]
-    if "after" in query:
-        after = int(query["after"])
-        found = [event for event in wanted if event["cursor"] > after][:size]
-        last = found[-1]["cursor"] if len(found) == size else max(after, len(api.events))
-        api.polls.set()
-        return web.json_response({"items": found, "next_cursor": str(last), "total": None})
-    before = int(query.get("cursor", "0")) or len(api.events) + 1
-    found = [event for event in reversed(wanted) if event["cursor"] < before][:size]
-    more = str(found[-1]["cursor"]) if len(found) == size else None
-    return web.json_response({"items": found, "next_cursor": more, "total": None})
-
-
 async def _verification(request: web.Request) -> web.Response:
     items = [] if request.query.get("from", "").startswith("2030") else request.app[API].findings
     return web.json_response({"items": items, "next_cursor": None, "total": None})
@@ -496,19 +474,6 @@ async def _audit_keys(request: web.Request) -> web.Response:
     pem = f"-----BEGIN PUBLIC KEY-----\n{'A' * 60}\n-----END PUBLIC KEY-----\n"
     items = [{"id": "0123456789abcdef", "signs": True, "pem": pem}]
     return web.json_response({"items": items, "next_cursor": None, "total": None})
-
-
-def _matches(event: Item, query: Any) -> bool:
-    found = {
-        "actor": event["actor"]["name"],
-        "action": event["action"],
-        "outcome": event["outcome"],
-        "reason": event["reason"],
-        "request_id": event["request_id"],
-        "resource": event["resource"]["name"],
-    }
-    within = query.get("since", "") <= event["at"] and event["at"] <= query.get("until", "9")
-    return within and all(query[name] == value for name, value in found.items() if name in query)
 
 
 def _expiry(seconds: int | None) -> str | None:

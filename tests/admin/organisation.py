@@ -22,7 +22,7 @@ class Organisation:
     """Users, groups and all the rest, and what was asked.
 
     `page_size` caps every page; `broken` answers every request of a method and path with this status and body;
-    `polls` is set whenever the audit was asked for what is new.
+    `polls` is set whenever somebody has begun to follow the audit, and `dropped` is how many events are gone from it.
     """
 
     ca_pem: str | None = None
@@ -45,11 +45,17 @@ class Organisation:
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     broken: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     polls: threading.Event = field(default_factory=threading.Event)
+    dropped: int = 0
+    calm: object = None
 
     @property
     def changes(self) -> list[tuple[str, str, Any]]:
         """Return the requests that were no reads."""
         return [asked for asked in self.asked if asked[0] != "GET"]
+
+    def hang_up(self) -> None:
+        """End the streams that are open."""
+        self.calm = object()
 
     def add_user(self, name: str, **members: Any) -> None:
         """Know a user."""
@@ -226,6 +232,7 @@ class Organisation:
         number = len(self.events) + 1
         self.events.append(
             {
+                "id": f"node-1:{number}",
                 "cursor": number,
                 "writer": "node-1",
                 "seq": number,

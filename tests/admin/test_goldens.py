@@ -14,6 +14,7 @@ from ambassador_admin.cli.app import app
 from ambassador_protocol import __version__
 from tests.admin.fake_administrators import admin_key
 from tests.admin.fake_api import FakeApi
+from tests.admin.hostile import add_hostile_events
 from tests.admin.organisation import ADMIN_KEY, AT, PASSWORD
 from tests.admin.shell import Done, Shell
 
@@ -184,7 +185,18 @@ COMMANDS = {
         "--outcome",
         "denied",
     ],
+    "audit-query-words": ["audit", "query", "user=alice", "decision=deny", "or", "tool~git.git_l*"],
+    "audit-query-where": ["audit", "query", "--where", "not (actor=ops or outcome=denied)"],
+    "audit-query-misspelt": ["audit", "query", "user=alice", "desicion=deny", "since=1h"],
+    "audit-query-unfinished": ["audit", "query", "--where", "user=alice and (decision=deny"],
     "audit-tail": ["audit", "tail", "-n", "2"],
+    "audit-show": ["audit", "show", "request-2"],
+    "audit-show-event": ["audit", "show", "node-1:1"],
+    "audit-show-nothing": ["audit", "show", "request-99"],
+    "audit-stats": ["audit", "stats", "--by", "tool"],
+    "audit-stats-top": ["audit", "stats", "kind=tool", "--by", "reason", "--top", "1"],
+    "audit-stats-misspelt": ["audit", "stats", "--by", "digest"],
+    "audit-export": ["audit", "export", "user=alice"],
     "audit-verify": ["audit", "verify", "--from", "2026-05-01"],
     "audit-verify-empty": ["audit", "verify", "--from", "2030-01-01"],
     "audit-verify-no-key": ["audit", "verify", "--offline", "."],
@@ -283,6 +295,13 @@ def test_other_formats_print_what_they_always_printed(
     _compare(f"{name}.{format}.txt", _transcript(words, scene.run(*words), scene, api))
 
 
+@pytest.mark.parametrize("format", ["jsonl", "csv", "cef", "ocsf"])
+def test_export_writes_what_other_systems_take(scene: Shell, api: FakeApi, format: str) -> None:
+    words = ["audit", "export", "--format", format]
+    add_hostile_events(api)
+    _compare(f"audit-export-{format}.txt", _transcript(words, scene.run(*words), scene, api))
+
+
 def test_every_command_has_a_golden() -> None:
     groups = {group.name: group.typer_instance for group in app.registered_groups}
     verbs = {
@@ -303,6 +322,7 @@ def _transcript(words: list[str], done: Done, shell: Shell, api: FakeApi) -> str
         str(shell.home): "{home}",
         f'"{__version__}"': '"{version}"',
         f"VERSION  {__version__}": "VERSION  {version}",
+        f"|{__version__}|": "|{version}|",
         platform.python_version(): "{python}",
     }
     for found, shown in changing.items():

@@ -107,7 +107,7 @@ def test_tail_survives_a_server_that_is_away_and_misses_nothing(home: Shell, fol
     api.add_event("call:tool:outcome", "succeeded")
     with api.serving():
         assert following.cursors(1) == [1]
-        assert following.err.next() == "The server is back; no event was missed.\n"
+        assert following.err.next() == "The server is back; going on where it was lost.\n"
         assert following.interrupt() == 130
 
 
@@ -115,7 +115,8 @@ def test_tail_ends_when_the_key_is_no_longer_accepted(api: FakeApi, follow: Foll
     following = follow(api)
     assert api.polls.wait(SECONDS)
     problem = {"code": "AMB-2002", "detail": "A valid admin key is required"}
-    api.broken["GET", "/v1/admin/audit/events"] = (401, json.dumps(problem))
+    api.broken["GET", "/v1/admin/audit/stream"] = (401, json.dumps(problem))
+    api.hang_up()
     assert following.process.wait(SECONDS) == 3
     assert "AMB-2002" in following.err.rest()
 
@@ -132,12 +133,32 @@ def test_tail_whose_reader_is_gone_ends_quietly(home: Shell, api: FakeApi) -> No
     assert (process.returncode, err) == (0, "")
 
 
-def test_tail_walks_batches_without_waiting(api: FakeApi, follow: Follow) -> None:
+def test_tail_keeps_up_with_a_burst(api: FakeApi, follow: Follow) -> None:
     following = follow(api)
     assert api.polls.wait(SECONDS)
-    for _ in range(450):
+    for _ in range(3000):
         api.add_event("call:tool:outcome", "succeeded")
-    assert following.cursors(450) == list(range(1, 451))
+    assert following.cursors(3000) == list(range(1, 3001))
+
+
+def test_tail_shows_a_gap(api: FakeApi, follow: Follow) -> None:
+    api.add_event("call:tool:outcome", "succeeded")
+    api.dropped = 5
+    following = follow(api)
+    assert following.err.next() == "warning: A gap: the server has dropped events that would stand here.\n"
+    api.add_event("call:tool:outcome", "succeeded")
+    assert following.cursors(2) == [1, 2]
+
+
+def test_tail_asks_for_the_same_when_it_follows(api: FakeApi, follow: Follow) -> None:
+    api.add_event("call:tool:deny", "denied", reason="no_grant")
+    following = follow(api, "decision=deny", "--where", "reason=no_grant or reason=kill_switch")
+    assert following.cursors(1) == [1]
+    assert api.polls.wait(SECONDS)
+    api.add_event("call:tool:outcome", "succeeded")
+    api.add_event("call:tool:deny", "denied", reason="mcp_not_published")
+    api.add_event("call:tool:deny", "denied", reason="kill_switch")
+    assert following.cursors(1) == [4]
 
 
 def test_tail_without_follow_shows_the_last_and_ends(home: Shell, api: FakeApi) -> None:
@@ -180,9 +201,21 @@ def test_query_filters_reach_the_server(home: Shell, api: FakeApi) -> None:
         "action=call%3Atool%3Adeny",
         "outcome=denied",
         "reason=no_grant",
-        "request_id=r-1",
+        "request=r-1",
         "since=2026-05-04T12%3A00%3A00.000Z",
         "until=2026-05-04T12%3A00%3A00.000Z",
+        "limit=101",
+    ]
+
+
+def test_words_and_expressions_reach_the_server_with_the_time_they_count_from(
+    home: Shell, api: FakeApi
+) -> None:
+    home.at(api.url).run("audit", "query", "user=a", "or", "user=b", "--where", "not since=1h")
+    assert api.asked[0][1].split("?")[1].split("&") == [
+        "q=user%3Da+or+user%3Db",
+        "where=not+since%3D1h",
+        "now=2026-05-04T13%3A30%3A00.000Z",
         "limit=101",
     ]
 

@@ -1,0 +1,118 @@
+"""`audit tail`: the latest events, and those that come."""
+
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_admin.api import audit
+from ambassador_admin.api.events import ServerEvent
+from ambassador_admin.cli.audit import EVENT
+from ambassador_admin.cli.audit_asked import Asked
+from ambassador_admin.cli.command import verb
+from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import BadAnswerError, UnreachableError
+from ambassador_admin.output import Format, Stream
+
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 30.0
+_LINES = 10
+_LINES_SINCE = 1000
+
+
+def register(group: typer.Typer) -> None:
+    """Add the verb to `audit`."""
+    verb(group, "tail")(tail)
+
+
+def tail(
+    admin: AdminContext,
+    asked: Asked,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep showing what comes, until Ctrl-C.")
+    ] = False,
+    lines: Annotated[
+        int | None,
+        typer.Option(
+            "--lines",
+            "-n",
+            metavar="N",
+            min=0,
+            help=f"Begin with the last N: {_LINES}, or with --since {_LINES_SINCE}, unless you say.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Show the latest events, oldest first; a pipe gets JSON lines.
+
+    Example: ambassador-admin audit tail --follow decision=deny --since 10m
+    """
+    filters = asked.query(admin.world.now())
+    admin.output.prefer(Format.JSONL)
+    stream = admin.output.stream(EVENT) if follow else None
+    wanted = lines if lines is not None else _LINES if asked.since is None else _LINES_SINCE
+    latest = list(admin.api.items(audit.newest(filters), limit=max(wanted, 1)))
+    shown = latest[:wanted][::-1]
+    if stream is None:
+        admin.output.rows(EVENT, shown)
+        return
+    stream.show(shown)
+    _Follower(admin, stream, filters).follow(str(latest[0].get("cursor")) if latest else "0")
+
+
+class _Follower:
+    """Shows what is newer than a cursor, and goes on from there when a lost server is back."""
+
+    def __init__(self, admin: AdminContext, stream: Stream, filters: Mapping[str, str | None]) -> None:
+        self._admin = admin
+        self._stream = stream
+        self._filters = filters
+        self._failures = 0
+
+    def follow(self, cursor: str) -> None:
+        """Show events until interrupted."""
+        while True:
+            try:
+                for events in self._admin.api.follow(audit.stream(self._filters, cursor)):
+                    self._welcome_back()
+                    cursor = self._take(events, cursor)
+            except UnreachableError as error:
+                if self._failures == 0:
+                    self._admin.output.warn(f"{error.message} Trying again until the server is back.")
+                self._failures += 1
+            # A stream that just ends has been ended by a server that goes away or asks who we are.
+            time.sleep(self._wait())
+
+    def _take(self, events: Sequence[ServerEvent], cursor: str) -> str:
+        items: list[dict[str, Any]] = []
+        for event in events:
+            if event.name == "gap":
+                self._admin.output.warn("A gap: the server has dropped events that would stand here.")
+            elif event.data:
+                items.append(_item(event))
+            cursor = event.id or cursor
+        if items:
+            self._stream.show(items)
+        return cursor
+
+    def _welcome_back(self) -> None:
+        if self._failures > 0:
+            self._failures = 0
+            self._admin.output.say("The server is back; going on where it was lost.")
+
+    def _wait(self) -> float:
+        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures, 10))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads the return of many, hides nothing
+
+
+def _item(event: ServerEvent) -> dict[str, Any]:
+    try:
+        item = json.loads(event.data)
+    except (ValueError, RecursionError):
+        item = None
+    if not isinstance(item, dict):
+        raise BadAnswerError("The server sends an event that is not JSON.")
+    return item

@@ -21,7 +21,7 @@ from ambassador_protocol.audit.lines import (
 STOP = "stop"
 """The reason of the checkpoint that ends a log in order."""
 
-_STRETCH = 64
+_STRETCH = 32
 
 
 @dataclass(frozen=True, slots=True)

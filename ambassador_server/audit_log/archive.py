@@ -14,6 +14,7 @@ from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.audit_log import CheckpointSigner
 
 _LONGEST = 45.0
+_REST = 2.0
 _LONGEST_REST = 0.01
 
 
@@ -24,13 +25,13 @@ class JsonlArchive:
         self._directory = audit_directory
         self._signer = signer
         self._longest = longest
-        self._busy = False
+        self.is_busy = False
 
     async def verify(self, *, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
         """Follow every chain and return one finding for each writer."""
-        if self._busy:
+        if self.is_busy:
             raise OverloadedError("The audit log is being verified already.", hint="try again in a minute")
-        self._busy = True
+        self.is_busy = True
         # The thread goes on to its own deadline when the caller hangs up, and another must not start beside it.
         running = asyncio.ensure_future(asyncio.to_thread(self._verify, since, until))
         running.add_done_callback(self._done)
@@ -45,7 +46,7 @@ class JsonlArchive:
         ]
 
     def _done(self, running: "asyncio.Future[Sequence[Mapping[str, Any]]]") -> None:
-        self._busy = False
+        self.is_busy = False
         if not running.cancelled():
             running.exception()  # somebody who hung up does not ask for it
 
@@ -62,7 +63,7 @@ class JsonlArchive:
 
 
 class _Breath:
-    """Rests as long as it has worked, so that the event loop never waits for the interpreter longer than a moment."""
+    """Rests longer than it has worked, so that the event loop never waits for the interpreter longer than a moment."""
 
     def __init__(self, longest: float) -> None:
         self._ends = time.monotonic() + longest
@@ -75,5 +76,5 @@ class _Breath:
                 "The audit log is too long to be verified in one request.",
                 hint="--from and --to take a part of it; --offline on a copy takes all of it",
             )
-        time.sleep(min(now - self._worked_since, _LONGEST_REST))
+        time.sleep(min((now - self._worked_since) * _REST, _LONGEST_REST))
         self._worked_since = time.monotonic()

@@ -1,0 +1,80 @@
+"""Verifying beside a server that runs: one at a time, not for ever, and never in the way of the event loop."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ambassador_server.audit_log.archive import JsonlArchive
+from ambassador_server.audit_log.log import JsonlAuditLog
+from ambassador_server.crypto.audit_signer import AuditSigner
+from ambassador_server.errors import AuditUnavailableError, OverloadedError
+from tests.fakes.clock import START, ManualClock
+from tests.server.audit_log.samples import SIGNER, WRITER, append_all, numbered, segments
+
+
+@pytest.fixture
+async def audit(tmp_path: Path) -> Path:
+    """A log of some hundred records."""
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
+    await append_all(log, range(400))
+    await log.close()
+    return tmp_path
+
+
+async def test_running_log_is_verified_while_it_is_written(tmp_path: Path):
+    log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
+    archive = JsonlArchive(tmp_path, SIGNER)
+    verifying = asyncio.ensure_future(archive.verify(since=None, until=None))
+    number = 0
+    while not verifying.done():
+        await log.append(numbered(number))
+        number += 1
+    [found] = await verifying
+    assert (found["ok"], found["is_closed"]) == (True, False)
+    await log.close()
+    [found] = await archive.verify(since=None, until=None)
+    assert (found["ok"], found["records"], found["is_closed"]) == (True, number, True)
+
+
+async def test_one_verification_runs_at_a_time_also_when_its_caller_hung_up(audit: Path):
+    archive = JsonlArchive(audit, SIGNER)
+    first = asyncio.ensure_future(archive.verify(since=None, until=None))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    with pytest.raises(OverloadedError, match="being verified already"):
+        await archive.verify(since=None, until=None)
+    async with asyncio.timeout(30):
+        while archive.is_busy:
+            await asyncio.to_thread(lambda: None)
+    [found] = await archive.verify(since=None, until=None)
+    assert found["records"] == 400
+
+
+async def test_verification_ends_when_it_takes_too_long(audit: Path):
+    with pytest.raises(OverloadedError, match="too long"):
+        await JsonlArchive(audit, SIGNER, longest=-1).verify(since=None, until=None)
+
+
+async def test_fault_is_told_with_its_place(audit: Path):
+    [segment] = segments(audit)
+    segment.write_bytes(segment.read_bytes().replace(b'"r-7"', b'"r-8"'))
+    [found] = await JsonlArchive(audit, SIGNER).verify(since=START, until=START + timedelta(days=1))
+    assert not found["ok"]
+    assert found["fault"]["place"].startswith(f"{WRITER}/00000001.jsonl, line 9, record 9: ")
+
+
+async def test_directory_that_is_gone_is_told(tmp_path: Path):
+    with pytest.raises(AuditUnavailableError):
+        await JsonlArchive(tmp_path / "nowhere", SIGNER).verify(since=None, until=None)
+
+
+async def test_every_key_is_told_the_one_that_signs_first(tmp_path: Path):
+    signer = AuditSigner({1: b"\x01" * 32, 2: b"\x02" * 32})
+    first, second = JsonlArchive(tmp_path, signer).keys()
+    assert (first["id"], first["signs"], second["signs"]) == (signer.key_id, True, False)
+    assert second["id"] == SIGNER.key_id
+    assert second["pem"].startswith("-----BEGIN PUBLIC KEY-----\n")

@@ -94,7 +94,7 @@ def verify_log(
 def show_key(admin: AdminContext) -> None:
     """Show the public keys that checkpoints are signed with, to be kept where the server cannot change them.
 
-    Example: ambassador-admin audit key > audit-key.pem
+    Example: ambassador-admin audit key
     """
     keys = list(admin.api.items(audit.keys()))
     if admin.output.chosen is None and admin.output.fields is None:

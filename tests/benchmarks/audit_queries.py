@@ -60,7 +60,7 @@ QUERIES = {
     "user and outcome": "user=user-17 outcome=denied",
     "user and tool glob": "user=user-17 tool~mcp-3.*",
     "user since": "user=user-17 since=1d",
-    "frequent and frequent, rarely together (slow)": "outcome=succeeded reason=kill_switch",
+    "reason and outcome, never together": "outcome=succeeded reason=kill_switch",
     "no index helps (slow)": "action!=call:tool:attempt action!=call:tool:outcome action!=call:tool:deny kind=tool",
 }
 

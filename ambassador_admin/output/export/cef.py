@@ -18,7 +18,7 @@ _SEVERITY = {"denied": 6, "failed": 5}
 _KILL_SEVERITY = 8
 _LOW = 2
 
-_VALUES = {
+VALUES = {
     "externalId": "id",
     "act": "action",
     "outcome": "outcome",
@@ -26,7 +26,9 @@ _VALUES = {
     "suid": "actor.id",
     "suser": "actor.name",
 }
-_CUSTOM = {
+"""Keys that mean what the field means."""
+
+CUSTOM = {
     "cs1": ("requestId", "request_id"),
     "cs2": ("sessionId", "session_id"),
     "cs3": ("resourceKind", "resource.kind"),
@@ -34,6 +36,7 @@ _CUSTOM = {
     "cs5": ("clientKey", "actor.key_name"),
     "cs6": ("digest", "digest"),
 }
+"""Keys that have a label of ours."""
 
 
 class _Cef:
@@ -50,9 +53,9 @@ class _Cef:
 
 def _extension(event: Item) -> dict[str, Any]:
     found: dict[str, Any] = {"rt": epoch(str(event["at"])), "cat": str(event["action"]).partition(":")[0]}
-    found |= {key: lookup(event, field) for key, field in _VALUES.items()}
+    found |= {key: lookup(event, field) for key, field in VALUES.items()}
     found |= _source(event.get("source"))
-    for key, (label, field) in _CUSTOM.items():
+    for key, (label, field) in CUSTOM.items():
         value = lookup(event, field)
         found |= {f"{key}Label": label, key: value} if value else {}
     found |= {"cn1Label": "cursor", "cn1": event["cursor"]}

@@ -1,0 +1,89 @@
+"""What an attacker writes into a field cannot act on the terminal of whoever reads the audit."""
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+import pytest
+
+from tests.admin.fake_api import FakeApi
+from tests.admin.hostile import EVIL, add_hostile_events
+from tests.admin.organisation import ADMIN_KEY
+from tests.admin.shell import PROGRAM, Shell
+
+SECONDS = 30.0
+OURS = re.compile(r"\x1b\[(?:0|1|31|32|33)m")
+
+
+def on_a_terminal(home: Shell, api: FakeApi, *words: str) -> str:
+    """Run the real command with a pseudo-terminal as its output, and return what reaches the terminal."""
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, **home.environ, "MCP_AMBASSADOR_ADMIN_URL": api.url, "COLUMNS": "400"}
+    environ |= {"MCP_AMBASSADOR_ADMIN_KEY": ADMIN_KEY, "TERM": "xterm"}
+    process = subprocess.Popen(
+        [str(PROGRAM), *words], env=environ, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    found = bytearray()
+    deadline = time.monotonic() + SECONDS
+    while select.select([ours], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:
+            break  # Linux says so when the other end is closed
+        if not chunk:
+            break
+        found += chunk
+    os.close(ours)
+    assert process.wait(SECONDS) == 0
+    return found.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["audit", "query"],
+        ["audit", "query", "-o", "wide"],
+        ["audit", "query", "-o", "yaml"],
+        ["audit", "query", "-o", "csv"],
+        ["audit", "query", "-o", "json"],
+        ["audit", "tail"],
+        ["audit", "show", "node-1:1"],
+        ["audit", "stats", "--by", "reason"],
+        ["audit", "export", "--format", "csv"],
+        ["audit", "export", "--format", "cef"],
+        ["audit", "export", "--format", "ocsf"],
+        ["audit", "export", "--format", "jsonl"],
+    ],
+    ids=" ".join,
+)
+def test_no_field_acts_on_the_terminal(home: Shell, api: FakeApi, words: list[str]) -> None:
+    add_hostile_events(api)
+    shown = OURS.sub("", on_a_terminal(home, api, *words))
+    assert "HYPERLINK" in shown
+    acting = {char for char in shown if not char.isprintable() and char != "\n"}
+    assert acting == set()
+    # No line begins with what the attacker put behind a line end.
+    assert not any(line.lstrip().startswith("2026-05-04 root permitted") for line in shown.splitlines())
+
+
+def test_json_carries_every_character(home: Shell, api: FakeApi) -> None:
+    add_hostile_events(api)
+    shell = home.at(api.url)
+    for words in (["query", "kind=tool", "-o", "jsonl"], ["export", "kind=tool"], ["tail", "-o", "jsonl"]):
+        event = json.loads(shell.run("audit", *words).out.splitlines()[0])
+        assert event["actor"]["name"] == event["reason"] == event["resource"]["name"] == EVIL
+        assert event["details"] == {EVIL: [EVIL, None]}
+
+
+def test_caret_stands_under_the_place_whatever_is_before_it(home: Shell, api: FakeApi) -> None:
+    done = home.at(api.url).run("audit", "query", "--where", "user='\u202e\x1b語' x=1")
+    shown, caret = done.err.splitlines()[1:3]
+    assert shown == "  user='\\u202e\\x1b語' x=1"
+    assert len(caret) == len(shown.partition("x=1")[0]) + 2  # the character is two cells wide
+    far = home.at(api.url).run("audit", "query", "--where", f"user={'a' * 300} x=1")
+    assert far.err.splitlines()[1].startswith("  ...aaa")

@@ -7,9 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from ambassador_server.domain.administrator import Right
+from ambassador_server.errors import InvalidInputError
 from ambassador_server.web.bodies import read_strict
 from ambassador_server.web.middleware.authenticate import administered
-from ambassador_server.web.requests import DEFAULT_PAGE, MAX_PAGE, check_parameters
+from ambassador_server.web.requests import DEFAULT_PAGE, MAX_PAGE, check_parameters, flag, number
 
 Handler = Callable[..., Awaitable[web.StreamResponse]]
 
@@ -22,6 +23,17 @@ class Parameter:
     says: str
     kind: str = "string"
     required: bool = False
+
+    def check(self, request: web.Request) -> None:
+        """Raise InvalidInputError where the query does not have it as it must be."""
+        if self.required and not request.query.get(self.name):
+            raise InvalidInputError(f"{self.name}: this query parameter is required")
+        if self.kind != "array" and len(request.query.getall(self.name, ())) > 1:
+            raise InvalidInputError(f"{self.name}: may be named once only")
+        if self.kind == "integer":
+            number(request, self.name, 0)
+        if self.kind == "boolean":
+            flag(request, self.name, default=False)
 
 
 LIMIT = Parameter(
@@ -63,8 +75,9 @@ class Endpoint:
         return web.route(self.method, self.path, guarded)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        required = {parameter.name for parameter in self.query if parameter.required}
-        check_parameters(request, {parameter.name for parameter in self.query}, required)
+        check_parameters(request, [parameter.name for parameter in self.query])
+        for parameter in self.query:
+            parameter.check(request)
         if self.takes is None:
             return await self.handler(request)
         return await self.handler(request, await read_strict(request, self.takes, limit=self.body_bytes))

@@ -93,12 +93,9 @@ def page_limit(request: web.Request) -> int:
     return max(1, min(number(request, "limit", DEFAULT_PAGE), MAX_PAGE))
 
 
-def check_parameters(request: web.Request, known: Collection[str], required: Collection[str] = ()) -> None:
-    """Raise InvalidInputError for a parameter that is unknown or missing: a slip must not widen an answer."""
+def check_parameters(request: web.Request, known: Collection[str]) -> None:
+    """Raise InvalidInputError for a query parameter that is none of these: a slip must not widen an answer."""
     unknown = sorted(set(request.query) - set(known))
     if unknown:
         told = f"known are {', '.join(sorted(known))}" if known else "there are none here"
         raise InvalidInputError(f"{unknown[0][:60]!r}: unknown parameter; {told}")
-    missing = sorted(name for name in required if not request.query.get(name))
-    if missing:
-        raise InvalidInputError(f"{missing[0]}: this query parameter is required")

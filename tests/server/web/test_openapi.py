@@ -1,0 +1,89 @@
+"""The description of the admin API is valid, complete, and tells what holds for every operation."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import schemathesis
+from aiohttp import web
+
+from ambassador_server.bootstrap import build
+from ambassador_server.config import ServerConfig
+from ambassador_server.domain.administrator import Right
+from ambassador_server.storage.migrate import upgrade
+from ambassador_server.web.app import admin_endpoints
+from ambassador_server.web.openapi import describe
+
+DOCUMENT: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(admin_endpoints())))
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+}
+OPEN = {"GET /health", "GET /live", "GET /ready", "GET /v1/trust/ca.pem", "POST /v1/admin/login"}
+REFUSALS = {"400", "401", "403", "404", "408", "409", "413", "415", "421", "429", "502", "503", "504"}
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[web.Application]:
+    config = ServerConfig(data_dir=tmp_path, tls="off")
+    await upgrade(config.store_url)
+    server = await build(config, writer="test")
+    yield server.admin_app(None)
+    await server.close()
+
+
+def test_it_is_openapi() -> None:
+    schemathesis.openapi.from_dict(DOCUMENT).validate()
+    assert DOCUMENT["openapi"].startswith("3.1")
+
+
+async def test_every_route_is_in_it_and_nothing_else(app: web.Application) -> None:
+    routed = {
+        f"{route.method} {route.resource.canonical}"
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+    assert routed == set(OPERATIONS)
+
+
+def test_names_are_unique_and_every_reference_leads_somewhere() -> None:
+    names = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(names) == len(set(names))
+    for reference in references(DOCUMENT):
+        place: Any = DOCUMENT
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+    defined = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+    assert defined <= set(references(DOCUMENT))
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_an_operation_tells_what_it_does_what_it_needs_and_how_it_refuses(label: str) -> None:
+    operation = OPERATIONS[label]
+    assert operation["summary"].endswith(".")
+    assert "`amb_" not in operation["summary"]
+    needed = {right for scheme in operation["security"] for rights in scheme.values() for right in rights}
+    assert needed <= {right.value for right in Right}
+    assert len(needed) == (0 if label in OPEN else 1)
+    assert all(f"`{right}`" in operation["description"] for right in needed)
+    assert set(operation["responses"]) >= REFUSALS
+    assert ("412" in operation["responses"]) == any(
+        parameter["name"] == "If-Match" for parameter in operation["parameters"]
+    )
+    assert any(status.startswith("2") for status in operation["responses"])
+    assert all(
+        parameter.get("description") for parameter in operation["parameters"] if parameter["in"] != "path"
+    )
+
+
+def references(part: Any) -> list[str]:
+    """Return every `$ref` below."""
+    if isinstance(part, list):
+        return [found for each in part for found in references(each)]
+    if not isinstance(part, dict):
+        return []
+    here = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+    return here + [found for each in part.values() for found in references(each)]

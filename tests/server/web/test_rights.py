@@ -1,0 +1,277 @@
+"""Who may use which route of the admin API: every route, every role, and everybody who is no administrator."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from ambassador_protocol.paths import ADMIN_KEY_HEADER
+from ambassador_server.bootstrap import Ambassador, build
+from ambassador_server.config import LimitsSection, ServerConfig
+from ambassador_server.domain.administrator import Role
+from ambassador_server.services.changes import Requester
+from ambassador_server.storage.migrate import upgrade
+
+MAY = {
+    "admin": {"read", "provision", "manage", "operate", "audit:prune"},
+    "operator": {"read", "operate"},
+    "provisioner": {"read", "provision"},
+    "auditor": {"read", "audit:read"},
+}
+"""The rights of each role, told a second time."""
+
+TABLE = """
+anybody     GET    /health
+anybody     GET    /live
+anybody     GET    /ready
+anybody     GET    /v1/trust/ca.pem
+anybody     POST   /v1/admin/login
+read        GET    /v1/openapi.json
+read        POST   /v1/admin/logout
+read        PUT    /v1/admin/password
+read        GET    /v1/admin/whoami
+read        GET    /v1/admin/server/config
+read        GET    /v1/admin/server/health
+manage      GET    /v1/admin/admin-keys
+manage      POST   /v1/admin/admin-keys
+manage      POST   /v1/admin/admin-keys/{name}/revoke
+read        GET    /v1/admin/users
+read        GET    /v1/admin/users/{name}
+provision   POST   /v1/admin/users
+provision   PUT    /v1/admin/users/{name}
+provision   PATCH  /v1/admin/users/{name}
+manage      PUT    /v1/admin/users/{name}/password
+read        GET    /v1/admin/groups
+read        GET    /v1/admin/groups/{name}
+provision   POST   /v1/admin/groups
+provision   PUT    /v1/admin/groups/{name}
+provision   PATCH  /v1/admin/groups/{name}
+provision   DELETE /v1/admin/groups/{name}
+provision   PUT    /v1/admin/groups/{name}/members/{user}
+provision   DELETE /v1/admin/groups/{name}/members/{user}
+read        GET    /v1/admin/memberships
+read        GET    /v1/admin/keys
+provision   POST   /v1/admin/keys
+provision   PUT    /v1/admin/keys/{user}/{name}
+provision   PATCH  /v1/admin/keys/{id}
+provision   POST   /v1/admin/keys/{id}/rotate
+provision   POST   /v1/admin/keys/{id}/revoke
+provision   POST   /v1/admin/enrolments
+read        GET    /v1/admin/sessions
+operate     POST   /v1/admin/sessions/{id}/revoke
+read        GET    /v1/admin/mcps
+read        GET    /v1/admin/mcps/{name}
+read        GET    /v1/admin/mcps/{name}/tools
+manage      POST   /v1/admin/mcps
+manage      PUT    /v1/admin/mcps/{name}
+manage      PATCH  /v1/admin/mcps/{name}
+manage      DELETE /v1/admin/mcps/{name}
+manage      POST   /v1/admin/mcps/{name}/publish
+manage      POST   /v1/admin/mcps/{name}/archive
+manage      POST   /v1/admin/mcps/{name}/test
+operate     POST   /v1/admin/mcps/{name}/restart
+operate     GET    /v1/admin/mcps/{name}/logs
+read        GET    /v1/admin/grants
+manage      POST   /v1/admin/grants
+manage      PUT    /v1/admin/grants
+manage      DELETE /v1/admin/grants/{id}
+read        GET    /v1/admin/subscriptions
+provision   PUT    /v1/admin/subscriptions/{key_id}/{mcp}
+provision   DELETE /v1/admin/subscriptions/{key_id}/{mcp}
+read        GET    /v1/admin/kill-switches
+read        GET    /v1/admin/kill-switches/{id}
+operate     POST   /v1/admin/kill-switches
+operate     POST   /v1/admin/kill-switches/{id}/lift
+read        GET    /v1/admin/access/explain
+read        GET    /v1/admin/access/who-can
+read        POST   /v1/admin/batch
+audit:read  GET    /v1/admin/audit/events
+audit:read  GET    /v1/admin/audit/traces/{id}
+audit:read  GET    /v1/admin/audit/statistics
+audit:read  GET    /v1/admin/audit/stream
+audit:read  GET    /v1/admin/audit/verify
+audit:read  GET    /v1/admin/audit/keys
+audit:prune POST   /v1/admin/audit/prune
+"""
+"""What each route asks for; a route that is new belongs here as well."""
+
+NEEDS = {(method, path): right for right, method, path in map(str.split, TABLE.strip().splitlines())}
+GUARDED = {route: right for route, right in NEEDS.items() if right != "anybody"}
+STRANGERS = ("no key", "client key", "session token", "expired", "revoked", "forged")
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", "/v1/admin/admin-keys"): {"name": "more", "roles": ["operator"]},
+    ("POST", "/v1/admin/users"): {"name": "more"},
+    ("PUT", "/v1/admin/users/{name}"): {"display_name": "More"},
+    ("PATCH", "/v1/admin/users/{name}"): {"status": "suspended"},
+    ("PUT", "/v1/admin/users/{name}/password"): {"password": "correct horse battery"},
+    ("POST", "/v1/admin/groups"): {"name": "more"},
+    ("PUT", "/v1/admin/groups/{name}"): {"description": "More"},
+    ("PATCH", "/v1/admin/groups/{name}"): {"status": "suspended"},
+    ("POST", "/v1/admin/keys"): {"user": "alice", "name": "more"},
+    ("PATCH", "/v1/admin/keys/{id}"): {"status": "suspended"},
+    ("POST", "/v1/admin/mcps"): {"name": "more", "transport": "stdio", "options": {"command": ["none"]}},
+    ("PUT", "/v1/admin/mcps/{name}"): {"description": "More"},
+    ("PATCH", "/v1/admin/mcps/{name}"): {"description": "Other"},
+    ("POST", "/v1/admin/grants"): {"group": "staff", "mcp": "files"},
+    ("PUT", "/v1/admin/grants"): {"group": "staff", "mcp": "files", "tools": ["read*"]},
+    ("POST", "/v1/admin/kill-switches"): {"scope": "everyone", "reason": "test"},
+    ("POST", "/v1/admin/batch"): {"operations": [{"kind": "put-group", "name": "more", "set": {}}]},
+    ("POST", "/v1/admin/audit/prune"): {"older_than_seconds": 86400},
+}
+"""What would change something, were it allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """A server with one of everything; `secrets` by the name of who has it, `places` by path parameter."""
+
+    http: "TestClient[Any, Any]"
+    database: Path
+    secrets: dict[str, str]
+    places: dict[str, str]
+
+    async def send(self, route: tuple[str, str], who: str, **how: Any) -> ClientResponse:
+        """Send a request in somebody's name, and wait for the head of the answer."""
+        secret, headers = self.secrets[who], how.pop("headers", {})
+        own = {"Authorization": f"Bearer {secret}"} if route[0] == "GET" else {ADMIN_KEY_HEADER: secret}
+        return await self.http.request(*route, headers={**headers, **(own if secret else {})}, **how)
+
+    def filled(self, path: str) -> str:
+        """Return the path of something that is there."""
+        (noun,) = [noun for noun in self.places if path.startswith(f"/v1/admin/{noun}/")] or [""]
+        names = {"user": "alice", "mcp": "files", "key_id": self.places["keys"]}
+        return path.format(**names, id=self.places.get(noun), name=self.places.get(noun))
+
+    def kept(self) -> list[str]:
+        """Return all that the database keeps, but for the index of the audit, which has the refusals."""
+        with closing(sqlite3.connect(self.database)) as database:
+            return [line for line in database.iterdump() if "audit" not in line]
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+    directory = tmp_path_factory.mktemp("office")
+    limits = LimitsSection(failed_logins="100000/minute")
+    config = ServerConfig(data_dir=directory, tls="off", limits=limits)
+    await upgrade(config.store_url)
+    server = await build(config, writer="test")
+    async with TestClient(TestServer(server.admin_app(None))) as http:
+        secrets = await _secrets(server)
+        places = await _places(http, secrets)
+        async with TestClient(TestServer(server.client_app(None))) as client:
+            body = {"preshared_key": secrets["client key"], "friendly_name": "x", "host_tool": "cli"}
+            async with client.post("/v1/sessions/register", json=body) as answer:
+                opened = await answer.json()
+        secrets["session token"] = opened["session_token"]
+        places["sessions"] = opened["session_id"]
+        yield Office(http=http, database=directory / "ambassador.db", secrets=secrets, places=places)
+    await server.close()
+
+
+async def _secrets(server: Ambassador) -> dict[str, str]:
+    keys, nobody = server.services.admin_keys, Requester(None, None)
+    found = {"no key": "", "forged": "amb_ak_" + "A" * 48}
+    for role in (*Role, *("expired", "revoked", "spare")):
+        roles = (role,) if isinstance(role, Role) else tuple(Role)
+        lasts = timedelta(microseconds=1) if role == "expired" else None
+        _, found[role] = await keys.issue(nobody, name=str(role), roles=roles, lasts=lasts)
+    await keys.revoke(nobody, "revoked")
+    return found
+
+
+async def _places(http: "TestClient[Any, Any]", secrets: dict[str, str]) -> dict[str, str]:
+    async def ask(method: str, path: str, body: dict[str, Any]) -> Any:
+        headers = {ADMIN_KEY_HEADER: secrets["admin"]}
+        async with http.request(method, f"/v1/admin/{path}", json=body, headers=headers) as answer:
+            assert answer.status < 300, await answer.text()
+            return await answer.json()
+
+    await ask("POST", "users", {"name": "alice", "roles": ["operator"]})
+    await ask("POST", "groups", {"name": "staff"})
+    await ask("PUT", "groups/staff/members/alice", {})
+    await ask("POST", "mcps", {"name": "files", "transport": "stdio", "options": {"command": ["none"]}})
+    grant = await ask("POST", "grants", {"group": "staff", "mcp": "files", "delivery": "opt_in"})
+    issued = await ask("POST", "keys", {"user": "alice", "name": "laptop"})
+    secrets["client key"] = issued["preshared_key"]
+    await ask("PUT", f"subscriptions/{issued['key']['id']}/files", {})
+    switch = {"scope": "user", "target": "alice", "reason": "test", "drill": True}
+    return {
+        "admin-keys": "spare",
+        "users": "alice",
+        "groups": "staff",
+        "mcps": "files",
+        "keys": issued["key"]["id"],
+        "grants": grant["id"],
+        "kill-switches": (await ask("POST", "kill-switches", switch))["id"],
+        "audit": "x",
+        "subscriptions": "x",
+    }
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_route_is_in_the_table(office: Office) -> None:
+    routes = office.http.app.router.routes() if office.http.app is not None else []
+    routed = {
+        (route.method, route.resource.canonical)
+        for route in routes
+        if route.resource is not None and route.method != "HEAD"
+    }
+    assert routed == set(NEEDS)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("who", [*MAY, *STRANGERS])
+async def test_nobody_gets_past_the_guard_without_the_right(office: Office, who: str) -> None:
+    """Whoever may not is told so before the query and the body are looked at, and nothing changes."""
+    before = office.kept()
+    status, code = (403, "AMB-3002") if who in MAY else (401, "AMB-2002")
+    refused = [route for route, right in GUARDED.items() if right not in MAY.get(who, set())]
+    for route in refused:
+        method, path = route[0], office.filled(route[1])
+        attempts: list[dict[str, Any]] = [
+            {"json": BODIES.get(route, {})},
+            {"data": b"{", "headers": {"Content-Type": "text/plain"}, "params": {"nonsense": "1"}},
+        ]
+        for attempt in attempts:
+            async with await office.send((method, path), who, **attempt) as answer:
+                assert (answer.status, (await answer.json())["code"]) == (status, code), (route, attempt)
+                assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+    assert refused
+    assert office.kept() == before
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("role", MAY)
+async def test_everybody_gets_past_the_guard_with_the_right(office: Office, role: str) -> None:
+    allowed = [route for route, right in GUARDED.items() if right in MAY[role]]
+    for method, path in allowed:
+        nothing = path.replace("{", "no-").replace("}", "")
+        body = None if method == "GET" else {}
+        async with await office.send((method, nothing), role, json=body) as answer:
+            assert answer.status not in {401, 403}, (method, path)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_is_sent_in_earnest_would_change_something(office: Office) -> None:
+    """Or refusals without an effect would prove nothing."""
+    for route, body in BODIES.items():
+        before = office.kept()
+        if GUARDED[route] in {"manage", "provision", "operate"}:
+            async with await office.send((route[0], office.filled(route[1])), "admin", json=body) as answer:
+                assert answer.status < 300, (route, await answer.text())
+            assert office.kept() != before, route
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_secrets_of_clients_are_good_where_they_belong(office: Office) -> None:
+    """Or refusing them would prove nothing."""
+    assert office.secrets["client key"].startswith("amb_pk_")
+    assert office.secrets["session token"].startswith("amb_st_")

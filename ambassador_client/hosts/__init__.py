@@ -1,0 +1,1 @@
+"""The AI applications we can enter ourselves into: one file each, named by its configuration word."""

@@ -1,0 +1,30 @@
+"""Claude Desktop: `mcpServers` in `claude_desktop_config.json` (MCP documentation, "Connect to local MCP servers").
+
+The package of the Microsoft Store sees a directory of its own in place of APPDATA. Linux follows the XDG directory.
+"""
+
+from pathlib import Path
+
+from ambassador_client.hosts.formats.jsonc import JsoncEditor
+from ambassador_client.hosts.installing.host import Host, Machine
+
+_STORE = Path("Packages", "Claude_pzs8sxrjxfjjc", "LocalCache", "Roaming")
+
+
+def _directory(machine: Machine) -> Path:
+    if machine.platform == "win32":
+        local = machine.directory("LOCALAPPDATA", machine.home / "AppData" / "Local")
+        if (local / _STORE).is_dir():
+            return local / _STORE / "Claude"
+    return machine.application_data / "Claude"
+
+
+HOST = Host(
+    name="claude_desktop",
+    title="Claude Desktop",
+    tool="claude-desktop",
+    editor=JsoncEditor(),
+    container="mcpServers",
+    file=lambda machine: _directory(machine) / "claude_desktop_config.json",
+    signs=lambda machine: [_directory(machine)],
+)

@@ -1,0 +1,41 @@
+"""Continue: the list `mcpServers` in `config.yaml` (its documentation, "config.yaml Reference").
+
+A `config.yaml` makes Continue forget a `config.json`, so we make none where there is only the old file.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ambassador_client.hosts.formats.yaml import YamlEditor
+from ambassador_client.hosts.installing.host import ENTRY, Host, Launch, Machine, stdio_entry
+
+
+def _directory(machine: Machine) -> Path:
+    return machine.directory("CONTINUE_GLOBAL_DIR", machine.home / ".continue")
+
+
+def _old_file(machine: Machine) -> str | None:
+    directory = _directory(machine)
+    if (directory / "config.yaml").exists() or not (directory / "config.json").exists():
+        return None
+    return f"Continue would forget {directory / 'config.json'} for a config.yaml; migrate it to config.yaml first"
+
+
+def _entry(launch: Launch) -> dict[str, Any]:
+    return {"name": ENTRY, "type": "stdio", **stdio_entry(launch)}
+
+
+HOST = Host(
+    name="continue_dev",
+    title="Continue",
+    tool="custom",
+    editor=YamlEditor(),
+    container="mcpServers",
+    file=lambda machine: _directory(machine) / "config.yaml",
+    signs=lambda machine: [_directory(machine)],
+    commands=("cn",),
+    entry=_entry,
+    in_list=True,
+    skeleton={"name": "Local", "version": "0.0.1", "schema": "v1"},
+    in_the_way=_old_file,
+)

@@ -1,0 +1,83 @@
+"""Edits TOML through tomlkit, which keeps comments, order and spelling."""
+
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from ambassador_client.hosts.formats.editor import FormatError, Place, line_end, same, shown
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+    from tomlkit.items import InlineTable, Table
+
+
+class TomlEditor:
+    """The editor of TOML; an entry is a table of its own, what is nested in it is inline."""
+
+    def load(self, text: str) -> Any:
+        """See Editor."""
+        return _parse(text).unwrap()
+
+    def put(self, text: str, place: Place, value: Any) -> str:
+        """See Editor."""
+        import tomlkit  # noqa: PLC0415 - only the commands that edit files need it
+
+        document = _parse(text)
+        parent: MutableMapping[str, Any] = document
+        for index, step in enumerate(place[:-1]):
+            if step not in parent:
+                parent[str(step)] = tomlkit.table(is_super_table=True)
+            parent = parent[str(step)]
+            if not isinstance(parent, MutableMapping):
+                raise FormatError(f"{shown(place[: index + 1])} is not a table")
+        found = parent.get(str(place[-1]))
+        if found is not None and same(getattr(found, "unwrap", lambda: found)(), value):
+            return text
+        inline = isinstance(parent, tomlkit.items.InlineTable)
+        parent[str(place[-1])] = _inline(value) if inline else _table(value)
+        return _written(document, text)
+
+    def remove(self, text: str, place: Place) -> str:
+        """See Editor."""
+        document = _parse(text)
+        parent: Any = document
+        for step in place[:-1]:
+            parent = parent.get(str(step)) if isinstance(parent, MutableMapping) else None
+        if not isinstance(parent, MutableMapping) or place[-1] not in parent:
+            return text
+        del parent[str(place[-1])]
+        return _written(document, text)
+
+
+def _parse(text: str) -> "TOMLDocument":
+    import tomlkit  # noqa: PLC0415 - as above
+    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415
+
+    try:
+        return tomlkit.parse(text)
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        raise FormatError(str(error)) from error
+
+
+def _table(value: Mapping[str, Any]) -> "Table":
+    import tomlkit  # noqa: PLC0415 - as above
+
+    table = tomlkit.table()
+    for key, member in value.items():
+        table[key] = _inline(member) if isinstance(member, Mapping) else member
+    return table
+
+
+def _inline(value: Mapping[str, Any]) -> "InlineTable":
+    import tomlkit  # noqa: PLC0415 - as above
+
+    table = tomlkit.inline_table()
+    for key, member in value.items():
+        table[key] = _inline(member) if isinstance(member, Mapping) else member
+    return table
+
+
+def _written(document: "TOMLDocument", before: str) -> str:
+    text = document.as_string()
+    if line_end(before) == "\r\n" and before.count("\n") == before.count("\r\n"):
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+    return text

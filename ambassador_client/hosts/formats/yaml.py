@@ -1,0 +1,143 @@
+"""Edits YAML by the offsets PyYAML knows: only the lines of the entry change."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from ambassador_client.hosts.formats.editor import (
+    FormatError,
+    Named,
+    Place,
+    Step,
+    find,
+    line_end,
+    same,
+    shown,
+    wrapped,
+)
+from ambassador_client.hosts.formats.yaml_nodes import child, compose, dump, end_of, is_empty, is_flow, load
+
+_REST_OF_LINE = re.compile(r"(?:[ \t]+(?:#[^\r\n]*)?)?(?=[\r\n]|\Z)")
+
+
+class YamlEditor:
+    """The editor of YAML; an entry is in block style unless what it is put into is not."""
+
+    def load(self, text: str) -> Any:
+        """See Editor."""
+        return load(text)
+
+    def put(self, text: str, place: Place, value: Any) -> str:
+        """See Editor."""
+        existing = find(load(text), place)
+        if existing is not None and same(existing, value):
+            return text
+        node = compose(text)
+        if node is None or (isinstance(node, yaml.ScalarNode) and is_empty(node)):
+            break_before = "" if text == "" or text.endswith("\n") else line_end(text)
+            return text + break_before + _lines(text, place[0], wrapped(place[1:], value), 0) + line_end(text)
+        column, parent_key = 0, None
+        holder = start = node
+        for index, step in enumerate(place):
+            _check(node, place[:index], step)
+            found = child(node, step)
+            if found is None:
+                return _insert(text, node, parent_key, step, wrapped(place[index + 1 :], value), column)
+            holder, (_, start, node) = node, found
+            column, parent_key = start.start_mark.column + 2, start
+        return _replace(text, holder, start, node, place[-1], value)
+
+    def remove(self, text: str, place: Place) -> str:
+        """See Editor."""
+        node, parent_key = compose(text), None
+        for step in place[:-1]:
+            found = None if node is None else child(node, step)
+            _, parent_key, node = found or (0, None, None)
+        found = None if node is None else child(node, place[-1])
+        if node is None or found is None:
+            return text
+        if is_flow(node):
+            return _cut_flow(text, node, found[0])
+        return _cut_block(text, node, parent_key, found[1], found[2])
+
+
+def _check(node: yaml.Node, place: Place, step: Step) -> None:
+    kind, word = (yaml.SequenceNode, "list") if isinstance(step, Named) else (yaml.MappingNode, "mapping")
+    if not isinstance(node, kind) and not (isinstance(node, yaml.ScalarNode) and is_empty(node)):
+        raise FormatError(f"{shown(place)} is not a {word}")
+
+
+def _lines(text: str, step: Step, value: Any, column: int) -> str:
+    written = dump([value] if isinstance(step, Named) else {step: value})
+    return written.replace("\n", line_end(text) + " " * column)
+
+
+def _flow(step: Step, value: Any) -> str:
+    if isinstance(step, Named):
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps({step: value}, ensure_ascii=False)[1:-1]
+
+
+def _insert(text: str, node: yaml.Node, key: yaml.Node | None, step: Step, value: Any, column: int) -> str:
+    if not is_empty(node):
+        if is_flow(node):
+            at = node.start_mark.index + 1
+            return f"{text[:at]}{_flow(step, value)}, {text[at:]}"
+        column, at = node.start_mark.column, end_of(text, node)
+    else:  # what stands for nothing gives way
+        start, end = node.start_mark.index, node.end_mark.index
+        if key is None:
+            return text[:start] + _lines(text, step, value, 0) + text[end:]
+        at = text.index(":", end_of(text, key)) + 1
+        text = text if start == end else text[:start].rstrip(" ") + text[end:]
+    rest = _REST_OF_LINE.match(text, at)
+    at = at if rest is None else rest.end()
+    return f"{text[:at]}{line_end(text)}{' ' * column}{_lines(text, step, value, column)}{text[at:]}"
+
+
+def _replace(text: str, holder: yaml.Node, start: yaml.Node, node: yaml.Node, step: Step, value: Any) -> str:
+    first, end = start.start_mark.index, end_of(text, node)
+    if is_flow(holder):
+        return text[:first] + _flow(step, value) + text[end:]
+    column = start.start_mark.column
+    if isinstance(step, Named):
+        written = dump(value).replace("\n", line_end(text) + " " * column)
+    else:
+        written = _lines(text, step, value, column)
+    return text[:first] + written + text[end:]
+
+
+def _bounds(text: str, node: yaml.Node) -> Sequence[tuple[int, int]]:
+    pairs = [item if isinstance(item, tuple) else (item, item) for item in node.value]
+    return [(key.start_mark.index, max(end_of(text, key), end_of(text, value))) for key, value in pairs]
+
+
+def _cut_flow(text: str, node: yaml.Node, index: int) -> str:
+    bounds = _bounds(text, node)
+    if index + 1 < len(bounds):
+        first, end = bounds[index][0], bounds[index + 1][0]
+    elif index > 0:
+        first, end = bounds[index - 1][1], bounds[index][1]
+    else:
+        first, end = node.start_mark.index + 1, end_of(text, node) - 1
+    return text[:first] + text[end:]
+
+
+def _cut_block(text: str, node: yaml.Node, key: yaml.Node | None, start: yaml.Node, value: yaml.Node) -> str:
+    first = text.rfind("\n", 0, start.start_mark.index) + 1
+    end = end_of(text, value)
+    rest = _REST_OF_LINE.match(text, end)
+    end = end if rest is None else rest.end()
+    broken = re.compile(r"\r?\n").match(text, end)
+    if broken is not None:
+        end = broken.end()
+    elif first > 0:  # the last line of the text has no end, nor shall the one before it
+        first -= 2 if text[first - 2 : first] == "\r\n" else 1
+    left = text[:first] + text[end:]
+    if len(node.value) > 1 or key is None:
+        return left
+    colon = text.index(":", end_of(text, key)) + 1
+    return f"{left[:colon]} {'[]' if isinstance(node, yaml.SequenceNode) else '{}'}{left[colon:]}"

@@ -1,0 +1,99 @@
+"""Reads YAML into nodes that know where they stand, with PyYAML."""
+
+from typing import Any
+
+import yaml
+
+from ambassador_client.hosts.formats.editor import FormatError, Named, Step
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves an alias where it stands, instead of putting the node of its anchor there."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event: yaml.AliasEvent = self.get_event()  # type: ignore[no-untyped-call] # so in its stubs
+            alias = yaml.ScalarNode("alias", event.anchor)
+            alias.start_mark, alias.end_mark = event.start_mark, event.end_mark
+            return alias
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists below their key."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, indentless=False)
+
+
+def compose(text: str) -> yaml.Node | None:
+    """Return the root, None for a text without a value; raises FormatError."""
+    try:
+        return yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _wrong(error) from error
+
+
+def load(text: str) -> Any:
+    """Return the value of the text; raises FormatError."""
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise _wrong(error) from error
+    return {} if found is None else found
+
+
+def dump(value: Any) -> str:
+    """Return the value in block style, without a line end behind it."""
+    written = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1 << 30
+    )
+    return written.rstrip("\n")
+
+
+def is_flow(node: yaml.Node) -> bool:
+    """Tell whether the node is written in brackets."""
+    return isinstance(node, yaml.CollectionNode) and bool(node.flow_style)
+
+
+def is_empty(node: yaml.Node) -> bool:
+    """Tell whether there is nothing in the node, be it null or brackets."""
+    if isinstance(node, yaml.ScalarNode):
+        return node.tag == "tag:yaml.org,2002:null"
+    return not node.value
+
+
+def child(node: yaml.Node, step: Step) -> tuple[int, yaml.Node, yaml.Node] | None:
+    """Return the index of what is at the step, the node where it starts, and its value."""
+    if isinstance(step, Named):
+        items = node.value if isinstance(node, yaml.SequenceNode) else []
+        for index, item in enumerate(items):
+            name = child(item, "name")
+            if name is not None and name[2].value == step.name:
+                return index, item, item
+        return None
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    found = [
+        (index, key, value)
+        for index, (key, value) in enumerate(pairs)
+        if isinstance(key, yaml.ScalarNode) and key.value == step
+    ]
+    if len(found) > 1:
+        raise FormatError(f'"{step}" stands there twice')
+    return found[0] if found else None
+
+
+def end_of(text: str, node: yaml.Node) -> int:
+    """Return the offset behind the last character of the node that is no white space."""
+    if isinstance(node, yaml.CollectionNode) and not is_flow(node) and node.value:
+        last = node.value[-1]
+        key, value = last if isinstance(last, tuple) else (last, last)
+        return max(end_of(text, key), end_of(text, value))
+    start, end = node.start_mark.index, node.end_mark.index
+    return start + len(text[start:end].rstrip())
+
+
+def _wrong(error: Exception) -> FormatError:
+    mark = getattr(error, "problem_mark", None)
+    where = "" if mark is None else f"line {mark.line + 1}: "
+    return FormatError(f"{where}{getattr(error, 'problem', None) or 'it cannot be read'}")

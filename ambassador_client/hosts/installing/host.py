@@ -1,0 +1,101 @@
+"""What an application is to us: where its file lies, where our entry stands in it, and how the entry looks."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ambassador_client.hosts.formats.editor import Editor, Named, Place
+
+ENTRY = "ambassador"
+
+# Members that people change in their application: we set them once, and leave them alone then.
+_LEFT_TO_PEOPLE = frozenset({"description", "enabled", "timeout", "tools"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Whose applications are meant: a home directory, a platform as in `sys.platform`, the environment."""
+
+    home: Path
+    platform: str
+    environ: Mapping[str, str]
+
+    @classmethod
+    def real(cls) -> "Machine":
+        """Return the machine we run on."""
+        return cls(home=Path.home(), platform=sys.platform, environ=os.environ)
+
+    def directory(self, variable: str, otherwise: Path) -> Path:
+        """Return the directory a variable names; an empty or relative one does not count."""
+        value = self.environ.get(variable, "")
+        return Path(value) if os.path.isabs(value) else otherwise
+
+    @property
+    def config(self) -> Path:
+        """Return the directory of the XDG specification, which many applications use on every platform."""
+        return self.directory("XDG_CONFIG_HOME", self.home / ".config")
+
+    @property
+    def application_data(self) -> Path:
+        """Return the directory where desktop applications of the platform keep their settings."""
+        if self.platform == "win32":
+            return self.directory("APPDATA", self.home / "AppData" / "Roaming")
+        if self.platform == "darwin":
+            return self.home / "Library" / "Application Support"
+        return self.config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What an application is to start; nothing in it is a secret."""
+
+    command: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def stdio_entry(launch: Launch) -> dict[str, Any]:
+    """Return the entry in its most common form: command, args and, where needed, env."""
+    entry: dict[str, Any] = {"command": launch.command, "args": list(launch.arguments)}
+    return entry | ({"env": dict(launch.environment)} if launch.environment else {})
+
+
+def typed_entry(launch: Launch) -> dict[str, Any]:
+    """Return the common form with the transport named first."""
+    return {"type": "stdio", **stdio_entry(launch)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One application.
+
+    `name` is the configuration word, `tool` what the server knows the application as, `container` the place of the
+    entries in the file, `signs` the paths that only the application makes, `commands` its programs. `skeleton` is
+    what a file needs besides an entry when we make it.
+    """
+
+    name: str
+    title: str
+    tool: str
+    editor: Editor
+    container: str
+    file: Callable[[Machine], Path]
+    signs: Callable[[Machine], Sequence[Path]]
+    commands: tuple[str, ...] = ()
+    entry: Callable[[Launch], dict[str, Any]] = stdio_entry
+    in_list: bool = False
+    skeleton: Mapping[str, Any] = field(default_factory=dict)
+    in_the_way: Callable[[Machine], str | None] = lambda _: None
+
+    @property
+    def place(self) -> Place:
+        """Return the place of our entry in the file."""
+        return (self.container, Named(ENTRY) if self.in_list else ENTRY)
+
+    def managed(self) -> frozenset[str]:
+        """Return the members of the entry that are ours; others are the application's and the user's."""
+        every = self.entry(Launch(command="", arguments=(), environment={"": ""}))
+        return frozenset(every) - _LEFT_TO_PEOPLE

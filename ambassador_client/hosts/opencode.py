@@ -1,0 +1,38 @@
+"""opencode: `mcp` in `opencode.json` or `opencode.jsonc` (its documentation, "MCP servers" and "Config").
+
+The directory is the XDG one on every platform.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ambassador_client.hosts.formats.jsonc import JsoncEditor
+from ambassador_client.hosts.installing.host import Host, Launch, Machine
+
+
+def _directory(machine: Machine) -> Path:
+    return machine.directory("OPENCODE_CONFIG_DIR", machine.config / "opencode")
+
+
+def _file(machine: Machine) -> Path:
+    commented = _directory(machine) / "opencode.jsonc"
+    return commented if commented.exists() else _directory(machine) / "opencode.json"
+
+
+def _entry(launch: Launch) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": "local", "command": [launch.command, *launch.arguments], "enabled": True}
+    return entry | ({"environment": dict(launch.environment)} if launch.environment else {})
+
+
+HOST = Host(
+    name="opencode",
+    title="opencode",
+    tool="opencode",
+    editor=JsoncEditor(),
+    container="mcp",
+    file=_file,
+    signs=lambda machine: [_directory(machine)],
+    commands=("opencode",),
+    entry=_entry,
+    skeleton={"$schema": "https://opencode.ai/config.json"},
+)

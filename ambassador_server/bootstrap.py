@@ -46,6 +46,7 @@ from ambassador_server.services.calls import Calls
 from ambassador_server.services.catalog import Catalog
 from ambassador_server.services.changes import Changes
 from ambassador_server.services.downstream_watch import DownstreamWatch
+from ambassador_server.services.enrolments import Enrolments
 from ambassador_server.services.flights import Flights
 from ambassador_server.services.grants import Grants
 from ambassador_server.services.groups import Groups
@@ -54,6 +55,7 @@ from ambassador_server.services.impacts import Impacts
 from ambassador_server.services.keys import Keys
 from ambassador_server.services.logins import Logins
 from ambassador_server.services.mcps import Mcps
+from ambassador_server.services.own_access import OwnAccess
 from ambassador_server.services.passwords import Passwords
 from ambassador_server.services.policy_keeper import PolicyKeeper
 from ambassador_server.services.proof import PasswordProver
@@ -209,6 +211,8 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     trail = AuditTrail(store=store, logs=core.logs, clock=clock)
     prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
     sessions = _sessions(config, store, keys, core, throttle)
+    client_keys = Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper)
+    subscriptions = Subscriptions(store=store, changes=changes, clock=clock)
     return Services(
         policy=policy,
         auditor=auditor,
@@ -216,9 +220,7 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         calls=core.calls,
         sessions=sessions,
         session_control=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
-        administrators=Administrators(
-            store=store, policy=policy, auditor=auditor, throttle=throttle, clock=clock, pepper=keys.pepper
-        ),
+        administrators=_administrators(store, keys, core, throttle),
         admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
         logins=Logins(
             store=store,
@@ -234,8 +236,10 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         batches=Batches(changes=changes),
         mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
         grants=Grants(store=store, changes=changes, clock=clock),
-        keys=Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
-        subscriptions=Subscriptions(store=store, changes=changes, clock=clock),
+        keys=client_keys,
+        enrolments=_enrolments(store, changes, keys, core, sessions, throttle),
+        own_access=_own_access(core, changes, sessions, client_keys, subscriptions),
+        subscriptions=subscriptions,
         switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
         impacts=Impacts(store=store, policy=policy, catalog=core.catalog, flights=core.flights, clock=clock),
         access=AccessQuestions(policy=policy, catalog=core.catalog),
@@ -262,6 +266,49 @@ def _sessions(
         clock=core.clock,
         times=_session_times(config),
         pepper=keys.pepper,
+    )
+
+
+def _administrators(store: Store, keys: KeyRing, core: _Core, throttle: FailureThrottle) -> Administrators:
+    return Administrators(
+        store=store,
+        policy=core.policy,
+        auditor=core.auditor,
+        throttle=throttle,
+        clock=core.clock,
+        pepper=keys.pepper,
+    )
+
+
+def _enrolments(
+    store: Store,
+    changes: Changes,
+    keys: KeyRing,
+    core: _Core,
+    sessions: Sessions,
+    throttle: FailureThrottle,
+) -> Enrolments:
+    return Enrolments(
+        store=store,
+        changes=changes,
+        sessions=sessions,
+        auditor=core.auditor,
+        throttle=throttle,
+        clock=core.clock,
+        pepper=keys.pepper,
+    )
+
+
+def _own_access(
+    core: _Core, changes: Changes, sessions: Sessions, keys: Keys, subscriptions: Subscriptions
+) -> OwnAccess:
+    return OwnAccess(
+        policy=core.policy,
+        catalog=core.catalog,
+        changes=changes,
+        sessions=sessions,
+        keys=keys,
+        subscriptions=subscriptions,
     )
 
 

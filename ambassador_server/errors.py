@@ -52,6 +52,10 @@ class InvalidKeyError(NotAuthenticatedError):
     """The preshared key does not open a session, for whatever reason."""
 
 
+class InvalidCodeError(NotAuthenticatedError):
+    """The one-time code is exchanged for no key, for whatever reason."""
+
+
 class WrongPasswordError(NotAuthenticatedError):
     """The user name and password open no login, for whatever reason."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.api import keys
+from ambassador_admin.api import enrolments, keys
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.delivery import KeyFile, Secret, ToCommand, hand_over
 from ambassador_admin.cli.listing import Rows
@@ -13,6 +13,7 @@ from ambassador_admin.context import AdminContext
 from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin.enrolments import IssuedEnrolment, NewEnrolment
 from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, KeyView, NewKey
 
 KEY = View(
@@ -35,6 +36,16 @@ ISSUED = View(
     "keys",
     (Column("ID", "key.id"), Column("KEY", "preshared_key")),
     (*fields_of(KeyView, "key."), "preshared_key"),
+)
+ENROLMENT = View(
+    "codes",
+    (
+        Column("USER", "user"),
+        Column("NAME", "name"),
+        Column("CODE", "code", whole=True),
+        Column("EXPIRES", "expires_at", when),
+    ),
+    fields_of(IssuedEnrolment),
 )
 
 CLIENT_KEY = Secret(
@@ -83,6 +94,37 @@ def issue(
     else:
         request = keys.issue(NewKey(user=user, name=name, expires_in_seconds=lasts, owner=owner))
     hand_over(admin, request, CLIENT_KEY, key_file, to_command, may_exist=if_missing)
+
+
+@verb(app, "enrol", changes=True)
+def enrol(
+    admin: AdminContext,
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key it will be."), Kind.USER],
+    name: Annotated[
+        str, typer.Option("--name", metavar="TEXT", help="What the key is for, such as a machine.")
+    ] = "client",
+    duration: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="How long the code works, a day at most.")
+    ] = "15m",
+    key_duration: Annotated[
+        str | None,
+        typer.Option("--key-for", metavar="DURATION", help="How long the key lasts from then on: 90d, 52w, …"),
+    ] = None,
+) -> None:
+    """Make a one-time code that the user's client exchanges for a key of its own. It is shown this once.
+
+    Nobody but the client ever sees the key. The code can be read out over the telephone.
+
+    Example: ambassador-admin key enrol alice --name laptop --key-for 90d
+    """
+    wanted = NewEnrolment(
+        user=user,
+        name=name,
+        expires_in_seconds=seconds(duration) or 0,
+        key_expires_in_seconds=seconds(key_duration, "--key-for"),
+    )
+    if admin.submit(enrolments.issue(wanted), ENROLMENT) is not None:
+        admin.output.say("The user runs: ambassador-client login URL-OF-THE-SERVER --code CODE")
 
 
 @verb(app, "rotate", changes=True)

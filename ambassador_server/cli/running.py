@@ -159,6 +159,7 @@ def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | 
         Job("session ends", 1.0, services.sessions.follow_ends),
         Job("sessions", 60.0, services.sessions.forget_expired),
         Job("logins", 3600.0, services.logins.forget_expired),
+        Job("enrolments", 3600.0, services.enrolments.forget_expired),
         Job("audit retention", 3600.0, forget_audit),
         Job("certificates", 86400.0, renew_certificates),
     ]

@@ -53,6 +53,23 @@ class PrincipalPolicy:
         """Return the kill switch that stops everything this principal does."""
         return self._blocking
 
+    @property
+    def refused(self) -> Deny | None:
+        """Return why this principal may call nothing at all, whatever is granted."""
+        if self._blocking is not None:
+            return Deny(Reason.KILL_SWITCH, switch=self._blocking, disclosed=True)
+        return self._standing
+
+    def delivery_of(self, mcp_id: str) -> Delivery | None:
+        """Return how something of a published MCP is permitted; None where nothing is, or everything is denied."""
+        mcp, rules = self._snapshot.mcps.get(mcp_id), self._rules.get(mcp_id) or self._rules_for(mcp_id)
+        if mcp is None or not rules.published or not rules.permits:
+            return None
+        if any(grant.covers(f"{mcp.name}.") for grant, _ in rules.denies):
+            return None
+        automatic = any(grant.delivery is Delivery.AUTOMATIC for grant, _ in rules.permits)
+        return Delivery.AUTOMATIC if automatic else Delivery.OPT_IN
+
     def decide(self, tool: ToolRef) -> Decision:
         """Decide one tool: switches, standing, publication, deny grants, permit grants, the client's choice."""
         if self._moment.stale:

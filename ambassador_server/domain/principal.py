@@ -80,7 +80,10 @@ class Membership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientKey:
-    """A preshared key of one user; `digest` is its HMAC under the pepper, never the key itself."""
+    """A preshared key of one user; `digest` is its HMAC under the pepper, never the key itself.
+
+    `replaces` is the id of the key it was rotated from.
+    """
 
     key_id: str
     user_id: str
@@ -93,6 +96,7 @@ class ClientKey:
     last_used_at: datetime | None
     last_host: str | None
     owner: str | None = None
+    replaces: str | None = None
 
     def has_expired(self, now: datetime) -> bool:
         """Tell whether the key's time is over."""

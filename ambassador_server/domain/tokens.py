@@ -11,6 +11,12 @@ ADMIN_KEY_PREFIX = "amb_ak_"
 _RANDOM_BYTES = 36  # 288 bits, 48 base64url characters
 _VISIBLE = 8
 
+_CODE_ALPHABET = (
+    "ABCDEFGHJKMNPQRSTVWXYZ0123456789"  # none of I, L, O, U: read aloud, they are other characters
+)
+_CODE_CHARACTERS = 12  # 60 bits, for minutes and one use
+_MISREAD = str.maketrans("ILO", "110", "- ")
+
 
 def mint_key(prefix: str) -> str:
     """Return a new key: the prefix and 48 random base64url characters."""
@@ -31,6 +37,18 @@ def is_well_formed(key: str, prefix: str) -> bool:
         and body.isascii()
         and body.replace("-", "").replace("_", "").isalnum()
     )
+
+
+def mint_code() -> str:
+    """Return a new one-time code, in groups of four characters that a person can read out and type."""
+    drawn = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_CHARACTERS))
+    return "-".join(drawn[start : start + 4] for start in range(0, _CODE_CHARACTERS, 4))
+
+
+def plain_code(text: str) -> str | None:
+    """Return a code as it was minted, without what only helps to read it; None for what cannot be one."""
+    code = text.strip().upper().translate(_MISREAD) if len(text) <= 4 * _CODE_CHARACTERS else ""
+    return code if len(code) == _CODE_CHARACTERS and set(code) <= set(_CODE_ALPHABET) else None
 
 
 def digest_key(key: str, pepper: bytes) -> bytes:

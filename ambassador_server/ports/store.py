@@ -14,6 +14,7 @@ from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.audit import AuditRecord
 from ambassador_server.domain.audit_query import Attribute, Query
 from ambassador_server.domain.catalog import Mcp, Tool
+from ambassador_server.domain.enrolment import Enrolment
 from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.principal import ClientKey, Group, Membership, User
@@ -101,6 +102,18 @@ class AdminKeys(NamedRepository[AdminKey], Protocol):
 
     async def forget_logins(self, before: datetime) -> int:
         """Delete the logins that expired or were ended before a time; return how many."""
+        ...
+
+
+class Enrolments(Repository[Enrolment], Protocol):
+    """Promises of client keys; not policy, so writing them changes no version."""
+
+    async def by_digest(self, digest: bytes) -> Enrolment | None:
+        """Return the enrolment whose code has this digest."""
+        ...
+
+    async def forget(self, before: datetime) -> int:
+        """Delete the enrolments that expired before a time; return how many."""
         ...
 
 
@@ -240,6 +253,8 @@ class UnitOfWork(Protocol):
     def memberships(self) -> Memberships: ...
     @property
     def keys(self) -> ClientKeys: ...
+    @property
+    def enrolments(self) -> Enrolments: ...
     @property
     def mcps(self) -> NamedRepository[Mcp]: ...
     @property

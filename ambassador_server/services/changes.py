@@ -17,16 +17,17 @@ from ambassador_server.services.policy_keeper import PolicyKeeper
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks for a change and from where; without an administrator it is the server's own command line."""
+    """Who asks for a change and from where: an administrator, a user of their own, else the server's command line."""
 
     administrator: Administrator | None
     origin: Origin | None
+    user: Actor | None = None
 
     @property
     def actor(self) -> Actor:
         """Return the actor for the audit."""
         if self.administrator is None:
-            return SYSTEM
+            return self.user or SYSTEM
         return admin_actor(self.administrator)
 
 

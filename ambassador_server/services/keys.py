@@ -103,7 +103,10 @@ class Keys:
             if not old.is_good(now):
                 raise ConflictError("This key is not good any more; issue another one")
             lasts = None if old.expires_at is None else old.expires_at - old.created_at
-            key, secret = self._mint(old.user_id, old.name, lasts, old.owner)
+            key, secret = mint_client_key(
+                self._pepper, now, user_id=old.user_id, name=old.name, lasts=lasts, owner=old.owner
+            )
+            key = replace(key, replaces=old.key_id)
             ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
             await change.work.keys.add(key)
             await change.work.keys.replace(replace(old, expires_at=ends))
@@ -133,26 +136,41 @@ class Keys:
 
     def _new(self, user_id: str, facts: KeyFacts) -> tuple[ClientKey, str]:
         owner = None if facts.owner is None else check_owner(facts.owner)
-        return self._mint(user_id, check_name("key", facts.name), facts.lasts, owner)
-
-    def _mint(
-        self, user_id: str, name: str, lasts: timedelta | None, owner: str | None
-    ) -> tuple[ClientKey, str]:
-        secret, now = mint_key(PRESHARED_KEY_PREFIX), self._clock.now()
-        key = ClientKey(
-            key_id=str(uuid.uuid4()),
+        return mint_client_key(
+            self._pepper,
+            self._clock.now(),
             user_id=user_id,
-            name=name,
-            prefix=visible_prefix(secret, PRESHARED_KEY_PREFIX),
-            digest=digest_key(secret, self._pepper),
-            status=KeyStatus.ACTIVE,
-            created_at=now,
-            expires_at=None if lasts is None else now + lasts,
-            last_used_at=None,
-            last_host=None,
+            name=check_name("key", facts.name),
+            lasts=facts.lasts,
             owner=owner,
         )
-        return key, secret
+
+
+def mint_client_key(
+    pepper: bytes,
+    now: datetime,
+    *,
+    user_id: str,
+    name: str,
+    lasts: timedelta | None,
+    owner: str | None = None,
+) -> tuple[ClientKey, str]:
+    """Return a new client key, not yet stored, and its secret."""
+    secret = mint_key(PRESHARED_KEY_PREFIX)
+    key = ClientKey(
+        key_id=str(uuid.uuid4()),
+        user_id=user_id,
+        name=name,
+        prefix=visible_prefix(secret, PRESHARED_KEY_PREFIX),
+        digest=digest_key(secret, pepper),
+        status=KeyStatus.ACTIVE,
+        created_at=now,
+        expires_at=None if lasts is None else now + lasts,
+        last_used_at=None,
+        last_host=None,
+        owner=owner,
+    )
+    return key, secret
 
 
 def _best(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:

@@ -14,6 +14,7 @@ from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.batches import Batches
 from ambassador_server.services.calls import Calls
 from ambassador_server.services.catalog import Catalog
+from ambassador_server.services.enrolments import Enrolments
 from ambassador_server.services.grants import Grants
 from ambassador_server.services.groups import Groups
 from ambassador_server.services.health import Health
@@ -21,6 +22,7 @@ from ambassador_server.services.impacts import Impacts
 from ambassador_server.services.keys import Keys
 from ambassador_server.services.logins import Logins
 from ambassador_server.services.mcps import Mcps
+from ambassador_server.services.own_access import OwnAccess
 from ambassador_server.services.passwords import Passwords
 from ambassador_server.services.policy_keeper import PolicyKeeper
 from ambassador_server.services.session_control import SessionControl
@@ -50,6 +52,8 @@ class Services:
     mcps: Mcps
     grants: Grants
     keys: Keys
+    enrolments: Enrolments
+    own_access: OwnAccess
     subscriptions: Subscriptions
     switches: Switches
     impacts: Impacts

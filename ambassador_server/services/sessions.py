@@ -72,7 +72,7 @@ class Sessions:
         Raises InvalidKeyError, and RateLimitedError for an address that guesses.
         """
         key, user = await self._prove(preshared_key, origin)
-        await self._refuse_stopped(_principal_of(key, user), origin)
+        await self.refuse_stopped(_principal_of(key, user), origin)
         now = self._clock.now()
         session_id, lifetime_ends_at = str(uuid.uuid4()), now + self._times.lifetime
         token = self._tokens.mint(session_id, key.key_id, lifetime_ends_at)
@@ -123,7 +123,16 @@ class Sessions:
     async def identify(self, preshared_key: str, origin: Origin) -> Principal:
         """Return who holds this key, for hosts that present it with every request instead of a token."""
         key, user = await self._prove(preshared_key, origin)
+        self._uses[key.key_id] = (self._clock.now(), origin.address)
         return _principal_of(key, user)
+
+    def held(self, principal: Principal) -> Session | None:
+        """Return the session the principal came with; None for one that presented a key."""
+        return self._held.get(principal.session_id or "")
+
+    def was_used(self, key_id: str) -> bool:
+        """Tell whether a key was used of late, which the store may not know yet."""
+        return key_id in self._uses
 
     async def heartbeat(self, principal: Principal, origin: Origin) -> Session:
         """Move the session's expiry.
@@ -131,7 +140,7 @@ class Sessions:
         Raises RateLimitedError when the last one was moments ago, StoppedError while a kill switch holds.
         """
         session = self._session_of(principal)
-        await self._refuse_stopped(principal, origin)
+        await self.refuse_stopped(principal, origin)
         now = self._clock.now()
         if session.created_at < session.last_seen_at and now - session.last_seen_at < MIN_HEARTBEAT:
             wait = (MIN_HEARTBEAT - (now - session.last_seen_at)).seconds + 1
@@ -249,7 +258,7 @@ class Sessions:
         user = snapshot.users.get(key.user_id)
         return (key, user) if user is not None and user.status is UserStatus.ACTIVE else None
 
-    async def _refuse_stopped(self, principal: Principal, origin: Origin) -> None:
+    async def refuse_stopped(self, principal: Principal, origin: Origin) -> None:
         """Raise StoppedError while a kill switch holds for this person: no session begins, none is kept alive."""
         switch = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment()).stopped_by
         if switch is None:

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Table, and_, or_, true
 
 from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.catalog import Mcp
+from ambassador_server.domain.enrolment import Enrolment
 from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.listing import Vocabulary
 from ambassador_server.domain.principal import ClientKey, Group, User
@@ -140,6 +141,7 @@ CLIENT_KEYS = Aggregate(
         **_own(tables.client_keys, "created_at", "expires_at", "last_used_at"),
     },
 )
+ENROLMENTS = Aggregate(Enrolment, tables.enrolments, "enrolment", owners="user", is_policy=False)
 MCPS = Aggregate(
     Mcp,
     tables.mcps,

@@ -111,6 +111,22 @@ client_keys = Table(
     Column("last_used_at", UtcDateTime),
     _optional_text("last_host"),
     _optional_text("owner"),
+    _optional_text("replaces"),
+)
+
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("enrolment_id", CodePointText, primary_key=True),
+    _owner("user_id", "users.user_id"),
+    _text("key_name"),
+    Column("key_seconds", BigInteger),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    _text("created_by"),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("redeemed_at", UtcDateTime),
+    UniqueConstraint("digest"),
 )
 
 mcps = Table(

@@ -12,6 +12,7 @@ from ambassador_server.storage.aggregates import (
     USERS,
 )
 from ambassador_server.storage.audit import AuditIndexRepository
+from ambassador_server.storage.enrolments import EnrolmentRepository
 from ambassador_server.storage.memberships import MembershipRepository
 from ambassador_server.storage.policy_changes import changes_since
 from ambassador_server.storage.repositories import (
@@ -33,6 +34,7 @@ class SqlUnitOfWork:
         self.groups = NamedTableRepository(transaction, GROUPS)
         self.memberships = MembershipRepository(transaction)
         self.keys = ClientKeyRepository(transaction)
+        self.enrolments = EnrolmentRepository(transaction)
         self.mcps = NamedTableRepository(transaction, MCPS)
         self.tools = LastKnownToolRepository(transaction)
         self.grants = TableRepository(transaction, GRANTS)

@@ -15,7 +15,7 @@ from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
 from ambassador_server.web.middleware.origin import origin_middleware
 from ambassador_server.web.openapi import describe
-from ambassador_server.web.routes import health, mcp, sessions, tools
+from ambassador_server.web.routes import enrol, health, mcp, me, sessions, tools
 from ambassador_server.web.routes.admin import (
     access,
     account,
@@ -25,6 +25,7 @@ from ambassador_server.web.routes.admin import (
     audit_stream,
     batch,
     description,
+    enrolments,
     grants,
     groups,
     keys,
@@ -47,6 +48,7 @@ _ADMIN = (
     groups,
     memberships,
     keys,
+    enrolments,
     admin_sessions,
     mcps,
     grants,
@@ -68,7 +70,7 @@ def create_client_app(
     app[AUTHENTICATORS] = authenticators
     app[FACE] = face
     app.add_routes([endpoint.route() for endpoint in health.endpoints()])
-    for module in (mcp, sessions, tools):
+    for module in (mcp, sessions, tools, enrol, me):
         app.add_routes(module.routes())
     return app
 

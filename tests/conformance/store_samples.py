@@ -14,6 +14,7 @@ from ambassador_server.domain.audit import (
     Resource,
 )
 from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
+from ambassador_server.domain.enrolment import Enrolment
 from ambassador_server.domain.grants import Effect, Grant, Subscription
 from ambassador_server.domain.principal import (
     ClientKey,
@@ -73,6 +74,21 @@ def client_key(number: int = 1, **changes: Any) -> ClientKey:
         "last_host": None,
     }
     return ClientKey(**values | changes)
+
+
+def enrolment(number: int = 1, **changes: Any) -> Enrolment:
+    """Return a promise of a key to user 1."""
+    values: dict[str, Any] = {
+        "enrolment_id": f"e{number}",
+        "user_id": "u1",
+        "key_name": f"laptop-{number}",
+        "key_seconds": 3600,
+        "digest": bytes([number]) * 32,
+        "created_at": NOW,
+        "created_by": "root",
+        "expires_at": NOW + HOUR,
+    }
+    return Enrolment(**values | changes)
 
 
 def mcp(number: int = 1, **changes: Any) -> Mcp:

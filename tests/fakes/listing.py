@@ -29,6 +29,7 @@ def shelf(noun: str, id_field: str, table: Tables, pairs: Pairs) -> Shelf[Any]:
         "admin key": lambda: _admin_keys(table),
         "session": lambda: _sessions(table),
         "password": dict,
+        "enrolment": dict,
     }
     return Shelf(
         noun=noun,

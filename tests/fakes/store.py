@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from ambassador_server.domain.administrator import AdminKey, Password
 from ambassador_server.domain.catalog import Mcp, Tool
+from ambassador_server.domain.enrolment import Enrolment
 from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.principal import ClientKey, Group, Membership, User
@@ -293,6 +294,19 @@ class _ClientKeys(_Repository[ClientKey]):
             keys[key_id] = replace(keys[key_id], last_used_at=at, last_host=host)
 
 
+class _Enrolments(_Repository[Enrolment]):
+    async def by_digest(self, digest: bytes) -> Enrolment | None:
+        return next((each for each in self._all().values() if each.digest == digest), None)
+
+    async def forget(self, before: datetime) -> int:
+        check_value(before, "before")
+        enrolments = self._transaction.writing().table(self._kind.noun)
+        over = [key for key, each in enrolments.items() if each.expires_at < before]
+        for key in over:
+            del enrolments[key]
+        return len(over)
+
+
 class _Sessions(_Repository[Session]):
     async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
         check_key(session_id, "The id")
@@ -350,6 +364,17 @@ class InMemoryUnitOfWork:
         self.groups = _NamedRepository[Group](transaction, _Kind("group", "group_id", is_named=True))
         self.memberships = _Memberships(transaction)
         self.keys = _ClientKeys(transaction, _Kind("client key", "key_id", {"user_id": "user"}, "user"))
+        self.enrolments = _Enrolments(
+            transaction,
+            _Kind(
+                "enrolment",
+                "enrolment_id",
+                {"user_id": "user"},
+                "user",
+                is_policy=False,
+                pair=("digest", "digest"),
+            ),
+        )
         self.mcps = _NamedRepository[Mcp](transaction, _Kind("MCP", "mcp_id", is_named=True))
         self.tools = _Tools(transaction)
         self.grants = _Repository[Grant](

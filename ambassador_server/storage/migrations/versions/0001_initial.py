@@ -17,6 +17,7 @@ down_revision = None
 def upgrade() -> None:
     """Create every table, and the one row of the policy state."""
     _create_people()
+    _create_keys()
     _create_catalog()
     _create_switches_and_admin_keys()
     _create_sessions()
@@ -95,6 +96,9 @@ def _create_people() -> None:
         *_optional_texts("owner"),
     )
     op.create_index(None, "memberships", ["group_id"])
+
+
+def _create_keys() -> None:
     op.create_table(
         "client_keys",
         _key("key_id"),
@@ -104,7 +108,20 @@ def _create_people() -> None:
         _text("status"),
         *_times("created_at"),
         *_times("expires_at", "last_used_at", nullable=True),
-        *_optional_texts("last_host", "owner"),
+        *_optional_texts("last_host", "owner", "replaces"),
+    )
+    op.create_table(
+        "enrolments",
+        _key("enrolment_id"),
+        _owner("user_id", "users.user_id"),
+        _text("key_name"),
+        sa.Column("key_seconds", sa.BigInteger),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        *_times("created_at"),
+        _text("created_by"),
+        *_times("expires_at"),
+        *_times("redeemed_at", nullable=True),
+        sa.UniqueConstraint("digest"),
     )
 
 

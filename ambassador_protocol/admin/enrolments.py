@@ -1,0 +1,28 @@
+"""Bodies of `/v1/admin/enrolments`."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ambassador_protocol.admin.strict import STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEnrolment:
+    """`POST /v1/admin/enrolments`: a code for a user; `key_expires_in_seconds` counts from its use."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    user: str
+    name: str
+    expires_in_seconds: int = 900
+    key_expires_in_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedEnrolment:
+    """A one-time code, shown this once."""
+
+    user: str
+    name: str
+    code: str
+    expires_at: str
+    key_expires_in_seconds: int | None

@@ -1,0 +1,26 @@
+"""Enrolments: a one-time code that a person exchanges for a client key of their own, once and soon."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """A promise of one client key; `digest` is the HMAC of the code under the pepper, never the code itself.
+
+    The key will be named `key_name` and last `key_seconds`, or until somebody ends it.
+    """
+
+    enrolment_id: str
+    user_id: str
+    key_name: str
+    key_seconds: int | None
+    digest: bytes
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    redeemed_at: datetime | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether the code can still be exchanged."""
+        return self.redeemed_at is None and now < self.expires_at

@@ -1,0 +1,28 @@
+"""Enrolments: found by the digest of their code, and old ones forgotten."""
+
+from datetime import datetime
+
+from sqlalchemy import delete
+
+from ambassador_server.domain.enrolment import Enrolment
+from ambassador_server.storage.aggregates import ENROLMENTS
+from ambassador_server.storage.repositories import TableRepository
+from ambassador_server.storage.tables import enrolments
+from ambassador_server.storage.transaction import Transaction
+from ambassador_server.storage.values import check_value
+
+
+class EnrolmentRepository(TableRepository[Enrolment]):
+    """Promises of client keys."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction, ENROLMENTS)
+
+    async def by_digest(self, digest: bytes) -> Enrolment | None:
+        """Return the enrolment whose code has this digest."""
+        return await self._one(enrolments.c.digest == digest)
+
+    async def forget(self, before: datetime) -> int:
+        """Delete the enrolments that expired before a time; return how many."""
+        check_value(before, "before")
+        return await self._change(delete(enrolments).where(enrolments.c.expires_at < before))

@@ -1,0 +1,114 @@
+"""Users see and change what is theirs, by the very key they come with, and nothing widens what they may do."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.world import Caller, Person, World, assert_refused, assert_works
+
+
+def ask(world: World, secret: str, method: str, path: str, body: Any = None) -> httpx.Response:
+    """Ask the user API."""
+    return world.http.request(
+        method, f"/v1/me{path}", json=body, headers={"Authorization": f"Bearer {secret}"}
+    )
+
+
+def test_user_is_told_who_they_are_by_key_and_by_session(world: World) -> None:
+    person = world.person()
+    me = ask(world, person.key, "GET", "").json()
+    assert (me["user"], me["groups"], me["key"]["id"]) == (person.name, ["developers"], person.key_id)
+    assert (me["session"], me["refused"]) == (None, None)
+    assert me["tools"] > 0
+    caller = world.session(person)
+    me = world.http.get("/v1/me", headers={"X-Session-Token": caller.secret}).json()
+    assert (me["session"]["id"], me["session"]["friendly_name"]) == (caller.session_id, "laptop")
+    assert "digest" not in str(me)
+
+
+@pytest.mark.parametrize("secret", ["x", "amb_pk_" + "A" * 48, "amb_st_" + "A" * 100])
+def test_stranger_is_told_nothing(world: World, secret: str) -> None:
+    for method, path in (
+        ("GET", ""),
+        ("POST", "/key/rotate"),
+        ("GET", "/catalog"),
+        ("PUT", "/subscriptions/tools"),
+    ):
+        assert ask(world, secret, method, path, {}).status_code == 401
+
+
+def test_rotated_key_works_beside_the_old_one_until_it_is_used(world: World) -> None:
+    person = world.person()
+    first = ask(world, person.key, "POST", "/key/rotate", {"overlap_seconds": 3600})
+    assert first.status_code == 201, first.text
+    second = ask(world, person.key, "POST", "/key/rotate", {}).json()
+    assert world.register(first.json()["preshared_key"]).status_code == 401
+    assert_works(Caller(world.http, person.key))
+    assert_works(Caller(world.http, second["preshared_key"]))
+    assert ask(world, person.key, "POST", "/key/rotate", {}).status_code == 409
+    event = world.events(action="admin:key:rotate", user=person.name)[0]
+    assert (event["actor"]["kind"], event["actor"]["name"]) == ("user", person.name)
+    assert second["preshared_key"] not in str(world.events())
+
+
+def test_kill_switch_and_standing_hold_for_every_change(world: World) -> None:
+    person = world.person()
+    switch = world.ask("POST", "kill-switches", {"scope": "user", "target": person.name, "reason": "x"})
+    changes = (("POST", "/key/rotate"), ("PUT", "/subscriptions/tools"), ("DELETE", "/subscriptions/tools"))
+    for method, path in changes:
+        assert ask(world, person.key, method, path, {}).status_code == 403
+    assert ask(world, person.key, "GET", "").json()["refused"] == "kill_switch"
+    world.ask("POST", f"kill-switches/{switch['id']}/lift")
+    caller = world.session(person)
+    world.ask("PATCH", f"users/{person.name}", {"status": "suspended"})
+    for method, path in changes:
+        assert ask(world, caller.secret, method, path, {}).status_code == 401
+    assert ask(world, caller.secret, "GET", "").json()["refused"] == "user_not_active"
+
+
+def test_user_subscribes_and_narrows_the_key_in_use_alone(world: World) -> None:
+    group = world.group()
+    world.ask("PUT", "grants", {"group": group, "mcp": "tools", "tools": ["*"], "delivery": "opt_in"})
+    person = world.person(group)
+    other = world.ask("POST", "keys", {"user": person.name, "name": "desktop"})["preshared_key"]
+    caller = world.session(person)
+    assert_refused(caller, "not_subscribed")
+    (offered,) = ask(world, person.key, "GET", "/catalog").json()["mcps"]
+    assert (offered["name"], offered["delivery"], offered["subscribed"]) == ("tools", "opt_in", False)
+    assert {tool["refused"] for tool in offered["tools"]} == {"not_subscribed"}
+    chosen = ask(world, person.key, "PUT", "/subscriptions/tools", {"tools": ["echo"]})
+    assert (chosen.status_code, chosen.json()["selected"]) == (200, ["tools.echo"])
+    assert_works(caller)
+    assert_refused(caller, "not_selected", tool="tools__params")
+    assert_refused(Caller(world.http, other), "not_subscribed")
+    assert ask(world, person.key, "DELETE", "/subscriptions/tools").status_code == 204
+    assert_refused(caller, "not_subscribed")
+    assert ask(world, person.key, "DELETE", "/subscriptions/tools").status_code == 404
+
+
+def test_no_choice_widens_what_is_granted(world: World) -> None:
+    group = world.group()
+    world.ask("PUT", "grants", {"group": group, "mcp": "tools", "tools": ["params"]})
+    person: Person = world.person(group)
+    for patterns in (["*"], ["echo"], ["tools.*", "params"]):
+        assert ask(world, person.key, "PUT", "/subscriptions/tools", {"tools": patterns}).status_code == 200
+        assert_refused(world.session(person), "Unknown tool")
+    (offered,) = ask(world, person.key, "GET", "/catalog").json()["mcps"]
+    assert [tool["name"] for tool in offered["tools"]] == ["tools.params"]
+
+
+def test_mcp_that_is_not_granted_cannot_be_told_from_none(world: World) -> None:
+    stranger = world.person(world.group())
+    assert ask(world, stranger.key, "GET", "/catalog").json() == {"mcps": []}
+    answers = [ask(world, stranger.key, "PUT", f"/subscriptions/{name}", {}) for name in ("tools", "nothing")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    first, second = (answer.json()["message"] for answer in answers)
+    assert first.replace("tools", "nothing") == second
+
+
+@pytest.mark.parametrize(
+    "body", [{"tools": ["a b"]}, {"tools": ["t"] * 101}, {"tool": ["t"]}, {"tools": "echo"}]
+)
+def test_choice_that_makes_no_sense_is_refused(world: World, body: Any) -> None:
+    assert ask(world, world.person().key, "PUT", "/subscriptions/tools", body).status_code == 400

@@ -54,8 +54,9 @@ _ambassador_admin_words() {
         "grant add") options="--tool --deny --opt-in --owner --for --dry-run $shared" ;;
         "grant list") options="--filter --sort --limit $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
-        "key") commands="issue rotate list suspend activate revoke" options="-h --help" ;;
+        "key") commands="issue enrol rotate list suspend activate revoke" options="-h --help" ;;
         "key issue") options="--name --for --owner --if-missing --key-file --to-command --dry-run $shared" ;;
+        "key enrol") options="--name --for --key-for --dry-run $shared" ;;
         "key rotate") options="--overlap --key-file --to-command --dry-run $shared" ;;
         "key list") options="--filter --sort --limit --user $shared" ;;
         "key suspend") options="--dry-run $shared" ;;
@@ -111,7 +112,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
@@ -160,6 +161,7 @@ _ambassador_admin_argument() {
         "grant add":2) takes=word live=mcp ;;
         "grant remove":1) takes=word live=grant ;;
         "key issue":1) takes=word live=user ;;
+        "key enrol":1) takes=word live=user ;;
         "key rotate":1) takes=word live=key ;;
         "key suspend":1) takes=word live=key ;;
         "key activate":1) takes=word live=key ;;

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --key-from --user --password-from --fingerprint --current-from --owner --file --keys-to --keys-command --display-name --email --role --source --filter --sort --limit --description --status --transport --url --header --env --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --to-command --overlap --reason --message --key --where --actor --resource --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --anchor --older-than
+            case --server --ca --context -o --output --fields --key-from --user --password-from --fingerprint --current-from --owner --file --keys-to --keys-command --display-name --email --role --source --filter --sort --limit --description --status --transport --url --header --env --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --resource --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -40,7 +40,7 @@ function __ambassador_admin_at
             case 'grant'
                 contains -- $word add list remove; and set -a typed $word
             case 'key'
-                contains -- $word issue rotate list suspend activate revoke; and set -a typed $word
+                contains -- $word issue enrol rotate list suspend activate revoke; and set -a typed $word
             case 'admin-key'
                 contains -- $word issue list revoke; and set -a typed $word
             case 'subscription'
@@ -275,6 +275,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at grant remove' -l dry-run 
 complete -c ambassador-admin -n '__ambassador_admin_at grant remove' -s y -l yes -d 'Do not ask.'
 complete -c ambassador-admin -n '__ambassador_admin_at grant remove' -a '(__ambassador_admin_at_names grant)'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a issue -d 'Make a key for a user\'s client. It is shown this once.'
+complete -c ambassador-admin -n '__ambassador_admin_at key' -a enrol -d 'Make a one-time code that the user\'s client exchanges for a key of its own. It is shown this once.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a rotate -d 'Make a key in place of another, which stays good for the overlap. The new one is shown this once.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a list -d 'List the client keys.'
 complete -c ambassador-admin -n '__ambassador_admin_at key' -a suspend -d 'Put a key out of use until it is activated again; it holds from the next call on.'
@@ -288,6 +289,11 @@ complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l key-file -r
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l to-command -x -d 'Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -l dry-run -d 'Show what would be sent, send nothing.'
 complete -c ambassador-admin -n '__ambassador_admin_at key issue' -a '(__ambassador_admin_at_names user)'
+complete -c ambassador-admin -n '__ambassador_admin_at key enrol' -l name -x -d 'What the key is for, such as a machine.'
+complete -c ambassador-admin -n '__ambassador_admin_at key enrol' -l for -x -d 'How long the code works, a day at most.'
+complete -c ambassador-admin -n '__ambassador_admin_at key enrol' -l key-for -x -d 'How long the key lasts from then on: 90d, 52w, …'
+complete -c ambassador-admin -n '__ambassador_admin_at key enrol' -l dry-run -d 'Show what would be sent, send nothing.'
+complete -c ambassador-admin -n '__ambassador_admin_at key enrol' -a '(__ambassador_admin_at_names user)'
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l overlap -x -d 'How long the old key stays good.'
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l key-file -r -F -d 'Write the key there, 0600, instead of showing it.'
 complete -c ambassador-admin -n '__ambassador_admin_at key rotate' -l to-command -x -d 'Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.'

@@ -608,6 +608,7 @@ _ambassador-admin_key() {
     typeset -A opt_args
     local -a commands=(
         'issue:Make a key for a user'\''s client. It is shown this once.'
+        'enrol:Make a one-time code that the user'\''s client exchanges for a key of its own. It is shown this once.'
         'rotate:Make a key in place of another, which stays good for the overlap. The new one is shown this once.'
         'list:List the client keys.'
         'suspend:Put a key out of use until it is activated again; it holds from the next call on.'
@@ -623,6 +624,7 @@ _ambassador-admin_key() {
         below)
             case $line[1] in
                 issue) _ambassador-admin_key_issue ;;
+                enrol) _ambassador-admin_key_enrol ;;
                 rotate) _ambassador-admin_key_rotate ;;
                 list) _ambassador-admin_key_list ;;
                 suspend) _ambassador-admin_key_suspend ;;
@@ -641,6 +643,16 @@ _ambassador-admin_key_issue() {
         --if-missing'[Issue nothing when the user has a good key of this name.]' \
         --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
         --to-command='[Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.]:CMD: ' \
+        --dry-run'[Show what would be sent, send nothing.]' \
+        $shared \
+        ':USER:_ambassador-admin_names user'
+}
+
+_ambassador-admin_key_enrol() {
+    _arguments -s -S : \
+        --name='[What the key is for, such as a machine.]:TEXT: ' \
+        --for='[How long the code works, a day at most.]:DURATION: ' \
+        --key-for='[How long the key lasts from then on\: 90d, 52w, …]:DURATION: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
         $shared \
         ':USER:_ambassador-admin_names user'
@@ -1077,7 +1089,7 @@ _ambassador-admin_audit_query() {
 _ambassador-admin_audit_show() {
     _arguments -s -S : \
         $shared \
-        ':ID: '
+        ':REQUEST: '
 }
 
 _ambassador-admin_audit_stats() {

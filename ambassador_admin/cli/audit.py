@@ -106,7 +106,7 @@ def query(
 def show(
     admin: AdminContext,
     found_by: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of a request, or of one of its events.")
+        str, typer.Argument(metavar="REQUEST", help="The id of a request, or of one of its events.")
     ],
 ) -> None:
     """Show everything recorded of one request: who, what, which rule decided, how it ended, how long it took.

@@ -17,7 +17,8 @@ class Asked:
         list[str] | None,
         typer.Argument(
             metavar="[WORD=VALUE]...",
-            help="A query such as user=alice tool~git.* since=1h; see `ambassador-admin help audit-query`.",
+            help="A query such as user=alice tool~git.* since=1h, of the words user, tool, resource, kind, action, "
+            "outcome, decision, reason, request, session, source, since and until.",
             show_default=False,
         ),
     ] = None

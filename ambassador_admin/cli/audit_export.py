@@ -47,7 +47,7 @@ def export(
 ) -> None:
     """Write events, oldest first, in a format that other systems take.
 
-    Example: ambassador-admin audit export --format ocsf --since 24h --file events.jsonl
+    Example: ambassador-admin audit export --format cef --since 24h --file day.cef
     """
     if admin.output.chosen is not None or admin.output.fields is not None:
         raise UsageError(

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.documents import bash, fish, markdown, roff, sinks, zsh
+from ambassador_server.web.app import admin_endpoints
+from tests.documents import api, bash, fish, markdown, roff, sinks, zsh
 from tests.documents.programs import programs
 
 ROOT = Path(__file__).parents[2]
@@ -11,7 +12,11 @@ ROOT = Path(__file__).parents[2]
 
 def documents() -> Mapping[str, str]:
     """Return the text of each generated file by its path from the root."""
-    found = {"docs/commands.md": markdown.page(programs()), sinks.PAGE: sinks.page(ROOT)}
+    found = {
+        "docs/commands.md": markdown.page(programs()),
+        "docs/admin-api.md": api.page(admin_endpoints()),
+        sinks.PAGE: sinks.page(ROOT),
+    }
     for program in programs():
         found[f"man/{program.name}.1"] = roff.page(program)
         for shell in (bash, zsh, fish):

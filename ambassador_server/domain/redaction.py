@@ -1,4 +1,4 @@
-"""What of a call's arguments, and of an MCP's options, may be kept and shown."""
+"""What of a call's arguments, of an event's details, and of an MCP's options may be kept and shown."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from ambassador_server.domain.secret_shapes import (
     is_card_number,
     is_secret_name,
     is_secret_option,
+    mask_own_keys,
     mask_shapes,
     mask_text,
     possible_shapes,
@@ -34,14 +35,15 @@ _BOUNDS = Bounds()
 _MARGIN = 1024
 _LARGEST_INTEGER_BITS = 256
 _SMALLEST_CARD, _BEYOND_CARDS = 10**12, 10**19
+_DEEPEST_WHOLE = 100
 
 
 def redact(value: Any, policy: ArgumentPolicy, bounds: Bounds = _BOUNDS) -> Any:
     """Return what the audit keeps of a JSON-like value.
 
     `none` keeps None, `keys` the structure with types in place of values, `redacted` everything but what a name or
-    a shape gives away as a secret, `full` the value itself. What `keys` and `redacted` cut for size says so in its
-    place, as text that begins with `[cut`.
+    a shape gives away as a secret, `full` everything but keys and tokens of this product. What is cut for size (by
+    `full` only what is nested too deep) says so in its place, as text that begins with `[cut`.
     """
     match policy:
         case ArgumentPolicy.NONE:
@@ -51,7 +53,28 @@ def redact(value: Any, policy: ArgumentPolicy, bounds: Bounds = _BOUNDS) -> Any:
         case ArgumentPolicy.REDACTED:
             return _Copy(bounds).of(value)
         case ArgumentPolicy.FULL:
-            return value
+            return _whole(value, 0)
+
+
+def redact_details(details: Mapping[str, Any], bounds: Bounds = _BOUNDS) -> dict[str, Any]:
+    """Return what the audit keeps of an event's details: as `redacted`, and where a secret is kept may be told."""
+    copied: dict[str, Any] = _Details(bounds).of(dict(details))
+    return copied
+
+
+def _whole(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return mask_own_keys(value)
+    if isinstance(value, dict | list | tuple) and depth == _DEEPEST_WHOLE:
+        return _cut("nested too deep")
+    if isinstance(value, dict):
+        whole: dict[str, Any] = {}
+        for key, item in value.items():
+            whole[_free(mask_own_keys(_key_text(key)), whole)] = _whole(item, depth + 1)
+        return whole
+    if isinstance(value, list | tuple):
+        return [_whole(item, depth + 1) for item in value]
+    return value
 
 
 class _Copy:
@@ -91,7 +114,7 @@ class _Copy:
             if self._nodes <= 0 or self._room <= 0:
                 copied[_free("[cut]", copied)] = f"{len(members) - done} more members"
                 break
-            text = key if isinstance(key, str) else str(key)
+            text = _key_text(key)
             name = self._name(text)
             if name in copied:
                 name = _free(name, copied)
@@ -159,6 +182,14 @@ class _Copy:
         return value
 
 
+class _Details(_Copy):
+    """A copy in which the value of a secret's name stays where it only refers to the secret."""
+
+    def _hides(self, name: str, value: Any) -> bool:
+        refers = isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+        return not refers and super()._hides(name, value)
+
+
 class _Outline(_Copy):
     """The structure of a value, with JSON type names in place of values."""
 
@@ -186,7 +217,8 @@ def mask_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
     References (`env://NAME`, `file:///path`) stay, because they tell nothing but where a secret is kept.
     """
-    return {name: _option(value, is_secret_option(name), 0) for name, value in options.items()}
+    shown: dict[str, Any] = _option(options, False, 0)
+    return shown
 
 
 _REFERENCE = re.compile(r"(?:env|file|vault)://[^\s@]*")
@@ -199,9 +231,10 @@ def _option(value: Any, secret: bool, depth: int) -> Any:
     if depth > _DEEPEST_OPTION:
         return _cut("nested too deep")
     if isinstance(value, Mapping):
+        members = {_key_text(name): item for name, item in value.items()}
         return {
             mask_text(name): _option(item, secret or is_secret_option(name), depth + 1)
-            for name, item in value.items()
+            for name, item in members.items()
         }
     if isinstance(value, list | tuple):
         flags = [False, *map(_is_secret_flag, value)]
@@ -245,7 +278,22 @@ def _masked(value: Any, shapes: Iterable[Shape]) -> Any:
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:
     # Two names may look the same once they are masked or shortened; both members are kept.
-    return f"{name} ({len(taken)})" if name in taken else name
+    number = len(taken)
+    free = name
+    while free in taken:
+        free = f"{name} ({number})"
+        number += 1
+    return free
+
+
+def _key_text(key: Any) -> str:
+    """Return the name of a member; JSON knows only texts, Python anything."""
+    if isinstance(key, str):
+        return key
+    plain = key is None or isinstance(key, bool | float)
+    if plain or (isinstance(key, int) and key.bit_length() <= _LARGEST_INTEGER_BITS):
+        return str(key)
+    return f"[{type(key).__name__}]"
 
 
 def _key_of_secret_value(members: Mapping[Any, Any]) -> str | None:

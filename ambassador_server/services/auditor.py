@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from ambassador_server.domain.administrator import Administrator
@@ -16,6 +18,8 @@ from ambassador_server.domain.audit import (
 )
 from ambassador_server.domain.decision import Deny
 from ambassador_server.domain.principal import Origin, Principal
+from ambassador_server.domain.redaction import redact_details
+from ambassador_server.domain.secret_shapes import mask_text
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.clock import Clock
 
@@ -39,8 +43,29 @@ def admin_actor(administrator: Administrator) -> Actor:
     return Actor(kind=ActorKind.ADMIN, id=administrator.user_id, name=name, key_id=key_id)
 
 
+# People put secrets into names, too. The same few names come again with every call.
+_name = lru_cache(maxsize=4096)(mask_text)
+
+
+def _masked_actor(actor: Actor) -> Actor:
+    name = None if actor.name is None else _name(actor.name)
+    key_name = None if actor.key_name is None else _name(actor.key_name)
+    if (name, key_name) == (actor.name, actor.key_name):
+        return actor
+    return replace(actor, name=name, key_name=key_name)
+
+
+def _masked_resource(resource: Resource) -> Resource:
+    name = None if resource.name is None else _name(resource.name)
+    return resource if name == resource.name else replace(resource, name=name)
+
+
 class Auditor:
-    """Builds events and hands them to the log; every method returns an awaitable that ends when the system has them."""
+    """Builds events and hands them to the log; every method returns an awaitable that ends when the system has them.
+
+    Secrets are masked here, in names and in details, whoever says them. Only what a call's arguments may keep was
+    decided before, by the policy of its MCP.
+    """
 
     def __init__(self, *, log: AuditLog, clock: Clock) -> None:
         self._log = log
@@ -118,19 +143,15 @@ class Auditor:
         details: Mapping[str, Any] | None = None,
     ) -> Awaitable[None]:
         """Record anything that is not a tool call."""
-        return self._log.append(
-            AuditEvent(
-                at=self._clock.now(),
-                action=action,
-                outcome=outcome,
-                actor=actor,
-                resource=resource,
-                reason=reason,
-                request_id=None if origin is None else origin.request_id,
-                session_id=session_id,
-                source=None if origin is None else origin.address,
-                details=details or {},
-            )
+        return self._append(
+            action,
+            outcome,
+            actor=actor,
+            resource=resource,
+            origin=origin,
+            reason=reason,
+            session_id=session_id,
+            details=redact_details(details) if details else {},
         )
 
     def _call(
@@ -144,7 +165,7 @@ class Auditor:
         reason: str | None = None,
         details: Mapping[str, Any],
     ) -> Awaitable[None]:
-        return self.event(
+        return self._append(
             action,
             outcome,
             actor=user_actor(principal),
@@ -153,4 +174,31 @@ class Auditor:
             reason=reason,
             session_id=principal.session_id,
             details=details,
+        )
+
+    def _append(
+        self,
+        action: AuditAction,
+        outcome: Outcome,
+        *,
+        actor: Actor,
+        resource: Resource,
+        origin: Origin | None,
+        reason: str | None,
+        session_id: str | None,
+        details: Mapping[str, Any],
+    ) -> Awaitable[None]:
+        return self._log.append(
+            AuditEvent(
+                at=self._clock.now(),
+                action=action,
+                outcome=outcome,
+                actor=_masked_actor(actor),
+                resource=_masked_resource(resource),
+                reason=reason,
+                request_id=None if origin is None else origin.request_id,
+                session_id=session_id,
+                source=None if origin is None else origin.address,
+                details=details,
+            )
         )

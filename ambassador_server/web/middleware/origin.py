@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler
 
 from ambassador_protocol.paths import REQUEST_ID_HEADER
 from ambassador_server.domain.principal import Origin
+from ambassador_server.domain.secret_shapes import mask_text
 from ambassador_server.web.keys import ORIGIN, SETTINGS
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -15,9 +16,9 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 @web.middleware
 async def origin_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take the caller's request id when it is well formed, else mint one; send it back."""
+    """Take the caller's request id when it is well formed and no secret, else mint one; send it back."""
     offered = request.headers.get(REQUEST_ID_HEADER)
-    request_id = offered if offered is not None and _WELL_FORMED.fullmatch(offered) else secrets.token_hex(16)
+    request_id = offered if offered is not None and _is_usable(offered) else secrets.token_hex(16)
     request[ORIGIN] = Origin(request_id, request.remote or "unknown")
     response = await handler(request)
     headers = response.headers
@@ -29,3 +30,7 @@ async def origin_middleware(request: web.Request, handler: Handler) -> web.Strea
     if request.app[SETTINGS].tls:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     return response
+
+
+def _is_usable(offered: str) -> bool:
+    return _WELL_FORMED.fullmatch(offered) is not None and mask_text(offered) == offered

@@ -1,0 +1,120 @@
+"""Redaction takes time linear to what it looks at, whatever somebody sends to make it slow."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ambassador_server.domain.catalog import ArgumentPolicy
+from ambassador_server.domain.redaction import redact
+from ambassador_server.domain.secret_shapes import mask_text
+from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, mint_key
+
+FRAGMENTS = [
+    *(
+        "a",
+        "-",
+        "_",
+        ".",
+        "=",
+        ":",
+        "/",
+        "@",
+        "\\",
+        '"',
+        "'",
+        "0",
+        "4 ",
+        "1-",
+        "444-",
+        "amb_pk_",
+        "ghp_",
+        "sk-",
+    ),
+    *(
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "xoxb-",
+        "SG.",
+        "SG.aaaaaaaaaaaaaaaa",
+        "-eyJ",
+        "eyJa.a",
+        "AKIA",
+    ),
+    *(
+        "bearer ",
+        "basic aaaa",
+        "://",
+        "://a:",
+        "://a:b@",
+        "x://[::1]@",
+        "password",
+        'password="',
+        'password=\\"',
+    ),
+    *('password=\\"\\\\', "pwd = = ", "tokentoken=", "-token ", "--token --", '-password "', "secretsecret"),
+    *(
+        "api key",
+        "cookie:",
+        "authorization:authorization",
+        " -u a",
+        " --user=a:b",
+        "signature%3D",
+        "access_key-",
+    ),
+]
+
+
+LONG_WORDS = " ".join(mark + "a" * 20 for mark in "-._")
+EVERY_TRIGGER = f"token: -u bearer basic private key eyj. ://@ {LONG_WORDS} akia{'a' * 12} "
+FACTOR = 8
+
+
+def cost(work: Callable[[], object], rounds: int) -> int:
+    """Return the processor time of the fastest of several runs."""
+    spent = []
+    for _ in range(rounds):
+        started = time.process_time_ns()
+        work()
+        spent.append(time.process_time_ns() - started)
+    return min(spent)
+
+
+def assert_linear(work: Callable[[int], Callable[[], object]], size: int) -> None:
+    """Eight times as much takes about eight times as long; were it quadratic, it would be sixty-four times.
+
+    What else the machine does may spoil one comparison, but not the fastest of many runs, again and again.
+    """
+    for rounds in (3, 10, 30):
+        if cost(work(size * FACTOR), rounds) < cost(work(size), rounds) * FACTOR * 3:
+            return
+    pytest.fail(f"{FACTOR} times as much took more than {FACTOR * 3} times as long")
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS)
+def test_hostile_text_takes_time_linear_to_its_length(fragment: str):
+    def work(size: int) -> Callable[[], object]:
+        text = EVERY_TRIGGER + fragment * (size // len(fragment))
+        return lambda: mask_text(text)
+
+    assert_linear(work, 6_000)
+
+
+SHAPES_OF_SIZE: dict[str, Callable[[int], Any]] = {
+    "items": lambda size: ["x"] * size,
+    "members": lambda size: {f"n{number}": "x" for number in range(size)},
+    "names that look alike": lambda size: {f"{mint_key(PRESHARED_KEY_PREFIX)}": 1 for _ in range(size)},
+    "texts": lambda size: ["password=" * 50] * size,
+    "lists in lists": lambda size: [[["x"]] * 10] * size,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES_OF_SIZE)
+@pytest.mark.parametrize("policy", ArgumentPolicy)
+def test_large_values_take_time_linear_to_their_size(shape: str, policy: ArgumentPolicy):
+    def work(size: int) -> Callable[[], object]:
+        value = SHAPES_OF_SIZE[shape](size)
+        return lambda: redact(value, policy)
+
+    assert_linear(work, 120)

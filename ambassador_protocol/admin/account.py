@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.words import AdminKeyKind, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +30,9 @@ class Whoami:
     """The administrator behind an `amb_ak_` key: a `login` of `user`, or a `key` of its own."""
 
     name: str
-    kind: str
+    kind: AdminKeyKind
     user: str | None
-    roles: list[str]
+    roles: list[Role]
     expires_at: str | None
     server_version: str
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.words import AdminKeyKind, AdminKeyStatus, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +13,7 @@ class NewAdminKey:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     name: str
-    roles: list[str]
+    roles: list[Role]
     expires_in_seconds: int | None = None
 
 
@@ -21,11 +22,11 @@ class AdminKeyView:
     """An admin key, or the login of `user`, without its secret; a login has the roles its user has now."""
 
     name: str
-    kind: str
+    kind: AdminKeyKind
     user: str | None
-    roles: list[str]
+    roles: list[Role]
     prefix: str
-    status: str
+    status: AdminKeyStatus
     created_by: str
     created_at: str
     expires_at: str | None

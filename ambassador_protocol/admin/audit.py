@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from ambassador_protocol.admin.grants import GrantView
 from ambassador_protocol.admin.strict import STRICT
 from ambassador_protocol.admin.switches import SwitchView
+from ambassador_protocol.admin.words import ActorKind, Outcome
 from ambassador_protocol.audit.verify import WriterVerification
 
 
@@ -13,7 +14,7 @@ from ambassador_protocol.audit.verify import WriterVerification
 class ActorView:
     """Who did it, with names as they were at that moment."""
 
-    kind: str
+    kind: ActorKind
     id: str | None
     name: str | None
     key_id: str | None
@@ -40,7 +41,7 @@ class EventView:
     digest: str
     at: str
     action: str
-    outcome: str
+    outcome: Outcome
     actor: ActorView
     resource: ResourceView
     reason: str | None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.words import Delivery, Effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +19,8 @@ class NewGrant:
     group: str
     mcp: str
     tools: list[str] = field(default_factory=lambda: ["*"])
-    effect: str = "permit"
-    delivery: str = "automatic"
+    effect: Effect = "permit"
+    delivery: Delivery = "automatic"
     expires_in_seconds: int | None = None
     expires_at: str | None = None
     owner: str | None = None
@@ -33,8 +34,8 @@ class GrantView:
     group: str
     mcp: str
     tools: list[str]
-    effect: str
-    delivery: str
+    effect: Effect
+    delivery: Delivery
     expires_at: str | None
     owner: str | None
     created_at: str

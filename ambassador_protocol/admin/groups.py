@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.words import GroupStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class GroupPut:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     description: str | None = None
-    status: str | None = None
+    status: GroupStatus | None = None
     owner: str | None = None
 
 
@@ -40,7 +41,7 @@ class GroupView:
 
     name: str
     description: str
-    status: str
+    status: GroupStatus
     members: list[str]
     owner: str | None
     created_at: str

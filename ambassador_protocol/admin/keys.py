@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.words import KeyStatus, KeyStatusChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class KeyChange:
     """`PATCH /v1/admin/keys/{id}`: `active` or `suspended`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    status: str
+    status: KeyStatusChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class KeyView:
     user: str
     name: str
     prefix: str
-    status: str
+    status: KeyStatus
     expires_at: str | None
     last_used_at: str | None
     last_host: str | None

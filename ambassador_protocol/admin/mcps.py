@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.words import ArgumentPolicy, DownstreamStatus, Isolation, McpStatus, ToolClass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +18,9 @@ class NewMcp:
     display_name: str | None = None
     description: str = ""
     tags: list[str] = field(default_factory=list)
-    arguments: str = "redacted"
+    arguments: ArgumentPolicy = "redacted"
     call_timeout_seconds: float = 60.0
-    isolation: str = "shared"
+    isolation: Isolation = "shared"
     owner: str | None = None
 
 
@@ -38,9 +39,9 @@ class McpPut:
     display_name: str | None = None
     description: str | None = None
     tags: list[str] | None = None
-    arguments: str | None = None
+    arguments: ArgumentPolicy | None = None
     call_timeout_seconds: float | None = None
-    isolation: str | None = None
+    isolation: Isolation | None = None
     owner: str | None = None
 
 
@@ -57,11 +58,11 @@ class McpView:
     transport: str
     options: dict[str, Any]
     tags: list[str]
-    arguments: str
+    arguments: ArgumentPolicy
     call_timeout_seconds: float
-    isolation: str
-    status: str
-    state: str
+    isolation: Isolation
+    status: McpStatus
+    state: DownstreamStatus
     error: str | None
     tools: int
     connections: int
@@ -85,5 +86,5 @@ class ToolView:
 
     name: str
     published_as: str
-    tool_class: str
+    tool_class: ToolClass
     description: str

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.words import SwitchScope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,7 +12,7 @@ class NewSwitch:
     """`POST /v1/admin/kill-switches`: `target` is a natural name, absent for scope `everyone`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-    scope: str
+    scope: SwitchScope
     reason: str
     target: str | None = None
     message: str | None = None
@@ -24,7 +25,7 @@ class SwitchView:
     """A kill switch; `drill` switches are recorded but stop nothing."""
 
     id: str
-    scope: str
+    scope: SwitchScope
     target: str | None
     reason: str
     message: str | None

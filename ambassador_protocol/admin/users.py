@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.admin.words import AuthSource, Role, UserStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +17,9 @@ class UserPut:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     display_name: str | None = None
     email: str | None = None
-    status: str | None = None
-    roles: list[str] | None = None
-    source: str | None = None
+    status: UserStatus | None = None
+    roles: list[Role] | None = None
+    source: AuthSource | None = None
     owner: str | None = None
 
 
@@ -30,8 +31,8 @@ class NewUser:
     name: str
     display_name: str | None = None
     email: str | None = None
-    roles: list[str] | None = None
-    source: str | None = None
+    roles: list[Role] | None = None
+    source: AuthSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +50,10 @@ class UserView:
     name: str
     display_name: str
     email: str | None
-    status: str
+    status: UserStatus
     groups: list[str]
-    roles: list[str]
-    source: str
+    roles: list[Role]
+    source: AuthSource
     owner: str | None
     created_at: str
     updated_at: str

@@ -2,16 +2,22 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 import schemathesis
 from aiohttp import web
 
+from ambassador_protocol.admin import words
 from ambassador_server.bootstrap import build
 from ambassador_server.config import ServerConfig
-from ambassador_server.domain.administrator import Right
+from ambassador_server.domain.administrator import Right, Role
+from ambassador_server.domain.audit import ActorKind, Outcome
+from ambassador_server.domain.catalog import ArgumentPolicy, DownstreamStatus, Isolation, McpStatus, ToolClass
+from ambassador_server.domain.grants import Delivery, Effect
+from ambassador_server.domain.principal import AuthSource, GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.storage.migrate import upgrade
 from ambassador_server.web.app import admin_endpoints
 from ambassador_server.web.openapi import describe
@@ -87,3 +93,28 @@ def references(part: Any) -> list[str]:
         return []
     here = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
     return here + [found for each in part.values() for found in references(each)]
+
+
+def test_the_words_of_closed_lists_are_those_the_server_knows() -> None:
+    """The wire contract depends on nothing, so it repeats them."""
+    for told, known in (
+        (words.UserStatus, UserStatus),
+        (words.AuthSource, AuthSource),
+        (words.Role, Role),
+        (words.GroupStatus, GroupStatus),
+        (words.KeyStatus, KeyStatus),
+        (words.Effect, Effect),
+        (words.Delivery, Delivery),
+        (words.ArgumentPolicy, ArgumentPolicy),
+        (words.Isolation, Isolation),
+        (words.McpStatus, McpStatus),
+        (words.DownstreamStatus, DownstreamStatus),
+        (words.ToolClass, ToolClass),
+        (words.SwitchScope, SwitchScope),
+        (words.Outcome, Outcome),
+        (words.ActorKind, ActorKind),
+    ):
+        (one_of,) = get_args(told)[1:]
+        assert one_of.words == tuple(known), known
+    status = DOCUMENT["components"]["schemas"]["UserPut"]["properties"]["status"]
+    assert {"type": "string", "enum": ["active", "suspended", "deactivated"]} in status["anyOf"]

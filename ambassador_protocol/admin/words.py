@@ -1,0 +1,39 @@
+"""The closed lists of the admin API: plain text on the wire, whose description names every word there is."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+
+class OneOf:
+    """Tells in the description which words a text is one of; the server refuses every other."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __get_pydantic_json_schema__(
+        self, core: Any, describe: Callable[[Any], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Add the words to what is described."""
+        return {**describe(core), "enum": list(self.words)}
+
+
+UserStatus = Annotated[str, OneOf("active", "suspended", "deactivated")]
+AuthSource = Annotated[str, OneOf("local", "external")]
+Role = Annotated[str, OneOf("admin", "operator", "provisioner", "auditor")]
+GroupStatus = Annotated[str, OneOf("active", "suspended")]
+KeyStatus = Annotated[str, OneOf("active", "suspended", "revoked")]
+KeyStatusChange = Annotated[str, OneOf("active", "suspended")]
+AdminKeyKind = Annotated[str, OneOf("login", "key")]
+AdminKeyStatus = Annotated[str, OneOf("active", "expired", "revoked")]
+Effect = Annotated[str, OneOf("permit", "deny")]
+Delivery = Annotated[str, OneOf("automatic", "opt_in")]
+ArgumentPolicy = Annotated[str, OneOf("none", "keys", "redacted", "full")]
+Isolation = Annotated[str, OneOf("shared", "per_user")]
+McpStatus = Annotated[str, OneOf("draft", "published", "archived")]
+DownstreamStatus = Annotated[str, OneOf("stopped", "starting", "ready", "degraded")]
+ToolClass = Annotated[str, OneOf("read-only", "write", "destructive")]
+SwitchScope = Annotated[
+    str, OneOf("everyone", "user", "group", "key", "session", "mcp", "tool", "tool_class")
+]
+Outcome = Annotated[str, OneOf("permitted", "denied", "succeeded", "failed")]
+ActorKind = Annotated[str, OneOf("user", "admin", "system", "unknown")]

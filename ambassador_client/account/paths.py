@@ -29,6 +29,14 @@ def state_directory(environ: Mapping[str, str] = os.environ, platform: str = sys
     return (state or Path.home() / ".local" / "state") / _APPLICATION
 
 
+def config_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Return the per-user directory for what the user has set up."""
+    if platform in ("win32", "darwin"):
+        return state_directory(environ, platform) / "client"
+    chosen = _absolute(environ.get("XDG_CONFIG_HOME"))
+    return (chosen or Path.home() / ".config") / _APPLICATION / "client"
+
+
 def _absolute(value: str | None) -> Path | None:
     # The XDG specification says that a relative path is invalid and must be ignored.
     return Path(value) if value and os.path.isabs(value) else None

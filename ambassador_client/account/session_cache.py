@@ -14,13 +14,28 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
+from ambassador_client.account.paths import runtime_directory
+from ambassador_protocol.sessions import RegisterResponse
 
 _SLOTS = 32
 _LONGEST = 1 << 14
 _MARGIN_SECONDS = 60
 _UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+
+
+class Holder(NamedTuple):
+    """Whose session: `key` names the preshared key, or is it; no other holder comes by this one's session."""
+
+    key: str
+    friendly_name: str
+    host_tool: str
+
+
+def sessions_directory() -> Path:
+    """Return where the slots of this user are."""
+    return runtime_directory() / "sessions"
 
 
 class Slot:
@@ -30,16 +45,29 @@ class Slot:
         self._descriptor = descriptor
 
     @classmethod
-    def claim(cls, directory: Path, server_url: str, identity: RegisterRequest) -> "Slot":
+    def claim(cls, directory: Path, server_url: str, holder: Holder) -> "Slot":
         """Lock the first free slot of this identity at this server, in a directory of the user alone."""
         try:
             _make_private(directory)
-            for path in _paths(directory, server_url, identity):
+            for path in _paths(directory, server_url, holder):
                 if (descriptor := _lock(path)) is not None:
                     return cls(descriptor)
         except OSError:
             pass  # no cache is a lost convenience, never a reason not to work
         return cls()
+
+    @classmethod
+    def left_behind(cls, directory: Path, server_url: str, key: str) -> tuple[list["Slot"], int]:
+        """Lock every free slot of this key, and count those that a process holds."""
+        free: list[Slot] = []
+        held = 0
+        with suppress(OSError):
+            _make_private(directory)
+            for path in sorted(directory.glob(f"session-{_digest(server_url, key)}-*.json")):
+                descriptor = _lock(path)
+                held += descriptor is None
+                free += [] if descriptor is None else [cls(descriptor)]
+        return free, held
 
     def load(self) -> RegisterResponse | None:
         """Return the session the last holder left, unless it is about to expire."""
@@ -86,11 +114,13 @@ def _is_token(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value
 
 
-def _paths(directory: Path, server_url: str, identity: RegisterRequest) -> Iterator[Path]:
-    # Another key, server or name is another identity, and must never come by this one's session.
-    members = (server_url, identity.preshared_key, identity.friendly_name, identity.host_tool)
-    name = hashlib.sha256(json.dumps(members).encode()).hexdigest()[:32]
-    return (directory / f"session-{name}-{number}.json" for number in range(_SLOTS))
+def _paths(directory: Path, server_url: str, holder: Holder) -> Iterator[Path]:
+    whose, name = _digest(server_url, holder.key), _digest(holder.friendly_name, holder.host_tool)
+    return (directory / f"session-{whose}-{name}-{number}.json" for number in range(_SLOTS))
+
+
+def _digest(*members: str) -> str:
+    return hashlib.sha256(json.dumps(members).encode()).hexdigest()[:24]
 
 
 def _make_private(directory: Path) -> None:

@@ -4,13 +4,16 @@ import ipaddress
 import json
 import math
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from ambassador_client.account.accounts import Account, AccountBook
+from ambassador_client.account.paths import config_directory
 from ambassador_client.errors import NoCredentialsError, SettingsError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 from ambassador_protocol.sessions import HOST_TOOLS, RegisterRequest
@@ -20,6 +23,9 @@ T = TypeVar("T")
 _HEARTBEAT = (15.0, 120.0, 300.0)  # least, default, most, in seconds
 _LONGEST_NAME = 128
 _LARGEST_FILE = 1 << 20
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+ACCOUNT_VARIABLE = "MCP_AMBASSADOR_ACCOUNT"
 
 _ENVIRONMENT = {
     "server_url": "MCP_AMBASSADOR_URL",
@@ -29,6 +35,8 @@ _ENVIRONMENT = {
     "heartbeat_interval_seconds": "MCP_AMBASSADOR_HEARTBEAT_INTERVAL",
     "allow_self_signed": "MCP_AMBASSADOR_ALLOW_SELF_SIGNED",
     "ca_file": "MCP_AMBASSADOR_CA_FILE",
+    "fingerprint": "MCP_AMBASSADOR_FINGERPRINT",
+    "account": ACCOUNT_VARIABLE,
 }
 
 FLAGS = {
@@ -38,6 +46,8 @@ FLAGS = {
     "heartbeat_interval_seconds": "--heartbeat-interval",
     "allow_self_signed": "--allow-self-signed",
     "ca_file": "--ca-file",
+    "fingerprint": "--fingerprint",
+    "account": "--account",
 }
 
 # Members of the original's configuration file that have no meaning here: nothing is cached that could go stale.
@@ -55,6 +65,19 @@ class Flags:
     heartbeat_interval_seconds: str | None = None
     allow_self_signed: bool | None = None
     ca_file: str | None = None
+    fingerprint: str | None = None
+    account: str | None = None
+
+
+class Credential(NamedTuple):
+    """A key that is looked up when it is needed; `label` tells keys apart, and `place` says in words where this is.
+
+    `reveal` may take long, where a keyring asks its owner first. It raises NoCredentialsError or SettingsError.
+    """
+
+    label: str
+    place: str
+    reveal: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +85,19 @@ class Settings:
     """Everything the client was told. `server_url` has scheme, host and port, and no slash at the end."""
 
     server_url: str
-    preshared_key: str = field(repr=False)
+    credential: Credential = field(repr=False)
     friendly_name: str
     host_tool: str
     heartbeat_seconds: float
     allow_self_signed: bool
     ca_file: Path | None
+    fingerprint: str | None = None
+    account: Account | None = None
+
+    @property
+    def preshared_key(self) -> str:
+        """Return the key, from wherever it is."""
+        return self.credential.reveal()
 
     @property
     def identity(self) -> RegisterRequest:
@@ -85,15 +115,29 @@ class Settings:
 def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Settings:
     """Collect the settings; raises SettingsError or NoCredentialsError naming the place to mend."""
     sources = _Sources(flags, environ, {} if flags.config is None else _read_config(flags.config))
+    account = _account(sources, environ)
+    server_url = _server_url(sources, account)
+    if account is not None and account.server != server_url:
+        account = None  # its key and its certificate are for its own server alone
+    ca_file = sources.take("ca_file", _path, None)
+    if ca_file is None and account is not None and account.ca_file is not None:
+        ca_file = Path(account.ca_file)
     return Settings(
-        server_url=_server_url(sources),
-        preshared_key=_preshared_key(sources, environ),
+        server_url=server_url,
+        credential=_credential(sources, environ, account),
         friendly_name=_friendly_name(sources, environ),
         host_tool=sources.take("host_tool", _host_tool, "custom"),
         heartbeat_seconds=sources.take("heartbeat_interval_seconds", _heartbeat, _HEARTBEAT[1]),
         allow_self_signed=sources.take("allow_self_signed", _truth, False),
-        ca_file=sources.take("ca_file", _path, None),
+        ca_file=ca_file,
+        fingerprint=sources.take("fingerprint", read_fingerprint, None),
+        account=account,
     )
+
+
+def account_book(environ: Mapping[str, str] = os.environ) -> AccountBook:
+    """Return the accounts of this user."""
+    return AccountBook(config_directory(environ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +188,25 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _server_url(sources: _Sources) -> str:
-    url = sources.take("server_url", _normal_url, "")
+def _account(sources: _Sources, environ: Mapping[str, str]) -> Account | None:
+    book, found = account_book(environ), sources.find("account")
+    return book.find(None) if found is None else book.get(str(found[0]))
+
+
+def _server_url(sources: _Sources, account: Account | None) -> str:
+    if account is not None and _is_chosen(sources):
+        return account.server
+    url = sources.take("server_url", normal_url, "" if account is None else account.server)
     if not url:
-        raise SettingsError("no server address is set", "Set MCP_AMBASSADOR_URL=https://<server>.")
+        raise SettingsError(
+            "no server address is set",
+            "Set MCP_AMBASSADOR_URL=https://<server>, or run: ambassador-client login https://<server>",
+        )
     return url
 
 
-def _normal_url(value: Any) -> str:
+def normal_url(value: Any) -> str:
+    """Return the address with its port, without a slash at the end; raises ValueError with what would be right."""
     parts = urlsplit(_text(value).strip())
     host = parts.hostname
     if parts.scheme not in ("https", "http") or not host:
@@ -186,12 +241,37 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _preshared_key(sources: _Sources, environ: Mapping[str, str]) -> str:
+def _credential(
+    sources: _Sources, environ: Mapping[str, str], account: Account | None
+) -> Credential:
     found = sources.find("preshared_key")
-    if found is None:
-        raise NoCredentialsError("no preshared key is set", "Set MCP_AMBASSADOR_PRESHARED_KEY.")
-    value, place = found
-    key = _resolve(value, place, environ).strip()
+    if found is not None and (account is None or not _is_chosen(sources)):
+        value, place = found
+        key = _checked_key(_resolve(value, place, environ), place)
+        return Credential(key, place, lambda: key)
+    if account is None:
+        raise NoCredentialsError(
+            "no preshared key is set", "Set MCP_AMBASSADOR_PRESHARED_KEY, or run: ambassador-client login URL"
+        )
+    return Credential(account.label, f"account {account.name}", lambda: _kept_key(account, environ))
+
+
+def _is_chosen(sources: _Sources) -> bool:
+    """Tell whether the command line names the account: what is said there goes before every variable."""
+    return sources.flags.account is not None and sources.flags.server_url is None
+
+
+def _kept_key(account: Account, environ: Mapping[str, str]) -> str:
+    key = account_book(environ).credentials().get(account.name)
+    if key is None:
+        raise NoCredentialsError(
+            f"the key of account {account.name} is gone", f"Run: ambassador-client login {account.server}"
+        )
+    return _checked_key(key, f"account {account.name}")
+
+
+def _checked_key(text: str, place: str) -> str:
+    key = text.strip()
     if not key or not key.isascii() or not key.isprintable():
         raise NoCredentialsError(f"the preshared key from {place} is empty or damaged", f"Correct {place}.")
     return key
@@ -212,6 +292,14 @@ def _resolve(value: Any, place: str, environ: Mapping[str, str]) -> str:
         except UnicodeDecodeError as error:
             raise NoCredentialsError(f"{path} holds no key", f"Correct {place}.") from error
     return value
+
+
+def read_fingerprint(value: Any) -> str:
+    """Return a SHA-256 in hex, however it was written; raises ValueError with what would be right."""
+    digits = re.sub(r"[\s:]", "", str(value).lower().removeprefix("sha256:"))
+    if _FINGERPRINT.fullmatch(digits) is None:
+        raise ValueError("it must be a SHA-256 fingerprint of 64 hexadecimal digits")
+    return digits
 
 
 def _friendly_name(sources: _Sources, environ: Mapping[str, str]) -> str:

@@ -3,7 +3,31 @@
 import ssl
 from pathlib import Path
 
+from ambassador_client.account.paths import state_directory
+from ambassador_client.account.settings import Settings
 from ambassador_client.errors import SettingsError
+
+
+def context_for(settings: Settings) -> ssl.SSLContext | None:
+    """Return what these settings believe, None for a server without TLS; may ask the server for a pinned certificate.
+
+    Raises SettingsError, UntrustedCertificateError or UnreachableError.
+    """
+    if not settings.is_encrypted:
+        return None
+    if settings.fingerprint is not None and settings.ca_file is None and not settings.allow_self_signed:
+        from ambassador_client.account.pinning import pinned_certificate  # noqa: PLC0415 - few pin, all start
+
+        pem = pinned_certificate(settings.server_url, settings.fingerprint, state_directory() / "trust")
+        return pinned_context(pem)
+    return ssl_context(ca_file=settings.ca_file, allow_self_signed=settings.allow_self_signed)
+
+
+def pinned_context(pem: str) -> ssl.SSLContext:
+    """Return a context that believes this certificate alone, be it a CA's or the server's own."""
+    context = ssl.create_default_context(cadata=pem)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return _limited(context)
 
 
 def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl.SSLContext:

@@ -25,6 +25,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, metavar="FILE", help="JSON file with settings")
     parser.add_argument("--server", dest="server_url", metavar="URL", help="address of the server")
     parser.add_argument("--ca-file", metavar="FILE", help="trust only the CA certificates in this PEM file")
+    parser.add_argument(
+        "--fingerprint", metavar="SHA256", help="trust the server or CA certificate with this fingerprint"
+    )
+    parser.add_argument("--account", metavar="NAME", help="the account to use, of those logged in to")
     parser.add_argument("--friendly-name", metavar="NAME", help="how administrators see this client")
     parser.add_argument("--host-tool", metavar="TOOL", help="the application this client works for")
     parser.add_argument(

@@ -29,7 +29,7 @@ class Session:
     def __init__(
         self,
         link: Link,
-        identity: RegisterRequest,
+        identity: Callable[[], RegisterRequest],
         slot: Slot,
         *,
         heartbeat_seconds: float,
@@ -143,7 +143,9 @@ class Session:
             return
         self._granted = None
         self._settled.clear()
-        self._granted = await sessions.register(self._link, self._identity)
+        # A keyring may ask its owner first, and the relay answers meanwhile.
+        identity = await asyncio.to_thread(self._identity)
+        self._granted = await sessions.register(self._link, identity)
         self._slot.store(self._granted)
 
     def _lose(self, error: ClientError) -> None:

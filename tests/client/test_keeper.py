@@ -33,7 +33,7 @@ class Watcher:
 async def kept(server: FakeServer, heartbeat_seconds: float) -> AsyncIterator[tuple[Session, Watcher]]:
     watcher = Watcher()
     link = Link(server.url, None)
-    session = Session(link, ME, Slot(), heartbeat_seconds=heartbeat_seconds, report=watcher.report)
+    session = Session(link, lambda: ME, Slot(), heartbeat_seconds=heartbeat_seconds, report=watcher.report)
     keeping = asyncio.create_task(session.keep(watcher.recovered.set))
     try:
         yield session, watcher
@@ -88,7 +88,7 @@ async def test_a_server_that_goes_and_comes_back_is_noticed_by_the_beats(server:
 
 
 async def test_closing_twice_or_without_a_session_is_harmless(server: FakeServer):
-    session = Session(Link(server.url, None), ME, Slot(), heartbeat_seconds=1, report=lambda _: None)
+    session = Session(Link(server.url, None), lambda: ME, Slot(), heartbeat_seconds=1, report=lambda _: None)
     await session.close()
     assert server.disconnected == []
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_client.account.session_cache import Slot
-from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
+from ambassador_client.account.session_cache import Holder, Slot
+from ambassador_protocol.sessions import RegisterResponse
 
 URL = "https://a:8443"
-ME = RegisterRequest(preshared_key="amb_pk_1", friendly_name="me", host_tool="cli")
+ME = Holder(key="amb_pk_1", friendly_name="me", host_tool="cli")
 GRANTED = RegisterResponse(
     session_id="s",
     session_token="amb_st_secret",
@@ -57,12 +57,12 @@ def test_a_process_that_dies_lets_go(tmp_path: Path):
     ("url", "identity"),
     [
         ("https://b:8443", ME),
-        (URL, replace(ME, preshared_key="amb_pk_2")),
-        (URL, replace(ME, friendly_name="other")),
-        (URL, replace(ME, host_tool="zed")),
+        (URL, ME._replace(key="amb_pk_2")),
+        (URL, ME._replace(friendly_name="other")),
+        (URL, ME._replace(host_tool="zed")),
     ],
 )
-def test_another_identity_does_not_find_it(tmp_path: Path, url: str, identity: RegisterRequest):
+def test_another_identity_does_not_find_it(tmp_path: Path, url: str, identity: Holder):
     slot = Slot.claim(tmp_path / "s", URL, ME)
     slot.store(GRANTED)
     slot.release()
@@ -150,3 +150,14 @@ def test_without_a_place_nothing_is_remembered_and_nothing_fails(tmp_path: Path)
     assert slot.load() is None
     slot.clear()
     slot.release()
+
+
+def test_sessions_of_a_key_that_was_left_behind_are_found_and_those_in_use_are_counted(tmp_path: Path):
+    in_use = Slot.claim(tmp_path / "s", URL, ME)
+    for other in (ME._replace(host_tool="zed"), ME._replace(key="amb_pk_2")):
+        slot = Slot.claim(tmp_path / "s", URL, other)
+        slot.store(GRANTED)
+        slot.release()
+    free, held = Slot.left_behind(tmp_path / "s", URL, ME.key)
+    assert ([slot.load() for slot in free], held) == ([GRANTED], 1)
+    in_use.release()

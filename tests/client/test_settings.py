@@ -47,9 +47,10 @@ def test_the_originals_environment_is_read():
         MCP_AMBASSADOR_CA_FILE="/ca.pem",
         MCP_AMBASSADOR_FRIENDLY_NAME="me",
     )
+    assert settings.preshared_key == KEY
     assert settings == Settings(
         server_url="https://other:1234",
-        preshared_key=KEY,
+        credential=settings.credential,
         friendly_name="me",
         host_tool="vscode",
         heartbeat_seconds=60,

@@ -1,0 +1,139 @@
+"""The accounts of this user: which servers they have logged in to, as whom, and which one is the default."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ambassador_client.errors import SettingsError
+
+if TYPE_CHECKING:
+    from ambassador_client.account.credentials import CredentialStore
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}")
+_LARGEST = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One login: its server, what proves the server, and what is known of the key, which is kept elsewhere."""
+
+    name: str
+    server: str
+    user: str = ""
+    key_id: str = ""
+    key_name: str = ""
+    key_expires_at: str | None = None
+    ca_file: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Return what names the key without being it, so that nobody has to open a keyring to know whose it is."""
+        return f"{self.name} {self.key_id}"
+
+
+class AccountBook:
+    """Accounts in one file of a directory of the user's own; every method raises SettingsError when it cannot."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._path = directory / "accounts.json"
+
+    def all(self) -> list[Account]:
+        """Return the accounts, by name."""
+        return [account for _, account in sorted(self._read()[1].items())]
+
+    def default(self) -> str | None:
+        """Return the name of the account that counts when nothing is said."""
+        return self._read()[0]
+
+    def find(self, name: str | None) -> Account | None:
+        """Return the account of this name, or the default one, if there is one."""
+        default, accounts = self._read()
+        return accounts.get(name or default or "")
+
+    def get(self, name: str | None) -> Account:
+        """Return the account of this name, or the default one, or raise SettingsError."""
+        account = self.find(name)
+        if account is None:
+            what = "you are not logged in" if name is None else f"there is no account {name!r}"
+            raise SettingsError(what, "Run: ambassador-client login URL")
+        return account
+
+    def save(self, account: Account, *, ca_pem: str | None = None, make_default: bool = True) -> Account:
+        """Keep the account, over one of the same name, and the certificate that proves its server."""
+        check_name(account.name)
+        default, accounts = self._read()
+        if ca_pem is not None:
+            ca_file = self.directory / f"{account.name.replace(':', '_')}.ca.pem"
+            _write(ca_file, ca_pem)
+            account = Account(**{**asdict(account), "ca_file": str(ca_file)})
+        accounts[account.name] = account
+        self._write(account.name if make_default or default not in accounts else default, accounts)
+        return account
+
+    def use(self, name: str) -> Account:
+        """Make an account the default one."""
+        account = self.get(name)
+        self._write(account.name, self._read()[1])
+        return account
+
+    def remove(self, name: str) -> None:
+        """Forget an account; another one becomes the default, if any is left."""
+        default, accounts = self._read()
+        removed = accounts.pop(name, None)
+        if removed is not None and removed.ca_file is not None:
+            Path(removed.ca_file).unlink(missing_ok=True)
+        self._write(default if default in accounts else next(iter(sorted(accounts)), None), accounts)
+
+    def credentials(self) -> "CredentialStore":
+        """Return where the keys are."""
+        # Not above: the relay of an account-less set-up never asks.
+        from ambassador_client.account.credentials import CredentialStore  # noqa: PLC0415
+
+        return CredentialStore(self.directory)
+
+    def _read(self) -> tuple[str | None, dict[str, Account]]:
+        try:
+            with self._path.open("rb") as file:
+                content = json.loads(file.read(_LARGEST))
+            accounts = {name: _account(name, each) for name, each in content["accounts"].items()}
+            default = content.get("default")
+        except FileNotFoundError:
+            return None, {}
+        except OSError as error:
+            raise SettingsError(
+                f"cannot read {self._path}: {error.strerror}", "Check its owner and mode."
+            ) from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise SettingsError(f"{self._path} is damaged", "Delete it and log in again.") from error
+        return (default if default in accounts else None), accounts
+
+    def _write(self, default: str | None, accounts: Mapping[str, Account]) -> None:
+        told = {name: asdict(account) for name, account in sorted(accounts.items())}
+        _write(self._path, json.dumps({"default": default, "accounts": told}, indent=2) + "\n")
+
+
+def check_name(name: str) -> str:
+    """Return the name of an account, or raise SettingsError."""
+    if _NAME.fullmatch(name) is None:
+        raise SettingsError(
+            f"{name!r} cannot name an account", "Take letters, digits and . _ @ : -, at most 64."
+        )
+    return name
+
+
+def _account(name: str, members: Mapping[str, Any]) -> Account:
+    known = {field.name for field in fields(Account)}
+    told = {key: value for key, value in members.items() if key in known and key != "name"}
+    if not all(value is None or isinstance(value, str) for value in told.values()):
+        raise TypeError
+    return Account(name=name, **told)
+
+
+def _write(path: Path, text: str) -> None:
+    from ambassador_client.account.credentials import write_private_file  # noqa: PLC0415 - as above
+
+    write_private_file(path, text)

@@ -1,0 +1,104 @@
+"""Trust by fingerprint: finds the certificate that has it, once, and keeps it; standard library and h11 only."""
+
+import base64
+import hashlib
+import hmac
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import h11
+
+from ambassador_client.errors import (
+    BadAnswerError,
+    SettingsError,
+    UnreachableError,
+    UntrustedCertificateError,
+)
+from ambassador_protocol.paths import CA_CERTIFICATE
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
+_SECONDS = 10.0
+_LARGEST = 1 << 18
+_MOST = 16
+
+
+def pinned_certificate(url: str, fingerprint: str, kept_in: Path) -> str:
+    """Return the certificate, PEM, with this SHA-256 in hex: from the directory, else from the server, which is kept.
+
+    It is the server's own one or the CA it hands out. Nothing secret is sent before it is found. Raises
+    UntrustedCertificateError where the server has none such, UnreachableError where it is not there.
+    """
+    path = kept_in / f"{fingerprint}.pem"
+    with suppress(OSError, UnicodeDecodeError):
+        kept = path.read_text(encoding="ascii")
+        if (found := _matching(_from_pem(kept), fingerprint)) is not None:
+            return found
+    found = _matching(_offered(url), fingerprint)
+    if found is None:
+        raise UntrustedCertificateError(
+            f"no certificate of {url} has the fingerprint you gave",
+            "Compare it with what ambassador-server printed; somebody may be in between.",
+        )
+    from ambassador_client.account.credentials import write_private_file  # noqa: PLC0415 - once in a life
+
+    with suppress(SettingsError):
+        write_private_file(path, found)
+    return found
+
+
+def _matching(certificates: Iterator[bytes], fingerprint: str) -> str | None:
+    for der in certificates:
+        if hmac.compare_digest(hashlib.sha256(der).hexdigest(), fingerprint):
+            return ssl.DER_cert_to_PEM_cert(der)
+    return None
+
+
+def _from_pem(text: str) -> Iterator[bytes]:
+    for body in _CERTIFICATE.findall(text)[:_MOST]:
+        with suppress(ValueError):
+            yield base64.b64decode("".join(body.split()), validate=True)
+
+
+def _offered(url: str) -> Iterator[bytes]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, parts.port or 443), timeout=_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=host) as sealed,
+        ):
+            leaf = sealed.getpeercert(binary_form=True)
+            if leaf is not None:
+                yield leaf
+            yield from _from_pem(_fetch(sealed, parts.netloc, parts.path + CA_CERTIFICATE))
+    except OSError as error:
+        raise UnreachableError(
+            f"cannot reach {url} : {error.strerror or error}", "Is the server running? Check the address."
+        ) from error
+    except h11.ProtocolError as error:
+        raise BadAnswerError(f"{url} does not answer in HTTP", "Check the address.") from error
+
+
+def _fetch(sealed: ssl.SSLSocket, authority: str, path: str) -> str:
+    http = h11.Connection(h11.CLIENT)
+    headers = [("Host", authority), ("Connection", "close")]
+    sealed.sendall(http.send(h11.Request(method="GET", target=path, headers=headers)) or b"")
+    sealed.sendall(http.send(h11.EndOfMessage()) or b"")
+    body = bytearray()
+    while len(body) <= _LARGEST:
+        event = http.next_event()
+        if event is h11.NEED_DATA:
+            http.receive_data(sealed.recv(1 << 16))
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif not isinstance(event, h11.Response | h11.InformationalResponse):
+            break
+    return body.decode("ascii", errors="replace")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ambassador_protocol.headers import decode_header_value, encode_header_value
 from ambassador_protocol.mcp import PARAM_HEADER_PREFIX
@@ -12,7 +12,9 @@ Path = tuple[str, ...]
 HeaderMap = Mapping[Path, str]
 """Where in the arguments a value lies, and the name of its header."""
 
-_KEY = "x-mcp-header"
+ANNOTATION: Final = "x-mcp-header"
+"""The keyword of a property's schema that names the header."""
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _WHOLE = re.compile(r"-?[0-9]{1,100}")
 _SCALARS = frozenset({"string", "integer", "boolean"})
@@ -33,15 +35,20 @@ class InvalidAnnotationError(Exception):
 
 def read_header_map(definition: bytes) -> HeaderMap:
     """Return which parameters of a tool are mirrored; raises InvalidAnnotationError, with the reason."""
-    if _KEY.encode() not in definition:
+    if ANNOTATION.encode() not in definition:
         return {}
     try:
         root = json.loads(definition)
     except (ValueError, RecursionError):
         raise InvalidAnnotationError("the definition cannot be read") from None
+    return header_map(root.get("inputSchema") if isinstance(root, dict) else None)
+
+
+def header_map(input_schema: Any) -> HeaderMap:
+    """Return which parameters a schema mirrors; raises InvalidAnnotationError, with the reason."""
     found: dict[Path, str] = {}
-    for path, schema in _schemas(root.get("inputSchema") if isinstance(root, dict) else None):
-        if _KEY in schema:
+    for path, schema in _schemas(input_schema):
+        if ANNOTATION in schema:
             token = _token(path, schema)
             if token.lower() in map(str.lower, found.values()):
                 raise InvalidAnnotationError(f"header {token!r} is used twice")
@@ -49,22 +56,22 @@ def read_header_map(definition: bytes) -> HeaderMap:
     return found
 
 
-def param_headers(header_map: HeaderMap, arguments: Any) -> dict[str, str]:
+def param_headers(mirrored: HeaderMap, arguments: Any) -> dict[str, str]:
     """Return the headers for these arguments; a parameter that is absent or null has none."""
-    found = ((token, _text(arguments, path)) for path, token in header_map.items())
+    found = ((token, _text(arguments, path)) for path, token in mirrored.items())
     return {
         PARAM_HEADER_PREFIX + token: encode_header_value(text) for token, text in found if text is not None
     }
 
 
 def find_contradiction(
-    header_map: HeaderMap, arguments: Any, header: Callable[[str], str | None]
+    mirrored: HeaderMap, arguments: Any, header: Callable[[str], str | None]
 ) -> str | None:
     """Return the header that does not say what the body says, or None; `header` looks one up by name.
 
     Both are there and equal, whole numbers by their value, or neither is there.
     """
-    for path, token in header_map.items():
+    for path, token in mirrored.items():
         name = PARAM_HEADER_PREFIX + token
         sent, expected = header(name), _text(arguments, path)
         said = None if sent is None else decode_header_value(sent)
@@ -91,7 +98,7 @@ def _text(arguments: Any, path: Path) -> str | None:
 
 
 def _token(path: Path | None, schema: Mapping[str, Any]) -> str:
-    token = schema[_KEY]
+    token = schema[ANNOTATION]
     if not path:
         raise InvalidAnnotationError("not on a property that is always reachable")
     if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:

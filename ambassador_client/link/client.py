@@ -17,10 +17,15 @@ _IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent 
 
 
 class Limits(NamedTuple):
-    """What one link may use; times are in seconds: `answer` bounds each silence of an answer, `control` a whole one."""
+    """What one link may use; times are in seconds: `answer` bounds each silence of an answer, `control` a whole one.
+
+    `aside` connections pass the queue; `held_bytes` bounds all answers together that are not yet handed on.
+    """
 
     connections: int = 64
+    aside: int = 8
     answer_bytes: int = 64 << 20
+    held_bytes: int = 256 << 20
     connect: float = 10.0
     answer: float = 600.0
     control: float = 15.0
@@ -45,16 +50,47 @@ class Reply(NamedTuple):
     body: bytes
 
 
+class _Holding:
+    """How many bytes of answers are in memory."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._bytes = 0
+
+    def change(self, difference: int) -> None:
+        """Count bytes that came, or went; raises TooLargeError when there are too many."""
+        self._bytes += difference
+        if difference > 0 and self._bytes > self._most:
+            cause = (
+                f"the answers on their way to the application are larger than {self._most >> 20} MB together"
+            )
+            raise TooLargeError(cause, "Ask for less at once.")
+
+
 class Response:
     """An answer whose head is here and whose body is still to be read, once, in one of two ways."""
 
-    def __init__(self, head: h11.Response, connection: Connection, limits: Limits) -> None:
+    def __init__(self, head: h11.Response, connection: Connection, limits: Limits, holding: _Holding) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in head.headers}
         self.status = head.status_code
         self.content_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
         self.retry_after = headers.get(b"retry-after")
+        self.mcp_session = headers.get(b"mcp-session-id")
         self._connection = connection
         self._limits = limits
+        self._holding = holding
+        self._held = 0
+        self._events = EventParser(limits.answer_bytes)
+
+    @property
+    def last_event_id(self) -> str:
+        """Return the id of the last event that had one."""
+        return self._events.last_id
+
+    @property
+    def retry_seconds(self) -> float:
+        """Return how long the server of the stream wants to be left alone after its end."""
+        return self._events.retry_seconds
 
     async def read(self) -> Reply:
         """Return the whole answer; raises TooLargeError above the limit, UnreachableError when it breaks off."""
@@ -62,6 +98,7 @@ class Response:
         size = 0
         while (piece := await self._connection.receive(self._limits.answer)) is not None:
             size += len(piece)
+            self._hold(size)
             if size > self._limits.answer_bytes:
                 most = self._limits.answer_bytes >> 20
                 raise TooLargeError(f"the server's answer is larger than {most} MB", "Ask for less at once.")
@@ -70,9 +107,10 @@ class Response:
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the data of each event as it comes; a stream may be silent for as long as the server lives."""
-        parser = EventParser(self._limits.answer_bytes)
         while (piece := await self._connection.receive(None)) is not None:
-            for event in parser.feed(piece):
+            events = self._events.feed(piece)
+            self._hold(self._events.size + sum(map(len, events)))
+            for event in events:
                 yield event
 
     async def discard(self) -> None:
@@ -82,6 +120,14 @@ class Response:
                 while await self._connection.receive(None) is not None:
                     pass
 
+    def release(self) -> None:
+        """Let others have the memory."""
+        self._hold(0)
+
+    def _hold(self, size: int) -> None:
+        difference, self._held = size - self._held, size
+        self._holding.change(difference)
+
 
 class Link:
     """Everything the client sends to one server goes through one of these."""
@@ -90,6 +136,8 @@ class Link:
         self._limits = limits or Limits()
         self._endpoint = Endpoint.of(url, tls)
         self._slots = asyncio.Semaphore(self._limits.connections)
+        self._aside = asyncio.Semaphore(self._limits.aside)
+        self._holding = _Holding(self._limits.held_bytes)
         self._idle: list[tuple[float, Connection]] = []
 
     @property
@@ -98,13 +146,15 @@ class Link:
         return self._endpoint.url
 
     @asynccontextmanager
-    async def exchange(self, request: Request) -> AsyncIterator[Response]:
+    async def exchange(self, request: Request, *, aside: bool = False) -> AsyncIterator[Response]:
         """Send a request when one of the connections is free, and hand out the answer to be read inside.
 
+        What a call waits for must pass the queue of calls `aside`, or both would wait for ever.
         A connection that turns out to be dead is replaced once, but only for a replayable request: any other may
         have run. Leaving before the end closes the connection, which tells the server to stop working on it.
         """
-        async with self._slots, self._opened(request) as response:
+        slots = self._aside if aside else self._slots
+        async with slots, self._opened(request) as response:
             yield response
 
     async def fetch(self, request: Request) -> Reply:
@@ -124,9 +174,11 @@ class Link:
     @asynccontextmanager
     async def _opened(self, request: Request) -> AsyncIterator[Response]:
         connection, head = await self._send(request)
+        response = Response(head, connection, self._limits, self._holding)
         try:
-            yield Response(head, connection, self._limits)
+            yield response
         finally:
+            response.release()
             if connection.recycle():
                 self._idle.append((asyncio.get_running_loop().time(), connection))
             else:

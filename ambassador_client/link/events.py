@@ -1,18 +1,30 @@
 """The parser of `text/event-stream` bodies."""
 
+import re
+
 from ambassador_client.errors import TooLargeError
+
+_ID = re.compile(rb"[\x21-\x7e]{1,1024}")  # it goes back in a header
+_LONGEST_RETRY = 60.0
 
 
 class EventParser:
-    """Feed it chunks of any size; it returns the data of every event that is complete."""
+    """Feed it chunks of any size; it returns the data of every event that is complete and has any."""
 
     def __init__(self, limit: int) -> None:
+        self.last_id = ""
+        self.retry_seconds = 0.0
         self._limit = limit
         self._line: list[bytes] = []
         self._data: list[bytes] = []
         self._size = 0
         self._after_carriage_return = False
         self._at_start = True
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes of an unfinished event are kept."""
+        return self._size
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the data of the events that end in this chunk; raises TooLargeError for one above the limit."""
@@ -43,13 +55,21 @@ class EventParser:
             line = line.removeprefix(b"\xef\xbb\xbf")
             self._at_start = False
         if line:
-            name, _, value = line.partition(b":")
-            if name == b"data":
-                self._data.append(value.removeprefix(b" "))
-            else:
-                self._size -= len(line)
+            self._take_field(line)
             return None
-        event = b"\n".join(self._data) if self._data else None
+        event = b"\n".join(self._data)
         self._data.clear()
         self._size = 0
-        return event
+        return event or None
+
+    def _take_field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+            return
+        self._size -= len(line)
+        if name == b"id" and _ID.fullmatch(value):
+            self.last_id = value.decode()
+        elif name == b"retry" and value.isdigit():
+            self.retry_seconds = min(int(value[:9]) / 1000, _LONGEST_RETRY)

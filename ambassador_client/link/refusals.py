@@ -71,7 +71,7 @@ def _seconds(retry_after: str | None) -> float | None:
     """Return the seconds of a Retry-After header, which is a number or a date; at most an hour."""
     if retry_after is None:
         return None
-    if retry_after.strip().isdigit():
+    if retry_after.isascii() and retry_after.strip().isdigit():
         return min(float(retry_after), _LONGEST_WAIT)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and dates are rare
 

@@ -1,13 +1,15 @@
 """What must be known of a host's message to pass it on; the message itself stays the bytes it came as."""
 
 import json
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NoReturn
 
 from ambassador_protocol.headers import encode_header_value
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import META_VERSION, METHOD_HEADER, NAME_HEADER, NAME_PARAMS, VERSION_HEADER
 
 RequestId = str | int
+Headers = Sequence[tuple[str, str]]
 
 # What may be sent twice because nothing happens when it runs.
 _SAFE_METHODS: Final = frozenset(
@@ -21,6 +23,21 @@ _SAFE_METHODS: Final = frozenset(
         "completion/complete",
     }
 )
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse)
+
+
+def read_json(raw: bytes) -> Any:
+    """Return the value; raises ValueError for what the standard does not call JSON in UTF-8."""
+    try:
+        return _decoder.decode(raw.decode())
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 class MessageError(Exception):
@@ -53,8 +70,8 @@ class Message:
     def parse(cls, line: bytes) -> "Message":
         """Return the message on a line; raises MessageError."""
         try:
-            value = json.loads(line.decode())
-        except (ValueError, RecursionError) as error:
+            value = read_json(line)
+        except ValueError as error:
             raise MessageError(Code.PARSE_ERROR, "This line is not JSON in UTF-8.") from error
         if isinstance(value, list):
             raise MessageError(Code.INVALID_REQUEST, "Batches are not supported: send one message per line.")
@@ -82,10 +99,10 @@ class Message:
         """Tell whether the message may be sent twice."""
         return self.method in _SAFE_METHODS
 
-    def headers(self, negotiated: str) -> list[tuple[str, str]]:
-        """Return the headers that mirror the message, `negotiated` being the version of the handshake.
+    def headers(self, negotiated: str, mirrored: Mapping[tuple[str, ...], str]) -> list[tuple[str, str]]:
+        """Return the headers that repeat the message, `negotiated` being the version of the handshake.
 
-        Raises MessageError for a method or name that has no UTF-8 form.
+        `mirrored` says which arguments are repeated. Raises MessageError for a text that has no UTF-8 form.
         """
         if self.version is None:
             return [(VERSION_HEADER, negotiated)]
@@ -96,9 +113,17 @@ class Message:
                 name = self.params.get(NAME_PARAMS.get(self.method, ""))
                 if isinstance(name, str):
                     headers.append((NAME_HEADER, encode_header_value(name)))
+            if mirrored:
+                headers += _mirror(mirrored, self.params.get("arguments"))
         except UnicodeEncodeError as error:
             raise MessageError(Code.INVALID_PARAMS, "A name holds half a surrogate pair.", self.id) from error
         return headers
+
+
+def _mirror(mirrored: Mapping[tuple[str, ...], str], arguments: Any) -> list[tuple[str, str]]:
+    from ambassador_protocol.param_headers import param_headers  # noqa: PLC0415 - few tools want it
+
+    return list(param_headers(mirrored, arguments).items())
 
 
 def is_request_id(value: object) -> bool:

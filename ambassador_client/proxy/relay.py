@@ -2,30 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ambassador_client.errors import ClientError
-from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy import answers
+from ambassador_client.proxy.forwarder import Forwarder
 from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, LineTooLong, Output
-from ambassador_client.proxy.message import Message, MessageError, RequestId
-from ambassador_client.proxy.replies import read_event, read_reply, unfinished
-from ambassador_protocol import __version__
+from ambassador_client.proxy.message import Headers, Message, MessageError, RequestId
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import LATEST_LEGACY
-from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 
 if TYPE_CHECKING:
-    from ambassador_client.link.client import Response
     from ambassador_client.proxy.session import Session
 
 MAX_IN_FLIGHT = 1024
-
-_HEADERS = [
-    ("Content-Type", "application/json"),
-    ("Accept", "application/json, text/event-stream"),
-    (CLIENT_VERSION_HEADER, __version__),
-]
+MAX_HELD_BYTES = 4 * MAX_LINE_BYTES
 
 
 class _Flight(NamedTuple):
@@ -40,11 +31,12 @@ class Relay:
         self, output: Output, opening: "asyncio.Task[Session]", *, report: Callable[[str], None]
     ) -> None:
         self._output = output
-        self._opening = opening
         self._report = report
-        self._version = LATEST_LEGACY
-        self._wants_changes = False
+        self._forwarder = Forwarder(opening, self._send, report)
+        self._listening: asyncio.Task[None] | None = None
+        self._sending = asyncio.Lock()
         self._flights: dict[RequestId, _Flight] = {}
+        self._held_bytes = 0
         self._forwarding: set[asyncio.Task[None]] = set()
 
     async def run(self, frames: AsyncIterable[Frame]) -> None:
@@ -58,8 +50,9 @@ class Relay:
 
     def tools_changed(self) -> None:
         """Tell a host of the handshake era to list the tools again."""
-        if self._wants_changes:
+        if self._forwarder.handshake.is_complete:
             self._output.send(answers.TOOLS_CHANGED)
+            self._listen()
 
     async def finish(self, seconds: float) -> None:
         """Wait a little for answers that are on their way, then give up the rest."""
@@ -71,7 +64,7 @@ class Relay:
         tasks = {flight.task for flight in self._flights.values()} | self._forwarding
         if waited_for := tasks - endless:
             await asyncio.wait(waited_for, timeout=seconds)
-        for task in tasks:
+        for task in {*tasks, *filter(None, [self._listening])}:
             task.cancel()
 
     def _accept(self, frame: Frame) -> None:
@@ -84,15 +77,17 @@ class Relay:
         elif message.method == "notifications/cancelled":
             self._cancel(message)
         else:
-            if message.method == "notifications/initialized":
-                self._wants_changes = True
             self._forward(message)
+            if message.method == "notifications/initialized":
+                self._forwarder.handshake.complete()
+                self._listen()
 
     def _accept_request(self, message: Message) -> None:
         match message.method:
             case "initialize":
-                self._version = answers.choose_version(message.params)
-                self._output.send(answers.initialized(message, self._version))
+                version = answers.choose_version(message.params)
+                self._output.send(answers.initialized(message, version))
+                self._forwarder.handshake.begin(message, version)
             case "server/discover":
                 self._output.send(answers.discovered(message))
             case "ping":
@@ -108,56 +103,59 @@ class Relay:
         if len(self._flights) >= MAX_IN_FLIGHT:
             text = f"AMB-1010 {MAX_IN_FLIGHT} requests are waiting for answers already. Try again later."
             raise MessageError(Code.OVERLOADED, text, message.id)
-        headers = [*_HEADERS, *message.headers(self._version)]
+        if self._held_bytes + len(message.body) > MAX_HELD_BYTES:
+            text = f"AMB-1010 requests of {MAX_HELD_BYTES >> 20} MB are waiting for answers. Try again later."
+            raise MessageError(Code.OVERLOADED, text, message.id)
+        headers = self._forwarder.headers(message)
         message.params = {}  # the bytes are what is passed on; a large call is not held twice while it runs
         task = asyncio.create_task(self._answer(message, headers))
         self._flights[message.id] = _Flight(message, task)
+        self._held_bytes += len(message.body)
 
-    async def _answer(self, message: Message, headers: list[tuple[str, str]]) -> None:
+    async def _answer(self, message: Message, headers: Headers) -> None:
         try:
-            session = await self._session()
-            async with session.post(headers, message.body, replayable=message.is_safe) as response:
-                await self._deliver(message, response)
+            await self._forwarder.ask(message, headers, partial(self._conclude, message))
         except ClientError as error:
-            self._conclude(message, answers.failure(message.id, error))
+            await self._conclude(message, answers.failure(message.id, error))
         except Exception as error:
             # The one place that stands between a mistake of ours and a host that waits for ever.
             self._report(f"AMB-1000 {type(error).__name__} in the relay. Please report it.")
-            self._conclude(
-                message, answers.failed(message.id, Code.INTERNAL_ERROR, "AMB-1000 the client failed.")
-            )
+            line = answers.failed(message.id, Code.INTERNAL_ERROR, "AMB-1000 the client failed.")
+            await self._conclude(message, line)
 
-    async def _deliver(self, message: Message, response: "Response") -> None:
-        await self._output.drain()
-        if response.status != 200 or response.content_type != "text/event-stream":
-            return self._conclude(message, read_reply(message, await response.read()))
-        async for event in response.events():
-            line, is_answer = read_event(message, event)
-            if is_answer:
-                self._conclude(message, line)
-                return await response.discard()
+    async def _conclude(self, message: Message, line: bytes) -> None:
+        async with self._sending:
+            await self._output.drain()
+            # A request that was cancelled is no longer in the table, and nothing more is said about it.
+            flight = None if message.id is None else self._flights.get(message.id)
+            if flight is not None and flight.message is message:
+                self._forget(flight)
+                self._output.send(line)
+
+    async def _send(self, line: bytes) -> None:
+        # One after another, or all that wait for the host would write at the moment it reads.
+        async with self._sending:
             await self._output.drain()
             self._output.send(line)
-        raise unfinished()
 
-    def _conclude(self, message: Message, line: bytes) -> None:
-        # A request that was cancelled is no longer in the table, and nothing more is said about it.
-        request_id = message.id
-        if request_id is None:
-            return
-        flight = self._flights.get(request_id)
-        if flight is not None and flight.message is message:
-            del self._flights[request_id]
-            self._output.send(line)
+    def _forget(self, flight: _Flight) -> None:
+        if flight.message.id is not None:
+            del self._flights[flight.message.id]
+            self._held_bytes -= len(flight.message.body)
 
     def _cancel(self, message: Message) -> None:
         request_id = message.params.get("requestId")
-        flight = self._flights.pop(request_id, None) if isinstance(request_id, str | int) else None
+        flight = self._flights.get(request_id) if isinstance(request_id, str | int) else None
         if flight is None:
             return
+        self._forget(flight)
         flight.task.cancel()
         if not flight.message.is_modern:
             self._forward(message)
+
+    def _listen(self) -> None:
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.create_task(self._forwarder.listen())
 
     def _forward(self, message: Message) -> None:
         if len(self._forwarding) >= MAX_IN_FLIGHT:
@@ -165,26 +163,7 @@ class Relay:
                 "AMB-1010 a notification was dropped: too many are waiting. Is the server reachable?"
             )
             return
-        task = asyncio.create_task(self._pass_on(message))
+        headers = self._forwarder.headers(message)
+        task = asyncio.create_task(self._forwarder.tell(message, headers))
         self._forwarding.add(task)
         task.add_done_callback(self._forwarding.discard)
-
-    async def _pass_on(self, message: Message) -> None:
-        try:
-            headers = [*_HEADERS, *message.headers(self._version)]
-            session = await self._session()
-            async with session.post(headers, message.body, replayable=False) as response:
-                reply = await response.read()
-            if reply.status >= 400:
-                self._report(str(refusal(reply.status, reply.body)))
-        except (ClientError, MessageError) as error:
-            self._report(str(error))
-
-    async def _session(self) -> "Session":
-        if not self._opening.done():
-            await asyncio.wait([self._opening])
-        error = self._opening.exception()
-        if error is not None:
-            # One error is raised for many requests: it must not collect their tracebacks.
-            raise error.with_traceback(None)
-        return self._opening.result()

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador_client.errors import BadAnswerError
 from ambassador_client.link.refusals import refusal
-from ambassador_client.proxy.message import Message
+from ambassador_client.proxy.message import Message, read_json
+from ambassador_protocol.jsonrpc import Code
 
 if TYPE_CHECKING:
     from ambassador_client.link.client import Reply
@@ -40,6 +41,27 @@ def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:
     return line, True
 
 
+def read_note(event: bytes) -> bytes:
+    """Return the line of an event that nobody asked for: a request or a notification of the server."""
+    value = _object(event)
+    if value is None or "method" not in value:
+        raise BadAnswerError("the server sent an event that is no message", _NEXT_STEP)
+    return event
+
+
+def is_mismatch(line: bytes) -> bool:
+    """Tell whether an answer says that the headers do not repeat the body as they must."""
+    error = (_object(line) or {}).get("error")
+    return isinstance(error, dict) and error.get("code") == Code.HEADER_MISMATCH
+
+
+def next_cursor(line: bytes) -> str | None:
+    """Return where the next page of a list begins."""
+    result = (_object(line) or {}).get("result")
+    cursor = result.get("nextCursor") if isinstance(result, dict) else None
+    return cursor if isinstance(cursor, str) else None
+
+
 def unfinished() -> BadAnswerError:
     """Return the error for a stream that ended before it held the answer."""
     return BadAnswerError(
@@ -61,7 +83,7 @@ def _answer(message: Message, value: dict[str, Any], raw: bytes) -> bytes | None
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(body.decode())
-    except (ValueError, RecursionError):
+        value = read_json(body)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None

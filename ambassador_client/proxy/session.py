@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from ambassador_client.account.session_cache import Slot
@@ -14,6 +14,7 @@ from ambassador_client.errors import (
 )
 from ambassador_client.link import sessions
 from ambassador_client.link.client import Link, Request, Response
+from ambassador_client.proxy.message import Headers
 from ambassador_protocol.paths import MCP, SESSION_TOKEN_HEADER
 from ambassador_protocol.sessions import RegisterRequest
 
@@ -45,7 +46,13 @@ class Session:
         self._failures = 0
         self._tried_at = 0.0
         self._settled = asyncio.Event()
+        self._working = asyncio.Event()
         self._wake = asyncio.Event()
+
+    @property
+    def token(self) -> str | None:
+        """Return the token of the session there is."""
+        return None if self._granted is None else self._granted.session_token
 
     async def keep(self, on_recovery: Callable[[], None]) -> None:
         """Open the session and keep it for ever, and call when the server works again after it did not.
@@ -65,27 +72,43 @@ class Session:
 
     @asynccontextmanager
     async def post(
-        self, headers: Sequence[tuple[str, str]], body: bytes, *, replayable: bool
+        self,
+        headers: Headers,
+        body: bytes,
+        *,
+        replayable: bool = False,
+        aside: bool = False,
+        more: Callable[[], Awaitable[Headers]] | None = None,
     ) -> AsyncIterator[Response]:
-        """Send one MCP message and hand out the answer.
+        """Send one MCP message and hand out the answer; without a body, ask for the server's own stream.
 
-        A 401 means that the message did not run: it goes out once more under a new session. Raises ClientError.
+        `more` is asked for further headers before each try, and `aside` passes the queue of calls. A 401 means that
+        the message did not run: it goes out once more under a new session. Raises ClientError.
         """
-        token = await self._token()
         for last_try in (False, True):
-            request = Request("POST", MCP, [*headers, (SESSION_TOKEN_HEADER, token)], body, replayable)
+            added = [] if more is None else await more()
+            token = await self._token()
+            lines = [*headers, *added, (SESSION_TOKEN_HEADER, token)]
+            request = Request("POST" if body else "GET", MCP, lines, body, replayable or not body)
+            answered = False
             try:
-                async with self._link.exchange(request) as response:
+                async with self._link.exchange(request, aside=aside) as response:
                     if response.status != 401 or last_try:
                         if self._may_hurry():
                             self._wake.set()
+                        answered = True
                         yield response
                         return
                     await response.read()
             except (UnreachableError, UntrustedCertificateError) as error:
-                self._lose(error)
+                if body or not answered:  # a stream that is cut says nothing about the server
+                    self._lose(error)
                 raise
-            token = await self._renew(token)
+            self._renew(token)
+
+    async def works(self) -> None:
+        """Wait until there is a session and the server is there."""
+        await self._working.wait()
 
     async def close(self) -> None:
         """End the session; when that fails, it stays in the slot for the next process."""
@@ -107,11 +130,10 @@ class Session:
         # One error is raised for many requests: it must not collect their tracebacks.
         raise (self._problem or ClientError("there is no session")).with_traceback(None)
 
-    async def _renew(self, refused_token: str) -> str:
+    def _renew(self, refused_token: str) -> None:
         if self._granted is not None and self._granted.session_token == refused_token:
             self._granted = None
             self._ask_keeper()
-        return await self._token()
 
     def _may_hurry(self) -> bool:
         # A request is a reason to try now, except where trying is what the server has had enough of.
@@ -130,6 +152,7 @@ class Session:
             self._note(error)
             return pause_after(error, self._failures)
         self._failures = 0
+        self._working.set()
         if self._problem is not None:
             self._problem = None
             self._report(f"connected to {self._link.url}")
@@ -157,6 +180,7 @@ class Session:
         if str(error) != str(self._problem):
             self._report(str(error))
         self._problem = error
+        self._working.clear()
 
 
 def pause_after(error: ClientError, failures: int) -> float:

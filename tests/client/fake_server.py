@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
+from mcp.shared.inbound import classify_inbound_request, validate_mcp_param_headers
 
 KEY = "amb_pk_" + "k" * 48
 
@@ -36,6 +37,8 @@ class FakeServer:
     """Change the members while it runs; `calls` and the counters say what came."""
 
     key: str = KEY
+    methods: dict[str, "Handler"] = field(default_factory=dict)
+    """More methods, or other ones, than it has."""
     tools: list[Json] = field(default_factory=lambda: [{"name": "echo", "inputSchema": {"type": "object"}}])
     refusals: list[tuple[int, Json | bytes, dict[str, str]]] = field(default_factory=list)
     """Answers for the next registrations instead of the right one."""
@@ -44,7 +47,17 @@ class FakeServer:
     tokens_work: bool = True
     """Whether a token that was handed out is believed."""
 
+    keeps_hosts: bool = False
+    """Give every `initialize` a session of its own, and serve the sessions era in no other way."""
+    offers_stream: bool = False
+    """Whether `GET /mcp` is served."""
+
     registrations: list[Json] = field(default_factory=list)
+    hosts: dict[str, Json] = field(default_factory=dict)
+    listeners: list[web.StreamResponse] = field(default_factory=list)
+    refused_streams: int = 0
+    listened: list[Call] = field(default_factory=list)
+    told: dict[Any, Json] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     heartbeats: int = 0
     disconnected: list[str] = field(default_factory=list)
@@ -74,6 +87,7 @@ class FakeServer:
         app.router.add_delete("/v1/sessions/connections/{connection_id}", self._disconnect)
         app.router.add_get("/v1/tools", self._list)
         app.router.add_post("/mcp", self._mcp)
+        app.router.add_get("/mcp", self._stream)
         app.router.add_post("/some/prefix/v1/sessions/register", self._register)
         app.router.add_post("/some/prefix/mcp", self._mcp)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -164,6 +178,11 @@ class FakeServer:
         self.calls.append(call)
         self.connections.add(request.transport.get_extra_info("peername") if request.transport else None)
         await self._note()
+        if (refused := self._check_mcp(call)) is not None:
+            return refused
+        if "method" not in call.message:
+            self.told[call.message["id"]] = call.message
+            await self._note()
         if call.message.get("id") is None or "method" not in call.message:
             return web.Response(status=202)
         self.running += 1
@@ -176,8 +195,49 @@ class FakeServer:
             self.running -= 1
             await asyncio.shield(self._note())
 
+    def _check_mcp(self, call: Call) -> web.Response | None:
+        """Refuse what a server of the protocol refuses; the SDK judges the headers of the stateless era."""
+        message, headers = call.message, {name.lower(): value for name, value in call.headers.items()}
+        if "_meta" not in message.get("params", {}):
+            is_known = message.get("method") == "initialize" or headers.get("mcp-session-id") in self.hosts
+            return _json(404, {"error": "session"}) if self.keeps_hosts and not is_known else None
+        rejected: Any = classify_inbound_request(message, headers=headers)
+        if message["method"] == "tools/call" and not hasattr(rejected, "code"):
+            schemas = [
+                tool["inputSchema"] for tool in self.tools if tool["name"] == message["params"]["name"]
+            ]
+            arguments = message["params"].get("arguments") or {}
+            rejected = validate_mcp_param_headers(schemas[0], arguments, headers) if schemas else None
+        if not hasattr(rejected, "code"):
+            return None
+        error = {"code": rejected.code, "message": rejected.message}
+        return _json(400, {"jsonrpc": "2.0", "id": message["id"], "error": error})
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._check(request)) is not None:
+            return refused
+        if not self.offers_stream:
+            self.refused_streams += 1
+            return problem(405, "AMB-1003", "Method not allowed")
+        self.listened.append(Call(dict(request.headers), b""))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        self.listeners.append(response)
+        await self._note()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.listeners.remove(response)
+            await asyncio.shield(self._note())
+        return response
+
+    async def say(self, message: Json, event_id: str = "") -> None:
+        """Send a message to everybody who listens."""
+        for listener in self.listeners:
+            await listener.write(f"id: {event_id}\ndata: {json.dumps(message)}\n\n".encode())
+
     async def _answer(self, request: web.Request, message: Json) -> web.StreamResponse:
-        handler = _METHODS.get(message["method"])
+        handler = self.methods.get(message["method"]) or _METHODS.get(message["method"])
         if message["method"] == "tools/call":
             handler = _TOOLS.get(message["params"]["name"])
         if handler is None:
@@ -217,6 +277,37 @@ async def _events(request: web.Request, messages: list[Json]) -> web.StreamRespo
 
 
 Answer = Json | web.StreamResponse
+
+
+async def _initialize(server: FakeServer, message: Json, request: web.Request) -> Answer:
+    result = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {}, "serverInfo": {}}
+    if not server.keeps_hosts:
+        return result
+    name = f"host-{len(server.hosts) + 1}"
+    server.hosts[name] = message
+    answer = _json(200, {"jsonrpc": "2.0", "id": message["id"], "result": result})
+    answer.headers["Mcp-Session-Id"] = name
+    return answer
+
+
+async def _ask(server: FakeServer, message: Json, request: web.Request) -> Answer:
+    """Ask the host something on the stream of the call, and give back what it answers."""
+    question = {"jsonrpc": "2.0", "id": f"q-{message['id']}", **message["params"]["arguments"]}
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    await response.write(b"id: 0\ndata:\n\n" + f"data: {json.dumps(question)}\n\n".encode())
+    async with server.changed:
+        await server.changed.wait_for(lambda: question["id"] in server.told)
+    told = server.told[question["id"]]
+    result = {
+        "content": [],
+        "structuredContent": {key: told[key] for key in ("result", "error") if key in told},
+    }
+    await response.write(
+        f"data: {json.dumps({'jsonrpc': '2.0', 'id': message['id'], 'result': result})}\n\n".encode()
+    )
+    await response.write_eof()
+    return response
 
 
 async def _tools_list(server: FakeServer, message: Json, _: web.Request) -> Answer:
@@ -270,7 +361,7 @@ async def _raw(_: FakeServer, message: Json, __: web.Request) -> Answer:
 
 Handler = Callable[[FakeServer, Json, web.Request], Awaitable[Answer]]
 
-_METHODS: dict[str, Handler] = {"tools/list": _tools_list}
+_METHODS: dict[str, Handler] = {"initialize": _initialize, "tools/list": _tools_list}
 _TOOLS: dict[str, Handler] = {
     "echo": _echo,
     "wait": _wait,
@@ -278,13 +369,14 @@ _TOOLS: dict[str, Handler] = {
     "progress": _progress,
     "cut": _cut,
     "raw": _raw,
+    "ask": _ask,
 }
 
 
 @asynccontextmanager
-async def running_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer]:
+async def running_server(tls: ssl.SSLContext | None = None, **more: Any) -> AsyncIterator[FakeServer]:
     """Run a server on a port of the system's choice."""
-    server = FakeServer(tls=tls)
+    server = FakeServer(tls=tls, **more)
     await server.start()
     try:
         yield server

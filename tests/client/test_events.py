@@ -29,7 +29,7 @@ def test_any_split_of_the_bytes_gives_the_same_events(
     for lines in events:
         text += f": a comment{end}event: message{end}id: 7{end}{end}"
         text += "".join(f"data: {line}{end}" for line in lines) + end
-    expected = ["\n".join(lines).encode() for lines in events]
+    expected = [data for lines in events if (data := "\n".join(lines).encode())]
     assert parse(cut(text.encode(), cuts)) == expected
 
 
@@ -39,6 +39,20 @@ def test_fields_without_space_or_colon_follow_the_standard():
 
 def test_an_unfinished_event_is_no_event():
     assert parse([b"data: a\n\ndata: b\n"]) == [b"a"]
+
+
+def test_an_event_without_data_says_where_to_go_on_and_how_long_to_wait():
+    parser = EventParser(100)
+    assert parser.feed(b"id: 7-a\nretry: 1500\ndata:\n\n") == []
+    assert (parser.last_id, parser.retry_seconds) == ("7-a", 1.5)
+
+
+def test_what_no_header_can_carry_is_no_id():
+    parser = EventParser(100)
+    parser.feed(b"id: a\x00b\nid: \xc3\xa9\nid: a b\nretry: -1\nretry: soon\n\n")
+    assert (parser.last_id, parser.retry_seconds) == ("", 0.0)
+    parser.feed(b"retry: 99999999999999\n\n")
+    assert parser.retry_seconds == 60
 
 
 def test_an_event_above_the_limit_is_refused():

@@ -152,9 +152,9 @@ async def test_a_stream_that_ends_early_is_an_error(proxy: Host):
 async def test_notifications_are_forwarded_and_not_answered(server: FakeServer, proxy: Host):
     await proxy.initialize()
     proxy.notify("notifications/roots/list_changed")
-    await server.until(lambda: len(server.calls) >= 2)
+    await server.until(lambda: len(server.calls) >= 3)
     methods = {call.message["method"] for call in server.calls}
-    assert methods == {"notifications/initialized", "notifications/roots/list_changed"}
+    assert methods == {"initialize", "notifications/initialized", "notifications/roots/list_changed"}
     await proxy.request("ping")
     assert len(proxy.lines) == 2
 

@@ -1,0 +1,201 @@
+"""One message's way to the server and back: its headers, the session it belongs to, what its answer brings."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ambassador_client.errors import ClientError
+from ambassador_client.link.refusals import refusal
+from ambassador_client.proxy.legacy import Handshake
+from ambassador_client.proxy.message import Headers, Message
+from ambassador_client.proxy.replies import (
+    is_mismatch,
+    next_cursor,
+    read_event,
+    read_note,
+    read_reply,
+    unfinished,
+)
+from ambassador_protocol import __version__
+from ambassador_protocol.mcp import VERSION_HEADER
+from ambassador_protocol.paths import CLIENT_VERSION_HEADER
+
+if TYPE_CHECKING:
+    from ambassador_client.link.client import Response
+    from ambassador_client.proxy.mirror import Mirror
+    from ambassador_client.proxy.session import Session
+    from ambassador_protocol.param_headers import HeaderMap
+
+_HEADERS = [
+    ("Content-Type", "application/json"),
+    ("Accept", "application/json, text/event-stream"),
+    (CLIENT_VERSION_HEADER, __version__),
+]
+_EVENTS = "text/event-stream"
+_ANNOTATION = b"x-mcp-header"
+_MOST_PAGES = 100
+_LASTING_SECONDS = 60.0
+_NOTHING = Message(b"", None, None, {})
+
+Send = Callable[[bytes], Awaitable[None]]
+
+
+class Forwarder:
+    """Sends the host's messages; `send` takes the lines for the host that are no answers."""
+
+    def __init__(self, opening: "asyncio.Task[Session]", send: Send, report: Callable[[str], None]) -> None:
+        self.handshake = Handshake()
+        self._opening = opening
+        self._send = send
+        self._report = report
+        self._mirror: Mirror | None = None
+        self._last_event = ""
+        self._pause_wanted = 0.0
+
+    def headers(self, message: Message) -> Headers:
+        """Return what the headers say of a message; raises MessageError."""
+        mirrored: HeaderMap = {}
+        if self._mirror is not None and message.method == "tools/call":
+            mirrored = self._mirror.map_of(message.params.get("name"))
+        return [*_HEADERS, *message.headers(self.handshake.version, mirrored)]
+
+    async def ask(self, message: Message, headers: Headers, conclude: Send) -> None:
+        """Send a request and hand its answer to `conclude`; raises ClientError."""
+        mismatch = await self._ask(message, headers, conclude)
+        if mismatch is None:
+            return
+        # The server knows the tool's annotations better than we do, and has not run the call.
+        learned = await self._learn(message)
+        if learned is not None and learned != headers:
+            mismatch = await self._ask(message, learned, conclude)
+        if mismatch is not None:
+            await conclude(mismatch)
+
+    async def tell(self, message: Message, headers: Headers) -> None:
+        """Send a notification or a response; the host cannot be told what becomes of it."""
+        try:
+            # Sent twice it means the same: the server knows a response by its id, and the rest are states.
+            async with self._posted(message, headers, aside=True) as response:
+                reply = await response.read()
+            if reply.status >= 400:
+                self._report(str(refusal(reply.status, reply.body)))
+        except ClientError as error:
+            self._report(str(error))
+
+    async def listen(self) -> None:
+        """Pass on what the server of the sessions era says unasked, for as long as it offers a stream for that."""
+        from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - imported while the host has its answer
+
+        failures = 0
+        while True:
+            await (await self._session()).works()
+            begun = asyncio.get_running_loop().time()
+            error: ClientError = unfinished()
+            try:
+                async with self._posted(_NOTHING, self._stream_headers(), aside=True) as response:
+                    if not await self._overhear(response):
+                        return
+            except ClientError as broken:
+                error = broken
+            lasted = asyncio.get_running_loop().time() - begun >= _LASTING_SECONDS
+            failures = 1 if lasted else failures + 1
+            await asyncio.sleep(max(pause_after(error, failures), self._pause_wanted))
+
+    async def _overhear(self, response: "Response") -> bool:
+        """Pass on a stream to its end; False where the server offers none."""
+        if response.status == 429 or response.status >= 500:
+            raise refusal(response.status, b"", response.retry_after)
+        if response.status != 200 or response.content_type != _EVENTS:
+            return False
+        try:
+            async for event in response.events():
+                await self._send(read_note(event))
+        finally:
+            self._last_event = response.last_event_id or self._last_event
+            self._pause_wanted = response.retry_seconds
+        return True
+
+    def _stream_headers(self) -> Headers:
+        headers = [("Accept", _EVENTS), (CLIENT_VERSION_HEADER, __version__)]
+        headers.append((VERSION_HEADER, self.handshake.version))
+        return [*headers, ("Last-Event-ID", self._last_event)] if self._last_event else headers
+
+    async def _ask(self, message: Message, headers: Headers, conclude: Send) -> bytes | None:
+        """Return the refusal where the server misses a mirrored argument, else None after the answer."""
+        async with self._posted(message, headers, replayable=message.is_safe) as response:
+            if response.status == 200 and response.content_type == _EVENTS:
+                await self._pump(message, response, conclude)
+                return None
+            line = read_reply(message, await response.read())
+            if response.status == 400 and message.method == "tools/call" and is_mismatch(line):
+                return line
+            await conclude(self._noted(message, line))
+        return None
+
+    async def _pump(self, message: Message, response: "Response", conclude: Send) -> None:
+        async for event in response.events():
+            line, is_answer = read_event(message, event)
+            if is_answer:
+                await conclude(self._noted(message, line))
+                return await response.discard()
+            await self._send(line)
+        raise unfinished()
+
+    @asynccontextmanager
+    async def _posted(
+        self, message: Message, headers: Headers, *, replayable: bool = True, aside: bool = False
+    ) -> AsyncIterator["Response"]:
+        """Send a message, and once more where the server had lost the session it belongs to."""
+        session = await self._session()
+        sent: Headers = []
+
+        async def more() -> Headers:
+            nonlocal sent
+            sent = [] if message.is_modern else await self.handshake.headers(session, _HEADERS)
+            return sent
+
+        for last_try in (False, True):
+            async with session.post(
+                headers, message.body, replayable=replayable, aside=aside, more=more
+            ) as response:
+                if last_try or not self.handshake.is_lost(response, sent):
+                    yield response
+                    return
+                await response.discard()
+
+    def _noted(self, message: Message, line: bytes) -> bytes:
+        if message.method != "tools/list" or (self._mirror is None and _ANNOTATION not in line):
+            return line
+        if self._mirror is None:
+            from ambassador_client.proxy.mirror import Mirror  # noqa: PLC0415 - few tools want it
+
+            self._mirror = Mirror(self._report)
+        return self._mirror.learn(line)
+
+    async def _learn(self, message: Message) -> Headers | None:
+        """List the tools ourselves, and return what the headers of a call are after that."""
+        call = Message.parse(message.body)
+        params = {"_meta": call.params.get("_meta")}
+        try:
+            for _ in range(_MOST_PAGES):
+                request = {"jsonrpc": "2.0", "id": "tools", "method": "tools/list", "params": params}
+                page = Message.parse(json.dumps(request).encode())
+                async with self._posted(page, self.headers(page)) as response:
+                    line = self._noted(page, read_reply(page, await response.read()))
+                if (cursor := next_cursor(line)) is None:
+                    return self.headers(call)
+                params["cursor"] = cursor
+        except ClientError as error:
+            self._report(str(error))
+        return None
+
+    async def _session(self) -> "Session":
+        if not self._opening.done():
+            await asyncio.wait([self._opening])
+        error = self._opening.exception()
+        if error is not None:
+            # One error is raised for many requests: it must not collect their tracebacks.
+            raise error.with_traceback(None)
+        return self._opening.result()

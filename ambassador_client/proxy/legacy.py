@@ -1,0 +1,76 @@
+"""The sessions era at the server: opened with the host's own `initialize`, and opened again when it was lost."""
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from ambassador_client.proxy.message import Headers, Message
+from ambassador_protocol.mcp import LATEST_LEGACY, SESSION_HEADER, VERSION_HEADER
+
+if TYPE_CHECKING:
+    from ambassador_client.link.client import Response
+    from ambassador_client.proxy.session import Session
+
+_SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
+_INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+
+
+class Handshake:
+    """What the host said at its start, and which session the server gave for it, if it gives any.
+
+    The host has its answer long before: the server hears of it with the first message that needs it.
+    """
+
+    def __init__(self) -> None:
+        self.version = LATEST_LEGACY
+        self.is_complete = False
+        self._hello: bytes | None = None
+        self._token: str | None = None
+        self._session_id: str | None = None
+        self._was_open = False
+        self._shaking = asyncio.Lock()
+
+    def begin(self, message: Message, version: str) -> None:
+        """Take note of `initialize`; whatever there was before is over."""
+        self.version = version
+        self.is_complete = False
+        self._hello = message.body
+        self._token = self._session_id = None
+        self._was_open = False
+
+    def complete(self) -> None:
+        """Take note of `notifications/initialized`."""
+        self.is_complete = True
+
+    async def headers(self, session: "Session", common: Headers) -> Headers:
+        """Return what the headers of a message of this era add, once the server knows the host."""
+        if self._hello is None:
+            return []
+        async with self._shaking:
+            if self._token is None or self._token != session.token:
+                await self._shake(session, [*common, (VERSION_HEADER, self.version)])
+        return self._own_headers()
+
+    def is_lost(self, response: "Response", sent: Headers) -> bool:
+        """Tell whether the server no longer knows the session in the headers that were sent: nothing has run."""
+        if response.status != 404 or not sent:
+            return False
+        if sent == self._own_headers():
+            self._token = self._session_id = None
+        return True
+
+    async def _shake(self, session: "Session", common: Headers) -> None:
+        self._session_id = None
+        async with session.post(common, self._hello or b"", replayable=True, aside=True) as response:
+            given = response.mcp_session if response.status == 200 else None
+            self._session_id = given if given and _SESSION_ID.fullmatch(given) else None
+            await response.discard()
+        if self._was_open and self.is_complete:
+            headers = [*common, *self._own_headers()]
+            async with session.post(headers, _INITIALIZED, replayable=True, aside=True) as response:
+                await response.discard()
+        self._was_open = True
+        self._token = session.token
+
+    def _own_headers(self) -> Headers:
+        return [] if self._session_id is None else [(SESSION_HEADER, self._session_id)]

@@ -1,0 +1,54 @@
+"""Which arguments of which tools are repeated in headers: learned from the lists of tools on their way to the host."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from ambassador_client.errors import one_line
+from ambassador_protocol.param_headers import HeaderMap, InvalidAnnotationError, header_map
+
+MAX_TOOLS: Final = 4096
+
+
+class Mirror:
+    """Remembers the last annotations of at most so many tools; `report` hears which tools are left out, and why."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._maps: dict[str, HeaderMap] = {}
+
+    def map_of(self, tool: object) -> HeaderMap:
+        """Return what a call of the tool mirrors."""
+        return self._maps.get(tool, {}) if isinstance(tool, str) else {}
+
+    def learn(self, line: bytes) -> bytes:
+        """Take note of an answer to `tools/list`, and return it without the tools whose annotations are wrong.
+
+        The protocol wants those left out: nobody on the way could tell what their headers mean.
+        """
+        answer = json.loads(line)
+        result = answer.get("result")
+        tools = result.get("tools") if isinstance(result, dict) else None
+        if not isinstance(tools, list):
+            return line
+        kept = [tool for tool in tools if self._note(tool)]
+        if len(kept) == len(tools):
+            return line
+        result["tools"] = kept
+        return json.dumps(answer, separators=(",", ":")).encode()
+
+    def _note(self, tool: Any) -> bool:
+        name = tool.get("name") if isinstance(tool, dict) else None
+        if not isinstance(name, str):
+            return True
+        self._maps.pop(name, None)
+        try:
+            found = header_map(tool.get("inputSchema"))
+        except InvalidAnnotationError as error:
+            self._report(one_line(f"the tool {name!r} is left out: {error}"))
+            return False
+        if found:
+            while len(self._maps) >= MAX_TOOLS:
+                del self._maps[next(iter(self._maps))]
+            self._maps[name] = found
+        return True

@@ -45,6 +45,26 @@ class SettingsError(ClientError):
     exit_code = 2
 
 
+class NotFoundError(ClientError):
+    """What was asked for is not there."""
+
+    code = ProblemCode.NOT_FOUND.value
+    exit_code = 5
+
+
+class HostFileError(ClientError):
+    """The file of an AI application cannot be read or changed as it is; it was left alone."""
+
+    code = ProblemCode.HOST_FILE.value
+
+
+class ChangedMeanwhileError(ClientError):
+    """What was to be changed is no longer what was looked at."""
+
+    code = ProblemCode.CHANGED_MEANWHILE.value
+    exit_code = 6
+
+
 class NoCredentialsError(ClientError):
     """There is no preshared key to register with."""
 

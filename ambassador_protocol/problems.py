@@ -40,6 +40,7 @@ class ProblemCode(StrEnum):
     INVALID_SETTINGS = "AMB-5003"
     NO_CREDENTIALS = "AMB-5004"
     BAD_ANSWER = "AMB-5005"
+    HOST_FILE = "AMB-5006"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

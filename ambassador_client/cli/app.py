@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ambassador_client.account.settings import Flags, load_settings
+from ambassador_client.cli import hosts
 from ambassador_client.cli.output import Format, show
 from ambassador_client.cli.status import check_status
 from ambassador_client.errors import ClientError, UsageError
@@ -66,6 +67,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
 
     app.command("status", context_settings=_HELP)(status)
     app.command("version", context_settings=_HELP)(version)
+    hosts.register(app, _HELP)
     return app
 
 

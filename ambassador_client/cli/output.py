@@ -2,9 +2,11 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
+
+from ambassador_client.errors import one_line
 
 
 class Format(StrEnum):
@@ -22,6 +24,19 @@ def show(view: Mapping[str, Any], output: Format | None) -> None:
     width = max(map(len, view)) + 2
     for name, value in view.items():
         sys.stdout.write(f"{name.replace('_', ' '):<{width}}{_in_words(value)}\n")
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
+    """Write the rows to standard output; people get a table, its columns named by the members of the first row."""
+    if output is Format.JSON:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return
+    cells = [[name.upper() for name in rows[0]]] if rows else []
+    cells += [[one_line(_in_words(value)) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
 
 def _in_words(value: object) -> str:

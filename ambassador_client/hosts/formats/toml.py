@@ -64,6 +64,7 @@ def _table(value: Mapping[str, Any]) -> "Table":
     table = tomlkit.table()
     for key, member in value.items():
         table[key] = _inline(member) if isinstance(member, Mapping) else member
+    table.add(tomlkit.nl())  # a line between this table and the next
     return table
 
 
@@ -78,6 +79,8 @@ def _inline(value: Mapping[str, Any]) -> "InlineTable":
 
 def _written(document: "TOMLDocument", before: str) -> str:
     text = document.as_string()
+    if text.endswith("\n\n") and not before.endswith(("\n\n", "\n\r\n")):
+        text = text[:-1]
     if line_end(before) == "\r\n" and before.count("\n") == before.count("\r\n"):
         text = text.replace("\r\n", "\n").replace("\n", "\r\n")
     return text

@@ -68,7 +68,7 @@ def typed_entry(launch: Launch) -> dict[str, Any]:
     return {"type": "stdio", **stdio_entry(launch)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Host:
     """One application.
 

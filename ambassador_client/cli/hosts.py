@@ -1,0 +1,231 @@
+"""The commands that enter us into the files of AI applications, take us out again, and tell how it stands."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_client.account.paths import state_directory
+from ambassador_client.cli.output import Format, show_rows
+from ambassador_client.errors import ClientError, NotFoundError, UsageError
+from ambassador_client.hosts.installing.change import Change, ChangedSinceError, Installer, difference
+from ambassador_client.hosts.installing.host import Host, Launch, Machine
+from ambassador_client.hosts.installing.journal import Journal
+from ambassador_client.hosts.installing.launch import Wishes, installed_command, launch_for, missing
+from ambassador_client.hosts.installing.registry import all_hosts, host_named
+from ambassador_client.hosts.installing.status import is_installed, status_of
+
+_PARTIAL = 9
+
+_Hosts = Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="Names from `hosts`.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the differences and change nothing.")]
+_Output = Annotated[Format | None, typer.Option("--output", "-o", help="The format of the answer.")]
+_Account = Annotated[str | None, typer.Option(metavar="NAME", help="Account of `login`, named in the entry.")]
+_Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="JSON file with settings, named in the entry.")
+]
+_Server = Annotated[
+    str | None, typer.Option(metavar="URL", help="Address of the server, named in the entry.")
+]
+_CaFile = Annotated[Path | None, typer.Option(metavar="FILE", help="CA certificates, named in the entry.")]
+
+
+def register(app: typer.Typer, settings: dict[str, Any]) -> None:
+    """Add the commands to the program."""
+    app.command("install", context_settings=settings)(install)
+    app.command("uninstall", context_settings=settings)(uninstall)
+    app.command("undo", context_settings=settings)(undo)
+    noun = typer.Typer(help="Tell which AI applications are there, and whether they start this client.")
+    noun.callback(invoke_without_command=True, context_settings=settings)(hosts)
+    noun.command("print", context_settings=settings)(print_entry)
+    app.add_typer(noun, name="hosts")
+
+
+def install(
+    hosts: _Hosts = None,
+    everything: Annotated[bool, typer.Option("--all", help="All applications that are there.")] = False,
+    account: _Account = None,
+    config: _Config = None,
+    server: _Server = None,
+    ca_file: _CaFile = None,
+    dry_run: _DryRun = False,
+    output: _Output = None,
+) -> int:
+    """Let AI applications start this client.
+
+    MCP_AMBASSADOR_URL, MCP_AMBASSADOR_CA_FILE and a key by reference are written into the entry, a key itself never.
+
+    Example: ambassador-client install vscode claude_code
+    """
+    machine, installer = _world()
+    present = [host for host in all_hosts() if is_installed(host, machine)]
+    chosen = _choose(hosts, everything, present, "install", "Enter MCP Ambassador into")
+    wishes = Wishes(account=account, config=config, server_url=server, ca_file=ca_file)
+    command = installed_command(sys.argv[0])
+    launches = {host.name: launch_for(host, wishes, machine.environ, command) for host in chosen}
+    code = _each(
+        chosen,
+        lambda host: installer.plan_install(host, launches[host.name]),
+        installer.make,
+        dry_run,
+        output,
+    )
+    for sentence in missing(wishes, machine.environ):
+        sys.stderr.write(f"note: {sentence}\n")
+    return code
+
+
+def uninstall(
+    hosts: _Hosts = None,
+    everything: Annotated[bool, typer.Option("--all", help="All applications that start us.")] = False,
+    dry_run: _DryRun = False,
+    output: _Output = None,
+) -> int:
+    """Take this client out of the files of AI applications; whatever else is in them stays.
+
+    Example: ambassador-client uninstall --all
+    """
+    machine, installer = _world()
+    journal, launch = _journal(machine), _launch(machine)
+    present = [
+        host
+        for host in all_hosts()
+        if status_of(host, machine, journal, launch(host)).configured not in ("no", "unknown")
+    ]
+    chosen = _choose(hosts, everything, present, "uninstall", "Take MCP Ambassador out of")
+    return _each(chosen, installer.plan_uninstall, installer.make, dry_run, output)
+
+
+def undo(hosts: _Hosts = None, dry_run: _DryRun = False, output: _Output = None) -> int:
+    """Put the files back as they were before the last install or uninstall.
+
+    Example: ambassador-client undo
+    """
+    _, installer = _world()
+    chosen = [host_named(word) for word in hosts or ()] or list(installer.last_run(all_hosts()))
+    if not chosen:
+        raise NotFoundError("there is nothing to undo")
+
+    def plan(host: Host) -> Change:
+        change = installer.plan_undo(host)
+        if change is None:
+            raise NotFoundError(f"there is nothing to undo for {host.name}")
+        return change
+
+    return _each(chosen, plan, installer.undo, dry_run, output)
+
+
+def hosts(ctx: typer.Context, output: _Output = None) -> None:
+    """Tell which AI applications are there, and whether they start this client.
+
+    Example: ambassador-client hosts -o json
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    machine, _ = _world()
+    journal, launch = _journal(machine), _launch(machine)
+    found = [status_of(host, machine, journal, launch(host)) for host in all_hosts()]
+    if output is Format.JSON:
+        show_rows([each.view() for each in found], output)
+        return
+    show_rows(
+        [
+            {
+                "name": each.name,
+                "installed": each.installed,
+                "configured": f"{each.configured}: {each.detail}" if each.detail else each.configured,
+                "file": each.file,
+            }
+            for each in found
+        ],
+        output,
+    )
+
+
+def print_entry(
+    host: Annotated[str, typer.Argument(metavar="HOST", help="A name from `hosts`.")],
+    account: _Account = None,
+    config: _Config = None,
+    server: _Server = None,
+    ca_file: _CaFile = None,
+) -> None:
+    """Print what `install` would write, to enter it by hand.
+
+    Example: ambassador-client hosts print cursor
+    """
+    machine = Machine.real()
+    chosen = host_named(host)
+    wishes = Wishes(account=account, config=config, server_url=server, ca_file=ca_file)
+    launch = launch_for(chosen, wishes, machine.environ, installed_command(sys.argv[0]))
+    sys.stdout.write(chosen.editor.put("", chosen.place, chosen.entry(launch)))
+
+
+def _world() -> tuple[Machine, Installer]:
+    machine = Machine.real()
+    return machine, Installer(machine, _journal(machine))
+
+
+def _journal(machine: Machine) -> Journal:
+    return Journal(state_directory(machine.environ, machine.platform) / "hosts")
+
+
+def _launch(machine: Machine) -> Callable[[Host], Launch]:
+    command = installed_command(sys.argv[0])
+    return lambda host: launch_for(host, Wishes(), {}, command)
+
+
+def _choose(
+    words: Sequence[str] | None, everything: bool, present: Sequence[Host], verb: str, question: str
+) -> Sequence[Host]:
+    if words and everything:
+        raise UsageError("name applications or give --all, not both", f"Run: ambassador-client {verb} --help")
+    if words:
+        return list(dict.fromkeys(map(host_named, words)))
+    if not everything and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("no application is named", f"Run: ambassador-client {verb} --all")
+    if not present:
+        raise NotFoundError("no application is there", f"Name one, as in: ambassador-client {verb} vscode")
+    if everything:
+        return present
+    machine = Machine.real()
+    return [
+        host
+        for host in present
+        if typer.confirm(f"{question} {host.title} ({host.file(machine)})?", default=True, err=True)
+    ]
+
+
+def _each(
+    chosen: Sequence[Host],
+    plan: Callable[[Host], Change],
+    make: Callable[[Change], None],
+    dry_run: bool,
+    output: Format | None,
+) -> int:
+    rows, errors = [], []
+    for host in chosen:
+        try:
+            change = plan(host)
+            if dry_run:
+                _show_difference(change, output)
+            else:
+                make(change)
+            rows.append({"name": host.name, "result": change.result, "file": str(change.found.path)})
+        except ClientError as error:
+            errors.append(error)
+            if isinstance(error, ChangedSinceError):
+                _show_difference(error.back, output)
+            sys.stderr.write(f"{host.name}: {error}\n")
+            rows.append({"name": host.name, "result": "failed", "file": str(host.file(Machine.real()))})
+    if output is Format.JSON or not dry_run:
+        show_rows(rows, output)
+    if not errors:
+        return 0
+    return _PARTIAL if len(errors) < len(rows) else errors[0].exit_code
+
+
+def _show_difference(change: Change, output: Format | None) -> None:
+    if output is not Format.JSON:
+        sys.stdout.writelines(f"{line}\n" for line in difference(change))

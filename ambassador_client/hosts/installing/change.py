@@ -1,0 +1,181 @@
+"""Plans and makes the changes: our entry into an application's file, out of it, and back to what was before."""
+
+import difflib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from ambassador_client.errors import ChangedMeanwhileError, HostFileError, one_line
+from ambassador_client.hosts.formats.editor import FormatError, find, same, without
+from ambassador_client.hosts.installing import files
+from ambassador_client.hosts.installing.files import Found
+from ambassador_client.hosts.installing.host import Host, Launch, Machine
+from ambassador_client.hosts.installing.journal import Journal, Ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to become of a file: `after` is its new text, None when it goes; `result` is one word for people."""
+
+    host: Host
+    found: Found
+    after: bytes | None
+    result: str
+    ours: Ours
+
+    @property
+    def is_needed(self) -> bool:
+        """Tell whether there is anything to do."""
+        return self.after != self.found.content
+
+
+class Installer:
+    """Does one run of changes on a machine; what it cannot do to a file raises ClientError and leaves it alone."""
+
+    def __init__(self, machine: Machine, journal: Journal) -> None:
+        self._machine = machine
+        self._journal = journal
+        self._run = f"{time.time_ns()}-{os.getpid()}"
+
+    def plan_install(self, host: Host, launch: Launch) -> Change:
+        """Return the change that enters us, or brings our entry up to date."""
+        if (reason := host.in_the_way(self._machine)) is not None:
+            raise HostFileError(reason)
+        found = files.look(host.file(self._machine))
+        ours = self._journal.record(host.name).ours
+        data = _load(host, found)
+        existing = find(data, host.place)
+        entry = _merged(host, existing, host.entry(launch))
+        text = found.text
+        if found.content is None:
+            for key, value in host.skeleton.items():
+                text = host.editor.put(text, (key,), value)
+        after = _edited(host, found, lambda: host.editor.put(text, host.place, entry))
+        made_container = find(data, host.place[:1]) is None
+        now = Ours(
+            entry=entry,
+            containers=[host.container] if made_container else ours.containers,
+            file=found.content is None or ours.file,
+        )
+        result = "added" if existing is None else "unchanged" if after == found.content else "updated"
+        return Change(host=host, found=found, after=after, result=result, ours=now)
+
+    def plan_uninstall(self, host: Host) -> Change:
+        """Return the change that takes our entry out, and what we made for it if nothing else is in there."""
+        found = files.look(host.file(self._machine))
+        if find(_load(host, found), host.place) is None:
+            return Change(host=host, found=found, after=found.content, result="absent", ours=Ours())
+        ours = self._journal.record(host.name).ours
+        text = host.editor.remove(found.text, host.place)
+        if host.container in ours.containers and not find(host.editor.load(text), host.place[:1]):
+            text = host.editor.remove(text, host.place[:1])
+        after: bytes | None = _edited(host, found, lambda: text)
+        if ours.file and same(host.editor.load(text), dict(host.skeleton)):
+            after = None
+        return Change(host=host, found=found, after=after, result="removed", ours=Ours())
+
+    def plan_undo(self, host: Host) -> Change | None:
+        """Return the way back from the newest change; None when none is known."""
+        record = self._journal.record(host.name)
+        if not record.steps:
+            return None
+        step = record.steps[-1]
+        found = files.look(Path(step.file))
+        before = self._journal.backup(step)
+        back = Change(host=host, found=found, after=before, result="restored", ours=step.ours)
+        if files.digest(found.content) != step.after:
+            raise ChangedSinceError(back)
+        return back
+
+    def make(self, change: Change) -> None:
+        """Make a change of `plan_install` or `plan_uninstall`, with a copy of the file kept first."""
+        if not change.is_needed:
+            return
+        host = change.host.name
+        found = change.found
+        record = self._journal.begin(host, self._run, found.path, found.content, change.after, change.ours)
+        try:
+            files.replace(found, change.after)
+        except BaseException:
+            self._journal.drop(self._journal.record(host).steps[-1])
+            self._journal.save(host, record)
+            raise
+
+    def undo(self, change: Change) -> None:
+        """Make a change of `plan_undo`."""
+        files.replace(change.found, change.after)
+        self._journal.step_back(change.host.name)
+
+    def last_run(self, hosts: tuple[Host, ...]) -> tuple[Host, ...]:
+        """Return those whose newest change belongs to the newest run of all."""
+        newest = {host: steps[-1].run for host in hosts if (steps := self._journal.record(host.name).steps)}
+        last = max(newest.values(), default=None)
+        return tuple(host for host in hosts if newest.get(host) == last and last is not None)
+
+
+class ChangedSinceError(ChangedMeanwhileError):
+    """The file is not what we left behind; `back` is the change that would have been made."""
+
+    def __init__(self, back: Change) -> None:
+        super().__init__(
+            f"{back.found.path} was changed since, and is left as it is",
+            "Take over by hand what you want back.",
+        )
+        self.back = back
+
+
+def difference(change: Change) -> Iterator[str]:
+    """Yield the lines of a unified diff of the file."""
+    before, after = (_lines(content) for content in (change.found.content, change.after))
+    name = str(change.found.path)
+    old, new = ("/dev/null" if content is None else name for content in (change.found.content, change.after))
+    for line in difflib.unified_diff(before, after, old, new, lineterm=""):
+        yield "".join(char if char.isprintable() or char == "\t" else "?" for char in line)
+
+
+def is_ours(entry: Any) -> bool:
+    """Tell whether an entry starts this program."""
+    words = entry.values() if isinstance(entry, dict) else ()
+    firsts = [word[0] if isinstance(word, list) and word else word for word in words]
+    starts = any(isinstance(word, str) and PurePath(word).stem == "ambassador-client" for word in firsts)
+    return starts or any(isinstance(word, list) and "ambassador_client" in word for word in words)
+
+
+def _lines(content: bytes | None) -> list[str]:
+    return (content or b"").decode(errors="replace").splitlines()
+
+
+def _merged(host: Host, existing: Any, entry: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(existing, dict) or not is_ours(existing):
+        return entry
+    managed = host.managed()
+    kept = {key: value for key, value in existing.items() if key not in managed or key in entry}
+    return {**entry, **kept, **{key: value for key, value in entry.items() if key in managed}}
+
+
+def _load(host: Host, found: Found) -> Any:
+    try:
+        return host.editor.load(found.text)
+    except FormatError as error:
+        raise _malformed(found, error) from error
+
+
+def _malformed(found: Found, error: FormatError) -> HostFileError:
+    return HostFileError(
+        f"{found.path} cannot be edited: {one_line(str(error))}", "Correct it, then try again."
+    )
+
+
+def _edited(host: Host, found: Found, edit: Callable[[], str]) -> bytes:
+    """Return the new content, proven to hold everything else as it was."""
+    try:
+        text = edit()
+        before, after = host.editor.load(found.text), host.editor.load(text)
+    except FormatError as error:
+        raise _malformed(found, error) from error
+    if found.content is not None and not same(without(before, host.place), without(after, host.place)):
+        raise HostFileError(f"{found.path} is written in a way we cannot edit safely", "Enter us by hand.")
+    return found.encoded(text)

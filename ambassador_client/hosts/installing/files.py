@@ -1,0 +1,152 @@
+"""Reads and replaces a file of an application: whole, or not at all, and never over a change of somebody else."""
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ambassador_client.errors import ChangedMeanwhileError, HostFileError
+
+LARGEST = 8 << 20
+_MARK = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file as it was: `real` is where links lead, `content` is None when there is no file."""
+
+    path: Path
+    real: Path
+    content: bytes | None
+
+    @property
+    def text(self) -> str:
+        """Return the text, without a byte order mark; raises HostFileError."""
+        try:
+            return (self.content or b"").decode().removeprefix(_MARK)
+        except UnicodeDecodeError as error:
+            raise HostFileError(f"{self.path} is not UTF-8 text", "Correct it in the application.") from error
+
+    def encoded(self, text: str) -> bytes:
+        """Return what to write for a new text: it starts with a byte order mark if the file does."""
+        marked = (self.content or b"").startswith(_MARK.encode())
+        return (_MARK + text if marked else text).encode()
+
+
+def look(path: Path) -> Found:
+    """Read a file, if it is one we may change; raises HostFileError."""
+    real = Path(os.path.realpath(path))
+    try:
+        status = real.lstat()
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise HostFileError(f"{path} is a link that leads nowhere", "Mend or delete the link.") from None
+        _check_parent(real)
+        return Found(path=path, real=real, content=None)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    _check(path, status)
+    try:
+        with real.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if len(content) > LARGEST:
+        raise HostFileError(f"{path} is larger than {LARGEST >> 20} MB", "Is it the right file?")
+    return Found(path=path, real=real, content=content)
+
+
+def replace(found: Found, content: bytes | None) -> None:
+    """Put the content in place of what was found, None to delete it; raises HostFileError, ChangedMeanwhileError."""
+    try:
+        if content is None:
+            _check_unchanged(found)
+            found.real.unlink(missing_ok=True)
+            return
+        found.real.parent.mkdir(parents=True, exist_ok=True)
+        _exchange(found, content)
+    except OSError as error:
+        raise HostFileError(
+            f"cannot write {found.path}: {error.strerror}", "Check the directory's owner and space."
+        ) from error
+
+
+def digest(content: bytes | None) -> str | None:
+    """Return what tells one content from another."""
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _exchange(found: Found, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=found.real.parent, prefix=f".{found.real.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if found.content is not None:
+            _keep_attributes(found.real, temporary)
+        _check_unchanged(found)
+        os.replace(temporary, found.real)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _keep_attributes(original: Path, copy: str) -> None:
+    shutil.copystat(original, copy)
+    os.utime(copy)  # whoever watches the file goes by its time
+    if sys.platform != "win32":
+        status = original.stat()
+        with suppress(PermissionError):  # a group we are not in; the mode is the same all the same
+            os.chown(copy, status.st_uid, status.st_gid)
+            os.chmod(copy, stat.S_IMODE(status.st_mode))
+
+
+def _check_unchanged(found: Found) -> None:
+    try:
+        content = found.real.read_bytes()
+    except FileNotFoundError:
+        content = None
+    if content != found.content:
+        raise ChangedMeanwhileError(f"{found.path} was changed meanwhile", "Try again.")
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise HostFileError(f"{path} is a directory", "Move it away.")
+    if not stat.S_ISREG(status.st_mode):
+        raise HostFileError(f"{path} is not a regular file", "Move it away.")
+    if _is_foreign(status):
+        raise HostFileError(f"{path} belongs to somebody else", "Run this as its owner.")
+    if status.st_mode & 0o222 == 0:
+        raise HostFileError(f"{path} is read-only", "Allow its owner to write it.")
+    if status.st_size > LARGEST:
+        raise HostFileError(f"{path} is larger than {LARGEST >> 20} MB", "Is it the right file?")
+
+
+def _check_parent(real: Path) -> None:
+    for directory in real.parents:
+        try:
+            status = directory.stat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _unreadable(directory, error) from error
+        if not stat.S_ISDIR(status.st_mode):
+            raise HostFileError(f"{directory} is not a directory", "Move it away.")
+        if _is_foreign(status):
+            raise HostFileError(f"{directory} belongs to somebody else", "Run this as its owner.")
+        return
+
+
+def _is_foreign(status: os.stat_result) -> bool:
+    return sys.platform != "win32" and status.st_uid != os.getuid()
+
+
+def _unreadable(path: Path, error: OSError) -> HostFileError:
+    return HostFileError(f"cannot read {path}: {error.strerror}", "Check its owner and permissions.")

@@ -1,0 +1,106 @@
+"""What an application shall start: this very program, with the settings that are no secret."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ambassador_client.account.settings import normal_url
+from ambassador_client.errors import SettingsError, UsageError
+from ambassador_client.hosts.installing.host import Host, Launch
+
+PROGRAM = "ambassador-client"
+_KEY = "MCP_AMBASSADOR_PRESHARED_KEY"
+_CARRIED = ("MCP_AMBASSADOR_URL", "MCP_AMBASSADOR_CA_FILE", "MCP_AMBASSADOR_ALLOW_SELF_SIGNED")
+_REFERENCES = ("env://", "file://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the person who installs said about settings."""
+
+    account: str | None = None
+    config: Path | None = None
+    server_url: str | None = None
+    ca_file: Path | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether an account or a file says everything, so that no variable is needed."""
+        return self.account is not None or self.config is not None
+
+
+def launch_for(host: Host, wishes: Wishes, environ: Mapping[str, str], command: tuple[str, ...]) -> Launch:
+    """Return what the application starts; raises SettingsError, UsageError."""
+    arguments = [*command[1:], "proxy", "--host-tool", host.tool]
+    if wishes.account is not None:
+        arguments += ["--account", wishes.account]
+    if wishes.config is not None:
+        arguments += ["--config", os.path.abspath(wishes.config)]
+    if wishes.server_url is not None:
+        arguments += ["--server", _address(wishes.server_url, "--server")]
+    if wishes.ca_file is not None:
+        arguments += ["--ca-file", os.path.abspath(wishes.ca_file)]
+    environment = {} if wishes.is_complete else _carried(environ)
+    for word in (command[0], *arguments, *environment.values()):
+        _check(word)
+    return Launch(command=command[0], arguments=tuple(arguments), environment=environment)
+
+
+def missing(wishes: Wishes, environ: Mapping[str, str]) -> list[str]:
+    """Return, in sentences, what the applications will not know."""
+    if wishes.is_complete:
+        return []
+    sentences = []
+    if wishes.server_url is None and not environ.get("MCP_AMBASSADOR_URL"):
+        sentences.append("No server address is set: give --server URL or --config FILE.")
+    key = environ.get(_KEY, "")
+    if not key.startswith(_REFERENCES):
+        state = "A key is never written into the files of applications" if key else "No key is set"
+        sentences.append(f"{state}: set {_KEY}=file:///PATH, or give --config FILE.")
+    return sentences
+
+
+def installed_command(
+    argv0: str, executable: str = sys.executable, which: Callable[[str], str | None] = shutil.which
+) -> tuple[str, ...]:
+    """Return the absolute command, then the arguments it needs itself; links on the way to it are kept.
+
+    A link of pipx outlives an upgrade, and the Python of a virtual environment is one by its own name only.
+    """
+    candidates = [argv0] if os.path.dirname(argv0) else []
+    candidates += [found] if (found := which(PROGRAM)) else []
+    candidates += [os.path.join(os.path.dirname(executable), PROGRAM)]
+    for candidate in candidates:
+        for path in (candidate, f"{candidate}.exe"):
+            if Path(path).stem == PROGRAM and os.path.isfile(path) and os.access(path, os.X_OK):
+                return (os.path.abspath(path),)
+    return (os.path.abspath(executable), "-m", "ambassador_client")
+
+
+def _carried(environ: Mapping[str, str]) -> dict[str, str]:
+    carried = {name: environ[name] for name in _CARRIED if environ.get(name)}
+    if (address := carried.get("MCP_AMBASSADOR_URL")) is not None:
+        _address(address, "MCP_AMBASSADOR_URL")
+    if (file := carried.get("MCP_AMBASSADOR_CA_FILE")) is not None:
+        carried["MCP_AMBASSADOR_CA_FILE"] = os.path.abspath(os.path.expanduser(file))
+    if (key := environ.get(_KEY, "")).startswith(_REFERENCES):
+        carried[_KEY] = key
+    return carried
+
+
+def _address(value: str, place: str) -> str:
+    try:
+        normal_url(value)  # an address with a password in it is refused here
+    except ValueError as error:
+        raise SettingsError(f"{place} is wrong: {error}", f"Correct {place}.") from error
+    return value
+
+
+def _check(word: str) -> None:
+    if not word.isprintable() or "$" in word or "amb_" in word:
+        raise UsageError(
+            f"{word!r} cannot stand in the file of an application", "Applications would change it."
+        )

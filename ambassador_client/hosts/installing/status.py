@@ -1,0 +1,83 @@
+"""How it stands with an application: whether it is there, whether we are in its file, and what differs."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from ambassador_client.errors import ClientError
+from ambassador_client.hosts.formats.editor import FormatError, find, same
+from ambassador_client.hosts.installing import files
+from ambassador_client.hosts.installing.host import Host, Launch, Machine
+from ambassador_client.hosts.installing.journal import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStatus:
+    """One line of `hosts`; `configured` is yes, no, drifted or unknown, `detail` says why."""
+
+    name: str
+    title: str
+    installed: bool
+    configured: str
+    detail: str
+    file: str
+
+    def view(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "installed": self.installed,
+            "configured": self.configured,
+            "detail": self.detail or None,
+            "file": self.file,
+        }
+
+
+def is_installed(host: Host, machine: Machine) -> bool:
+    """Tell whether the application seems to be there: its program, or what only it makes."""
+    path = machine.environ.get("PATH", os.defpath)
+    return any(shutil.which(command, path=path) for command in host.commands) or any(
+        sign.exists() for sign in host.signs(machine)
+    )
+
+
+def status_of(host: Host, machine: Machine, journal: Journal, launch: Launch) -> HostStatus:
+    """Return how it stands; `launch` is what would be entered now."""
+    try:
+        configured, detail = _compare(host, machine, journal, launch)
+    except ClientError as error:
+        configured, detail = "unknown", error.cause
+    except FormatError as error:
+        configured, detail = "unknown", str(error)
+    return HostStatus(
+        name=host.name,
+        title=host.title,
+        installed=is_installed(host, machine),
+        configured=configured,
+        detail=detail,
+        file=str(host.file(machine)),
+    )
+
+
+def _compare(host: Host, machine: Machine, journal: Journal, launch: Launch) -> tuple[str, str]:
+    found = files.look(host.file(machine))
+    entry = find(host.editor.load(found.text), host.place)
+    if entry is None:
+        return "no", ""
+    if not isinstance(entry, dict):
+        return "drifted", "the entry is no mapping"
+    written = journal.record(host.name).ours.entry
+    expected = host.entry(launch) if written is None else written
+    names = (
+        {"command", "cmd"} if written is None else host.managed()
+    )  # of an entry by hand, only the program counts
+    differing = sorted(name for name in names if not same(entry.get(name), expected.get(name)))
+    if differing:
+        return "drifted", f"{', '.join(differing)} differ{'s' if len(differing) == 1 else ''}"
+    command = entry.get("command", entry.get("cmd"))
+    program = command[0] if isinstance(command, list) and command else command
+    if not isinstance(program, str) or not os.access(program, os.X_OK):
+        return "drifted", f"{program} is gone"
+    return "yes", ""

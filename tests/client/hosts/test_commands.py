@@ -1,0 +1,244 @@
+"""The commands as people and scripts use them, in processes with a home of their own."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ambassador_client.hosts.installing.launch import installed_command
+from ambassador_client.hosts.installing.registry import all_hosts
+from tests.client.fake_server import KEY
+
+URL = "https://ambassador.example.com"
+
+
+class Shell:
+    """Runs the client in a home directory."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.program = home / "bin" / "ambassador-client"
+        self.program.parent.mkdir()
+        self.program.write_text(
+            f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
+            "from ambassador_client.__main__ import main\nsys.exit(main())\n"
+        )
+        self.program.chmod(0o700)
+        self.environ = {
+            "HOME": str(home),
+            "PATH": f"{self.program.parent}:/usr/bin:/bin",
+            "MCP_AMBASSADOR_URL": URL,
+        }
+
+    def run(self, *words: str, stdin: int = subprocess.DEVNULL, **more: str) -> tuple[int, str, str]:
+        ended = subprocess.run(
+            [self.program, *words],
+            env={**self.environ, **more}, stdin=stdin, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in ended.stderr
+        return ended.returncode, ended.stdout, ended.stderr
+
+    def files(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.home)): path.read_bytes()
+            for path in self.home.rglob("*")
+            if path.is_file() and path != self.program
+        }
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_the_key_is_in_no_file(shell: Shell):
+    names = [host.name for host in all_hosts()]
+    code, output, errors = shell.run("install", *names, MCP_AMBASSADOR_PRESHARED_KEY=KEY)
+    assert code == 0
+    assert errors.startswith("note: A key is never written into the files of applications: set ")
+    for content in (*shell.files().values(), output.encode(), errors.encode()):
+        assert KEY.encode() not in content
+    assert (
+        sum(str(shell.program).encode() in content for content in shell.files().values()) == 28
+    )  # and the records
+
+
+def test_a_reference_to_the_key_is(shell: Shell):
+    code, _, errors = shell.run("install", "cursor", MCP_AMBASSADOR_PRESHARED_KEY="file:///home/me/key")
+    assert (code, errors) == (0, "")
+    entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
+    assert entry["env"] == {"MCP_AMBASSADOR_URL": URL, "MCP_AMBASSADOR_PRESHARED_KEY": "file:///home/me/key"}
+    assert entry["command"] == str(shell.program)
+
+
+def test_settings_by_option(shell: Shell):
+    code, _, errors = shell.run("install", "cursor", "--config", "my.json")
+    assert (code, errors) == (0, "")
+    entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
+    assert entry["args"] == ["proxy", "--host-tool", "cursor", "--config", os.path.abspath("my.json")]
+    assert "env" not in entry
+    assert shell.run("install", "cursor", "--account", "work")[0] == 0
+    entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
+    assert entry["args"] == ["proxy", "--host-tool", "cursor", "--account", "work"]
+    assert "env" not in entry
+    for words in (["--server", "https://me:secret@host"], ["--server", "http://far"], ["--config", "/a$b"]):
+        code, output, errors = shell.run("install", "cursor", *words)
+        assert (code, output, errors.count("\n")) == (2, "", 1)
+
+
+def test_what_is_installed_starts(shell: Shell):
+    assert shell.run("install", "cursor")[0] == 0
+    entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
+    request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
+    ended = subprocess.run(
+        [entry["command"], *entry["args"]],
+        env={"HOME": str(shell.home), "XDG_RUNTIME_DIR": str(shell.home), **entry["env"], "MCP_AMBASSADOR_URL": "https://127.0.0.1:9",
+             "MCP_AMBASSADOR_PRESHARED_KEY": KEY},
+        input=json.dumps(request) + "\n", capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert json.loads(ended.stdout.splitlines()[0])["id"] == 1
+
+
+def test_dry_run_shows_and_changes_nothing(shell: Shell):
+    (shell.home / ".cursor").mkdir()
+    code, output, _ = shell.run("install", "--all", "--dry-run")
+    assert code == 0
+    assert output.startswith(f"--- /dev/null\n+++ {shell.home}/.cursor/mcp.json\n@@ -0,0 +1,")
+    assert shell.files() == {}
+    assert shell.run("install", "--all")[0] == 0
+    before = shell.files()
+    for words in (["uninstall", "--all", "--dry-run"], ["undo", "--dry-run"]):
+        code, output, _ = shell.run(*words)
+        assert code == 0
+        assert "+++ /dev/null" in output
+    assert shell.files() == before
+
+
+def test_one_bad_file_does_not_stop_the_others(shell: Shell):
+    (shell.home / ".cursor/mcp.json").mkdir(parents=True)
+    (shell.home / ".codex").mkdir()
+    code, output, errors = shell.run(
+        "install", "--all", "-o", "json", MCP_AMBASSADOR_PRESHARED_KEY="env://KEY"
+    )
+    assert code == 9
+    assert {row["name"]: row["result"] for row in json.loads(output)} == {
+        "codex_cli": "added",
+        "cursor": "failed",
+    }
+    assert errors == f"cursor: AMB-5006 {shell.home}/.cursor/mcp.json is a directory. Move it away.\n"
+    assert shell.run("install", "cursor")[0] == 1
+
+
+def test_undo_is_of_the_last_run(shell: Shell):
+    assert shell.run("undo")[0] == 5
+    shell.run("install", "cursor")
+    first = shell.files()[".cursor/mcp.json"]
+    shell.run("install", "cursor", "zed", "--server", "https://other.example.com")
+    code, output, errors = shell.run("undo")
+    assert (code, errors) == (0, "")
+    assert [line.split()[:2] for line in output.splitlines()[1:]] == [
+        ["cursor", "restored"],
+        ["zed", "restored"],
+    ]
+    assert shell.files()[".cursor/mcp.json"] == first
+    assert ".config/zed/settings.json" not in shell.files()
+    (shell.home / ".cursor/mcp.json").write_text("{}\n")
+    code, output, errors = shell.run("undo")
+    assert (code, "+++ /dev/null" in output) == (6, True)
+    assert "cursor: AMB-1011 " in errors
+    assert (shell.home / ".cursor/mcp.json").read_text() == "{}\n"
+
+
+def test_hosts(shell: Shell):
+    shell.run("install", "cursor")
+    code, output, errors = shell.run("hosts", "-o", "json")
+    assert (code, errors) == (0, "")
+    rows = {row["name"]: row for row in json.loads(output)}
+    assert rows["cursor"] == {
+        "name": "cursor",
+        "title": "Cursor",
+        "installed": True,
+        "configured": "yes",
+        "detail": None,
+        "file": f"{shell.home}/.cursor/mcp.json",
+    }
+    assert (rows["zed"]["installed"], rows["zed"]["configured"]) == (False, "no")
+    shell.program.rename(shell.program.with_name("moved"))
+    shell.program = shell.program.with_name("moved")
+    code, output, _ = shell.run("hosts")
+    assert code == 0
+    assert output.splitlines()[0].split() == ["NAME", "INSTALLED", "CONFIGURED", "FILE"]
+    assert f"drifted: {shell.home}/bin/ambassador-client is gone" in output
+
+
+def test_print_is_what_install_writes(shell: Shell):
+    for host in ("cursor", "codex-cli", "goose"):
+        code, output, _ = shell.run("hosts", "print", host)
+        assert code == 0
+        assert shell.run("install", host)[0] == 0
+        assert output.encode() in shell.files().values()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["install"], 2, "AMB-1001 no application is named. Run: ambassador-client install --all\n"),
+        (["uninstall"], 2, "AMB-1001 no application is named. Run: ambassador-client uninstall --all\n"),
+        (["install", "--all"], 5, "AMB-1002 no application is there. "),
+        (["uninstall", "--all"], 5, "AMB-1002 no application is there. "),
+        (["install", "emacs"], 2, "AMB-1001 no application is called 'emacs'. Known are: "),
+        (["install", "zed", "--all"], 2, "AMB-1001 "),
+        (["hosts", "print"], 2, "AMB-1001 "),
+        (["undo", "zed"], 5, "zed: AMB-1002 there is nothing to undo for zed."),
+    ],
+)
+def test_mistakes_are_one_line(shell: Shell, words: list[str], code: int, text: str):
+    found, _, errors = shell.run(*words)
+    assert (found, errors.count("\n")) == (code, 1)
+    assert errors.startswith(text)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_person_is_asked(shell: Shell):
+    (shell.home / ".cursor").mkdir()
+    (shell.home / ".codex").mkdir()
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [shell.program, "install"],
+        env=shell.environ,
+        stdin=theirs,
+        stderr=theirs,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    os.write(ours, b"n\ny\n")
+    output, _ = process.communicate(timeout=60)
+    os.close(theirs)
+    os.close(ours)
+    assert process.returncode == 0
+    assert [line.split()[0] for line in output.splitlines()] == ["NAME", "cursor"]
+
+
+def test_the_command_is_kept_as_it_was_called(tmp_path: Path):
+    shim, environment = tmp_path / "bin", tmp_path / "venv"
+    for directory in (shim, environment):
+        directory.mkdir()
+    program, python = environment / "ambassador-client", environment / "python"
+    program.touch(stat.S_IRWXU)
+    (shim / "ambassador-client").symlink_to(program)
+    python.symlink_to(sys.executable)
+
+    def found(argv0: Path | str, on_path: Path | None) -> tuple[str, ...]:
+        return installed_command(str(argv0), str(python), lambda _: None if on_path is None else str(on_path))
+
+    link = shim / "ambassador-client"
+    assert found(link, None) == (str(link),)
+    assert found(program, link) == (str(program),)
+    assert found("ambassador-client", link) == (str(link),)
+    assert found("/x/ambassador_client/__main__.py", None) == (str(program),)
+    program.unlink()
+    assert found("/x/ambassador_client/__main__.py", None) == (str(python), "-m", "ambassador_client")

@@ -1,0 +1,258 @@
+"""The applications: where their files lie, and what becomes of them."""
+
+from pathlib import Path
+
+import pytest
+
+from ambassador_client.errors import ChangedMeanwhileError, HostFileError, UsageError
+from ambassador_client.hosts.formats.editor import find
+from ambassador_client.hosts.installing import registry
+from ambassador_client.hosts.installing.host import Host, Launch
+from ambassador_client.hosts.installing.journal import Journal
+from ambassador_client.hosts.installing.registry import all_hosts, host_named
+from ambassador_client.hosts.installing.status import is_installed, status_of
+from ambassador_protocol.sessions import HOST_TOOLS
+from tests.client.hosts.goldens import DIRECTORY, LAUNCH, OLD, commented, golden, installer, machine
+
+HOSTS = pytest.mark.parametrize("host", all_hosts(), ids=lambda host: host.name)
+
+
+def test_a_file_in_the_folder_is_an_application():
+    names = {path.stem for path in Path(registry.__file__).parents[1].glob("*.py")} - {"__init__"}
+    assert {host.name for host in all_hosts()} == names
+    assert len(names) == 14
+    assert {host.tool for host in all_hosts()} <= set(HOST_TOOLS)
+    assert host_named("claude-code") is host_named("claude_code")
+    with pytest.raises(UsageError, match="Known are: claude_code, "):
+        host_named("emacs")
+
+
+HOME = Path("/home/me")
+SUPPORT = "Library/Application Support"
+ROAMING = "AppData/Roaming"
+GOOSE = "Block/goose/config/config.yaml"
+
+
+@pytest.mark.parametrize(
+    ("name", "linux", "darwin", "win32"),
+    [
+        ("vscode", ".config/Code/User/mcp.json", f"{SUPPORT}/Code/User/mcp.json", "AppData/Roaming/Code/User/mcp.json"),
+        ("claude_desktop", *(f"{base}/Claude/claude_desktop_config.json" for base in (".config", SUPPORT, ROAMING))),
+        ("claude_code", *[".claude.json"] * 3),
+        ("cursor", *[".cursor/mcp.json"] * 3),
+        ("windsurf", *[".codeium/windsurf/mcp_config.json"] * 3),
+        ("gemini_cli", *[".gemini/settings.json"] * 3),
+        ("opencode", *[".config/opencode/opencode.json"] * 3),
+        ("codex_cli", *[".codex/config.toml"] * 3),
+        ("zed", ".config/zed/settings.json", ".config/zed/settings.json", "AppData/Roaming/Zed/settings.json"),
+        ("junie", *[".junie/mcp/mcp.json"] * 3),
+        ("goose", ".config/goose/config.yaml", ".config/goose/config.yaml", f"{ROAMING}/{GOOSE}"),
+        ("continue_dev", *[".continue/config.yaml"] * 3),
+        ("cline", *[".cline/data/settings/cline_mcp_settings.json"] * 3),
+        ("copilot_cli", *[".copilot/mcp-config.json"] * 3),
+    ],
+)  # fmt: skip
+def test_where_the_files_lie(name: str, linux: str, darwin: str, win32: str):
+    for platform, expected in (("linux", linux), ("darwin", darwin), ("win32", win32)):
+        assert host_named(name).file(machine(HOME, platform)) == HOME / expected
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "environ", "expected"),
+    [
+        ("vscode", "linux", {"XDG_CONFIG_HOME": "/x"}, "/x/Code/User/mcp.json"),
+        ("vscode", "linux", {"XDG_CONFIG_HOME": "relative"}, "/home/me/.config/Code/User/mcp.json"),
+        ("vscode", "darwin", {"XDG_CONFIG_HOME": "/x"}, f"/home/me/{SUPPORT}/Code/User/mcp.json"),
+        ("vscode", "win32", {"APPDATA": "/x"}, "/x/Code/User/mcp.json"),
+        ("vscode", "linux", {"VSCODE_PORTABLE": "/x"}, "/x/user-data/User/mcp.json"),
+        ("claude_desktop", "win32", {"APPDATA": "/x"}, "/x/Claude/claude_desktop_config.json"),
+        ("claude_code", "linux", {"CLAUDE_CONFIG_DIR": "/x"}, "/x/.claude.json"),
+        ("gemini_cli", "linux", {"GEMINI_CLI_HOME": "/x"}, "/x/.gemini/settings.json"),
+        ("opencode", "darwin", {"XDG_CONFIG_HOME": "/x"}, "/x/opencode/opencode.json"),
+        ("opencode", "linux", {"OPENCODE_CONFIG_DIR": "/x"}, "/x/opencode.json"),
+        ("codex_cli", "linux", {"CODEX_HOME": "/x"}, "/x/config.toml"),
+        ("codex_cli", "linux", {"CODEX_HOME": ""}, "/home/me/.codex/config.toml"),
+        ("zed", "linux", {"XDG_CONFIG_HOME": "/x"}, "/x/zed/settings.json"),
+        ("zed", "linux", {"XDG_CONFIG_HOME": "/x", "FLATPAK_XDG_CONFIG_HOME": "/y"}, "/y/zed/settings.json"),
+        ("zed", "win32", {"APPDATA": "/x"}, "/x/Zed/settings.json"),
+        ("goose", "linux", {"XDG_CONFIG_HOME": "/x"}, "/x/goose/config.yaml"),
+        ("goose", "linux", {"GOOSE_PATH_ROOT": "/x"}, "/x/config/config.yaml"),
+        ("goose", "win32", {"APPDATA": "/x"}, "/x/Block/goose/config/config.yaml"),
+        ("continue_dev", "linux", {"CONTINUE_GLOBAL_DIR": "/x"}, "/x/config.yaml"),
+        ("cline", "linux", {"CLINE_DIR": "/x"}, "/x/data/settings/cline_mcp_settings.json"),
+        (
+            "cline",
+            "linux",
+            {"CLINE_DIR": "/x", "CLINE_DATA_DIR": "/y"},
+            "/y/settings/cline_mcp_settings.json",
+        ),
+        ("cline", "linux", {"CLINE_MCP_SETTINGS_PATH": "/x.json"}, "/x.json"),
+        ("copilot_cli", "linux", {"COPILOT_HOME": "/x"}, "/x/mcp-config.json"),
+    ],
+)
+def test_variables_move_the_files(name: str, platform: str, environ: dict[str, str], expected: str):
+    assert host_named(name).file(machine(HOME, platform, **environ)) == Path(expected)
+
+
+def test_what_is_there_decides(tmp_path: Path):
+    here = machine(tmp_path)
+    commented_file = tmp_path / ".config/opencode/opencode.jsonc"
+    commented_file.parent.mkdir(parents=True, exist_ok=True)
+    commented_file.touch()
+    assert host_named("opencode").file(here) == commented_file
+    store = tmp_path / "AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming"
+    store.mkdir(parents=True)
+    file = host_named("claude_desktop").file(machine(tmp_path, "win32"))
+    assert file == store / "Claude/claude_desktop_config.json"
+    assert is_installed(host_named("opencode"), here)
+    assert not is_installed(host_named("cursor"), here)
+    program = tmp_path / "bin/cursor"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    assert is_installed(host_named("cursor"), machine(tmp_path, PATH=str(program.parent)))
+
+
+@HOSTS
+def test_golden(host: Host, tmp_path: Path):
+    assert golden(host, tmp_path) == (DIRECTORY / f"{host.name}.txt").read_text(encoding="utf-8")
+
+
+@HOSTS
+@pytest.mark.parametrize("start", ["nothing", "commented"])
+def test_in_twice_and_out_again(host: Host, start: str, tmp_path: Path):
+    file = host.file(machine(tmp_path))
+    if start == "commented":
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(commented(host))
+        file.chmod(0o640)
+    changes = installer(tmp_path)
+    changes.make(changes.plan_install(host, LAUNCH))
+    once = file.read_bytes()
+    again = installer(tmp_path).plan_install(host, LAUNCH)
+    assert (again.is_needed, again.result, again.after) == (False, "unchanged", once)
+
+    out = installer(tmp_path).plan_uninstall(host)
+    assert out.result == "removed"
+    installer(tmp_path).make(out)
+    if start == "nothing":
+        assert not file.exists()
+    else:
+        assert file.read_text() == commented(host)
+        assert file.stat().st_mode & 0o777 == 0o640
+    assert installer(tmp_path).plan_uninstall(host).result == "absent"
+
+
+@HOSTS
+def test_undo_goes_back_step_by_step(host: Host, tmp_path: Path):
+    file = host.file(machine(tmp_path))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(commented(host))
+    states = [file.read_bytes()]
+    for launch in (OLD, LAUNCH, None):
+        changes = installer(tmp_path)
+        plan = changes.plan_uninstall(host) if launch is None else changes.plan_install(host, launch)
+        changes.make(plan)
+        states.append(file.read_bytes())
+    backups = [path for path in (tmp_path / "state").iterdir() if path.name.startswith(f"{host.name}-")]
+    assert sorted(path.read_bytes() for path in backups) == sorted(states[:3])
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()} == {0o600}
+    for expected in reversed(states[:3]):
+        changes = installer(tmp_path)
+        back = changes.plan_undo(host)
+        assert back is not None
+        changes.undo(back)
+        assert file.read_bytes() == expected
+    assert installer(tmp_path).plan_undo(host) is None
+    assert [path.name for path in (tmp_path / "state").iterdir()] == [f"{host.name}.json"]
+
+
+def test_undo_leaves_alone_what_somebody_changed(tmp_path: Path):
+    host = host_named("cursor")
+    changes = installer(tmp_path)
+    changes.make(changes.plan_install(host, LAUNCH))
+    file = host.file(machine(tmp_path))
+    file.write_text(file.read_text().replace("\n}", ",\n}"))
+    before = file.read_bytes()
+    with pytest.raises(ChangedMeanwhileError, match="was changed since"):
+        changes.plan_undo(host)
+    assert file.read_bytes() == before
+
+
+def test_old_copies_go(tmp_path: Path):
+    host = host_named("cursor")
+    for number in range(15):
+        changes = installer(tmp_path)
+        changes.make(changes.plan_install(host, Launch(command=f"/{number}/ambassador-client", arguments=())))
+    assert len(list((tmp_path / "state").iterdir())) == 11
+
+
+def test_containers_of_others_stay(tmp_path: Path):
+    host = host_named("cursor")
+    file = host.file(machine(tmp_path))
+    file.parent.mkdir()
+    file.write_text('{\n  "mcpServers": {},\n  "x": 1\n}\n')
+    changes = installer(tmp_path)
+    changes.make(changes.plan_install(host, LAUNCH))
+    changes.make(changes.plan_uninstall(host))
+    assert file.read_text() == '{\n  "mcpServers": {},\n  "x": 1\n}\n'
+    file.write_text('{\n  "x": 1\n}\n')
+    changes.make(changes.plan_install(host, LAUNCH))
+    changes.make(changes.plan_uninstall(host))
+    assert file.read_text() == '{\n  "x": 1\n}\n'
+
+
+def test_an_entry_of_the_same_name_for_another_program_is_replaced_whole(tmp_path: Path):
+    host = host_named("cursor")
+    file = host.file(machine(tmp_path))
+    file.parent.mkdir()
+    file.write_text('{"mcpServers": {"ambassador": {"url": "https://elsewhere", "headers": {}}}}')
+    after = installer(tmp_path).plan_install(host, LAUNCH).after
+    assert after is not None
+    assert find(host.editor.load(after.decode()), host.place) == host.entry(LAUNCH)
+
+
+def test_what_people_switched_off_stays_off(tmp_path: Path):
+    host = host_named("goose")
+    file = host.file(machine(tmp_path))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(host.editor.put("", host.place, {**host.entry(OLD), "enabled": False}))
+    after = installer(tmp_path).plan_install(host, LAUNCH).after
+    assert after is not None
+    entry = find(host.editor.load(after.decode()), host.place)
+    assert (entry["enabled"], entry["cmd"]) == (False, LAUNCH.command)
+
+
+def test_continue_does_not_forget_its_old_file(tmp_path: Path):
+    (tmp_path / ".continue").mkdir()
+    (tmp_path / ".continue/config.json").write_text("{}")
+    with pytest.raises(HostFileError, match="would forget"):
+        installer(tmp_path).plan_install(host_named("continue_dev"), LAUNCH)
+
+
+def test_status_tells_drift(tmp_path: Path):
+    host, here, journal = host_named("opencode"), machine(tmp_path), Journal(tmp_path / "state")
+    program = tmp_path / "ambassador-client"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    launch = Launch(command=str(program), arguments=("proxy",))
+
+    def status() -> tuple[str, str]:
+        found = status_of(host, here, journal, launch)
+        return found.configured, found.detail
+
+    assert status() == ("no", "")
+    changes = installer(tmp_path)
+    changes.make(changes.plan_install(host, launch))
+    assert status() == ("yes", "")
+    file = host.file(here)
+    written = file.read_text()
+    file.write_text(written.replace('"enabled": true', '"enabled": false, "more": 1'))
+    assert status() == ("yes", "")
+    file.write_text(written.replace('"proxy"', '"proxy", "--server", "https://elsewhere"'))
+    assert status() == ("drifted", "command differs")
+    file.write_text(written)
+    program.unlink()
+    assert status() == ("drifted", f"{program} is gone")
+    file.write_text("{")
+    assert status()[0] == "unknown"

@@ -7,7 +7,7 @@ there. An `id` alone says that the stream lives and how far it has looked; `even
 from contextlib import aclosing
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from ambassador_protocol.paths import AUDIT_STREAM
 from ambassador_server.domain.administrator import Right
@@ -32,6 +32,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
     async with aclosing(request.app[SERVICES].audit_feed.follow(wanted, cursor)) as feed:
         first = await anext(feed)
         await response.prepare(request)
+        if request.method == hdrs.METH_HEAD:
+            return response
         await response.write(_text(first))
         try:
             async for news in feed:

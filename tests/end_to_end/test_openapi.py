@@ -1,0 +1,244 @@
+"""What the description promises is what a running server does, whatever it is sent."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import schemathesis
+from schemathesis import checks
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.specs.openapi import checks as promises
+
+from ambassador_protocol.paths import (
+    ADMIN,
+    ADMIN_KEY_HEADER,
+    AUDIT_STREAM,
+    BATCH,
+    CA_CERTIFICATE,
+    MCPS,
+    OPENAPI,
+)
+from ambassador_server.web.app import admin_endpoints
+from ambassador_server.web.openapi import describe
+from tests.end_to_end.raw_http import connected, head
+from tests.end_to_end.world import ANSWER_SECONDS, World, assert_discreet
+
+EXAMPLES = 12
+DOCUMENT = msgspec.json.decode(msgspec.json.encode(describe(admin_endpoints())))
+SCHEMA = schemathesis.openapi.from_dict(
+    copy.deepcopy(DOCUMENT),
+    config=schemathesis.Config.from_dict(
+        {
+            "seed": 7,
+            "generation": {
+                "deterministic": True,
+                "database": "none",
+                "max-examples": EXAMPLES,
+                "with-security-parameters": False,
+            },
+            "phases": {"coverage": {"unexpected-methods": ["trace"]}},
+        }
+    ),
+)
+CHECKS: list[Any] = [
+    checks.not_a_server_error,
+    promises.status_code_conformance,
+    promises.content_type_conformance,
+    promises.response_schema_conformance,
+    promises.response_headers_conformance,
+    promises.unsupported_method,
+    promises.allow_header_conformance,
+    promises.ignored_auth,
+    promises.negative_data_rejection,
+]
+STARTS_IT = {f"{MCPS}/{{name}}/{verb}" for verb in ("publish", "test", "restart")}
+"""What runs the command of an entry: it is only ever asked of the one that is harmless."""
+HARMLESS = "tools"
+NEVER_DONE = {
+    # There is no TLS, and so no CA; what was made up is never published, and so never archived; a key has no login.
+    f"GET {CA_CERTIFICATE}",
+    f"POST {MCPS}/{{name}}/publish",
+    f"POST {MCPS}/{{name}}/archive",
+    f"POST {ADMIN}/logout",
+    f"POST {ADMIN}/login",
+    f"PUT {ADMIN}/password",
+}
+"""What nothing that is made up can bring about."""
+
+asked: Counter[str] = Counter()
+done: Counter[str] = Counter()
+
+
+@SCHEMA.exclude(path=AUDIT_STREAM).parametrize()
+def test_the_server_keeps_what_its_description_promises(case: Any, world: World) -> None:
+    """Some of the requests are about something that is there; a command that was made up is never run."""
+    label = case.operation.label
+    asked[label] += 1
+    if case.operation.path in STARTS_IT:
+        case.path_parameters = {"name": HARMLESS}
+    elif (asked[label] % 4 == 1 or not done[label]) and not case.meta.is_negative_at(ParameterLocation.PATH):
+        case.path_parameters = existing(world, case.operation.path) or case.path_parameters
+    if not done[label] and not case.meta.generation.mode.is_negative:
+        case.body = sensible(world).get(label, case.body)
+        case.query = SENSIBLE_QUERIES.get(label, case.query)
+    if changes(case, HARMLESS):
+        return
+    key = {ADMIN_KEY_HEADER: world.rig.facts["admin_key"]}
+    answer = case.call(base_url=world.rig.admin_url, headers=key, timeout=ANSWER_SECONDS)
+    case.validate_response(answer, checks=CHECKS, headers=key)
+    if answer.status_code >= 400:
+        assert_discreet(answer.text)
+    else:
+        done[label] += 1
+
+
+SENSIBLE_QUERIES = {
+    f"GET {ADMIN}/access/explain": {"user": "somebody", "tool": f"{HARMLESS}.echo"},
+    f"GET {ADMIN}/access/who-can": {"tool": f"{HARMLESS}.echo"},
+}
+
+
+def sensible(world: World) -> dict[str, Any]:
+    """Return bodies that name what is there, which nothing that is made up does."""
+    group, name = {"group": "somebodies", "mcp": HARMLESS}, world.fresh("thing")
+    return {
+        f"PUT {ADMIN}/subscriptions/{{key_id}}/{{mcp}}": {},
+        f"POST {ADMIN}/groups": {"name": name},
+        f"POST {ADMIN}/enrolments": {"user": "somebody", "name": name},
+        f"POST {ADMIN}/users": {"name": name, "roles": ["operator"]},
+        f"PUT {ADMIN}/users/{{name}}/password": {"password": "correct horse battery"},
+        f"POST {ADMIN}/keys": {"user": "somebody", "name": name},
+        f"PATCH {ADMIN}/keys/{{id}}": {"status": "suspended"},
+        f"POST {ADMIN}/grants": group,
+        f"PUT {ADMIN}/grants": group,
+        f"POST {ADMIN}/kill-switches": {
+            "scope": "user",
+            "target": "somebody",
+            "reason": "test",
+            "drill": True,
+        },
+        f"POST {ADMIN}/admin-keys": {"name": name, "roles": ["operator"], "expires_in_seconds": 60},
+        f"POST {ADMIN}/mcps": {
+            "name": name,
+            "transport": "stdio",
+            "options": {"command": ["no-such-command"]},
+        },
+        f"POST {ADMIN}/batch": {"operations": [{"kind": "put-group", "name": name, "set": {}}]},
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _somebody_is_there(world: World) -> None:
+    world.ask("POST", "users", {"name": "somebody"})
+    world.ask("POST", "groups", {"name": "somebodies"})
+
+
+def changes(case: Any, name: str) -> bool:
+    """Tell whether the request would give this published entry options that were made up."""
+    if case.operation.path in STARTS_IT or not case.operation.path.startswith((MCPS, BATCH)):
+        return False
+    operations = case.body.get("operations") if isinstance(case.body, dict) else None
+    named = [each.get("name") for each in operations or () if isinstance(each, dict)]
+    return name in [*named, *(case.path_parameters or {}).values()]
+
+
+def existing(world: World, path: str) -> dict[str, Any] | None:
+    """Make what a path is about, and return its parameters."""
+    makers: dict[str, Callable[[], dict[str, Any]]] = {
+        f"{ADMIN}/users/": lambda: {"name": user(world)},
+        f"{ADMIN}/groups/": lambda: member(world),
+        f"{ADMIN}/keys/{{user}}": lambda: {"user": user(world), "name": "laptop"},
+        f"{ADMIN}/keys/{{id}}": lambda: {"id": world.person().key_id},
+        f"{ADMIN}/mcps/": lambda: {"name": draft(world)},
+        f"{ADMIN}/grants/": lambda: {"id": grant(world)},
+        f"{ADMIN}/subscriptions/": lambda: {"key_id": subscriber(world), "mcp": HARMLESS},
+        f"{ADMIN}/kill-switches/": lambda: {"id": switch(world)},
+        f"{ADMIN}/sessions/": lambda: {"id": world.caller().session_id},
+        f"{ADMIN}/admin-keys/": lambda: {"name": admin_key(world)},
+        f"{ADMIN}/audit/traces/": lambda: {"id": world.events(limit="1")[0]["request_id"]},
+    }
+    made = next((make() for prefix, make in makers.items() if path.startswith(prefix)), {})
+    return {name: value for name, value in made.items() if f"{{{name}}}" in path} or None
+
+
+def user(world: World) -> str:
+    return str(world.ask("POST", "users", {"name": world.fresh("user"), "roles": ["operator"]})["name"])
+
+
+def member(world: World) -> dict[str, Any]:
+    group, name = world.group(), user(world)
+    world.ask("PUT", f"groups/{group}/members/{name}")
+    return {"name": group, "user": name}
+
+
+def draft(world: World) -> str:
+    name = world.fresh("draft")
+    world.offer(name, "stdio", {"command": ["no-such-command"]})
+    return name
+
+
+def grant(world: World) -> str:
+    return str(world.ask("POST", "grants", {"group": world.group(), "mcp": HARMLESS})["id"])
+
+
+def subscriber(world: World) -> str:
+    group = world.group()
+    world.ask("POST", "grants", {"group": group, "mcp": HARMLESS, "delivery": "opt_in"})
+    key_id = world.person(group).key_id
+    world.ask("PUT", f"subscriptions/{key_id}/{HARMLESS}", {})
+    return key_id
+
+
+def switch(world: World) -> str:
+    body = {"scope": "user", "target": user(world), "reason": "a test", "drill": True}
+    return str(world.ask("POST", "kill-switches", body)["id"])
+
+
+def admin_key(world: World) -> str:
+    body = {"name": world.fresh("program"), "roles": ["operator"]}
+    return str(world.ask("POST", "admin-keys", body)["key"]["name"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _every_operation_was_carried_out(world: World) -> Iterator[None]:
+    """Refusals alone would promise little."""
+    yield
+    if len(asked) == len(list(SCHEMA.get_all_operations())) - 1:
+        undone = sorted(set(asked) - set(done) - NEVER_DONE)
+        assert not undone, "\n".join(undone)
+        assert "unhandled error" not in world.log_text()
+
+
+def test_the_running_server_gives_this_description_to_administrators_alone(world: World) -> None:
+    answer = world.admin.get(OPENAPI)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.json() == DOCUMENT
+    assert httpx.get(f"{world.rig.admin_url}{OPENAPI}", trust_env=False).status_code == 401
+    assert world.http.get(OPENAPI, headers=dict(world.admin.headers)).status_code == 404
+
+
+def test_the_stream_keeps_what_it_promises(world: World) -> None:
+    promised = DOCUMENT["paths"][AUDIT_STREAM]["get"]["responses"]
+    with world.admin.stream("GET", AUDIT_STREAM, params={"after": "0"}) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].partition(";")[0] in promised["200"]["content"]
+        assert next(answer.iter_lines())
+    for query in ({"after": "x"}, {"afterwards": "1"}, {"q": "("}):
+        refused = world.admin.get(AUDIT_STREAM, params=query)
+        assert (refused.status_code, refused.headers["Content-Type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", [AUDIT_STREAM, OPENAPI, f"{ADMIN}/users"])
+def test_a_head_has_no_body_that_the_next_answer_would_begin_with(world: World, path: str) -> None:
+    key = {ADMIN_KEY_HEADER: world.rig.facts["admin_key"]}
+    with connected(world.rig.ports["admin_port"]) as connection:
+        connection.sendall(head("HEAD", path, key))
+        connection.sendall(head("GET", f"{ADMIN}/whoami", {**key, "Connection": "close"}))
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    tops = received.split(b"\r\n\r\n")
+    assert [top.split(b"\r\n")[0] for top in tops[:-1]] == [b"HTTP/1.1 200 OK"] * 2
+    assert msgspec.json.decode(tops[-1])["kind"] == "key"

@@ -5,10 +5,23 @@ _ambassador_client_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="proxy status version" options="--config --server --ca-file --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
-        "proxy") options="-h --help --config --server --ca-file --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
-        "status") options="--config --server --ca-file --allow-self-signed -o --output $shared" ;;
+        "") commands="proxy status login logout whoami accounts version install uninstall undo account key hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
+        "proxy") options="-h --help --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
+        "status") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "login") options="--key-from --code --keep-default --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "logout") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "whoami") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "accounts") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "version") options="-o --output $shared" ;;
+        "install") options="--all --account --config --server --ca-file --dry-run -o --output $shared" ;;
+        "uninstall") options="--all --dry-run -o --output $shared" ;;
+        "undo") options="--dry-run -o --output $shared" ;;
+        "account") commands="use" options="$shared" ;;
+        "account use") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "key") commands="rotate" options="$shared" ;;
+        "key rotate") options="--overlap --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "hosts") commands="print" options="-o --output $shared" ;;
+        "hosts print") options="--account --config --server --ca-file $shared" ;;
     esac
 }
 
@@ -17,7 +30,7 @@ _ambassador_client_option() {
     takes="" choices="" live=""
     case $path:$1 in
         *:--config | *:--ca-file) takes=file ;;
-        *:--server | *:--friendly-name | *:--heartbeat-interval) takes=word ;;
+        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | *:--overlap) takes=word ;;
         *:--host-tool) takes=word choices="vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom" ;;
         *:-o | *:--output) takes=word choices="table json" ;;
     esac
@@ -27,7 +40,10 @@ _ambassador_client_option() {
 _ambassador_client_argument() {
     takes="" choices="" live=""
     case $path:$1 in
-
+        "install":*) takes=word choices="claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed" ;;
+        "uninstall":*) takes=word choices="claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed" ;;
+        "undo":*) takes=word choices="claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed" ;;
+        "hosts print":1) takes=word choices="claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed" ;;
     esac
 }
 
@@ -64,7 +80,7 @@ _ambassador_client() {
         elif [[ $word == -- ]]; then
             literal=1
         elif [[ $word == -* ]]; then
-            if [[ -z $path && " --config --server --ca-file --friendly-name --host-tool --heartbeat-interval --allow-self-signed " == *" ${word%%=*} "* ]]; then
+            if [[ -z $path && " --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed " == *" ${word%%=*} "* ]]; then
                 path=proxy
                 _ambassador_client_words
             fi

@@ -10,8 +10,18 @@ _ambassador-client() {
     typeset -A opt_args
     local -a commands=(
         'proxy:Relay between an AI application and the server; this is what applications start.'
-        'status:Tell whether the server is reachable, accepts the key, and how many tools it has for you.'
+        'status:Tell whether the server is reachable, accepts the key, who that makes you, and how many tools it has for you.'
+        'login:Log in to a server, by a key or a one-time code, and keep that as an account.'
+        'logout:End the sessions of an account and forget its key; the key itself stays good until it is revoked.'
+        'whoami:Show who you are to the server.'
+        'accounts:List the accounts of this machine.'
         'version:Print the versions of the client and of the protocols it speaks.'
+        'install:Let AI applications start this client.'
+        'uninstall:Take this client out of the files of AI applications; whatever else is in them stays.'
+        'undo:Put the files back as they were before the last install or uninstall.'
+        'account:Choose among the accounts logged in to.'
+        'key:The key of an account.'
+        'hosts:Tell which AI applications are there, and whether they start this client.'
     )
     _arguments -C -s -S : \
         '(- : *)'--version'[Print the version.]' \
@@ -19,6 +29,8 @@ _ambassador-client() {
         '(: *)'--config='[JSON file with settings.]:FILE:_files' \
         '(: *)'--server='[Address of the server.]:URL: ' \
         '(: *)'--ca-file='[Trust only the CA certificates in this PEM file.]:FILE:_files' \
+        '(: *)'--fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        '(: *)'--account='[The account to use, of those logged in to.]:NAME: ' \
         '(: *)'--friendly-name='[How administrators see this client.]:NAME: ' \
         '(: *)'--host-tool='[The application this client works for.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
         '(: *)'--heartbeat-interval='[How often the server hears that we are here, from 15 to 300.]:SECONDS: ' \
@@ -31,7 +43,17 @@ _ambassador-client() {
             case $line[1] in
                 proxy) _ambassador-client_proxy ;;
                 status) _ambassador-client_status ;;
+                login) _ambassador-client_login ;;
+                logout) _ambassador-client_logout ;;
+                whoami) _ambassador-client_whoami ;;
+                accounts) _ambassador-client_accounts ;;
                 version) _ambassador-client_version ;;
+                install) _ambassador-client_install ;;
+                uninstall) _ambassador-client_uninstall ;;
+                undo) _ambassador-client_undo ;;
+                account) _ambassador-client_account ;;
+                key) _ambassador-client_key ;;
+                hosts) _ambassador-client_hosts ;;
             esac
             ;;
     esac
@@ -42,6 +64,8 @@ _ambassador-client_proxy() {
         --config='[JSON file with settings.]:FILE:_files' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only the CA certificates in this PEM file.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
         --friendly-name='[How administrators see this client.]:NAME: ' \
         --host-tool='[The application this client works for.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
         --heartbeat-interval='[How often the server hears that we are here, from 15 to 300.]:SECONDS: ' \
@@ -51,10 +75,64 @@ _ambassador-client_proxy() {
 
 _ambassador-client_status() {
     _arguments -s -S : \
-        --config='[JSON file with settings.]:FILE:_files' \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
         --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared
+}
+
+_ambassador-client_login() {
+    _arguments -s -S : \
+        --key-from='[The key, or a one-time code\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
+        --code='[The one-time code your administrator told you.]:CODE: ' \
+        --keep-default'[Leave the default account as it is.]' \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared \
+        ':URL: '
+}
+
+_ambassador-client_logout() {
+    _arguments -s -S : \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared
+}
+
+_ambassador-client_whoami() {
+    _arguments -s -S : \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared
+}
+
+_ambassador-client_accounts() {
+    _arguments -s -S : \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
         '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
         $shared
 }
@@ -63,6 +141,133 @@ _ambassador-client_version() {
     _arguments -s -S : \
         '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
         $shared
+}
+
+_ambassador-client_install() {
+    _arguments -s -S : \
+        --all'[All applications that are there.]' \
+        --account='[Account of `login`, named in the entry.]:NAME: ' \
+        --config='[JSON file with settings, named in the entry.]:FILE:_files' \
+        --server='[Address of the server, named in the entry.]:URL: ' \
+        --ca-file='[CA certificates, named in the entry.]:FILE:_files' \
+        --dry-run'[Show the differences and change nothing.]' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared \
+        '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
+}
+
+_ambassador-client_uninstall() {
+    _arguments -s -S : \
+        --all'[All applications that start us.]' \
+        --dry-run'[Show the differences and change nothing.]' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared \
+        '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
+}
+
+_ambassador-client_undo() {
+    _arguments -s -S : \
+        --dry-run'[Show the differences and change nothing.]' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared \
+        '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
+}
+
+_ambassador-client_account() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'use:Make an account the default one.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                use) _ambassador-client_account_use ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-client_account_use() {
+    _arguments -s -S : \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared \
+        ':NAME: '
+}
+
+_ambassador-client_key() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'rotate:Take a new key in place of the one in use, which stays good for the overlap.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                rotate) _ambassador-client_key_rotate ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-client_key_rotate() {
+    _arguments -s -S : \
+        --overlap='[How long the old key stays good\: 30m, 12h, 7d.]:DURATION: ' \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared
+}
+
+_ambassador-client_hosts() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'print:Print what `install` would write, to enter it by hand.'
+    )
+    _arguments -C -s -S : \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                print) _ambassador-client_hosts_print ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-client_hosts_print() {
+    _arguments -s -S : \
+        --account='[Account of `login`, named in the entry.]:NAME: ' \
+        --config='[JSON file with settings, named in the entry.]:FILE:_files' \
+        --server='[Address of the server, named in the entry.]:URL: ' \
+        --ca-file='[CA certificates, named in the entry.]:FILE:_files' \
+        $shared \
+        ':HOST:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
 }
 
 # Autoloaded from fpath this file is the function itself; read with `source` it registers it.

@@ -11,7 +11,7 @@ from ambassador_admin.context.contexts import ContextBook
 from ambassador_admin.places import config_directory
 from ambassador_client.account import settings as client_settings
 from ambassador_client.account.credentials import CredentialStore
-from ambassador_client.account.paths import runtime_directory
+from ambassador_client.account.paths import runtime_directory, state_directory
 from ambassador_client.errors import ClientError, ServerRefusedError
 from ambassador_server.cli.app import _EXIT_CODES as _SERVER_EXIT_CODES
 from ambassador_server.config import ENVIRONMENT as _SERVER_ENVIRONMENT
@@ -98,6 +98,11 @@ def client_files() -> Rows:
             "The sessions of clients that were killed, for the next one to take over; readable by their owner alone. "
             f"Without `XDG_RUNTIME_DIR` they are in `{_at_home(runtime_directory({}, 'linux') / 'sessions')}`, "
             f"on macOS in `{_at_home(runtime_directory({}, 'darwin') / 'sessions')}`.",
+        ),
+        (
+            f"{_at_home(state_directory({}, 'linux') / 'hosts')}/",
+            "Copies of the files of applications from before their last ten changes, for `undo`; readable by their "
+            f"owner alone. On macOS they are in `{_at_home(state_directory({}, 'darwin') / 'hosts')}`.",
         ),
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import get_args
 
+from ambassador_client.hosts.installing.registry import all_hosts
 from ambassador_protocol.sessions import HOST_TOOLS
 from ambassador_server.config import ServerConfig
 from ambassador_server.domain.audit import AuditAction, Outcome
@@ -12,9 +13,17 @@ from ambassador_server.domain.decision import Reason
 from ambassador_server.downstream.transports import known_transports
 from tests.documents.model import Argument, Command, Option
 
+_HOSTS = tuple(host.name for host in all_hosts())
+
 # Commands by the beginning of their path, then options and arguments by name.
 KNOWN: Mapping[str, Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "ambassador-client": {"proxy": {"--host-tool": HOST_TOOLS}},
+    "ambassador-client": {
+        "proxy": {"--host-tool": HOST_TOOLS},
+        "install": {"[HOST]...": _HOSTS},
+        "uninstall": {"[HOST]...": _HOSTS},
+        "undo": {"[HOST]...": _HOSTS},
+        "hosts print": {"HOST": _HOSTS},
+    },
     "ambassador-admin": {
         "audit": {"--action": tuple(AuditAction), "--outcome": tuple(Outcome), "--reason": tuple(Reason)},
         "kill tool-class": {"CLASS": tuple(ToolClass)},

@@ -7,13 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ambassador_client.account.settings import normal_url
+from ambassador_client.account.settings import ACCOUNT_VARIABLE, account_book, normal_url
 from ambassador_client.errors import SettingsError, UsageError
 from ambassador_client.hosts.installing.host import Host, Launch
 
 PROGRAM = "ambassador-client"
 _KEY = "MCP_AMBASSADOR_PRESHARED_KEY"
-_CARRIED = ("MCP_AMBASSADOR_URL", "MCP_AMBASSADOR_CA_FILE", "MCP_AMBASSADOR_ALLOW_SELF_SIGNED")
+_CARRIED = (
+    ACCOUNT_VARIABLE,
+    "MCP_AMBASSADOR_URL",
+    "MCP_AMBASSADOR_CA_FILE",
+    "MCP_AMBASSADOR_FINGERPRINT",
+    "MCP_AMBASSADOR_ALLOW_SELF_SIGNED",
+)
 _REFERENCES = ("env://", "file://")
 
 
@@ -36,7 +42,7 @@ def launch_for(host: Host, wishes: Wishes, environ: Mapping[str, str], command: 
     """Return what the application starts; raises SettingsError, UsageError."""
     arguments = [*command[1:], "proxy", "--host-tool", host.tool]
     if wishes.account is not None:
-        arguments += ["--account", wishes.account]
+        arguments += ["--account", account_book(environ).get(wishes.account).name]
     if wishes.config is not None:
         arguments += ["--config", os.path.abspath(wishes.config)]
     if wishes.server_url is not None:
@@ -51,15 +57,15 @@ def launch_for(host: Host, wishes: Wishes, environ: Mapping[str, str], command: 
 
 def missing(wishes: Wishes, environ: Mapping[str, str]) -> list[str]:
     """Return, in sentences, what the applications will not know."""
-    if wishes.is_complete:
+    if wishes.is_complete or account_book(environ).find(environ.get(ACCOUNT_VARIABLE)) is not None:
         return []
     sentences = []
     if wishes.server_url is None and not environ.get("MCP_AMBASSADOR_URL"):
-        sentences.append("No server address is set: give --server URL or --config FILE.")
+        sentences.append("No server address is set: run ambassador-client login, or give --server URL.")
     key = environ.get(_KEY, "")
     if not key.startswith(_REFERENCES):
         state = "A key is never written into the files of applications" if key else "No key is set"
-        sentences.append(f"{state}: set {_KEY}=file:///PATH, or give --config FILE.")
+        sentences.append(f"{state}: run ambassador-client login, or set {_KEY}=file:///PATH.")
     return sentences
 
 

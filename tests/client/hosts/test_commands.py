@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ambassador_client.account.accounts import Account
+from ambassador_client.account.settings import account_book
 from ambassador_client.hosts.installing.launch import installed_command
 from ambassador_client.hosts.installing.registry import all_hosts
 from tests.client.fake_server import KEY
@@ -59,7 +61,7 @@ def test_the_key_is_in_no_file(shell: Shell):
     names = [host.name for host in all_hosts()]
     code, output, errors = shell.run("install", *names, MCP_AMBASSADOR_PRESHARED_KEY=KEY)
     assert code == 0
-    assert errors.startswith("note: A key is never written into the files of applications: set ")
+    assert errors.startswith("note: A key is never written into the files of applications: run ")
     for content in (*shell.files().values(), output.encode(), errors.encode()):
         assert KEY.encode() not in content
     assert (
@@ -81,6 +83,12 @@ def test_settings_by_option(shell: Shell):
     entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
     assert entry["args"] == ["proxy", "--host-tool", "cursor", "--config", os.path.abspath("my.json")]
     assert "env" not in entry
+    assert shell.run("install", "cursor", "--account", "work")[2].startswith(
+        "AMB-5003 there is no account 'work'."
+    )
+    book = account_book({"XDG_CONFIG_HOME": str(shell.home / ".config")})
+    book.save(Account(name="work", server=URL))
+    assert shell.run("install", "cursor")[2] == ""
     assert shell.run("install", "cursor", "--account", "work")[0] == 0
     entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
     assert entry["args"] == ["proxy", "--host-tool", "cursor", "--account", "work"]

@@ -52,6 +52,7 @@ from ambassador_server.services.grants import Grants
 from ambassador_server.services.groups import Groups
 from ambassador_server.services.health import Health
 from ambassador_server.services.impacts import Impacts
+from ambassador_server.services.key_proof import KeyProver
 from ambassador_server.services.keys import Keys
 from ambassador_server.services.logins import Logins
 from ambassador_server.services.mcps import Mcps
@@ -98,11 +99,11 @@ class Ambassador:
 
     def client_app(self, ca_pem: bytes | None) -> web.Application:
         """Build the client API."""
-        sessions = self.services.sessions
+        sessions, keys = self.services.sessions, self.services.key_prover
         return create_client_app(
             services=self.services,
             settings=self._web_settings(ca_pem),
-            authenticators=(SessionTokenAuthenticator(sessions), PresharedKeyAuthenticator(sessions)),
+            authenticators=(SessionTokenAuthenticator(sessions), PresharedKeyAuthenticator(keys)),
             face=McpEndpoint(ToolMethods(catalog=self.services.catalog, calls=self.services.calls)),
         )
 
@@ -210,7 +211,8 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
     trail = AuditTrail(store=store, logs=core.logs, clock=clock)
     prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
-    sessions = _sessions(config, store, keys, core, throttle)
+    key_prover = _key_prover(store, keys, core, throttle)
+    sessions = _sessions(config, store, keys, core, throttle, key_prover)
     client_keys = Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper)
     subscriptions = Subscriptions(store=store, changes=changes, clock=clock)
     return Services(
@@ -219,17 +221,11 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         catalog=core.catalog,
         calls=core.calls,
         sessions=sessions,
+        key_prover=key_prover,
         session_control=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
         administrators=_administrators(store, keys, core, throttle),
         admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
-        logins=Logins(
-            store=store,
-            changes=changes,
-            prover=prover,
-            clock=clock,
-            lasts=timedelta(seconds=config.session.login_seconds),
-            pepper=keys.pepper,
-        ),
+        logins=_logins(config, store, changes, keys, core, prover),
         passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, clock=clock),
@@ -237,8 +233,8 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
         mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
         grants=Grants(store=store, changes=changes, clock=clock),
         keys=client_keys,
-        enrolments=_enrolments(store, changes, keys, core, sessions, throttle),
-        own_access=_own_access(core, changes, sessions, client_keys, subscriptions),
+        enrolments=_enrolments(store, changes, keys, core, key_prover, throttle),
+        own_access=_own_access(core, changes, sessions, key_prover, client_keys, subscriptions),
         subscriptions=subscriptions,
         switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
         impacts=Impacts(store=store, policy=policy, catalog=core.catalog, flights=core.flights, clock=clock),
@@ -254,18 +250,52 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     )
 
 
+def _key_prover(store: Store, keys: KeyRing, core: _Core, throttle: FailureThrottle) -> KeyProver:
+    return KeyProver(
+        store=store,
+        policy=core.policy,
+        auditor=core.auditor,
+        throttle=throttle,
+        clock=core.clock,
+        pepper=keys.pepper,
+    )
+
+
+def _logins(
+    config: ServerConfig,
+    store: Store,
+    changes: Changes,
+    keys: KeyRing,
+    core: _Core,
+    prover: PasswordProver,
+) -> Logins:
+    return Logins(
+        store=store,
+        changes=changes,
+        prover=prover,
+        clock=core.clock,
+        lasts=timedelta(seconds=config.session.login_seconds),
+        pepper=keys.pepper,
+    )
+
+
 def _sessions(
-    config: ServerConfig, store: Store, keys: KeyRing, core: _Core, throttle: FailureThrottle
+    config: ServerConfig,
+    store: Store,
+    keys: KeyRing,
+    core: _Core,
+    throttle: FailureThrottle,
+    prover: KeyProver,
 ) -> Sessions:
     return Sessions(
         store=store,
         policy=core.policy,
         tokens=HmacSessionTokens(keys),
+        prover=prover,
         auditor=core.auditor,
         throttle=throttle,
         clock=core.clock,
         times=_session_times(config),
-        pepper=keys.pepper,
     )
 
 
@@ -285,13 +315,13 @@ def _enrolments(
     changes: Changes,
     keys: KeyRing,
     core: _Core,
-    sessions: Sessions,
+    prover: KeyProver,
     throttle: FailureThrottle,
 ) -> Enrolments:
     return Enrolments(
         store=store,
         changes=changes,
-        sessions=sessions,
+        prover=prover,
         auditor=core.auditor,
         throttle=throttle,
         clock=core.clock,
@@ -300,13 +330,19 @@ def _enrolments(
 
 
 def _own_access(
-    core: _Core, changes: Changes, sessions: Sessions, keys: Keys, subscriptions: Subscriptions
+    core: _Core,
+    changes: Changes,
+    sessions: Sessions,
+    prover: KeyProver,
+    keys: Keys,
+    subscriptions: Subscriptions,
 ) -> OwnAccess:
     return OwnAccess(
         policy=core.policy,
         catalog=core.catalog,
         changes=changes,
         sessions=sessions,
+        prover=prover,
         keys=keys,
         subscriptions=subscriptions,
     )

@@ -16,4 +16,4 @@ class SessionTokenAuthenticator:
         """Return the principal of the session."""
         if not credentials.secret.startswith(SESSION_TOKEN_PREFIX):
             return None
-        return await self._sessions.authenticate(credentials.secret)
+        return await self._sessions.authenticate(credentials.secret, credentials.origin)

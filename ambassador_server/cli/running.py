@@ -155,7 +155,7 @@ def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | 
         Job("audit index", 1.0, services.audit_trail.follow),
         Job("audit log", 1.0, probe_log),
         Job("last known tools", 1.0, ambassador.watch.save_tools),
-        Job("key uses", 1.0, services.sessions.save_uses),
+        Job("key uses", 1.0, services.key_prover.save_uses),
         Job("session ends", 1.0, services.sessions.follow_ends),
         Job("sessions", 60.0, services.sessions.forget_expired),
         Job("logins", 3600.0, services.logins.forget_expired),

@@ -152,6 +152,10 @@ class Sessions(Protocol):
         """Return the sessions that were ended at this time or later, in the order of their ends."""
         ...
 
+    async def expired(self, now: datetime) -> list[Session]:
+        """Return up to 500 sessions that have expired and were never ended, the oldest first."""
+        ...
+
     async def forget(self, before: datetime) -> int:
         """Delete the sessions that ended or expired before a time; return how many."""
         ...

@@ -16,8 +16,8 @@ from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.auditor import Auditor, user_actor
 from ambassador_server.services.changes import Changes, Requester
 from ambassador_server.services.guesses import CodeGuesses
+from ambassador_server.services.key_proof import KeyProver
 from ambassador_server.services.keys import key_resource, mint_client_key
-from ambassador_server.services.sessions import Sessions
 from ambassador_server.services.users import find_user
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=1)
@@ -41,7 +41,7 @@ class Enrolments:
         *,
         store: Store,
         changes: Changes,
-        sessions: Sessions,
+        prover: KeyProver,
         auditor: Auditor,
         throttle: Throttle,
         clock: Clock,
@@ -49,7 +49,7 @@ class Enrolments:
     ) -> None:
         self._store = store
         self._changes = changes
-        self._sessions = sessions
+        self._prover = prover
         self._auditor = auditor
         self._guesses = CodeGuesses(throttle)
         self._clock = clock
@@ -114,7 +114,7 @@ class Enrolments:
             key_name=key.name,
             session_id=None,
         )
-        await self._sessions.refuse_stopped(principal, origin)
+        await self._prover.refuse_stopped(principal, origin)
         requester = Requester(None, origin, user_actor(principal))
         async with self._changes.open(requester) as change:
             # Two may have come with the same code at the same time: only inside the transaction one of them is first.

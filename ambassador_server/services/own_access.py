@@ -22,6 +22,7 @@ from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.auditor import user_actor
 from ambassador_server.services.catalog import Catalog, CatalogEntry
 from ambassador_server.services.changes import Changes, Requester
+from ambassador_server.services.key_proof import KeyProver
 from ambassador_server.services.keys import Keys, find_key
 from ambassador_server.services.policy_keeper import PolicyKeeper
 from ambassador_server.services.sessions import Sessions
@@ -79,6 +80,7 @@ class OwnAccess:
         catalog: Catalog,
         changes: Changes,
         sessions: Sessions,
+        prover: KeyProver,
         keys: Keys,
         subscriptions: Subscriptions,
     ) -> None:
@@ -86,6 +88,7 @@ class OwnAccess:
         self._catalog = catalog
         self._changes = changes
         self._sessions = sessions
+        self._prover = prover
         self._keys = keys
         self._subscriptions = subscriptions
 
@@ -148,7 +151,7 @@ class OwnAccess:
         """Return the principal as one who asks for changes; raises for one who may call nothing now."""
         if self._policy.is_stale():
             raise StorageError("The server cannot confirm its policy now. Try again in a moment.")
-        await self._sessions.refuse_stopped(principal, origin)
+        await self._prover.refuse_stopped(principal, origin)
         if self._rules(principal).refused is not None:
             raise InvalidKeyError("Invalid or inactive key")
         return Requester(None, origin, user_actor(principal))
@@ -157,7 +160,7 @@ class OwnAccess:
         old = await find_key(work, principal.key_id)
         for key in await work.keys.of(user_id=principal.user_id):
             if key.replaces == old.key_id and key.status is not KeyStatus.REVOKED:
-                if key.last_used_at is not None or self._sessions.was_used(key.key_id):
+                if key.last_used_at is not None or self._prover.was_used(key.key_id):
                     raise ConflictError(
                         "This key has been replaced already, and the new one is in use",
                         hint="Use the new key; if you have lost it, ask your administrator.",

@@ -19,6 +19,7 @@ from ambassador_server.services.grants import Grants
 from ambassador_server.services.groups import Groups
 from ambassador_server.services.health import Health
 from ambassador_server.services.impacts import Impacts
+from ambassador_server.services.key_proof import KeyProver
 from ambassador_server.services.keys import Keys
 from ambassador_server.services.logins import Logins
 from ambassador_server.services.mcps import Mcps
@@ -41,6 +42,7 @@ class Services:
     catalog: Catalog
     calls: Calls
     sessions: Sessions
+    key_prover: KeyProver
     administrators: Administrators
     admin_keys: AdminKeys
     logins: Logins

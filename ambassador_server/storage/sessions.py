@@ -11,6 +11,8 @@ from ambassador_server.storage.tables import sessions
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.values import check_key, check_value
 
+_MOST_EXPIRED = 500
+
 
 class SessionRepository(TableRepository[Session]):
     """Client processes."""
@@ -52,6 +54,17 @@ class SessionRepository(TableRepository[Session]):
             select(sessions)
             .where(sessions.c.ended_at >= at)
             .order_by(sessions.c.ended_at, sessions.c.session_id)
+        )
+        return [SESSIONS.from_row(row) for row in await self._transaction.rows(statement)]
+
+    async def expired(self, now: datetime) -> list[Session]:
+        """Return up to 500 sessions that have expired and were never ended, the oldest first."""
+        check_value(now, "now")
+        statement = (
+            select(sessions)
+            .where(sessions.c.ended_at.is_(None), sessions.c.expires_at <= now)
+            .order_by(sessions.c.expires_at, sessions.c.session_id)
+            .limit(_MOST_EXPIRED)
         )
         return [SESSIONS.from_row(row) for row in await self._transaction.rows(statement)]
 

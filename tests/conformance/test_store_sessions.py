@@ -83,6 +83,21 @@ async def test_open_sessions_come_newest_first(store: Store) -> None:
         assert await work.sessions.open_sessions(NOW + 9 * HOUR) == []
 
 
+async def test_expired_are_those_whose_time_is_over_and_that_nobody_ended(store: Store) -> None:
+    late, early = session(1, expires_at=NOW), session(2, expires_at=NOW - HOUR)
+    async with store.write() as work:
+        for item in (
+            late,
+            early,
+            session(3, expires_at=NOW + HOUR),
+            session(4, expires_at=NOW, ended_at=NOW),
+        ):
+            await work.sessions.add(item)
+    async with store.read() as work:
+        assert await work.sessions.expired(NOW) == [early, late]
+        assert await work.sessions.expired(NOW - 2 * HOUR) == []
+
+
 async def test_forgetting_takes_what_ended_or_expired_before_and_nothing_else(store: Store) -> None:
     over = [
         session(1, ended_at=NOW - HOUR, end_reason="disconnected"),

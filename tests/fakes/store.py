@@ -337,6 +337,15 @@ class _Sessions(_Repository[Session]):
         ]
         return [session for when, _, session in sorted(ended, key=lambda found: found[:2]) if when >= at]
 
+    async def expired(self, now: datetime) -> list[Session]:
+        check_value(now, "now")
+        over = [
+            (each.expires_at, each.session_id, each)
+            for each in self._all().values()
+            if each.ended_at is None and each.expires_at <= now
+        ]
+        return [session for _, _, session in sorted(over, key=lambda found: found[:2])][:500]
+
     async def forget(self, before: datetime) -> int:
         check_value(before, "before")
         sessions = self._transaction.writing().table(self._kind.noun)

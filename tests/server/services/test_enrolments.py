@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.audit import ActorKind, AuditAction, Outcome
 from ambassador_server.domain.principal import Origin, UserStatus
-from ambassador_server.domain.session import SessionTimes
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.domain.tokens import mint_code, plain_code
 from ambassador_server.errors import (
@@ -36,20 +35,12 @@ SOON, LATER = timedelta(minutes=15), timedelta(days=90)
 async def build() -> tuple[World, Enrolments, Sessions]:
     world = await World.build()
     auditor, throttle = Auditor(log=world.log, clock=world.clock), CountingThrottle()
-    sessions = Sessions(
-        store=world.store,
-        policy=world.policy,
-        tokens=RememberedTokens(),
-        auditor=auditor,
-        throttle=throttle,
-        clock=world.clock,
-        times=SessionTimes(),
-        pepper=PEPPER,
-    )
+    prover = world.prover(PEPPER, throttle)
+    sessions = world.sessions(prover, RememberedTokens(), throttle=throttle)
     enrolments = Enrolments(
         store=world.store,
         changes=world.changes,
-        sessions=sessions,
+        prover=prover,
         auditor=auditor,
         throttle=throttle,
         clock=world.clock,

@@ -9,7 +9,6 @@ from ambassador_server.domain.audit import ActorKind, AuditAction
 from ambassador_server.domain.decision import Reason
 from ambassador_server.domain.grants import Delivery, Effect
 from ambassador_server.domain.principal import KeyStatus, Principal, UserStatus
-from ambassador_server.domain.session import SessionTimes
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.errors import (
     ConflictError,
@@ -19,14 +18,12 @@ from ambassador_server.errors import (
     StoppedError,
     StorageError,
 )
-from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.calls import Answered, Refused
 from ambassador_server.services.keys import Keys
 from ambassador_server.services.own_access import OwnAccess
 from ambassador_server.services.sessions import Sessions
 from ambassador_server.services.subscriptions import Subscriptions
 from tests.fakes.session_tokens import RememberedTokens
-from tests.fakes.throttle import CountingThrottle
 from tests.server.services.world import ORIGIN, World
 from tests.server.worlds import GRANT, KEY, PRINCIPAL, USER
 
@@ -35,21 +32,14 @@ DAY = timedelta(days=1)
 
 async def build() -> tuple[World, OwnAccess, Sessions]:
     world = await World.build()
-    sessions = Sessions(
-        store=world.store,
-        policy=world.policy,
-        tokens=RememberedTokens(),
-        auditor=Auditor(log=world.log, clock=world.clock),
-        throttle=CountingThrottle(),
-        clock=world.clock,
-        times=SessionTimes(),
-        pepper=b"p" * 32,
-    )
+    prover = world.prover(b"p" * 32)
+    sessions = world.sessions(prover, RememberedTokens())
     own = OwnAccess(
         policy=world.policy,
         catalog=world.catalog,
         changes=world.changes,
         sessions=sessions,
+        prover=prover,
         keys=Keys(store=world.store, changes=world.changes, clock=world.clock, pepper=b"p" * 32),
         subscriptions=Subscriptions(store=world.store, changes=world.changes, clock=world.clock),
     )
@@ -81,7 +71,7 @@ async def test_rotation_overlaps_and_the_new_key_lasts_as_long():
     assert rotated.old_ends_at == world.clock.now() + DAY
     session, _ = await sessions.open(rotated.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
     assert session.key_id == rotated.key.key_id
-    (event, _) = world.log.events
+    event, *_ = world.log.events
     assert (event.action, event.actor.kind, event.actor.name) == (
         AuditAction.KEY_ROTATE,
         ActorKind.USER,
@@ -102,7 +92,7 @@ async def test_replacement_that_was_never_used_is_withdrawn_for_another():
 async def test_replacement_in_use_ends_the_claim_of_the_old_key():
     _, own, sessions = await build()
     rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
-    await sessions.identify(rotated.secret, ORIGIN)
+    await sessions.open(rotated.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
     with pytest.raises(ConflictError):
         await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
 

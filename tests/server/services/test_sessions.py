@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.audit import AuditAction
+from ambassador_server.domain.audit import AuditAction, AuditEvent
 from ambassador_server.domain.listing import Listing
 from ambassador_server.domain.principal import KeyStatus, Origin, UserStatus
 from ambassador_server.domain.session import Session, SessionTimes
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
 from ambassador_server.errors import (
+    AuditUnavailableError,
     ConflictError,
     InvalidKeyError,
     NotAuthenticatedError,
@@ -20,7 +21,6 @@ from ambassador_server.errors import (
     RateLimitedError,
     StoppedError,
 )
-from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.session_control import SessionControl
 from ambassador_server.services.sessions import Sessions
 from tests.fakes.session_tokens import RememberedTokens
@@ -46,16 +46,8 @@ async def build() -> tuple[World, Sessions]:
 
 
 def sessions_of(world: World) -> Sessions:
-    return Sessions(
-        store=world.store,
-        policy=world.policy,
-        tokens=TOKENS,
-        auditor=Auditor(log=world.log, clock=world.clock),
-        throttle=CountingThrottle(),
-        clock=world.clock,
-        times=TIMES,
-        pepper=PEPPER,
-    )
+    throttle = CountingThrottle()
+    return world.sessions(world.prover(PEPPER, throttle), TOKENS, times=TIMES, throttle=throttle)
 
 
 async def change(world: World, **items: Any) -> None:
@@ -75,7 +67,7 @@ async def open_session(
 async def test_a_token_proves_its_principal():
     _, sessions = await build()
     session, token = await open_session(sessions)
-    principal = await sessions.authenticate(token)
+    principal = await sessions.authenticate(token, ORIGIN)
     assert (principal.user_name, principal.key_id, principal.session_id) == (
         "alice",
         "k1",
@@ -87,17 +79,17 @@ async def test_two_processes_on_one_key_have_sessions_of_their_own():
     _, sessions = await build()
     (first, first_token), (second, second_token) = await open_session(sessions), await open_session(sessions)
     assert first.session_id != second.session_id
-    await sessions.close(await sessions.authenticate(first_token), first.connection_id, ORIGIN)
+    await sessions.close(await sessions.authenticate(first_token, ORIGIN), first.connection_id, ORIGIN)
     with pytest.raises(NotAuthenticatedError):
-        await sessions.authenticate(first_token)
-    assert (await sessions.authenticate(second_token)).session_id == second.session_id
+        await sessions.authenticate(first_token, ORIGIN)
+    assert (await sessions.authenticate(second_token, ORIGIN)).session_id == second.session_id
 
 
 async def test_a_token_survives_a_restart_and_the_store_holds_none():
     world, sessions = await build()
     session, token = await open_session(sessions)
     restarted = sessions_of(world)
-    assert (await restarted.authenticate(token)).session_id == session.session_id
+    assert (await restarted.authenticate(token, ORIGIN)).session_id == session.session_id
     async with world.store.read() as work:
         stored = await work.sessions.get(session.session_id)
     assert token not in repr(stored)
@@ -106,16 +98,16 @@ async def test_a_token_survives_a_restart_and_the_store_holds_none():
 async def test_a_closed_session_stays_closed_after_a_restart():
     world, sessions = await build()
     session, token = await open_session(sessions)
-    await sessions.close(await sessions.authenticate(token), session.connection_id, ORIGIN)
+    await sessions.close(await sessions.authenticate(token, ORIGIN), session.connection_id, ORIGIN)
     with pytest.raises(NotAuthenticatedError):
-        await sessions_of(world).authenticate(token)
+        await sessions_of(world).authenticate(token, ORIGIN)
 
 
 async def test_another_sessions_connection_cannot_be_closed():
     _, sessions = await build()
     (_, token), (other, _) = await open_session(sessions), await open_session(sessions)
     with pytest.raises(NotFoundError):
-        await sessions.close(await sessions.authenticate(token), other.connection_id, ORIGIN)
+        await sessions.close(await sessions.authenticate(token, ORIGIN), other.connection_id, ORIGIN)
 
 
 async def test_heartbeats_carry_a_session_to_its_lifetime_and_no_further():
@@ -124,11 +116,11 @@ async def test_heartbeats_carry_a_session_to_its_lifetime_and_no_further():
     for _ in range(3):
         world.clock.advance(7 * 3600)
         await world.policy.refresh()
-        beaten = await sessions.heartbeat(await sessions.authenticate(token), ORIGIN)
+        beaten = await sessions.heartbeat(await sessions.authenticate(token, ORIGIN), ORIGIN)
     assert beaten.expires_at == session.created_at + timedelta(hours=24)
     world.clock.advance(3 * 3600)
     with pytest.raises(NotAuthenticatedError):
-        await sessions.authenticate(token)
+        await sessions.authenticate(token, ORIGIN)
 
 
 async def test_a_session_without_heartbeats_expires_and_is_forgotten():
@@ -138,13 +130,13 @@ async def test_a_session_without_heartbeats_expires_and_is_forgotten():
     await sessions.forget_expired()
     assert len(sessions) == 0
     with pytest.raises(NotAuthenticatedError):
-        await sessions.authenticate(token)
+        await sessions.authenticate(token, ORIGIN)
 
 
 async def test_heartbeats_that_come_too_often_are_refused():
     world, sessions = await build()
     _, token = await open_session(sessions)
-    principal = await sessions.authenticate(token)
+    principal = await sessions.authenticate(token, ORIGIN)
     world.clock.advance(1)
     await sessions.heartbeat(principal, ORIGIN)
     with pytest.raises(RateLimitedError) as refused:
@@ -215,18 +207,6 @@ async def test_an_address_that_guesses_must_wait_but_nobody_with_a_good_key():
         await open_session(sessions, mint_key(PRESHARED_KEY_PREFIX), address="127.0.0.2")
 
 
-async def test_the_last_use_of_a_key_is_kept_without_a_new_policy():
-    world, sessions = await build()
-    version = world.policy.snapshot.version
-    await open_session(sessions)
-    await sessions.save_uses()
-    async with world.store.read() as work:
-        key = await work.keys.get("k1")
-        assert await work.policy_version() == version
-    assert key is not None
-    assert (key.last_used_at, key.last_host) == (world.clock.now(), "laptop")
-
-
 async def test_sessions_that_were_over_a_week_ago_leave_the_store():
     world, sessions = await build()
     session, _ = await open_session(sessions)
@@ -241,15 +221,15 @@ async def test_a_session_that_another_process_ended_is_over_here_too():
     world, sessions = await build()
     session, token = await open_session(sessions)
     elsewhere = sessions_of(world)
-    await elsewhere.authenticate(token)
+    await elsewhere.authenticate(token, ORIGIN)
     control = SessionControl(store=world.store, changes=world.changes, sessions=sessions, clock=world.clock)
     assert [each.session_id for each in (await control.page(Listing())).items] == [session.session_id]
     await control.revoke(ROOT, session.session_id)
     with pytest.raises(NotAuthenticatedError):
-        await sessions.authenticate(token)
+        await sessions.authenticate(token, ORIGIN)
     await elsewhere.follow_ends()
     with pytest.raises(NotAuthenticatedError):
-        await elsewhere.authenticate(token)
+        await elsewhere.authenticate(token, ORIGIN)
     assert (await control.page(Listing())).items == ()
     with pytest.raises(ConflictError):
         await control.revoke(ROOT, session.session_id)
@@ -258,7 +238,7 @@ async def test_a_session_that_another_process_ended_is_over_here_too():
 async def test_a_kill_switch_opens_no_session_and_keeps_none_alive_until_it_is_lifted():
     world, sessions = await build()
     _, token = await open_session(sessions)
-    principal = await sessions.authenticate(token)
+    principal = await sessions.authenticate(token, ORIGIN)
     switch_id = await world.kill(SwitchScope.USER, "alice", message="Call the help desk")
     for refused in (open_session(sessions), sessions.heartbeat(principal, ORIGIN)):
         with pytest.raises(StoppedError, match="Call the help desk"):
@@ -267,3 +247,68 @@ async def test_a_kill_switch_opens_no_session_and_keeps_none_alive_until_it_is_l
     await world.switches.lift(ROOT, switch_id)
     await open_session(sessions)
     await sessions.heartbeat(principal, ORIGIN)
+
+
+def of_action(world: World, action: AuditAction) -> list[AuditEvent]:
+    return [event for event in world.log.events if event.action is action]
+
+
+async def test_session_that_is_not_stored_is_not_recorded_as_open():
+    world, sessions = await build()
+    async with world.store.write() as work:
+        await work.keys.remove("k1")
+    with pytest.raises(ConflictError):
+        await open_session(sessions)
+    assert of_action(world, AuditAction.SESSION_OPEN) == []
+    assert len(sessions) == 0
+
+
+async def test_session_that_is_not_recorded_is_over_before_anybody_has_its_token():
+    world, sessions = await build()
+    await open_session(sessions)
+    world.log.break_down()
+    with pytest.raises(AuditUnavailableError):
+        await open_session(sessions)
+    async with world.store.read() as work:
+        stored = (await work.sessions.page(Listing())).items
+    assert sorted(each.end_reason or "open" for each in stored) == ["not recorded", "open"]
+    assert len(sessions) == 1
+
+
+@pytest.mark.parametrize(("hours", "reason"), [(8, "idle"), (24, "lifetime")])
+async def test_expired_session_is_recorded_once_by_whoever_comes_first(hours: int, reason: str):
+    world, sessions = await build()
+    session, token = await open_session(sessions)
+    while world.clock.now() < session.created_at + timedelta(hours=hours - 8):
+        world.clock.advance(4 * 3600)
+        await world.policy.refresh()
+        await sessions.heartbeat(await sessions.authenticate(token, ORIGIN), ORIGIN)
+    world.clock.advance(8 * 3600)
+    with pytest.raises(NotAuthenticatedError):
+        await sessions.authenticate(token, ORIGIN)
+    assert of_action(world, AuditAction.SESSION_EXPIRE) == []
+    for process in (sessions_of(world), sessions, sessions):
+        await process.forget_expired()
+    (event,) = of_action(world, AuditAction.SESSION_EXPIRE)
+    assert (event.session_id, event.reason) == (session.session_id, reason)
+    assert event.details["user"] == "alice"
+
+
+async def test_closed_session_never_expires():
+    world, sessions = await build()
+    session, token = await open_session(sessions)
+    await sessions.close(await sessions.authenticate(token, ORIGIN), session.connection_id, ORIGIN)
+    world.clock.advance(9 * 3600)
+    await sessions.forget_expired()
+    assert of_action(world, AuditAction.SESSION_EXPIRE) == []
+
+
+async def test_forged_tokens_are_recorded_but_not_without_end():
+    world, sessions = await build()
+    for number in range(9):
+        with pytest.raises(NotAuthenticatedError):
+            await sessions.authenticate(f"amb_st_forged{number}", ORIGIN)
+    refused = of_action(world, AuditAction.SESSION_REFUSE)
+    assert {event.reason for event in refused} == {"invalid_credentials"}
+    assert len(refused) == 3
+    assert "amb_st_" not in repr(refused)

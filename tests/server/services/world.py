@@ -6,19 +6,24 @@ from typing import Self
 from ambassador_server.domain.administrator import Administrator, Role
 from ambassador_server.domain.audit import AuditEvent
 from ambassador_server.domain.principal import Membership, Origin, Principal
+from ambassador_server.domain.session import SessionTimes
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.mcp.payload import MsgspecPayloads
+from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.calls import Answered, Calls, Refused, ToolCall
 from ambassador_server.services.catalog import Catalog
 from ambassador_server.services.changes import Changes, Requester
 from ambassador_server.services.flights import Flights
+from ambassador_server.services.key_proof import KeyProver
 from ambassador_server.services.policy_keeper import PolicyKeeper
+from ambassador_server.services.sessions import Sessions
 from ambassador_server.services.switches import Switches
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.fakes.downstream import FakeDownstreams, Script, make_tool
 from tests.fakes.store import InMemoryStore
+from tests.fakes.throttle import CountingThrottle
 from tests.server.worlds import GRANT, GROUP, KEY, MCP, PRINCIPAL, USER
 
 ORIGIN = Origin("request-1", "127.0.0.1")
@@ -83,6 +88,35 @@ class World:
                 payloads=MsgspecPayloads(),
                 clock=clock,
             ),
+        )
+
+    def prover(self, pepper: bytes, throttle: CountingThrottle | None = None) -> KeyProver:
+        return KeyProver(
+            store=self.store,
+            policy=self.policy,
+            auditor=Auditor(log=self.log, clock=self.clock),
+            throttle=throttle or CountingThrottle(),
+            clock=self.clock,
+            pepper=pepper,
+        )
+
+    def sessions(
+        self,
+        prover: KeyProver,
+        tokens: SessionTokens,
+        *,
+        times: SessionTimes | None = None,
+        throttle: CountingThrottle | None = None,
+    ) -> Sessions:
+        return Sessions(
+            store=self.store,
+            policy=self.policy,
+            tokens=tokens,
+            prover=prover,
+            auditor=Auditor(log=self.log, clock=self.clock),
+            throttle=throttle or CountingThrottle(),
+            clock=self.clock,
+            times=times or SessionTimes(),
         )
 
     @property

@@ -217,7 +217,7 @@ def normal_url(value: Any) -> str:
         char.isprintable() and char != " " and char.isascii() for char in parts.path
     ):
         raise ValueError("an address is written in ASCII; write the host name in its xn-- form")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(
             "http:// would send the key in clear text; use https:// (http:// is for this machine only)"
         )
@@ -232,7 +232,8 @@ def _port(parts: SplitResult) -> int:
     return DEFAULT_CLIENT_PORT if port is None else port
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether the host is this machine itself."""
     if host == "localhost":
         return True
     try:

@@ -1,17 +1,15 @@
 """The command line for people: the words, their options, and one line for whatever goes wrong."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ambassador_client.account.settings import Flags, load_settings
-from ambassador_client.cli import hosts
+from ambassador_client.cli import hosts, identity
+from ambassador_client.cli.command import command
 from ambassador_client.cli.output import Format, show
-from ambassador_client.cli.status import check_status
+from ambassador_client.cli.status import status
 from ambassador_client.errors import ClientError, UsageError
 from ambassador_protocol import __version__
 from ambassador_protocol.mcp import LEGACY_VERSIONS, MODERN_VERSIONS
@@ -65,31 +63,11 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
         """
         return proxy(ctx.args)
 
-    app.command("status", context_settings=_HELP)(status)
+    command(app, "status", status)
+    identity.register(app)
     app.command("version", context_settings=_HELP)(version)
     hosts.register(app, _HELP)
     return app
-
-
-def status(
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with settings.")] = None,
-    server: Annotated[str | None, typer.Option(metavar="URL", help="Address of the server.")] = None,
-    ca_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Trust only these CA certificates.")
-    ] = None,
-    allow_self_signed: Annotated[
-        bool | None, typer.Option("--allow-self-signed", help="Believe any certificate: for trials only.")
-    ] = None,
-    output: _Output = None,
-) -> int:
-    """Tell whether the server is reachable, accepts the key, and how many tools it has for you.
-
-    Example: ambassador-client status -o json
-    """
-    flags = Flags(config=config, server_url=server, ca_file=ca_file, allow_self_signed=allow_self_signed)
-    found = asyncio.run(check_status(load_settings(flags)))
-    show(found.view(), output)
-    return 0 if found.problem is None else _fail(found.problem)
 
 
 def version(output: _Output = None) -> int:

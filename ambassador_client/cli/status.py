@@ -1,70 +1,69 @@
 """The `status` command: one round trip with the server, as the proxy would make it."""
 
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
-from ambassador_client.account.settings import Settings
-from ambassador_client.account.trust import ssl_context
+from ambassador_client.cli.command import Run
+from ambassador_client.cli.output import show
 from ambassador_client.errors import (
     ClientError,
+    LinkError,
     ServerRefusedError,
     UnreachableError,
     UntrustedCertificateError,
 )
-from ambassador_client.link import sessions
-from ambassador_client.link.client import Link
 from ambassador_protocol import __version__
+from ambassador_protocol.paths import ME
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """What was found; None means that it could not be found out."""
+def status(run: Run) -> int:
+    """Tell whether the server is reachable, accepts the key, who that makes you, and how many tools it has for you.
 
-    server_url: str
-    reachable: bool
-    key_accepted: bool | None
-    tools: int | None
-    problem: ClientError | None
-
-    def view(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        problem = self.problem
-        return {
-            "server": self.server_url,
-            "reachable": self.reachable,
-            "key_accepted": self.key_accepted,
-            "tools": self.tools,
-            "client": __version__,
-            "problem": None if problem is None else {"code": problem.code, "message": str(problem)},
-        }
-
-
-async def check_status(settings: Settings) -> Status:
-    """Register, count the tools, and leave again."""
-    tls = None
-    if settings.is_encrypted:
-        tls = ssl_context(ca_file=settings.ca_file, allow_self_signed=settings.allow_self_signed)
-    link = Link(settings.server_url, tls)
-    accepted: bool | None = None
-    tools: int | None = None
+    Example: ambassador-client status -o json
+    """
+    settings = run.settings
+    view: dict[str, Any] = {
+        "server": settings.server_url,
+        "account": None if settings.account is None else settings.account.name,
+        "reachable": None,
+        "key_accepted": None,
+        "user": None,
+        "key": None,
+        "key_expires_at": None,
+        "session_expires_at": None,
+        "tools": None,
+        "refused": None,
+        "client": __version__,
+        "server_version": None,
+        "same_version": None,
+        "problem": None,
+    }
     problem: ClientError | None = None
     try:
-        granted = await sessions.register(link, settings.identity)
-        accepted = True
-        try:
-            tools = len(await sessions.list_tools(link, granted.session_token))
-        finally:
-            await sessions.disconnect(link, granted)
-    except ClientError as error:
+        _look(run, view)
+    except LinkError as error:
         problem = error
+        view["problem"] = {"code": error.code, "message": str(error)}
         if isinstance(error, ServerRefusedError) and error.status == 401:
-            accepted = False
+            view["key_accepted"] = False
+    view["reachable"] = not isinstance(problem, UnreachableError | UntrustedCertificateError)
+    show(view, run.output)
+    if problem is not None:
+        raise problem
+    return 0
+
+
+def _look(run: Run, view: dict[str, Any]) -> None:
+    session = run.connect(run.settings, None).register(run.settings.identity)
+    view["key_accepted"] = True
+    view["session_expires_at"] = session.expires_at
+    server = run.connect(run.settings, session.session_token)
+    try:
+        me = server.ask("GET", ME)
     finally:
-        link.close()
-    return Status(
-        server_url=settings.server_url,
-        reachable=not isinstance(problem, UnreachableError | UntrustedCertificateError),
-        key_accepted=accepted,
-        tools=tools,
-        problem=problem,
-    )
+        with suppress(ClientError):
+            server.disconnect(session)
+    key, version = me.get("key") or {}, me.get("server_version")
+    view |= {name: me.get(name) for name in ("user", "tools", "refused")}
+    view |= {"key": key.get("name"), "key_expires_at": key.get("expires_at")}
+    view |= {"server_version": version, "same_version": version == __version__}

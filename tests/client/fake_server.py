@@ -86,6 +86,7 @@ class FakeServer:
         app.router.add_post("/v1/sessions/heartbeat", self._heartbeat)
         app.router.add_delete("/v1/sessions/connections/{connection_id}", self._disconnect)
         app.router.add_get("/v1/tools", self._list)
+        app.router.add_get("/v1/me", self._me)
         app.router.add_post("/mcp", self._mcp)
         app.router.add_get("/mcp", self._stream)
         app.router.add_post("/some/prefix/v1/sessions/register", self._register)
@@ -152,7 +153,8 @@ class FakeServer:
             return refused
         self.disconnect_headers = dict(request.headers)
         self.disconnected.append(request.match_info["connection_id"])
-        self.sessions.pop(request.headers["X-Session-Token"])
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.sessions.pop(request.headers.get("X-Session-Token", bearer))
         await self._note()
         return web.json_response(
             {"status": "disconnected", "connection_id": request.match_info["connection_id"]}
@@ -165,8 +167,18 @@ class FakeServer:
             {"tools": self.tools, "api_version": "1.0", "timestamp": "2026-01-01T00:00:00Z"}
         )
 
+    async def _me(self, request: web.Request) -> web.Response:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if bearer != self.key and bearer not in self.sessions:
+            return problem(401, "AMB-2002", "The session is not valid.")
+        key = {"id": "key-1", "name": "laptop", "expires_at": None}
+        me = {"user": "alice", "groups": ["developers"], "key": key, "tools": len(self.tools)}
+        return web.json_response({**me, "refused": None, "server_version": "0.0.9"})
+
     def _check(self, request: web.Request) -> web.Response | None:
-        if self.tokens_work and request.headers.get("X-Session-Token") in self.sessions:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = request.headers.get("X-Session-Token", bearer)
+        if self.tokens_work and (token in self.sessions or bearer == self.key):
             return None
         return problem(401, "AMB-2002", "The session is not valid.")
 

@@ -37,12 +37,21 @@ async def run(*arguments: str, env: dict[str, str]) -> tuple[int, str, str]:
 async def test_status_of_a_good_setup(server: FakeServer, state: Path):
     code, output, errors = await run("status", "-o", "json", env=environment(server.url, state))
     assert (code, errors) == (0, "")
-    assert json.loads(output) == {
+    found = json.loads(output)
+    assert found.pop("session_expires_at")
+    assert found == {
         "server": server.url,
+        "account": None,
         "reachable": True,
         "key_accepted": True,
+        "user": "alice",
+        "key": "laptop",
+        "key_expires_at": None,
         "tools": 1,
+        "refused": None,
         "client": __version__,
+        "server_version": "0.0.9",
+        "same_version": False,
         "problem": None,
     }
     assert len(server.disconnected) == 1

@@ -1,0 +1,112 @@
+"""Registers a function as a command and gives every one the same options: which server, which account, which format."""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from getpass import getpass
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from ambassador_client.account.accounts import AccountBook
+from ambassador_client.account.settings import Flags, Settings, account_book, load_settings
+from ambassador_client.cli.output import Format
+from ambassador_client.errors import one_line
+
+if TYPE_CHECKING:
+    from ambassador_client.cli.server import Server
+
+P = ParamSpec("P")
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class Run:
+    """One run of a command: what it was told, and the server it is about."""
+
+    def __init__(self, flags: Flags, output: Format | None) -> None:
+        self.flags = flags
+        self.output = output
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What holds for this run; raises SettingsError or NoCredentialsError."""
+        return load_settings(self.flags)
+
+    @property
+    def book(self) -> AccountBook:
+        """The accounts of this user."""
+        return account_book(os.environ)
+
+    @cached_property
+    def server(self) -> "Server":
+        """The server of this run, to which the key is presented."""
+        return self.connect(self.settings, self.settings.preshared_key)
+
+    def connect(self, settings: Settings, secret: str | None) -> "Server":
+        """Return a server to which this secret is presented."""
+        # Not above: an HTTP library takes longer than all the rest.
+        from ambassador_client.account.trust import context_for
+        from ambassador_client.cli.server import Server
+
+        return Server(settings.server_url, context_for(settings), secret)
+
+    def say(self, words: str) -> None:
+        """Tell a person something that is no data."""
+        sys.stderr.write(f"{one_line(words)}\n")
+
+    def secret(self, prompt: str) -> str:
+        """Return what is typed, which the terminal does not show."""
+        return getpass(prompt, stream=sys.stderr)
+
+
+Command = Callable[Concatenate[Run, P], int | None]
+
+
+def _shared(
+    account: Annotated[
+        str | None,
+        typer.Option("--account", metavar="NAME", help="The account to use, of those logged in to."),
+    ] = None,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="Address of the server.")] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Trust only these CA certificates.")
+    ] = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(metavar="SHA256", help="Trust the server or CA certificate with this fingerprint."),
+    ] = None,
+    allow_self_signed: Annotated[
+        bool | None, typer.Option("--allow-self-signed", help="Believe any certificate: for trials only.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with settings.")] = None,
+    output: Annotated[Format | None, typer.Option("--output", "-o", help="The format of the answer.")] = None,
+) -> None:
+    """Declare the options of every command."""
+
+
+def command(group: typer.Typer, name: str, function: Callable[Concatenate[Run, ...], int | None]) -> None:
+    """Add a command; its function gets the run, then its own parameters, and returns an exit code or None."""
+    own = list(signature(function, eval_str=True).parameters.values())[1:]
+    shared = list(signature(_shared, eval_str=True).parameters.values())
+    taken = {parameter.name for parameter in own}
+
+    def run(**values: Any) -> int:
+        told = {each.name: values.pop(each.name) for each in shared if each.name not in taken}
+        output = told.pop("output", None)
+        flags = Flags(server_url=told.pop("server", None), **told)
+        return function(Run(flags, output), **values) or 0
+
+    options = [each for each in shared if each.name not in taken]
+    vars(run)["__signature__"] = Signature(
+        [each.replace(kind=Parameter.KEYWORD_ONLY) for each in (*own, *options)]
+    )
+    group.command(name, help=function.__doc__, context_settings=HELP)(run)
+
+
+def noun(help: str) -> typer.Typer:
+    """Return an empty group of commands."""
+    return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, context_settings=HELP)

@@ -1,0 +1,274 @@
+"""`login`, `logout`, `whoami`, `accounts`, `account use` and `key rotate`: who this user is to which server."""
+
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from ambassador_client.account.accounts import Account, check_name
+from ambassador_client.account.session_cache import Slot, sessions_directory
+from ambassador_client.account.settings import Credential, Settings, normal_url, read_fingerprint
+from ambassador_client.cli.command import Run, command, noun
+from ambassador_client.cli.output import show, show_rows
+from ambassador_client.cli.secrets import KEY_PREFIX, read_secret
+from ambassador_client.errors import ClientError, SettingsError, UsageError
+from ambassador_protocol.paths import DEFAULT_CLIENT_PORT, ENROL, ME, OWN_KEY_ROTATION
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    command(app, "login", login)
+    command(app, "logout", logout)
+    command(app, "whoami", whoami)
+    command(app, "accounts", accounts)
+    account = noun("Choose among the accounts logged in to.")
+    command(account, "use", use)
+    app.add_typer(account, name="account")
+    key = noun("The key of an account.")
+    command(key, "rotate", rotate)
+    app.add_typer(key, name="key")
+
+
+def login(
+    run: Run,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of the server; port 8443 by default.")],
+    key_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="The key, or a one-time code: env://NAME, file://PATH or - for stdin; else a prompt.",
+        ),
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The one-time code your administrator told you.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep-default", help="Leave the default account as it is.")] = False,
+) -> int:
+    """Log in to a server, by a key or a one-time code, and keep that as an account.
+
+    The key is checked with the server first. It is kept in the system's keyring where there is one, else in a file
+    that only you can read.
+
+    Example: ambassador-client login https://ambassador.example.com --code 7KQF-3M2X-9TWD
+    """
+    if code is not None and key_from is not None:
+        raise UsageError("--code and --key-from exclude each other", "")
+    settings, ca_pem = _first_contact(run, url)
+    name = check_name(run.flags.account or _default_name(settings.server_url))
+    known = run.book.find(name) if any(each.name == name for each in run.book.all()) else None
+    if known is not None and known.server != settings.server_url:
+        raise SettingsError(
+            f"account {name} is for {known.server}", "Keep this one under another name: --account NAME"
+        )
+    secret = code or read_secret(key_from, lambda: run.secret("Key (amb_pk_...) or one-time code: "))
+    if not secret.startswith(KEY_PREFIX):
+        answer = run.connect(settings, None).ask("POST", ENROL, {"code": secret})
+        # Kept before anything else can go wrong: the code is used up.
+        secret = str(answer.get("preshared_key"))
+        run.book.credentials().put(name, secret)
+    me = _check(run, settings, secret)
+    place = run.book.credentials().put(name, secret)
+    account = _account(name, settings, me)
+    if ca_pem is None and settings.ca_file is not None:
+        ca_pem = _text_of(settings.ca_file)
+    run.book.save(account, ca_pem=ca_pem, make_default=not keep)
+    show(_shown(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
+    return 0
+
+
+def logout(run: Run) -> int:
+    """End the sessions of an account and forget its key; the key itself stays good until it is revoked.
+
+    Example: ambassador-client logout --account work
+    """
+    account = run.book.get(run.flags.account)
+    slots, held = Slot.left_behind(sessions_directory(), account.server, account.label)
+    for slot in slots:
+        if (session := slot.load()) is not None:
+            _end(run, account, session.session_token, session)
+        slot.clear()
+        slot.release()
+    run.book.credentials().delete(account.name)
+    run.book.remove(account.name)
+    run.say(f"Logged out of {account.server}; the key of account {account.name} is gone from this machine.")
+    if held:
+        run.say(f"{held} running application(s) keep their sessions until they end.")
+    return 0
+
+
+def whoami(run: Run) -> int:
+    """Show who you are to the server.
+
+    Example: ambassador-client whoami -o json
+    """
+    me = run.server.ask("GET", ME)
+    key = me.get("key") or {}
+    view = {
+        "server": run.settings.server_url,
+        "account": None if run.settings.account is None else run.settings.account.name,
+        "user": me.get("user"),
+        "display_name": me.get("display_name"),
+        "groups": me.get("groups"),
+        "key": key.get("name"),
+        "key_expires_at": key.get("expires_at"),
+        "tools": me.get("tools"),
+        "refused": me.get("refused"),
+    }
+    show(view, run.output)
+    return 0
+
+
+def accounts(run: Run) -> int:
+    """List the accounts of this machine.
+
+    Example: ambassador-client accounts
+    """
+    default = run.book.default()
+    rows = [
+        {"account": each.name, "default": each.name == default, "server": each.server, "user": each.user}
+        | {"key": each.key_name, "key_expires_at": each.key_expires_at}
+        for each in run.book.all()
+    ]
+    if not rows:
+        run.say("There is no account. Run: ambassador-client login URL")
+    if rows or run.output is not None:
+        show_rows(rows, run.output)
+    return 0
+
+
+def use(run: Run, name: Annotated[str, typer.Argument(metavar="NAME", help="The account.")]) -> int:
+    """Make an account the default one.
+
+    Example: ambassador-client account use work
+    """
+    account = run.book.use(name)
+    run.say(f"{account.name} at {account.server} is the default account now.")
+    return 0
+
+
+def rotate(
+    run: Run,
+    overlap: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long the old key stays good: 30m, 12h, 7d.")
+    ] = "24h",
+) -> int:
+    """Take a new key in place of the one in use, which stays good for the overlap.
+
+    The new key is kept where the old one was; applications that run go on with the old one until they are started
+    again.
+
+    Example: ambassador-client key rotate --overlap 7d
+    """
+    account = run.settings.account
+    if account is None or not run.settings.credential.place.startswith("account "):
+        raise SettingsError(
+            "the key in use comes from a setting, where a new one cannot be put",
+            "Run ambassador-client login first, or ask your administrator.",
+        )
+    answer = run.server.ask("POST", OWN_KEY_ROTATION, {"overlap_seconds": _seconds(overlap)})
+    place = run.book.credentials().put(account.name, str(answer.get("preshared_key")))
+    key = answer.get("key") or {}
+    renewed = replace(account, key_id=str(key.get("id")), key_expires_at=key.get("expires_at"))
+    run.book.save(renewed, make_default=False)
+    view = {
+        "account": account.name,
+        "key": key.get("name"),
+        "key_expires_at": key.get("expires_at"),
+        "old_key_ends_at": answer.get("old_key_ends_at"),
+        "key_kept_in": place,
+    }
+    show(view, run.output)
+    return 0
+
+
+def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
+    """Return the settings for a server nothing is known of yet, and the certificate its fingerprint led to."""
+    flags = run.flags
+    if flags.server_url is not None:
+        raise UsageError("the server is the argument of login, not an option", "ambassador-client login URL")
+    if flags.fingerprint is not None and flags.ca_file is not None:
+        raise UsageError("--ca-file and --fingerprint exclude each other", "")
+    try:
+        address = normal_url(url if "://" in url else f"https://{url}")
+        pin = None if flags.fingerprint is None else read_fingerprint(flags.fingerprint)
+    except ValueError as error:
+        raise UsageError(str(error), "ambassador-client login https://ambassador.example.com") from None
+    known = next((each for each in run.book.all() if each.server == address), None)
+    ca_file = flags.ca_file or (None if known is None or pin is not None else known.ca_file)
+    settings = Settings(
+        server_url=address,
+        credential=Credential("", "login", lambda: ""),
+        friendly_name="login",
+        host_tool="cli",
+        heartbeat_seconds=120,
+        allow_self_signed=bool(flags.allow_self_signed),
+        ca_file=None if ca_file is None else Path(ca_file).expanduser(),
+        fingerprint=pin,
+    )
+    if pin is None or not settings.is_encrypted:
+        return settings, None
+    from ambassador_client.account.paths import state_directory
+    from ambassador_client.account.pinning import pinned_certificate
+
+    return settings, pinned_certificate(address, pin, state_directory() / "trust")
+
+
+def _check(run: Run, settings: Settings, secret: str) -> dict[str, Any]:
+    """Open a session with the key, ask who it makes us, and leave; raises what the server says."""
+    session = run.connect(settings, None).register(replace(settings.identity, preshared_key=secret))
+    server = run.connect(settings, session.session_token)
+    try:
+        return server.ask("GET", ME)
+    finally:
+        with suppress(ClientError):
+            server.disconnect(session)
+
+
+def _end(run: Run, account: Account, token: str, session: Any) -> None:
+    settings, _ = _first_contact(Run(replace(run.flags, fingerprint=None), run.output), account.server)
+    try:
+        run.connect(settings, token).disconnect(session)
+    except ClientError as error:
+        run.say(f"The server does not know that you left: {error.cause}. The session ends by itself.")
+
+
+def _account(name: str, settings: Settings, me: dict[str, Any]) -> Account:
+    key = me.get("key") or {}
+    return Account(
+        name=name,
+        server=settings.server_url,
+        user=str(me.get("user")),
+        key_id=str(key.get("id")),
+        key_name=str(key.get("name")),
+        key_expires_at=key.get("expires_at"),
+    )
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    told = asdict(account)
+    return {name: told[name] for name in ("name", "server", "user", "key_name", "key_expires_at")}
+
+
+def _default_name(address: str) -> str:
+    parts = urlsplit(address)
+    host = (parts.hostname or "server").replace(":", "-")
+    return host if parts.port == DEFAULT_CLIENT_PORT else f"{host}:{parts.port}"
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the CA file {path}", "Check --ca-file.") from error
+
+
+def _seconds(text: str) -> int:
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and len(number) < 7 and unit in _UNITS):
+        raise UsageError(f"{text!r} is not a duration", "Write 30m, 12h or 7d.")
+    return int(number) * _UNITS[unit]

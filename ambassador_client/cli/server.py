@@ -1,0 +1,229 @@
+"""The server as the commands for people ask it: over httpx, so that the proxies of the environment are heeded."""
+
+import json
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from ambassador_client.account.settings import is_loopback
+from ambassador_client.errors import (
+    BadAnswerError,
+    ClientError,
+    ServerRefusedError,
+    TooLargeError,
+    UnreachableError,
+    UntrustedCertificateError,
+)
+from ambassador_client.link.events import EventParser
+from ambassador_client.link.refusals import refusal
+from ambassador_protocol import __version__
+from ambassador_protocol.mcp import (
+    META_CLIENT_CAPABILITIES,
+    META_CLIENT_INFO,
+    META_VERSION,
+    METHOD_HEADER,
+    MODERN_VERSION,
+    NAME_HEADER,
+    VERSION_HEADER,
+)
+from ambassador_protocol.paths import CLIENT_VERSION_HEADER, CONNECTIONS, MCP, REGISTER
+from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
+
+Json = dict[str, Any]
+
+_CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, 600.0
+_LARGEST = 64 << 20
+_META = {
+    META_VERSION: MODERN_VERSION,
+    META_CLIENT_INFO: {"name": "ambassador-client", "version": __version__},
+    META_CLIENT_CAPABILITIES: {},
+}
+
+
+class CallError(ClientError):
+    """The server answered a message with an error of the protocol; `error` is that, whole."""
+
+    def __init__(self, error: Json) -> None:
+        super().__init__(str(error.get("message", "the call failed")))
+        self.error = error
+        reason = error.get("data", {}).get("reason") if isinstance(error.get("data"), dict) else None
+        self.exit_code = {"unknown_tool": 5, None: 1}.get(reason, 4)
+
+
+class Server:
+    """One server, and the secret presented to it: a key, a session token, or none."""
+
+    def __init__(self, url: str, tls: ssl.SSLContext | None, secret: str | None) -> None:
+        self.url = url
+        headers = {"Accept": "application/json", CLIENT_VERSION_HEADER: __version__}
+        if secret is not None:
+            headers["Authorization"] = f"Bearer {secret}"
+        self._http = httpx.Client(
+            base_url=url,
+            verify=tls or False,  # without TLS, which is for this machine alone, there is nothing to verify
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            trust_env=not is_loopback(urlsplit(url).hostname or ""),
+            headers=headers,
+        )
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
+        """Send a request and return the object in the answer; an empty answer is an empty object."""
+        with self._stream(method, path, body) as response:
+            content = self._read(response)
+            if not response.is_success:
+                raise refusal(response.status_code, content, response.headers.get("retry-after"))
+        return self._object(content) if content else {}
+
+    def text(self, path: str) -> str:
+        """Return the text of an answer, whatever its status."""
+        with self._stream("GET", path, None) as response:
+            return self._read(response).decode(errors="replace")
+
+    def register(self, identity: RegisterRequest) -> RegisterResponse:
+        """Open a session."""
+        wanted = {name: getattr(identity, name) for name in RegisterRequest.__slots__}
+        answer = self.ask("POST", REGISTER, wanted)
+        told = {name: answer.get(name) for name in RegisterResponse.__slots__}
+        if not all(isinstance(value, str) for value in told.values()):
+            raise self._not_ours()
+        return RegisterResponse(**{name: str(value) for name, value in told.items()})
+
+    def disconnect(self, session: RegisterResponse) -> None:
+        """End a session of ours, if it has not ended by itself."""
+        try:
+            self.ask("DELETE", f"{CONNECTIONS}/{quote(session.connection_id, safe='')}")
+        except ServerRefusedError as error:
+            if error.status not in (401, 404, 410):
+                raise
+
+    def tools(self) -> list[Json]:
+        """Return the definitions of the tools that can be called."""
+        tools = self._message("tools/list", {}, {}).get("tools")
+        if not isinstance(tools, list) or not all(
+            isinstance(tool, dict) and isinstance(tool.get("name"), str) for tool in tools
+        ):
+            raise self._not_ours()
+        return tools
+
+    def call(
+        self, tool: str, arguments: Json, headers: Mapping[str, str], progress: Callable[[Json], None]
+    ) -> Json:
+        """Call a tool and return the result; `progress` gets what the server tells meanwhile."""
+        params = {"name": tool, "arguments": arguments}
+        return self._message("tools/call", params, {NAME_HEADER: tool, **headers}, progress)
+
+    def _message(
+        self,
+        method: str,
+        params: Json,
+        headers: Mapping[str, str],
+        progress: Callable[[Json], None] = lambda _: None,
+    ) -> Json:
+        meta = {**_META, "progressToken": 1} if method == "tools/call" else _META
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
+        sent = {
+            "Accept": "application/json, text/event-stream",
+            VERSION_HEADER: MODERN_VERSION,
+            METHOD_HEADER: method,
+            **headers,
+        }
+        with self._stream("POST", MCP, body, sent) as response:
+            for message in self._messages(response):
+                if message.get("id") == 1 and ("result" in message or "error" in message):
+                    return self._result(message)
+                if message.get("method") == "notifications/progress":
+                    progress(message.get("params") or {})
+        raise UnreachableError(
+            f"the connection to {self.url} broke before the answer was complete",
+            "Check the result before you try again; the call may have run.",
+        )
+
+    def _messages(self, response: httpx.Response) -> Iterator[Json]:
+        if response.headers.get("content-type", "").startswith("text/event-stream"):
+            parser = EventParser(_LARGEST)
+            for chunk in response.iter_bytes():
+                yield from (self._object(event) for event in parser.feed(chunk))
+            return
+        content = self._read(response)
+        if not response.is_success and b'"jsonrpc"' not in content:
+            raise refusal(response.status_code, content, response.headers.get("retry-after"))
+        yield self._object(content)
+
+    def _result(self, message: Json) -> Json:
+        if isinstance(error := message.get("error"), dict):
+            raise CallError(error)
+        if not isinstance(result := message.get("result"), dict):
+            raise self._not_ours()
+        return result
+
+    @contextmanager
+    def _stream(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
+        timeout = httpx.Timeout(_CALL_SECONDS if path == MCP else _ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+        with (
+            _in_our_words(self.url),
+            self._http.stream(method, path, json=body, headers=headers, timeout=timeout) as response,
+        ):
+            yield response
+
+    def _read(self, response: httpx.Response) -> bytes:
+        content = bytearray()
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > _LARGEST:
+                raise TooLargeError("the server's answer is too large", "Ask for less at once.")
+        return bytes(content)
+
+    def _object(self, content: bytes) -> Json:
+        try:
+            value = json.loads(content)
+        except (ValueError, RecursionError):
+            raise self._not_ours() from None
+        if not isinstance(value, dict):
+            raise self._not_ours()
+        return value
+
+    def _not_ours(self) -> BadAnswerError:
+        return BadAnswerError(
+            f"{self.url} does not answer like an MCP Ambassador server",
+            "Check the address: the client port is 8443 where nothing else is said.",
+        )
+
+
+@contextmanager
+def _in_our_words(url: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise UnreachableError(
+            f"{url} did not answer in time", "Is the server running? Run: ambassador-client doctor"
+        ) from None
+    except httpx.TransportError as error:
+        cause = _innermost(error)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise UntrustedCertificateError(
+                f"the certificate of {url} is not trusted: {cause.verify_message}",
+                "Name the server's CA with --ca-file, or its fingerprint with --fingerprint.",
+            ) from None
+        said = (isinstance(cause, OSError) and cause.strerror) or str(error) or type(error).__name__
+        raise UnreachableError(
+            f"cannot reach {url} : {said.lower()}", "Is the server running? Run: ambassador-client doctor"
+        ) from None
+    except (httpx.DecodingError, httpx.InvalidURL) as error:
+        raise BadAnswerError(f"the answer of {url} cannot be read: {error}", "") from None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    seen: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in seen:
+        seen.append(found)
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return found
+        found = found.__cause__ or found.__context__
+    return seen[-1]

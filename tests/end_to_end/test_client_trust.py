@@ -1,0 +1,79 @@
+"""A user's first contact with a server behind TLS: proved by a fingerprint or a CA file, else refused."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.test_client_identity import Client
+from tests.end_to_end.world import Person, World, end
+from tests.rig import Rig
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    rig = Rig(tmp_path_factory.mktemp("sealed"))
+    rig.init()
+    try:
+        rig.start()
+        rig.admin("user", "create", "alice")
+        yield rig
+    finally:
+        end(rig)
+
+
+@pytest.fixture
+def person(sealed: Rig) -> Person:
+    issued = sealed.admin_json("key", "issue", "alice", "--name", "laptop")
+    return Person("alice", issued["key"]["id"], issued["preshared_key"])
+
+
+@pytest.fixture
+def client(sealed: Rig, tmp_path: Path) -> Client:
+    return Client(World(sealed), tmp_path)
+
+
+def test_server_that_nothing_proves_is_refused_before_the_key_is_sent(client: Client, person: Person) -> None:
+    refused = client.run("login", client.world.rig.client_url, stdin=person.key, expect=7)
+    assert refused.stderr.startswith("AMB-5002 ")
+    assert "--fingerprint" in refused.stderr
+    wrong = client.run(
+        "login", client.world.rig.client_url, "--fingerprint", "0" * 64, stdin=person.key, expect=7
+    )
+    assert wrong.stderr.startswith("AMB-5002 no certificate of ")
+    short = client.run("login", client.world.rig.client_url, "--fingerprint", "12", stdin="x", expect=2)
+    assert "64 hexadecimal digits" in short.stderr
+
+
+@pytest.mark.parametrize("how", ["fingerprint", "file"])
+def test_proof_is_kept_with_the_account(client: Client, person: Person, how: str) -> None:
+    facts = client.world.rig.facts
+    proof = (
+        ("--fingerprint", facts["ca_fingerprint"])
+        if how == "fingerprint"
+        else ("--ca-file", facts["ca_file"])
+    )
+    client.login(person, *proof)
+    assert client.json("whoami")["user"] == "alice"
+    assert client.json("status")["key_accepted"] is True
+    answer = client.run("proxy", stdin='{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
+    assert json.loads(answer.stdout)["result"]["tools"] == []
+    client.run("logout")
+
+
+def test_pin_works_without_login_and_without_a_ca_file(client: Client, person: Person) -> None:
+    settings = {
+        "MCP_AMBASSADOR_URL": client.world.rig.client_url,
+        "MCP_AMBASSADOR_PRESHARED_KEY": person.key,
+        "MCP_AMBASSADOR_FINGERPRINT": client.world.rig.facts["ca_fingerprint"],
+    }
+    listing = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n'
+    for _ in range(2):
+        answer = client.run("proxy", stdin=listing, **settings)
+        assert json.loads(answer.stdout)["result"]["tools"] == []
+    (kept,) = (client.home / ".local/state/mcp-ambassador/trust").iterdir()
+    kept.write_text("not what has this fingerprint")
+    assert client.json("whoami", **settings)["user"] == "alice"
+    wrong = {**settings, "MCP_AMBASSADOR_FINGERPRINT": "0" * 64}
+    assert client.run("whoami", expect=7, **wrong).stderr.startswith("AMB-5002 no certificate of ")

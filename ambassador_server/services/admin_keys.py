@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ambassador_server.domain.administration import check_key_roles, check_not_own_key
 from ambassador_server.domain.administrator import AdminKey, Role
@@ -44,7 +45,7 @@ class AdminKeys:
                 created_by=requester.actor.name or "",
             )
             await change.work.admin_keys.add(key)
-            change.record(AuditAction.ADMIN_KEY_ISSUE, admin_key_resource(key), roles=list(key.roles))
+            change.record(AuditAction.ADMIN_KEY_ISSUE, admin_key_resource(key), **_shown(key))
         return key, secret
 
     async def revoke(self, requester: Requester, name: str) -> AdminKey:
@@ -64,7 +65,7 @@ class AdminKeys:
             await change.work.admin_keys.replace(key)
             if Role.ADMIN in before.roles and before.is_good(now):
                 await check_an_admin_is_left(change.work, now)
-            change.record(AuditAction.ADMIN_KEY_REVOKE, admin_key_resource(key), prefix=key.prefix)
+            change.record(AuditAction.ADMIN_KEY_REVOKE, admin_key_resource(key), before=_shown(before))
         return key
 
     async def page(self, listing: Listing) -> Slice[AdminKey]:
@@ -76,6 +77,14 @@ class AdminKeys:
 def admin_key_resource(key: AdminKey) -> Resource:
     """Name an admin key for the audit."""
     return Resource(kind="admin_key", id=key.admin_key_id, name=key.name)
+
+
+def _shown(key: AdminKey) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "roles": list(key.roles),
+        "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+    }
 
 
 def mint_admin_key(

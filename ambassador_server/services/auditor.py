@@ -72,16 +72,23 @@ class Auditor:
         self._clock = clock
 
     def attempt(
-        self, principal: Principal, origin: Origin, tool: Resource, grant_id: str, arguments: Any
+        self,
+        principal: Principal,
+        origin: Origin,
+        tool: Resource,
+        grant_id: str,
+        *,
+        arguments: Any,
+        size: int,
     ) -> Awaitable[None]:
-        """Record a permitted call before the downstream sees it."""
+        """Record a permitted call before the downstream sees it: of its arguments what is kept, and their bytes."""
         return self._call(
             AuditAction.CALL_ATTEMPT,
             Outcome.PERMITTED,
             principal,
             origin,
             tool,
-            details={"grant": grant_id, "arguments": arguments},
+            details={"grant": grant_id, "arguments": arguments, "arguments_bytes": size},
         )
 
     def denied(self, principal: Principal, origin: Origin, tool: Resource, deny: Deny) -> Awaitable[None]:

@@ -98,12 +98,20 @@ class Calls:
         resource = _resource(entry, call.name)
         if entry is None or isinstance(decision, Deny):
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else _UNKNOWN)
-        arguments = self._recorded_arguments(entry, call.members)
+        arguments, size = (
+            self._recorded_arguments(entry, call.members),
+            len(call.members.get("arguments", b"")),
+        )
         try:
             # In the table before the attempt is written: a permission that goes meanwhile stops the call.
             with self._flights.track(call.principal, entry.ref) as flight:
                 await self._auditor.attempt(
-                    call.principal, call.origin, resource, decision.grant_id, arguments
+                    call.principal,
+                    call.origin,
+                    resource,
+                    decision.grant_id,
+                    arguments=arguments,
+                    size=size,
                 )
                 return await self._forward(call, entry, resource, flight)
         except CallStoppedError as stopped:

@@ -69,8 +69,18 @@ class Grants:
             grant = await change.work.grants.get(grant_id)
             if grant is None:
                 raise NotFoundError(f"No grant {grant_id!r}")
+            group, mcp = (
+                await change.work.groups.get(grant.group_id),
+                await change.work.mcps.get(grant.mcp_id),
+            )
             await change.work.grants.remove(grant_id)
-            change.record(AuditAction.GRANT_REMOVE, grant_resource(grant), tools=list(grant.patterns))
+            change.record(
+                AuditAction.GRANT_REMOVE,
+                grant_resource(grant),
+                group=None if group is None else group.name,
+                mcp=None if mcp is None else mcp.name,
+                before=_shown(grant),
+            )
 
     async def page(self, listing: Listing) -> Slice[Grant]:
         """Return one page of the grants."""

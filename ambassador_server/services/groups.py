@@ -96,7 +96,7 @@ class Groups:
             group = await find_group(change.work, name)
             check_revision(group, expected)
             await change.work.groups.remove(group.group_id)
-            change.record(AuditAction.GROUP_REMOVE, group_resource(group))
+            change.record(AuditAction.GROUP_REMOVE, group_resource(group), before=_shown(group))
 
     async def add_member(
         self,

@@ -15,7 +15,7 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes import Changes, Requester
 from ambassador_server.services.users import find_user
-from ambassador_server.services.writing import Wording, Written, write
+from ambassador_server.services.writing import Wording, Written, differences, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,12 @@ class Keys:
                 raise ConflictError("This key is revoked already")
             key = replace(before, status=KeyStatus.REVOKED)
             await change.work.keys.replace(key)
-            change.record(AuditAction.KEY_REVOKE, key_resource(key), prefix=key.prefix)
+            change.record(
+                AuditAction.KEY_REVOKE,
+                key_resource(key),
+                prefix=key.prefix,
+                **differences(before, key, _shown),
+            )
         return key
 
     async def page(self, listing: Listing) -> Slice[ClientKey]:

@@ -22,7 +22,7 @@ from ambassador_server.services.mcp_facts import (
     unseen_changes,
     visible,
 )
-from ambassador_server.services.writing import Written, write
+from ambassador_server.services.writing import Written, differences, write
 
 _CALL_TIMEOUT_SECONDS = 60.0
 
@@ -83,12 +83,14 @@ class Mcps:
             raise ConflictError(f"MCP {name!r} is published already")
         tools = await self._downstreams.probe(draft)
         async with self._changes.open(requester) as change:
-            mcp = replace(
-                await find_mcp(change.work, name), status=McpStatus.PUBLISHED, updated_at=self._clock.now()
-            )
+            before = await find_mcp(change.work, name)
+            mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
             await change.work.mcps.replace(mcp)
             await change.work.tools.put(mcp.mcp_id, tools)
-            change.record(AuditAction.MCP_PUBLISH, mcp_resource(mcp), tools=[tool.name for tool in tools])
+            names = [tool.name for tool in tools]
+            change.record(
+                AuditAction.MCP_PUBLISH, mcp_resource(mcp), **differences(before, mcp, _status), tools=names
+            )
         return mcp
 
     async def archive(self, requester: Requester, name: str) -> Mcp:
@@ -99,7 +101,7 @@ class Mcps:
                 raise ConflictError(f"MCP {name!r} is not published")
             mcp = replace(before, status=McpStatus.ARCHIVED, updated_at=self._clock.now())
             await change.work.mcps.replace(mcp)
-            change.record(AuditAction.MCP_ARCHIVE, mcp_resource(mcp))
+            change.record(AuditAction.MCP_ARCHIVE, mcp_resource(mcp), **differences(before, mcp, _status))
         return mcp
 
     async def restart(self, requester: Requester, name: str) -> Mcp:
@@ -126,7 +128,7 @@ class Mcps:
             if mcp.status is McpStatus.PUBLISHED:
                 raise ConflictError(f"MCP {name!r} is published; archive it first")
             await change.work.mcps.remove(mcp.mcp_id)
-            change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp))
+            change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=WORDING.shown(mcp))
 
     async def test(self, name: str) -> tuple[Tool, ...]:
         """Connect to an entry apart from the running ones and return its tools; nothing changes."""
@@ -192,6 +194,10 @@ class Mcps:
             created_at=now,
             updated_at=now,
         )
+
+
+def _status(mcp: Mcp) -> dict[str, str]:
+    return {"status": mcp.status}
 
 
 async def find_mcp(work: UnitOfWork, name: str) -> Mcp:

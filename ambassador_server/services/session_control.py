@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from ambassador_server.domain.audit import AuditAction, Resource
+from ambassador_server.domain.audit import AuditAction
 from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.session import Session
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.changes import Changes, Requester
-from ambassador_server.services.sessions import Sessions
+from ambassador_server.services.sessions import Sessions, session_resource
 
 REVOKED = "revoked"
 
@@ -37,8 +37,13 @@ class SessionControl:
                 raise NotFoundError(f"No session {session_id!r}")
             if not await change.work.sessions.end(session_id, at=now, reason=REVOKED):
                 raise ConflictError("This session has ended already")
-            resource = Resource(kind="session", id=session_id, name=session.friendly_name)
-            change.record(AuditAction.SESSION_REVOKE, resource, user=session.user_id)
+            user = await change.work.users.get(session.user_id)
+            change.record(
+                AuditAction.SESSION_REVOKE,
+                session_resource(session),
+                user=None if user is None else user.name,
+                key=session.key_id,
+            )
         ended = replace(session, ended_at=now, end_reason=REVOKED)
         self._sessions.end_now(ended)
         return ended

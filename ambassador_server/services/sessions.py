@@ -141,7 +141,7 @@ class Sessions:
             AuditAction.SESSION_CLOSE,
             Outcome.SUCCEEDED,
             actor=user_actor(principal),
-            resource=_resource(session),
+            resource=session_resource(session),
             origin=origin,
             session_id=session.session_id,
             details={"reason": "disconnected"},
@@ -198,7 +198,7 @@ class Sessions:
                 AuditAction.SESSION_OPEN,
                 Outcome.SUCCEEDED,
                 actor=user_actor(principal),
-                resource=_resource(session),
+                resource=session_resource(session),
                 origin=origin,
                 session_id=session.session_id,
                 details={"host_tool": session.host_tool, "connection": session.connection_id},
@@ -210,17 +210,16 @@ class Sessions:
             raise
 
     async def _record_expiry(self, session: Session) -> None:
-        snapshot = self._policy.snapshot
-        user, key = snapshot.users.get(session.user_id), snapshot.keys.get(session.key_id)
+        user = self._policy.snapshot.users.get(session.user_id)
         await self._auditor.event(
             AuditAction.SESSION_EXPIRE,
             Outcome.SUCCEEDED,
-            resource=_resource(session),
+            resource=session_resource(session),
             reason="lifetime" if session.expires_at == session.lifetime_ends_at else "idle",
             session_id=session.session_id,
             details={
                 "user": None if user is None else user.name,
-                "key": None if key is None else key.name,
+                "key": session.key_id,
                 "expired_at": session.expires_at.isoformat(),
             },
         )
@@ -258,5 +257,6 @@ class Sessions:
         return session
 
 
-def _resource(session: Session) -> Resource:
+def session_resource(session: Session) -> Resource:
+    """Name a session for the audit."""
     return Resource(kind="session", id=session.session_id, name=session.friendly_name)

@@ -59,7 +59,7 @@ class Subscriptions:
                 _resource(found),
                 key=key.key_id,
                 mcp=mcp.name,
-                tools=list(found.patterns),
+                before=_shown(found),
             )
 
     async def page(self, listing: Listing) -> Slice[Subscription]:

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from ambassador_server.domain.audit import AuditAction, Resource
 from ambassador_server.domain.catalog import ToolClass
@@ -62,9 +63,7 @@ class Switches:
             if not drill and any(_stops_same(switch, other) for other in await self._active(change.work)):
                 raise ConflictError(f"{_subject(scope, target)} is stopped already")
             await change.work.switches.add(switch)
-            change.record(
-                AuditAction.SWITCH_ACTIVATE, _resource(switch), scope=scope, reason=reason, drill=drill
-            )
+            change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), **_shown(switch))
         return switch
 
     async def lift(self, requester: Requester, switch_id: str) -> KillSwitch:
@@ -77,9 +76,7 @@ class Switches:
                 raise ConflictError("This kill switch is lifted already")
             lifted = replace(switch, lifted_at=self._clock.now(), lifted_by=requester.actor.name)
             await change.work.switches.replace(lifted)
-            change.record(
-                AuditAction.SWITCH_LIFT, _resource(lifted), scope=lifted.scope, reason=lifted.reason
-            )
+            change.record(AuditAction.SWITCH_LIFT, _resource(lifted), before=_shown(switch))
         return lifted
 
     async def get(self, switch_id: str) -> KillSwitch:
@@ -146,3 +143,14 @@ def _subject(scope: SwitchScope, target: str | None) -> str:
 
 def _resource(switch: KillSwitch) -> Resource:
     return Resource(kind="switch", id=switch.switch_id, name=_subject(switch.scope, switch.target_name))
+
+
+def _shown(switch: KillSwitch) -> dict[str, Any]:
+    return {
+        "scope": switch.scope,
+        "target": switch.target,
+        "reason": switch.reason,
+        "message": switch.message,
+        "drill": switch.drill,
+        "expires_at": None if switch.expires_at is None else switch.expires_at.isoformat(),
+    }

@@ -55,16 +55,19 @@ async def write(
     if _same(before, after):
         return Written(before, WriteResult.UNCHANGED)
     await repository.replace(after)
-    old, new = wording.shown(before), wording.shown(after)
-    differing = [name for name in new if old[name] != new[name]]
-    change.record(
-        wording.updated,
-        wording.resource(after),
-        **about,
-        before={name: old[name] for name in differing},
-        after={name: new[name] for name in differing},
-    )
+    said = differences(before, after, wording.shown)
+    change.record(wording.updated, wording.resource(after), **about, **said)
     return Written(after, WriteResult.CHANGED)
+
+
+def differences(before: T, after: T, shown: Callable[[T], Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return as `before` and `after` what the two do not have in common of the facts that may be shown."""
+    old, new = shown(before), shown(after)
+    differing = [name for name in new if old[name] != new[name]]
+    return {
+        "before": {name: old[name] for name in differing},
+        "after": {name: new[name] for name in differing},
+    }
 
 
 def _same(before: T, after: T) -> bool:

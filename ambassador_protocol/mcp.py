@@ -7,6 +7,9 @@ from typing import Final
 
 LEGACY_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 LATEST_LEGACY: Final = LEGACY_VERSIONS[-1]
+BATCH_VERSION: Final = "2025-03-26"
+"""The only revision in which a message may be an array of messages."""
+
 MODERN_VERSION: Final = "2026-07-28"
 MODERN_VERSIONS: Final = (MODERN_VERSION,)
 
@@ -14,6 +17,7 @@ META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 META_CLIENT_INFO: Final = "io.modelcontextprotocol/clientInfo"
 META_CLIENT_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 META_SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
+META_SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 
 VERSION_HEADER: Final = "MCP-Protocol-Version"
 METHOD_HEADER: Final = "Mcp-Method"
@@ -23,6 +27,16 @@ SESSION_HEADER: Final = "Mcp-Session-Id"
 
 NAME_PARAMS: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """Which parameter of a method is mirrored in `Mcp-Name`."""
+
+
+FEATURES: Final = {
+    "tools": {"listChanged": True},
+    "prompts": {"listChanged": True},
+    "resources": {"subscribe": True, "listChanged": True},
+    "completions": {},
+    "logging": {},
+}
+"""The capabilities the client relays; what a server turns out not to have is empty to the host."""
 
 
 def is_legacy(version: str | None) -> bool:

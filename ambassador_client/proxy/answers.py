@@ -1,7 +1,7 @@
 """What the proxy says itself: the handshakes, which must not wait for the network, and errors."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from ambassador_client.errors import (
     ClientError,
@@ -14,7 +14,13 @@ from ambassador_client.errors import (
 from ambassador_client.proxy.message import Message, RequestId
 from ambassador_protocol import __version__
 from ambassador_protocol.jsonrpc import Code, error_reply
-from ambassador_protocol.mcp import LATEST_LEGACY, LEGACY_VERSIONS, META_SERVER_INFO, MODERN_VERSIONS
+from ambassador_protocol.mcp import (
+    FEATURES,
+    LATEST_LEGACY,
+    LEGACY_VERSIONS,
+    META_SERVER_INFO,
+    MODERN_VERSIONS,
+)
 from ambassador_protocol.problems import ProblemCode
 
 _SERVER_INFO = {"name": "mcp-ambassador", "title": "MCP Ambassador", "version": __version__}
@@ -43,6 +49,15 @@ _PROBLEMS = {
     ProblemCode.DOWNSTREAM_TIMEOUT.value: Code.DOWNSTREAM_TIMEOUT,
 }
 
+EMPTY: Final[dict[str, dict[str, Any]]] = {
+    "prompts/list": {"prompts": []},
+    "resources/list": {"resources": []},
+    "resources/templates/list": {"resourceTemplates": []},
+    "completion/complete": {"completion": {"values": []}},
+    "logging/setLevel": {},
+}
+"""We say that we have these before we know the server."""
+
 TOOLS_CHANGED = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
 
@@ -54,8 +69,7 @@ def choose_version(params: dict[str, Any]) -> str:
 
 def initialized(message: Message, version: str) -> bytes:
     """Answer `initialize`."""
-    capabilities = {"tools": {"listChanged": True}}
-    result = {"protocolVersion": version, "capabilities": capabilities, "serverInfo": _SERVER_INFO}
+    result = {"protocolVersion": version, "capabilities": FEATURES, "serverInfo": _SERVER_INFO}
     return _result(message.id, result)
 
 
@@ -67,7 +81,7 @@ def discovered(message: Message) -> bytes:
     result = {
         "resultType": "complete",
         "supportedVersions": list(MODERN_VERSIONS),
-        "capabilities": {"tools": {}},
+        "capabilities": FEATURES,
         "ttlMs": _DISCOVER_TTL_MS,
         "cacheScope": "private",
         "_meta": {META_SERVER_INFO: _SERVER_INFO},
@@ -78,6 +92,16 @@ def discovered(message: Message) -> bytes:
 def pong(message: Message) -> bytes:
     """Answer `ping`."""
     return _result(message.id, {"resultType": "complete"} if message.is_modern else {})
+
+
+def nothing(message: Message) -> bytes:
+    """Answer for a server that does not have a method of EMPTY: there is none of what was asked for."""
+    result = EMPTY[message.method or ""]
+    if message.is_modern:
+        result = {**result, "resultType": "complete"}
+        if message.method != "completion/complete":
+            result |= {"ttlMs": 0, "cacheScope": "private"}
+    return _result(message.id, result)
 
 
 def failed(request_id: RequestId | None, code: int, text: str, data: dict[str, Any] | None = None) -> bytes:

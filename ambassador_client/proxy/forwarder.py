@@ -63,15 +63,18 @@ class Forwarder:
 
     async def ask(self, message: Message, headers: Headers, conclude: Send) -> None:
         """Send a request and hand its answer to `conclude`; raises ClientError."""
+        if message.method == "subscriptions/listen":
+            return await self._subscribe(message, headers, conclude)
         mismatch = await self._ask(message, headers, conclude)
         if mismatch is None:
-            return
+            return None
         # The server knows the tool's annotations better than we do, and has not run the call.
         learned = await self._learn(message)
         if learned is not None and learned != headers:
             mismatch = await self._ask(message, learned, conclude)
         if mismatch is not None:
             await conclude(mismatch)
+        return None
 
     async def tell(self, message: Message, headers: Headers) -> None:
         """Send a notification or a response; the host cannot be told what becomes of it."""
@@ -122,11 +125,23 @@ class Forwarder:
         headers.append((VERSION_HEADER, self.handshake.version))
         return [*headers, ("Last-Event-ID", self._last_event)] if self._last_event else headers
 
+    async def _subscribe(self, message: Message, headers: Headers, conclude: Send) -> None:
+        from ambassador_client.proxy.subscriptions import Subscription  # noqa: PLC0415 - not every host wants it
+
+        async def listen(send: Send, end: Send) -> None:
+            async with self._posted(message, headers) as response:
+                if response.status == 200 and response.content_type == _EVENTS:
+                    await self._pump(message, response, end, send)
+                else:
+                    await end(read_reply(message, await response.read()))
+
+        await Subscription(message, self._send, conclude).keep(await self._session(), listen)
+
     async def _ask(self, message: Message, headers: Headers, conclude: Send) -> bytes | None:
         """Return the refusal where the server misses a mirrored argument, else None after the answer."""
         async with self._posted(message, headers, replayable=message.is_safe) as response:
             if response.status == 200 and response.content_type == _EVENTS:
-                await self._pump(message, response, conclude)
+                await self._pump(message, response, conclude, self._send)
                 return None
             line = read_reply(message, await response.read())
             if response.status == 400 and message.method == "tools/call" and is_mismatch(line):
@@ -134,13 +149,13 @@ class Forwarder:
             await conclude(self._noted(message, line))
         return None
 
-    async def _pump(self, message: Message, response: "Response", conclude: Send) -> None:
+    async def _pump(self, message: Message, response: "Response", conclude: Send, send: Send) -> None:
         async for event in response.events():
             line, is_answer = read_event(message, event)
             if is_answer:
                 await conclude(self._noted(message, line))
                 return await response.discard()
-            await self._send(line)
+            await send(line)
         raise unfinished()
 
     @asynccontextmanager

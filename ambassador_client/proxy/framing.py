@@ -7,16 +7,20 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from io import FileIO
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 MAX_LINE_BYTES: Final = 64 << 20
 _READ_BYTES = 1 << 16
 _WAITING_CHUNKS = 4
+_KEPT_BYTES = 4096
 _UNREAD_BYTES = 16 << 20  # so that a host that writes much before it reads is not left waiting
 
 
-class LineTooLong:
-    """Stands in the place of a line above the limit, which was thrown away."""
+class LineTooLong(NamedTuple):
+    """Stands in the place of a line above the limit: its first and its last bytes, the rest was thrown away."""
+
+    head: bytes
+    tail: bytes
 
 
 Frame = bytes | LineTooLong
@@ -29,6 +33,7 @@ class Splitter:
         self._limit = limit
         self._pieces: list[bytes] = []
         self._size = 0
+        self._tail = b""
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Return the frames that end in this chunk."""
@@ -44,19 +49,21 @@ class Splitter:
 
     def _take(self, piece: bytes) -> None:
         self._size += len(piece)
-        if self._size > self._limit:
-            self._pieces.clear()
-        elif piece:
+        if piece:
             self._pieces.append(piece)
+        if self._size > self._limit:
+            kept = b"".join(self._pieces)
+            # What was thrown away lay between the two.
+            self._pieces = [kept[:_KEPT_BYTES]]
+            self._tail = (self._tail + piece)[-_KEPT_BYTES:] if self._tail else kept[-_KEPT_BYTES:]
 
     def _end(self, piece: bytes) -> Frame | None:
         self._take(piece)
-        line, size = b"".join(self._pieces).strip(), self._size
-        self._pieces.clear()
-        self._size = 0
+        line, size, tail = b"".join(self._pieces), self._size, self._tail
+        self._pieces, self._size, self._tail = [], 0, b""
         if size > self._limit:
-            return LineTooLong()
-        return line or None
+            return LineTooLong(line, tail)
+        return line.strip() or None
 
 
 class Output(asyncio.BaseProtocol):

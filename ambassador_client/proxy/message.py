@@ -12,7 +12,7 @@ RequestId = str | int
 Headers = Sequence[tuple[str, str]]
 
 # What may be sent twice because nothing happens when it runs.
-_SAFE_METHODS: Final = frozenset(
+SAFE_METHODS: Final = frozenset(
     {
         "tools/list",
         "prompts/list",
@@ -29,6 +29,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+_BLANK = " \t\n\r"
 _decoder = json.JSONDecoder(parse_constant=_refuse)
 
 
@@ -97,7 +98,7 @@ class Message:
     @property
     def is_safe(self) -> bool:
         """Tell whether the message may be sent twice."""
-        return self.method in _SAFE_METHODS
+        return self.method in SAFE_METHODS
 
     def headers(self, negotiated: str, mirrored: Mapping[tuple[str, ...], str]) -> list[tuple[str, str]]:
         """Return the headers that repeat the message, `negotiated` being the version of the handshake.
@@ -124,6 +125,25 @@ def _mirror(mirrored: Mapping[tuple[str, ...], str], arguments: Any) -> list[tup
     from ambassador_protocol.param_headers import param_headers  # noqa: PLC0415 - few tools want it
 
     return list(param_headers(mirrored, arguments).items())
+
+
+def split_batch(line: bytes) -> list[bytes]:
+    """Return the messages of an array as they were written; raises MessageError for what is no filled array."""
+    try:
+        values, text = read_json(line), line.decode()
+    except ValueError as error:
+        raise MessageError(Code.PARSE_ERROR, "This line is not JSON in UTF-8.") from error
+    parts: list[bytes] = []
+    position = 1
+    for _ in values:
+        while text[position] in _BLANK:
+            position += 1
+        end = _decoder.raw_decode(text, position)[1]
+        parts.append(text[position:end].encode())
+        position = text.find(",", end) + 1
+    if not parts:
+        raise MessageError(Code.INVALID_REQUEST, "A batch holds at least one message.")
+    return parts
 
 
 def is_request_id(value: object) -> bool:

@@ -1,7 +1,7 @@
 """The pump: every message of the host is answered here or becomes exactly one request to the server."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,8 +9,16 @@ from ambassador_client.errors import ClientError
 from ambassador_client.proxy import answers
 from ambassador_client.proxy.forwarder import Forwarder
 from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, LineTooLong, Output
-from ambassador_client.proxy.message import Headers, Message, MessageError, RequestId
+from ambassador_client.proxy.message import (
+    Headers,
+    Message,
+    MessageError,
+    RequestId,
+    is_request_id,
+    split_batch,
+)
 from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.mcp import BATCH_VERSION
 
 if TYPE_CHECKING:
     from ambassador_client.proxy.session import Session
@@ -42,10 +50,7 @@ class Relay:
     async def run(self, frames: AsyncIterable[Frame]) -> None:
         """Serve until the input ends; slow down when the host does not read what we write."""
         async for frame in frames:
-            try:
-                self._accept(frame)
-            except MessageError as error:
-                self._output.send(answers.failed(error.request_id, error.code, error.text))
+            self._accept(frame)
             await self._output.drain()
 
     def tools_changed(self) -> None:
@@ -68,9 +73,26 @@ class Relay:
             task.cancel()
 
     def _accept(self, frame: Frame) -> None:
+        try:
+            for part in self._parts(frame):
+                try:
+                    self._serve(part)
+                except MessageError as error:
+                    self._refuse(error)
+        except MessageError as error:
+            self._refuse(error)
+
+    def _parts(self, frame: Frame) -> Sequence[Frame]:
+        if isinstance(frame, LineTooLong) or self._forwarder.handshake.version != BATCH_VERSION:
+            return [frame]
+        return split_batch(frame) if frame.startswith(b"[") else [frame]
+
+    def _refuse(self, error: MessageError) -> None:
+        self._output.send(answers.failed(error.request_id, error.code, error.text))
+
+    def _serve(self, frame: Frame) -> None:
         if isinstance(frame, LineTooLong):
-            text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."
-            raise MessageError(Code.TOO_LARGE, text)
+            return self._drop(frame)
         message = Message.parse(frame)
         if message.is_request:
             self._accept_request(message)
@@ -81,6 +103,21 @@ class Relay:
             if message.method == "notifications/initialized":
                 self._forwarder.handshake.complete()
                 self._listen()
+        return None
+
+    def _drop(self, line: LineTooLong) -> None:
+        from ambassador_client.proxy.salvage import salvage  # noqa: PLC0415 - rare
+
+        text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."
+        found = salvage(line)
+        found_id = found["id"] if is_request_id(found.get("id")) else None
+        if found_id is None or isinstance(found.get("method"), str):
+            raise MessageError(Code.TOO_LARGE, text, found_id)
+        if "result" in found or "error" in found:
+            # The server waits for this response; the host must not take the id for one of its own.
+            self._forward(Message.parse(answers.failed(found_id, Code.TOO_LARGE, text)))
+            return
+        raise MessageError(Code.TOO_LARGE, text)
 
     def _accept_request(self, message: Message) -> None:
         match message.method:

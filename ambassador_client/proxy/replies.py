@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador_client.errors import BadAnswerError
 from ambassador_client.link.refusals import refusal
+from ambassador_client.proxy import answers
+from ambassador_client.proxy.answers import EMPTY
 from ambassador_client.proxy.message import Message, read_json
 from ambassador_protocol.jsonrpc import Code
 
@@ -22,7 +24,7 @@ def read_reply(message: Message, reply: "Reply") -> bytes:
     value = _object(reply.body) if reply.content_type == "application/json" else None
     line = None if value is None else _answer(message, value, reply.body)
     if line is not None:
-        return line
+        return answers.nothing(message) if message.method in EMPTY and is_unknown_method(line) else line
     if reply.status != 200:
         raise refusal(reply.status, reply.body, reply.retry_after)
     raise BadAnswerError("the server's answer is no answer to this request", _NEXT_STEP)
@@ -53,6 +55,12 @@ def is_mismatch(line: bytes) -> bool:
     """Tell whether an answer says that the headers do not repeat the body as they must."""
     error = (_object(line) or {}).get("error")
     return isinstance(error, dict) and error.get("code") == Code.HEADER_MISMATCH
+
+
+def is_unknown_method(line: bytes) -> bool:
+    """Tell whether an answer says that the server does not have the method."""
+    error = (_object(line) or {}).get("error")
+    return isinstance(error, dict) and error.get("code") == Code.METHOD_NOT_FOUND
 
 
 def next_cursor(line: bytes) -> str | None:

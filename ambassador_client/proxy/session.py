@@ -47,6 +47,7 @@ class Session:
         self._tried_at = 0.0
         self._settled = asyncio.Event()
         self._working = asyncio.Event()
+        self._broken = asyncio.Event()
         self._wake = asyncio.Event()
 
     @property
@@ -110,6 +111,10 @@ class Session:
         """Wait until there is a session and the server is there."""
         await self._working.wait()
 
+    async def breaks(self) -> None:
+        """Wait until the server is away."""
+        await self._broken.wait()
+
     async def close(self) -> None:
         """End the session; when that fails, it stays in the slot for the next process."""
         if self._granted is not None:
@@ -153,6 +158,7 @@ class Session:
             return pause_after(error, self._failures)
         self._failures = 0
         self._working.set()
+        self._broken.clear()
         if self._problem is not None:
             self._problem = None
             self._report(f"connected to {self._link.url}")
@@ -181,6 +187,7 @@ class Session:
             self._report(str(error))
         self._problem = error
         self._working.clear()
+        self._broken.set()
 
 
 def pause_after(error: ClientError, failures: int) -> float:

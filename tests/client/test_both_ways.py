@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp_types import methods
 
 from tests.client.fake_server import FakeServer, running_server
 from tests.client.host import Host, environment, host
@@ -95,6 +96,60 @@ async def test_a_new_session_with_the_server_is_told_of_the_host_again(server: F
     assert "result" in await proxy.call("echo")
     methods = [call.message["method"] for call in server.calls]
     assert methods.count("initialize") == 2
+
+
+PASSED_ON = [
+    pair for pair in methods.CLIENT_REQUESTS if pair[0] not in ("initialize", "server/discover", "ping")
+]
+
+
+@pytest.mark.parametrize("version", methods.KNOWN_PROTOCOL_VERSIONS)
+async def test_every_request_of_every_version_passes(server: FakeServer, proxy: Host, version: str):
+    async def serve(_: FakeServer, message: dict[str, Any], __: object) -> dict[str, Any]:
+        return {"you": message["method"]}
+
+    asked = [method for method, wanted in PASSED_ON if wanted == version and method != "subscriptions/listen"]
+    assert "tools/call" in asked
+    server.methods.update(dict.fromkeys([*asked, "no/spec/knows"], serve))
+    modern = version == "2026-07-28"
+    if not modern:
+        await proxy.initialize(version)
+    for method in [*asked, "no/spec/knows"]:
+        params = {"name": "echo", "uri": "a://é", "arguments": {}}
+        result = (await proxy.request(method, params, modern=modern))["result"]
+        assert method == "tools/call" or result["you"] == method
+        assert server.calls[-1].headers["MCP-Protocol-Version"] == version
+    assert len([call for call in server.calls if "id" in call.message]) == len(asked) + 1 + (not modern)
+
+
+@pytest.mark.parametrize("version", methods.KNOWN_PROTOCOL_VERSIONS[:-1])
+async def test_every_notification_of_the_host_passes(server: FakeServer, proxy: Host, version: str):
+    sent = [method for method, wanted in methods.CLIENT_NOTIFICATIONS if wanted == version]
+    sent.remove("notifications/cancelled")
+    await proxy.initialize(version)
+    for method in sent[1:]:
+        proxy.notify(method, {"x": version})
+    await server.until(lambda: {call.message["method"] for call in server.calls} == {"initialize", *sent})
+
+
+@pytest.mark.parametrize("version", methods.KNOWN_PROTOCOL_VERSIONS[:-1])
+async def test_every_request_and_notification_of_the_server_passes(
+    talkative: FakeServer, state: Path, version: str
+):
+    async with host(environment(talkative.url, state)) as proxy:
+        await proxy.initialize(version)
+        await talkative.until(lambda: len(talkative.listeners) == 1)
+        notes = [method for method, wanted in methods.SERVER_NOTIFICATIONS if wanted == version]
+        asks = [method for method, wanted in methods.SERVER_REQUESTS if wanted == version]
+        said = [{"jsonrpc": "2.0", "method": method, "params": {"x": version}} for method in notes]
+        said += [{"jsonrpc": "2.0", "id": method, "method": method} for method in asks]
+        for message in said:
+            await talkative.say(message)
+        await proxy.until(lambda: len(proxy.notifications) == len(said))
+        assert proxy.notifications == said
+        for method in asks:
+            proxy.send({"jsonrpc": "2.0", "id": method, "result": {}})
+        await talkative.until(lambda: set(asks) <= talkative.told.keys())
 
 
 @pytest.fixture

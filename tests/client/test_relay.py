@@ -4,11 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from ambassador_client.proxy.answers import EMPTY
 from ambassador_client.proxy.framing import Output
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
 from ambassador_protocol import __version__
+from ambassador_protocol.mcp import FEATURES
 from tests.client.fake_server import FakeServer
 from tests.client.host import MODERN, Host
 
@@ -16,7 +21,7 @@ from tests.client.host import MODERN, Host
 async def test_initialize_echoes_a_version_it_knows(proxy: Host):
     result = (await proxy.initialize("2024-11-05"))["result"]
     assert result["protocolVersion"] == "2024-11-05"
-    assert result["capabilities"] == {"tools": {"listChanged": True}}
+    assert result["capabilities"] == FEATURES
     assert result["serverInfo"]["name"] == "mcp-ambassador"
 
 
@@ -29,7 +34,7 @@ async def test_discover_names_the_modern_version(proxy: Host):
     result = (await proxy.request("server/discover", modern=True))["result"]
     assert result["resultType"] == "complete"
     assert result["supportedVersions"] == ["2026-07-28"]
-    assert result["capabilities"] == {"tools": {}}
+    assert result["capabilities"] == FEATURES
     assert result["cacheScope"] == "private"
     assert result["ttlMs"] >= 0
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "mcp-ambassador"
@@ -226,9 +231,12 @@ async def test_a_message_of_many_megabytes_goes_there_and_back(proxy: Host):
 
 async def test_a_line_above_the_limit_is_refused_and_the_next_one_works(proxy: Host):
     proxy.send_line(b'{"jsonrpc":"2.0","id":1,"method":"ping","x":"' + b"x" * (65 << 20) + b'"}')
-    error = (await proxy.answer(None))["error"]
+    error = (await proxy.answer(1))["error"]
     assert error["code"] == -31007
     assert error["message"] == "AMB-1004 a line is longer than 64 MB and was dropped. Send less at once."
+    proxy.answers.clear()
+    proxy.send_line(b'{"jsonrpc":"2.0","x":"' + b"x" * (65 << 20) + b'","y":[]}')
+    assert (await proxy.answer(None))["error"]["code"] == -31007
     assert (await proxy.request("ping"))["result"] == {}
 
 
@@ -288,6 +296,29 @@ async def test_lines_that_are_no_messages_are_told_so(proxy: Host):
     assert (await proxy.answer(7))["error"]["code"] == -32600
     proxy.send_line(b"\n\r\n  \n")
     assert (await proxy.request("ping"))["result"] == {}
+
+
+@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize("method", EMPTY)
+async def test_what_the_server_does_not_have_is_empty(proxy: Host, method: str, modern: bool):
+    """We say that we have it before we know the server."""
+    result = (await proxy.request(method, modern=modern))["result"]
+    assert EMPTY[method].items() <= result.items()
+    assert ("resultType" in result) == modern
+
+
+@pytest.mark.parametrize("modern", [False, True])
+async def test_what_the_server_has_passes_as_it_is(server: FakeServer, proxy: Host, modern: bool):
+    async def serve(_: FakeServer, message: dict[str, Any], __: object) -> dict[str, Any]:
+        return {"you": message["method"], "sent": message["params"].get("x"), "resultType": "complete"}
+
+    methods = ["prompts/list", "prompts/get", "resources/list", "resources/read", "resources/subscribe"]
+    methods += ["completion/complete", "logging/setLevel", "tasks/get", "somebody/else"]
+    server.methods.update(dict.fromkeys(methods, serve))
+    for method in methods:
+        params = {"name": "n", "uri": "x://é", "x": [1, None]}
+        answer = await proxy.request(method, params, modern=modern)
+        assert answer["result"] == {"you": method, "sent": [1, None], "resultType": "complete"}
 
 
 async def test_an_error_of_the_server_is_passed_on_as_it_is(proxy: Host):

@@ -1,9 +1,13 @@
 """Our protocol tables equal the SDK's, which are generated from the specification; drift fails here."""
 
-import mcp_types
-from mcp.shared import inbound
-from mcp_types import version
+import json
 
+import mcp_types
+import pytest
+from mcp.shared import inbound
+from mcp_types import methods, version
+
+from ambassador_client.proxy import answers, message
 from ambassador_protocol import mcp
 from ambassador_protocol.jsonrpc import Code
 
@@ -44,3 +48,35 @@ def test_our_own_codes_lie_outside_what_is_reserved():
     own = {int(code) for code in Code} - specified
     assert own
     assert not own & set(range(-32768, -31999))
+
+
+def test_what_we_say_we_relay_is_what_a_server_can_say():
+    said = mcp_types.ServerCapabilities.model_validate(mcp.FEATURES)
+    assert said.model_dump(exclude_none=True, by_alias=True) == mcp.FEATURES
+    # Tasks are an extension, and the others name no method.
+    assert set(mcp_types.ServerCapabilities.model_fields) - set(mcp.FEATURES) == {
+        "experimental",
+        "extensions",
+        "tasks",
+    }
+
+
+def test_every_method_of_the_specification_may_be_sent_twice_or_is_known_not_to():
+    changing = {"tools/call", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
+    answered_here = {"initialize", "server/discover", "ping"}
+    assert {
+        *message.SAFE_METHODS,
+        *changing,
+        *answered_here,
+        "subscriptions/listen",
+    } == methods.SPEC_CLIENT_METHODS
+
+
+@pytest.mark.parametrize(
+    ("method", "version"), [pair for pair in methods.SERVER_RESULTS if pair[0] in answers.EMPTY]
+)
+def test_what_stands_for_nothing_is_an_answer_in_every_version(method: str, version: str):
+    params = {"_meta": {mcp.META_VERSION: version}} if version in mcp.MODERN_VERSIONS else {}
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    answer = json.loads(answers.nothing(message.Message.parse(json.dumps(body).encode())))
+    methods.SERVER_RESULTS[method, version].model_validate(answer["result"])

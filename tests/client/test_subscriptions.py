@@ -1,0 +1,96 @@
+"""`subscriptions/listen` through a real process, with servers that come and go, or have never heard of it."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from mcp_types import SubscriptionsAcknowledgedNotification, ToolListChangedNotification
+
+from tests.client.fake_server import FakeServer
+from tests.client.host import Host, environment, host
+
+WANTED = {"toolsListChanged": True, "resourceSubscriptions": ["a://b"]}
+ID_KEY = "io.modelcontextprotocol/subscriptionId"
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+CHANGED = "notifications/tools/list_changed"
+
+
+def offer(server: FakeServer) -> asyncio.Queue[dict[str, Any] | None]:
+    """Give the server the method; what is put into the queue is sent, and None ends the subscription in order."""
+    news: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+    async def listen(_: FakeServer, message: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        meta = {ID_KEY: message["id"]}
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        first = {"method": ACKNOWLEDGED, "params": {"_meta": meta, "notifications": WANTED}}
+        await response.write(f"data: {json.dumps({'jsonrpc': '2.0', **first})}\n\n".encode())
+        while (note := await news.get()) is not None:
+            await response.write(f"data: {json.dumps({'jsonrpc': '2.0', **note})}\n\n".encode())
+        end = {"id": message["id"], "result": {"resultType": "complete", "_meta": meta}}
+        await response.write(f"data: {json.dumps({'jsonrpc': '2.0', **end})}\n\n".encode())
+        return response
+
+    server.methods["subscriptions/listen"] = listen
+    return news
+
+
+def methods(proxy: Host) -> list[str]:
+    return [note["method"] for note in proxy.notifications]
+
+
+async def test_what_the_server_tells_passes_until_it_ends(server: FakeServer, proxy: Host):
+    news = offer(server)
+    listening = proxy.start_request("subscriptions/listen", {"notifications": WANTED}, modern=True)
+    update = {
+        "method": "notifications/resources/updated",
+        "params": {"uri": "a://b", "_meta": {ID_KEY: listening}},
+    }
+    await news.put(update)
+    await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED, update["method"]])
+    assert proxy.notifications[1] == {"jsonrpc": "2.0", **update}
+    await news.put(None)
+    assert (await proxy.answer(listening))["result"]["_meta"] == {ID_KEY: listening}
+
+
+async def test_it_outlives_the_server_and_tells_what_may_have_been_missed(server: FakeServer, proxy: Host):
+    offer(server)
+    listening = proxy.start_request("subscriptions/listen", {"notifications": WANTED}, modern=True)
+    await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED])
+    await server.stop()
+    await proxy.until_said("AMB-5001")
+    await server.start()
+    await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED, CHANGED])
+    assert proxy.notifications[1]["params"] == {"_meta": {ID_KEY: listening}}
+    ToolListChangedNotification.model_validate(proxy.notifications[1])
+    assert listening not in proxy.answers
+    proxy.notify("notifications/cancelled", {"requestId": listening})
+    await server.until(lambda: server.running == 0)
+    await proxy.call("echo", modern=True)
+    assert listening not in proxy.answers
+
+
+async def test_a_server_that_is_not_there_is_an_error(server: FakeServer, state: Path):
+    await server.stop()
+    async with host(environment(server.url, state)) as proxy:
+        answer = await proxy.request("subscriptions/listen", {"notifications": WANTED}, modern=True)
+        assert answer["error"]["message"].startswith("AMB-5001 ")
+
+
+async def test_a_server_without_it_still_comes_back(server: FakeServer, proxy: Host):
+    listening = proxy.start_request("subscriptions/listen", {"notifications": WANTED}, modern=True)
+    await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED])
+    told = SubscriptionsAcknowledgedNotification.model_validate(proxy.notifications[0])
+    assert told.params.notifications.model_dump(by_alias=True, exclude_none=True) == {
+        "toolsListChanged": True
+    }
+    assert "result" in await proxy.call("echo", modern=True)
+    await server.stop()
+    assert "error" in await proxy.call("echo", modern=True)
+    await server.start()
+    await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED, CHANGED])
+    assert proxy.notifications[1]["params"] == {"_meta": {ID_KEY: listening}}
+    assert await proxy.leave() == 0
+    assert listening not in proxy.answers

@@ -1,12 +1,13 @@
 """The command line for people: the words, their options, and one line for whatever goes wrong."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
-from ambassador_client.cli import hosts, identity
+from ambassador_client.cli import catalog, hosts, identity, tools
 from ambassador_client.cli.command import command
 from ambassador_client.cli.output import Format, show
 from ambassador_client.cli.status import status
@@ -26,6 +27,7 @@ def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
         code = _app(proxy)(
             args=list(arguments or ["--help"]), prog_name="ambassador-client", standalone_mode=False
         )
+        sys.stdout.flush()
     except typer.TyperException as error:
         return _fail(UsageError(error.format_message(), "Run: ambassador-client --help"))
     except ClientError as error:
@@ -64,7 +66,8 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
         return proxy(ctx.args)
 
     command(app, "status", status)
-    identity.register(app)
+    for module in (identity, tools, catalog):
+        module.register(app)
     app.command("version", context_settings=_HELP)(version)
     hosts.register(app, _HELP)
     return app
@@ -87,5 +90,5 @@ def _fail(error: ClientError) -> int:
 
 def _hang_up() -> int:
     # Whoever read our output has gone; without this the interpreter complains when it flushes at the end.
-    sys.stdout = None
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

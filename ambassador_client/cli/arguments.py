@@ -1,0 +1,146 @@
+"""Arguments of a tool as people type them: `key=value`, each value read as the tool's schema wants it."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ambassador_client.errors import UsageError
+
+Schema = Mapping[str, Any]
+
+_TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
+
+
+def read_arguments(schema: Schema, pairs: Iterable[str], given: str | None) -> dict[str, Any]:
+    """Return the arguments: those of the JSON object `given`, and the pairs over them.
+
+    A key that is repeated makes a list; `a.b=1` reaches into an object. Raises UsageError that names the argument.
+    """
+    arguments = {} if given is None else _object(given)
+    repeated: dict[str, list[str]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(
+                f"{pair[:60]!r} is no argument", "Write key=value, or give an object with --json."
+            )
+        repeated.setdefault(key, []).append(value)
+    for key, values in repeated.items():
+        _place(arguments, schema, key, values)
+    _check_required(schema, arguments)
+    return arguments
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("--json is not JSON", 'Give one object, such as {"text": "hello"}.') from error
+    if not isinstance(value, dict):
+        raise UsageError("--json is not an object", 'Give one object, such as {"text": "hello"}.')
+    return value
+
+
+def _place(arguments: dict[str, Any], schema: Schema, key: str, values: list[str]) -> None:
+    head, dot, rest = key.partition(".")
+    if dot and key not in _properties(schema) and head in _properties(schema):
+        inner = arguments.setdefault(head, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"{head} is given twice, once as a whole", "Give it one way.")
+        _place(inner, _properties(schema)[head], rest, values)
+        return
+    wanted = _schema_of(schema, key)
+    kinds = _kinds(wanted)
+    if len(values) > 1 or ("array" in kinds and not values[0].lstrip().startswith("[")):
+        if kinds and "array" not in kinds:
+            raise UsageError(f"{key} is given {len(values)} times", "It takes one value.")
+        items = wanted.get("items")
+        items = items if isinstance(items, Mapping) else {}
+        arguments[key] = [_value(items, key, value) for value in values]
+    else:
+        arguments[key] = _value(wanted, key, values[0])
+
+
+def _schema_of(schema: Schema, key: str) -> Schema:
+    properties = _properties(schema)
+    if key in properties:
+        return properties[key]
+    if schema.get("additionalProperties") is False:
+        known = ", ".join(sorted(properties)) or "none"
+        raise UsageError(f"the tool takes no argument {key[:60]!r}", f"It takes: {known}.")
+    more = schema.get("additionalProperties")
+    return more if isinstance(more, Mapping) else {}
+
+
+def _value(schema: Schema, key: str, text: str) -> Any:
+    kinds = _kinds(schema)
+    value = _as_any_of(kinds, text)
+    if value is _NOTHING:
+        raise UsageError(f"{key} must be {_in_words(kinds)}, not {text[:60]!r}", "Correct it.")
+    allowed = schema.get("enum")
+    if isinstance(allowed, list) and value not in allowed:
+        told = ", ".join(map(str, allowed[:20]))
+        raise UsageError(f"{key} cannot be {text[:60]!r}", f"It is one of: {told}.")
+    return value
+
+
+_NOTHING = object()
+
+
+def _as_any_of(kinds: frozenset[str], text: str) -> Any:
+    """Return the text as the narrowest of the kinds it can be; text is the widest."""
+    for kind in ("null", "boolean", "integer", "number", "object", "array"):
+        if kind in kinds and (value := _as(kind, text)) is not _NOTHING:
+            return value
+    return text if "string" in kinds or not kinds else _NOTHING
+
+
+def _as(kind: str, text: str) -> Any:
+    if kind == "boolean":
+        word = text.lower()
+        return word in _TRUE if word in (*_TRUE, *_FALSE) else _NOTHING
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return _NOTHING
+    if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
+        return value if isinstance(value, int) or math.isfinite(value) else _NOTHING
+    types = {"null": type(None), "integer": int, "object": dict, "array": list}
+    return value if type(value) is types.get(kind) else _NOTHING
+
+
+def _kinds(schema: Schema) -> frozenset[str]:
+    told = schema.get("type")
+    if isinstance(told, str):
+        return frozenset({told})
+    if isinstance(told, list):
+        return frozenset(each for each in told if isinstance(each, str))
+    found: frozenset[str] = frozenset()
+    for word in ("anyOf", "oneOf"):
+        options = schema.get(word)
+        for option in options if isinstance(options, list) else []:
+            found |= _kinds(option) if isinstance(option, Mapping) else frozenset()
+    return found
+
+
+def _properties(schema: Schema) -> Mapping[str, Schema]:
+    told = schema.get("properties")
+    return {
+        name: each if isinstance(each, Mapping) else {}
+        for name, each in (told.items() if isinstance(told, Mapping) else ())
+    }
+
+
+def _check_required(schema: Schema, arguments: Mapping[str, Any]) -> None:
+    told = schema.get("required")
+    names = [name for name in told if isinstance(name, str)] if isinstance(told, list) else []
+    missing = [name for name in names if name not in arguments]
+    if missing:
+        first = missing[0]
+        kinds = _in_words(_kinds(_properties(schema).get(first, {})))
+        raise UsageError(f"the argument {first!r} is missing", f"Add {first}=..., {kinds}.")
+
+
+def _in_words(kinds: frozenset[str]) -> str:
+    return " or ".join(sorted(kinds)) or "any value"

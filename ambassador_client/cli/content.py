@@ -1,0 +1,95 @@
+"""The result of a tool, shown to a person: text as text, everything else as a file or a line that tells of it."""
+
+import base64
+import json
+import mimetypes
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ambassador_client.errors import ClientError, SettingsError, one_line
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class ToolFailedError(ClientError):
+    """The tool ran and says that it failed."""
+
+
+class Keeper:
+    """Writes what is no text into files of a directory; without one nothing is written."""
+
+    def __init__(self, directory: Path | None, tool: str) -> None:
+        self._directory = directory
+        self._name = _UNSAFE.sub("-", tool)[:60] or "tool"
+        self._number = 0
+
+    def keep(self, data: bytes, media_type: str) -> Path | None:
+        """Write the data to a file that was not there before and return its path."""
+        if self._directory is None:
+            return None
+        suffix = mimetypes.guess_extension(media_type.partition(";")[0].strip()) or ".bin"
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            while True:
+                self._number += 1
+                path = self._directory / f"{self._name}-{self._number}{suffix}"
+                try:
+                    with path.open("xb") as file:
+                        file.write(data)
+                except FileExistsError:
+                    continue
+                return path
+        except OSError as error:
+            raise SettingsError(
+                f"cannot write into {self._directory}: {error.strerror}", "Check --save."
+            ) from error
+
+
+def show_result(result: Mapping[str, Any], keeper: Keeper) -> None:
+    """Write the text to standard output and tell of the rest on standard error."""
+    blocks = result.get("content")
+    shown = False
+    for block in blocks if isinstance(blocks, list) else []:
+        shown = _show(block if isinstance(block, dict) else {}, keeper) or shown
+    if not shown and "structuredContent" in result:
+        sys.stdout.write(json.dumps(result["structuredContent"], indent=2, ensure_ascii=True) + "\n")
+
+
+def _show(block: Mapping[str, Any], keeper: Keeper) -> bool:
+    kind = block.get("type")
+    if kind == "text":
+        _write(str(block.get("text", "")))
+        return True
+    if kind == "resource_link":
+        _write(str(block.get("uri", "")))
+        return True
+    inside = block.get("resource")
+    resource = inside if isinstance(inside, dict) else block
+    if isinstance(resource.get("text"), str):
+        _write(resource["text"])
+        return True
+    data = resource.get("data", resource.get("blob"))
+    if isinstance(data, str):
+        _tell(str(kind), str(resource.get("mimeType", "application/octet-stream")), data, keeper)
+    return False
+
+
+def _tell(kind: str, media_type: str, encoded: str, keeper: Keeper) -> None:
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        sys.stderr.write(f"{one_line(kind)}: damaged\n")
+        return
+    path = keeper.keep(data, media_type)
+    where = "--save DIR keeps it" if path is None else f"saved as {path}"
+    sys.stderr.write(one_line(f"{kind} ({media_type}, {len(data)} bytes): {where}") + "\n")
+
+
+def _write(text: str) -> None:
+    if sys.stdout.isatty():
+        # What a tool says must not move the cursor, nor name the window.
+        text = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")

@@ -1,0 +1,193 @@
+"""`tools` and `call`: what an application would be offered, and a call as an application would make it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_client.cli.arguments import read_arguments
+from ambassador_client.cli.command import Run, command, noun
+from ambassador_client.cli.content import Keeper, ToolFailedError, show_result
+from ambassador_client.cli.output import Format, show, show_rows
+from ambassador_client.errors import NotFoundError, UsageError, one_line
+from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
+
+_LARGEST = 16 << 20
+
+_Name = Annotated[str, typer.Argument(metavar="TOOL", help="The name of the tool.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    group = noun("The tools you may call.")
+    command(group, "list", list_all)
+    command(group, "show", show_tool)
+    command(group, "search", search)
+    app.add_typer(group, name="tools")
+    command(app, "call", call)
+
+
+def list_all(run: Run) -> int:
+    """List the tools you may call.
+
+    Example: ambassador-client tools list
+    """
+    _rows(run, run.server.tools())
+    return 0
+
+
+def search(
+    run: Run, word: Annotated[str, typer.Argument(metavar="WORD", help="Part of a name or a description.")]
+) -> int:
+    """List the tools whose name or description holds a word.
+
+    Example: ambassador-client tools search issue
+    """
+    wanted = word.casefold()
+    tools = run.server.tools()
+    _rows(run, [each for each in tools if wanted in f"{each['name']} {each.get('description')}".casefold()])
+    return 0
+
+
+def show_tool(run: Run, name: _Name) -> int:
+    """Show a tool: what it does and which arguments it takes.
+
+    Example: ambassador-client tools show time__get_current_time
+    """
+    tool = _find(run, name)
+    if run.output is Format.JSON:
+        show(tool, run.output)
+        return 0
+    schema = tool.get("inputSchema")
+    schema = schema if isinstance(schema, dict) else {}
+    properties, required = schema.get("properties"), schema.get("required")
+    show({"name": tool["name"], "class": _class(tool), "description": _said(tool)}, None)
+    rows = [
+        {
+            "argument": argument,
+            "type": _type(each),
+            "required": isinstance(required, list) and argument in required,
+            "description": _said(each) if isinstance(each, dict) else "",
+        }
+        for argument, each in (properties.items() if isinstance(properties, dict) else ())
+    ]
+    if rows:
+        sys.stdout.write("\n")
+        show_rows(rows, None)
+    return 0
+
+
+def call(
+    run: Run,
+    name: _Name,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Arguments, read as the tool wants.")
+    ] = None,
+    given: Annotated[
+        str | None, typer.Option("--json", metavar="JSON", help="All arguments as an object; - for stdin.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write images and other data into files here.")
+    ] = None,
+) -> int:
+    """Call a tool. Text goes to standard output, what happens meanwhile to standard error.
+
+    A key that is repeated makes a list; a.b=1 reaches into an object.
+
+    Example: ambassador-client call time__get_current_time timezone=Europe/Zurich
+    """
+    tool = _find(run, name)
+    schema = tool.get("inputSchema")
+    told = read_arguments(schema if isinstance(schema, dict) else {}, arguments or [], _given(given))
+    with _progress(str(tool["name"])) as tell:
+        result = run.server.call(str(tool["name"]), told, _mirrored(tool, told), tell)
+    if run.output is Format.JSON:
+        show(result, run.output)
+    else:
+        show_result(result, Keeper(save, str(tool["name"])))
+    if result.get("isError") is True:
+        raise ToolFailedError(f"{tool['name']} ran and says that it failed", "Its answer says why.")
+    return 0
+
+
+def _find(run: Run, name: str) -> dict[str, Any]:
+    tools = {str(each["name"]): each for each in run.server.tools()}
+    for spelling in (name, name.replace(".", "__", 1), name.replace(":", "__", 1)):
+        if spelling in tools:
+            return tools[spelling]
+    near = get_close_matches(name, tools, n=3)
+    raise NotFoundError(
+        f"there is no tool {name[:100]!r} that you may call",
+        f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list",
+    )
+
+
+def _given(source: str | None) -> str | None:
+    if source != "-":
+        return source
+    text = sys.stdin.read(_LARGEST + 1)
+    if len(text) > _LARGEST:
+        raise UsageError(f"standard input is larger than {_LARGEST >> 20} MB", "Give less.")
+    return text
+
+
+def _mirrored(tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, str]:
+    try:
+        return param_headers(read_header_map(json.dumps(tool).encode()), arguments)
+    except (InvalidAnnotationError, UnicodeEncodeError):
+        return {}
+
+
+@contextmanager
+def _progress(tool: str) -> Iterator[Any]:
+    watched = sys.stderr.isatty()
+
+    def tell(note: dict[str, Any]) -> None:
+        if not watched:
+            return
+        done, total = note.get("progress"), note.get("total")
+        share = f"{done}/{total}" if total is not None else f"{done}"
+        line = one_line(f"{tool}: {share} {note.get('message') or ''}")
+        sys.stderr.write(f"\r\x1b[K{line[:79]}")
+        sys.stderr.flush()
+
+    if watched:
+        sys.stderr.write(f"\r\x1b[Kcalling {one_line(tool)[:70]} ...")
+        sys.stderr.flush()
+    try:
+        yield tell
+    finally:
+        if watched:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _rows(run: Run, tools: list[dict[str, Any]]) -> None:
+    rows = [{"tool": each["name"], "class": _class(each), "description": _said(each)} for each in tools]
+    if not rows:
+        run.say("There is no such tool for you. Run: ambassador-client catalog list")
+    if rows or run.output is not None:
+        show_rows(rows, run.output)
+
+
+def _class(tool: dict[str, Any]) -> str:
+    told = tool.get("annotations")
+    hints = told if isinstance(told, dict) else {}
+    if hints.get("readOnlyHint") is True:
+        return "read_only"
+    return "write" if hints.get("destructiveHint") is False else "destructive"
+
+
+def _said(described: dict[str, Any]) -> str:
+    said = described.get("description")
+    return one_line(said) if isinstance(said, str) else ""
+
+
+def _type(schema: Any) -> str:
+    told = schema.get("type") if isinstance(schema, dict) else None
+    return " or ".join(map(str, told)) if isinstance(told, list) else str(told or "any")

@@ -1,0 +1,111 @@
+"""Tools and the catalog from a shell, against a real server and a real downstream."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.test_client_identity import Client
+from tests.end_to_end.world import Downstream, World, until
+from tests.rig import BIN
+
+
+@pytest.fixture
+def client(world: World, tmp_path: Path) -> Client:
+    client = Client(world, tmp_path)
+    client.login(world.person())
+    return client
+
+
+def test_tools_are_listed_shown_and_found(client: Client) -> None:
+    names = [each["tool"] for each in client.json("tools", "list")]
+    assert "tools__echo" in names
+    assert "TOOL" in client.run("tools", "list").stdout
+    found = [each["tool"] for each in client.json("tools", "search", "ECHO")]
+    assert "tools__echo" in found
+    assert len(found) < len(names)
+    assert client.json("tools", "show", "tools.echo")["name"] == "tools__echo"
+    assert "tools__echo" in client.run("tools", "show", "tools:echo").stdout
+    missing = client.run("tools", "show", "tools__ehco", expect=5)
+    assert "Did you mean tools__echo" in missing.stderr
+    assert client.json("tools", "search", "no such word") == []
+
+
+def test_call_gives_the_text_or_the_whole_result(client: Client) -> None:
+    assert client.run("call", "tools__echo", "text=hello").stdout == "hello\n"
+    whole = client.json("call", "tools__echo", "--json", '{"text": "Zo\\u00eb"}')
+    assert whole["content"] == [{"type": "text", "text": "Zo\u00eb"}]
+    assert client.run("call", "tools.echo", "--json", "-", stdin='{"text": "piped"}').stdout == "piped\n"
+    assert client.run("call", "tools__nothing", expect=5).stdout == ""
+    assert "is no argument" in client.run("call", "tools__echo", "text", expect=2).stderr
+    assert "not an object" in client.run("call", "tools__echo", "--json", "[]", expect=2).stderr
+
+
+def test_call_that_fails_says_so_with_its_code(client: Client, world: World) -> None:
+    failing = [each["tool"] for each in client.json("tools", "list") if each["tool"].endswith("__fail")]
+    if failing:
+        assert client.run("call", failing[0], expect=1).stderr.startswith("AMB-")
+    switch = world.ask("POST", "kill-switches", {"scope": "mcp", "target": "tools", "reason": "maintenance"})
+    assert client.run("call", "tools__echo", "text=no", expect=5).stdout == ""
+    world.ask("POST", f"kill-switches/{switch['id']}/lift")
+
+
+def test_catalog_is_chosen_from_and_never_widened(client: Client, world: World) -> None:
+    (mcp,) = client.json("catalog", "list")
+    assert (mcp["name"], mcp["subscribed"]) == ("tools", False)
+    assert "tools" in client.run("catalog", "list").stdout
+    chosen = client.json("select", "tools", "echo")
+    assert chosen["selected"] == ["tools.echo"]
+    assert [each["tool"] for each in client.json("tools", "list")] == ["tools__echo"]
+    assert "not_selected" in client.run("catalog", "show", "tools").stdout
+    client.run("unsubscribe", "tools")
+    assert len(client.json("tools", "list")) > 1
+    assert client.json("subscribe", "tools", "--tool", "e*", "--tool", "params")["selected"] == [
+        "tools.e*",
+        "tools.params",
+    ]
+    for words in (["catalog", "show", "nothing"], ["subscribe", "nothing"], ["unsubscribe", ".."]):
+        assert client.run(*words, expect=5).stderr.startswith("AMB-1002 ")
+    assert client.run("subscribe", "tools", "--tool", "a b", expect=1).stderr.startswith("AMB-1001 ")
+
+
+def test_data_goes_to_files_that_were_not_there(client: Client, world: World) -> None:
+    kept = client.home / "kept"
+    for _ in range(2):
+        client.run("call", "tools__echo", "text=x", "--save", str(kept))
+    assert not kept.exists()
+
+
+def test_reader_that_leaves_and_narrow_terminals_do_no_harm(client: Client) -> None:
+    command = f"{BIN / 'ambassador-client'} tools list | true"
+    done = subprocess.run(
+        ["sh", "-c", command], env=client.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    assert client.run("tools", "list", COLUMNS="20").stdout
+
+
+def test_ctrl_c_ends_a_call_at_once(client: Client, tools: Downstream) -> None:
+    before = tools.count()
+    process = subprocess.Popen(
+        [str(BIN / "ambassador-client"), "call", "tools__hold"],
+        env=client.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: tools.count() > before, "the call is on its way")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert "Traceback" not in errors
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_result_of_the_json_form_is_json(client: Client) -> None:
+    assert json.loads(client.run("call", "tools__params", "-o", "json").stdout)["content"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
@@ -14,6 +15,11 @@ from ambassador_client.link.events import EventParser
 
 _REST_SECONDS = 1.0
 _IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
+
+
+def _clocks() -> tuple[float, float]:
+    """Return two times in seconds: one stands still while the machine sleeps, the other may be set."""
+    return time.monotonic(), time.time()
 
 
 class Limits(NamedTuple):
@@ -138,7 +144,7 @@ class Link:
         self._slots = asyncio.Semaphore(self._limits.connections)
         self._aside = asyncio.Semaphore(self._limits.aside)
         self._holding = _Holding(self._limits.held_bytes)
-        self._idle: list[tuple[float, Connection]] = []
+        self._idle: list[tuple[tuple[float, float], Connection]] = []
 
     @property
     def url(self) -> str:
@@ -180,7 +186,7 @@ class Link:
         finally:
             response.release()
             if connection.recycle():
-                self._idle.append((asyncio.get_running_loop().time(), connection))
+                self._idle.append((_clocks(), connection))
             else:
                 connection.abort()
 
@@ -205,8 +211,8 @@ class Link:
             raise
 
     def _take_idle(self) -> Connection | None:
-        oldest = asyncio.get_running_loop().time() - _IDLE_SECONDS
-        while self._idle and self._idle[0][0] < oldest:
+        now = _clocks()
+        while self._idle and _elapsed(self._idle[0][0], now) > _IDLE_SECONDS:
             self._idle.pop(0)[1].abort()
         while self._idle:
             _, connection = self._idle.pop()
@@ -214,3 +220,8 @@ class Link:
                 return connection
             connection.abort()
         return None
+
+
+def _elapsed(then: tuple[float, float], now: tuple[float, float]) -> float:
+    """Return the seconds between two readings of the clocks, by whichever saw more pass: a sleep counts."""
+    return max(abs(late - early) for early, late in zip(then, now, strict=True))

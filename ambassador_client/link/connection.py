@@ -25,7 +25,7 @@ from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 
 _READ_BYTES = 1 << 16
 _WRITE_AT_ONCE_BYTES = 1 << 16
-_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 70_000}
 
 
 class Endpoint(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ambassador_client.errors import ClientError, one_line
 from ambassador_client.proxy.framing import Output, read_frames
+from ambassador_client.proxy.parent import parent_gone
 from ambassador_client.proxy.relay import Relay
 
 if TYPE_CHECKING:
@@ -87,14 +88,17 @@ async def _serve(flags: "Flags | None", report: Reporter) -> int:
     relay = Relay(output, opening, report=report)
     reading = asyncio.create_task(relay.run(read_frames(_STDIN)))
     keeping = asyncio.create_task(_keep(opening, relay, report))
-    ends = {reading, asyncio.create_task(output.closed.wait()), asyncio.create_task(_signalled())}
+    orphaned = asyncio.create_task(parent_gone())
+    ends = {reading, orphaned, *map(asyncio.create_task, (output.closed.wait(), _signalled()))}
     await asyncio.wait({*ends, keeping}, return_when=asyncio.FIRST_COMPLETED)
     if keeping.done() and keeping.exception() is None:
         # Without good settings there is no session, and the handshake and the reason are still served.
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     deadline = asyncio.get_running_loop().time() + _LEAVE_SECONDS
     mistakes = [
-        task.exception() for task in (reading, keeping) if task.done() and task.exception() is not None
+        task.exception()
+        for task in (reading, keeping, orphaned)
+        if task.done() and task.exception() is not None
     ]
     for mistake in mistakes:
         report(_in_words(mistake))

@@ -13,13 +13,28 @@ from cryptography.x509.oid import NameOID
 
 def make_server_identity(directory: Path) -> tuple[ssl.SSLContext, Path]:
     """Return the TLS context of a server at 127.0.0.1 and the file of the CA that vouches for it."""
-    authority_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    (context,), ca_file = make_server_identities(directory, 1)
+    return context, ca_file
+
+
+def make_server_identities(directory: Path, count: int) -> tuple[list[ssl.SSLContext], Path]:
+    """Return the contexts of a server that renews its certificate, and the file of the CA that stays."""
+    authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
     authority = _certificate(authority_name, authority_name, authority_key, authority_key)
+    ca_file = directory / "ca.pem"
+    ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    return [
+        _context(directory / f"server-{n}.pem", authority_name, authority_key) for n in range(count)
+    ], ca_file
+
+
+def _context(
+    chain_file: Path, authority_name: x509.Name, authority_key: ec.EllipticCurvePrivateKey
+) -> ssl.SSLContext:
+    leaf_key = ec.generate_private_key(ec.SECP256R1())
     leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     leaf = _certificate(leaf_name, authority_name, leaf_key, authority_key)
-    ca_file, chain_file = directory / "ca.pem", directory / "server.pem"
-    ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     chain_file.write_bytes(
         leaf_key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -28,7 +43,7 @@ def make_server_identity(directory: Path) -> tuple[ssl.SSLContext, Path]:
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(chain_file)
-    return context, ca_file
+    return context
 
 
 def _certificate(

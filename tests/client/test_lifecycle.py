@@ -138,6 +138,37 @@ os.kill(os.getpid(), 9)
     assert ended.returncode == -signal.SIGKILL
 
 
+@posix
+async def test_no_orphan_is_left_when_somebody_else_holds_our_input(server: FakeServer, state: Path):
+    """The host dies, and a sibling that inherited the pipe keeps it open: there will never be an end of input."""
+    code = """
+import signal, subprocess, sys
+subprocess.Popen([sys.executable, "-m", "ambassador_client", "proxy"], stdin=0, stdout=1)
+signal.pause()
+"""
+    read_end, write_end = os.pipe()
+    dying = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        env=environment(server.url, state),
+        stdin=read_end,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert dying.stdout is not None
+    os.write(write_end, b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
+    async with asyncio.timeout(20):
+        assert b"echo" in await dying.stdout.readline()
+        dying.kill()
+        # The proxy inherited both: they end with the last of the two processes.
+        assert await dying.stdout.read() == b""
+        await dying.wait()
+    assert server.disconnected == ["connection-1"]
+    os.close(read_end)
+    os.close(write_end)
+
+
 def test_files_for_input_and_output_work(tmp_path: Path, state: Path):
     asked = tmp_path / "in"
     asked.write_bytes(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n{"jsonrpc":"2.0","id":2,"method":"ping"}')

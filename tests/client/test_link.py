@@ -1,6 +1,7 @@
 """The HTTP link against servers that behave badly at the level of bytes."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ import pytest
 
 from ambassador_client.account.trust import ssl_context
 from ambassador_client.errors import BadAnswerError, TooLargeError, UnreachableError
+from ambassador_client.link import client
 from ambassador_client.link.client import Limits, Link, Request
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -97,6 +99,59 @@ async def test_a_connection_the_server_closed_is_not_used_again():
         await served.hung_up.wait()
         assert await ask(link, CALL) == b"{}"
         assert served.connections == 2
+
+
+async def test_a_connection_is_not_used_again_after_the_machine_has_slept(monkeypatch: pytest.MonkeyPatch):
+    """Only one of the clocks goes on while a machine sleeps, and the server has long forgotten the connection."""
+    slept = 0.0
+    monkeypatch.setattr(client, "_clocks", lambda: (time.monotonic(), time.time() + slept))
+    async with wire(answering(OK, OK), answering(OK)) as served, linked(served.url) as link:
+        await ask(link, CALL)
+        await ask(link, CALL)
+        assert served.connections == 1
+        slept = 3600.0
+        await ask(link, CALL)
+        assert served.connections == 2
+
+
+async def test_answers_that_together_are_too_large_are_refused():
+    def body(size: int) -> bytes:
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+
+    async with (
+        wire(answering(body(4000), body(4000), body(2000)), answering(body(4000))) as served,
+        linked(served.url, held_bytes=5000) as link,
+    ):
+        # What was handed on does not count any more.
+        assert [len(await ask(link, CALL)) for _ in range(2)] == [4000, 4000]
+        async with link.exchange(CALL) as response:
+            await response.read()
+            with pytest.raises(TooLargeError, match="together"):
+                await ask(link, CALL)
+        assert len(await ask(link, CALL)) == 4000
+
+
+async def test_what_passes_the_queue_is_bounded_too():
+    release = asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            await release.wait()
+            writer.write(OK)
+
+    async def aside(link: Link) -> int:
+        async with link.exchange(CALL, aside=True) as response:
+            return (await response.read()).status
+
+    async with wire(hold) as served, linked(served.url, connections=1, aside=2) as link:
+        call = asyncio.create_task(ask(link, CALL))
+        others = [asyncio.create_task(aside(link)) for _ in range(10)]
+        release.set()
+        async with asyncio.timeout(10):
+            assert await asyncio.gather(*others) == [200] * 10
+            assert await call == b"{}"
+        assert served.connections <= 3
 
 
 async def hang_up_on_the_second(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

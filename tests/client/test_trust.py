@@ -9,7 +9,7 @@ import pytest
 from ambassador_client.account.trust import ssl_context
 from ambassador_client.errors import SettingsError, UntrustedCertificateError
 from ambassador_client.link.client import Link, Request
-from tests.client.certificates import make_server_identity
+from tests.client.certificates import make_server_identities, make_server_identity
 from tests.client.fake_server import FakeServer, running_server
 from tests.client.host import environment, host
 
@@ -73,6 +73,22 @@ async def test_the_proxy_speaks_tls(secure: FakeServer, ca_file: Path, state: Pa
         assert "result" in await proxy.call("echo")
         assert await proxy.leave() == 0
     assert len(secure.disconnected) == 1
+
+
+async def test_a_renewed_certificate_of_the_same_ca_is_not_noticed(tmp_path: Path, state: Path):
+    (old, new), ca_file = make_server_identities(tmp_path, 2)
+    trusting = {"MCP_AMBASSADOR_CA_FILE": str(ca_file)}
+    async with (
+        running_server(old) as server,
+        host(environment(server.url, state, **trusting)) as proxy,
+    ):
+        assert "result" in await proxy.call("echo")
+        await server.stop()
+        server.tls = new
+        await server.start()
+        assert "result" in await proxy.request("tools/list")
+        assert "result" in await proxy.call("echo")
+        assert proxy.errors == ""
 
 
 async def test_the_proxy_says_why_it_does_not_trust(secure: FakeServer, state: Path):

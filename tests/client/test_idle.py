@@ -1,0 +1,64 @@
+"""A proxy that nobody uses does next to nothing."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.client.fake_server import FakeServer
+from tests.client.host import Host, environment
+
+BEATS = 20
+_COUNTED = """
+import os, selectors, sys
+from ambassador_client.account import settings
+settings._HEARTBEAT = (0.02, 0.02, 0.02)
+looks = 0
+select = selectors.DefaultSelector.select
+def counted(self, timeout=None):
+    global looks
+    looks += 1
+    return select(self, timeout)
+selectors.DefaultSelector.select = counted
+from ambassador_client.__main__ import main
+leave = os._exit
+def report(code):
+    os.write(2, b"%d" % looks)
+    leave(code)
+os._exit = report
+sys.argv = ["ambassador-client", "proxy"]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the parent is looked at now and then")
+async def test_it_wakes_up_for_its_heartbeat_alone(server: FakeServer, state: Path):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _COUNTED,
+        env=environment(server.url, state),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
+    process.stdin.write(json.dumps(hello).encode() + b"\n")
+    process.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
+    await server.until(lambda: server.heartbeats >= BEATS)
+    process.stdin.close()
+    async with asyncio.timeout(20):
+        assert process.stderr is not None
+        looks = int(await process.stderr.read())
+        await process.wait()
+    # The timer, the connection, the answer, and the thread of its start: a poll of any kind would add to each beat.
+    assert looks <= 5 * server.heartbeats + 60
+
+
+async def test_calls_are_no_reason_for_heartbeats(server: FakeServer, proxy: Host):
+    for _ in range(50):
+        await proxy.call("echo")
+    assert server.heartbeats == 0

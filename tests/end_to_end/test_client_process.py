@@ -1,0 +1,69 @@
+"""The client as applications start it, against a real server that restarts under it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.host import Host, environment, host
+from tests.end_to_end.world import World
+
+CHANGED = "notifications/tools/list_changed"
+
+
+@pytest.fixture
+async def proxy(world: World, tmp_path: Path) -> AsyncIterator[Host]:
+    key = world.person().key
+    async with host(environment(world.rig.client_url, tmp_path, MCP_AMBASSADOR_PRESHARED_KEY=key)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("modern", [False, True])
+async def test_tools_are_listed_and_called(proxy: Host, modern: bool):
+    if not modern:
+        await proxy.initialize()
+    tools = (await proxy.request("tools/list", modern=modern))["result"]["tools"]
+    assert "tools__echo" in [tool["name"] for tool in tools]
+    answer = await proxy.call("tools__echo", {"text": "grüße"}, modern=modern)
+    assert answer["result"]["content"][0]["text"] == "grüße"
+    for method in ("prompts/list", "resources/list", "resources/templates/list"):
+        assert "result" in await proxy.request(method, modern=modern)
+
+
+@pytest.mark.parametrize("modern", [False, True])
+async def test_a_restart_of_the_server_between_calls_is_not_noticed(world: World, proxy: Host, modern: bool):
+    if not modern:
+        await proxy.initialize()
+    for _ in range(2):
+        assert "result" in await proxy.call("tools__echo", {"text": "a"}, modern=modern)
+        await asyncio.to_thread(world.restart)
+    assert "result" in await proxy.call("tools__echo", {"text": "b"}, modern=modern)
+
+
+async def test_a_host_hears_of_a_server_that_went_and_came_back(world: World, proxy: Host):
+    await proxy.initialize()
+    await proxy.call("tools__echo", {"text": "a"})
+    assert world.rig.stop() == 0
+    try:
+        for method in ("tools/list", "tools/call"):
+            error = (await proxy.request(method, {"name": "tools__echo", "arguments": {}}))["error"]
+            assert error["code"] == -31004
+            assert "connection refused" in error["message"]
+    finally:
+        await asyncio.to_thread(world.start)
+    await proxy.until(lambda: CHANGED in [note["method"] for note in proxy.notifications])
+    assert "result" in await proxy.call("tools__echo", {"text": "b"})
+
+
+async def test_a_revoked_key_is_explained(world: World, tmp_path: Path):
+    person = world.person()
+    env = environment(world.rig.client_url, tmp_path, MCP_AMBASSADOR_PRESHARED_KEY=person.key)
+    async with host(env) as proxy:
+        await proxy.initialize()
+        assert "result" in await proxy.call("tools__echo", {"text": "a"})
+        world.ask("POST", f"keys/{person.key_id}/revoke", {})
+        error = (await proxy.call("tools__echo", {"text": "b"}))["error"]
+        assert error["code"] == -31001
+        assert "revoked" in error["message"], error
+        assert person.key not in proxy.errors

@@ -26,6 +26,7 @@ from ambassador_admin.cli import (
     keys,
     kill,
     mcps,
+    problems,
     server,
     sessions,
     subscriptions,
@@ -64,6 +65,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(server.app, name="server")
 server.register(app)
 declare.register(app)
+app.add_typer(problems.app, name="errors")
 app.add_typer(topics.app, name="help")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ambassador_client.cli import catalog, hosts, identity, tools
+from ambassador_client.cli import catalog, diagnosis, hosts, identity, tools
 from ambassador_client.cli.command import command
 from ambassador_client.cli.output import Format, show
 from ambassador_client.cli.status import status
@@ -66,7 +66,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
         return proxy(ctx.args)
 
     command(app, "status", status)
-    for module in (identity, tools, catalog):
+    for module in (identity, tools, catalog, diagnosis):
         module.register(app)
     app.command("version", context_settings=_HELP)(version)
     hosts.register(app, _HELP)

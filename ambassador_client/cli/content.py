@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ambassador_client.errors import ClientError, SettingsError, one_line
+from ambassador_protocol.problems import ProblemCode
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class ToolFailedError(ClientError):
     """The tool ran and says that it failed."""
+
+    code = ProblemCode.TOOL_FAILED.value
 
 
 class Keeper:

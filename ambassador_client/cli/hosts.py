@@ -15,7 +15,7 @@ from ambassador_client.hosts.installing.host import Host, Launch, Machine
 from ambassador_client.hosts.installing.journal import Journal
 from ambassador_client.hosts.installing.launch import Wishes, installed_command, launch_for, missing
 from ambassador_client.hosts.installing.registry import all_hosts, host_named
-from ambassador_client.hosts.installing.status import is_installed, status_of
+from ambassador_client.hosts.installing.status import HostStatus, is_installed, status_of
 
 _PARTIAL = 9
 
@@ -124,9 +124,7 @@ def hosts(ctx: typer.Context, output: _Output = None) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    machine, _ = _world()
-    journal, launch = _journal(machine), _launch(machine)
-    found = [status_of(host, machine, journal, launch(host)) for host in all_hosts()]
+    found = statuses()
     if output is Format.JSON:
         show_rows([each.view() for each in found], output)
         return
@@ -142,6 +140,13 @@ def hosts(ctx: typer.Context, output: _Output = None) -> None:
         ],
         output,
     )
+
+
+def statuses() -> list[HostStatus]:
+    """Return how it stands with every application."""
+    machine, _ = _world()
+    journal, launch = _journal(machine), _launch(machine)
+    return [status_of(host, machine, journal, launch(host)) for host in all_hosts()]
 
 
 def print_entry(

@@ -21,6 +21,7 @@ from ambassador_client.errors import (
 from ambassador_client.link.events import EventParser
 from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
+from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     META_CLIENT_CAPABILITIES,
     META_CLIENT_INFO,
@@ -31,6 +32,7 @@ from ambassador_protocol.mcp import (
     VERSION_HEADER,
 )
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER, CONNECTIONS, MCP, REGISTER
+from ambassador_protocol.problems import ProblemCode
 from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
 
 Json = dict[str, Any]
@@ -44,14 +46,28 @@ _META = {
 }
 
 
+_NOT_FOUND, _FAILED = (ProblemCode.NOT_FOUND, 5), (ProblemCode.TOOL_FAILED, 1)
+_OUTCOMES: Mapping[int, tuple[ProblemCode, int]] = {
+    Code.INVALID_PARAMS: (ProblemCode.BAD_REQUEST, 2),
+    Code.DENIED: (ProblemCode.DENIED, 4),
+    Code.DOWNSTREAM_UNAVAILABLE: (ProblemCode.DOWNSTREAM_UNAVAILABLE, 7),
+    Code.DOWNSTREAM_TIMEOUT: (ProblemCode.DOWNSTREAM_TIMEOUT, 7),
+    Code.AUDIT_UNAVAILABLE: (ProblemCode.AUDIT_UNAVAILABLE, 7),
+    Code.OVERLOADED: (ProblemCode.OVERLOADED, 7),
+}
+
+
 class CallError(ClientError):
     """The server answered a message with an error of the protocol; `error` is that, whole."""
 
     def __init__(self, error: Json) -> None:
         super().__init__(str(error.get("message", "the call failed")))
         self.error = error
-        reason = error.get("data", {}).get("reason") if isinstance(error.get("data"), dict) else None
-        self.exit_code = {"unknown_tool": 5, None: 1}.get(reason, 4)
+        data = error.get("data")
+        unknown = isinstance(data, dict) and data.get("reason") == "unknown_tool"
+        code, exit_code = _NOT_FOUND if unknown else _OUTCOMES.get(_number(error), _FAILED)
+        self.code = code.value
+        self.exit_code = exit_code
 
 
 class Server:
@@ -82,6 +98,12 @@ class Server:
         """Return the text of an answer, whatever its status."""
         with self._stream("GET", path, None) as response:
             return self._read(response).decode(errors="replace")
+
+    def date(self, path: str) -> str | None:
+        """Return what time the server says it is."""
+        with self._stream("GET", path, None) as response:
+            said: str | None = response.headers.get("date")
+        return said
 
     def register(self, identity: RegisterRequest) -> RegisterResponse:
         """Open a session."""
@@ -193,6 +215,11 @@ class Server:
             f"{self.url} does not answer like an MCP Ambassador server",
             "Check the address: the client port is 8443 where nothing else is said.",
         )
+
+
+def _number(error: Json) -> int:
+    number = error.get("code")
+    return number if isinstance(number, int) else 0
 
 
 @contextmanager

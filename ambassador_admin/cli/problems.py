@@ -1,0 +1,64 @@
+"""`errors`: what a stable code means and what mends it, from the table all programs share."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.context import AdminContext
+from ambassador_admin.errors import AdminError, ExitCode
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column
+from ambassador_protocol.explanations import EXPLANATIONS, find_code
+from ambassador_protocol.problems import ProblemCode
+
+CODE = View(
+    "codes",
+    (
+        Column("CODE", "code", whole=True),
+        Column("MEANING", "meaning"),
+        Column("REMEDIES", "remedies", wide=True),
+    ),
+    ("code", "meaning", "remedies"),
+)
+ONE = View("codes", (*CODE.columns[:2], Column("REMEDIES", "remedies")), CODE.fields)
+
+app = noun("What the codes of errors mean.")
+
+
+@verb(app, "list")
+def list_all(admin: AdminContext) -> None:
+    """List every code and what it means.
+
+    Example: ambassador-admin errors list
+    """
+    admin.output.rows(CODE, iter([_item(code) for code in ProblemCode]))
+
+
+@verb(app, "show")
+def show(
+    admin: AdminContext,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="Such as AMB-5001, or 5001.")],
+) -> None:
+    """Say what a code means and what to do.
+
+    Example: ambassador-admin errors show AMB-5001
+    """
+    found = find_code(code)
+    if found is None:
+        raise AdminError(
+            f"There is no code {code[:40]!r}.",
+            hint="ambassador-admin errors list",
+            code=ProblemCode.NOT_FOUND,
+            exit_code=ExitCode.NOT_FOUND,
+        )
+    admin.output.record(ONE, _item(found))
+
+
+def _item(code: ProblemCode) -> dict[str, Any]:
+    explanation = EXPLANATIONS[code]
+    return {
+        "code": code.value,
+        "meaning": explanation.meaning,
+        "remedies": list(explanation.remedies),
+    }

@@ -1,0 +1,168 @@
+"""`errors` and `bugreport`: what a code means, and what somebody who helps needs to know."""
+
+import os
+import platform
+import re
+import sys
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from ambassador_client.account.settings import _ENVIRONMENT
+from ambassador_client.cli.command import Run, command, noun
+from ambassador_client.cli.doctor import Examination, doctor
+from ambassador_client.cli.output import Format, show, show_rows
+from ambassador_client.errors import ClientError, NotFoundError
+from ambassador_protocol import __version__
+from ambassador_protocol.explanations import EXPLANATIONS, find_code
+from ambassador_protocol.problems import ProblemCode
+
+_LIBRARIES = ("h11", "httpx", "typer", "rich", "keyring")
+_TOLD = frozenset({"server_url", "host_tool", "heartbeat_interval_seconds", "allow_self_signed", "account"})
+"""The settings whose value says nothing that is to be kept; of all others only whether they are set is told."""
+
+_PROXIES = (
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "https_proxy",
+    "http_proxy",
+    "all_proxy",
+    "no_proxy",
+)
+_SECRET = re.compile(r"amb_(pk|st|ak)_[A-Za-z0-9_-]*")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    command(app, "doctor", doctor)
+    command(app, "bugreport", bugreport)
+    group = noun("What the codes of errors mean.")
+    command(group, "list", list_codes)
+    command(group, "show", show_code)
+    app.add_typer(group, name="errors")
+
+
+def list_codes(run: Run) -> int:
+    """List every code and what it means.
+
+    Example: ambassador-client errors list
+    """
+    show_rows(
+        [{"code": code.value, "meaning": EXPLANATIONS[code].meaning} for code in ProblemCode], run.output
+    )
+    return 0
+
+
+def show_code(
+    run: Run, code: Annotated[str, typer.Argument(metavar="CODE", help="Such as AMB-5001, or 5001.")]
+) -> int:
+    """Say what a code means and what to do.
+
+    Example: ambassador-client errors show AMB-5001
+    """
+    found = find_code(code)
+    if found is None:
+        raise NotFoundError(f"there is no code {code[:40]!r}", "Run: ambassador-client errors list")
+    explanation = EXPLANATIONS[found]
+    if run.output is Format.JSON:
+        show(
+            {"code": found.value, "meaning": explanation.meaning, "remedies": list(explanation.remedies)},
+            run.output,
+        )
+        return 0
+    sys.stdout.write(f"{found.value}  {explanation.meaning}\n")
+    for remedy in explanation.remedies:
+        sys.stdout.write(f"  - {remedy}\n")
+    return 0
+
+
+def bugreport(run: Run) -> int:
+    """Print what somebody who helps needs to know: versions, settings and what the doctor says, and never a secret.
+
+    Example: ambassador-client bugreport > report.json
+    """
+    report = {
+        "versions": _versions(),
+        "settings": _settings(),
+        "config_file": run.flags.config is not None,
+        "proxies": {name: _proxy(os.environ[name]) for name in _PROXIES if os.environ.get(name)},
+        "accounts": _accounts(run),
+        "doctor": [asdict(each) for each in Examination(run, mend=False).findings()],
+    }
+    show(_masked(report), Format.JSON)
+    return 0
+
+
+def _versions() -> dict[str, str]:
+    libraries = {}
+    for name in _LIBRARIES:
+        try:
+            libraries[name] = version(name)
+        except PackageNotFoundError:
+            libraries[name] = "missing"
+    return {
+        "client": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        **libraries,
+    }
+
+
+def _settings() -> dict[str, str]:
+    shown = {}
+    for name, variable in _ENVIRONMENT.items():
+        value = os.environ.get(variable)
+        if value:
+            shown[variable] = _address(value) if name == "server_url" else value if name in _TOLD else "set"
+    return shown
+
+
+def _address(value: str) -> str:
+    """Return where a server is, without what else a person may have written into its address."""
+    try:
+        parts = urlsplit(value)
+        return f"{parts.scheme}://{parts.hostname}:{parts.port}"
+    except ValueError:
+        return "damaged"
+
+
+def _accounts(run: Run) -> Any:
+    try:
+        return [
+            {
+                "name": each.name,
+                "server": each.server,
+                "key_expires_at": each.key_expires_at,
+                "has_ca": bool(each.ca_file),
+            }
+            for each in run.book.all()
+        ]
+    except ClientError as error:
+        return str(error)
+
+
+def _proxy(value: str) -> str:
+    return ", ".join(_without_user(part.strip()) for part in value.split(","))
+
+
+def _without_user(value: str) -> str:
+    """Return an address without the user and password that may stand in it."""
+    head, at, tail = value.rpartition("@")
+    if not at:
+        return value
+    scheme = urlsplit(head).scheme
+    return f"{scheme}://****@{tail}" if scheme else f"****@{tail}"
+
+
+def _masked(value: Any) -> Any:
+    """Mask what looks like a key of ours, wherever it came from."""
+    if isinstance(value, str):
+        return _SECRET.sub(r"amb_\1_****", value)
+    if isinstance(value, dict):
+        return {str(name): _masked(each) for name, each in value.items()}
+    return [_masked(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,209 @@
+"""Does everything that is ever recorded, on a real server, with a secret in whatever a person can write."""
+
+import asyncio
+import json
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from ambassador_server.audit_log.log import JsonlAuditLog
+from ambassador_server.audit_log.options import AuditLogOptions
+from ambassador_server.audit_log.sink_journal import FileSinkJournal
+from ambassador_server.services.audit_delivery import AuditDeliveries
+from ambassador_server.services.audit_retention import AuditRetention
+from ambassador_server.services.audit_trail import AuditTrail
+from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.changes import Requester
+from tests.end_to_end import scripted_server
+from tests.end_to_end.faces import FACES, LEGACY, REST
+from tests.end_to_end.test_audit_unavailable import broken_log
+from tests.end_to_end.world import GROUP, Caller, World, until
+from tests.fakes.clock import ManualClock
+from tests.fakes.store import InMemoryStore
+from tests.server.audit_log.samples import SIGNER, append_all
+
+PASSWORD = "correct horse battery staple"
+PLANTED = "ghp_" + "Planted0" * 5
+OWN = "amb_pk_" + "Planted0" * 6
+CARD = "4539 1488 0343 6467"
+HIDDEN = "hunter2hunter2"
+SECRETS = (PLANTED, OWN, CARD, HIDDEN)
+TEXT = f"see {PLANTED} and {OWN} card {CARD} password={HIDDEN}"
+ARGUMENTS = {"text": TEXT, "password": HIDDEN, "deep": [{PLANTED: [{"api_key": HIDDEN, "n": OWN}]}]}
+
+
+def events_under(directory: Path) -> list[dict[str, Any]]:
+    """Return the lines with an event of every segment of every writer."""
+    content = b"".join(file.read_bytes() for file in sorted(directory.glob("*/*.jsonl")))
+    return [line for line in map(json.loads, content.splitlines()) if "event" in line]
+
+
+def events_of(world: World) -> list[dict[str, Any]]:
+    """Return every event that this server's log holds."""
+    return [line["event"] for line in events_under(world.rig.data_dir / "audit")]
+
+
+def do_everything(world: World, directory: Path) -> None:
+    """Provoke every event; the server is running before and after."""
+    administer(world)
+    catalog_and_calls(world, directory)
+    people(world)
+    officers(world)
+    with broken_log(world):
+        until(lambda: world.http.get("/ready").status_code == 503, "the log is away")
+    restart_after_a_crash(world)
+
+
+def administer(world: World) -> None:
+    group, user = f"group-{PLANTED}", f"user-{PLANTED}"
+    owner = {"owner": f"owner/{PLANTED}"}
+    world.ask("POST", "groups", {"name": group, "description": TEXT})
+    world.ask("PATCH", f"groups/{group}", {"description": f"again {TEXT}", **owner})
+    world.ask("POST", "users", {"name": user, "display_name": TEXT, "email": f"{PLANTED}@example.com"})
+    world.ask("PATCH", f"users/{user}", {"display_name": f"again {TEXT}"})
+    world.ask("PUT", f"groups/{group}/members/{user}")
+    world.ask("DELETE", f"groups/{group}/members/{user}")
+    entry = {
+        "name": "draft",
+        "transport": "streamable_http",
+        "options": {"url": f"http://127.0.0.1:1/?token={HIDDEN}", "headers": {"X-Key": HIDDEN}},
+        "description": TEXT,
+    }
+    world.ask("POST", "mcps", entry)
+    reach = {**entry["options"], "headers": {"X-Key": f"other {HIDDEN}"}}
+    world.ask("PATCH", "mcps/draft", {"options": reach})
+    world.ask("PATCH", "mcps/draft", {"description": f"again {TEXT}", "tags": [PLANTED]})
+    grant = world.ask("POST", "grants", {"group": group, "mcp": "draft", "tools": [f"{PLANTED}*"]})
+    world.ask("PUT", "grants", {"group": group, "mcp": "draft", "tools": [f"{PLANTED}*"], **owner})
+    world.ask("DELETE", f"grants/{grant['id']}")
+    key = world.ask("POST", "keys", {"user": user, "name": PLANTED})["key"]["id"]
+    world.ask("PATCH", f"keys/{key}", {"status": "suspended"})
+    world.ask("PATCH", f"keys/{key}", {"status": "active"})
+    world.ask("PUT", f"subscriptions/{key}/draft", {"tools": [f"{PLANTED}*"]})
+    world.ask("PUT", f"subscriptions/{key}/draft", {"tools": ["*"]})
+    world.ask("DELETE", f"subscriptions/{key}/draft")
+    world.ask("POST", f"keys/{key}/rotate", {"overlap_seconds": 60})
+    world.ask("POST", f"keys/{key}/revoke")
+    world.ask("DELETE", "mcps/draft")
+    world.ask("DELETE", f"groups/{group}")
+    world.ask("POST", "audit/prune", {"older_than_seconds": 86400})
+
+
+def catalog_and_calls(world: World, directory: Path) -> None:
+    said = {"code": -32000, "message": TEXT, "data": ARGUMENTS}
+    script = {
+        "tools": [scripted_server.tool(name) for name in ("fine", "wrong", "gone")],
+        "replies": {"wrong": f'"error":{json.dumps(said)}'},
+        "last_words": {"gone": TEXT},
+    }
+    for policy in ("none", "keys", "redacted", "full"):
+        world.publish(policy, "stdio", scripted_server.options(directory, script), arguments=policy)
+    caller = world.caller()
+    for face in FACES:
+        for policy in ("none", "keys", "redacted"):
+            assert caller.call(face, f"{policy}__fine", ARGUMENTS).succeeded
+        # What `full` keeps of other secrets is what was asked for; a key of ours it never keeps.
+        assert caller.call(face, "full__fine", {"text": f"{OWN} stays"}).succeeded
+        caller.call(face, "none__wrong", ARGUMENTS)
+        caller.call(face, "keys__gone", ARGUMENTS)
+        until(lambda: world.ask("GET", "mcps/keys")["state"] == "ready", "it is back")
+        assert caller.call(face, PLANTED, ARGUMENTS).failed
+    world.http.post("/v1/sessions/heartbeat", headers={"X-Request-Id": OWN, "X-Session-Token": "amb_st_x"})
+    stop = {"scope": "mcp", "target": "none", "reason": TEXT, "message": TEXT, "expires_in_seconds": 600}
+    switch = world.ask("POST", "kill-switches", stop)["id"]
+    assert caller.call(REST, "none__fine", ARGUMENTS).failed
+    world.ask("POST", f"kill-switches/{switch}/lift")
+    grant = {"group": GROUP, "mcp": "none", "tools": ["none.fine"], "effect": "deny"}
+    world.ask("POST", "grants", grant)
+    assert caller.call(REST, "none__fine", ARGUMENTS).failed
+    world.ask("POST", "mcps/keys/restart")
+    world.ask("POST", "mcps/redacted/archive")
+
+
+def people(world: World) -> None:
+    person = world.person()
+    own = {"Authorization": f"Bearer {person.key}"}
+    for method, path, body in (
+        ("PUT", "subscriptions/full", {"tools": [f"{PLANTED}*"]}),
+        ("DELETE", "subscriptions/full", None),
+        ("POST", "key/rotate", {"overlap_seconds": 600}),
+    ):
+        answer = world.http.request(method, f"/v1/me/{path}", json=body, headers=own)
+        assert answer.is_success, answer.text
+    response = world.register(person.key, friendly_name=TEXT)
+    assert response.status_code == 201, response.text
+    opened = response.json()
+    Caller(world.http, opened["session_token"], opened["session_id"], opened["connection_id"]).disconnect()
+    assert world.register(OWN).status_code == 401
+    assert Caller(world.http, person.key).names(LEGACY)
+    world.ask("POST", f"sessions/{world.session(person).session_id}/revoke")
+    switch = world.ask("POST", "kill-switches", {"scope": "user", "target": person.name, "reason": TEXT})
+    assert world.register(person.key).status_code == 403
+    world.ask("POST", f"kill-switches/{switch['id']}/lift")
+    code = world.ask("POST", "enrolments", {"user": person.name, "name": "desk"})["code"]
+    for answer in (200, 400):
+        done = world.http.post("/v1/enrol", json={"code": code})
+        assert done.is_success is (answer == 200), done.text
+    world.session(person)
+
+
+def officers(world: World) -> None:
+    name = world.fresh("officer")
+    world.ask("POST", "users", {"name": name, "roles": ["operator"]})
+    world.ask("PUT", f"users/{name}/password", {"password": PASSWORD})
+    login = f"{world.rig.admin_url}/v1/admin/login"
+    with httpx.Client(trust_env=False, timeout=30) as http:
+        assert http.post(login, json={"user": name, "password": HIDDEN}).status_code == 401
+        assert http.post(login, json={"user": PLANTED, "password": HIDDEN}).status_code == 401
+        http.headers["X-Admin-Key"] = http.post(login, json={"user": name, "password": PASSWORD}).json()[
+            "admin_key"
+        ]
+        groups = f"{world.rig.admin_url}/v1/admin/groups"
+        assert http.post(groups, json={"name": "x"}).status_code == 403
+        assert http.post(login.replace("login", "logout")).status_code == 204
+    key = {"name": f"ci-{PLANTED}", "roles": ["auditor"], "expires_in_seconds": 3600}
+    world.ask("POST", "admin-keys", key)
+    world.ask("POST", f"admin-keys/{key['name']}/revoke")
+
+
+def restart_after_a_crash(world: World) -> None:
+    """Stop, tear the last line, let every session be over, start."""
+    assert world.rig.stop() == 0
+    last = sorted((world.rig.data_dir / "audit" / "main").glob("*.jsonl"))[-1]
+    with last.open("ab") as file:
+        file.write(b'{"event":{"act')
+    with sqlite3.connect(world.rig.data_dir / "ambassador.db") as database:
+        database.execute("UPDATE sessions SET expires_at = created_at WHERE ended_at IS NULL")
+    world.start()
+    until(lambda: world.events(action="session:client:expire"), "expired sessions are recorded")
+
+
+def prune_old_segments(directory: Path) -> list[dict[str, Any]]:
+    """Return the events of a log whose beginning is old enough to go; only a clock of our own makes it old."""
+    asyncio.run(_prune(directory))
+    events = (line["event"] for line in events_under(directory))
+    return [event for event in events if event["action"] == "admin:audit:prune"]
+
+
+async def _prune(directory: Path) -> None:
+    clock, store = ManualClock(), InMemoryStore()
+    options = AuditLogOptions(segment_max_bytes=4000)
+    log = await JsonlAuditLog.open(directory, "main", signer=SIGNER, clock=clock, options=options)
+    await append_all(log, range(20))
+    clock.advance(10 * 86400)
+    trail = AuditTrail(store=store, logs=[log], clock=clock)
+    journal = FileSinkJournal(directory, "main")
+    deliveries = AuditDeliveries(orders=[], logs=[log], journal=journal, clock=clock)
+    retention = AuditRetention(
+        store=store,
+        log=log,
+        trail=trail,
+        deliveries=deliveries,
+        auditor=Auditor(log=log, clock=clock),
+        clock=clock,
+    )
+    assert (await retention.prune(Requester(None, None), older_than=timedelta(days=2))).removal is not None
+    await log.close()

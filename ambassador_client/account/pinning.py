@@ -6,8 +6,9 @@ import hmac
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,7 +28,11 @@ _LARGEST = 1 << 18
 _MOST = 16
 
 
-def pinned_certificate(url: str, fingerprint: str, kept_in: Path) -> str:
+Dial = Callable[[float], socket.socket]
+"""Connects to the server within so many seconds, where the way to it is not the direct one."""
+
+
+def pinned_certificate(url: str, fingerprint: str, kept_in: Path, dial: Dial | None = None) -> str:
     """Return the certificate, PEM, with this SHA-256 in hex: from the directory, else from the server, which is kept.
 
     It is the server's own one or the CA it hands out. Nothing secret is sent before it is found. Raises
@@ -38,7 +43,7 @@ def pinned_certificate(url: str, fingerprint: str, kept_in: Path) -> str:
         kept = path.read_text(encoding="ascii")
         if (found := _matching(_from_pem(kept), fingerprint)) is not None:
             return found
-    found = _matching(_offered(url), fingerprint)
+    found = _matching(_offered(url, dial), fingerprint)
     if found is None:
         raise UntrustedCertificateError(
             f"no certificate of {url} has the fingerprint you gave",
@@ -64,15 +69,16 @@ def _from_pem(text: str) -> Iterator[bytes]:
             yield base64.b64decode("".join(body.split()), validate=True)
 
 
-def _offered(url: str) -> Iterator[bytes]:
+def _offered(url: str, dial: Dial | None) -> Iterator[bytes]:
     parts = urlsplit(url)
     host = parts.hostname or ""
+    dial = dial or partial(socket.create_connection, (host, parts.port or 443))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
         with (
-            socket.create_connection((host, parts.port or 443), timeout=_SECONDS) as plain,
+            dial(_SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=host) as sealed,
         ):
             leaf = sealed.getpeercert(binary_form=True)

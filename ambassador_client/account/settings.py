@@ -233,6 +233,7 @@ def _port(parts: SplitResult) -> int:
 
 
 def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
     """Tell whether the host is this machine itself."""
     if host == "localhost":
         return True

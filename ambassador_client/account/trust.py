@@ -1,6 +1,8 @@
 """What TLS certificate of the server is believed."""
 
+import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from ambassador_client.account.paths import state_directory
@@ -8,7 +10,9 @@ from ambassador_client.account.settings import Settings
 from ambassador_client.errors import SettingsError
 
 
-def context_for(settings: Settings) -> ssl.SSLContext | None:
+def context_for(
+    settings: Settings, dial: Callable[[float], socket.socket] | None = None
+) -> ssl.SSLContext | None:
     """Return what these settings believe, None for a server without TLS; may ask the server for a pinned certificate.
 
     Raises SettingsError, UntrustedCertificateError or UnreachableError.
@@ -18,7 +22,7 @@ def context_for(settings: Settings) -> ssl.SSLContext | None:
     if settings.fingerprint is not None and settings.ca_file is None and not settings.allow_self_signed:
         from ambassador_client.account.pinning import pinned_certificate  # noqa: PLC0415 - few pin, all start
 
-        pem = pinned_certificate(settings.server_url, settings.fingerprint, state_directory() / "trust")
+        pem = pinned_certificate(settings.server_url, settings.fingerprint, state_directory() / "trust", dial)
         return pinned_context(pem)
     return ssl_context(ca_file=settings.ca_file, allow_self_signed=settings.allow_self_signed)
 

@@ -3,14 +3,14 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 import h11
 
-from ambassador_client.errors import TooLargeError, UnreachableError
-from ambassador_client.link.connection import Connection, Endpoint, StaleConnectionError
+from ambassador_client.errors import TooLargeError, UnreachableError, UntrustedCertificateError
+from ambassador_client.link.connection import Connection, Dial, Endpoint, StaleConnectionError
 from ambassador_client.link.events import EventParser
 
 _REST_SECONDS = 1.0
@@ -136,11 +136,24 @@ class Response:
 
 
 class Link:
-    """Everything the client sends to one server goes through one of these."""
+    """Everything the client sends to one server goes through one of these.
 
-    def __init__(self, url: str, tls: ssl.SSLContext | None, limits: Limits | None = None) -> None:
+    `trust` says whom to believe where that is not known yet: it may block, and is asked again after a refusal.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tls: ssl.SSLContext | None,
+        limits: Limits | None = None,
+        *,
+        trust: Callable[[], ssl.SSLContext | None] | None = None,
+        dial: Dial | None = None,
+    ) -> None:
         self._limits = limits or Limits()
-        self._endpoint = Endpoint.of(url, tls)
+        self._endpoint = Endpoint.of(url, tls, dial)
+        self._trust = trust
+        self._trusting = asyncio.Lock()
         self._slots = asyncio.Semaphore(self._limits.connections)
         self._aside = asyncio.Semaphore(self._limits.aside)
         self._holding = _Holding(self._limits.held_bytes)
@@ -198,8 +211,21 @@ class Link:
             except StaleConnectionError:
                 if not request.replayable:
                     raise
-        connection = await Connection.open(self._endpoint, self._limits.connect)
+        connection = await self._connect()
         return connection, await self._ask(connection, request)
+
+    async def _connect(self) -> Connection:
+        if self._trust is not None and self._endpoint.tls is None and self._endpoint.is_encrypted:
+            async with self._trusting:
+                if self._endpoint.tls is None:
+                    self._endpoint = self._endpoint._replace(tls=await asyncio.to_thread(self._trust))
+        try:
+            return await Connection.open(self._endpoint, self._limits.connect)
+        except UntrustedCertificateError:
+            if self._trust is not None:
+                # The CA may have been renewed, and its file with it.
+                self._endpoint = self._endpoint._replace(tls=None)
+            raise
 
     async def _ask(self, connection: Connection, request: Request) -> h11.Response:
         try:

@@ -8,7 +8,7 @@ import select
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -28,6 +28,10 @@ _WRITE_AT_ONCE_BYTES = 1 << 16
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 70_000}
 
 
+Dial = Callable[[float], socket.socket]
+"""Connects to the server within so many seconds where the way is not the direct one; may block."""
+
+
 class Endpoint(NamedTuple):
     """Where the server is; `url` is its base address with the path prefix and no slash at the end."""
 
@@ -37,15 +41,32 @@ class Endpoint(NamedTuple):
     authority: str
     prefix: str
     tls: ssl.SSLContext | None
+    dial: Dial | None = None
 
     @classmethod
-    def of(cls, url: str, tls: ssl.SSLContext | None) -> "Endpoint":
+    def of(cls, url: str, tls: ssl.SSLContext | None, dial: Dial | None = None) -> "Endpoint":
         """Take apart a base address that Settings has already found good."""
         parts = urlsplit(url)
         tls = tls if parts.scheme == "https" else None
-        return cls(
-            url, parts.hostname or "", parts.port or DEFAULT_CLIENT_PORT, parts.netloc, parts.path, tls
-        )
+        port = parts.port or DEFAULT_CLIENT_PORT
+        return cls(url, parts.hostname or "", port, parts.netloc, parts.path, tls, dial)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Tell whether the server is spoken to over TLS."""
+        return self.url.startswith("https:")
+
+    async def connect(self, seconds: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return a new stream, over the direct way or the one that was given; raises OSError or ClientError."""
+        if self.is_encrypted and self.tls is None:
+            raise RuntimeError("an address with TLS needs to know whom to trust")
+        name = self.host if self.tls else None
+        if self.dial is None:
+            return await asyncio.open_connection(
+                self.host, self.port, ssl=self.tls, server_hostname=name, happy_eyeballs_delay=0.25
+            )
+        sock = await asyncio.to_thread(self.dial, seconds)
+        return await asyncio.open_connection(sock=sock, ssl=self.tls, server_hostname=name)
 
 
 class StaleConnectionError(UnreachableError):
@@ -72,13 +93,7 @@ class Connection:
         """Connect within so many seconds; raises UnreachableError or UntrustedCertificateError."""
         try:
             async with asyncio.timeout(seconds):
-                reader, writer = await asyncio.open_connection(
-                    endpoint.host,
-                    endpoint.port,
-                    ssl=endpoint.tls,
-                    server_hostname=endpoint.host if endpoint.tls else None,
-                    happy_eyeballs_delay=0.25,
-                )
+                reader, writer = await endpoint.connect(seconds)
         except OSError as error:
             raise _connect_error(endpoint, error) from error
         _keep_alive(writer.get_extra_info("socket"))

@@ -1,6 +1,9 @@
 """Puts together what talks to the server; importing it is the slow part of a start, so nobody waits for it."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ambassador_client.account.session_cache import Holder, Slot, sessions_directory
 from ambassador_client.account.settings import Flags, load_settings
@@ -8,18 +11,30 @@ from ambassador_client.account.trust import context_for
 from ambassador_client.link.client import Link
 from ambassador_client.proxy.session import Session
 
+if TYPE_CHECKING:
+    from ambassador_client.account.tunnel import Tunnel
+
 
 def open_session(flags: Flags | None, report: Callable[[str], None]) -> Session:
     """Return the session the settings describe, not yet opened; raises ClientError for settings of no use."""
     settings = load_settings(flags or Flags())
-    tls = context_for(settings)
+    tunnel = _tunnel(settings.server_url, os.environ)
+    dial = None if tunnel is None else tunnel.dial
     if settings.is_encrypted and settings.allow_self_signed:
         report("any certificate is believed (MCP_AMBASSADOR_ALLOW_SELF_SIGNED): the server could be anyone")
     holder = Holder(settings.credential.label, settings.friendly_name, settings.host_tool)
     return Session(
-        Link(settings.server_url, tls),
+        Link(settings.server_url, None, trust=partial(context_for, settings, dial), dial=dial),
         lambda: settings.identity,
         Slot.claim(sessions_directory(), settings.server_url, holder),
         heartbeat_seconds=settings.heartbeat_seconds,
         report=report,
     )
+
+
+def _tunnel(url: str, environ: Mapping[str, str]) -> "Tunnel | None":
+    if not any(name.lower().endswith("_proxy") for name in environ):
+        return None
+    from ambassador_client.account.tunnel import tunnel_to  # noqa: PLC0415 - most networks have no proxy
+
+    return tunnel_to(url, environ)

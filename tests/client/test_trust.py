@@ -1,5 +1,6 @@
 """Which certificates are believed, against a real TLS server."""
 
+import hashlib
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -89,6 +90,39 @@ async def test_a_renewed_certificate_of_the_same_ca_is_not_noticed(tmp_path: Pat
         assert "result" in await proxy.request("tools/list")
         assert "result" in await proxy.call("echo")
         assert proxy.errors == ""
+
+
+async def test_a_ca_file_that_is_put_right_is_read_again(tmp_path: Path, state: Path):
+    context, ca_file = make_server_identity(tmp_path)
+    right = ca_file.read_bytes()
+    other = tmp_path / "other"
+    other.mkdir()
+    make_server_identity(other)
+    ca_file.write_bytes((other / "ca.pem").read_bytes())
+    async with (
+        running_server(context) as server,
+        host(environment(server.url, state, MCP_AMBASSADOR_CA_FILE=str(ca_file))) as proxy,
+    ):
+        await proxy.initialize()
+        assert (await proxy.request("tools/list"))["error"]["message"].startswith("AMB-5002 ")
+        ca_file.write_bytes(right)
+        await proxy.until(lambda: len(proxy.notifications) == 1)
+        assert "result" in await proxy.request("tools/list")
+
+
+async def test_a_pinned_server_that_is_away_at_the_start_is_found_later(tmp_path: Path, state: Path):
+    context, _ = make_server_identity(tmp_path)
+    pem = (tmp_path / "server-0.pem").read_text()
+    der = ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN CERTIFICATE") :])
+    async with running_server(context) as server:
+        await server.stop()
+        env = environment(server.url, state, MCP_AMBASSADOR_FINGERPRINT=hashlib.sha256(der).hexdigest())
+        async with host(env) as proxy:
+            await proxy.initialize()
+            assert (await proxy.request("tools/list"))["error"]["message"].startswith("AMB-5001 ")
+            await server.start()
+            await proxy.until(lambda: len(proxy.notifications) == 1)
+            assert "result" in await proxy.call("echo")
 
 
 async def test_the_proxy_says_why_it_does_not_trust(secure: FakeServer, state: Path):

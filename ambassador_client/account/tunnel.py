@@ -1,0 +1,135 @@
+"""The way through a company's proxy: which one the environment names for an address, and CONNECT through it."""
+
+import base64
+import ipaddress
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import h11
+
+from ambassador_client.account.settings import is_loopback
+from ambassador_client.errors import BadAnswerError, SettingsError, UnreachableError
+from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
+
+_VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+_EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A proxy on the way to one server; `proxy` is its address as it may be shown, without user and password."""
+
+    proxy: str
+    proxy_host: str
+    proxy_port: int
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
+
+    def dial(self, seconds: float) -> socket.socket:
+        """Return a connection to the server, made within so many seconds; raises UnreachableError."""
+        deadline = time.monotonic() + seconds
+        try:
+            sock = socket.create_connection((self.proxy_host, self.proxy_port), timeout=seconds)
+        except OSError as error:
+            cause = f"cannot reach the proxy {self.proxy} : {error.strerror or error}"
+            raise UnreachableError(cause, "Check HTTPS_PROXY and the network.") from error
+        try:
+            self._connect(sock, deadline)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _connect(self, sock: socket.socket, deadline: float) -> None:
+        http = h11.Connection(h11.CLIENT)
+        target = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        headers = [("Host", target)]
+        if self.authorization is not None:
+            headers.append(("Proxy-Authorization", self.authorization))
+        try:
+            sock.sendall(http.send(h11.Request(method="CONNECT", target=target, headers=headers)) or b"")
+            sock.sendall(http.send(h11.EndOfMessage()) or b"")
+            while not isinstance(event := http.next_event(), h11.Response):
+                if event is h11.NEED_DATA:
+                    # Never more than is there before the other side speaks TLS: a proxy that adds to it is refused.
+                    sock.settimeout(max(deadline - time.monotonic(), 0.001))
+                    http.receive_data(sock.recv(1 << 16))
+        except OSError as error:
+            cause = f"the proxy {self.proxy} broke off: {error.strerror or error}"
+            raise UnreachableError(cause, "Check HTTPS_PROXY and the network.") from error
+        except h11.ProtocolError as error:
+            raise BadAnswerError(f"{self.proxy} is no HTTP proxy", "Check HTTPS_PROXY.") from error
+        self._check(event.status_code, http.trailing_data[0])
+
+    def _check(self, status: int, early: bytes) -> None:
+        if status == 407:
+            raise UnreachableError(
+                f"the proxy {self.proxy} wants a user and a password, or other ones",
+                "Write them into HTTPS_PROXY: http://user:password@host:port",
+            )
+        if not 200 <= status < 300:
+            raise UnreachableError(
+                f"the proxy {self.proxy} refused the way to {self.host}:{self.port} with HTTP {status}",
+                "Ask your administrator, or name the server in NO_PROXY.",
+            )
+        if early:
+            raise BadAnswerError(f"{self.proxy} speaks before the server does", "Check HTTPS_PROXY.")
+
+
+def tunnel_to(url: str, environ: Mapping[str, str]) -> Tunnel | None:
+    """Return the way to a server, None for the direct one; raises SettingsError for a proxy that cannot be used."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or DEFAULT_CLIENT_PORT
+    variable = next((name for name in _VARIABLES if environ.get(name)), None)
+    if variable is None or parts.scheme != "https" or is_loopback(host):
+        return None
+    exceptions = next((environ[name] for name in _EXCEPTIONS if name in environ), "")
+    if any(_excepts(entry.strip().lower(), host, port) for entry in exceptions.split(",")):
+        return None
+    try:
+        proxy_host, proxy_port, authorization = _read(environ[variable].strip())
+    except ValueError as error:
+        # The value itself may hold a password.
+        raise SettingsError(
+            f"{variable} names no proxy we can use", "Write http://host:port into it."
+        ) from error
+    name = f"[{proxy_host}]" if ":" in proxy_host else proxy_host
+    return Tunnel(f"http://{name}:{proxy_port}", proxy_host, proxy_port, host, port, authorization)
+
+
+def _read(value: str) -> tuple[str, int, str | None]:
+    parts = urlsplit(value if "://" in value else f"http://{value}")
+    if parts.scheme != "http" or not parts.hostname or not parts.hostname.isascii():
+        raise ValueError("not the address of an HTTP proxy")
+    return parts.hostname, parts.port or 80, _basic(parts.username, parts.password)
+
+
+def _basic(user: str | None, password: str | None) -> str | None:
+    if user is None:
+        return None
+    pair = f"{unquote(user)}:{unquote(password or '')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _excepts(entry: str, host: str, port: int) -> bool:
+    """Tell whether an entry of NO_PROXY, a name, a domain, an address or a network, covers the server."""
+    if entry == "*":
+        return True
+    name, separator, number = entry.rpartition(":")
+    if separator and number.isdigit() and (":" not in name or name.endswith("]")):
+        if int(number) != port:
+            return False
+        entry = name
+    entry = entry.strip("[]")
+    if not entry:
+        return False
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        domain = entry.removeprefix("*").lstrip(".")
+        return host == domain or host.endswith(f".{domain}")

@@ -5,7 +5,7 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password version export diff apply context config user group mcp grant key admin-key subscription session kill access audit server help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password version export diff apply context config user group mcp grant key admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
@@ -102,6 +102,9 @@ _ambassador_admin_words() {
         "server health") options="$shared" ;;
         "server version") options="$shared" ;;
         "server config") options="$shared" ;;
+        "errors") commands="list show" options="-h --help" ;;
+        "errors list") options="$shared" ;;
+        "errors show") options="$shared" ;;
         "help") commands="environment exit-codes" options="-h --help" ;;
         "help environment") options="$shared" ;;
         "help exit-codes") options="$shared" ;;
@@ -122,7 +125,7 @@ _ambassador_admin_option() {
         *:--isolation) takes=word choices="shared per-user" ;;
         "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
         "access explain":--key) takes=word live=key ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:refuse session:key:redeem session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state admin:audit:prune system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state admin:audit:prune system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
         *:--format) takes=word choices="jsonl csv cef ocsf" ;;
     esac

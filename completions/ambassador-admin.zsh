@@ -37,6 +37,7 @@ _ambassador-admin() {
         'access:Who may call what, and why.'
         'audit:What happened\: every call, refusal and change.'
         'server:The server itself.'
+        'errors:What the codes of errors mean.'
         'help:The environment variables and the exit codes.'
     )
     _arguments -C -s -S : \
@@ -70,6 +71,7 @@ _ambassador-admin() {
                 access) _ambassador-admin_access ;;
                 audit) _ambassador-admin_audit ;;
                 server) _ambassador-admin_server ;;
+                errors) _ambassador-admin_errors ;;
                 help) _ambassador-admin_help ;;
             esac
             ;;
@@ -1075,7 +1077,7 @@ _ambassador-admin_audit_query() {
         --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:key\:redeem session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -1097,7 +1099,7 @@ _ambassador-admin_audit_stats() {
         --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:key\:redeem session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -1114,7 +1116,7 @@ _ambassador-admin_audit_tail() {
         --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:key\:redeem session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -1131,7 +1133,7 @@ _ambassador-admin_audit_export() {
         --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
         --actor='[Who did it.]:NAME: ' \
         '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:refuse session\:key\:redeem session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
         --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
         --request='[One request, by its id.]:ID: ' \
@@ -1206,6 +1208,39 @@ _ambassador-admin_server_version() {
 _ambassador-admin_server_config() {
     _arguments -s -S : \
         $shared
+}
+
+_ambassador-admin_errors() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'list:List every code and what it means.'
+        'show:Say what a code means and what to do.'
+    )
+    _arguments -C -s -S : \
+        '(- : *)'{-h,--help}'[Show the help and exit.]' \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                list) _ambassador-admin_errors_list ;;
+                show) _ambassador-admin_errors_show ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-admin_errors_list() {
+    _arguments -s -S : \
+        $shared
+}
+
+_ambassador-admin_errors_show() {
+    _arguments -s -S : \
+        $shared \
+        ':CODE: '
 }
 
 _ambassador-admin_help() {

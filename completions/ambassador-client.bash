@@ -5,13 +5,19 @@ _ambassador_client_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="proxy status login logout whoami accounts version install uninstall undo account key hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
+        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools catalog errors hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
         "proxy") options="-h --help --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
         "status") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "login") options="--key-from --code --keep-default --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "logout") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "whoami") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "accounts") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "call") options="--json --save --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "subscribe") options="--tool --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "unsubscribe") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "select") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "doctor") options="--fix --json --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "bugreport") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "version") options="-o --output $shared" ;;
         "install") options="--all --account --config --server --ca-file --dry-run -o --output $shared" ;;
         "uninstall") options="--all --dry-run -o --output $shared" ;;
@@ -20,6 +26,16 @@ _ambassador_client_words() {
         "account use") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "key") commands="rotate" options="$shared" ;;
         "key rotate") options="--overlap --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "tools") commands="list show search" options="$shared" ;;
+        "tools list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "tools show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "tools search") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "catalog") commands="list show" options="$shared" ;;
+        "catalog list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "catalog show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "errors") commands="list show" options="$shared" ;;
+        "errors list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "errors show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "hosts") commands="print" options="-o --output $shared" ;;
         "hosts print") options="--account --config --server --ca-file $shared" ;;
     esac
@@ -29,8 +45,8 @@ _ambassador_client_words() {
 _ambassador_client_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--config | *:--ca-file) takes=file ;;
-        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | *:--overlap) takes=word ;;
+        *:--config | *:--ca-file | *:--save) takes=file ;;
+        *:--server | *:--fingerprint | *:--account | *:--friendly-name | *:--heartbeat-interval | *:--key-from | *:--code | "call":--json | *:--tool | *:--overlap) takes=word ;;
         *:--host-tool) takes=word choices="vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom" ;;
         *:-o | *:--output) takes=word choices="table json" ;;
     esac

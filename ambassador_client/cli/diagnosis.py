@@ -84,7 +84,7 @@ def show_code(
 def bugreport(run: Run) -> int:
     """Print what somebody who helps needs to know: versions, settings and what the doctor says, and never a secret.
 
-    Example: ambassador-client bugreport > report.json
+    Example: ambassador-client bugreport
     """
     report = {
         "versions": _versions(),

@@ -54,7 +54,7 @@ def login(
     The key is checked with the server first. It is kept in the system's keyring where there is one, else in a file
     that only you can read.
 
-    Example: ambassador-client login https://ambassador.example.com --code 7KQF-3M2X-9TWD
+    Example: ambassador-client login https://mcp.example.com --code 7KQF-3M2X-9TWD
     """
     if code is not None and key_from is not None:
         raise UsageError("--code and --key-from exclude each other", "")

@@ -10,7 +10,9 @@ from ambassador_admin.cli import topics
 from ambassador_admin.context.contexts import ContextBook
 from ambassador_admin.places import config_directory
 from ambassador_client.account import settings as client_settings
+from ambassador_client.account.accounts import AccountBook
 from ambassador_client.account.credentials import CredentialStore
+from ambassador_client.account.paths import config_directory as client_config
 from ambassador_client.account.paths import runtime_directory, state_directory
 from ambassador_client.errors import ClientError, ServerRefusedError
 from ambassador_server.cli.app import _EXIT_CODES as _SERVER_EXIT_CODES
@@ -87,12 +89,27 @@ def client_exit_codes() -> Rows:
 
 def client_files() -> Rows:
     """Return what the client reads and leaves behind."""
+    book = AccountBook(client_config({}, "linux"))
     members = ", ".join(f"`{name}`" for name in client_settings._ENVIRONMENT)
     runtime = "$XDG_RUNTIME_DIR" / PurePosixPath(
         runtime_directory({"XDG_RUNTIME_DIR": "/run"}, "linux").relative_to("/run")
     )
     return (
         ("FILE of --config", f"A JSON object; its members are {members}."),
+        (
+            _at_home(book._path),
+            "The accounts: for each its server, its user and when the key ends. On macOS in "
+            f"`{_at_home(client_config({}, 'darwin'))}`. `XDG_CONFIG_HOME` stands for `~/.config` when it is set.",
+        ),
+        (_at_home(book.directory / "ACCOUNT.ca.pem"), "A copy of the certificate that proves the server."),
+        (
+            _at_home(CredentialStore(book.directory)._path("ACCOUNT")),
+            "The key of an account, readable by its owner alone; only where there is no system keyring.",
+        ),
+        (
+            f"{_at_home(state_directory({}, 'linux') / 'trust')}/",
+            "The certificates whose fingerprints were given.",
+        ),
         (
             f"{runtime / 'sessions'}/",
             "The sessions of clients that were killed, for the next one to take over; readable by their owner alone. "

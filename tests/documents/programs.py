@@ -75,19 +75,29 @@ def _client() -> Program:
             "a server, `ambassador-server`, decides, records and routes each call.",
             "Started without a word and without a terminal, as applications start it, it is the proxy; so it is when "
             "the first word is one of the proxy's options. Every other word is for people.",
-            "The preshared key comes from the environment or the configuration file, never from the command line, "
-            "which every process of the machine can read.",
+            "`login` keeps a server and a key as an account: the key in the system's keyring where there is one, else "
+            "in a file that only its owner can read. Variables and the configuration file say the same for programs. "
+            "A key never stands on the command line, which every process of the machine can read.",
         ),
         options="Every command takes `-h`. `--version` stands alone.",
         root=root,
         environment=facts.client_environment(root),
-        precedence="An option goes before a variable, a variable before the configuration file. An empty variable "
+        precedence="An option goes before a variable, a variable before the configuration file, "
+        "that before the account. An account named with `--account` goes before every variable. An empty variable "
         "counts as none.",
         exit_codes=facts.client_exit_codes(),
         files=facts.client_files(),
         steps=(
             (
-                "See whether the server is there, accepts the key, and how many tools it has for you:",
+                "Log in with the one-time code of your administrator, and see what there is for you:",
+                (
+                    "ambassador-client login https://ambassador.example.com --code 7KQF-3M2X-9TWD",
+                    "ambassador-client tools list",
+                    "ambassador-client doctor",
+                ),
+            ),
+            (
+                "The same without an account, for a program:",
                 (
                     "export MCP_AMBASSADOR_URL=https://ambassador.example.com:8443",
                     "export MCP_AMBASSADOR_PRESHARED_KEY=file:///home/alice/.config/ambassador.key",

@@ -25,15 +25,19 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         rig.stop()
 
 
-def as_here(command: str, rig: Rig) -> list[str]:
+def as_here(command: str, rig: Rig, code: str = "") -> list[str]:
     words = shlex.split(command)
     replaced = {
         "https://localhost:9443": rig.admin_url.replace("127.0.0.1", "localhost"),
         "AA:BB:…": rig.facts["ca_fingerprint"],
+        "https://localhost:8443": rig.client_url.replace("127.0.0.1", "localhost"),
+        "7KQF-3M2X-9TWD": code,
         "uvx": str(BIN / "mcp-server-time"),
     }
     words = [replaced.get(word, word) for word in words if word != "mcp-server-time"]
-    return [*words, "--key-from", "env://FIRST_KEY"] if "login" in words else words
+    if words[:2] == ["ambassador-admin", "login"]:
+        words += ["--key-from", "env://FIRST_KEY"]
+    return words
 
 
 def test_the_tour_works_as_written(rig: Rig):
@@ -43,6 +47,22 @@ def test_the_tour_works_as_written(rig: Rig):
         program, *words = as_here(command, rig)
         done = rig.run(program, *words, env={"FIRST_KEY": rig.facts["admin_key"]})
         assert done.stdout or done.stderr, command
+
+
+def test_the_users_part_of_the_tour_works_as_written(rig: Rig):
+    using = [command for command in COMMANDS if command.startswith("ambassador-client")]
+    words = [shlex.split(command)[1] for command in using]
+    assert words[:5] == ["login", "whoami", "tools", "call", "doctor"]
+    code, kept = "", [command for command in COMMANDS if command.startswith("ambassador-admin")]
+    for command in kept:
+        program, *rest = as_here(command, rig)
+        if rest[0] == "audit":
+            break
+        done = rig.run(program, *rest, env={"FIRST_KEY": rig.facts["admin_key"]})
+        code = next(iter(re.findall(r"(?:\w{4}-){2}\w{4}", done.stdout)), code)
+    for command in using[:5]:
+        program, *rest = as_here(command, rig, code)
+        assert rig.run(program, *rest, env={"XDG_RUNTIME_DIR": str(rig.directory)}).stdout, command
 
 
 def test_the_server_commands_are_the_ones_there_are(rig: Rig):

@@ -8,6 +8,7 @@ import select
 import socket
 import ssl
 import sys
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -25,6 +26,10 @@ from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 
 _READ_BYTES = 1 << 16
 _WRITE_AT_ONCE_BYTES = 1 << 16
+
+# asyncio fills a buffer of this size for every connection; its own is four times as large as what we read at once.
+SSLProtocol.max_size = _READ_BYTES
+
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 70_000}
 
 

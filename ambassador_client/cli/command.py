@@ -50,9 +50,12 @@ class Run:
         """Return a server to which this secret is presented."""
         # Not above: an HTTP library takes longer than all the rest.
         from ambassador_client.account.trust import context_for
+        from ambassador_client.account.tunnel import tunnel_to
         from ambassador_client.cli.server import Server
 
-        return Server(settings.server_url, context_for(settings), secret)
+        tunnel = tunnel_to(settings.server_url, os.environ)
+        tls = context_for(settings, None if tunnel is None else tunnel.dial)
+        return Server(settings.server_url, tls, secret, tunnel)
 
     def say(self, words: str) -> None:
         """Tell a person something that is no data."""

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 import typer
 
 from ambassador_client.account.session_cache import Slot, sessions_directory
-from ambassador_client.account.settings import Credential, Settings, is_loopback, load_settings
+from ambassador_client.account.settings import Credential, Settings, load_settings
 from ambassador_client.account.trust import context_for
+from ambassador_client.account.tunnel import Tunnel, tunnel_to
 from ambassador_client.cli.command import Run
 from ambassador_client.cli.hosts import statuses
 from ambassador_client.cli.output import Format, show_rows
@@ -32,7 +33,7 @@ from ambassador_client.errors import (
     one_line,
 )
 from ambassador_protocol import __version__
-from ambassador_protocol.paths import HEALTH, ME, READY
+from ambassador_protocol.paths import DEFAULT_CLIENT_PORT, HEALTH, ME, READY
 
 _SECONDS = 10.0
 _SOON = timedelta(days=7)
@@ -111,20 +112,21 @@ class Examination:
             return replace(settings, credential=Credential("", "nowhere", reveal))
 
     @cached_property
-    def _place(self) -> tuple[str, int]:
-        parts = urlsplit(self._proxy_url or self._settings.server_url)
-        return parts.hostname or "", parts.port or 443
+    def _tunnel(self) -> Tunnel | None:
+        return tunnel_to(self._settings.server_url, os.environ)
 
     @cached_property
-    def _proxy_url(self) -> str | None:
-        from urllib.request import getproxies, proxy_bypass
-
+    def _place(self) -> tuple[str, int]:
+        """Return where the first connection goes: to the proxy, or to the server."""
+        if self._tunnel is not None:
+            return self._tunnel.proxy_host, self._tunnel.proxy_port
         parts = urlsplit(self._settings.server_url)
-        host = parts.hostname or ""
-        if is_loopback(host) or proxy_bypass(host):
-            return None
-        proxies = getproxies()
-        return proxies.get(parts.scheme) or proxies.get("all")
+        return parts.hostname or "", parts.port or DEFAULT_CLIENT_PORT
+
+    def _dial(self) -> socket.socket:
+        if self._tunnel is not None:
+            return self._tunnel.dial(_SECONDS)
+        return socket.create_connection(self._place, timeout=_SECONDS)
 
     def _executable(self) -> str:
         found = shutil.which("ambassador-client")
@@ -160,10 +162,9 @@ class Examination:
         return f"from {self._settings.credential.place}"
 
     def _proxy(self) -> str:
-        if self._proxy_url is None:
-            return "none is used"
-        host, port = self._place
-        return f"the server is reached through {host}:{port}"
+        return (
+            "none is used" if self._tunnel is None else f"the server is reached through {self._tunnel.proxy}"
+        )
 
     def _address(self) -> str:
         host, port = self._place
@@ -187,20 +188,17 @@ class Examination:
         return f"{host}:{port} answers"
 
     def _certificate(self) -> str:
-        context = context_for(self._settings)
+        context = context_for(self._settings, None if self._tunnel is None else self._tunnel.dial)
         if context is None:
             return "none: without TLS, on this machine only"
         if self._settings.allow_self_signed:
             raise Hint(
                 "any certificate is believed: the server could be anyone", "Give a CA file or a fingerprint."
             )
-        if self._proxy_url is not None:
-            self._run.connect(self._settings, None).text(HEALTH)
-            return "trusted, behind the proxy"
-        host, port = self._place
+        host = urlsplit(self._settings.server_url).hostname
         try:
             with (
-                socket.create_connection((host, port), timeout=_SECONDS) as plain,
+                self._dial() as plain,
                 context.wrap_socket(plain, server_hostname=host) as sealed,
             ):
                 told = sealed.getpeercert() or {}
@@ -209,7 +207,7 @@ class Examination:
             raise _untrusted(self._settings.server_url, error) from error
         except OSError as error:
             raise UnreachableError(
-                f"TLS with {host}:{port} failed: {error}", "Is it the port of the server?"
+                f"TLS with {host} failed: {error}", "Is it the port of the server?"
             ) from error
 
     def _server(self) -> str:

@@ -1,5 +1,6 @@
 """`login`, `logout`, `whoami`, `accounts`, `account use` and `key rotate`: who this user is to which server."""
 
+import os
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -214,8 +215,11 @@ def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
         return settings, None
     from ambassador_client.account.paths import state_directory
     from ambassador_client.account.pinning import pinned_certificate
+    from ambassador_client.account.tunnel import tunnel_to
 
-    return settings, pinned_certificate(address, pin, state_directory() / "trust")
+    tunnel = tunnel_to(address, os.environ)
+    dial = None if tunnel is None else tunnel.dial
+    return settings, pinned_certificate(address, pin, state_directory() / "trust", dial)
 
 
 def _check(run: Run, settings: Settings, secret: str) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""The server as the commands for people ask it: over httpx, so that the proxies of the environment are heeded."""
+"""The server as the commands for people ask it."""
 
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-from ambassador_client.account.settings import is_loopback
+from ambassador_client.account.tunnel import Tunnel
 from ambassador_client.errors import (
     BadAnswerError,
     ClientError,
@@ -73,7 +73,9 @@ class CallError(ClientError):
 class Server:
     """One server, and the secret presented to it: a key, a session token, or none."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext | None, secret: str | None) -> None:
+    def __init__(
+        self, url: str, tls: ssl.SSLContext | None, secret: str | None, tunnel: Tunnel | None = None
+    ) -> None:
         self.url = url
         headers = {"Accept": "application/json", CLIENT_VERSION_HEADER: __version__}
         if secret is not None:
@@ -82,7 +84,9 @@ class Server:
             base_url=url,
             verify=tls or False,  # without TLS, which is for this machine alone, there is nothing to verify
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-            trust_env=not is_loopback(urlsplit(url).hostname or ""),
+            # Which proxy is used, and for what, is decided in the one place that decides it for the relay, too.
+            proxy=None if tunnel is None else _proxy(tunnel),
+            trust_env=False,
             headers=headers,
         )
 
@@ -217,6 +221,11 @@ class Server:
         )
 
 
+def _proxy(tunnel: Tunnel) -> httpx.Proxy:
+    headers = {} if tunnel.authorization is None else {"Proxy-Authorization": tunnel.authorization}
+    return httpx.Proxy(tunnel.proxy, headers=headers)
+
+
 def _number(error: Json) -> int:
     number = error.get("code")
     return number if isinstance(number, int) else 0
@@ -229,6 +238,10 @@ def _in_our_words(url: str) -> Iterator[None]:
     except httpx.TimeoutException:
         raise UnreachableError(
             f"{url} did not answer in time", "Is the server running? Run: ambassador-client doctor"
+        ) from None
+    except httpx.ProxyError as error:
+        raise UnreachableError(
+            f"the proxy on the way to {url} refused: {error}", "Check HTTPS_PROXY, or set NO_PROXY."
         ) from None
     except httpx.TransportError as error:
         cause = _innermost(error)

@@ -64,6 +64,39 @@ async def test_the_proxy_imports_the_standard_library_and_h11_alone(server: Fake
     assert len(server.disconnected) == 1
 
 
+async def test_account_is_found_without_a_keyring(server: FakeServer, state: Path):
+    """The key is in a file, or not needed at all, because a session is there still."""
+    directory = state / "config/mcp-ambassador/client"
+    directory.mkdir(parents=True)
+    account = {"server": server.url, "user": "alice", "key_id": "k"}
+    (directory / "accounts.json").write_text(json.dumps({"default": "a", "accounts": {"a": account}}))
+    secret = directory / "a.secret"
+    secret.write_text(server.key)
+    secret.chmod(0o600)
+    env = environment("", state, XDG_CONFIG_HOME=str(state / "config"), MCP_AMBASSADOR_PRESHARED_KEY="")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _RUN,
+        env=env,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(20):
+        output, errors = await process.communicate(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
+    assert b"echo" in output, errors
+    assert set(json.loads(errors.splitlines()[0])) & set(FORBIDDEN) == set()
+    async with host(env) as proxy:
+        assert "result" in await proxy.call("echo")
+        proxy.process.kill()
+        await proxy.exit_code()
+    secret.write_text("amb_pk_not_this_one")
+    async with host(env) as proxy:
+        assert "result" in await proxy.call("echo")
+    assert len(server.registrations) == 2
+
+
 @pytest.mark.parametrize("asked", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "nonsense"])
 def test_initialize_is_what_the_sdk_expects(asked: str):
     message = Message.parse(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize"}).encode())

@@ -1,0 +1,127 @@
+"""The commands for people behind a company's proxy, and what a call shows while and after it runs."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ambassador_client.cli.content import Keeper, show_result
+from ambassador_client.errors import SettingsError
+from tests.client.certificates import make_server_identity
+from tests.client.fake_proxy import fake_proxy
+from tests.client.fake_server import FakeServer, running_server
+from tests.client.host import environment
+from tests.client.test_cli import run
+
+PASSWORD = "user:p4ss"
+
+
+@pytest.fixture
+async def secure(tmp_path: Path) -> AsyncIterator[FakeServer]:
+    context, _ = make_server_identity(tmp_path)
+    async with running_server(context) as running:
+        yield running
+
+
+def unreachable(secure: FakeServer) -> str:
+    """Return an address to which only the proxy knows the way."""
+    return secure.url.replace("127.0.0.1", "10.255.255.1")
+
+
+async def test_commands_go_through_the_proxy_and_never_show_its_password(secure: FakeServer, state: Path):
+    async with fake_proxy(secure.port, password=PASSWORD) as proxy:
+        env = environment(
+            unreachable(secure),
+            state,
+            HTTPS_PROXY=f"http://{PASSWORD}@127.0.0.1:{proxy.port}",
+            MCP_AMBASSADOR_ALLOW_SELF_SIGNED="true",
+        )
+        code, output, errors = await run("whoami", "-o", "json", env=env)
+        assert (code, json.loads(output)["user"], errors) == (0, "alice", "")
+        code, output, _ = await run("doctor", "--json", env=env)
+        found = {each["check"]: each for each in json.loads(output)}
+        assert found["proxy"]["cause"].endswith(f"through http://127.0.0.1:{proxy.port}")
+        assert found["session"]["status"] != "failed"
+        assert "p4ss" not in output
+        wrong = {**env, "HTTPS_PROXY": env["HTTPS_PROXY"].replace("p4ss", "secret")}
+        code, output, errors = await run("whoami", env=wrong)
+        assert (code, output) == (7, "")
+        assert errors.startswith("AMB-5001 the proxy on the way to ")
+        assert "secret" not in errors
+    assert set(proxy.wanted) == {f"CONNECT 10.255.255.1:{secure.port} HTTP/1.1"}
+
+
+async def test_wrong_ca_is_told_before_the_key_is_sent(secure: FakeServer, state: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    other.mkdir()
+    _, foreign = make_server_identity(other)
+    env = environment(secure.url, state)
+    for words in (["status"], ["whoami"], ["tools", "list"], ["call", "echo"], ["catalog", "list"]):
+        code, _, errors = await run(*words, "--ca-file", str(foreign), env=env)
+        assert (code, errors[:9]) == (7, "AMB-5002 "), words
+        assert errors.count("\n") == 1
+    assert secure.registrations == []
+
+
+async def test_answer_that_is_a_stream_is_followed_to_its_result(server: FakeServer, state: Path):
+    server.tools = [{"name": name, "inputSchema": {"type": "object"}} for name in ("progress", "cut", "echo")]
+    env = environment(server.url, state)
+    assert await run("call", "progress", env=env) == (0, "done\n", "")
+    code, output, errors = await run("call", "cut", env=env)
+    assert (code, output) == (7, "")
+    assert "the call may have run" in errors
+    server.use_events = True
+    code, output, _ = await run("call", "echo", "a=1", env=env)
+    assert (code, json.loads(output)) == (0, {"a": "1"})
+
+
+@pytest.mark.parametrize("body", ["", "[]", "null", '{"tools": 1}', "<html>"])
+async def test_other_servers_are_recognised(server: FakeServer, state: Path, body: str):
+    server.refusals = [(201, body.encode(), {})]
+    code, _, errors = await run("status", env=environment(server.url, state))
+    assert (code, errors[:9]) == (1, "AMB-5005 ")
+
+
+def image(data: bytes, media_type: str = "image/png") -> dict[str, Any]:
+    return {"type": "image", "data": base64.b64encode(data).decode(), "mimeType": media_type}
+
+
+def test_data_is_kept_beside_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "tool-1.png").write_bytes(b"old")
+    blocks = [
+        image(b"new"),
+        {"type": "text", "text": "see"},
+        image(b"x", "no/such"),
+        image(b"y", "../../etc"),
+    ]
+    show_result({"content": blocks}, Keeper(tmp_path, "../tool"))
+    output, errors = capsys.readouterr()
+    assert output == "see\n"
+    assert (tmp_path / "tool-1.png").read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} >= {"tool-1.png"}
+    kept = {path.read_bytes() for path in tmp_path.iterdir()}
+    assert kept == {b"old", b"new", b"x", b"y"}
+    assert errors.count("saved as") == 3
+    assert all(path.parent == tmp_path for path in tmp_path.rglob("*"))
+
+
+def test_data_without_a_place_is_told_of(capsys: pytest.CaptureFixture[str]):
+    resource = {"type": "resource", "resource": {"uri": "a://b", "blob": "AAAA", "mimeType": "x/y"}}
+    text = {"type": "resource", "resource": {"uri": "a://b", "text": "inside"}}
+    link = {"type": "resource_link", "uri": "a://c"}
+    damaged = {"type": "audio", "data": "!", "mimeType": "a/b"}
+    show_result({"content": [resource, text, link, damaged, 5]}, Keeper(None, "t"))
+    output, errors = capsys.readouterr()
+    assert output == "inside\na://c\n"
+    assert errors == "resource (x/y, 3 bytes): --save DIR keeps it\naudio: damaged\n"
+    show_result({"structuredContent": {"a": 1}}, Keeper(None, "t"))
+    assert json.loads(capsys.readouterr().out) == {"a": 1}
+
+
+def test_directory_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="cannot write into"):
+        Keeper(tmp_path / "file", "t").keep(b"", "image/png")

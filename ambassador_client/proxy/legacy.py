@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.message import Headers, Message
 from ambassador_protocol.mcp import LATEST_LEGACY, SESSION_HEADER, VERSION_HEADER
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from ambassador_client.link.client import Response
     from ambassador_client.proxy.session import Session
 
+_LATER = frozenset({401, 429})
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 _INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
@@ -62,6 +64,9 @@ class Handshake:
     async def _shake(self, session: "Session", common: Headers) -> None:
         self._session_id = None
         async with session.post(common, self._hello or b"", replayable=True, aside=True) as response:
+            if response.status in _LATER or response.status >= 500:
+                reply = await response.read()
+                raise refusal(reply.status, reply.body, reply.retry_after)
             given = response.mcp_session if response.status == 200 else None
             self._session_id = given if given and _SESSION_ID.fullmatch(given) else None
             await response.discard()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from mcp_types import methods
 
 from tests.client.fake_server import FakeServer, running_server
@@ -86,6 +87,32 @@ async def test_a_session_the_server_lost_is_opened_again_and_the_call_sent_again
     assert list(server.hosts) == ["host-1-is-gone", "host-2"]
     initialized = [call for call in server.calls if call.message["method"] == "notifications/initialized"]
     assert initialized[-1].headers["Mcp-Session-Id"] == "host-2"
+
+
+async def test_a_server_that_cannot_take_the_host_yet_is_asked_again(server: FakeServer, proxy: Host):
+    async def busy(_: FakeServer, __: object, ___: object) -> web.Response:
+        return web.json_response({"message": "Starting"}, status=503, headers={"Retry-After": "3"})
+
+    server.keeps_hosts = True
+    server.methods["initialize"] = busy
+    await proxy.initialize()
+    error = (await proxy.call("echo"))["error"]
+    assert error["message"] == "AMB-1008 Starting. Try again in 3 s."
+    del server.methods["initialize"]
+    assert "result" in await proxy.call("echo")
+    assert len(server.hosts) == 1
+
+
+@pytest.mark.parametrize("given", ["a b", "é", "x" * 2000])
+async def test_a_session_id_no_header_can_carry_is_none(server: FakeServer, proxy: Host, given: str):
+    async def odd(_: FakeServer, message: dict[str, Any], __: object) -> web.Response:
+        answer = {"jsonrpc": "2.0", "id": message["id"], "result": {}}
+        return web.json_response(answer, headers={"Mcp-Session-Id": given})
+
+    server.methods["initialize"] = odd
+    await proxy.initialize()
+    assert "result" in await proxy.call("echo")
+    assert "Mcp-Session-Id" not in server.calls[-1].headers
 
 
 async def test_a_new_session_with_the_server_is_told_of_the_host_again(server: FakeServer, proxy: Host):

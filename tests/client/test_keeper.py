@@ -109,6 +109,7 @@ def test_an_unreachable_server_is_tried_less_and_less_often(failures: int):
         (refusal(503, b"", "999999999"), 3600, 3601),
         (refusal(503, b"", "-1"), 0.25, 0.5),
         (refusal(429, b"", "soon"), 0.25, 0.5),
+        (refusal(429, b"", "\u00b2"), 0.25, 0.5),
         (refusal(503, b"", "Wed, 21 Oct 2015 07:28:00 GMT"), 0, 1),
         (refusal(503, b"", "Wed, 21 Oct 2099 07:28:00 GMT"), 3600, 3601),
         (refusal(500, b""), 0.25, 0.5),

@@ -67,17 +67,20 @@ def login(
             f"account {name} is for {known.server}", "Keep this one under another name: --account NAME"
         )
     secret = code or read_secret(key_from, lambda: run.secret("Key (amb_pk_...) or one-time code: "))
-    if not secret.startswith(KEY_PREFIX):
-        answer = run.connect(settings, None).ask("POST", ENROL, {"code": secret})
-        # Kept before anything else can go wrong: the code is used up.
-        secret = str(answer.get("preshared_key"))
-        run.book.credentials().put(name, secret)
-    me = _check(run, settings, secret)
-    place = run.book.credentials().put(name, secret)
-    account = _account(name, settings, me)
     if ca_pem is None and settings.ca_file is not None:
         ca_pem = _text_of(settings.ca_file)
-    run.book.save(account, ca_pem=ca_pem, make_default=not keep)
+
+    def keep_account(key: str, told: dict[str, Any]) -> tuple[Account, str]:
+        place = run.book.credentials().put(name, key)
+        kept = run.book.save(_account(name, settings, told), ca_pem=ca_pem, make_default=not keep)
+        return kept, place
+
+    if not secret.startswith(KEY_PREFIX):
+        answer = run.connect(settings, None).ask("POST", ENROL, {"code": secret})
+        secret = str(answer.get("preshared_key"))
+        keep_account(secret, answer)  # before anything else can go wrong: the code is used up
+    me = _check(run, settings, secret)
+    account, place = keep_account(secret, me)
     show(_shown(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
     return 0
 

@@ -90,7 +90,7 @@ def test_reader_that_leaves_and_narrow_terminals_do_no_harm(client: Client) -> N
 def test_ctrl_c_ends_a_call_at_once(client: Client, tools: Downstream) -> None:
     before = tools.count()
     process = subprocess.Popen(
-        [str(BIN / "ambassador-client"), "call", "tools__hold"],
+        [str(BIN / "ambassador-client"), "call", "tools__hold", "--json", '{"count": 99}'],
         env=client.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

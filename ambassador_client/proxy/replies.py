@@ -7,7 +7,7 @@ from ambassador_client.errors import BadAnswerError
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy import answers
 from ambassador_client.proxy.answers import EMPTY
-from ambassador_client.proxy.message import Message, read_json
+from ambassador_client.proxy.message import Message, is_request_id, read_json
 from ambassador_protocol.jsonrpc import Code
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:
     if value is None:
         raise BadAnswerError("the server sent an event that is not JSON", _NEXT_STEP)
     if "method" in value:
-        return event, False
+        return read_note(event), False
     line = _answer(message, value, event)
     if line is None:
         raise BadAnswerError("the server answered another request", _NEXT_STEP)
@@ -46,7 +46,8 @@ def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:
 def read_note(event: bytes) -> bytes:
     """Return the line of an event that nobody asked for: a request or a notification of the server."""
     value = _object(event)
-    if value is None or "method" not in value:
+    is_message = value is not None and value.get("jsonrpc") == "2.0" and isinstance(value.get("method"), str)
+    if value is None or not is_message or not is_request_id(value.get("id", 0)):
         raise BadAnswerError("the server sent an event that is no message", _NEXT_STEP)
     return event
 

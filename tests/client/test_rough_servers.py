@@ -1,0 +1,88 @@
+"""Servers, or what stands between, that answer anything at all: the host gets its answer in one line, or an error."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ambassador_client.errors import ClientError
+from ambassador_client.link.client import Reply
+from ambassador_client.proxy.message import Message
+from ambassador_client.proxy.replies import read_event, read_note, read_reply
+from tests.client.fake_server import FakeServer
+from tests.client.host import Host
+from tests.client.test_rough_hosts import IDS, VALUES, read_lines
+
+ANSWERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "jsonrpc": st.sampled_from(["2.0", "1.0", 2]),
+        "id": st.one_of(st.just(1), st.just("1"), st.just(1.0), st.just(True), IDS),
+        "result": VALUES,
+        "error": VALUES,
+        "method": st.one_of(st.just("notifications/message"), VALUES),
+    },
+)
+BODIES = st.one_of(
+    ANSWERS.map(json.dumps).map(str.encode),
+    ANSWERS.map(lambda answer: json.dumps(answer, indent=2).encode()),
+    VALUES.map(json.dumps).map(str.encode),
+    st.binary(max_size=60),
+)
+METHODS = st.sampled_from(["tools/call", "prompts/list", "logging/setLevel", "no/such"])
+
+
+def question(method: str) -> Message:
+    return Message.parse(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode())
+
+
+def judged(line: bytes) -> dict[str, Any]:
+    """Return the message a line is when it is written as one."""
+    (found,) = read_lines(line.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+    return found
+
+
+@given(
+    body=BODIES,
+    status=st.sampled_from([200, 202, 204, 302, 400, 401, 404, 429, 500, 503]),
+    kind=st.sampled_from(["application/json", "text/html", "application/problem+json", ""]),
+    retry_after=st.one_of(st.none(), st.text(max_size=12)),
+    method=METHODS,
+)
+def test_a_body_is_the_answer_or_an_error(
+    body: bytes, status: int, kind: str, retry_after: str | None, method: str
+):
+    try:
+        found = judged(read_reply(question(method), Reply(status, kind, retry_after, body)))
+    except ClientError:
+        return
+    assert found["id"] == 1
+    assert type(found["id"]) is int
+    assert kind == "application/json"
+
+
+@given(event=BODIES, method=METHODS)
+def test_an_event_is_a_message_or_an_error(event: bytes, method: str):
+    for read in (lambda: read_event(question(method), event)[0], lambda: read_note(event)):
+        try:
+            found = judged(read())
+        except ClientError:
+            continue
+        assert "method" in found or found["id"] == 1
+
+
+async def test_a_request_that_still_waits_for_its_session_is_given_up(server: FakeServer, proxy: Host):
+    """It never reaches the server, which is away."""
+    await server.stop()
+    await proxy.initialize()
+    await proxy.request("tools/list")
+    await server.start()
+    for modern in (False, True):
+        given_up = proxy.start_request("tools/call", {"name": "wait", "arguments": {}}, modern=modern)
+        proxy.notify("notifications/cancelled", {"requestId": given_up})
+        assert "result" in await proxy.request("ping")
+        assert given_up not in proxy.answers
+    await proxy.until(lambda: len(proxy.notifications) == 1)
+    assert "result" in await proxy.call("echo")
+    await server.until(lambda: server.running == 0)

@@ -1,5 +1,6 @@
 """`errors`: what a stable code means and what mends it, from the table all programs share."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -12,16 +13,21 @@ from ambassador_admin.output.view import Column
 from ambassador_protocol.explanations import EXPLANATIONS, find_code
 from ambassador_protocol.problems import ProblemCode
 
+
+def _sentences(value: Any, _: datetime) -> str:
+    return " ".join(value)
+
+
 CODE = View(
     "codes",
     (
         Column("CODE", "code", whole=True),
         Column("MEANING", "meaning"),
-        Column("REMEDIES", "remedies", wide=True),
+        Column("REMEDIES", "remedies", _sentences, wide=True),
     ),
     ("code", "meaning", "remedies"),
 )
-ONE = View("codes", (*CODE.columns[:2], Column("REMEDIES", "remedies")), CODE.fields)
+ONE = View("codes", (*CODE.columns[:2], Column("REMEDIES", "remedies", _sentences)), CODE.fields)
 
 app = noun("What the codes of errors mean.")
 

@@ -3,10 +3,13 @@
 from aiohttp import web
 
 from ambassador_protocol import paths
+from ambassador_protocol.admin.enrolments import NewEnrolment
 from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, NewKey
 from ambassador_protocol.admin.subscriptions import SubscriptionPut
 from tests.admin.fake_routes import API, Refusal, _expiry, _for, _known, _page, _page_of_user, _read
 from tests.admin.organisation import SECRET
+
+CODE = "7KQF-3M2X-9TWD"
 
 
 def provisioning() -> list[web.RouteDef]:
@@ -19,6 +22,7 @@ def provisioning() -> list[web.RouteDef]:
         web.patch(paths.KEYS + "/{id}", _for("provision", _change)),
         web.post(paths.KEYS + "/{id}/rotate", _for("provision", _rotate)),
         web.post(paths.KEYS + "/{id}/revoke", _for("provision", _revoke)),
+        web.post(paths.ENROLMENTS, _for("provision", _enrol)),
         web.get(paths.SUBSCRIPTIONS, _for("read", _subscriptions)),
         web.put(subscription, _for("provision", _subscribe)),
         web.delete(subscription, _for("provision", _unsubscribe)),
@@ -32,6 +36,19 @@ async def _keys(request: web.Request) -> web.Response:
 async def _issue(request: web.Request) -> web.Response:
     new = await _read(request, NewKey)
     return _issued(request, new.user, new.name, expires_at=_expiry(new.expires_in_seconds), owner=new.owner)
+
+
+async def _enrol(request: web.Request) -> web.Response:
+    new = await _read(request, NewEnrolment)
+    _known(request.app[API].users, "user", new.user)
+    promised = {
+        "user": new.user,
+        "name": new.name,
+        "code": CODE,
+        "expires_at": _expiry(new.expires_in_seconds),
+        "key_expires_in_seconds": new.key_expires_in_seconds,
+    }
+    return web.json_response(promised, status=201)
 
 
 async def _ensure(request: web.Request) -> web.Response:

@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ambassador_client.errors import ClientError
+from ambassador_client.errors import ClientError, UnreachableError
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.legacy import Handshake
 from ambassador_client.proxy.message import Headers, Message
 from ambassador_client.proxy.replies import (
+    UnfinishedError,
     is_mismatch,
     next_cursor,
     read_event,
     read_note,
     read_reply,
-    unfinished,
 )
 from ambassador_protocol import __version__
 from ambassador_protocol.mcp import VERSION_HEADER
@@ -36,6 +36,7 @@ _HEADERS = [
 _EVENTS = "text/event-stream"
 _ANNOTATION = b"x-mcp-header"
 _MOST_PAGES = 100
+_MOST_FAILURES = 5
 _LASTING_SECONDS = 60.0
 _NOTHING = Message(b"", None, None, {})
 
@@ -95,9 +96,11 @@ class Forwarder:
         while True:
             await (await self._session()).works()
             begun = asyncio.get_running_loop().time()
-            error: ClientError = unfinished()
+            error: ClientError = UnfinishedError()
             try:
-                async with self._posted(_NOTHING, self._stream_headers(), aside=True) as response:
+                async with self._posted(
+                    _NOTHING, self._stream_headers(self._last_event), aside=True
+                ) as response:
                     if not await self._overhear(response):
                         return
             except ClientError as broken:
@@ -120,10 +123,10 @@ class Forwarder:
             self._pause_wanted = response.retry_seconds
         return True
 
-    def _stream_headers(self) -> Headers:
+    def _stream_headers(self, last_id: str) -> Headers:
         headers = [("Accept", _EVENTS), (CLIENT_VERSION_HEADER, __version__)]
         headers.append((VERSION_HEADER, self.handshake.version))
-        return [*headers, ("Last-Event-ID", self._last_event)] if self._last_event else headers
+        return [*headers, ("Last-Event-ID", last_id)] if last_id else headers
 
     async def _subscribe(self, message: Message, headers: Headers, conclude: Send) -> None:
         from ambassador_client.proxy.subscriptions import Subscription  # noqa: PLC0415 - not every host wants it
@@ -139,15 +142,39 @@ class Forwarder:
 
     async def _ask(self, message: Message, headers: Headers, conclude: Send) -> bytes | None:
         """Return the refusal where the server misses a mirrored argument, else None after the answer."""
-        async with self._posted(message, headers, replayable=message.is_safe) as response:
-            if response.status == 200 and response.content_type == _EVENTS:
-                await self._pump(message, response, conclude, self._send)
-                return None
-            line = read_reply(message, await response.read())
-            if response.status == 400 and message.method == "tools/call" and is_mismatch(line):
-                return line
-            await conclude(self._noted(message, line))
+        response = None
+        try:
+            async with self._posted(message, headers, replayable=message.is_safe) as response:
+                if response.status == 200 and response.content_type == _EVENTS:
+                    await self._pump(message, response, conclude, self._send)
+                    return None
+                line = read_reply(message, await response.read())
+                if response.status == 400 and message.method == "tools/call" and is_mismatch(line):
+                    return line
+                await conclude(self._noted(message, line))
+        except (UnreachableError, UnfinishedError):
+            if message.is_modern or response is None or not response.last_event_id:
+                raise
+            await self._resume(message, response, conclude)
         return None
+
+    async def _resume(self, message: Message, ended: "Response", conclude: Send) -> None:
+        """Go on with an answer where its stream ended: in the sessions era a server may hang up and be called back."""
+        from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - imported while the host has its answer
+
+        response, failures, last_id = ended, 0, ended.last_event_id
+        while failures < _MOST_FAILURES:
+            failures += 1
+            await asyncio.sleep(max(pause_after(UnfinishedError(), failures), response.retry_seconds))
+            try:
+                async with self._posted(_NOTHING, self._stream_headers(last_id)) as response:
+                    if response.status != 200 or response.content_type != _EVENTS:
+                        break
+                    return await self._pump(message, response, conclude, self._send)
+            except (UnreachableError, UnfinishedError):
+                if response.last_event_id not in ("", last_id):
+                    failures, last_id = 0, response.last_event_id
+        raise UnfinishedError
 
     async def _pump(self, message: Message, response: "Response", conclude: Send, send: Send) -> None:
         async for event in response.events():
@@ -156,7 +183,7 @@ class Forwarder:
                 await conclude(self._noted(message, line))
                 return await response.discard()
             await send(line)
-        raise unfinished()
+        raise UnfinishedError()
 
     @asynccontextmanager
     async def _posted(

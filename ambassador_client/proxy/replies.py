@@ -71,11 +71,13 @@ def next_cursor(line: bytes) -> str | None:
     return cursor if isinstance(cursor, str) else None
 
 
-def unfinished() -> BadAnswerError:
-    """Return the error for a stream that ended before it held the answer."""
-    return BadAnswerError(
-        "the server's answer ended early", "Check the result before you try again; the call may have run."
-    )
+class UnfinishedError(BadAnswerError):
+    """A stream ended before it held the answer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the server's answer ended early", "Check the result before you try again; the call may have run."
+        )
 
 
 def _answer(message: Message, value: dict[str, Any], raw: bytes) -> bytes | None:

@@ -57,6 +57,10 @@ class FakeServer:
     listeners: list[web.StreamResponse] = field(default_factory=list)
     refused_streams: int = 0
     listened: list[Call] = field(default_factory=list)
+    unfinished: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = field(
+        default_factory=dict
+    )
+    """What goes on after an event, by its id."""
     told: dict[Any, Json] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     heartbeats: int = 0
@@ -228,6 +232,8 @@ class FakeServer:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if (refused := self._check(request)) is not None:
             return refused
+        if (last_id := request.headers.get("Last-Event-ID", "")) in self.unfinished:
+            return await self.unfinished.pop(last_id)(request)
         if not self.offers_stream:
             self.refused_streams += 1
             return problem(405, "AMB-1003", "Method not allowed")
@@ -361,6 +367,35 @@ async def _cut(_: FakeServer, __: Json, request: web.Request) -> Answer:
     return await _events(request, [note])
 
 
+async def _parts(server: FakeServer, message: Json, request: web.Request) -> Answer:
+    """Give the answer in three streams: one that ends, one that is cut, and one with the answer."""
+    note = {
+        "jsonrpc": "2.0",
+        "method": "notifications/progress",
+        "params": {"progressToken": 1, "progress": 1},
+    }
+
+    async def part(
+        name: str, request: web.Request, data: Json | str, *, cut: bool = False
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        text = data if isinstance(data, str) else json.dumps(data)
+        await response.write(f"id: {name}\nretry: 1\ndata: {text}\n\n".encode())
+        if cut:
+            assert request.transport is not None
+            request.transport.abort()
+        else:
+            await response.write_eof()
+        return response
+
+    number = message["id"]
+    answer = {"jsonrpc": "2.0", "id": number, "result": {"content": []}}
+    server.unfinished[f"a-{number}"] = lambda request: part(f"b-{number}", request, note, cut=True)
+    server.unfinished[f"b-{number}"] = lambda request: part(f"c-{number}", request, answer)
+    return await part(f"a-{number}", request, "")
+
+
 async def _raw(_: FakeServer, message: Json, __: web.Request) -> Answer:
     wanted = message["params"]["arguments"]
     return web.Response(
@@ -381,6 +416,7 @@ _TOOLS: dict[str, Handler] = {
     "progress": _progress,
     "cut": _cut,
     "raw": _raw,
+    "parts": _parts,
     "ask": _ask,
 }
 

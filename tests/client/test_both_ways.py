@@ -224,6 +224,25 @@ async def test_a_stream_that_is_cut_is_opened_again_where_it_ended(talkative: Fa
         assert proxy.errors == ""
 
 
+async def test_an_answer_in_several_streams_is_put_together(server: FakeServer, proxy: Host):
+    await proxy.initialize()
+    ids = [proxy.start_request("tools/call", {"name": "parts"}) for _ in range(10)]
+    for number in ids:
+        assert (await proxy.answer(number))["result"] == {"content": []}
+    assert len(proxy.notifications) == 10
+    assert len([call for call in server.calls if call.message["method"] == "tools/call"]) == 10
+
+
+async def test_an_answer_that_nobody_goes_on_with_is_an_error(server: FakeServer, proxy: Host):
+    await proxy.initialize()
+    number = proxy.start_request("tools/call", {"name": "parts"})
+    await server.until(lambda: len(server.unfinished) == 2)
+    server.unfinished.clear()
+    assert (await proxy.answer(number))["error"]["message"].startswith(
+        "AMB-5005 the server's answer ended early."
+    )
+
+
 async def test_a_server_without_a_stream_is_asked_once(server: FakeServer, proxy: Host):
     await proxy.initialize()
     for _ in range(5):

@@ -27,6 +27,7 @@ class Rig:
     directory: Path
     tls: bool = True
     server_flags: tuple[str, ...] = ()
+    server: tuple[str, ...] = (str(BIN / "ambassador-server"),)
     process: "subprocess.Popen[bytes] | None" = None
     facts: dict[str, Any] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class Rig:
         ready_file = self.directory / "ready.json"
         ready_file.unlink(missing_ok=True)
         ports = (str(self.ports.get("port", 0)), str(self.ports.get("admin_port", 0)))
-        command = [str(BIN / "ambassador-server"), "serve", "--data-dir", str(self.data_dir)]
+        command = [*self.server, "serve", "--data-dir", str(self.data_dir)]
         command += ["--port", ports[0], "--admin-port", ports[1], "--ready-file", str(ready_file)]
         command += ["--tls", "on" if self.tls else "off", *self.server_flags]
         with self.log_file.open("ab") as log:

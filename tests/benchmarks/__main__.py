@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from tests.benchmarks import calls, clients, provisioning, server, starts
+from tests.benchmarks import audit, calls, clients, provisioning, server, starts
 from tests.benchmarks.figures import Figure, machine, machine_line, table, write_json
 from tests.benchmarks.processes import ROOT, BenchError
 from tests.benchmarks.world import FULL, QUICK, Effort, World
@@ -17,6 +17,7 @@ from tests.rig import CommandError
 SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "throughput": calls.throughput,
     "latency": calls.latency,
+    "audit": audit.audit,
     "register": server.register,
     "throughput-tls": calls.throughput_tls,
     "client": clients.client,

@@ -1,6 +1,5 @@
 """Throughput and latency of tools/call: the relay and our server in turn, round by round."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.benchmarks.figures import Budget, Figure
@@ -40,7 +39,7 @@ def throughput_tls(world: World, effort: Effort) -> list[Figure]:
 
 def latency(world: World, effort: Effort) -> list[Figure]:
     """Measure what one call after another takes longer than through the relay."""
-    rounds = _in_turn(world, effort, tls=False, connections=1)
+    rounds = _beside_relay(world, effort, tls=False, connections=1)
     return [
         Figure(
             name=f"latency_{name}",
@@ -57,7 +56,7 @@ def latency(world: World, effort: Effort) -> list[Figure]:
 
 
 def _throughput(world: World, effort: Effort, *, tls: bool) -> list[Figure]:
-    rounds = _in_turn(world, effort, tls=tls, connections=CONNECTIONS)
+    rounds = _beside_relay(world, effort, tls=tls, connections=CONNECTIONS)
     suffix, over = ("_tls", ", TLS") if tls else ("", "")
     return [
         Figure(
@@ -90,18 +89,20 @@ def _throughput(world: World, effort: Effort, *, tls: bool) -> list[Figure]:
     ]
 
 
-def _in_turn(world: World, effort: Effort, *, tls: bool, connections: int) -> Rounds:
+def _beside_relay(world: World, effort: Effort, *, tls: bool, connections: int) -> Rounds:
+    with world.relay(tls=tls) as relay:
+        return in_turn(relay, world.serve(tls=tls, sessions=connections), effort, connections=connections)
+
+
+def in_turn(relay: Endpoint, ours: Endpoint, effort: Effort, *, connections: int) -> Rounds:
     """Run both sides in every round, changing who goes first, so that a slow minute of the machine hits both."""
     how = {"connections": connections, "seconds": effort.seconds, "warm_up": effort.warm_up}
     rounds = Rounds([], [])
-    with ExitStack() as stack:
-        relay = stack.enter_context(world.relay(tls=tls))
-        ours = world.serve(tls=tls, sessions=connections)
-        sides = [(relay, relay.call(**how), rounds.relay), (ours, ours.call(**how), rounds.ours)]
-        for _ in range(effort.rounds):
-            for endpoint, job, results in sides:
-                results.append(_run(endpoint, job))
-            sides.reverse()
+    sides = [(relay, relay.call(**how), rounds.relay), (ours, ours.call(**how), rounds.ours)]
+    for _ in range(effort.rounds):
+        for endpoint, job, results in sides:
+            results.append(_run(endpoint, job))
+        sides.reverse()
     return rounds
 
 

@@ -31,7 +31,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One row. `ours` and `relay` hold one value per round, the rounds of both taken in turn."""
+    """One row. `ours` and `relay` hold one value per round, the rounds of both taken in turn.
+
+    `beside` says what stands in the relay's place, where that is something else.
+    """
 
     name: str
     what: str
@@ -41,6 +44,7 @@ class Figure:
     compared: Compared = "none"
     budget: Budget | None = None
     digits: int = 1
+    beside: str = "relay"
     notes: dict[str, Any] = field(default_factory=dict)
 
     def per_round(self) -> list[float]:
@@ -89,7 +93,11 @@ class Figure:
         sign, bound = (
             ("≥", self.budget.at_least) if self.budget.at_least is not None else ("≤", self.budget.at_most)
         )
-        return f"{sign} {bound:g} x relay" if self.compared == "ratio" else f"{sign} {bound:g} {self.unit}"
+        return (
+            f"{sign} {bound:g} x {self.beside}"
+            if self.compared == "ratio"
+            else f"{sign} {bound:g} {self.unit}"
+        )
 
     def _shown(self, value: float) -> str:
         return f"{self._plain(value)} {self.unit}"

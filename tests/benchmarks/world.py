@@ -70,8 +70,8 @@ class World:
     With `hurries`, a running server serves the next scenario too, whatever the last one left it to tidy up.
     """
 
-    def __init__(self, directory: Path, *, hurries: bool = False) -> None:
-        self.rig = Rig(directory, tls=False)
+    def __init__(self, directory: Path, *, hurries: bool = False, server: tuple[str, ...] = ()) -> None:
+        self.rig = Rig(directory, tls=False, server=server) if server else Rig(directory, tls=False)
         self.key = ""
         self._hurries = hurries
         self._stack = ExitStack()
@@ -80,6 +80,12 @@ class World:
     def close(self) -> None:
         """End every process."""
         self._stack.close()
+
+    def beside(self, name: str, server: tuple[str, ...]) -> "World":
+        """Return a world of its own whose server is started by another command."""
+        directory = self.rig.directory / name
+        directory.mkdir()
+        return World(directory, hurries=self._hurries, server=server)
 
     def serve(self, *, tls: bool, sessions: int, fresh: bool = False) -> Endpoint:
         """Return our server, started anew, with this many sessions."""

@@ -137,8 +137,9 @@ async def read_frames(descriptor: int, limit: int = MAX_LINE_BYTES) -> AsyncIter
     splitter = Splitter(limit)
     chunks = _pipe_chunks(descriptor) if _is_pipe(descriptor) else _thread_chunks(descriptor)
     async for chunk in chunks:
-        for frame in splitter.feed(chunk):
-            yield frame
+        frames = splitter.feed(chunk)[::-1]
+        while frames:
+            yield frames.pop()  # a large one is not kept while we wait for the next
     for frame in splitter.finish():
         yield frame
 

@@ -51,6 +51,7 @@ class Relay:
         """Serve until the input ends; slow down when the host does not read what we write."""
         async for frame in frames:
             self._accept(frame)
+            del frame
             await self._output.drain()
 
     def tools_changed(self) -> None:

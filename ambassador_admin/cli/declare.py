@@ -90,7 +90,7 @@ def export(
 ) -> None:
     """Print what is on the server as YAML that `apply` takes, one document per owner.
 
-    Example: ambassador-admin export --owner ci/people > people.yaml
+    Example: ambassador-admin export --owner ci/people
     """
     from ambassador_admin.declarative.export import documents, export_text, masked
 

@@ -108,7 +108,9 @@ def enrol(
     ] = "15m",
     key_duration: Annotated[
         str | None,
-        typer.Option("--key-for", metavar="DURATION", help="How long the key lasts from then on: 90d, 52w, …"),
+        typer.Option(
+            "--key-for", metavar="DURATION", help="How long the key lasts from then on: 90d, 52w, …"
+        ),
     ] = None,
 ) -> None:
     """Make a one-time code that the user's client exchanges for a key of its own. It is shown this once.

@@ -243,9 +243,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _credential(
-    sources: _Sources, environ: Mapping[str, str], account: Account | None
-) -> Credential:
+def _credential(sources: _Sources, environ: Mapping[str, str], account: Account | None) -> Credential:
     found = sources.find("preshared_key")
     if found is not None and (account is None or not _is_chosen(sources)):
         value, place = found

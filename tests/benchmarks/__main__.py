@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from tests.benchmarks import audit, calls, clients, provisioning, server, starts
+from tests.benchmarks import audit, audit_queries, calls, clients, provisioning, server, starts
 from tests.benchmarks.figures import Figure, machine, machine_line, table, write_json
 from tests.benchmarks.processes import ROOT, BenchError
 from tests.benchmarks.world import FULL, QUICK, Effort, World
@@ -27,6 +27,7 @@ SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "starts": starts.starts,
     "provisioning": provisioning.provisioning,
     "list": server.listing,
+    "audit-queries": audit_queries.queries,
 }
 _DOCUMENT = ROOT / "docs" / "performance.md"
 _TABLE = re.compile(r"(<!-- table -->\n).*?(<!-- end of table -->)", re.DOTALL)

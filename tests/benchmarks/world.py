@@ -35,10 +35,11 @@ class Effort:
     starts: int
     calls: int
     registrations: int
+    events: int
 
 
-FULL = Effort(rounds=7, seconds=3.0, warm_up=0.5, starts=25, calls=300, registrations=1000)
-QUICK = Effort(rounds=2, seconds=0.3, warm_up=0.1, starts=2, calls=30, registrations=50)
+FULL = Effort(rounds=7, seconds=3.0, warm_up=0.5, starts=25, calls=300, registrations=1000, events=1_000_000)
+QUICK = Effort(rounds=2, seconds=0.3, warm_up=0.1, starts=2, calls=30, registrations=50, events=4_000)
 
 
 @dataclass(frozen=True, slots=True)

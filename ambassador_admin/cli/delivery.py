@@ -1,9 +1,6 @@
 """Hands over a secret that the server says this once: shown, written to a new file, or given to a command."""
 
 import os
-import shlex
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ from ambassador_admin.api.request import Request, shown
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError, UsageError
 from ambassador_admin.output import Format, Item, View
+from ambassador_admin.recipient import Recipient
 
 KeyFile = Annotated[
     Path | None,
@@ -30,8 +28,6 @@ ToCommand = Annotated[
         "If the command fails, the key is revoked again.",
     ),
 ]
-
-_COMMAND_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,13 +220,11 @@ class _Command:
     def __init__(self, admin: AdminContext, kind: Secret, command: str) -> None:
         self._admin = admin
         self._kind = kind
-        self._words = _words(command)
+        self._recipient = Recipient("--to-command", command, admin.world.environ)
         self.view = kind.described
 
     def __enter__(self) -> Self:
-        program = self._words[0]
-        if shutil.which(program, path=self._admin.world.environ.get("PATH")) is None:
-            raise UsageError(f"--to-command: there is no program {program!r} to run.")
+        self._recipient.check()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -240,34 +234,15 @@ class _Command:
         """Run the command with the secret and a line end; raises AdminError when it fails."""
         secret = self._kind.of(issued)
         try:
-            failure = self._run(secret)
+            failure = self._recipient.give(secret)
         except BaseException:
             self._revoke(issued)
             raise
         if failure is not None:
             self._revoke(issued)
-            raise AdminError(f"{self._words[0]!r} {failure}. The key it was given is revoked.")
+            raise AdminError(f"{self._recipient.program!r} {failure}. The key it was given is revoked.")
         self._admin.output.record(self.view, _described(issued))
-        self._admin.output.say(f"The key was given to {self._words[0]!r}.")
-
-    def _run(self, secret: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603 # the administrator's own command, and no shell reads it
-                self._words,
-                check=False,
-                input=f"{secret}\n".encode(),
-                # What the command says is for people; standard output is the key's description.
-                stdout=2,
-                env=dict(self._admin.world.environ),
-                timeout=_COMMAND_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            return f"did not end within {_COMMAND_SECONDS} seconds"
-        except OSError as error:
-            return f"cannot be run: {error.strerror}"
-        if done.returncode < 0:
-            return f"was ended by signal {-done.returncode}"
-        return f"failed with exit code {done.returncode}" if done.returncode else None
+        self._admin.output.say(f"The key was given to {self._recipient.program!r}.")
 
     def _revoke(self, issued: Item) -> None:
         try:
@@ -277,13 +252,3 @@ class _Command:
                 f"The key could not be handed over, and not be revoked either: {error.message}",
                 hint=self._kind.revoking(issued),
             ) from error
-
-
-def _words(command: str) -> list[str]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise UsageError(f"--to-command: {command!r} cannot be read: {error}.") from None
-    if not words:
-        raise UsageError("--to-command names no command.")
-    return words

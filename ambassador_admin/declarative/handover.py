@@ -1,10 +1,7 @@
 """Hands over client keys as they are issued: to a file each, or to a command's standard input."""
 
 import os
-import shlex
-import shutil
 import signal
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +11,10 @@ from typing import Any, Protocol
 
 from ambassador_admin.declarative.desired import Key
 from ambassador_admin.errors import AdminError, UsageError
+from ambassador_admin.recipient import Recipient
 
 USER_VARIABLE = "MCP_AMBASSADOR_KEY_USER"
 NAME_VARIABLE = "MCP_AMBASSADOR_KEY_NAME"
-
-_COMMAND_SECONDS = 300
-_OWN_SECRET = "MCP_AMBASSADOR_ADMIN_KEY"
 
 
 class Handover(Protocol):
@@ -81,39 +76,17 @@ class KeyCommand:
     """A command that is run once per key, which it reads from its standard input; variables say whose it is."""
 
     def __init__(self, command: str, environ: Mapping[str, str]) -> None:
-        try:
-            self._words = shlex.split(command)
-        except ValueError as error:
-            raise UsageError(f"--keys-command: {command!r} cannot be read: {error}.") from None
-        self._environ = {name: value for name, value in environ.items() if name != _OWN_SECRET}
+        self._recipient = Recipient("--keys-command", command, environ, detached=True)
 
     def prepare(self, keys: Iterable[Key]) -> None:
         """Make sure that there is such a program."""
-        if not self._words or shutil.which(self._words[0], path=self._environ.get("PATH")) is None:
-            raise UsageError(f"--keys-command: there is no program {' '.join(self._words[:1])!r} to run.")
+        self._recipient.check()
 
     def take(self, user: str, name: str, secret: str) -> None:
         """Run the command; it has taken the key when it ends with 0."""
-        program = self._words[0]
-        try:
-            done = subprocess.run(  # noqa: S603 # the administrator's own command, and no shell reads it
-                self._words,
-                check=False,
-                input=f"{secret}\n".encode(),
-                # What it says is for people; our standard output is the account of the changes.
-                stdout=2,
-                env=self._environ | {USER_VARIABLE: user, NAME_VARIABLE: name},
-                timeout=_COMMAND_SECONDS,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
-            raise AdminError(f"{program!r} did not end within {_COMMAND_SECONDS} seconds.") from None
-        except OSError as error:
-            raise AdminError(f"{program!r} cannot be run: {error.strerror}.") from error
-        if done.returncode:
-            raise AdminError(
-                f"{program!r} failed with exit code {done.returncode}; the key is revoked again."
-            )
+        failure = self._recipient.give(secret, {USER_VARIABLE: user, NAME_VARIABLE: name})
+        if failure is not None:
+            raise AdminError(f"{self._recipient.program!r} {failure}; the key is revoked again.")
 
 
 @contextmanager

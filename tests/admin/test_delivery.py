@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import SECRET
+from tests.admin.organisation import ADMIN_KEY, SECRET
 from tests.admin.shell import Shell
 
 ISSUE = ("key", "issue", "alice", "--name", "ci")
@@ -32,6 +32,13 @@ def test_command_gets_the_key_and_nobody_else(shell: Shell, api: FakeApi, tmp_pa
     assert SECRET not in done.out + done.err
     assert json.loads(done.out)["id"] == "key-1"
     assert api.keys["key-1"]["status"] == "active"
+
+
+def test_command_does_not_inherit_the_admin_key(shell: Shell, tmp_path: Path) -> None:
+    seen = tmp_path / "environment"
+    command = python("import os, sys; open(sys.argv[1], 'w').write(str(dict(os.environ)))", str(seen))
+    assert shell.run(*ISSUE, "--to-command", command).code == 0
+    assert ADMIN_KEY not in seen.read_text()
 
 
 @pytest.mark.parametrize(

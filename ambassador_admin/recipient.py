@@ -1,0 +1,62 @@
+"""A command of the administrator's own that is given a secret on its standard input."""
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+from ambassador_admin.context.settings import KEY_VARIABLE
+from ambassador_admin.errors import UsageError
+
+_SECONDS = 300
+
+
+class Recipient:
+    """No shell reads the command, and it does not inherit the admin key; `option` is where the command was named.
+
+    A `detached` one is not reached by a Ctrl-C at our terminal, nor can it ask there.
+    """
+
+    def __init__(
+        self, option: str, command: str, environ: Mapping[str, str], *, detached: bool = False
+    ) -> None:
+        try:
+            self._words = shlex.split(command)
+        except ValueError as error:
+            raise UsageError(f"{option}: {command!r} cannot be read: {error}.") from None
+        if not self._words:
+            raise UsageError(f"{option} names no command.")
+        self._option = option
+        self._environ = {name: value for name, value in environ.items() if name != KEY_VARIABLE}
+        self._detached = detached
+
+    @property
+    def program(self) -> str:
+        """Return what is run."""
+        return self._words[0]
+
+    def check(self) -> None:
+        """Raise UsageError when there is no such program."""
+        if shutil.which(self.program, path=self._environ.get("PATH")) is None:
+            raise UsageError(f"{self._option}: there is no program {self.program!r} to run.")
+
+    def give(self, secret: str, variables: Mapping[str, str] | None = None) -> str | None:
+        """Run the command with the secret and a line end; return in words why it did not take it, or None."""
+        try:
+            done = subprocess.run(  # noqa: S603 # the administrator's own command, and no shell reads it
+                self._words,
+                check=False,
+                input=f"{secret}\n".encode(),
+                # What the command says is for people; standard output is for what we say of the key.
+                stdout=2,
+                env=self._environ | dict(variables or {}),
+                timeout=_SECONDS,
+                start_new_session=self._detached,
+            )
+        except subprocess.TimeoutExpired:
+            return f"did not end within {_SECONDS} seconds"
+        except OSError as error:
+            return f"cannot be run: {error.strerror}"
+        if done.returncode < 0:
+            return f"was ended by signal {-done.returncode}"
+        return f"failed with exit code {done.returncode}" if done.returncode else None

@@ -174,8 +174,10 @@ def _as_flag(option: Option) -> str:
 
 
 def _below(kind: type[ClientError]) -> Iterator[type[ClientError]]:
+    # What another module makes of an error for itself is not what a person meets, and is there only once imported.
     for each in kind.__subclasses__():
-        yield each
+        if each.__module__ == ClientError.__module__:
+            yield each
         yield from _below(each)
 
 

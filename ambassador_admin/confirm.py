@@ -14,11 +14,16 @@ class Person:
     stdin: TextIO
     stderr: TextIO
 
+    @property
+    def is_here(self) -> bool:
+        """Tell whether there is anybody to ask."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Return when the answer is yes; without a terminal only `yes` is an answer."""
         if yes:
             return
-        if not (self.stdin.isatty() and self.stderr.isatty()):
+        if not self.is_here:
             raise UsageError(f"{question} Nobody is here to ask, and --yes is missing.", hint="add --yes")
         self.stderr.write(f"{question} [y/N] ")
         self.stderr.flush()

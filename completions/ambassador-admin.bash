@@ -5,11 +5,12 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password version export diff apply context config user group mcp grant key admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password status version export diff apply context config user group mcp grant key admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
         "change-password") options="--current-from --password-from --dry-run $shared" ;;
+        "status") options="$shared" ;;
         "version") options="$shared" ;;
         "export") options="--owner $shared" ;;
         "diff") options="-f --file --prune --take-over $shared" ;;

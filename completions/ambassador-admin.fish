@@ -26,7 +26,7 @@ function __ambassador_admin_at
         end
         switch "$typed"
             case ''
-                contains -- $word login logout whoami change-password version export diff apply context config user group mcp grant key admin-key subscription session kill access audit server errors help; and set -a typed $word
+                contains -- $word login logout whoami change-password status version export diff apply context config user group mcp grant key admin-key subscription session kill access audit server errors help; and set -a typed $word
             case 'context'
                 contains -- $word list use remove; and set -a typed $word
             case 'config'
@@ -87,6 +87,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at' -a login -d 'Prove who y
 complete -c ambassador-admin -n '__ambassador_admin_at' -a logout -d 'End the login of a context and forget its key; an admin key stays good, unless it is revoked.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a whoami -d 'Show who you are to the server, and what you may do.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a change-password -d 'Change your own password, which ends every other login of yours.'
+complete -c ambassador-admin -n '__ambassador_admin_at' -a status -d 'Show who you are to the server, whether it serves, and what stands out there.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a version -d 'Show the version of this program.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a export -d 'Print what is on the server as YAML that `apply` takes, one document per owner.'
 complete -c ambassador-admin -n '__ambassador_admin_at' -a diff -d 'Say what `apply` would change; exit 10 when that is anything.'

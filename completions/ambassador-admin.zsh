@@ -19,6 +19,7 @@ _ambassador-admin() {
         'logout:End the login of a context and forget its key; an admin key stays good, unless it is revoked.'
         'whoami:Show who you are to the server, and what you may do.'
         'change-password:Change your own password, which ends every other login of yours.'
+        'status:Show who you are to the server, whether it serves, and what stands out there.'
         'version:Show the version of this program.'
         'export:Print what is on the server as YAML that `apply` takes, one document per owner.'
         'diff:Say what `apply` would change; exit 10 when that is anything.'
@@ -53,6 +54,7 @@ _ambassador-admin() {
                 logout) _ambassador-admin_logout ;;
                 whoami) _ambassador-admin_whoami ;;
                 change-password) _ambassador-admin_change-password ;;
+                status) _ambassador-admin_status ;;
                 version) _ambassador-admin_version ;;
                 export) _ambassador-admin_export ;;
                 diff) _ambassador-admin_diff ;;
@@ -105,6 +107,11 @@ _ambassador-admin_change-password() {
         --current-from='[The password as it is\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
         --password-from='[The new one\: env\://NAME, file\://PATH or - for stdin; else a prompt, twice.]:SOURCE: ' \
         --dry-run'[Show what would be sent, send nothing.]' \
+        $shared
+}
+
+_ambassador-admin_status() {
+    _arguments -s -S : \
         $shared
 }
 

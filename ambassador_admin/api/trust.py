@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import re
 import textwrap
+from collections.abc import Iterator
 
 from ambassador_admin.errors import UntrustedCertificateError, UsageError
 
@@ -25,14 +26,20 @@ def read_fingerprint(text: str) -> str:
     return digits
 
 
+def offered_fingerprint(pem: str) -> str:
+    """Return the fingerprint of the first certificate, for a person to compare; it proves nothing by itself."""
+    offered = next(_certificates(pem), None)
+    if offered is None:
+        raise UntrustedCertificateError(
+            "The server sent no CA certificate.", hint="use --ca FILE, the CA that signed its certificate"
+        )
+    return hashlib.sha256(offered).hexdigest()
+
+
 def matching_certificate(pem: str, fingerprint: str) -> str:
     """Return the one certificate that has the fingerprint, alone: what else came with it proves nothing."""
     seen = []
-    for text in _CERTIFICATE.findall(pem)[:_MOST]:
-        try:
-            der = base64.b64decode("".join(text.split()), validate=True)
-        except ValueError:
-            continue
+    for der in _certificates(pem):
         digest = hashlib.sha256(der).hexdigest()
         if hmac.compare_digest(digest, fingerprint):
             body = "\n".join(textwrap.wrap(base64.b64encode(der).decode(), 64))
@@ -43,3 +50,11 @@ def matching_certificate(pem: str, fingerprint: str) -> str:
         f"The CA of the server does not have that fingerprint: {found}.",
         hint="compare it with what ambassador-server printed; somebody may be in between",
     )
+
+
+def _certificates(pem: str) -> Iterator[bytes]:
+    for text in _CERTIFICATE.findall(pem)[:_MOST]:
+        try:
+            yield base64.b64decode("".join(text.split()), validate=True)
+        except ValueError:
+            continue

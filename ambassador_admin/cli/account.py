@@ -17,7 +17,13 @@ from ambassador_admin.context import AdminContext
 from ambassador_admin.context.contexts import Context
 from ambassador_admin.context.secrets import read_password
 from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
-from ambassador_admin.errors import AdminError, RefusedError, SettingsError, UsageError
+from ambassador_admin.errors import (
+    AdminError,
+    RefusedError,
+    SettingsError,
+    UntrustedCertificateError,
+    UsageError,
+)
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.account import PasswordChange, Whoami
@@ -190,15 +196,39 @@ def _proof(
     if fingerprint is None:
         if ca_file is None and known is not None and known.ca_file is not None:
             ca_file = Path(known.ca_file)  # who logs in again need not prove the server anew
-        yield None if ca_file is None else ca_file.expanduser()
-        return
-    wanted = trust.read_fingerprint(fingerprint)
-    unproved = admin.connect(address, ca_file=None, unverified=True)
-    certificate = trust.matching_certificate(unproved.fetch_text(server.ca_certificate()), wanted)
+        if ca_file is not None or _is_trusted(admin, address):
+            yield None if ca_file is None else ca_file.expanduser()
+            return
+    certificate = _certificate(admin, address, fingerprint)
     with TemporaryDirectory() as directory:
         path = Path(directory) / "ca.pem"
         path.write_text(certificate, encoding="ascii")
         yield path
+
+
+def _is_trusted(admin: AdminContext, address: str) -> bool:
+    """Tell whether this machine trusts the server as it is; without somebody to ask, a no is an error."""
+    if address.startswith("http://") or not admin.person.is_here:
+        return True
+    try:
+        admin.connect(address, ca_file=None).probe(server.ready())
+    except UntrustedCertificateError:
+        return False
+    return True
+
+
+def _certificate(admin: AdminContext, address: str, fingerprint: str | None) -> str:
+    """Return the CA certificate with this fingerprint, or with the one that the person says is the right one."""
+    wanted = None if fingerprint is None else trust.read_fingerprint(fingerprint)
+    unproved = admin.connect(address, ca_file=None, unverified=True)
+    offered = unproved.fetch_text(server.ca_certificate())
+    if wanted is None:
+        wanted = trust.offered_fingerprint(offered)
+        admin.output.say(
+            f"The CA of {address} is not known here. The SHA-256 fingerprint it shows:\n{wanted}"
+        )
+        admin.person.confirm("Is it the one that ambassador-server printed?", yes=False)
+    return trust.matching_certificate(offered, wanted)
 
 
 def _text_of(path: Path) -> str:

@@ -29,6 +29,7 @@ from ambassador_admin.cli import (
     problems,
     server,
     sessions,
+    status,
     subscriptions,
     topics,
     users,
@@ -45,6 +46,7 @@ _COMPLETION = "_AMBASSADOR_ADMIN_COMPLETE"
 app = noun("Administer MCP Ambassador: who may use which tools, and what happened.")
 accept_early(app)
 account.register(app)
+status.register(app)
 app.add_typer(contexts.app, name="context")
 app.add_typer(config.app, name="config")
 app.add_typer(users.app, name="user")

@@ -36,6 +36,7 @@ groups:
 """
 COMMANDS = {
     "whoami": ["whoami"],
+    "status": ["status"],
     "version": ["version"],
     "server-health": ["server", "health"],
     "server-version": ["server", "version"],

@@ -60,6 +60,27 @@ def test_logging_in_again_needs_no_fingerprint(home: Shell, secure: FakeApi, aut
     assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "alice"
 
 
+def test_a_person_compares_the_fingerprint_of_a_ca_that_is_not_known(
+    home: Shell, secure: FakeApi, authority: Authority
+) -> None:
+    words = ("login", secure.url, "--key-from", "env://KEY")
+    no = home.run(*words, stdin="n\n", terminal=True, KEY=ADMIN_KEY)
+    assert no.code == 1
+    assert authority.fingerprint in no.err
+    assert "[y/N]" in no.err
+    assert not any("whoami" in asked[1] for asked in secure.asked)
+    assert not home.directory.exists()
+    yes = home.run(*words, stdin="y\n", terminal=True, KEY=ADMIN_KEY)
+    assert yes.code == 0, yes.err
+    assert home.run("whoami", "-o", "json").code == 0
+
+
+def test_without_a_person_an_unknown_ca_is_refused(home: Shell, secure: FakeApi) -> None:
+    done = home.run("login", secure.url, "--key-from", "env://KEY", KEY=ADMIN_KEY)
+    assert (done.code, secure.asked) == (7, [])
+    assert "--fingerprint" in done.err
+
+
 def test_wrong_fingerprint_stops_before_the_key_is_sent(home: Shell, secure: FakeApi) -> None:
     done = home.run("login", secure.url, "--fingerprint", "0" * 64, stdin=ADMIN_KEY)
     assert done.code == 7

@@ -1,0 +1,83 @@
+"""`status`: where one stands with a server, and how things stand there."""
+
+from typing import Any
+
+import typer
+
+from ambassador_admin.api import mcps, server, switches, users
+from ambassador_admin.api.request import Request
+from ambassador_admin.cli.command import verb
+from ambassador_admin.context import AdminContext
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, when
+from ambassador_protocol import __version__
+
+STATUS = View(
+    "servers",
+    (
+        Column("SERVER", "server"),
+        Column("STATUS", "status", status=True),
+        Column("SERVER VERSION", "server_version"),
+        Column("VERSION HERE", "version"),
+        Column("CONTEXT", "context"),
+        Column("YOU", "name"),
+        Column("ROLES", "roles"),
+        Column("KEY EXPIRES", "expires_at", when),
+        Column("USERS", "users"),
+        Column("MCPS", "mcps"),
+        Column("DEGRADED", "degraded"),
+        Column("KILL SWITCHES", "kill_switches"),
+    ),
+    (
+        "server",
+        "status",
+        "server_version",
+        "version",
+        "context",
+        "name",
+        "roles",
+        "expires_at",
+        "users",
+        "mcps",
+        "degraded",
+        "kill_switches",
+    ),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb, which has no noun."""
+    verb(app, "status")(status)
+
+
+def status(admin: AdminContext) -> None:
+    """Show who you are to the server, whether it serves, and what stands out there.
+
+    Example: ambassador-admin status
+    """
+    _, ready = admin.api.probe(server.ready())
+    who = admin.api.fetch(server.whoami())
+    context = admin.settings.context
+    found = list(admin.api.items(mcps.every()))
+    admin.output.record(
+        STATUS,
+        {
+            "server": admin.settings.server,
+            "status": ready.get("status"),
+            "server_version": who.get("server_version"),
+            "version": __version__,
+            "context": None if context is None else context.name,
+            "name": who.get("name"),
+            "roles": who.get("roles"),
+            "expires_at": who.get("expires_at"),
+            "users": _total(admin, users.every()),
+            "mcps": len(found),
+            "degraded": [mcp.get("name") for mcp in found if mcp.get("state") == "degraded"],
+            "kill_switches": _total(admin, switches.every(lifted=False)),
+        },
+    )
+
+
+def _total(admin: AdminContext, listing: Request) -> Any:
+    counted = Request(method=listing.method, path=listing.path, query={**listing.query, "limit": "1"})
+    return admin.api.fetch(counted).get("total")

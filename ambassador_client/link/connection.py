@@ -10,7 +10,7 @@ import ssl
 import sys
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import h11
@@ -61,11 +61,16 @@ class Endpoint(NamedTuple):
         """Tell whether the server is spoken to over TLS."""
         return self.url.startswith("https:")
 
+    @property
+    def _certified_name(self) -> Any:
+        """Return whom the certificate must name; text would load the tables of international names for nothing."""
+        return self.host.encode() if self.host.isascii() else self.host
+
     async def connect(self, seconds: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return a new stream, over the direct way or the one that was given; raises OSError or ClientError."""
         if self.is_encrypted and self.tls is None:
             raise RuntimeError("an address with TLS needs to know whom to trust")
-        name = self.host if self.tls else None
+        name = self._certified_name if self.tls else None
         if self.dial is None:
             return await asyncio.open_connection(
                 self.host, self.port, ssl=self.tls, server_hostname=name, happy_eyeballs_delay=0.25

@@ -1,7 +1,7 @@
 """The pump: every message of the host is answered here or becomes exactly one request to the server."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -193,7 +193,13 @@ class Relay:
 
     def _listen(self) -> None:
         if self._listening is None or self._listening.done():
-            self._listening = asyncio.create_task(self._forwarder.listen())
+            self._listening = asyncio.create_task(self._listen_behind(tuple(self._forwarding)))
+
+    async def _listen_behind(self, told: Collection[asyncio.Task[None]]) -> None:
+        """Ask for the server's own stream once it has heard what comes first; the connection serves both."""
+        if told:
+            await asyncio.wait(told)
+        await self._forwarder.listen()
 
     def _forward(self, message: Message) -> None:
         if len(self._forwarding) >= MAX_IN_FLIGHT:

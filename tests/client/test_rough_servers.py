@@ -82,7 +82,8 @@ async def test_a_request_that_still_waits_for_its_session_is_given_up(server: Fa
         given_up = proxy.start_request("tools/call", {"name": "wait", "arguments": {}}, modern=modern)
         proxy.notify("notifications/cancelled", {"requestId": given_up})
         assert "result" in await proxy.request("ping")
-        assert given_up not in proxy.answers
+        # That the server is away may have been said before the cancellation was read.
+        assert "result" not in proxy.answers.get(given_up, {})
     await proxy.until(lambda: len(proxy.notifications) == 1)
     assert "result" in await proxy.call("echo")
     await server.until(lambda: server.running == 0)

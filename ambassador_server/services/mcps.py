@@ -96,9 +96,7 @@ class Mcps:
     async def archive(self, requester: Requester, name: str) -> Mcp:
         """Take an entry out of service: its tools are gone from the next call on; it can be published again."""
         async with self._changes.open(requester) as change:
-            before = await find_mcp(change.work, name)
-            if before.status is not McpStatus.PUBLISHED:
-                raise ConflictError(f"MCP {name!r} is not published")
+            before = await _find_published(change.work, name)
             mcp = replace(before, status=McpStatus.ARCHIVED, updated_at=self._clock.now())
             await change.work.mcps.replace(mcp)
             change.record(AuditAction.MCP_ARCHIVE, mcp_resource(mcp), **differences(before, mcp, _status))
@@ -107,9 +105,7 @@ class Mcps:
     async def restart(self, requester: Requester, name: str) -> Mcp:
         """Stop and start every connection of an entry; calls in flight fail. Raises ConflictError unless published."""
         async with self._changes.open(requester) as change:
-            mcp = await find_mcp(change.work, name)
-            if mcp.status is not McpStatus.PUBLISHED:
-                raise ConflictError(f"MCP {name!r} is not published")
+            mcp = await _find_published(change.work, name)
             change.record(AuditAction.MCP_RESTART, mcp_resource(mcp))
         self._downstreams.restart(mcp.mcp_id)
         return mcp
@@ -205,4 +201,11 @@ async def find_mcp(work: UnitOfWork, name: str) -> Mcp:
     mcp = await work.mcps.by_name(name)
     if mcp is None:
         raise NotFoundError(f"No MCP {name!r}")
+    return mcp
+
+
+async def _find_published(work: UnitOfWork, name: str) -> Mcp:
+    mcp = await find_mcp(work, name)
+    if mcp.status is not McpStatus.PUBLISHED:
+        raise ConflictError(f"MCP {name!r} is not published")
     return mcp

@@ -5,7 +5,9 @@ import logging
 import os
 import re
 import sqlite3
+import time
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +15,7 @@ import aiosqlite
 from sqlalchemy import ColumnElement, Insert, Table, Text, UnaryExpression, event, func, text, type_coerce
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
-from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine import URL, AdaptedConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -28,6 +29,7 @@ _DRIVER = "sqlite+aiosqlite"
 _MODE = 0o600
 _BUSY_MS = 10_000
 _BUSY_MIGRATING_MS = 60_000
+_BUSY_POLL = 0.01
 
 _VIOLATIONS = {
     "SQLITE_CONSTRAINT_PRIMARYKEY": Violation.TAKEN,
@@ -188,19 +190,31 @@ def _code(error: BaseException) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
-def _prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-    _set_up(connection, f"busy_timeout = {_BUSY_MS}", "foreign_keys = ON")
+def _prepare(connection: AdaptedConnection, record: ConnectionPoolEntry) -> None:
+    connection.run_async(partial(_set_up, busy_ms=_BUSY_MS, foreign_keys="ON"))
 
 
-def _prepare_for_migration(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+def _prepare_for_migration(connection: AdaptedConnection, record: ConnectionPoolEntry) -> None:
     # Rebuilding a table drops it for a moment, which must not cascade into its children.
-    _set_up(connection, f"busy_timeout = {_BUSY_MIGRATING_MS}", "foreign_keys = OFF")
+    connection.run_async(partial(_set_up, busy_ms=_BUSY_MIGRATING_MS, foreign_keys="OFF"))
 
 
-def _set_up(connection: DBAPIConnection, *pragmas: str) -> None:
+async def _set_up(driver: aiosqlite.Connection, busy_ms: int, foreign_keys: str) -> None:
     # The driver would begin transactions late and on writes only; ours begin in `begin`.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (*pragmas, "journal_mode = WAL", "synchronous = NORMAL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    driver.isolation_level = None
+    for pragma in (f"busy_timeout = {busy_ms}", f"foreign_keys = {foreign_keys}", "synchronous = NORMAL"):
+        await (await driver.execute(f"PRAGMA {pragma}")).close()
+    await _keep_a_write_ahead_log(driver, time.monotonic() + busy_ms / 1000)
+
+
+async def _keep_a_write_ahead_log(driver: aiosqlite.Connection, deadline: float) -> None:
+    # The one statement that does not wait: of two connections that try it on one new file, one is told it is busy.
+    while True:
+        try:
+            await (await driver.execute("PRAGMA journal_mode = WAL")).close()
+        except sqlite3.OperationalError as error:
+            if not _code(error).startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(_BUSY_POLL)
+        else:
+            return

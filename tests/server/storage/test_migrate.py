@@ -1,8 +1,10 @@
 """The schema: where a database stands, how it catches up, and that it ends up as the tables say."""
 
 import asyncio
+import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,20 @@ async def test_upgrades_at_the_same_time_apply_everything_once(url: str) -> None
     async with asyncio.timeout(LIMIT):
         applied = await asyncio.gather(*(upgrade(url) for _ in range(5)))
     assert sorted(applied, key=len) == [[], [], [], [], revisions()]
+
+
+async def test_upgrade_waits_for_a_writer_of_a_file_that_keeps_no_write_ahead_log_yet(
+    sqlite_path: Path,
+) -> None:
+    """SQLite itself waits for every lock but this one."""
+    with closing(sqlite3.connect(sqlite_path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        task = asyncio.create_task(upgrade(f"sqlite:///{sqlite_path}"))
+        _, waiting = await asyncio.wait({task}, timeout=0.3)
+        writer.execute("COMMIT")
+        async with asyncio.timeout(LIMIT):
+            assert await task == revisions()
+        assert waiting == {task}
 
 
 async def test_upgrades_of_several_processes_apply_everything_once(url: str) -> None:

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from ambassador_client.cli import catalog, diagnosis, hosts, identity, tools
-from ambassador_client.cli.command import command
+from ambassador_client.cli.command import HELP, command
 from ambassador_client.cli.output import Format, show
 from ambassador_client.cli.status import status
 from ambassador_client.errors import ClientError, UsageError
 from ambassador_protocol import __version__
 from ambassador_protocol.mcp import LEGACY_VERSIONS, MODERN_VERSIONS
 
-_HELP = {"help_option_names": ["-h", "--help"]}
+_PROGRAM = "ambassador-client"
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 _Output = Annotated[Format | None, typer.Option("--output", "-o", help="The format of the answer.")]
@@ -24,12 +24,12 @@ _Output = Annotated[Format | None, typer.Option("--output", "-o", help="The form
 def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
     """Run one command and return its exit code; `proxy` is what the word `proxy` does."""
     try:
-        code = _app(proxy)(
-            args=list(arguments or ["--help"]), prog_name="ambassador-client", standalone_mode=False
-        )
+        code = _app(proxy)(args=list(arguments or ["--help"]), prog_name=_PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
-        return _fail(UsageError(error.format_message(), "Run: ambassador-client --help"))
+        context = getattr(error, "ctx", None)
+        words = _PROGRAM if context is None else context.command_path
+        return _fail(UsageError(error.format_message(), f"Run: {words} --help"))
     except ClientError as error:
         return _fail(error)
     except (typer.Abort, KeyboardInterrupt):
@@ -45,7 +45,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        context_settings=_HELP,
+        context_settings=HELP,
         rich_markup_mode=None,
     )
 
@@ -68,8 +68,8 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
     command(app, "status", status)
     for module in (identity, tools, catalog, diagnosis):
         module.register(app)
-    app.command("version", context_settings=_HELP)(version)
-    hosts.register(app, _HELP)
+    app.command("version", context_settings=HELP)(version)
+    hosts.register(app, HELP)
     return app
 
 

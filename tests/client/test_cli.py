@@ -109,8 +109,20 @@ async def test_status_takes_its_own_settings(server: FakeServer, state: Path):
         (["status", "--ca-file", "/no/file"], {}, 2, "AMB-5003 cannot read the CA file"),
         (["status", "--config", "/no/file"], {}, 2, "AMB-5003 cannot read /no/file"),
         (["status", "-o", "xml"], {}, 2, "AMB-1001 "),
-        (["status", "--nonsense"], {}, 2, "AMB-1001 "),
-        (["nonsense"], {}, 2, "AMB-1001 "),
+        (
+            ["status", "--nonsense"],
+            {},
+            2,
+            "AMB-1001 No such option: --nonsense. Run: ambassador-client status --help\n",
+        ),
+        (["nonsense"], {}, 2, "AMB-1001 No such command 'nonsense'. Run: ambassador-client --help\n"),
+        (
+            ["key", "rotate", "-x"],
+            {},
+            2,
+            "AMB-1001 No such option: -x. Run: ambassador-client key rotate --help\n",
+        ),
+        (["call"], {}, 2, "AMB-1001 Missing argument 'TOOL'. Run: ambassador-client call --help\n"),
         (["status", "extra"], {}, 2, "AMB-1001 "),
     ],
 )

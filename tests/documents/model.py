@@ -149,8 +149,9 @@ def _is_option(parameter: Any) -> bool:
 def _option(parameter: Any, types: Mapping[str, Any]) -> Option:
     names = tuple(sorted((*parameter.opts, *parameter.secondary_opts), key=len))
     help = parameter.help or ""
-    if parameter.min is not None:
-        help += f" At least {parameter.min:g}."
+    least = getattr(parameter.type, "min", None)  # only a range has one
+    if least is not None:
+        help += f" At least {least:g}."
     if parameter.is_flag:
         return Option(names=names, help=help)
     kind = _bare(types[parameter.name])

@@ -1,0 +1,120 @@
+"""The server dies under the calls of a host, again and again: every call is answered once, and none runs twice."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.client.host import Host, environment, host
+from tests.end_to_end.world import Downstream, World
+
+RESTARTS = int(os.environ.get("CRASH_ROUNDS", "20"))
+"""How often the server dies; the first time it is killed, the next time asked to go, and so on."""
+
+WORKERS = 12
+CALLS_BEFORE_THE_END = 40
+SLOW_SECONDS = 0.05
+MAY_HAVE_RUN = "may have run"
+
+
+@pytest.fixture
+async def proxy(world: World, tmp_path: Path) -> AsyncIterator[Host]:
+    key = world.person().key
+    async with host(environment(world.rig.client_url, tmp_path, MCP_AMBASSADOR_PRESHARED_KEY=key)) as running:
+        yield running
+
+
+class Call(NamedTuple):
+    """A call and its answer; `phase` is set where the server was there from the one to the other."""
+
+    number: int
+    phase: int | None
+    answer: dict[str, Any]
+
+    @property
+    def outcome(self) -> str:
+        if "result" in self.answer:
+            return "result"
+        return "unknown" if MAY_HAVE_RUN in self.answer["error"]["message"] else "did not run"
+
+
+class Caller:
+    """Keeps calls in flight whatever becomes of the server; `phase` is odd while it is away."""
+
+    def __init__(self, proxy: Host) -> None:
+        self.calls: list[Call] = []
+        self.phase = 0
+        self.is_over = False
+        self.news = asyncio.Condition()
+        self._proxy = proxy
+        self._numbers = iter(range(1, 1 << 30))
+
+    async def enter(self, phase: int) -> None:
+        async with self.news:
+            self.phase = phase
+            self.news.notify_all()
+
+    async def until(self, condition: Any) -> None:
+        async with asyncio.timeout(30), self.news:
+            await self.news.wait_for(condition)
+
+    async def work(self) -> None:
+        while not self.is_over:
+            before = self.phase
+            call = await self._call()
+            async with self.news:
+                self.calls.append(call)
+                self.news.notify_all()
+            if call.outcome != "result" and before % 2:
+                # One call in its absence is enough: the client says at once that nobody is there.
+                await self.until(lambda before=before: self.phase > before)
+
+    async def _call(self) -> Call:
+        number, before = next(self._numbers), self.phase
+        name = "tools__slow" if number % 3 == 0 else "tools__echo"
+        arguments = {"text": "x", "number": number, "seconds": SLOW_SECONDS}
+        answer = await self._proxy.call(name, arguments, modern=number % 2 == 0)
+        return Call(number, before if before == self.phase and before % 2 == 0 else None, answer)
+
+
+@pytest.mark.timeout(300)
+async def test_no_call_is_lost_or_run_twice_while_the_server_dies_under_them(
+    world: World, tools: Downstream, proxy: Host
+) -> None:
+    await proxy.initialize()
+    caller = Caller(proxy)
+    workers = [asyncio.create_task(caller.work()) for _ in range(WORKERS)]
+    for restart in range(RESTARTS):
+        enough = len(caller.calls) + CALLS_BEFORE_THE_END
+        await caller.until(lambda enough=enough: len(caller.calls) >= enough)
+        await caller.enter(2 * restart + 1)
+        number = signal.SIGKILL if restart % 2 == 0 else signal.SIGTERM
+        code = await asyncio.to_thread(world.rig.stop, number)
+        assert code == (-number if number == signal.SIGKILL else 0)
+        await asyncio.to_thread(world.start)
+        await caller.enter(2 * restart + 2)
+    enough = len(caller.calls) + CALLS_BEFORE_THE_END
+    await caller.until(lambda: len(caller.calls) >= enough)
+    caller.is_over = True
+    async with asyncio.timeout(30):
+        await asyncio.gather(*workers)
+
+    ran = Counter(call["arguments"]["number"] for call in tools.calls())
+    outcomes = Counter(call.outcome for call in caller.calls)
+    print(f"{RESTARTS} restarts, {len(caller.calls)} calls, {dict(outcomes)}, {ran.total()} executions")
+    assert len(proxy.answers) == len(caller.calls) + 1, "one answer to each, and one to the handshake"
+    assert set(ran.values()) == {1}, "no call ran twice"
+    said = {
+        outcome: {call.number for call in caller.calls if call.outcome == outcome} for outcome in outcomes
+    }
+    assert said["result"] <= ran.keys()
+    assert not said.get("did not run", set()) & ran.keys(), "who is told that nothing ran can believe it"
+    assert ran.keys() <= said["result"] | said.get("unknown", set())
+    wrong = [call for call in caller.calls if call.phase is not None and call.outcome != "result"]
+    assert not wrong, "while the server is there, calls have results"
+    assert await proxy.leave() == 0

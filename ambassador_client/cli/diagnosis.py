@@ -13,7 +13,7 @@ import typer
 
 from ambassador_client.account.settings import _ENVIRONMENT
 from ambassador_client.cli.command import Run, command, noun
-from ambassador_client.cli.doctor import Examination, doctor
+from ambassador_client.cli.doctor import doctor, examine
 from ambassador_client.cli.output import Format, show, show_rows
 from ambassador_client.errors import ClientError, NotFoundError
 from ambassador_protocol import __version__
@@ -92,7 +92,7 @@ def bugreport(run: Run) -> int:
         "config_file": run.flags.config is not None,
         "proxies": {name: _proxy(os.environ[name]) for name in _PROXIES if os.environ.get(name)},
         "accounts": _accounts(run),
-        "doctor": [asdict(each) for each in Examination(run, mend=False).findings()],
+        "doctor": [asdict(each) for each in examine(run, mend=False)],
     }
     show(_masked(report), Format.JSON)
     return 0

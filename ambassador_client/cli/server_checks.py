@@ -1,0 +1,132 @@
+"""What `doctor` looks at between this machine and the tools; each check says what it found, or raises."""
+
+import socket
+import ssl
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from ambassador_client.account.trust import context_for
+from ambassador_client.cli.setup import CONNECT_SECONDS, Hint, Setup
+from ambassador_client.errors import (
+    ClientError,
+    ServerRefusedError,
+    UnreachableError,
+    UntrustedCertificateError,
+)
+from ambassador_protocol import __version__
+from ambassador_protocol.paths import HEALTH, ME, READY
+
+_MOST_SKEW = timedelta(minutes=2)
+
+
+def address(setup: Setup) -> str:
+    """Is the host name known?"""
+    host, port = setup.place
+    try:
+        found = {each[4][0] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError) as error:
+        raise UnreachableError(
+            f"the host name {host} is not known", "Check the address and the network, or a VPN."
+        ) from error
+    return f"{host} is {', '.join(sorted(map(str, found)))}"
+
+
+def connection(setup: Setup) -> str:
+    """Does anything listen there?"""
+    host, port = setup.place
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UnreachableError(
+            f"cannot reach {host}:{port} : {(error.strerror or str(error)).lower()}",
+            "Is the server running? Does a firewall stand between?",
+        ) from error
+    return f"{host}:{port} answers"
+
+
+def certificate(setup: Setup) -> str:
+    """Is whoever listens to be trusted?"""
+    context = context_for(setup.settings, None if setup.tunnel is None else setup.tunnel.dial)
+    if context is None:
+        return "none: without TLS, on this machine only"
+    if setup.settings.allow_self_signed:
+        raise Hint(
+            "any certificate is believed: the server could be anyone", "Give a CA file or a fingerprint."
+        )
+    host = urlsplit(setup.settings.server_url).hostname
+    try:
+        with (
+            setup.dial() as plain,
+            context.wrap_socket(plain, server_hostname=host) as sealed,
+        ):
+            told = sealed.getpeercert() or {}
+            return f"trusted until {told.get('notAfter', 'an unknown day')}, {sealed.version()}"
+    except ssl.SSLCertVerificationError as error:
+        raise _untrusted(setup.settings.server_url, error) from error
+    except OSError as error:
+        raise UnreachableError(f"TLS with {host} failed: {error}", "Is it the port of the server?") from error
+
+
+def server(setup: Setup) -> str:
+    """Is the server well and ready?"""
+    server = setup.run.connect(setup.settings, None)
+    if server.ask("GET", HEALTH).get("status") != "ok":
+        raise UnreachableError(f"{server.url} is not well", "Tell your administrator.")
+    try:
+        server.ask("GET", READY)
+    except ServerRefusedError as error:
+        raise Hint(
+            "the server runs but is not ready for calls", "Try again soon; tell your administrator."
+        ) from error
+    return "well and ready"
+
+
+def clock(setup: Setup) -> str:
+    """Do this machine and the server agree on the time?"""
+    said = setup.run.connect(setup.settings, None).date(HEALTH)
+    if said is None:
+        return "the server does not tell the time"
+    skew = abs(parsedate_to_datetime(said) - datetime.now(UTC))
+    if skew > _MOST_SKEW:
+        raise Hint(f"this machine and the server are {skew} apart", "Let the clock be set by the network.")
+    return f"within {skew.total_seconds():.0f} s of the server"
+
+
+def session(setup: Setup) -> str:
+    """Does the server open a session for the key?"""
+    session = setup.run.connect(setup.settings, None).register(setup.settings.identity)
+    server = setup.run.connect(setup.settings, session.session_token)
+    try:
+        setup.me = server.ask("GET", ME)
+    finally:
+        with suppress(ClientError):
+            server.disconnect(session)
+    version = setup.me.get("server_version")
+    if version != __version__:
+        raise Hint(f"the server is {version}, this client {__version__}", "Bring both to the same version.")
+    return f"you are {setup.me.get('user')}, by key {(setup.me.get('key') or {}).get('name')}"
+
+
+def tools(setup: Setup) -> str:
+    """Is there anything to call?"""
+    if (refused := setup.me.get("refused")) is not None:
+        raise Hint(f"nothing is permitted now: {refused}", "Ask your administrator.")
+    if not setup.me.get("tools"):
+        raise Hint(
+            "there is no tool for you", "Run ambassador-client catalog list, or ask your administrator."
+        )
+    return f"{setup.me['tools']} tools"
+
+
+def _untrusted(url: str, error: ssl.SSLCertVerificationError) -> ClientError:
+    if error.verify_code in (9, 10):  # not yet valid, expired
+        return UntrustedCertificateError(
+            f"the certificate of {url} is not valid at this time: {error.verify_message}",
+            f"Is the clock right? It says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. If so, tell your administrator.",
+        )
+    return UntrustedCertificateError(
+        f"the certificate of {url} is not trusted: {error.verify_message}",
+        "Log in with --fingerprint, or name the CA with --ca-file.",
+    )

@@ -1,0 +1,22 @@
+"""What the tests themselves stand on: packages are there whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import node
+
+WANTED = "left-pad@1.3.0"
+
+
+def test_packages_that_cannot_be_installed_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    node.node()
+    monkeypatch.setattr(node, "LOCKS", tmp_path)
+    monkeypatch.setattr(node, "SHARE", tmp_path / "share")
+    (tmp_path / f"{WANTED}.json").write_text('{"lockfileVersion": 3, "packages": {}}')
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="npm ci failed"):
+            node.packages(WANTED)
+    assert [path.name for path in (tmp_path / "share").iterdir()] == ["node.lock"]

@@ -38,7 +38,7 @@ from ambassador_admin.cli.command import accept_early, noun
 from ambassador_admin.context import World
 from ambassador_admin.errors import AdminError, ExitCode, ReaderGoneError, UsageError
 from ambassador_admin.output.text import pointed_at, printable
-from ambassador_client.account.credentials import SettingsError as AccountError
+from ambassador_client.errors import SettingsError as AccountError
 
 PROGRAM = "ambassador-admin"
 _COMPLETION = "_AMBASSADOR_ADMIN_COMPLETE"

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ambassador_admin.errors import NotFoundError, SettingsError
-from ambassador_client.account.credentials import write_private_file
+from ambassador_client.account.files import remove_private_file, write_private_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class ContextBook:
         context = Context(name=name, server=server, ca_file=None if ca_pem is None else str(ca_path))
         self._write(self._contexts() | {name: context}, name)
         if ca_pem is None:
-            ca_path.unlink(missing_ok=True)
+            remove_private_file(ca_path)
         return context
 
     def use(self, name: str) -> Context:
@@ -70,7 +70,7 @@ class ContextBook:
         current = self.current()
         rest = {kept: context for kept, context in self._contexts().items() if kept != name}
         self._write(rest, None if current == name else current)
-        self._ca_path(name).unlink(missing_ok=True)
+        remove_private_file(self._ca_path(name))
 
     def _ca_path(self, name: str) -> Path:
         return self._directory / f"{quote(name, safe='')}.ca.pem"

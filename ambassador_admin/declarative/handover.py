@@ -1,6 +1,5 @@
 """Hands over client keys as they are issued: to a file each, or to a command's standard input."""
 
-import os
 import signal
 import tempfile
 import threading
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 from ambassador_admin.declarative.desired import Key
 from ambassador_admin.errors import AdminError, UsageError
 from ambassador_admin.recipient import Recipient
+from ambassador_client.account.files import put_file
 
 USER_VARIABLE = "MCP_AMBASSADOR_KEY_USER"
 NAME_VARIABLE = "MCP_AMBASSADOR_KEY_NAME"
@@ -55,16 +55,7 @@ class KeyFiles:
         """Write the key and a line end, over the file of an earlier key of this name."""
         path = self._directory / _file_name(user, name)
         try:
-            descriptor, temporary = tempfile.mkstemp(dir=self._directory, prefix=".", suffix=".new")
-            try:
-                with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                    file.write(f"{secret}\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).replace(path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            put_file(path, f"{secret}\n".encode("ascii"))
         except OSError as error:
             raise self._cannot_be_written(error) from error
 

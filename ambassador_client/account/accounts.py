@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ambassador_client.account.files import remove_private_file, write_private_file
 from ambassador_client.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class AccountBook:
         default, accounts = self._read()
         if ca_pem is not None:
             ca_file = self.directory / f"{account.name.replace(':', '_')}.ca.pem"
-            _write(ca_file, ca_pem)
+            write_private_file(ca_file, ca_pem)
             account = Account(**{**asdict(account), "ca_file": str(ca_file)})
         accounts[account.name] = account
         self._write(account.name if make_default or default not in accounts else default, accounts)
@@ -85,7 +86,7 @@ class AccountBook:
         default, accounts = self._read()
         removed = accounts.pop(name, None)
         if removed is not None and removed.ca_file is not None:
-            Path(removed.ca_file).unlink(missing_ok=True)
+            remove_private_file(Path(removed.ca_file))
         self._write(default if default in accounts else next(iter(sorted(accounts)), None), accounts)
 
     def credentials(self) -> "CredentialStore":
@@ -113,7 +114,7 @@ class AccountBook:
 
     def _write(self, default: str | None, accounts: Mapping[str, Account]) -> None:
         told = {name: asdict(account) for name, account in sorted(accounts.items())}
-        _write(self._path, json.dumps({"default": default, "accounts": told}, indent=2) + "\n")
+        write_private_file(self._path, json.dumps({"default": default, "accounts": told}, indent=2) + "\n")
 
 
 def check_name(name: str) -> str:
@@ -131,9 +132,3 @@ def _account(name: str, members: Mapping[str, Any]) -> Account:
     if not all(value is None or isinstance(value, str) for value in told.values()):
         raise TypeError
     return Account(name=name, **told)
-
-
-def _write(path: Path, text: str) -> None:
-    from ambassador_client.account.credentials import write_private_file  # noqa: PLC0415 - as above
-
-    write_private_file(path, text)

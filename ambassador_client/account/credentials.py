@@ -3,19 +3,17 @@
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ambassador_client.account.files import remove_private_file, write_private_file
 from ambassador_client.errors import SettingsError
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
-
-__all__ = ["CredentialStore", "SettingsError", "write_private_file"]
 
 _SERVICE = "mcp-ambassador"
 _LARGEST_SECRET = 4096
@@ -97,34 +95,7 @@ class CredentialStore:
             raise SettingsError(f"cannot read the secret in {path}: {error.strerror}", "") from error
 
     def _remove_file(self, name: str) -> bool:
-        path = self._path(name)
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise SettingsError(f"cannot delete {path}: {error.strerror}", "Delete it by hand.") from error
-        return True
-
-
-def write_private_file(path: Path, content: str | bytes) -> None:
-    """Put a file in place in one step, readable by its owner alone; SettingsError when that cannot be done."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # created 0600
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise SettingsError(
-            f"cannot write {path}: {error.strerror}", "Check the directory's owner and space."
-        ) from error
+        return remove_private_file(self._path(name))
 
 
 def _refuse_unless_private(status: os.stat_result, path: Path) -> None:

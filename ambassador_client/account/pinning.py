@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import h11
 
+from ambassador_client.account.files import write_private_file
 from ambassador_client.errors import (
     BadAnswerError,
     SettingsError,
@@ -49,8 +50,6 @@ def pinned_certificate(url: str, fingerprint: str, kept_in: Path, dial: Dial | N
             f"no certificate of {url} has the fingerprint you gave",
             "Compare it with what ambassador-server printed; somebody may be in between.",
         )
-    from ambassador_client.account.credentials import write_private_file  # noqa: PLC0415 - once in a life
-
     with suppress(SettingsError):
         write_private_file(path, found)
     return found

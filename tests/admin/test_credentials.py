@@ -10,7 +10,9 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from ambassador_client.account.credentials import CredentialStore, SettingsError, write_private_file
+from ambassador_client.account.credentials import CredentialStore
+from ambassador_client.account.files import write_private_file
+from ambassador_client.errors import SettingsError
 
 
 class MemoryKeyring(KeyringBackend):

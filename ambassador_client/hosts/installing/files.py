@@ -5,11 +5,11 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ambassador_client.account.files import put_file, remove_file
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError
 
 LARGEST = 8 << 20
@@ -66,10 +66,10 @@ def replace(found: Found, content: bytes | None) -> None:
     try:
         if content is None:
             _check_unchanged(found)
-            found.real.unlink(missing_ok=True)
+            remove_file(found.real)
             return
         found.real.parent.mkdir(parents=True, exist_ok=True)
-        _exchange(found, content)
+        put_file(found.real, content, lambda new: _ready(found, new))
     except OSError as error:
         raise HostFileError(
             f"cannot write {found.path}: {error.strerror}", "Check the directory's owner and space."
@@ -81,23 +81,13 @@ def digest(content: bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def _exchange(found: Found, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=found.real.parent, prefix=f".{found.real.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if found.content is not None:
-            _keep_attributes(found.real, temporary)
-        _check_unchanged(found)
-        os.replace(temporary, found.real)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+def _ready(found: Found, new: Path) -> None:
+    if found.content is not None:
+        _keep_attributes(found.real, new)
+    _check_unchanged(found)
 
 
-def _keep_attributes(original: Path, copy: str) -> None:
+def _keep_attributes(original: Path, copy: Path) -> None:
     shutil.copystat(original, copy)
     os.utime(copy)  # whoever watches the file goes by its time
     if sys.platform != "win32":

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ambassador_client.account.credentials import write_private_file
+from ambassador_client.account.files import remove_private_file, write_private_file
 from ambassador_client.errors import HostFileError
 from ambassador_client.hosts.installing.files import digest
 
@@ -96,7 +96,7 @@ class Journal:
     def drop(self, step: Step) -> None:
         """Delete the copy of a step that nobody can go back to any more."""
         if step.backup is not None:
-            (self._directory / step.backup).unlink(missing_ok=True)
+            remove_private_file(self._directory / step.backup)
 
     def step_back(self, host: str) -> None:
         """Forget the newest step: the file is as it was before."""

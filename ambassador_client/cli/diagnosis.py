@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ambassador_client.account.settings import _ENVIRONMENT
+from ambassador_client.account.sources import ENVIRONMENT
 from ambassador_client.cli.command import Run, command, noun
 from ambassador_client.cli.doctor import doctor, examine
 from ambassador_client.cli.output import Format, show, show_rows
@@ -115,7 +115,7 @@ def _versions() -> dict[str, str]:
 
 def _settings() -> dict[str, str]:
     shown = {}
-    for name, variable in _ENVIRONMENT.items():
+    for name, variable in ENVIRONMENT.items():
         value = os.environ.get(variable)
         if value:
             shown[variable] = _address(value) if name == "server_url" else value if name in _TOLD else "set"

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import typer
 
+from ambassador_client.account import values
 from ambassador_client.account.accounts import Account, check_name
 from ambassador_client.account.session_cache import Slot, sessions_directory
-from ambassador_client.account.settings import Credential, Settings, normal_url, read_fingerprint
+from ambassador_client.account.settings import Credential, Settings
 from ambassador_client.cli.command import Run, command, noun
 from ambassador_client.cli.output import show, show_rows
 from ambassador_client.cli.secrets import KEY_PREFIX, read_secret
@@ -198,8 +199,8 @@ def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
     if flags.fingerprint is not None and flags.ca_file is not None:
         raise UsageError("--ca-file and --fingerprint exclude each other", "")
     try:
-        address = normal_url(url if "://" in url else f"https://{url}")
-        pin = None if flags.fingerprint is None else read_fingerprint(flags.fingerprint)
+        address = values.normal_url(url if "://" in url else f"https://{url}")
+        pin = None if flags.fingerprint is None else values.fingerprint(flags.fingerprint)
     except ValueError as error:
         raise UsageError(str(error), "ambassador-client login https://ambassador.example.com") from None
     known = next((each for each in run.book.all() if each.server == address), None)

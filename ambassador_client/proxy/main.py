@@ -16,7 +16,7 @@ from ambassador_client.proxy.parent import parent_gone
 from ambassador_client.proxy.relay import Relay
 
 if TYPE_CHECKING:
-    from ambassador_client.account.settings import Flags
+    from ambassador_client.account.sources import Flags
     from ambassador_client.proxy.session import Session
 
 _LEAVE_SECONDS = 2.0  # hosts kill what has not gone by then

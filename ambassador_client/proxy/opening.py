@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ambassador_client.account.session_cache import Holder, Slot, sessions_directory
-from ambassador_client.account.settings import Flags, load_settings
+from ambassador_client.account.settings import load_settings
+from ambassador_client.account.sources import Flags
 from ambassador_client.account.trust import context_for
 from ambassador_client.link.client import Link
 from ambassador_client.proxy.session import Session

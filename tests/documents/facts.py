@@ -9,7 +9,7 @@ from typing import get_args
 from ambassador_admin.cli import topics
 from ambassador_admin.context.contexts import ContextBook
 from ambassador_admin.places import config_directory
-from ambassador_client.account import settings as client_settings
+from ambassador_client.account import sources
 from ambassador_client.account.accounts import AccountBook
 from ambassador_client.account.credentials import CredentialStore
 from ambassador_client.account.paths import config_directory as client_config
@@ -65,10 +65,10 @@ def client_environment(root: Command) -> Rows:
     """Return the variables in the words of the flags that say the same."""
     flags = {name: option for command in root.walk() for option in command.options for name in option.names}
     return tuple(
-        (variable, _as_flag(flags[client_settings.FLAGS[name]]))
-        if name in client_settings.FLAGS
+        (variable, _as_flag(flags[sources.FLAGS[name]]))
+        if name in sources.FLAGS
         else (variable, f"The {name.replace('_', ' ')}, or where it is: `env://NAME` or `file://PATH`.")
-        for name, variable in client_settings._ENVIRONMENT.items()
+        for name, variable in sources.ENVIRONMENT.items()
     )
 
 
@@ -90,7 +90,7 @@ def client_exit_codes() -> Rows:
 def client_files() -> Rows:
     """Return what the client reads and leaves behind."""
     book = AccountBook(client_config({}, "linux"))
-    members = ", ".join(f"`{name}`" for name in client_settings._ENVIRONMENT)
+    members = ", ".join(f"`{name}`" for name in sources.ENVIRONMENT)
     runtime = "$XDG_RUNTIME_DIR" / PurePosixPath(
         runtime_directory({"XDG_RUNTIME_DIR": "/run"}, "linux").relative_to("/run")
     )

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ambassador_client.account.settings import ACCOUNT_VARIABLE, account_book, normal_url
+from ambassador_client.account.settings import account_book
+from ambassador_client.account.sources import ACCOUNT_VARIABLE
+from ambassador_client.account.values import normal_url
 from ambassador_client.errors import SettingsError, UsageError
 from ambassador_client.hosts.installing.host import Host, Launch
 

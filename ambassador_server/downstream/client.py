@@ -22,13 +22,15 @@ from ambassador_server.domain.catalog import Mcp, Tool
 from ambassador_server.downstream.envelope import legacy_params, modern_params
 from ambassador_server.downstream.handshake import Agreement, Era, agree, initialize
 from ambassador_server.downstream.interface import Hooks, RejectedError, SessionLostError
+from ambassador_server.downstream.progress import ProgressTokens
 from ambassador_server.downstream.tools import list_tools
 from ambassador_server.downstream.transports import build_transport
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError, InvalidInputError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.downstream import ProgressHandler, Reply
 
 _LISTEN: Final = b'{"notifications":{"toolsListChanged":true}}'
 _CHANGED: Final = "notifications/tools/list_changed"
+_PROGRESS: Final = "notifications/progress"
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Connection:
         self._agreement: Agreement
         self._mirrors = False
         self._header_maps: dict[str, HeaderMap] = {}
+        self._progress = ProgressTokens()
         self._renewing = asyncio.Lock()
         self._renewed: str | None = None
         self._in_flight = 0
@@ -83,22 +86,25 @@ class Connection:
         tools = await list_tools(self._exchange)
         return self._keep_mirrorable(tools) if self._mirrors else tools
 
-    async def request(self, method: str, params: bytes) -> Reply:
+    async def request(self, method: str, params: bytes, progress: ProgressHandler | None = None) -> Reply:
         """Send one request, exactly once as far as the downstream may have acted on it.
 
         Raises DownstreamUnavailableError, and InvalidInputError for params that are no JSON object.
         """
         self._in_flight += 1
         self._idle.clear()
+        token = None if progress is None else self._progress.give(progress)
         try:
-            reply = await self._exchange(method, params)
+            reply = await self._exchange(method, params, token)
             if self._mirrors and reply.error is not None and _is_header_mismatch(reply.error):
                 # The tool wants other headers than it did: it did not run, and a fresh list says which.
                 await self.list_tools()
                 self.stirred.set()
-                reply = await self._exchange(method, params)
+                reply = await self._exchange(method, params, token)
             return reply
         finally:
+            if token is not None:
+                self._progress.take_back(token)
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
@@ -134,12 +140,14 @@ class Connection:
         """End the conversation; whoever still waits gets DownstreamUnavailableError."""
         await self._transport.close()
 
-    def _notified(self, method: str, _: bytes) -> None:
+    def _notified(self, method: str, params: bytes) -> None:
         if method == _CHANGED:
             self.stirred.set()
+        elif method == _PROGRESS:
+            self._progress.notified(params)
 
-    async def _exchange(self, method: str, params: bytes) -> Reply:
-        prepared, headers = self._prepare(method, params)
+    async def _exchange(self, method: str, params: bytes, token: int | None = None) -> Reply:
+        prepared, headers = self._prepare(method, params, token)
         try:
             return await self._transport.request(method, prepared, headers)
         except SessionLostError as lost:
@@ -160,10 +168,12 @@ class Connection:
                 await initialize(self._transport)
                 self._renewed = session_id
 
-    def _prepare(self, method: str, params: bytes) -> tuple[bytes, Mapping[str, str] | None]:
+    def _prepare(
+        self, method: str, params: bytes, token: int | None
+    ) -> tuple[bytes, Mapping[str, str] | None]:
         if self._agreement.era is Era.LEGACY:
-            return legacy_params(params), None
-        prepared, members = modern_params(params)
+            return legacy_params(params, token), None
+        prepared, members = modern_params(params, token)
         return prepared, self._mirrored(method, members) if self._mirrors else None
 
     def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from ambassador_server.errors import InvalidInputError
 
 CLIENT_INFO: Final = {"name": "mcp-ambassador", "version": __version__}
 
-# Progress and log messages are not carried back to the caller, so none are asked for.
+# Log messages are not carried back to the caller, so none are asked for; a progress token is our own or none.
 _LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
 _PROGRESS_TOKEN: Final = "progressToken"
 _NEVER: Final = (_LOG_LEVEL, _PROGRESS_TOKEN)
@@ -26,17 +26,20 @@ _OWN_INFO: Final = Raw(msgspec.json.encode(CLIENT_INFO))
 _members = msgspec.json.Decoder(dict[str, Raw])
 
 
-def legacy_params(params: bytes) -> bytes:
-    """Return params for the handshake era: as they came, less what only another leg could understand."""
+def legacy_params(params: bytes, token: int | None = None) -> bytes:
+    """Return params for the handshake era: as they came, less what only another leg could understand.
+
+    With a token the downstream is asked to report its progress.
+    """
     # A request that mentions neither, which is most of them, is not even read.
-    if b"io.modelcontextprotocol/" not in params and b"progressToken" not in params:
+    if token is None and b"io.modelcontextprotocol/" not in params and b"progressToken" not in params:
         return params
     fields = read_members(params, "params")
-    if "_meta" not in fields:
-        return params
-    meta = read_members(fields["_meta"], "params._meta")
+    meta = read_members(fields["_meta"], "params._meta") if "_meta" in fields else {}
     kept = {key: value for key, value in meta.items() if key not in _NEVER and key not in _MODERN_ONLY}
-    if len(kept) == len(meta):
+    if token is not None:
+        kept[_PROGRESS_TOKEN] = Raw(b"%d" % token)
+    elif len(kept) == len(meta):
         return params
     if kept:
         fields["_meta"] = Raw(msgspec.json.encode(kept))
@@ -45,7 +48,7 @@ def legacy_params(params: bytes) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def modern_params(params: bytes) -> tuple[bytes, dict[str, Raw]]:
+def modern_params(params: bytes, token: int | None = None) -> tuple[bytes, dict[str, Raw]]:
     """Return params with the `_meta` that every stateless request carries, and their members.
 
     The host's own client information is passed on; version and capabilities are those of this leg.
@@ -56,6 +59,8 @@ def modern_params(params: bytes) -> tuple[bytes, dict[str, Raw]]:
         meta.pop(key, None)
     meta.setdefault(META_CLIENT_INFO, _OWN_INFO)
     meta.update(_OWN)
+    if token is not None:
+        meta[_PROGRESS_TOKEN] = Raw(b"%d" % token)
     fields["_meta"] = Raw(msgspec.json.encode(meta))
     return msgspec.json.encode(fields), fields
 

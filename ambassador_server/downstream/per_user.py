@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ambassador_server.domain.catalog import Mcp
 from ambassador_server.downstream.supervisor import Supervisor
 from ambassador_server.errors import OverloadedError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.downstream import ProgressHandler, Reply
 
 Key = tuple[str, str]
 """The ids of an entry and of a user."""
@@ -55,7 +55,15 @@ class UserConnections:
         # What is being stopped: two processes of one user at one entry could meet in the same files.
         self._leaving: dict[Key, asyncio.Task[None]] = {}
 
-    async def call(self, mcp: Mcp, user_id: str, method: str, params: bytes, timeout: float) -> Reply:
+    async def call(
+        self,
+        mcp: Mcp,
+        user_id: str,
+        method: str,
+        params: bytes,
+        timeout: float,
+        progress: ProgressHandler | None,
+    ) -> Reply:
         """Send one request over the user's own connection, which the first call starts.
 
         Raises OverloadedError when the limits are reached and every connection is busy, and what a supervisor raises.
@@ -63,7 +71,7 @@ class UserConnections:
         seat = self._seats.get((mcp.mcp_id, user_id)) or self._open(mcp, user_id)
         seat.in_flight += 1
         try:
-            return await seat.supervisor.call(method, params, timeout)
+            return await seat.supervisor.call(method, params, timeout, progress)
         finally:
             seat.in_flight -= 1
             seat.used_at = asyncio.get_running_loop().time()

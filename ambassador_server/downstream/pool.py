@@ -16,7 +16,13 @@ from ambassador_server.downstream.per_user import UserConnections, UserLimits
 from ambassador_server.downstream.supervisor import Limits, Supervisor
 from ambassador_server.downstream.transports import check_options
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, OutputLine, Reply
+from ambassador_server.ports.downstream import (
+    DownstreamChange,
+    DownstreamListener,
+    OutputLine,
+    ProgressHandler,
+    Reply,
+)
 
 _STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
 
@@ -133,7 +139,16 @@ class DownstreamPool:
         self._probed[mcp.mcp_id] = tools
         return tools
 
-    async def call(self, mcp_id: str, method: str, params: bytes, *, user_id: str, timeout: float) -> Reply:
+    async def call(
+        self,
+        mcp_id: str,
+        method: str,
+        params: bytes,
+        *,
+        user_id: str,
+        timeout: float,
+        progress: ProgressHandler | None = None,
+    ) -> Reply:
         """Send one request and return the answer; cancelling the caller cancels the call downstream.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError when too many calls are in
@@ -143,8 +158,8 @@ class DownstreamPool:
         if supervisor is None:
             raise DownstreamUnavailableError("This MCP is not running")
         if supervisor.mcp.isolation is Isolation.PER_USER:
-            return await self._users.call(supervisor.mcp, user_id, method, params, timeout)
-        return await supervisor.call(method, params, timeout)
+            return await self._users.call(supervisor.mcp, user_id, method, params, timeout, progress)
+        return await supervisor.call(method, params, timeout, progress)
 
     async def close(self) -> None:
         """Stop every downstream at the same time and leave no process behind."""

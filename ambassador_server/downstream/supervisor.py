@@ -24,7 +24,7 @@ from ambassador_server.errors import (
     InvalidInputError,
     OverloadedError,
 )
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, Reply
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ProgressHandler, Reply
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +109,9 @@ class Supervisor:
         self._after = set(after)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    async def call(self, method: str, params: bytes, timeout: float) -> Reply:
+    async def call(
+        self, method: str, params: bytes, timeout: float, progress: ProgressHandler | None = None
+    ) -> Reply:
         """Send one request; a downstream that was lost gets one early attempt, if its back-off allows.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError.
@@ -120,7 +122,7 @@ class Supervisor:
         try:
             async with asyncio.timeout(timeout):
                 connection = self._connection or await self._next_connection()
-                return await connection.request(method, params)
+                return await connection.request(method, params, progress)
         except TimeoutError:
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:

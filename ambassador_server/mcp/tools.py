@@ -14,12 +14,10 @@ from ambassador_server.mcp.envelope import (
     result_reply,
     write_members,
 )
+from ambassador_server.mcp.progress import PROGRESS_TOKEN, progress_for
 from ambassador_server.ports.face import FaceRequest
 from ambassador_server.services.calls import Answered, Calls, Refused, ToolCall
 from ambassador_server.services.catalog import Catalog, CatalogEntry, CatalogIndex
-
-_HOP_META = frozenset({"progressToken"})
-"""What of `_meta` ends here: progress is reported on the stream of a request, and our answers are no streams."""
 
 _MODERN_RESULT = frozenset({"resultType", "ttlMs", "cacheScope"})
 
@@ -59,12 +57,14 @@ class ToolMethods:
             raise EnvelopeError(Code.INVALID_REQUEST, "tools/call is a request")
         if modern:
             self._check_mirrored(message, request)
+        members, token = _forwarded_members(message)
         answer = await self._calls.call(
             ToolCall(
                 principal=request.principal,
                 origin=request.origin,
                 name=_tool_name(message),
-                members=_forwarded_members(message),
+                members=members,
+                progress=progress_for(token, request) if token is not None else None,
             )
         )
         match answer:
@@ -115,14 +115,19 @@ def _tool_name(message: Message) -> str:
         raise EnvelopeError(Code.INVALID_PARAMS, "params.name must be the name of a tool") from error
 
 
-def _forwarded_members(message: Message) -> dict[str, bytes]:
+def _forwarded_members(message: Message) -> tuple[dict[str, bytes], bytes | None]:
+    """Return what goes on to the downstream, and the caller's progress token, which does not."""
     members = {key: bytes(raw) for key, raw in message.params.items() if key != "name"}
     if not members.get("arguments", b"{").startswith(b"{"):
         raise EnvelopeError(Code.INVALID_PARAMS, "params.arguments must be an object")
-    if "_meta" in members:
-        meta = {key: raw for key, raw in read_members(members["_meta"]).items() if key not in _HOP_META}
-        members["_meta"] = write_members(meta)
-    return members
+    # Read, not searched: a name may be spelled with escapes, and a token of the caller's choice that went on could be
+    # one that we have given to the call of somebody else.
+    meta = read_members(members["_meta"]) if "_meta" in members else {}
+    token = meta.pop(PROGRESS_TOKEN, None)
+    if token is None:
+        return members, None
+    members["_meta"] = write_members(meta)
+    return members, bytes(token)
 
 
 def _for_era(result: bytes, *, modern: bool) -> bytes:

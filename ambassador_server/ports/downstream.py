@@ -42,6 +42,9 @@ class OutputLine:
 
 DownstreamListener = Callable[[DownstreamChange], None]
 
+ProgressHandler = Callable[[bytes], None]
+"""Takes the raw params, a JSON object, of each progress notification of one call; returns at once, never raises."""
+
 
 class Downstreams(Protocol):
     """Every downstream the catalog names, each with its own supervisor."""
@@ -81,10 +84,20 @@ class Downstreams(Protocol):
         """
         ...
 
-    async def call(self, mcp_id: str, method: str, params: bytes, *, user_id: str, timeout: float) -> Reply:
+    async def call(
+        self,
+        mcp_id: str,
+        method: str,
+        params: bytes,
+        *,
+        user_id: str,
+        timeout: float,
+        progress: ProgressHandler | None = None,
+    ) -> Reply:
         """Send one request and return the answer; `params` is a raw JSON object, `timeout` is in seconds.
 
-        Where users do not share a connection it goes over that of `user_id`.
+        Where users do not share a connection it goes over that of `user_id`. The downstream is asked to report its
+        progress if there is somebody who takes it.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, and InvalidInputError for params
         that are no JSON object. Cancelling the caller cancels the call.

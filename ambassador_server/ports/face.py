@@ -1,6 +1,6 @@
 """A request and a reply of the `/mcp` endpoint, free of any web library."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,14 +23,19 @@ class Headers(Protocol):
         ...
 
 
+Teller = Callable[[bytes], None]
+"""Sends one message ahead of the reply: returns at once, and drops the oldest for a reader who is too slow."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceRequest:
-    """One authenticated POST."""
+    """One authenticated POST; after the first message that is told the answer is a stream of events."""
 
     headers: Headers
     body: bytes
     principal: Principal
     origin: Origin
+    tell: Teller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from ambassador_server.errors import (
     OverloadedError,
 )
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.downstream import Downstreams, Reply
+from ambassador_server.ports.downstream import Downstreams, ProgressHandler, Reply
 from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.services.auditor import Auditor
 from ambassador_server.services.catalog import Catalog, CatalogEntry
@@ -44,12 +44,16 @@ _EXPLANATIONS: Mapping[Reason, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A call as it came in: `name` in any accepted form, `members` the raw JSON of every other parameter."""
+    """A call as it came in: `name` in any accepted form, `members` the raw JSON of every other parameter.
+
+    `progress` takes what the downstream tells meanwhile, if the caller wants to know.
+    """
 
     principal: Principal
     origin: Origin
     name: str
     members: Mapping[str, bytes]
+    progress: ProgressHandler | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,12 @@ class Calls:
         started = self._clock.monotonic()
         try:
             reply = await self._downstreams.call(
-                entry.ref.mcp_id, "tools/call", params, user_id=call.principal.user_id, timeout=timeout
+                entry.ref.mcp_id,
+                "tools/call",
+                params,
+                user_id=call.principal.user_id,
+                timeout=timeout,
+                progress=call.progress,
             )
         except (AmbassadorError, asyncio.CancelledError) as error:
             # A call that a kill switch stopped is recorded as denied instead.

@@ -13,7 +13,7 @@ from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.keys import AUTHENTICATORS, DESCRIPTION, FACE, SERVICES, SETTINGS, WebSettings
 from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
-from ambassador_server.web.middleware.origin import origin_middleware
+from ambassador_server.web.middleware.origin import origin_middleware, sign_response
 from ambassador_server.web.openapi import describe
 from ambassador_server.web.routes import enrol, health, mcp, me, sessions, tools
 from ambassador_server.web.routes.admin import (
@@ -96,6 +96,7 @@ def _create(services: Services, settings: WebSettings) -> web.Application:
         middlewares=[origin_middleware, errors_middleware, hosts_middleware],
         client_max_size=settings.max_body_bytes,
     )
+    app.on_response_prepare.append(sign_response)
     app[SERVICES] = services
     app[SETTINGS] = settings
     return app

@@ -13,6 +13,7 @@ import pytest
 from ambassador_server.domain.catalog import DownstreamStatus, Mcp, ToolClass
 from ambassador_server.downstream import transports
 from ambassador_server.downstream.interface import Hooks
+from ambassador_server.downstream.progress import LARGEST_PROGRESS
 from ambassador_server.errors import (
     DownstreamTimeoutError,
     DownstreamUnavailableError,
@@ -186,6 +187,42 @@ async def test_announced_changes_of_the_tools_are_seen(box: Bench):
 async def test_what_is_not_mcp_is_passed_over(box: Bench):
     assert result(await box.call("garbage"))["content"] is not None
     assert await box.text("echo", text="still here") == "still here"
+
+
+async def report(box: Bench, told: list[bytes] | None, **arguments: object) -> str:
+    """Call the tool that reports its progress; returns the token the downstream saw."""
+    params = json.dumps({"name": "progress", "arguments": arguments, "_meta": {"progressToken": "caller"}})
+    progress = None if told is None else told.append
+    reply = await box.pool.call(
+        "m1", "tools/call", params.encode(), user_id="u1", timeout=PATIENCE, progress=progress
+    )
+    return str(result(reply)["content"][0]["text"])
+
+
+async def test_progress_is_told_until_the_result_and_only_of_the_call_it_names(box: Bench):
+    told: list[bytes] = []
+    token = await report(box, told, foreign=[999, "1", None, True, 1.5, {}, [1]])
+    reports = [json.loads(each) for each in told]
+    assert [each["progress"] for each in reports] == [1, 2, 3]
+    assert {each["progressToken"] for each in reports} == {int(token)}
+    assert reports[0]["x-kept"] == 10**20
+    await box.text("echo", text="whatever is late has come")
+    assert len(told) == 3
+
+
+async def test_calls_that_run_together_hear_of_themselves_alone(box: Bench):
+    heard: list[list[bytes]] = [[] for _ in range(5)]
+    tokens = await asyncio.gather(*(report(box, each, steps=n + 1) for n, each in enumerate(heard)))
+    assert len(set(tokens)) == 5
+    for n, each in enumerate(heard):
+        assert [json.loads(one)["total"] for one in each] == [n + 1] * (n + 1)
+    assert await report(box, None) == "None"
+
+
+async def test_progress_that_is_too_large_is_dropped(box: Bench):
+    told: list[bytes] = []
+    await report(box, told, size=LARGEST_PROGRESS)
+    assert told == []
 
 
 async def test_a_meta_that_is_no_object_is_refused(box: Bench):

@@ -21,7 +21,13 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
 )
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, OutputLine, Reply
+from ambassador_server.ports.downstream import (
+    DownstreamChange,
+    DownstreamListener,
+    OutputLine,
+    ProgressHandler,
+    Reply,
+)
 
 Handler = Callable[[str, dict[str, Any]], Reply | Awaitable[Reply]]
 """Takes the method and the params, returns the reply or raises."""
@@ -64,12 +70,16 @@ def _echo(_: str, params: dict[str, Any]) -> Reply:
 
 @dataclass(kw_only=True)
 class Script:
-    """What one MCP does. `gate` holds every call until it is set; `error` is raised by every call and probe."""
+    """What one MCP does. `gate` holds every call until it is set; `error` is raised by every call and probe.
+
+    `progress` are the params it reports of every call before it waits.
+    """
 
     tools: tuple[Tool, ...] = ()
     handler: Handler = _echo
     gate: asyncio.Event | None = None
     error: AmbassadorError | None = None
+    progress: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +187,16 @@ class FakeDownstreams:
             raise script.error
         return script.tools
 
-    async def call(self, mcp_id: str, method: str, params: bytes, *, user_id: str, timeout: float) -> Reply:
+    async def call(
+        self,
+        mcp_id: str,
+        method: str,
+        params: bytes,
+        *,
+        user_id: str,
+        timeout: float,
+        progress: ProgressHandler | None = None,
+    ) -> Reply:
         """Answer as scripted; a gate holds the call until it opens, the deadline passes or the caller leaves."""
         mcp = self._running.get(mcp_id)
         if mcp is None:
@@ -186,6 +205,8 @@ class FakeDownstreams:
         self.calls.append(call)
         self.called.set()
         self._in_flight[mcp_id] = self._in_flight.get(mcp_id, 0) + 1
+        for told in self._script_of(mcp).progress if progress else ():
+            progress(told)
         try:
             async with asyncio.timeout(timeout):
                 return await self._answer(self._script_of(mcp), method, params)

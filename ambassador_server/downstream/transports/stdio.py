@@ -189,7 +189,9 @@ class StdioTransport:
         if message is None:
             self._unreadable(line, line, "answered with something that cannot be read")
         elif message.is_notification:
-            self._hooks.notified(message.method or "", bytes(message.params))
+            # In the order of the lines: who waits for an answer that came before has left when this is heard.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._hooks.notified, message.method or "", bytes(message.params))
         elif message.is_request:
             if self._child is not None:
                 self._child.write_soon(_line(encode_answer(message)))

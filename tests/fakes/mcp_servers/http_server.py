@@ -20,6 +20,7 @@ from tests.fakes.mcp_servers.toolbox import (
     envelope_error,
     handshake,
     parser,
+    progress_reports,
     text,
 )
 
@@ -120,6 +121,8 @@ class HttpServer:
             request.transport.abort()
         if name in ("slow", "hold", "grow", "refuse"):
             result = await self._run(name, arguments, modern)
+        elif name == "progress":
+            return await self._progress(request, number, params, modern)
         elif name in ("garbage", "ask"):
             return await self._chat(request, number, name, modern)
         else:
@@ -153,6 +156,23 @@ class HttpServer:
             await self._announce()
             return text("grown")
         return None
+
+    async def _progress(
+        self, request: web.Request, number: Any, params: dict[str, Any], modern: bool
+    ) -> web.StreamResponse:
+        """Report, answer, and go on reporting."""
+        stream = await _open_stream(request)
+        reports = progress_reports(params.get("arguments") or {}, params)
+        for report in reports:
+            await stream.write(_event({"method": "notifications/progress", "params": report}))
+        if "seconds" in params["arguments"]:
+            await self._run("slow", params["arguments"], modern)
+        result = text(str(params.get("_meta", {}).get("progressToken")))
+        await stream.write(_event({"id": number, "result": complete(result) if modern else result}))
+        for report in reports:
+            await stream.write(_event({"method": "notifications/progress", "params": report}))
+        await stream.write_eof()
+        return stream
 
     async def _chat(self, request: web.Request, number: Any, name: str, modern: bool) -> web.StreamResponse:
         """Answer in a stream that holds more than the answer."""

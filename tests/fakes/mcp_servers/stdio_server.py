@@ -14,6 +14,7 @@ from tests.fakes.mcp_servers.toolbox import (
     envelope_error,
     handshake,
     parser,
+    progress_reports,
     text,
 )
 
@@ -93,10 +94,23 @@ class Server:
             "ask": self.ask,
             "grow": self.grow,
         }
-        if name in own:
+        if name == "progress":
+            self.progress(number, arguments, params)
+        elif name in own:
             own[name](number, arguments)
         else:
             self.send({"id": number, "error": {"code": -32602, "message": "no", "data": {"big": 10**30}}})
+
+    def progress(self, number: int, arguments: dict[str, Any], params: dict[str, Any]) -> None:
+        reports = progress_reports(arguments, params)
+        for report in reports:
+            self.send({"method": "notifications/progress", "params": report})
+        if "seconds" in arguments:
+            self.slow(number, arguments)
+            return
+        self.result(number, text(str(params.get("_meta", {}).get("progressToken"))))
+        for report in reports:
+            self.send({"method": "notifications/progress", "params": report})
 
     def slow(self, number: int, arguments: dict[str, Any]) -> None:
         stop = self.stops[number] = threading.Event()

@@ -50,6 +50,11 @@ TOOLS: list[dict[str, Any]] = [
         "inputSchema": _ANY,
     },
     {"name": "grow", "description": "Offer one more tool from now on.", "inputSchema": _ANY},
+    {
+        "name": "progress",
+        "description": "Report `steps` steps, wait for `seconds` if told to, then answer with the token.",
+        "inputSchema": _ANY,
+    },
     {"name": "cancelled", "description": "Return how many requests were cancelled.", "inputSchema": _ANY},
 ]
 
@@ -116,6 +121,24 @@ class Toolbox:
                 os._exit(int(arguments.get("status", 3)))
             case _:
                 return None
+
+
+def progress_reports(arguments: dict[str, Any], params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the progress of a call in `steps` steps of `size` letters, and beside it what concerns nobody.
+
+    `foreign` are tokens that are not this call's; without a token of its own there is nothing to tell.
+    """
+    token = params.get("_meta", {}).get("progressToken")
+    if token is None:
+        return []
+    steps, told = arguments.get("steps", 3), "x" * arguments.get("size", 4)
+    strange = [{}, {"progressToken": token}, {"progressToken": token, "progress": "half"}, {"progress": 1}]
+    strange += [{"progressToken": each, "progress": 1} for each in arguments.get("foreign", [])]
+    reports = [
+        {"progressToken": token, "progress": n, "total": steps, "message": told, "x-kept": 10**20}
+        for n in range(1, steps + 1)
+    ]
+    return strange + reports
 
 
 def text(content: str) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""An answer that becomes a stream of Server-Sent Events when something has to be told before the reply."""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import Final, Self
+
+from aiohttp import web
+
+_MOST_PENDING: Final = 64
+"""How many messages wait for a reader who is slow; a newer one takes the place of the oldest."""
+
+_HEADERS: Final = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+
+
+class EventAnswer:
+    """Costs nothing until the first message is told; leaving the block ends the writing of what was not read."""
+
+    __slots__ = ("_pending", "_request", "_response", "_writing")
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._response: web.StreamResponse | None = None
+        self._pending: deque[bytes] | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def have_begun(self) -> bool:
+        """Tell whether a message was told, so that the reply has to be an event, too."""
+        return self._pending is not None
+
+    def tell(self, message: bytes) -> None:
+        """Send a message as soon as the reader takes it."""
+        if self._pending is None:
+            self._pending = deque(maxlen=_MOST_PENDING)
+        self._pending.append(message)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write(self._pending))
+
+    async def end(self, reply: bytes) -> web.StreamResponse:
+        """Send what is still pending, then the reply, whatever time its reader takes."""
+        if self._writing is not None:
+            await self._writing
+        response = await self._begun()
+        # Whoever has hung up is told nothing more.
+        with suppress(ConnectionError):
+            await response.write(_event(reply))
+            await response.write_eof()
+        return response
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+        if error is not None and self.have_begun and self._request.transport is not None:
+            # Half an answer cannot be taken back, nor followed by another one.
+            self._request.transport.abort()
+
+    async def _write(self, pending: deque[bytes]) -> None:
+        with suppress(ConnectionError):
+            response = await self._begun()
+            while pending:
+                await response.write(_event(pending.popleft()))
+
+    async def _begun(self) -> web.StreamResponse:
+        if self._response is None:
+            self._response = web.StreamResponse(headers=_HEADERS)
+            await self._response.prepare(self._request)
+        return self._response
+
+
+def _event(message: bytes) -> bytes:
+    # JSON has line ends only between tokens, where a space says the same; in a stream they would end the event.
+    if b"\n" in message or b"\r" in message:
+        message = message.replace(b"\n", b" ").replace(b"\r", b" ")
+    return b"data: " + message + b"\n\n"

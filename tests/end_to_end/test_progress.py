@@ -1,0 +1,172 @@
+"""Progress of a call: from the downstream to its caller, under the caller's token, and to nobody else."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.conftest import GENEROUS
+from tests.end_to_end.faces import ACCEPT, LEGACY, MCP_FACES, Mcp
+from tests.end_to_end.world import Caller, Downstream, World, running, until
+from tests.rig import Rig
+
+DOWNSTREAMS = ("tools", "piped", "modern")
+
+
+@pytest.fixture(scope="module")
+def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
+    """A server whose downstreams are shared by all users: over HTTP and over pipes, of both eras."""
+    with running(directory, prepared, limits=GENEROUS) as started:
+        started.publish("tools", "streamable_http", {"url": tools.url})
+        started.publish_fixture("piped")
+        started.publish_fixture("modern", "--era", "modern")
+        yield started
+
+
+def ask(
+    caller: Caller, face: Mcp, tool: str, token: Any, accept: str = ACCEPT, **arguments: Any
+) -> httpx.Response:
+    """Call a tool and ask for its progress."""
+    params = {"name": tool, "arguments": arguments, "_meta": {"progressToken": token}}
+    wire = face.request(caller.secret, "tools/call", params)
+    return caller.http.post(wire.path, content=wire.body, headers={**wire.headers, "Accept": accept})
+
+
+def events(body: str) -> list[dict[str, Any]]:
+    """Return the messages of a stream."""
+    whole = [each.removeprefix("data: ") for each in body.split("\n\n")]
+    assert whole.pop() == ""
+    return [json.loads(each) for each in whole]
+
+
+def outcomes(world: World, answer: httpx.Response) -> list[str]:
+    """Return what was recorded of a request, once there is a second record."""
+    request = answer.headers["x-request-id"]
+    recorded = until(
+        lambda: each if len(each := world.events(request_id=request)) > 1 else None, "it is recorded"
+    )
+    return sorted(each["outcome"] for each in recorded)
+
+
+@pytest.mark.parametrize("face", MCP_FACES, ids=repr)
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+@pytest.mark.parametrize("token", ["abc", 7, ""])
+def test_progress_comes_before_the_result_under_the_callers_token(
+    world: World, face: Mcp, mcp: str, token: Any
+) -> None:
+    answer = ask(world.caller(), face, f"{mcp}__progress", token, steps=3, foreign=["abc", 0, 10**6])
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    *told, last = events(answer.text)
+    assert {each["method"] for each in told} == {"notifications/progress"}
+    assert [each["params"].pop("progressToken") for each in told] == [token] * 3
+    assert [each["params"]["progress"] for each in told] == [1, 2, 3]
+    assert told[0]["params"]["x-kept"] == 10**20
+    assert last["id"] == 7
+    assert last["result"]["content"][0]["text"].isdigit(), "the downstream sees a token of ours alone"
+    assert outcomes(world, answer) == ["permitted", "succeeded"]
+
+
+@pytest.mark.parametrize("face", MCP_FACES, ids=repr)
+def test_answer_is_plain_json_where_there_is_nothing_to_tell_or_nobody_to_hear(
+    world: World, face: Mcp
+) -> None:
+    caller = world.caller()
+    for answer in (
+        ask(caller, face, "tools__echo", "t", text="x"),
+        ask(caller, face, "tools__progress", "t", accept="*/*"),
+        ask(caller, face, "tools__progress", {"no": "token"}),
+        ask(caller, face, "tools__progress", "t" * 300),
+        ask(caller, face, "tools__progress", None),
+        ask(caller, face, "tools__progress", "t", steps=0),
+        ask(caller, face, "tools__progress", "t", size=20_000),
+        ask(caller, face, "tools__nothing", "t"),
+    ):
+        assert answer.headers["content-type"] == "application/json", answer.text
+        assert answer.json()["id"] == 7
+
+
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+def test_users_with_the_same_token_on_one_downstream_hear_of_their_own_calls(world: World, mcp: str) -> None:
+    callers = [world.caller() for _ in range(4)]
+
+    def run(n: int) -> None:
+        face = MCP_FACES[n % 2]
+        *told, last = events(ask(callers[n % 4], face, f"{mcp}__progress", 1, steps=n + 1).text)
+        assert [each["params"]["total"] for each in told] == [n + 1] * (n + 1)
+        assert "result" in last
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(run, range(24)))
+
+
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+def test_token_that_is_spelled_another_way_does_not_reach_the_downstream(world: World, mcp: str) -> None:
+    caller = world.caller()
+    for spelled in (rb'"progress\u0054oken":1', rb'"progressToken":2,"progress\u0054oken":1'):
+        body = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"%b__params","_meta":{%b}}}'
+        wire = LEGACY.request(caller.secret, "tools/call", {})
+        content = body % (mcp.encode(), spelled)
+        answer = caller.http.post("/mcp", content=content, headers=wire.headers).json()
+        seen = answer["result"]["structuredContent"]["_meta"]["progressToken"]
+        assert isinstance(seen, int)
+        again = caller.http.post("/mcp", content=content, headers=wire.headers).json()
+        assert again["result"]["structuredContent"]["_meta"]["progressToken"] != seen, (
+            "it is ours, not theirs"
+        )
+
+
+def test_reader_who_is_slow_loses_progress_and_never_the_result(world: World, tools: Downstream) -> None:
+    caller, steps = world.caller(), 4000
+    params = {
+        "name": "tools__progress",
+        "arguments": {"steps": steps, "size": 8000},
+        "_meta": {"progressToken": 1},
+    }
+    wire = LEGACY.request(caller.secret, "tools/call", params)
+    with caller.http.stream("POST", "/mcp", content=wire.body, headers=wire.headers) as answer:
+        request = answer.headers["x-request-id"]
+        until(lambda: len(world.events(request_id=request)) == 2, "the downstream has answered", 60)
+        *told, last = events(answer.read().decode())
+    assert last["result"]["content"][0]["text"].isdigit()
+    assert 0 < len(told) < steps
+    assert told[-1]["params"]["progress"] == steps, "the oldest go, the newest is told"
+
+
+@pytest.mark.parametrize("face", MCP_FACES, ids=repr)
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+def test_kill_switch_ends_a_call_that_has_begun_to_report(world: World, face: Mcp, mcp: str) -> None:
+    caller = world.caller()
+    tool = f"{mcp}__progress"
+    params = {"name": tool, "arguments": {"steps": 1, "seconds": 600}, "_meta": {"progressToken": 1}}
+    wire = face.request(caller.secret, "tools/call", params)
+    with caller.http.stream("POST", "/mcp", content=wire.body, headers=wire.headers) as answer:
+        switch = world.ask("POST", "kill-switches", {"scope": "mcp", "target": mcp, "reason": "drill"})
+        told, last = events(answer.read().decode())
+    world.ask("POST", f"kill-switches/{switch['id']}/lift")
+    assert told["params"]["progress"] == 1
+    assert "error" in last
+    assert outcomes(world, answer) == ["denied", "permitted"]
+
+
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+def test_caller_who_hangs_up_amid_progress_cancels_the_call(world: World, mcp: str) -> None:
+    caller = world.caller()
+    before = int(caller.call(LEGACY, f"{mcp}__cancelled").text)
+    params = {
+        "name": f"{mcp}__progress",
+        "arguments": {"steps": 2, "seconds": 600},
+        "_meta": {"progressToken": 1},
+    }
+    wire = LEGACY.request(caller.secret, "tools/call", params)
+    with (
+        httpx.Client(base_url=world.rig.client_url, trust_env=False, timeout=30) as passing,
+        passing.stream("POST", "/mcp", content=wire.body, headers=wire.headers) as answer,
+    ):
+        next(answer.iter_bytes())
+    until(lambda: int(caller.call(LEGACY, f"{mcp}__cancelled").text) == before + 1, "it is cancelled")
+    assert "Traceback" not in world.log_text()

@@ -2,45 +2,77 @@
 
 import asyncio
 import os
+import select
 import sys
-from typing import Final
+from io import FileIO
+from typing import Any, Final, Protocol
 
 LOOK_SECONDS: Final = 120.0
 
 
-async def parent_gone() -> None:
+class Watch(Protocol):
+    """Something the loop can poll, which becomes readable when a process has ended."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching."""
+        ...
+
+
+async def parent_gone(platform: str = sys.platform) -> None:
     """Return when the process that started us has ended.
 
-    Linux tells, and costs nothing until then; elsewhere we look now and then, as seldom as the session is kept alive.
+    The system tells, and that costs nothing until then; where it does not, we look now and then, as seldom as the
+    session is kept alive.
     """
+    if platform == "win32":
+        from ambassador_client.proxy.windows import host_gone  # noqa: PLC0415 - for Windows alone
+
+        return await host_gone()
     parent = os.getppid()
-    if parent <= 1 or sys.platform == "win32":
-        # Started by the system or by the first process of a container; Windows never says that a parent has gone.
-        await asyncio.Event().wait()
-    descriptor = _watch(parent)
+    if parent <= 1:
+        await asyncio.Event().wait()  # started by the system, or by the first process of a container
+    watch = _watch(parent)
     while os.getppid() == parent:
-        if descriptor is not None:
-            return await _readable(descriptor)
+        if watch is not None:
+            return await _readable(watch)
         await asyncio.sleep(LOOK_SECONDS)
     return None
 
 
-def _watch(parent: int) -> int | None:
-    """Return a descriptor that becomes readable when the process ends, where there is such a thing."""
-    if sys.platform != "linux":
-        return None
+def _watch(parent: int) -> Watch | None:
     try:
-        return os.pidfd_open(parent)
-    except OSError:  # an old kernel, or a sandbox that forbids it
-        return None
+        if hasattr(os, "pidfd_open"):  # Linux
+            return FileIO(os.pidfd_open(parent))
+        if hasattr(select, "kqueue"):  # macOS and the BSDs
+            return _kernel_queue(parent, select)
+    except OSError:  # an old kernel, a sandbox that forbids it, or a parent that has gone this moment
+        pass
+    return None
 
 
-async def _readable(descriptor: int) -> None:
+def _kernel_queue(parent: int, system: Any) -> Watch:
+    queue: Watch = system.kqueue()
+    end = system.kevent(
+        parent, filter=system.KQ_FILTER_PROC, flags=system.KQ_EV_ADD, fflags=system.KQ_NOTE_EXIT
+    )
+    try:
+        queue.control([end], 0)  # type: ignore[attr-defined]
+    except OSError:
+        queue.close()
+        raise
+    return queue
+
+
+async def _readable(watch: Watch) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_reader(descriptor, ended.set)
+    loop.add_reader(watch.fileno(), ended.set)
     try:
         await ended.wait()
     finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
+        loop.remove_reader(watch.fileno())
+        watch.close()

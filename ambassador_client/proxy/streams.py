@@ -1,0 +1,205 @@
+"""The two streams to the host: served by the loop where it can poll them, by a thread each where it cannot."""
+
+import asyncio
+import os
+import stat
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from io import FileIO
+from queue import SimpleQueue
+from typing import Final, cast
+
+from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, Splitter
+
+_READ_BYTES: Final = 1 << 16
+_WRITE_BYTES: Final = 1 << 20
+_WAITING_CHUNKS: Final = 4
+_UNREAD_BYTES: Final = 16 << 20  # so that a host that writes much before it reads is not left waiting
+
+
+class Output:
+    """Our standard output; `closed` is set when the host has closed its end."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+
+    @staticmethod
+    async def open(descriptor: int) -> "Output":
+        """Take over a descriptor; whatever it is, writing never blocks the loop."""
+        if can_poll(descriptor):
+            pipe = FileIO(descriptor, "wb", closefd=False)
+            return (await asyncio.get_running_loop().connect_write_pipe(_PolledOutput, pipe))[1]
+        _make_ready(descriptor)
+        return _ThreadOutput(descriptor)
+
+    def send(self, message: bytes) -> None:
+        """Write one message as one line; after the host has gone, nowhere."""
+        if not self.closed.is_set():
+            # A line break can only stand between JSON tokens, where a space says the same.
+            self._write(message.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+
+    async def drain(self) -> None:
+        """Wait until the host has read enough for more to be written."""
+        await self._may_write.wait()
+
+    async def flush(self) -> None:
+        """Wait until the host has everything."""
+        raise NotImplementedError
+
+    def _write(self, line: bytes) -> None:
+        raise NotImplementedError
+
+    def _lose(self) -> None:
+        self.closed.set()
+        self._may_write.set()
+
+
+class _PolledOutput(Output, asyncio.BaseProtocol):
+    """A pipe of POSIX; the loop says when the host has closed it, even if nothing is written."""
+
+    _transport: asyncio.WriteTransport
+
+    async def flush(self) -> None:
+        """Wait until the host has everything."""
+        self._transport.set_write_buffer_limits(high=0)
+        await self._may_write.wait()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop when the pipe is connected."""
+        self._transport = cast(asyncio.WriteTransport, transport)
+        self._transport.set_write_buffer_limits(high=_UNREAD_BYTES)
+
+    def pause_writing(self) -> None:
+        """Called by the loop when the host reads slower than we write."""
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        """Called by the loop when the host has caught up."""
+        self._may_write.set()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Called by the loop when the host has closed the pipe."""
+        self._lose()
+
+    def _write(self, line: bytes) -> None:
+        self._transport.write(line)
+
+
+class _ThreadOutput(Output):
+    """Anything else, and everything on Windows: a thread waits for the host; that it has gone shows in writing."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._lines: SimpleQueue[bytes] = SimpleQueue()
+        self._unread = 0
+        self._most_unread = _UNREAD_BYTES
+        threading.Thread(target=self._pump, name="stdout", daemon=True).start()
+
+    async def flush(self) -> None:
+        """Wait until the host has everything."""
+        self._most_unread = 0
+        self._pause_or_resume()
+        await self._may_write.wait()
+
+    def _write(self, line: bytes) -> None:
+        self._unread += len(line)
+        self._pause_or_resume()
+        self._lines.put(line)
+
+    def _written(self, size: int) -> None:
+        self._unread -= size
+        self._pause_or_resume()
+
+    def _pause_or_resume(self) -> None:
+        if self.closed.is_set() or self._unread <= self._most_unread // 4:
+            self._may_write.set()
+        elif self._unread > self._most_unread:
+            self._may_write.clear()
+
+    def _pump(self) -> None:
+        with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+            try:
+                while True:
+                    rest = memoryview(self._lines.get())
+                    while rest:
+                        size = os.write(self._descriptor, rest[:_WRITE_BYTES])
+                        rest = rest[size:]
+                        self._loop.call_soon_threadsafe(self._written, size)
+            except OSError:
+                self._loop.call_soon_threadsafe(self._lose)
+
+
+async def read_frames(descriptor: int, limit: int = MAX_LINE_BYTES) -> AsyncIterator[Frame]:
+    """Yield the frames of standard input until its end."""
+    splitter = Splitter(limit)
+    chunks = _pipe_chunks(descriptor) if can_poll(descriptor) else _thread_chunks(descriptor)
+    async for chunk in chunks:
+        frames = splitter.feed(chunk)[::-1]
+        while frames:
+            yield frames.pop()  # a large one is not kept while we wait for the next
+    for frame in splitter.finish():
+        yield frame
+
+
+def can_poll(descriptor: int, platform: str = sys.platform) -> bool:
+    """Tell whether the loop can poll the descriptor: no regular file, no terminal, nothing on Windows."""
+    if platform == "win32":
+        return False
+    mode = os.fstat(descriptor).st_mode
+    # One socket for both directions would take the host's input for a hang-up of our output.
+    return stat.S_ISFIFO(mode) or (stat.S_ISSOCK(mode) and not os.path.sameopenfile(0, 1))
+
+
+async def _pipe_chunks(descriptor: int) -> AsyncIterator[bytes]:
+    reader = asyncio.StreamReader(limit=_READ_BYTES)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), FileIO(descriptor, "rb", closefd=False)
+    )
+    try:
+        while chunk := await reader.read(_READ_BYTES):
+            yield chunk
+    except OSError:
+        return  # a socket for standard input was reset: the host has gone
+    finally:
+        transport.close()
+
+
+async def _thread_chunks(descriptor: int) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    chunks: asyncio.Queue[bytes] = asyncio.Queue()
+    room = threading.Semaphore(_WAITING_CHUNKS)
+    _make_ready(descriptor)
+
+    def pump() -> None:
+        chunk = b"more"
+        while chunk:
+            room.acquire()
+            try:
+                chunk = os.read(descriptor, _READ_BYTES)
+            except OSError:
+                chunk = b""
+            try:
+                loop.call_soon_threadsafe(chunks.put_nowait, chunk)
+            except RuntimeError:
+                return  # the loop has been closed: nobody reads any more
+
+    threading.Thread(target=pump, name="stdin", daemon=True).start()
+    while chunk := await chunks.get():
+        room.release()
+        yield chunk
+
+
+def _make_ready(descriptor: int, platform: str = sys.platform) -> None:
+    """Let a thread wait in reading and writing, and let no line end become two characters."""
+    if platform == "win32":
+        import msvcrt  # noqa: PLC0415 - is there on Windows alone
+
+        msvcrt.setmode(descriptor, os.O_BINARY)  # type: ignore[attr-defined]
+    else:
+        os.set_blocking(descriptor, True)

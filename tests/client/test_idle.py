@@ -13,8 +13,8 @@ from tests.client.host import Host, environment
 BEATS = 20
 _COUNTED = """
 import os, selectors, sys
-from ambassador_client.account import settings
-settings._HEARTBEAT = (0.02, 0.02, 0.02)
+from ambassador_client.account import values
+values._LEAST_HEARTBEAT = values._MOST_HEARTBEAT = 0.02
 looks = 0
 select = selectors.DefaultSelector.select
 def counted(self, timeout=None):
@@ -39,7 +39,7 @@ async def test_it_wakes_up_for_its_heartbeat_alone(server: FakeServer, state: Pa
         sys.executable,
         "-c",
         _COUNTED,
-        env=environment(server.url, state),
+        env=environment(server.url, state, MCP_AMBASSADOR_HEARTBEAT_INTERVAL="1"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -160,6 +160,7 @@ EXPLANATIONS: Final[Mapping[ProblemCode, Explanation]] = {
         "There is no key to show to the server.",
         "Log in: `ambassador-client login URL`.",
         "Or set MCP_AMBASSADOR_PRESHARED_KEY, best to file://PATH.",
+        "A key in the system's keyring needs the library for it: `pipx inject mcp-ambassador keyring`.",
     ),
     ProblemCode.BAD_ANSWER: _told(
         "What answered does not speak the protocol: most often another program on that address.",

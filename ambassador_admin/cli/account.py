@@ -26,6 +26,7 @@ from ambassador_admin.errors import (
 )
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_protocol.admin.account import PasswordChange, Whoami
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT
 
@@ -104,6 +105,8 @@ def login(
     facts = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
     told = {field: who.get(field) for field in ("name", "kind", "roles", "expires_at")}
     admin.output.record(LOGIN, facts | told)
+    if lacks_keyring():
+        admin.output.say(NO_KEYRING)
     _warn_of_environment(admin)
 
 
@@ -120,7 +123,7 @@ def logout(admin: AdminContext) -> None:
     if admin.skips(f"forget the key of context {name!r}"):
         return
     _end_login(admin, context)
-    forgotten = admin.credentials.delete(name)
+    forgotten = admin.forget_key(name)
     admin.output.say(
         f"The key of context {name!r} is gone." if forgotten else f"Context {name!r} had no key."
     )

@@ -65,6 +65,6 @@ def remove(admin: AdminContext, name: Name) -> None:
     """
     admin.book.get(name)
     if not admin.skips(f"remove context {name!r} and its key"):
-        admin.credentials.delete(name)
+        admin.forget_key(name)
         admin.book.remove(name)
         admin.output.say(f"Removed context {name!r}.")

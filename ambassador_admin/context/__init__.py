@@ -21,12 +21,12 @@ from ambassador_admin.context.settings import (
     resolve_settings,
     wants_colour,
 )
-from ambassador_admin.errors import UsageError
+from ambassador_admin.errors import NoCredentialsError, UsageError
 from ambassador_admin.output import Format, Output, View
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import printable
 from ambassador_admin.places import config_directory
-from ambassador_client.account.credentials import CredentialStore
+from ambassador_client.account.credentials import ADD_KEYRING, NO_KEYRING, CredentialStore, lacks_keyring
 
 if TYPE_CHECKING:
     from ambassador_admin.api.client import ApiClient
@@ -204,6 +204,13 @@ class AdminContext:
             return settings.key_reference if is_reference(settings.key_reference) else "the variable itself"
         return None if settings.context is None else self.credentials.describe(settings.context.name)
 
+    def forget_key(self, name: str) -> bool:
+        """Forget the key of a context, and say where one may be left; False when none was found."""
+        found = self.credentials.delete(name)
+        if not found and lacks_keyring():
+            self.output.say(f"No file held a key of context {name!r}. {NO_KEYRING}")
+        return found
+
     def _preview(self, request: Request) -> None:
         path = f"{request.path}?{urlencode(request.query, doseq=True)}" if request.query else request.path
         if self.output.format in (Format.JSON, Format.YAML, Format.JSONL):
@@ -214,7 +221,13 @@ class AdminContext:
         self.output.say("Dry run: nothing was sent.")
 
     def _key(self) -> str | None:
-        return self._key_from(self.credentials.get)
+        key, context = self._key_from(self.credentials.get), self.settings.context
+        if key is None and context is not None and lacks_keyring():
+            raise NoCredentialsError(
+                f"The key of context {context.name!r} is in no file, and no keyring opens without its library.",
+                hint=f"{ADD_KEYRING}, or ambassador-admin login {context.server}",
+            )
+        return key
 
     def _key_from(self, keeper: Callable[[str], str | None]) -> str | None:
         settings = self.settings

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,6 +15,9 @@ from ambassador_client.errors import SettingsError
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
+
+ADD_KEYRING = "pipx inject mcp-ambassador keyring"
+NO_KEYRING = f"The library for the system's keyring is not installed; this adds it: {ADD_KEYRING}"
 
 _SERVICE = "mcp-ambassador"
 _LARGEST_SECRET = 4096
@@ -59,8 +63,9 @@ class CredentialStore:
         return f"file {path}" if backend is None else self._keyring_in_words(backend)
 
     def _keyring(self) -> "KeyringBackend | None":
-        import keyring  # noqa: PLC0415 - takes longer than all the rest of a start
-
+        keyring = _library()
+        if keyring is None:
+            return None
         try:
             with _open_keyring():
                 backend = keyring.get_keyring()
@@ -96,6 +101,19 @@ class CredentialStore:
 
     def _remove_file(self, name: str) -> bool:
         return remove_private_file(self._path(name))
+
+
+def lacks_keyring() -> bool:
+    """Tell whether the library is missing that opens the system's keyring; NO_KEYRING says so to a person."""
+    return _library() is None
+
+
+def _library() -> ModuleType | None:
+    try:
+        import keyring  # noqa: PLC0415 - takes longer than all the rest of a start
+    except ImportError:  # on Linux it is an extra
+        return None
+    return keyring
 
 
 def _refuse_unless_private(status: os.stat_result, path: Path) -> None:

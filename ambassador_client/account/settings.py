@@ -128,10 +128,20 @@ def _is_chosen(sources: Sources) -> bool:
 def _kept_key(account: Account, environ: Mapping[str, str]) -> str:
     key = account_book(environ).credentials().get(account.name)
     if key is None:
-        raise NoCredentialsError(
-            f"the key of account {account.name} is gone", f"Run: ambassador-client login {account.server}"
-        )
+        raise _missing_key(account)
     return _checked_key(key, f"account {account.name}")
+
+
+def _missing_key(account: Account) -> NoCredentialsError:
+    from ambassador_client.account.credentials import ADD_KEYRING, lacks_keyring  # noqa: PLC0415 - seldom needed
+
+    login = f"ambassador-client login {account.server}"
+    if not lacks_keyring():
+        return NoCredentialsError(f"the key of account {account.name} is gone", f"Run: {login}")
+    return NoCredentialsError(
+        f"the key of account {account.name} is in no file, and no keyring opens without its library",
+        f"Run: {ADD_KEYRING}, or with the key or a new code at hand: {login}",
+    )
 
 
 def _checked_key(text: str, place: str) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from ambassador_client.account import values
 from ambassador_client.account.accounts import Account, check_name
+from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_client.account.session_cache import Slot, sessions_directory
 from ambassador_client.account.settings import Credential, Settings
 from ambassador_client.cli.command import Run, command, noun
@@ -83,6 +84,8 @@ def login(
     me = _check(run, settings, secret)
     account, place = keep_account(secret, me)
     show(_shown(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
+    if lacks_keyring():
+        run.say(NO_KEYRING)
     return 0
 
 
@@ -98,9 +101,14 @@ def logout(run: Run) -> int:
             _end(run, account, session.session_token, session)
         slot.clear()
         slot.release()
-    run.book.credentials().delete(account.name)
+    forgotten = run.book.credentials().delete(account.name)
     run.book.remove(account.name)
-    run.say(f"Logged out of {account.server}; the key of account {account.name} is gone from this machine.")
+    if forgotten or not lacks_keyring():
+        run.say(
+            f"Logged out of {account.server}; the key of account {account.name} is gone from this machine."
+        )
+    else:
+        run.say(f"Logged out of {account.server}. No file held a key of account {account.name}. {NO_KEYRING}")
     if held:
         run.say(f"{held} running application(s) keep their sessions until they end.")
     return 0

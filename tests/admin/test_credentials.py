@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from ambassador_client.account.credentials import CredentialStore
+from ambassador_client.account.credentials import CredentialStore, lacks_keyring
 from ambassador_client.account.files import write_private_file
 from ambassador_client.errors import SettingsError
 
@@ -105,6 +106,22 @@ def test_locked_keyring_falls_back_to_a_file_when_writing_and_says_so_when_readi
         store.get("a")
     assert store.put("a", "x").startswith("file ")
     assert store.get("a") == "x"
+
+
+def test_without_the_library_a_secret_is_a_file_and_goes_before_a_keyring_ever_after(
+    store: CredentialStore, ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a", "in the keyring")
+    assert not lacks_keyring()
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "keyring", None)
+        assert lacks_keyring()
+        assert (store.get("a"), store.delete("a")) == (None, False)
+        assert store.put("a", "in a file") == store.describe("a")
+        assert store.get("a") == "in a file"
+    assert store.get("a") == "in a file"
+    assert store.put("a", "in the keyring again").startswith("system keyring (")
+    assert store.get("a") == "in the keyring again"
 
 
 def test_names_are_safe_file_names(store: CredentialStore, tmp_path: Path) -> None:

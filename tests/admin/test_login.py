@@ -2,6 +2,7 @@
 
 import json
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -223,6 +224,30 @@ def test_logout_forgets_the_key_and_keeps_the_context(home: Shell, api: FakeApi)
     done = home.run("whoami")
     assert (done.code, f"ambassador-admin login {api.url}" in done.err) == (3, True)
     assert home.run("logout").err == "Context 'prod' had no key.\n"
+
+
+def test_without_the_library_of_keyrings_everything_works_from_a_file_and_one_line_names_the_cure(
+    home: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    done = home.run("login", api.url, "--context", "here", stdin=ADMIN_KEY)
+    assert (done.code, "KEY KEPT IN  file " in done.out) == (0, True)
+    assert [line for line in done.err.splitlines() if "pipx inject mcp-ambassador keyring" in line] == [
+        done.err.rstrip()
+    ]
+    done = home.run("whoami")
+    assert (done.code, done.err) == (0, "")
+    next(home.directory.glob("*.secret")).unlink()
+    for words in (["whoami"], ["user", "list"], ["whoami", "--context", "here"]):
+        done = home.run(*words)
+        assert (done.code, done.out) == (3, "")
+        assert done.err.startswith("error: AMB-5004 The key of context 'here' is in no file")
+        assert f"pipx inject mcp-ambassador keyring, or ambassador-admin login {api.url}" in done.err
+    done = home.run("logout")
+    assert done.code == 0
+    assert done.err.startswith("No file held a key of context 'here'. The library")
+    done = home.run("context", "remove", "here")
+    assert (done.code, "No file held" in done.err) == (0, True)
 
 
 def test_removing_the_current_context_leaves_none(home: Shell, api: FakeApi) -> None:

@@ -20,3 +20,13 @@ def test_packages_that_cannot_be_installed_leave_nothing_behind(
         with pytest.raises(AssertionError, match="npm ci failed"):
             node.packages(WANTED)
     assert [path.name for path in (tmp_path / "share").iterdir()] == ["node.lock"]
+
+
+def test_a_machine_without_node_skips_and_a_gate_without_it_fails(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(node, "_find", lambda: (None, "no wheel"))
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no wheel"):
+        node.node()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no wheel"):
+        node.node()

@@ -13,6 +13,8 @@ from ambassador_client.errors import TooLargeError, UnreachableError, UntrustedC
 from ambassador_client.link.connection import Connection, Dial, Endpoint, StaleConnectionError
 from ambassador_client.link.events import EventParser
 
+_MAY_HAVE_RUN = "Check the result before you try again; the call may have run."
+_TRY_AGAIN = "Try again; if it stays so, ask your administrator."
 _REST_SECONDS = 1.0
 _IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
 
@@ -76,7 +78,14 @@ class _Holding:
 class Response:
     """An answer whose head is here and whose body is still to be read, once, in one of two ways."""
 
-    def __init__(self, head: h11.Response, connection: Connection, limits: Limits, holding: _Holding) -> None:
+    def __init__(
+        self,
+        head: h11.Response,
+        connection: Connection,
+        limits: Limits,
+        holding: _Holding,
+        endless: set[Connection],
+    ) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in head.headers}
         self.status = head.status_code
         self.content_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
@@ -85,6 +94,7 @@ class Response:
         self._connection = connection
         self._limits = limits
         self._holding = holding
+        self._endless = endless
         self._held = 0
         self._events = EventParser(limits.answer_bytes)
 
@@ -100,20 +110,21 @@ class Response:
 
     async def read(self) -> Reply:
         """Return the whole answer; raises TooLargeError above the limit, UnreachableError when it breaks off."""
-        pieces: list[bytes] = []
-        size = 0
+        body = bytearray()  # a server may send byte by byte, and a list of those takes many times their size
         while (piece := await self._connection.receive(self._limits.answer)) is not None:
-            size += len(piece)
-            self._hold(size)
-            if size > self._limits.answer_bytes:
+            body += piece
+            self._hold(len(body))
+            if len(body) > self._limits.answer_bytes:
                 most = self._limits.answer_bytes >> 20
                 raise TooLargeError(f"the server's answer is larger than {most} MB", "Ask for less at once.")
-            pieces.append(piece)
-        return Reply(self.status, self.content_type, self.retry_after, b"".join(pieces))
+        return Reply(self.status, self.content_type, self.retry_after, bytes(body))
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """Yield the data of each event as it comes; a stream may be silent for as long as the server lives."""
-        while (piece := await self._connection.receive(None)) is not None:
+    async def events(self, *, endless: bool) -> AsyncIterator[bytes]:
+        """Yield the data of each event as it comes; an endless stream may be silent while the server lives."""
+        silence = None if endless else self._limits.answer
+        if endless:
+            self._endless.add(self._connection)
+        while (piece := await self._connection.receive(silence)) is not None:
             events = self._events.feed(piece)
             self._hold(self._events.size + sum(map(len, events)))
             for event in events:
@@ -129,6 +140,7 @@ class Response:
     def release(self) -> None:
         """Let others have the memory."""
         self._hold(0)
+        self._endless.discard(self._connection)
 
     def _hold(self, size: int) -> None:
         difference, self._held = size - self._held, size
@@ -158,6 +170,7 @@ class Link:
         self._aside = asyncio.Semaphore(self._limits.aside)
         self._holding = _Holding(self._limits.held_bytes)
         self._idle: list[tuple[tuple[float, float], Connection]] = []
+        self._endless: set[Connection] = set()
 
     @property
     def url(self) -> str:
@@ -182,20 +195,29 @@ class Link:
             async with asyncio.timeout(self._limits.control), self._opened(request) as response:
                 return await response.read()
         except TimeoutError as error:
+            self.close()
+            for connection in self._endless:
+                connection.abort()  # their silence has a reason now, and who listens asks again
             cause = f"{self.url} gave no answer within {self._limits.control:g} s"
             raise UnreachableError(cause, "Is the server overloaded or suspended?") from error
 
     def close(self) -> None:
-        """Close the connections that wait for another request."""
+        """Close the connections that wait for another request.
+
+        Where one broke, the others may be as dead, and a call would find that out at its own cost.
+        """
         while self._idle:
             self._idle.pop()[1].abort()
 
     @asynccontextmanager
     async def _opened(self, request: Request) -> AsyncIterator[Response]:
         connection, head = await self._send(request)
-        response = Response(head, connection, self._limits, self._holding)
+        response = Response(head, connection, self._limits, self._holding, self._endless)
         try:
             yield response
+        except UnreachableError:
+            self.close()
+            raise
         finally:
             response.release()
             if connection.recycle():
@@ -230,10 +252,17 @@ class Link:
     async def _ask(self, connection: Connection, request: Request) -> h11.Response:
         try:
             return await connection.send(
-                request.method, request.path, request.headers, request.body, timeout=self._limits.answer
+                request.method,
+                request.path,
+                request.headers,
+                request.body,
+                timeout=self._limits.answer,
+                advice=_TRY_AGAIN if request.replayable else _MAY_HAVE_RUN,
             )
-        except BaseException:
+        except BaseException as error:
             connection.abort()
+            if isinstance(error, UnreachableError):
+                self.close()
             raise
 
     def _take_idle(self) -> Connection | None:

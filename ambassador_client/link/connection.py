@@ -94,6 +94,7 @@ class Connection:
         self._writer = writer
         self._descriptor: int = writer.get_extra_info("socket").fileno()
         self._http = h11.Connection(h11.CLIENT)
+        self._advice = ""
         self._used = False
         self._answered = False
         self._head_seen = False
@@ -110,12 +111,21 @@ class Connection:
         return cls(endpoint, reader, writer)
 
     async def send(
-        self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes, *, timeout: float
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        timeout: float,
+        advice: str,
     ) -> h11.Response:
         """Send one request and return the head of its answer, which must come within `timeout` seconds.
 
-        Raises StaleConnectionError where a connection used before broke first, else UnreachableError.
+        Raises StaleConnectionError where a connection used before broke first, else UnreachableError; `advice` is
+        what to do then.
         """
+        self._advice = advice
         lines = [("Host", self._endpoint.authority), *headers]
         if body or method == "POST":
             lines.append(("Content-Length", str(len(body))))
@@ -176,10 +186,8 @@ class Connection:
             async with asyncio.timeout(timeout):
                 data = await self._reader.read(_READ_BYTES)
         except TimeoutError as error:
-            raise UnreachableError(
-                f"{self._endpoint.url} gave no answer within {timeout:g} s",
-                "Try again; the call may have run.",
-            ) from error
+            cause = f"{self._endpoint.url} gave no answer within {timeout:g} s"
+            raise UnreachableError(cause, self._advice) from error
         except OSError as error:
             raise self._broken() from error
         self._answered = self._answered or bool(data)
@@ -188,7 +196,7 @@ class Connection:
     def _broken(self) -> UnreachableError:
         cause = f"the connection to {self._endpoint.url} broke before the answer was complete"
         kind = StaleConnectionError if self._used and not self._answered else UnreachableError
-        return kind(cause, "Check the result before you try again; the call may have run.")
+        return kind(cause, self._advice)
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -15,7 +15,7 @@ class EventParser:
         self.last_id = ""
         self.retry_seconds = 0.0
         self._limit = limit
-        self._line: list[bytes] = []
+        self._line = bytearray()
         self._data: list[bytes] = []
         self._size = 0
         self._after_carriage_return = False
@@ -42,14 +42,14 @@ class EventParser:
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _take(self, piece: bytes) -> None:
-        self._line.append(piece)
+        self._line += piece
         self._size += len(piece)
         if self._size > self._limit:
             raise TooLargeError("the server sent an event that is too large", "Ask for less at once.")
 
     def _end_line(self, end: bytes) -> bytes | None:
         self._take(end)
-        line = b"".join(self._line)
+        line = bytes(self._line)
         self._line.clear()
         if self._at_start:
             line = line.removeprefix(b"\xef\xbb\xbf")

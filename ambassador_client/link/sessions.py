@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from ambassador_protocol.paths import (
     CLIENT_VERSION_HEADER,
     CONNECTIONS,
     HEARTBEAT,
+    MCP,
     REGISTER,
     SESSION_TOKEN_HEADER,
     TOOLS,
@@ -56,6 +58,11 @@ async def disconnect(link: Link, granted: RegisterResponse) -> None:
     reply = await link.fetch(Request("DELETE", path, _headers(granted.session_token)))
     if reply.status not in _GONE:
         _accepted(link, reply)
+
+
+async def leave(link: Link, token: str, headers: Sequence[tuple[str, str]]) -> None:
+    """End the session of the protocol that these headers name; a server may not want to hear of it."""
+    await link.fetch(Request("DELETE", MCP, [*_headers(token), *headers]))
 
 
 async def list_tools(link: Link, token: str) -> list[dict[str, Any]]:

@@ -53,6 +53,11 @@ class Handshake:
                 await self._shake(session, [*common, (VERSION_HEADER, self.version)])
         return self._own_headers()
 
+    def farewell(self) -> Headers:
+        """Return the headers that name the session the server gave, if there is one, to end it."""
+        own = self._own_headers()
+        return [*own, (VERSION_HEADER, self.version)] if own else []
+
     def is_lost(self, response: "Response", sent: Headers) -> bool:
         """Tell whether the server no longer knows the session in the headers that were sent: nothing has run."""
         if response.status != 404 or not sent:

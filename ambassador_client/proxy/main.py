@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import select
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,9 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ambassador_client.errors import ClientError, one_line
-from ambassador_client.proxy.framing import Output, read_frames
+from ambassador_client.proxy.message import Headers
 from ambassador_client.proxy.parent import parent_gone
 from ambassador_client.proxy.relay import Relay
+from ambassador_client.proxy.reporter import Reporter
+from ambassador_client.proxy.streams import Output, read_frames
 
 if TYPE_CHECKING:
     from ambassador_client.account.sources import Flags
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _LEAVE_SECONDS = 2.0  # hosts kill what has not gone by then
 _ANSWER_SECONDS = 1.4  # of these, for answers that are still on their way
 
-_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_STDIN, _STDOUT = 0, 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,30 +59,6 @@ def run(arguments: Sequence[str]) -> int:
     return loop.run_until_complete(_serve(flags, report))
 
 
-class Reporter:
-    """Writes lines for people to standard error, each once in a row; nobody may be reading them."""
-
-    def __init__(self) -> None:
-        self._last = ""
-
-    def __call__(self, line: str) -> None:
-        """Write one line."""
-        if line == self._last or sys.stderr is None or not _has_room(_STDERR):
-            return
-        self._last = line
-        with suppress(OSError):
-            os.write(_STDERR, f"ambassador-client: {line}\n".encode(errors="replace"))
-
-
-def _has_room(descriptor: int) -> bool:
-    # A host that never reads our complaints must not stop the relay with a full pipe.
-    if sys.platform == "win32":
-        return True
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return bool(poll.poll(0))
-
-
 async def _serve(flags: "Flags | None", report: Reporter) -> int:
     output = await Output.open(_STDOUT)
     opening = asyncio.create_task(asyncio.to_thread(_open_session, flags, report))
@@ -108,7 +85,7 @@ async def _serve(flags: "Flags | None", report: Reporter) -> int:
     keeping.cancel()
     with suppress(TimeoutError):
         async with asyncio.timeout_at(deadline):
-            await asyncio.gather(_close(opening), output.flush())
+            await asyncio.gather(_close(opening, relay.farewell()), output.flush())
     return 1 if mistakes else 0
 
 
@@ -126,20 +103,22 @@ async def _keep(opening: "asyncio.Task[Session]", relay: Relay, report: Reporter
     await session.keep(relay.tools_changed)
 
 
-async def _close(opening: "asyncio.Task[Session]") -> None:
+async def _close(opening: "asyncio.Task[Session]", farewell: Headers) -> None:
     if opening.done() and opening.exception() is None:
-        await opening.result().close()
+        await opening.result().close(farewell)
 
 
 async def _signalled() -> None:
     """Return when the host or a person asks the process to go."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        if sys.platform == "win32":
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked.set))
-        else:
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # the last is Windows': Ctrl-Break, or its console closes
+        if (number := getattr(signal, name, None)) is None:
+            continue
+        try:
             loop.add_signal_handler(number, asked.set)
+        except NotImplementedError:  # on Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked.set))
     await asked.wait()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ambassador_client.errors import ClientError
 from ambassador_client.proxy import answers
 from ambassador_client.proxy.forwarder import Forwarder
-from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, LineTooLong, Output
+from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, LineTooLong
 from ambassador_client.proxy.message import (
     Headers,
     Message,
@@ -17,6 +17,7 @@ from ambassador_client.proxy.message import (
     is_request_id,
     split_batch,
 )
+from ambassador_client.proxy.streams import Output
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import BATCH_VERSION
 
@@ -59,6 +60,10 @@ class Relay:
         if self._forwarder.handshake.is_complete:
             self._output.send(answers.TOOLS_CHANGED)
             self._listen()
+
+    def farewell(self) -> Headers:
+        """Return what the server is to hear about the end of its session with the host, if it gave one."""
+        return self._forwarder.handshake.farewell()
 
     async def finish(self, seconds: float) -> None:
         """Wait a little for answers that are on their way, then give up the rest."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from ambassador_client.account.session_cache import Slot
 from ambassador_client.errors import (
@@ -14,6 +14,7 @@ from ambassador_client.errors import (
 )
 from ambassador_client.link import sessions
 from ambassador_client.link.client import Link, Request, Response
+from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.message import Headers
 from ambassador_protocol.paths import MCP, SESSION_TOKEN_HEADER
 from ambassador_protocol.sessions import RegisterRequest
@@ -22,6 +23,10 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _REFUSED_PAUSE = 300.0  # a key that was refused may be put right, but a server counts failures
 _HURRY_PAUSE = 1.0
+_MOST_VAIN = 3
+_FAREWELL_SECONDS = (
+    0.3  # after the longest wait for answers there is little more, and the session is to end too
+)
 
 
 class Session:
@@ -44,6 +49,7 @@ class Session:
         self._granted = slot.load()
         self._problem: ClientError | None = None
         self._failures = 0
+        self._vain = 0
         self._tried_at = 0.0
         self._settled = asyncio.Event()
         self._working = asyncio.Event()
@@ -94,18 +100,19 @@ class Session:
             answered = False
             try:
                 async with self._link.exchange(request, aside=aside) as response:
+                    self._vain = self._vain if response.status == 401 else 0
                     if response.status != 401 or last_try:
                         if self._may_hurry():
                             self._wake.set()
                         answered = True
                         yield response
                         return
-                    await response.read()
+                    reply = await response.read()
             except (UnreachableError, UntrustedCertificateError) as error:
                 if body or not answered:  # a stream that is cut says nothing about the server
                     self._lose(error)
                 raise
-            self._renew(token)
+            self._renew(token, refusal(reply.status, reply.body, reply.retry_after))
 
     async def works(self) -> None:
         """Wait until there is a session and the server is there."""
@@ -115,9 +122,16 @@ class Session:
         """Wait until the server is away."""
         await self._broken.wait()
 
-    async def close(self) -> None:
-        """End the session; when that fails, it stays in the slot for the next process."""
+    async def close(self, farewell: Headers = ()) -> None:
+        """End the session; when that fails, it stays in the slot for the next process.
+
+        `farewell` are the headers of the protocol's own session, which is ended before where there is one.
+        """
         if self._granted is not None:
+            if farewell:
+                with suppress(ClientError, TimeoutError):
+                    async with asyncio.timeout(_FAREWELL_SECONDS):
+                        await sessions.leave(self._link, self._granted.session_token, farewell)
             try:
                 await sessions.disconnect(self._link, self._granted)
                 self._slot.clear()
@@ -135,10 +149,16 @@ class Session:
         # One error is raised for many requests: it must not collect their tracebacks.
         raise (self._problem or ClientError("there is no session")).with_traceback(None)
 
-    def _renew(self, refused_token: str) -> None:
-        if self._granted is not None and self._granted.session_token == refused_token:
-            self._granted = None
+    def _renew(self, refused_token: str, error: ClientError) -> None:
+        if self._granted is None or self._granted.session_token != refused_token:
+            return
+        self._granted = None
+        if self._vain < _MOST_VAIN:
             self._ask_keeper()
+        else:
+            # Session after session is refused: another one for every call would help nobody.
+            self._note(error)
+            asyncio.get_running_loop().call_later(_longer(self._vain), self._wake.set)
 
     def _may_hurry(self) -> bool:
         # A request is a reason to try now, except where trying is what the server has had enough of.
@@ -169,12 +189,14 @@ class Session:
         granted = self._granted
         lives = granted is not None and await sessions.heartbeat(self._link, granted.session_token)
         if lives and self._granted is granted:
+            self._vain = 0
             return
         self._granted = None
         self._settled.clear()
         # A keyring may ask its owner first, and the relay answers meanwhile.
         identity = await asyncio.to_thread(self._identity)
         self._granted = await sessions.register(self._link, identity)
+        self._vain += 1
         self._slot.store(self._granted)
 
     def _lose(self, error: ClientError) -> None:
@@ -192,13 +214,20 @@ class Session:
 
 def pause_after(error: ClientError, failures: int) -> float:
     """Return how many seconds to wait: what the server asked for, else longer each time, never in step."""
-    jitter = 0.5 + os.urandom(1)[0] / 510
     if isinstance(error, ServerRefusedError) and error.retry_after is not None:
-        return error.retry_after + jitter
+        return error.retry_after + _jitter()
     if isinstance(error, ServerRefusedError) and 400 <= error.status < 500 and error.status != 429:
-        return _REFUSED_PAUSE * jitter
+        return _REFUSED_PAUSE * _jitter()
+    return _longer(failures)
+
+
+def _longer(failures: int) -> float:
     exponential: float = min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
-    return exponential * jitter
+    return exponential * _jitter()
+
+
+def _jitter() -> float:
+    return 0.5 + os.urandom(1)[0] / 510
 
 
 def _is_refusal(error: ClientError) -> bool:

@@ -65,6 +65,10 @@ class FakeServer:
     sessions: dict[str, str] = field(default_factory=dict)
     heartbeats: int = 0
     disconnected: list[str] = field(default_factory=list)
+    left: list[dict[str, str]] = field(default_factory=list)
+    """The headers of each request to end a session of the protocol."""
+    farewell_status: int | None = 204
+    """What is answered then; None for nothing at all."""
     disconnect_headers: dict[str, str] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     running: int = 0
@@ -93,6 +97,7 @@ class FakeServer:
         app.router.add_get("/v1/me", self._me)
         app.router.add_post("/mcp", self._mcp)
         app.router.add_get("/mcp", self._stream)
+        app.router.add_delete("/mcp", self._leave)
         app.router.add_post("/some/prefix/v1/sessions/register", self._register)
         app.router.add_post("/some/prefix/mcp", self._mcp)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -229,6 +234,16 @@ class FakeServer:
         error = {"code": rejected.code, "message": rejected.message}
         return _json(400, {"jsonrpc": "2.0", "id": message["id"], "error": error})
 
+    async def _leave(self, request: web.Request) -> web.Response:
+        self.left.append(dict(request.headers))
+        await self._note()
+        if (refused := self._check(request)) is not None:
+            return refused
+        if self.farewell_status is None:
+            await asyncio.Event().wait()
+        self.hosts.pop(request.headers.get("Mcp-Session-Id", ""), None)
+        return web.Response(status=self.farewell_status or 500)
+
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if (refused := self._check(request)) is not None:
             return refused
@@ -328,6 +343,18 @@ async def _ask(server: FakeServer, message: Json, request: web.Request) -> Answe
     return response
 
 
+async def _interview(_: FakeServer, message: Json, __: web.Request) -> Answer:
+    """Ask what the arguments say, in rounds, and give back the answers; `rounds` of None never end."""
+    params = message["params"]
+    wanted, rounds = params["arguments"].get("requests", {}), params["arguments"].get("rounds", 1)
+    done = int(params.get("requestState", "0"))
+    if rounds is None or done < rounds:
+        return {"resultType": "input_required", "inputRequests": wanted, "requestState": str(done + 1)}
+    capabilities = params["_meta"]["io.modelcontextprotocol/clientCapabilities"]
+    told = {"answers": params.get("inputResponses"), "declared": capabilities}
+    return {"content": [{"type": "text", "text": json.dumps(told)}]}
+
+
 async def _tools_list(server: FakeServer, message: Json, _: web.Request) -> Answer:
     cache = {"ttlMs": 0, "cacheScope": "private"} if "_meta" in message.get("params", {}) else {}
     return {"tools": server.tools, **cache}
@@ -418,6 +445,7 @@ _TOOLS: dict[str, Handler] = {
     "raw": _raw,
     "parts": _parts,
     "ask": _ask,
+    "interview": _interview,
 }
 
 

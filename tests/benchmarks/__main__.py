@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from tests.benchmarks import audit, audit_queries, calls, clients, provisioning, server, starts
-from tests.benchmarks.figures import Figure, machine, machine_line, table, write_json
+from tests.benchmarks import audit, audit_queries, calls, clients, peers, provisioning, server, starts
+from tests.benchmarks.figures import Figure, machine, machine_line, tables, write_json
 from tests.benchmarks.processes import ROOT, BenchError
 from tests.benchmarks.world import FULL, QUICK, Effort, World
 from tests.rig import CommandError
@@ -28,9 +28,9 @@ SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "provisioning": provisioning.provisioning,
     "list": server.listing,
     "audit-queries": audit_queries.queries,
+    "peers": peers.peers,
 }
 _DOCUMENT = ROOT / "docs" / "performance.md"
-_TABLE = re.compile(r"(<!-- table -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def measure(names: Sequence[str], effort: Effort) -> list[Figure]:
@@ -57,14 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BenchError, CommandError) as error:
         print(f"Nothing was measured: {error}", file=sys.stderr)
         return 1
-    shown = f"{machine_line(facts)}\n\n{table(figures)}\n"
-    print(shown)
+    shown = {name: f"{machine_line(facts)}\n\n{table}\n" for name, table in tables(figures).items()}
+    print("\n".join(shown.values()))
     if options.json is not None:
         write_json(options.json, figures, facts)
     if options.document:
-        text = _TABLE.sub(lambda found: f"{found[1]}{shown}{found[2]}", _DOCUMENT.read_text(encoding="utf-8"))
-        _DOCUMENT.write_text(text, encoding="utf-8")
+        for name, text in shown.items():
+            _replace(name, text)
     return 0
+
+
+def _replace(name: str, shown: str) -> None:
+    place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    text = place.sub(lambda found: f"{found[1]}{shown}{found[2]}", _DOCUMENT.read_text(encoding="utf-8"))
+    _DOCUMENT.write_text(text, encoding="utf-8")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -76,7 +82,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--quick", action="store_true", help="few rounds: shows that it works, proves no budget"
     )
     flags.add_argument("--json", type=Path, metavar="FILE", help="write every round as JSON")
-    flags.add_argument("--document", action="store_true", help="put the table into docs/performance.md")
+    flags.add_argument(
+        "--document", action="store_true", help="put the tables that were measured into docs/performance.md"
+    )
     return flags.parse_args(arguments)
 
 

@@ -6,6 +6,7 @@ A slow downstream would flatter every gateway: the dearer the part both share, t
 import argparse
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -14,7 +15,10 @@ import uvloop
 _LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 _INPUT = {
     "type": "object",
-    "properties": {"text": {"type": "string", "description": "The text to say again."}},
+    "properties": {
+        "text": {"type": "string", "description": "The text to say again."},
+        "padding": {"type": "integer", "description": "How many letters to add."},
+    },
 }
 _HANDSHAKE = {
     "protocolVersion": "2025-11-25",
@@ -44,14 +48,17 @@ class Downstream:
         listed = [_tool("echo"), *(_tool(f"tool_{number:05}") for number in range(1, tools))]
         self._tools = msgspec.json.encode({"tools": listed})
 
-    def answer(self, body: bytes) -> bytes:
-        """Return the whole HTTP response to one POST."""
+    def respond(self, head: bytes, body: bytes) -> bytes:
+        """Return the whole HTTP response to one request."""
+        if not head.startswith(b"POST "):
+            return b"HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Length: 0\r\n\r\n"
         message = _decoder.decode(body)
         if message.id is None:
             return b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
         match message.method:
             case "tools/call":
-                content = [{"type": "text", "text": message.params.arguments["text"]}]
+                asked = message.params.arguments
+                content = [{"type": "text", "text": asked["text"] + "x" * asked.get("padding", 0)}]
                 outcome = b'"result":' + msgspec.json.encode({"content": content})
             case "tools/list":
                 outcome = b'"result":' + self._tools
@@ -60,15 +67,14 @@ class Downstream:
             case _:
                 outcome = b'"error":{"code":-32601,"message":"Method not found"}'
         reply = b'{"jsonrpc":"2.0","id":%b,%b}' % (msgspec.json.encode(message.id), outcome)
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(reply)
-        return head + reply
+        return json_response(b"200 OK", reply)
 
 
-class _Connection(asyncio.Protocol):
-    """One keep-alive connection, with as much of HTTP as its two callers use."""
+class Connection(asyncio.Protocol):
+    """One keep-alive connection, with as much of HTTP as its callers use: `respond` is given head and body."""
 
-    def __init__(self, downstream: Downstream) -> None:
-        self._downstream = downstream
+    def __init__(self, respond: Callable[[bytes, bytes], bytes]) -> None:
+        self._respond = respond
         self._received = b""
         self._transport: asyncio.Transport
 
@@ -90,9 +96,13 @@ class _Connection(asyncio.Protocol):
         if len(self._received) < end:
             return None
         body, self._received = self._received[head_end:end], self._received[end:]
-        if not head.startswith(b"POST "):
-            return b"HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Length: 0\r\n\r\n"
-        return self._downstream.answer(body)
+        return self._respond(head, body)
+
+
+def json_response(status: bytes, body: bytes) -> bytes:
+    """Return a whole HTTP response."""
+    head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, len(body)) + body
 
 
 def _tool(name: str) -> dict[str, Any]:
@@ -104,9 +114,9 @@ def _tool(name: str) -> dict[str, Any]:
     }
 
 
-async def _serve(tools: int) -> None:
-    downstream = Downstream(tools)
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(downstream), "127.0.0.1", 0)
+async def serve(respond: Callable[[bytes, bytes], bytes]) -> None:
+    """Listen on a free port of loopback, print it, and serve until told to stop."""
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(respond), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -115,7 +125,7 @@ def main() -> None:
     """Serve until told to stop."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--tools", type=int, default=1)
-    uvloop.run(_serve(flags.parse_args().tools))
+    uvloop.run(serve(Downstream(flags.parse_args().tools).respond))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal
 Compared = Literal["ratio", "difference", "none"]
 _BUSY_SHARE = 4
 _HEAD = ("what", "relay", "ours", "ratio or difference", "budget", "holds")
+_PEERS_TAIL = ("ours, lowest … highest", "budget", "holds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,8 @@ class Budget:
 class Figure:
     """One row. `ours` and `relay` hold one value per round, the rounds of both taken in turn.
 
-    `beside` says what stands in the relay's place, where that is something else.
+    `beside` says what stands in the relay's place, where that is something else. `peers` holds the same of other
+    products, by name; figures that have it are a table of their own, in which all have the same peers.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Figure:
     budget: Budget | None = None
     digits: int = 1
     beside: str = "relay"
+    peers: Mapping[str, Sequence[float]] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
     def per_round(self) -> list[float]:
@@ -69,14 +72,23 @@ class Figure:
         """Return the cells of the table."""
         relay = self._shown(statistics.median(self.relay)) if self.relay else "-"
         ours = self._shown(statistics.median(self.ours))
-        held = {True: "yes", False: "NO", None: ""}[self.holds]
-        return (self.what, relay, ours, self._comparison(), self._bound(), held)
+        return (self.what, relay, ours, self._comparison(), self._bound(), self._held())
+
+    def row_beside(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the cells of the table of these peers."""
+        peers = self.peers or {}
+        others = [self._shown(statistics.median(peers[name])) if name in peers else "-" for name in names]
+        ours = self._shown(statistics.median(self.ours))
+        return (self.what, ours, *others, self._comparison(), self._bound(), self._held())
 
     def record(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         plain = asdict(self)
         plain["ours"], plain["relay"] = list(self.ours), list(self.relay)
         return {**plain, "value": self.value, "holds": self.holds}
+
+    def _held(self) -> str:
+        return {True: "yes", False: "NO", None: ""}[self.holds]
 
     def _comparison(self) -> str:
         rounds = self.per_round()
@@ -96,20 +108,28 @@ class Figure:
         return (
             f"{sign} {bound:g} x {self.beside}"
             if self.compared == "ratio"
-            else f"{sign} {bound:g} {self.unit}"
+            else f"{sign} {bound:g} {self.unit}".rstrip()
         )
 
     def _shown(self, value: float) -> str:
-        return f"{self._plain(value)} {self.unit}"
+        return f"{self._plain(value)} {self.unit}".rstrip()
 
     def _plain(self, value: float) -> str:
         return f"{value:,.{self.digits}f}"
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Return the rows as a Markdown table with even columns."""
-    rows = [_HEAD, *(figure.row() for figure in figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+def tables(figures: Sequence[Figure]) -> dict[str, str]:
+    """Return Markdown tables by name: `table` of the relay and `peers` of other products, those that have rows."""
+    names = list({name: None for figure in figures for name in figure.peers or {}})
+    alone = [figure.row() for figure in figures if figure.peers is None]
+    beside = [figure.row_beside(names) for figure in figures if figure.peers is not None]
+    found = {"table": [_HEAD, *alone], "peers": [("what", "ours", *names, *_PEERS_TAIL), *beside]}
+    return {name: _markdown(rows) for name, rows in found.items() if len(rows) > 1}
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with even columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows

@@ -98,8 +98,8 @@ class Run:
             answered=self.answered,
             seconds=seconds,
             rate=len(ordered) / seconds,
-            p50=_percentile(ordered, 0.50) * 1000,
-            p99=_percentile(ordered, 0.99) * 1000,
+            p50=percentile(ordered, 0.50) * 1000,
+            p99=percentile(ordered, 0.99) * 1000,
         )
 
     def open(self, place: int) -> None:
@@ -221,7 +221,8 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def _percentile(ordered: list[float], share: float) -> float:
+def percentile(ordered: list[float], share: float) -> float:
+    """Return the value below which this share of them lies."""
     return ordered[round(share * (len(ordered) - 1))]
 
 

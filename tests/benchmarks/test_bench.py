@@ -1,12 +1,18 @@
 """The bench runs: figures exist and every call succeeded. How large they are is no matter of a test."""
 
+import dataclasses
+import http.client
 import json
 import math
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import bridges, peers
 from tests.benchmarks.__main__ import main
+from tests.benchmarks.figures import tables
+from tests.benchmarks.processes import listening
+from tests.benchmarks.world import HEADERS, QUICK, World
 
 
 def test_latency_is_measured_beside_the_relay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,3 +37,35 @@ def test_an_apply_of_many_users_is_measured(tmp_path: Path) -> None:
     figures = {figure["name"]: figure["ours"] for figure in json.loads(file.read_text())["figures"]}
     assert set(figures) == {"provisioning_apply", "provisioning_diff"}
     assert all(len(ours) == 1 and ours[0] > 0 for ours in figures.values())
+
+
+def test_bridges_are_measured_in_turn(tmp_path: Path) -> None:
+    effort = dataclasses.replace(QUICK, starts=1, rounds=1)
+    with listening("upstream") as (_, port):
+        url = f"http://127.0.0.1:{port}"
+        ours = bridges.ours(url, World(tmp_path).rig.environment())
+        another = dataclasses.replace(ours, name="another 1.0")  # nothing is installed for a test
+
+        figures = {figure.name: figure for figure in peers.compare([ours, another], url, effort)}
+
+    assert all(math.isfinite(value) for figure in figures.values() for value in figure.ours)
+    assert figures["peers_requests"].ours == [1.0]
+    assert figures["peers_requests"].peers == {"another 1.0": [1.0]}
+    assert figures["peers_start_ratio"].ours[0] > 0
+    assert 0 < figures["peers_start"].ours[0] < figures["peers_first_call"].ours[0]
+    assert 0 < figures["peers_peak"].ours[0] <= figures["peers_peak_large"].ours[0]
+    assert "| another 1.0 |" in tables(list(figures.values()))["peers"]
+
+
+def test_the_upstream_counts_every_request() -> None:
+    ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    with listening("upstream") as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for method, path, body in [("POST", "/mcp", ping), ("POST", "/mcp", ping), ("GET", "/mcp", "")]:
+            connection.request(method, path, body, HEADERS)
+            connection.getresponse().read()
+        connection.request("GET", "/counts")
+        counts = json.loads(connection.getresponse().read())
+        connection.close()
+
+    assert counts == {"POST /mcp": 2, "GET /mcp": 1}

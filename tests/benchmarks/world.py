@@ -189,9 +189,9 @@ class World:
             connection.close()
 
 
-def call_body(tool: str) -> str:
-    """Return one call of the tool, still without its number."""
-    return _message("tools/call", {"name": tool, "arguments": {"text": TEXT}})
+def call_body(tool: str, **more: Any) -> str:
+    """Return one call of the tool, still without its number, with more arguments than it needs."""
+    return _message("tools/call", {"name": tool, "arguments": {"text": TEXT, **more}})
 
 
 def _message(method: str, params: dict[str, Any]) -> str:

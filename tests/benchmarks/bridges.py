@@ -1,0 +1,85 @@
+"""Our client and the bridges beside it, each as its documentation says it is run, and nobody writes a log.
+
+The others are installed once, at pinned versions, below `.venv/share`; nothing of ours sees their packages.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.hosting import Bridge
+from tests.benchmarks.processes import BenchError
+from tests.node import SHARE, node, packages
+from tests.rig import BIN
+
+_PROXY, _REMOTE = ("mcp-proxy", "0.13.0"), ("mcp-remote", "0.15.1")
+_KEY = "amb_pk_" + "k" * 48  # the upstream of the comparison believes every key
+_INSTALL_SECONDS = 300
+
+Environment = Mapping[str, str]
+
+
+def ours(url: str, environment: Environment) -> Bridge:
+    """Return the installed command, as hosts start it."""
+    own = {"MCP_AMBASSADOR_URL": url, "MCP_AMBASSADOR_PRESHARED_KEY": _KEY}
+    return Bridge("ours", (str(BIN / "ambassador-client"), "proxy"), {**environment, **own})
+
+
+def others(url: str, environment: Environment) -> list[Bridge]:
+    """Return those of the other bridges that are here or can be installed; standard error tells of the rest."""
+    makers: list[Callable[[str, Environment], Bridge]] = [_mcp_proxy, _mcp_remote]
+    found = []
+    for make in makers:
+        try:
+            found.append(make(url, environment))
+        except BenchError as error:
+            print(f"Left out: {error}", file=sys.stderr)
+    return found
+
+
+def _mcp_proxy(url: str, environment: Environment) -> Bridge:
+    command = str(_python_home(*_PROXY) / "bin" / "mcp-proxy")
+    flags = ("--transport", "streamablehttp", "--log-level", "ERROR")
+    return Bridge(" ".join(_PROXY), (command, *flags, f"{url}/mcp"), environment)
+
+
+def _mcp_remote(url: str, environment: Environment) -> Bridge:
+    try:
+        executable, home = node(), packages("@".join(_REMOTE))
+    except (
+        pytest.skip.Exception,
+        pytest.fail.Exception,
+        AssertionError,
+        subprocess.SubprocessError,
+    ) as error:
+        raise BenchError(f"{' '.join(_REMOTE)}: {error}") from error
+    script = home / "node_modules" / _REMOTE[0] / "dist" / "proxy.js"
+    flags = ("--transport", "http-only", "--allow-http", "--silent")
+    # Without a warm cache Node compiles two megabytes of JavaScript at every start.
+    cache = {"NODE_COMPILE_CACHE": str(Path(environment["HOME"]) / "node-cache")}
+    command = (str(executable), str(script), f"{url}/mcp", *flags)
+    return Bridge(" ".join(_REMOTE), command, {**environment, **cache})
+
+
+def _python_home(name: str, version: str) -> Path:
+    """Return a virtual environment of its own with this package, which may want other versions than we do."""
+    home = SHARE / "peers" / f"{name}-{version}"
+    installed = home / ".installed"
+    if not installed.exists():
+        _run(sys.executable, "-m", "venv", "--clear", str(home))
+        pip = (str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        _run(*pip, f"{name}=={version}")
+        installed.touch()
+    return home
+
+
+def _run(*command: str) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+    except subprocess.CalledProcessError as error:
+        raise BenchError(f"{' '.join(command)}: {error.stderr.strip()[-600:]}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BenchError(f"{' '.join(command)}: {error}") from error

@@ -18,6 +18,7 @@ def read_arguments(schema: Schema, pairs: Iterable[str], given: str | None) -> d
     A key that is repeated makes a list; `a.b=1` reaches into an object. Raises UsageError that names the argument.
     """
     arguments = {} if given is None else _object(given)
+    _check_given(schema, arguments)
     repeated: dict[str, list[str]] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -30,6 +31,33 @@ def read_arguments(schema: Schema, pairs: Iterable[str], given: str | None) -> d
         _place(arguments, schema, key, values)
     _check_required(schema, arguments)
     return arguments
+
+
+def read_value(schema: Schema, name: str, text: str) -> Any:
+    """Return one value as its schema wants it, a list with commas between; raises UsageError that names it."""
+    if "array" in _kinds(schema) and not text.lstrip().startswith("["):
+        items = _items(schema)
+        return [_value(items, name, each.strip()) for each in text.split(",")]
+    return _value(schema, name, text)
+
+
+def allowed_values(schema: Schema) -> list[Any] | None:
+    """Return the values a schema enumerates, in either of its ways, or None where it does not."""
+    told = schema.get("enum")
+    if isinstance(told, list):
+        return told
+    for word in ("oneOf", "anyOf"):
+        options = schema.get(word)
+        if isinstance(options, list) and all(
+            isinstance(each, Mapping) and "const" in each for each in options
+        ):
+            return [each["const"] for each in options]
+    return None
+
+
+def in_words(schema: Schema) -> str:
+    """Return what a schema wants, for a person."""
+    return " or ".join(sorted(_kinds(schema))) or "any value"
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -55,8 +83,7 @@ def _place(arguments: dict[str, Any], schema: Schema, key: str, values: list[str
     if len(values) > 1 or ("array" in kinds and not values[0].lstrip().startswith("[")):
         if kinds and "array" not in kinds:
             raise UsageError(f"{key} is given {len(values)} times", "It takes one value.")
-        items = wanted.get("items")
-        items = items if isinstance(items, Mapping) else {}
+        items = _items(wanted)
         arguments[key] = [_value(items, key, value) for value in values]
     else:
         arguments[key] = _value(wanted, key, values[0])
@@ -77,15 +104,48 @@ def _value(schema: Schema, key: str, text: str) -> Any:
     kinds = _kinds(schema)
     value = _as_any_of(kinds, text)
     if value is _NOTHING:
-        raise UsageError(f"{key} must be {_in_words(kinds)}, not {text[:60]!r}", "Correct it.")
-    allowed = schema.get("enum")
-    if isinstance(allowed, list) and value not in allowed:
+        raise UsageError(f"{key} must be {in_words(schema)}, not {text[:60]!r}", "Correct it.")
+    allowed = allowed_values(schema)
+    if allowed is not None and value not in allowed:
         told = ", ".join(map(str, allowed[:20]))
         raise UsageError(f"{key} cannot be {text[:60]!r}", f"It is one of: {told}.")
     return value
 
 
 _NOTHING = object()
+
+
+def _check_given(schema: Schema, arguments: Mapping[str, Any]) -> None:
+    """Refuse what an object holds that the tool cannot take; deeper than this the tool judges for itself."""
+    for key, value in arguments.items():
+        wanted = _schema_of(schema, key)
+        kinds = _kinds(wanted)
+        if kinds and not kinds & _kinds_of(value):
+            said = json.dumps(value)[:60]
+            raise UsageError(f"{key} must be {in_words(wanted)}, not {said}", "Correct it.")
+        allowed = allowed_values(wanted)
+        if allowed is not None and value not in allowed:
+            told = ", ".join(map(str, allowed[:20]))
+            raise UsageError(f"{key} cannot be {json.dumps(value)[:60]}", f"It is one of: {told}.")
+
+
+def _kinds_of(value: Any) -> frozenset[str]:
+    match value:
+        case None:
+            return frozenset({"null"})
+        case bool():
+            return frozenset({"boolean"})
+        case int():
+            return frozenset({"integer", "number"})
+        case float():
+            # To a schema 1.0 is an integer.
+            return frozenset({"integer", "number"} if value.is_integer() else {"number"})
+        case str():
+            return frozenset({"string"})
+        case list():
+            return frozenset({"array"})
+        case _:
+            return frozenset({"object"})
 
 
 def _as_any_of(kinds: frozenset[str], text: str) -> Any:
@@ -108,6 +168,11 @@ def _as(kind: str, text: str) -> Any:
         return value if isinstance(value, int) or math.isfinite(value) else _NOTHING
     types = {"null": type(None), "integer": int, "object": dict, "array": list}
     return value if type(value) is types.get(kind) else _NOTHING
+
+
+def _items(schema: Schema) -> Schema:
+    items = schema.get("items")
+    return items if isinstance(items, Mapping) else {}
 
 
 def _kinds(schema: Schema) -> frozenset[str]:
@@ -138,9 +203,5 @@ def _check_required(schema: Schema, arguments: Mapping[str, Any]) -> None:
     missing = [name for name in names if name not in arguments]
     if missing:
         first = missing[0]
-        kinds = _in_words(_kinds(_properties(schema).get(first, {})))
-        raise UsageError(f"the argument {first!r} is missing", f"Add {first}=..., {kinds}.")
-
-
-def _in_words(kinds: frozenset[str]) -> str:
-    return " or ".join(sorted(kinds)) or "any value"
+        wanted = in_words(_properties(schema).get(first, {}))
+        raise UsageError(f"the argument {first!r} is missing", f"Add {first}=..., {wanted}.")

@@ -13,6 +13,12 @@ from ambassador_client.errors import ClientError, SettingsError, one_line
 from ambassador_protocol.problems import ProblemCode
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_MOST_FILES = 100
+
+# The same names everywhere: not what this machine was configured to believe.
+_types = mimetypes.MimeTypes()
+for _media_type, _suffix in {"audio/wav": ".wav", "audio/ogg": ".ogg", "image/webp": ".webp"}.items():
+    _types.add_type(_media_type, _suffix)
 
 
 class ToolFailedError(ClientError):
@@ -28,12 +34,19 @@ class Keeper:
         self._directory = directory
         self._name = _UNSAFE.sub("-", tool)[:60] or "tool"
         self._number = 0
+        self._kept = 0
+
+    @property
+    def advice(self) -> str:
+        """Say what becomes of data that was not kept."""
+        return "--save DIR keeps it" if self._directory is None else f"not saved, after {_MOST_FILES} files"
 
     def keep(self, data: bytes, media_type: str) -> Path | None:
-        """Write the data to a file that was not there before and return its path."""
-        if self._directory is None:
+        """Write the data to a file that was not there before and return its path, or None where nothing is kept."""
+        if self._directory is None or self._kept >= _MOST_FILES:
             return None
-        suffix = mimetypes.guess_extension(media_type.partition(";")[0].strip()) or ".bin"
+        self._kept += 1
+        suffix = _types.guess_extension(media_type.partition(";")[0].strip().lower()) or ".bin"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             while True:
@@ -87,7 +100,7 @@ def _tell(kind: str, media_type: str, encoded: str, keeper: Keeper) -> None:
         sys.stderr.write(f"{one_line(kind)}: damaged\n")
         return
     path = keeper.keep(data, media_type)
-    where = "--save DIR keeps it" if path is None else f"saved as {path}"
+    where = keeper.advice if path is None else f"saved as {path}"
     sys.stderr.write(one_line(f"{kind} ({media_type}, {len(data)} bytes): {where}") + "\n")
 
 

@@ -1,7 +1,9 @@
 """The server as the commands for people ask it."""
 
+import itertools
 import json
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from ambassador_client.account.tunnel import Tunnel
+from ambassador_client.cli.questions import CAPABILITIES
 from ambassador_client.errors import (
     BadAnswerError,
     ClientError,
@@ -39,6 +42,7 @@ Json = dict[str, Any]
 
 _CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, 600.0
 _LARGEST = 64 << 20
+_MOST_ROUNDS = 10
 _META = {
     META_VERSION: MODERN_VERSION,
     META_CLIENT_INFO: {"name": "ambassador-client", "version": __version__},
@@ -77,6 +81,7 @@ class Server:
         self, url: str, tls: ssl.SSLContext | None, secret: str | None, tunnel: Tunnel | None = None
     ) -> None:
         self.url = url
+        self._numbers = itertools.count(1)
         headers = {"Accept": "application/json", CLIENT_VERSION_HEADER: __version__}
         if secret is not None:
             headers["Authorization"] = f"Bearer {secret}"
@@ -136,11 +141,47 @@ class Server:
         return tools
 
     def call(
-        self, tool: str, arguments: Json, headers: Mapping[str, str], progress: Callable[[Json], None]
+        self,
+        tool: str,
+        arguments: Json,
+        headers: Mapping[str, str],
+        progress: Callable[[Json], None],
+        answer: Callable[[Json], Json] | None,
     ) -> Json:
-        """Call a tool and return the result; `progress` gets what the server tells meanwhile."""
-        params = {"name": tool, "arguments": arguments}
-        return self._message("tools/call", params, {NAME_HEADER: tool, **headers}, progress)
+        """Call a tool and return the result.
+
+        `progress` gets what the server tells meanwhile; `answer` takes the params of a question to the user and returns
+        the result of `elicitation/create`, and is None where there is nobody to ask.
+        """
+        meta = {"progressToken": 1, META_CLIENT_CAPABILITIES: {} if answer is None else CAPABILITIES}
+        first = {"name": tool, "arguments": arguments, "_meta": meta}
+        params = first
+        for round_ in range(_MOST_ROUNDS):
+            result = self._message("tools/call", params, {NAME_HEADER: tool, **headers}, progress)
+            if result.get("resultType") != "input_required":
+                return result
+            asked, state = result.get("inputRequests"), result.get("requestState")
+            params = first | ({"inputResponses": self._answers(asked, answer)} if asked else {})
+            # Exactly what came, and none where none came.
+            params |= {} if state is None else {"requestState": state}
+            if not asked:
+                time.sleep(min(0.05 * 2**round_, 0.25))
+        raise BadAnswerError(f"{tool} asks without end", f"It was answered {_MOST_ROUNDS} times.")
+
+    def _answers(self, asked: Any, answer: Callable[[Json], Json] | None) -> Json:
+        answers: Json = {}
+        for key, request in asked.items() if isinstance(asked, dict) else ():
+            params = request.get("params") if isinstance(request, dict) else None
+            if (
+                answer is None
+                or not isinstance(params, dict)
+                or request.get("method") != "elicitation/create"
+            ):
+                raise BadAnswerError(
+                    "the tool asks for what this client did not offer", "Run the command on a terminal."
+                )
+            answers[key] = answer(params)
+        return answers
 
     def _message(
         self,
@@ -149,8 +190,9 @@ class Server:
         headers: Mapping[str, str],
         progress: Callable[[Json], None] = lambda _: None,
     ) -> Json:
-        meta = {**_META, "progressToken": 1} if method == "tools/call" else _META
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
+        number = next(self._numbers)
+        meta = {**_META, **params.get("_meta", {})}
+        body = {"jsonrpc": "2.0", "id": number, "method": method, "params": {**params, "_meta": meta}}
         sent = {
             "Accept": "application/json, text/event-stream",
             VERSION_HEADER: MODERN_VERSION,
@@ -159,7 +201,7 @@ class Server:
         }
         with self._stream("POST", MCP, body, sent) as response:
             for message in self._messages(response):
-                if message.get("id") == 1 and ("result" in message or "error" in message):
+                if message.get("id") == number and ("result" in message or "error" in message):
                     return self._result(message)
                 if message.get("method") == "notifications/progress":
                     progress(message.get("params") or {})

@@ -2,18 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ambassador_client.cli import questions
 from ambassador_client.cli.arguments import read_arguments
 from ambassador_client.cli.command import Run, command, noun
 from ambassador_client.cli.content import Keeper, ToolFailedError, show_result
 from ambassador_client.cli.output import Format, show, show_rows
+from ambassador_client.cli.progress import ProgressBar
 from ambassador_client.errors import NotFoundError, UsageError, one_line
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 
@@ -104,8 +104,7 @@ def call(
     tool = _find(run, name)
     schema = tool.get("inputSchema")
     told = read_arguments(schema if isinstance(schema, dict) else {}, arguments or [], _given(given))
-    with _progress(str(tool["name"])) as tell:
-        result = run.server.call(str(tool["name"]), told, _mirrored(tool, told), tell)
+    result = _called(run, tool, told)
     if run.output is Format.JSON:
         show(result, run.output)
     else:
@@ -143,28 +142,16 @@ def _mirrored(tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, str]
         return {}
 
 
-@contextmanager
-def _progress(tool: str) -> Iterator[Any]:
-    watched = sys.stderr.isatty()
+def _called(run: Run, tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    name = str(tool["name"])
+    with ProgressBar(name) as bar:
 
-    def tell(note: dict[str, Any]) -> None:
-        if not watched:
-            return
-        done, total = note.get("progress"), note.get("total")
-        share = f"{done}/{total}" if total is not None else f"{done}"
-        line = one_line(f"{tool}: {share} {note.get('message') or ''}")
-        sys.stderr.write(f"\r\x1b[K{line[:79]}")
-        sys.stderr.flush()
+        def answer(params: dict[str, Any]) -> dict[str, Any]:
+            with bar.hidden():
+                return questions.put(name, params)
 
-    if watched:
-        sys.stderr.write(f"\r\x1b[Kcalling {one_line(tool)[:70]} ...")
-        sys.stderr.flush()
-    try:
-        yield tell
-    finally:
-        if watched:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        asking = answer if questions.somebody_is_there() else None
+        return run.server.call(name, arguments, _mirrored(tool, arguments), bar.tell, asking)
 
 
 def _rows(run: Run, tools: list[dict[str, Any]]) -> None:

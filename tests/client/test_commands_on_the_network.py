@@ -121,6 +121,12 @@ def test_data_without_a_place_is_told_of(capsys: pytest.CaptureFixture[str]):
     assert json.loads(capsys.readouterr().out) == {"a": 1}
 
 
+def test_answer_of_many_parts_does_not_fill_the_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    show_result({"content": [image(b"x")] * 150}, Keeper(tmp_path, "t"))
+    assert len(list(tmp_path.iterdir())) == 100
+    assert capsys.readouterr().err.count("not saved, after 100 files") == 50
+
+
 def test_directory_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot write into"):

@@ -1,6 +1,7 @@
 """What the fixture servers offer, whatever their transport: definitions, plain answers, the record of calls."""
 
 import argparse
+import base64
 import json
 import os
 import subprocess
@@ -35,6 +36,16 @@ TOOLS: list[dict[str, Any]] = [
     {"name": "refuse", "description": "Answer with a JSON-RPC error.", "inputSchema": _ANY},
     {"name": "big", "description": "Return some megabytes.", "inputSchema": _ANY},
     {"name": "env", "description": "Return the environment.", "inputSchema": _ANY},
+    {
+        "name": "media",
+        "description": "Return a picture, a sound, a file and a link.",
+        "inputSchema": {
+            "type": "object",
+            "properties": {"width": {"type": "integer"}, "format": {"enum": ["png", "jpeg"]}},
+            "required": ["width"],
+            "additionalProperties": False,
+        },
+    },
     {"name": "crash", "description": "Exit in the middle of the call.", "inputSchema": _ANY},
     {"name": "hang_up", "description": "Cut the connection instead of an answer.", "inputSchema": _ANY},
     {"name": "spawn", "description": "Start a process that outlives its parent.", "inputSchema": _ANY},
@@ -111,8 +122,8 @@ class Toolbox:
                 return text("x" * int(arguments["megabytes"] * 1024 * 1024))
             case "env":
                 return {**text("see structuredContent"), "structuredContent": dict(os.environ)}
-            case "spawn":
-                return text(str(spawn()))
+            case "media" | "spawn":
+                return media(arguments) if name == "media" else text(str(spawn()))
             case "cancelled" | "process":
                 return text(str(self.cancelled) if name == "cancelled" else f"{os.getpid()} {self.calls}")
             case "crash":
@@ -144,6 +155,22 @@ def progress_reports(arguments: dict[str, Any], params: dict[str, Any]) -> list[
 def text(content: str) -> dict[str, Any]:
     """Return a result of one text."""
     return {"content": [{"type": "text", "text": content}]}
+
+
+def media(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what is no text; the bytes of the picture are its width."""
+    picture, sound, file = (
+        base64.b64encode(each).decode() for each in (b"p" * arguments["width"], b"ding", b"\0\1")
+    )
+    resource = {"uri": "file:///etc/passwd", "mimeType": "../../bin", "blob": file}
+    blocks = [
+        {"type": "image", "data": picture, "mimeType": f"image/{arguments.get('format', 'png')}"},
+        {"type": "audio", "data": sound, "mimeType": "audio/wav"},
+        {"type": "resource", "resource": resource},
+        {"type": "resource", "resource": {"uri": "memo://1", "text": "a memo"}},
+        {"type": "resource_link", "uri": "memo://2", "name": "memo"},
+    ]
+    return {"content": blocks}
 
 
 def spawn() -> int:

@@ -1,0 +1,84 @@
+"""What a person sees on a terminal while a tool runs; in a pipe there is nothing of it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from ambassador_client.errors import one_line
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class ProgressBar:
+    """A bar on standard error for the length of a block; it leaves no trace."""
+
+    def __init__(self, tool: str) -> None:
+        self._tool = tool
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bar = _bar()
+            self._bar.add_task(one_line(self._tool), total=None, share="", told="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, note: dict[str, Any]) -> None:
+        """Show the params of one progress notification."""
+        if self._bar is None:
+            return
+        done, total = _number(note.get("progress")), _number(note.get("total"))
+        said = note.get("message")
+        told = one_line(said) if isinstance(said, str) else ""
+        share = "/".join(f"{each:.10g}" for each in (done, total) if each is not None)
+        (task,) = self._bar.task_ids
+        self._bar.update(task, completed=done, total=total, share=share, told=told)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Leave the terminal to somebody else for the length of a block."""
+        if self._bar is None:
+            yield
+            return
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
+
+
+def _bar() -> "Progress":
+    # Only who watches waits for the library.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    def text(form: str) -> TextColumn:
+        # What a server says is text, whatever it looks like.
+        return TextColumn(form, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+
+    return Progress(
+        SpinnerColumn("line"),
+        text("{task.description}"),
+        BarColumn(bar_width=24),
+        text("{task.fields[share]}"),
+        TimeElapsedColumn(),
+        text("{task.fields[told]}"),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _number(value: object) -> int | float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Not a number, and more than a bar can show, are left out.
+    return value if abs(value) < 1e15 else None

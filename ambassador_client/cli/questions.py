@@ -1,0 +1,93 @@
+"""What a tool asks while it runs (an elicitation of the protocol), put to the person at the terminal."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ambassador_client.cli.arguments import allowed_values, in_words, read_value
+from ambassador_client.errors import UsageError, one_line
+
+CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
+"""What a client that has somebody to ask declares."""
+
+_MOST_FIELDS = 50
+
+
+def somebody_is_there() -> bool:
+    """Tell whether a question would be seen and could be answered."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def put(tool: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask the person and return the result of `elicitation/create`; the end of the input cancels."""
+    _say(f"{tool} asks: {_text(params.get('message'))}")
+    try:
+        if params.get("mode") == "url":
+            _say(f"It wants you to visit: {_text(params.get('url'))}")
+            return {"action": "accept" if _agreed("Have you done that?") else "decline"}
+        if not _agreed("Answer?"):
+            return {"action": "decline"}
+        return {"action": "accept", "content": _form(params.get("requestedSchema"))}
+    except EOFError:
+        _say("")
+        return {"action": "cancel"}
+
+
+def _form(schema: Any) -> dict[str, Any]:
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    required = schema.get("required") if isinstance(schema, dict) else None
+    wanted = required if isinstance(required, list) else []
+    answers: dict[str, Any] = {}
+    fields = list(properties.items()) if isinstance(properties, dict) else []
+    for name, field in fields[:_MOST_FIELDS]:
+        _answer(answers, name, field if isinstance(field, dict) else {}, required=name in wanted)
+    return answers
+
+
+def _answer(answers: dict[str, Any], name: str, field: Mapping[str, Any], *, required: bool) -> None:
+    """Ask for one field until the answer fits, or is left out where it may be."""
+    while True:
+        text = _read(_prompt(name, field, required=required))
+        if not text and "default" in field:
+            answers[name] = field["default"]
+            return
+        if not text and not required:
+            return
+        try:
+            answers[name] = read_value(field, name, text)
+        except UsageError as error:
+            _say(f"{error.cause}. {error.next_step}")
+        else:
+            return
+
+
+def _prompt(name: str, field: Mapping[str, Any], *, required: bool) -> str:
+    title, said = _text(field.get("title")) or one_line(name), _text(field.get("description"))
+    allowed = allowed_values(field)
+    about = [", ".join(one_line(str(each)) for each in allowed[:20]) if allowed else in_words(field)]
+    if "default" in field:
+        about.append(f"default {one_line(str(field['default']))}")
+    elif not required:
+        about.append("may be left empty")
+    return f"{title}{f': {said}' if said else ''} ({'; '.join(about)}): "
+
+
+def _agreed(question: str) -> bool:
+    return _read(f"{question} [y/N] ").lower() in ("y", "yes")
+
+
+def _read(prompt: str) -> str:
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.strip()
+
+
+def _text(value: object) -> str:
+    return one_line(value) if isinstance(value, str) else ""
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,97 @@
+"""A command at a terminal: what it shows there, and a person who types."""
+
+import asyncio
+import fcntl
+import os
+import pty
+import sys
+import termios
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+
+SECONDS = 30.0
+
+
+class Terminal:
+    """A pseudo-terminal with a command at it; `seen` is everything that was shown so far."""
+
+    def __init__(self, process: asyncio.subprocess.Process, master: int) -> None:
+        self.seen = ""
+        self._process = process
+        self._master = master
+        self._news = asyncio.Condition()
+        self._reading = asyncio.create_task(self._read())
+
+    async def until(self, words: str) -> None:
+        """Wait until these words are shown."""
+        async with asyncio.timeout(SECONDS), self._news:
+            await self._news.wait_for(lambda: words in self.seen or self._reading.done())
+        assert words in self.seen, self.seen
+
+    async def type(self, text: str) -> None:
+        """Type this; a control character does what it does at a terminal."""
+        os.write(self._master, text.encode())
+
+    async def end(self) -> int:
+        """Wait for the end of the command and return its exit code."""
+        async with asyncio.timeout(SECONDS):
+            await self._process.wait()
+            await self._reading
+        assert "Traceback" not in self.seen
+        assert self._process.returncode is not None
+        return self._process.returncode
+
+    async def close(self) -> None:
+        """Leave nothing behind."""
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
+        os.close(self._master)
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        loop.add_reader(self._master, readable.set)
+        try:
+            # The last reader of a terminal whose writers have gone is told so by an error.
+            with suppress(OSError):
+                while True:
+                    await readable.wait()
+                    readable.clear()
+                    chunk = os.read(self._master, 65536)
+                    async with self._news:
+                        self.seen += chunk.decode(errors="replace")
+                        self._news.notify_all()
+        finally:
+            loop.remove_reader(self._master)
+
+
+@asynccontextmanager
+async def at_terminal(*arguments: str, env: Mapping[str, str]) -> AsyncIterator[Terminal]:
+    """Run a command of the client with a terminal for its three streams."""
+    master, slave = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "ambassador_client",
+        *arguments,
+        env={**env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        # Ctrl-C goes to whoever the terminal controls.
+        preexec_fn=_control,
+    )
+    os.close(slave)
+    terminal = Terminal(process, master)
+    try:
+        yield terminal
+    finally:
+        await terminal.close()
+
+
+def _control() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -7,7 +7,6 @@ import re
 import select
 import socket
 import ssl
-import sys
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -201,7 +200,7 @@ class Connection:
 
 def _is_readable(descriptor: int) -> bool:
     # The loop may not have looked since the server hung up, and a call that was sent cannot be sent again.
-    if sys.platform == "win32":
+    if not hasattr(select, "poll"):  # Windows
         return bool(select.select([descriptor], [], [], 0)[0])
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)

@@ -16,6 +16,7 @@ from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, Splitter
 _READ_BYTES: Final = 1 << 16
 _WRITE_BYTES: Final = 1 << 20
 _WAITING_CHUNKS: Final = 4
+_END: Final = b""
 _UNREAD_BYTES: Final = 16 << 20  # so that a host that writes much before it reads is not left waiting
 
 
@@ -47,7 +48,7 @@ class Output:
         await self._may_write.wait()
 
     async def flush(self) -> None:
-        """Wait until the host has everything."""
+        """Wait until the host has everything; nothing is sent after that."""
         raise NotImplementedError
 
     def _write(self, line: bytes) -> None:
@@ -64,7 +65,7 @@ class _PolledOutput(Output, asyncio.BaseProtocol):
     _transport: asyncio.WriteTransport
 
     async def flush(self) -> None:
-        """Wait until the host has everything."""
+        """Wait until the host has everything; nothing is sent after that."""
         self._transport.set_write_buffer_limits(high=0)
         await self._may_write.wait()
 
@@ -102,7 +103,8 @@ class _ThreadOutput(Output):
         threading.Thread(target=self._pump, name="stdout", daemon=True).start()
 
     async def flush(self) -> None:
-        """Wait until the host has everything."""
+        """Wait until the host has everything; nothing is sent after that."""
+        self._lines.put(_END)
         self._most_unread = 0
         self._pause_or_resume()
         await self._may_write.wait()
@@ -125,8 +127,8 @@ class _ThreadOutput(Output):
     def _pump(self) -> None:
         with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
             try:
-                while True:
-                    rest = memoryview(self._lines.get())
+                while line := self._lines.get():
+                    rest = memoryview(line)
                     while rest:
                         size = os.write(self._descriptor, rest[:_WRITE_BYTES])
                         rest = rest[size:]

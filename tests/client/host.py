@@ -145,12 +145,14 @@ class Host:
 
 
 @asynccontextmanager
-async def host(env: dict[str, str], arguments: Sequence[str] = ("proxy",)) -> AsyncIterator[Host]:
+async def host(
+    env: dict[str, str], arguments: Sequence[str] = ("proxy",), module: str = "ambassador_client"
+) -> AsyncIterator[Host]:
     """Start a proxy; it is killed at the end if it has not gone by itself."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "ambassador_client",
+        module,
         *arguments,
         env=env,
         stdin=asyncio.subprocess.PIPE,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ambassador_client.proxy.answers import EMPTY
-from ambassador_client.proxy.framing import Output
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
+from ambassador_client.proxy.streams import Output
 from ambassador_protocol import __version__
 from ambassador_protocol.mcp import FEATURES
 from tests.client.fake_server import FakeServer
@@ -257,9 +257,11 @@ async def test_a_mistake_of_ours_is_an_answer_too(tmp_path: Path):
     said: list[str] = []
     path = tmp_path / "out"
     with path.open("wb") as file:
-        relay = Relay(await Output.open(file.fileno()), asyncio.create_task(fail()), report=said.append)
+        output = await Output.open(file.fileno())
+        relay = Relay(output, asyncio.create_task(fail()), report=said.append)
         await relay.run(frames(b'{"jsonrpc":"2.0","id":0,"method":"tools/list"}'))
         await relay.finish(5)
+        await output.flush()
     assert json.loads(path.read_bytes())["error"] == {
         "code": -32603,
         "message": "AMB-1000 the client failed.",

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_client.errors import UnreachableError
-from ambassador_client.proxy.framing import LineTooLong, Output, Splitter, read_frames
+from ambassador_client.proxy.framing import LineTooLong, Splitter
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.salvage import salvage
 from ambassador_client.proxy.session import Session
+from ambassador_client.proxy.streams import Output, read_frames
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
 
@@ -59,12 +60,14 @@ async def relayed(data: bytes) -> bytes:
     with tempfile.TemporaryFile() as written:
         opening = asyncio.create_task(fail())
         opening.add_done_callback(asyncio.Task.exception)
-        running = Relay(await Output.open(written.fileno()), opening, report=lambda _: None)
+        output = await Output.open(written.fileno())
+        running = Relay(output, opening, report=lambda _: None)
         feeding = asyncio.create_task(asyncio.to_thread(_write, write_end, data))
         async with asyncio.timeout(20):
             await running.run(read_frames(read_end))
             await feeding
             await running.finish(5)
+            await output.flush()
         os.close(read_end)
         written.seek(0)
         return written.read()

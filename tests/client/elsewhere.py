@@ -1,0 +1,95 @@
+"""Starts the proxy as it runs on another system, whose calls are made out of this one's.
+
+    python -m tests.client.elsewhere {windows,macos,unknown} [ARGUMENT...]
+
+Whatever that system does not have is missing here too: the proxy takes the same way through its code as it would there.
+"""
+
+import asyncio
+import os
+import select
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ambassador_client.proxy import main, parent, streams
+from ambassador_client.proxy.windows import Process, host_gone
+
+BREAK = signal.SIGUSR1
+
+
+class ProactorLike(asyncio.SelectorEventLoop):
+    """A loop that refuses what the one of Windows does not do, or not for the pipes of a host."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise NotImplementedError
+
+    add_reader = add_writer = _refuse  # type: ignore[assignment]
+    add_signal_handler = _refuse  # type: ignore[assignment]
+    connect_read_pipe = connect_write_pipe = _refuse  # type: ignore[assignment]
+
+
+class ProcessTable:
+    """Answers what the kernel of Windows is asked, out of /proc."""
+
+    def processes(self) -> Mapping[int, Process]:
+        found = {}
+        for directory in Path("/proc").iterdir():
+            if directory.name.isdigit():
+                name, _, rest = (directory / "stat").read_text().partition("(")[2].rpartition(")")
+                found[int(directory.name)] = Process(int(rest.split()[1]), f"{name}.exe")
+        return found
+
+    def wait(self, process: int) -> None:
+        descriptor = os.pidfd_open(process)
+        select.select([descriptor], [], [])
+        os.close(descriptor)
+
+
+class KernelQueue:
+    """A kqueue that knows one event, the end of a process, out of a pidfd."""
+
+    def __init__(self, pidfd_open: Any) -> None:
+        self._pidfd_open = pidfd_open
+        self._descriptor = -1
+
+    def control(self, events: list[dict[str, Any]], _: int) -> list[Any]:
+        (event,) = events
+        assert event == {"ident": event["ident"], "filter": -5, "flags": 1, "fflags": 0x8000_0000}
+        self._descriptor = self._pidfd_open(event["ident"])
+        return []
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def windows() -> None:
+    can_poll = streams.can_poll
+    streams.can_poll = lambda descriptor: can_poll(descriptor, "win32")
+    asyncio.new_event_loop = ProactorLike
+    main.parent_gone = lambda: host_gone(ProcessTable)
+    signal.SIGBREAK = BREAK  # type: ignore[attr-defined]
+    del select.poll
+
+
+def macos() -> None:
+    pidfd_open = os.pidfd_open
+    del os.pidfd_open
+    select.kqueue = lambda: KernelQueue(pidfd_open)
+    select.kevent = lambda ident, **members: {"ident": ident, **members}
+    select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT = -5, 1, 0x8000_0000
+
+
+def unknown() -> None:
+    del os.pidfd_open
+    parent.LOOK_SECONDS = 0.05  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    {"windows": windows, "macos": macos, "unknown": unknown}[sys.argv[1]]()
+    main.main(sys.argv[3:] if sys.argv[2:3] == ["proxy"] else sys.argv[2:])

@@ -1,0 +1,133 @@
+"""The streams to the host where the loop cannot poll them: a thread each, and neither ever holds more than it may."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from ambassador_client.proxy import streams
+from ambassador_client.proxy.framing import Frame, LineTooLong
+from ambassador_client.proxy.streams import Output, can_poll, read_frames
+
+MIB = 1 << 20
+PIPE_HOLDS = 64 * 1024
+
+
+@pytest.fixture(autouse=True)
+def unpolled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "can_poll", lambda descriptor: can_poll(descriptor, "win32"))
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe; a test that closes an end puts something else in its place first."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def close(end: int) -> None:
+    """Close an end of a pipe, and keep its number for the fixture to close."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, end)
+    os.close(nothing)
+
+
+async def until(frames: AsyncIterator[Frame]) -> list[Frame]:
+    async with asyncio.timeout(10):
+        return [frame async for frame in frames]
+
+
+async def test_lines_are_read_whatever_their_ends_and_their_size(pipe: tuple[int, int]):
+    read_end, write_end = pipe
+    os.write(write_end, b"one\r\n\ntwo\n" + b"x" * 200 + b"\nlast")
+    close(write_end)
+    one, two, long, last = await until(read_frames(read_end, limit=100))
+    assert (one, two, last) == (b"one", b"two", b"last")
+    assert isinstance(long, LineTooLong)
+
+
+async def test_no_more_is_read_than_is_wanted(pipe: tuple[int, int]):
+    read_end, write_end = pipe
+    os.set_blocking(write_end, False)
+    frames = read_frames(read_end)
+    os.write(write_end, b"first\n")
+    assert await anext(frames) == b"first"
+    # The reader takes what it may ahead of us and then leaves the host waiting: the pipe stays full.
+    written, full = 0, 0
+    async with asyncio.timeout(10):
+        while full < 20:
+            try:
+                written += os.write(write_end, b"line of twenty-one..\n" * 3000)
+                full = 0
+            except BlockingIOError:
+                full += 1
+                await asyncio.sleep(0.001)
+    assert written <= 5 * (1 << 16) + PIPE_HOLDS
+    os.set_blocking(write_end, True)
+    close(write_end)
+    assert sum(len(frame) + 1 for frame in await until(frames) if isinstance(frame, bytes)) <= written + 1
+
+
+async def test_writing_slows_down_when_the_host_does_not_read(pipe: tuple[int, int]):
+    read_end, write_end = pipe
+    output = await Output.open(write_end)
+    line = b"x" * MIB
+    for _ in range(20):
+        output.send(line)
+    held = asyncio.create_task(output.drain())
+    await asyncio.sleep(0)
+    assert not held.done()
+    left = 20 * (MIB + 1)
+    while not held.done():
+        left -= len(await asyncio.to_thread(os.read, read_end, MIB))
+        await asyncio.sleep(0)
+    assert 0 < left <= 17 * MIB
+    flushed = asyncio.create_task(output.flush())
+    while left:
+        assert left <= PIPE_HOLDS or not flushed.done()
+        left -= len(await asyncio.to_thread(os.read, read_end, MIB))
+    await asyncio.wait_for(flushed, 10)
+    assert not output.closed.is_set()
+
+
+async def test_a_message_is_one_line_and_no_line_end_is_two_characters(pipe: tuple[int, int]):
+    read_end, write_end = pipe
+    output = await Output.open(write_end)
+    output.send(b'{\r\n "a":\n 1}')
+    await output.flush()
+    assert os.read(read_end, 100) == b'{   "a":  1}\n'
+
+
+async def test_a_host_that_has_gone_ends_the_waiting(pipe: tuple[int, int]):
+    read_end, write_end = pipe
+    output = await Output.open(write_end)
+    close(read_end)
+    for _ in range(20):
+        output.send(b"x" * MIB)
+    async with asyncio.timeout(10):
+        await output.closed.wait()
+        await output.drain()
+        await output.flush()
+    output.send(b"{}")
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_files_and_terminals_are_not_polled(platform: str, pipe: tuple[int, int]):
+    ours, theirs = os.openpty()
+    with open(os.devnull, "rb") as file:
+        assert [can_poll(each, platform) for each in (pipe[0], file.fileno(), theirs)] == [True, False, False]
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_windows_leaves_line_ends_alone(monkeypatch: pytest.MonkeyPatch):
+    modes: dict[int, int] = {}
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(setmode=modes.__setitem__))
+    monkeypatch.setattr(os, "O_BINARY", 0x8000, raising=False)
+    streams._make_ready(1, "win32")
+    assert modes == {1: 0x8000}

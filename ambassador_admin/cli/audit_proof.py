@@ -42,7 +42,7 @@ KEY = View(
     ("id", "signs", "pem"),
 )
 
-_INSTALL = "pip install 'mcp-ambassador[audit]'"
+_INSTALL = "pipx inject mcp-ambassador cryptography, or pip install 'mcp-ambassador[audit]'"
 
 
 def register(group: typer.Typer) -> None:

@@ -55,7 +55,7 @@ def login(
     """Log in to a server, by a key or a one-time code, and keep that as an account.
 
     The key is checked with the server first. It is kept in the system's keyring where there is one, else in a file
-    that only you can read.
+    that only you can read. On Linux `pipx inject mcp-ambassador keyring` adds what opens a keyring.
 
     Example: ambassador-client login https://mcp.example.com --code 7KQF-3M2X-9TWD
     """

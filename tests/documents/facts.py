@@ -52,7 +52,7 @@ def admin_files() -> Rows:
         (_at_home(book._ca_path("CONTEXT")), "A copy of the CA certificate that proves a server."),
         (
             _at_home(credentials._path("CONTEXT")),
-            "The admin key of a context, readable by its owner alone; only where there is no system keyring.",
+            "The admin key of a context, readable by its owner alone; only where it is in no system keyring.",
         ),
         (
             _at_home(config_directory({}, "darwin")),
@@ -104,7 +104,7 @@ def client_files() -> Rows:
         (_at_home(book.directory / "ACCOUNT.ca.pem"), "A copy of the certificate that proves the server."),
         (
             _at_home(CredentialStore(book.directory)._path("ACCOUNT")),
-            "The key of an account, readable by its owner alone; only where there is no system keyring.",
+            "The key of an account, readable by its owner alone; only where it is in no system keyring.",
         ),
         (
             f"{_at_home(state_directory({}, 'linux') / 'trust')}/",

@@ -76,8 +76,8 @@ def _client() -> Program:
             "Started without a word and without a terminal, as applications start it, it is the proxy; so it is when "
             "the first word is one of the proxy's options. Every other word is for people.",
             "`login` keeps a server and a key as an account: the key in the system's keyring where there is one, else "
-            "in a file that only its owner can read. Variables and the configuration file say the same for programs. "
-            "A key never stands on the command line, which every process of the machine can read.",
+            "in a file that only its owner can read. On Linux a keyring takes the extra `keyring`. Variables and the "
+            "configuration file say the same for programs. A key never stands on the command line, which every process of the machine can read.",
         ),
         options="Every command takes `-h`. `--version` stands alone.",
         root=root,

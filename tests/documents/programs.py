@@ -77,7 +77,8 @@ def _client() -> Program:
             "the first word is one of the proxy's options. Every other word is for people.",
             "`login` keeps a server and a key as an account: the key in the system's keyring where there is one, else "
             "in a file that only its owner can read. On Linux a keyring takes the extra `keyring`. Variables and the "
-            "configuration file say the same for programs. A key never stands on the command line, which every process of the machine can read.",
+            "configuration file say the same for programs. A key never stands on the command line, which every "
+            "process of the machine can read.",
         ),
         options="Every command takes `-h`. `--version` stands alone.",
         root=root,

@@ -78,14 +78,7 @@ class _Holding:
 class Response:
     """An answer whose head is here and whose body is still to be read, once, in one of two ways."""
 
-    def __init__(
-        self,
-        head: h11.Response,
-        connection: Connection,
-        limits: Limits,
-        holding: _Holding,
-        endless: set[Connection],
-    ) -> None:
+    def __init__(self, head: h11.Response, connection: Connection, limits: Limits, holding: _Holding) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in head.headers}
         self.status = head.status_code
         self.content_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
@@ -94,7 +87,6 @@ class Response:
         self._connection = connection
         self._limits = limits
         self._holding = holding
-        self._endless = endless
         self._held = 0
         self._events = EventParser(limits.answer_bytes)
 
@@ -110,21 +102,20 @@ class Response:
 
     async def read(self) -> Reply:
         """Return the whole answer; raises TooLargeError above the limit, UnreachableError when it breaks off."""
-        body = bytearray()  # a server may send byte by byte, and a list of those takes many times their size
+        pieces: list[bytes] = []
+        size = 0
         while (piece := await self._connection.receive(self._limits.answer)) is not None:
-            body += piece
-            self._hold(len(body))
-            if len(body) > self._limits.answer_bytes:
+            size += len(piece)
+            self._hold(size)
+            if size > self._limits.answer_bytes:
                 most = self._limits.answer_bytes >> 20
                 raise TooLargeError(f"the server's answer is larger than {most} MB", "Ask for less at once.")
-        return Reply(self.status, self.content_type, self.retry_after, bytes(body))
+            pieces.append(piece)
+        return Reply(self.status, self.content_type, self.retry_after, b"".join(pieces))
 
-    async def events(self, *, endless: bool) -> AsyncIterator[bytes]:
-        """Yield the data of each event as it comes; an endless stream may be silent while the server lives."""
-        silence = None if endless else self._limits.answer
-        if endless:
-            self._endless.add(self._connection)
-        while (piece := await self._connection.receive(silence)) is not None:
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield the data of each event as it comes; raises UnreachableError when it breaks off or falls silent."""
+        while (piece := await self._connection.receive(self._limits.answer)) is not None:
             events = self._events.feed(piece)
             self._hold(self._events.size + sum(map(len, events)))
             for event in events:
@@ -140,7 +131,6 @@ class Response:
     def release(self) -> None:
         """Let others have the memory."""
         self._hold(0)
-        self._endless.discard(self._connection)
 
     def _hold(self, size: int) -> None:
         difference, self._held = size - self._held, size
@@ -170,7 +160,6 @@ class Link:
         self._aside = asyncio.Semaphore(self._limits.aside)
         self._holding = _Holding(self._limits.held_bytes)
         self._idle: list[tuple[tuple[float, float], Connection]] = []
-        self._endless: set[Connection] = set()
 
     @property
     def url(self) -> str:
@@ -196,8 +185,6 @@ class Link:
                 return await response.read()
         except TimeoutError as error:
             self.close()
-            for connection in self._endless:
-                connection.abort()  # their silence has a reason now, and who listens asks again
             cause = f"{self.url} gave no answer within {self._limits.control:g} s"
             raise UnreachableError(cause, "Is the server overloaded or suspended?") from error
 
@@ -212,7 +199,7 @@ class Link:
     @asynccontextmanager
     async def _opened(self, request: Request) -> AsyncIterator[Response]:
         connection, head = await self._send(request)
-        response = Response(head, connection, self._limits, self._holding, self._endless)
+        response = Response(head, connection, self._limits, self._holding)
         try:
             yield response
         except UnreachableError:

@@ -116,7 +116,7 @@ class Forwarder:
         if response.status != 200 or response.content_type != _EVENTS:
             return False
         try:
-            async for event in response.events(endless=True):
+            async for event in response.events():
                 await self._send(read_note(event))
         finally:
             self._last_event = response.last_event_id or self._last_event
@@ -177,7 +177,7 @@ class Forwarder:
         raise UnfinishedError
 
     async def _pump(self, message: Message, response: "Response", conclude: Send, send: Send) -> None:
-        async for event in response.events(endless=message.method == "subscriptions/listen"):
+        async for event in response.events():
             line, is_answer = read_event(message, event)
             if is_answer:
                 await conclude(self._noted(message, line))

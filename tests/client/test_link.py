@@ -201,7 +201,7 @@ async def test_leaving_early_closes_the_connection():
 
     async with wire(stream) as served, linked(served.url) as link:
         async with link.exchange(CALL) as response:
-            events = response.events(endless=True)
+            events = response.events()
             assert await anext(events) == b"1"
         await asyncio.wait_for(served.hung_up.wait(), 5)
         await events.aclose()

@@ -1,0 +1,86 @@
+"""The whole relay in this process, between real sockets, where its times can be made short."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from ambassador_client.account.session_cache import Slot
+from ambassador_client.link.client import Limits, Link
+from ambassador_client.proxy.relay import Relay
+from ambassador_client.proxy.session import Session
+from ambassador_client.proxy.streams import Output, read_frames
+from ambassador_protocol.sessions import RegisterRequest
+from tests.client.fake_server import KEY
+from tests.client.host import Host
+
+_ME = RegisterRequest(preshared_key=KEY, friendly_name="me", host_tool="cli")
+
+
+class _Inside:
+    """Stands where a host has the process it started."""
+
+    def __init__(self) -> None:
+        self.stderr = asyncio.StreamReader()
+        self.stdout: asyncio.StreamReader
+        self.stdin: asyncio.StreamWriter
+        self.returncode: int | None = None
+        self.ended = asyncio.Event()
+
+    def report(self, line: str) -> None:
+        self.stderr.feed_data(line.encode() + b"\n")
+
+    async def wait(self) -> int:
+        await self.ended.wait()
+        return 0
+
+
+@asynccontextmanager
+async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) -> AsyncIterator[Host]:
+    """Run a relay with these limits of its link; it has ended when the block ends."""
+    ours, theirs = socket.socketpair()
+    ours_too, theirs_too = socket.socketpair()
+    process = _Inside()
+    process.stdout, writer = await asyncio.open_connection(sock=ours_too)
+    _, process.stdin = await asyncio.open_connection(sock=ours)
+    host = Host(cast(asyncio.subprocess.Process, process))
+    session = Session(
+        Link(url, None, Limits(**limits)),
+        lambda: _ME,
+        Slot(),
+        heartbeat_seconds=heartbeat_seconds,
+        report=process.report,
+    )
+
+    async def opened() -> Session:
+        return session
+
+    output = await Output.open(theirs_too.fileno())
+    relay = Relay(output, asyncio.create_task(opened()), report=process.report)
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(relay.run(read_frames(theirs.fileno())))
+    keeping = asyncio.create_task(session.keep(relay.tools_changed))
+    try:
+        yield host
+    finally:
+        for task in (running, keeping):
+            task.cancel()
+        await asyncio.wait([running, keeping])
+        await relay.finish(0)
+        await asyncio.wait({asyncio.create_task(asyncio.sleep(0)), *_tasks_of_the_relay(before)})
+        await session.close(relay.farewell())
+        for stream in (process.stdin, writer):
+            stream.close()
+            await stream.wait_closed()
+        await output.closed.wait()
+        theirs.close()
+        theirs_too.close()
+        process.stderr.feed_eof()
+        process.ended.set()
+        await host.exit_code()
+
+
+def _tasks_of_the_relay(before: set["asyncio.Task[Any]"]) -> set["asyncio.Task[Any]"]:
+    names = {task: getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks() - before}
+    return {task for task, name in names.items() if name.startswith(("Relay.", "Forwarder."))}

@@ -3,18 +3,18 @@
 The package of the Microsoft Store sees a directory of its own in place of APPDATA. Linux follows the XDG directory.
 """
 
-from pathlib import Path
+from pathlib import PurePath
 
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.installing.host import Host, Machine
 
-_STORE = Path("Packages", "Claude_pzs8sxrjxfjjc", "LocalCache", "Roaming")
+_STORE = PurePath("Packages", "Claude_pzs8sxrjxfjjc", "LocalCache", "Roaming")
 
 
-def _directory(machine: Machine) -> Path:
+def _directory(machine: Machine) -> PurePath:
     if machine.platform == "win32":
         local = machine.directory("LOCALAPPDATA", machine.home / "AppData" / "Local")
-        if (local / _STORE).is_dir():
+        if machine.local(local / _STORE).is_dir():
             return local / _STORE / "Claude"
     return machine.application_data / "Claude"
 

@@ -3,19 +3,19 @@
 A `config.yaml` makes Continue forget a `config.json`, so we make none where there is only the old file.
 """
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from ambassador_client.hosts.formats.yaml import YamlEditor
 from ambassador_client.hosts.installing.host import ENTRY, Host, Launch, Machine, stdio_entry
 
 
-def _directory(machine: Machine) -> Path:
+def _directory(machine: Machine) -> PurePath:
     return machine.directory("CONTINUE_GLOBAL_DIR", machine.home / ".continue")
 
 
 def _old_file(machine: Machine) -> str | None:
-    directory = _directory(machine)
+    directory = machine.local(_directory(machine))
     if (directory / "config.yaml").exists() or not (directory / "config.json").exists():
         return None
     return f"Continue would forget {directory / 'config.json'} for a config.yaml; migrate it to config.yaml first"

@@ -1,15 +1,14 @@
 """goose: `extensions` in `config.yaml` (its documentation, "Configuration Files")."""
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from ambassador_client.hosts.formats.yaml import YamlEditor
 from ambassador_client.hosts.installing.host import ENTRY, Host, Launch, Machine
 
 
-def _directory(machine: Machine) -> Path:
-    root = machine.directory("GOOSE_PATH_ROOT", Path())
-    if root != Path():
+def _directory(machine: Machine) -> PurePath:
+    if (root := machine.named("GOOSE_PATH_ROOT")) is not None:
         return root / "config"
     if machine.platform == "win32":
         return machine.application_data / "Block" / "goose" / "config"

@@ -3,20 +3,20 @@
 The directory is the XDG one on every platform.
 """
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.installing.host import Host, Launch, Machine
 
 
-def _directory(machine: Machine) -> Path:
+def _directory(machine: Machine) -> PurePath:
     return machine.directory("OPENCODE_CONFIG_DIR", machine.config / "opencode")
 
 
-def _file(machine: Machine) -> Path:
+def _file(machine: Machine) -> PurePath:
     commented = _directory(machine) / "opencode.jsonc"
-    return commented if commented.exists() else _directory(machine) / "opencode.json"
+    return commented if machine.local(commented).exists() else _directory(machine) / "opencode.json"
 
 
 def _entry(launch: Launch) -> dict[str, Any]:

@@ -1,19 +1,18 @@
 """Visual Studio Code: `servers` in the `mcp.json` of the user profile (its "MCP configuration reference")."""
 
-from pathlib import Path
+from pathlib import PurePath
 
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.installing.host import Host, Machine, typed_entry
 
 
-def _user(machine: Machine) -> Path:
-    portable = machine.directory("VSCODE_PORTABLE", Path())
-    if portable != Path():
+def _user(machine: Machine) -> PurePath:
+    if (portable := machine.named("VSCODE_PORTABLE")) is not None:
         return portable / "user-data" / "User"
     return machine.application_data / "Code" / "User"
 
 
-def _file(machine: Machine) -> Path:
+def _file(machine: Machine) -> PurePath:
     return _user(machine) / "mcp.json"
 
 

@@ -1,13 +1,13 @@
 """Zed: `context_servers` in `settings.json` (its documentation, "Model Context Protocol" and "Configuring Zed")."""
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.installing.host import Host, Launch, Machine, stdio_entry
 
 
-def _directory(machine: Machine) -> Path:
+def _directory(machine: Machine) -> PurePath:
     if machine.platform == "win32":
         return machine.application_data / "Zed"
     if machine.platform == "darwin":

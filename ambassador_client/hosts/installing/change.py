@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError, one_line
@@ -44,7 +44,7 @@ class Installer:
         """Return the change that enters us, or brings our entry up to date."""
         if (reason := host.in_the_way(self._machine)) is not None:
             raise HostFileError(reason)
-        found = files.look(host.file(self._machine))
+        found = files.look(self._machine.local(host.file(self._machine)))
         ours = self._journal.record(host.name).ours
         data = _load(host, found)
         existing = find(data, host.place)
@@ -65,7 +65,7 @@ class Installer:
 
     def plan_uninstall(self, host: Host) -> Change:
         """Return the change that takes our entry out, and what we made for it if nothing else is in there."""
-        found = files.look(host.file(self._machine))
+        found = files.look(self._machine.local(host.file(self._machine)))
         if find(_load(host, found), host.place) is None:
             return Change(host=host, found=found, after=found.content, result="absent", ours=Ours())
         ours = self._journal.record(host.name).ours
@@ -140,7 +140,10 @@ def is_ours(entry: Any) -> bool:
     """Tell whether an entry starts this program."""
     words = entry.values() if isinstance(entry, dict) else ()
     firsts = [word[0] if isinstance(word, list) and word else word for word in words]
-    starts = any(isinstance(word, str) and PurePath(word).stem == "ambassador-client" for word in firsts)
+    # A path of Windows may be written in either way, and so has the last part of both.
+    starts = any(
+        isinstance(word, str) and PureWindowsPath(word).stem == "ambassador-client" for word in firsts
+    )
     return starts or any(isinstance(word, list) and "ambassador_client" in word for word in words)
 
 

@@ -4,12 +4,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, Final
 
 from ambassador_client.hosts.formats.editor import Editor, Named, Place
 
 ENTRY = "ambassador"
+PLATFORMS: Final = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}  # every host has a file on each
 
 # Members that people change in their application: we set them once, and leave them alone then.
 _LEFT_TO_PEOPLE = frozenset({"description", "enabled", "timeout", "tools"})
@@ -17,9 +18,12 @@ _LEFT_TO_PEOPLE = frozenset({"description", "enabled", "timeout", "tools"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Whose applications are meant: a home directory, a platform as in `sys.platform`, the environment."""
+    """Whose applications are meant: a home directory, a platform as in `sys.platform`, the environment.
 
-    home: Path
+    Paths are written in the way of `home`, be it ours or another platform's.
+    """
+
+    home: PurePath
     platform: str
     environ: Mapping[str, str]
 
@@ -28,18 +32,26 @@ class Machine:
         """Return the machine we run on."""
         return cls(home=Path.home(), platform=sys.platform, environ=os.environ)
 
-    def directory(self, variable: str, otherwise: Path) -> Path:
-        """Return the directory a variable names; an empty or relative one does not count."""
-        value = self.environ.get(variable, "")
-        return Path(value) if os.path.isabs(value) else otherwise
+    def local(self, path: PurePath) -> Path:
+        """Return where a path of this machine is found."""
+        return Path(path)
+
+    def named(self, variable: str) -> PurePath | None:
+        """Return the path a variable holds; an empty or relative one does not count."""
+        path = type(self.home)(self.environ.get(variable, ""))
+        return path if path.is_absolute() else None
+
+    def directory(self, variable: str, otherwise: PurePath) -> PurePath:
+        """Return the directory a variable names, or the other one."""
+        return self.named(variable) or otherwise
 
     @property
-    def config(self) -> Path:
+    def config(self) -> PurePath:
         """Return the directory of the XDG specification, which many applications use on every platform."""
         return self.directory("XDG_CONFIG_HOME", self.home / ".config")
 
     @property
-    def application_data(self) -> Path:
+    def application_data(self) -> PurePath:
         """Return the directory where desktop applications of the platform keep their settings."""
         if self.platform == "win32":
             return self.directory("APPDATA", self.home / "AppData" / "Roaming")
@@ -82,8 +94,8 @@ class Host:
     tool: str
     editor: Editor
     container: str
-    file: Callable[[Machine], Path]
-    signs: Callable[[Machine], Sequence[Path]]
+    file: Callable[[Machine], PurePath]
+    signs: Callable[[Machine], Sequence[PurePath]]
     commands: tuple[str, ...] = ()
     entry: Callable[[Launch], dict[str, Any]] = stdio_entry
     in_list: bool = False

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from ambassador_client.account.settings import account_book
 from ambassador_client.account.sources import ACCOUNT_VARIABLE
@@ -40,18 +41,25 @@ class Wishes:
         return self.account is not None or self.config is not None
 
 
-def launch_for(host: Host, wishes: Wishes, environ: Mapping[str, str], command: tuple[str, ...]) -> Launch:
-    """Return what the application starts; raises SettingsError, UsageError."""
+def launch_for(
+    host: Host,
+    wishes: Wishes,
+    environ: Mapping[str, str],
+    command: tuple[str, ...],
+    *,
+    paths: ModuleType = os.path,
+) -> Launch:
+    """Return what the application starts; `paths` is `os.path` of its platform. Raises SettingsError, UsageError."""
     arguments = [*command[1:], "proxy", "--host-tool", host.tool]
     if wishes.account is not None:
         arguments += ["--account", account_book(environ).get(wishes.account).name]
     if wishes.config is not None:
-        arguments += ["--config", os.path.abspath(wishes.config)]
+        arguments += ["--config", paths.abspath(wishes.config)]
     if wishes.server_url is not None:
         arguments += ["--server", _address(wishes.server_url, "--server")]
     if wishes.ca_file is not None:
-        arguments += ["--ca-file", os.path.abspath(wishes.ca_file)]
-    environment = {} if wishes.is_complete else _carried(environ)
+        arguments += ["--ca-file", paths.abspath(wishes.ca_file)]
+    environment = {} if wishes.is_complete else _carried(environ, paths)
     for word in (command[0], *arguments, *environment.values()):
         _check(word)
     return Launch(command=command[0], arguments=tuple(arguments), environment=environment)
@@ -72,28 +80,33 @@ def missing(wishes: Wishes, environ: Mapping[str, str]) -> list[str]:
 
 
 def installed_command(
-    argv0: str, executable: str = sys.executable, which: Callable[[str], str | None] = shutil.which
+    argv0: str,
+    executable: str = sys.executable,
+    which: Callable[[str], str | None] = shutil.which,
+    *,
+    paths: ModuleType = os.path,
+    can_run: Callable[[str], bool] = lambda path: os.path.isfile(path) and os.access(path, os.X_OK),
 ) -> tuple[str, ...]:
     """Return the absolute command, then the arguments it needs itself; links on the way to it are kept.
 
     A link of pipx outlives an upgrade, and the Python of a virtual environment is one by its own name only.
     """
-    candidates = [argv0] if os.path.dirname(argv0) else []
+    candidates = [argv0] if paths.dirname(argv0) else []
     candidates += [found] if (found := which(PROGRAM)) else []
-    candidates += [os.path.join(os.path.dirname(executable), PROGRAM)]
+    candidates += [paths.join(paths.dirname(executable), PROGRAM)]
     for candidate in candidates:
-        for path in (candidate, f"{candidate}.exe"):
-            if Path(path).stem == PROGRAM and os.path.isfile(path) and os.access(path, os.X_OK):
-                return (os.path.abspath(path),)
-    return (os.path.abspath(executable), "-m", "ambassador_client")
+        for path in (f"{candidate}.exe", candidate):
+            if paths.splitext(paths.basename(path))[0].lower() == PROGRAM and can_run(path):
+                return (paths.abspath(path),)
+    return (paths.abspath(executable), "-m", "ambassador_client")
 
 
-def _carried(environ: Mapping[str, str]) -> dict[str, str]:
+def _carried(environ: Mapping[str, str], paths: ModuleType) -> dict[str, str]:
     carried = {name: environ[name] for name in _CARRIED if environ.get(name)}
     if (address := carried.get("MCP_AMBASSADOR_URL")) is not None:
         _address(address, "MCP_AMBASSADOR_URL")
     if (file := carried.get("MCP_AMBASSADOR_CA_FILE")) is not None:
-        carried["MCP_AMBASSADOR_CA_FILE"] = os.path.abspath(os.path.expanduser(file))
+        carried["MCP_AMBASSADOR_CA_FILE"] = paths.abspath(paths.expanduser(file))
     if (key := environ.get(_KEY, "")).startswith(_REFERENCES):
         carried[_KEY] = key
     return carried

@@ -39,7 +39,7 @@ def is_installed(host: Host, machine: Machine) -> bool:
     """Tell whether the application seems to be there: its program, or what only it makes."""
     path = machine.environ.get("PATH", os.defpath)
     return any(shutil.which(command, path=path) for command in host.commands) or any(
-        sign.exists() for sign in host.signs(machine)
+        machine.local(sign).exists() for sign in host.signs(machine)
     )
 
 
@@ -62,7 +62,7 @@ def status_of(host: Host, machine: Machine, journal: Journal, launch: Launch) ->
 
 
 def _compare(host: Host, machine: Machine, journal: Journal, launch: Launch) -> tuple[str, str]:
-    found = files.look(host.file(machine))
+    found = files.look(machine.local(host.file(machine)))
     entry = find(host.editor.load(found.text), host.place)
     if entry is None:
         return "no", ""
@@ -78,6 +78,6 @@ def _compare(host: Host, machine: Machine, journal: Journal, launch: Launch) -> 
         return "drifted", f"{', '.join(differing)} differ{'s' if len(differing) == 1 else ''}"
     command = entry.get("command", entry.get("cmd"))
     program = command[0] if isinstance(command, list) and command else command
-    if not isinstance(program, str) or not os.access(program, os.X_OK):
+    if not isinstance(program, str) or not os.access(machine.local(type(machine.home)(program)), os.X_OK):
         return "drifted", f"{program} is gone"
     return "yes", ""

@@ -1,21 +1,29 @@
 """What each application's file becomes; `python -m tests.client.hosts.goldens` writes the goldens again."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import ntpath
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from types import ModuleType
+from typing import NamedTuple
 
 from ambassador_client.hosts.formats.editor import Named
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.formats.toml import TomlEditor
 from ambassador_client.hosts.installing.change import Installer
-from ambassador_client.hosts.installing.host import Host, Launch, Machine
+from ambassador_client.hosts.installing.host import PLATFORMS, Host, Launch, Machine
 from ambassador_client.hosts.installing.journal import Journal
+from ambassador_client.hosts.installing.launch import Wishes, launch_for
 from ambassador_client.hosts.installing.registry import all_hosts
+from tests.client.fake_server import KEY
 
+URL = "https://ambassador.example.com"
 DIRECTORY = Path(__file__).parent / "goldens"
 LAUNCH = Launch(
     command="/opt/bin/ambassador-client",
     arguments=("proxy", "--host-tool", "custom"),
-    environment={"MCP_AMBASSADOR_URL": "https://ambassador.example.com"},
+    environment={"MCP_AMBASSADOR_URL": URL},
 )
 OLD = Launch(command="/old/venv/bin/ambassador-client", arguments=("proxy",), environment={"OLD": "1"})
 
@@ -73,26 +81,98 @@ def outdated(host: Host) -> str:
     return host.editor.put(commented(host), host.place, {**host.entry(OLD), "note": "mine"})
 
 
-def cases(host: Host, home: Path) -> Iterator[tuple[str, str]]:
-    file = host.file(machine(home))
-    for name, text in (("no file", None), ("comments", commented(host)), ("old entry", outdated(host))):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere(Machine):
+    """A machine of another platform, whose files lie below a directory of ours."""
+
+    root: Path
+
+    def local(self, path: PurePath) -> Path:
+        return self.root.joinpath(*path.parts[1:])
+
+
+class Platform(NamedTuple):
+    """What a platform has that the paths and the words of an entry come from."""
+
+    home: PurePath
+    paths: ModuleType
+    program: str
+    certificate: str
+    environ: Mapping[str, str] = {}
+
+
+_ROAMING, _LOCAL = r"C:\Users\my näme\AppData\Roaming", r"C:\Users\my näme\AppData\Local"
+_ELSEWHERE = {
+    "linux": Platform(
+        PurePosixPath("/home/me"), posixpath, "/home/me/.local/bin/ambassador-client", "/etc/ssl/ours.pem"
+    ),
+    "darwin": Platform(
+        PurePosixPath("/Users/me"), posixpath, "/Users/me/.local/bin/ambassador-client", "/etc/ssl/ours.pem"
+    ),
+    "win32": Platform(
+        PureWindowsPath(r"C:\Users\my näme"),
+        ntpath,
+        r"C:\Users\my näme\.local\bin\ambassador-client.exe",
+        r"C:\ProgramData\new\ours.pem",
+        {"APPDATA": _ROAMING, "LOCALAPPDATA": _LOCAL},
+    ),
+}
+
+
+def elsewhere(platform: str, root: Path, **more: str) -> Elsewhere:
+    there = _ELSEWHERE[platform]
+    environ = {**there.environ, "MCP_AMBASSADOR_URL": URL, "MCP_AMBASSADOR_PRESHARED_KEY": KEY, **more}
+    return Elsewhere(home=there.home, platform=platform, environ=environ, root=root)
+
+
+def launch_there(host: Host, machine: Machine) -> Launch:
+    """Return what `install` on that machine lets the application start."""
+    there = _ELSEWHERE[machine.platform]
+    wishes = Wishes(ca_file=type(there.home)(there.certificate))
+    return launch_for(host, wishes, machine.environ, (there.program,), paths=there.paths)
+
+
+def cases(host: Host, machine: Elsewhere) -> Iterator[tuple[str, bytes | None]]:
+    file = machine.local(host.file(machine))
+    changes = Installer(machine, Journal(machine.root / "state"))
+    for name, text in (("no file", None), ("comments", commented(host)), ("an old entry", outdated(host))):
         file.unlink(missing_ok=True)
         if text is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.encode())
-        changes = installer(home)
-        changes.make(changes.plan_install(host, LAUNCH))
-        yield name, file.read_bytes().decode()
+        changes.make(changes.plan_install(host, launch_there(host, machine)))
+        yield f"{name}, install", file.read_bytes()
+        changes.make(changes.plan_uninstall(host))
+        yield f"{name}, uninstall", file.read_bytes() if file.exists() else None
+        for _ in range(2):
+            back = changes.plan_undo(host)
+            assert back is not None
+            changes.undo(back)
+        yield f"{name}, undo twice", file.read_bytes() if file.exists() else None
 
 
-def golden(host: Host, home: Path) -> str:
-    return "".join(f"======== {name}\n{text}" for name, text in cases(host, home))
+def golden(host: Host, platform: str, root: Path) -> str:
+    """Return what becomes of the application's file; what is as it was a moment ago is said to be so."""
+    machine = elsewhere(platform, root)
+    lines = [f"{host.file(machine)}\n"]
+    starts = {"comments": commented(host), "an old entry": outdated(host)}
+    for name, content in cases(host, machine):
+        before = starts.get(name.partition(",")[0])
+        text = None if content is None else content.decode()
+        told = "(no file)\n" if text is None else "(as it was)\n" if text == before else text
+        lines.append(f"======== {name}\n{told}")
+    return "".join(lines)
+
+
+def path_of(host: Host, platform: str) -> Path:
+    return DIRECTORY / platform / f"{host.name}.txt"
 
 
 if __name__ == "__main__":
     import tempfile
 
-    DIRECTORY.mkdir(exist_ok=True)
-    for each in all_hosts():
-        with tempfile.TemporaryDirectory() as directory:
-            (DIRECTORY / f"{each.name}.txt").write_text(golden(each, Path(directory)), encoding="utf-8")
+    for system in PLATFORMS:
+        (DIRECTORY / system).mkdir(parents=True, exist_ok=True)
+        for each in all_hosts():
+            with tempfile.TemporaryDirectory() as directory:
+                path_of(each, system).write_bytes(golden(each, system, Path(directory)).encode())

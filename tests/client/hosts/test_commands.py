@@ -1,6 +1,7 @@
 """The commands as people and scripts use them, in processes with a home of their own."""
 
 import json
+import ntpath
 import os
 import stat
 import subprocess
@@ -250,3 +251,26 @@ def test_the_command_is_kept_as_it_was_called(tmp_path: Path):
     assert found("/x/ambassador_client/__main__.py", None) == (str(program),)
     program.unlink()
     assert found("/x/ambassador_client/__main__.py", None) == (str(python), "-m", "ambassador_client")
+
+
+SCRIPTS = r"C:\Users\my näme\pipx\venvs\mcp-ambassador\Scripts"
+SHIM = r"C:\Users\my näme\.local\bin\ambassador-client.exe"
+
+
+@pytest.mark.parametrize(
+    ("argv0", "on_path", "there", "command"),
+    [
+        (SHIM.removesuffix(".exe"), None, {SHIM}, (SHIM,)),
+        (SHIM, None, {SHIM}, (SHIM,)),
+        (SHIM.removesuffix(".exe"), None, {SHIM, SHIM.removesuffix(".exe")}, (SHIM,)),
+        ("ambassador-client", SHIM.replace("exe", "EXE"), {SHIM.replace("exe", "EXE")}, (SHIM.replace("exe", "EXE"),)),
+        (r"C:\x\ambassador_client\__main__.py", None, {rf"{SCRIPTS}\ambassador-client.exe"},
+         (rf"{SCRIPTS}\ambassador-client.exe",)),
+        (r"C:\x\ambassador_client\__main__.py", None, set(), (rf"{SCRIPTS}\python.exe", "-m", "ambassador_client")),
+    ],
+)  # fmt: skip
+def test_the_command_on_windows(argv0: str, on_path: str | None, there: set[str], command: tuple[str, ...]):
+    found = installed_command(
+        argv0, rf"{SCRIPTS}\python.exe", lambda _: on_path, paths=ntpath, can_run=there.__contains__
+    )
+    assert found == command

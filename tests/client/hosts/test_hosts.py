@@ -7,12 +7,24 @@ import pytest
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError, UsageError
 from ambassador_client.hosts.formats.editor import find
 from ambassador_client.hosts.installing import registry
-from ambassador_client.hosts.installing.host import Host, Launch
+from ambassador_client.hosts.installing.change import Installer, is_ours
+from ambassador_client.hosts.installing.host import PLATFORMS, Host, Launch
 from ambassador_client.hosts.installing.journal import Journal
 from ambassador_client.hosts.installing.registry import all_hosts, host_named
 from ambassador_client.hosts.installing.status import is_installed, status_of
 from ambassador_protocol.sessions import HOST_TOOLS
-from tests.client.hosts.goldens import DIRECTORY, LAUNCH, OLD, commented, golden, installer, machine
+from tests.client.hosts.goldens import (
+    DIRECTORY,
+    LAUNCH,
+    OLD,
+    commented,
+    elsewhere,
+    golden,
+    installer,
+    launch_there,
+    machine,
+    path_of,
+)
 
 HOSTS = pytest.mark.parametrize("host", all_hosts(), ids=lambda host: host.name)
 
@@ -27,45 +39,20 @@ def test_a_file_in_the_folder_is_an_application():
         host_named("emacs")
 
 
-HOME = Path("/home/me")
-SUPPORT = "Library/Application Support"
-ROAMING = "AppData/Roaming"
-GOOSE = "Block/goose/config/config.yaml"
-
-
-@pytest.mark.parametrize(
-    ("name", "linux", "darwin", "win32"),
-    [
-        ("vscode", ".config/Code/User/mcp.json", f"{SUPPORT}/Code/User/mcp.json", "AppData/Roaming/Code/User/mcp.json"),
-        ("claude_desktop", *(f"{base}/Claude/claude_desktop_config.json" for base in (".config", SUPPORT, ROAMING))),
-        ("claude_code", *[".claude.json"] * 3),
-        ("cursor", *[".cursor/mcp.json"] * 3),
-        ("windsurf", *[".codeium/windsurf/mcp_config.json"] * 3),
-        ("gemini_cli", *[".gemini/settings.json"] * 3),
-        ("opencode", *[".config/opencode/opencode.json"] * 3),
-        ("codex_cli", *[".codex/config.toml"] * 3),
-        ("zed", ".config/zed/settings.json", ".config/zed/settings.json", "AppData/Roaming/Zed/settings.json"),
-        ("junie", *[".junie/mcp/mcp.json"] * 3),
-        ("goose", ".config/goose/config.yaml", ".config/goose/config.yaml", f"{ROAMING}/{GOOSE}"),
-        ("continue_dev", *[".continue/config.yaml"] * 3),
-        ("cline", *[".cline/data/settings/cline_mcp_settings.json"] * 3),
-        ("copilot_cli", *[".copilot/mcp-config.json"] * 3),
-    ],
-)  # fmt: skip
-def test_where_the_files_lie(name: str, linux: str, darwin: str, win32: str):
-    for platform, expected in (("linux", linux), ("darwin", darwin), ("win32", win32)):
-        assert host_named(name).file(machine(HOME, platform)) == HOME / expected
-
-
 @pytest.mark.parametrize(
     ("name", "platform", "environ", "expected"),
     [
         ("vscode", "linux", {"XDG_CONFIG_HOME": "/x"}, "/x/Code/User/mcp.json"),
         ("vscode", "linux", {"XDG_CONFIG_HOME": "relative"}, "/home/me/.config/Code/User/mcp.json"),
-        ("vscode", "darwin", {"XDG_CONFIG_HOME": "/x"}, f"/home/me/{SUPPORT}/Code/User/mcp.json"),
-        ("vscode", "win32", {"APPDATA": "/x"}, "/x/Code/User/mcp.json"),
+        (
+            "vscode",
+            "darwin",
+            {"XDG_CONFIG_HOME": "/x"},
+            "/Users/me/Library/Application Support/Code/User/mcp.json",
+        ),
+        ("vscode", "win32", {"APPDATA": r"D:\x"}, r"D:\x\Code\User\mcp.json"),
         ("vscode", "linux", {"VSCODE_PORTABLE": "/x"}, "/x/user-data/User/mcp.json"),
-        ("claude_desktop", "win32", {"APPDATA": "/x"}, "/x/Claude/claude_desktop_config.json"),
+        ("claude_desktop", "win32", {"APPDATA": r"D:\x"}, r"D:\x\Claude\claude_desktop_config.json"),
         ("claude_code", "linux", {"CLAUDE_CONFIG_DIR": "/x"}, "/x/.claude.json"),
         ("gemini_cli", "linux", {"GEMINI_CLI_HOME": "/x"}, "/x/.gemini/settings.json"),
         ("opencode", "darwin", {"XDG_CONFIG_HOME": "/x"}, "/x/opencode/opencode.json"),
@@ -74,10 +61,10 @@ def test_where_the_files_lie(name: str, linux: str, darwin: str, win32: str):
         ("codex_cli", "linux", {"CODEX_HOME": ""}, "/home/me/.codex/config.toml"),
         ("zed", "linux", {"XDG_CONFIG_HOME": "/x"}, "/x/zed/settings.json"),
         ("zed", "linux", {"XDG_CONFIG_HOME": "/x", "FLATPAK_XDG_CONFIG_HOME": "/y"}, "/y/zed/settings.json"),
-        ("zed", "win32", {"APPDATA": "/x"}, "/x/Zed/settings.json"),
+        ("zed", "win32", {"APPDATA": r"D:\x"}, r"D:\x\Zed\settings.json"),
         ("goose", "linux", {"XDG_CONFIG_HOME": "/x"}, "/x/goose/config.yaml"),
         ("goose", "linux", {"GOOSE_PATH_ROOT": "/x"}, "/x/config/config.yaml"),
-        ("goose", "win32", {"APPDATA": "/x"}, "/x/Block/goose/config/config.yaml"),
+        ("goose", "win32", {"APPDATA": r"D:\x"}, r"D:\x\Block\goose\config\config.yaml"),
         ("continue_dev", "linux", {"CONTINUE_GLOBAL_DIR": "/x"}, "/x/config.yaml"),
         ("cline", "linux", {"CLINE_DIR": "/x"}, "/x/data/settings/cline_mcp_settings.json"),
         (
@@ -87,11 +74,21 @@ def test_where_the_files_lie(name: str, linux: str, darwin: str, win32: str):
             "/y/settings/cline_mcp_settings.json",
         ),
         ("cline", "linux", {"CLINE_MCP_SETTINGS_PATH": "/x.json"}, "/x.json"),
+        ("vscode", "win32", {"APPDATA": r"\x"}, r"C:\Users\my näme\AppData\Roaming\Code\User\mcp.json"),
+        ("vscode", "win32", {"APPDATA": "D:x"}, r"C:\Users\my näme\AppData\Roaming\Code\User\mcp.json"),
+        ("vscode", "win32", {"APPDATA": ""}, r"C:\Users\my näme\AppData\Roaming\Code\User\mcp.json"),
+        ("vscode", "win32", {"VSCODE_PORTABLE": "E:/code"}, r"E:\code\user-data\User\mcp.json"),
+        ("vscode", "win32", {"APPDATA": r"\\nas\me"}, r"\\nas\me\Code\User\mcp.json"),
+        ("opencode", "win32", {"XDG_CONFIG_HOME": r"D:\x"}, r"D:\x\opencode\opencode.json"),
+        ("codex_cli", "win32", {"CODEX_HOME": r"D:\x"}, r"D:\x\config.toml"),
+        ("goose", "win32", {"GOOSE_PATH_ROOT": r"D:\x"}, r"D:\x\config\config.yaml"),
         ("copilot_cli", "linux", {"COPILOT_HOME": "/x"}, "/x/mcp-config.json"),
     ],
 )
-def test_variables_move_the_files(name: str, platform: str, environ: dict[str, str], expected: str):
-    assert host_named(name).file(machine(HOME, platform, **environ)) == Path(expected)
+def test_variables_move_the_files(
+    name: str, platform: str, environ: dict[str, str], expected: str, tmp_path: Path
+):
+    assert str(host_named(name).file(elsewhere(platform, tmp_path, **environ))) == expected
 
 
 def test_what_is_there_decides(tmp_path: Path):
@@ -100,10 +97,10 @@ def test_what_is_there_decides(tmp_path: Path):
     commented_file.parent.mkdir(parents=True, exist_ok=True)
     commented_file.touch()
     assert host_named("opencode").file(here) == commented_file
-    store = tmp_path / "AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming"
-    store.mkdir(parents=True)
-    file = host_named("claude_desktop").file(machine(tmp_path, "win32"))
-    assert file == store / "Claude/claude_desktop_config.json"
+    there = elsewhere("win32", tmp_path)
+    store = there.home / "AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming"
+    there.local(store).mkdir(parents=True)
+    assert host_named("claude_desktop").file(there) == store / "Claude/claude_desktop_config.json"
     assert is_installed(host_named("opencode"), here)
     assert not is_installed(host_named("cursor"), here)
     program = tmp_path / "bin/cursor"
@@ -113,9 +110,52 @@ def test_what_is_there_decides(tmp_path: Path):
     assert is_installed(host_named("cursor"), machine(tmp_path, PATH=str(program.parent)))
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 @HOSTS
-def test_golden(host: Host, tmp_path: Path):
-    assert golden(host, tmp_path) == (DIRECTORY / f"{host.name}.txt").read_text(encoding="utf-8")
+def test_golden(host: Host, platform: str, tmp_path: Path):
+    expected = path_of(host, platform)
+    assert expected.exists(), "python -m tests.client.hosts.goldens writes it"
+    found = golden(host, platform, tmp_path)
+    assert found == expected.read_bytes().decode()
+    assert "amb_" not in found
+
+
+def test_every_golden_is_of_an_application():
+    assert set(DIRECTORY.rglob("*.txt")) == {
+        path_of(host, platform) for host in all_hosts() for platform in PLATFORMS
+    }
+
+
+@HOSTS
+def test_what_is_read_on_windows_is_what_was_meant(host: Host, tmp_path: Path):
+    """Whatever the format makes of backslashes and spaces, the application gets the path itself."""
+    there = elsewhere("win32", tmp_path)
+    launch = launch_there(host, there)
+    changes = Installer(there, Journal(tmp_path / "state"))
+    changes.make(changes.plan_install(host, launch))
+    entry = find(host.editor.load(there.local(host.file(there)).read_text(encoding="utf-8")), host.place)
+    assert entry == host.entry(launch)
+    words = [word for each in entry.values() for word in (each if isinstance(each, list) else [each])]
+    assert r"C:\Users\my näme\.local\bin\ambassador-client.exe" in words
+    assert r"C:\ProgramData\new\ours.pem" in words
+    assert is_ours(entry)
+    again = changes.plan_install(host, launch)
+    assert (again.is_needed, again.result) == (False, "unchanged")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@HOSTS
+def test_line_ends_stay_as_they_are(host: Host, platform: str, tmp_path: Path):
+    there = elsewhere(platform, tmp_path)
+    file = there.local(host.file(there))
+    file.parent.mkdir(parents=True)
+    before = commented(host).replace("\n", "\r\n").encode()
+    file.write_bytes(before)
+    changes = Installer(there, Journal(tmp_path / "state"))
+    changes.make(changes.plan_install(host, launch_there(host, there)))
+    assert file.read_bytes().count(b"\n") == file.read_bytes().count(b"\r\n") > before.count(b"\r\n")
+    changes.make(changes.plan_uninstall(host))
+    assert file.read_bytes() == before
 
 
 @HOSTS

@@ -5,7 +5,7 @@ _ambassador_admin_words() {
     local shared="--server --ca --context -o --output --fields --no-color -h --help"
     commands="" options=""
     case $path in
-        "") commands="login logout whoami change-password status version export diff apply context config user group mcp grant key admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
+        "") commands="login logout whoami change-password status version export diff apply context config user group mcp grant key enrolment admin-key subscription session kill access audit server errors help" options="--server --ca --context -o --output --fields --no-color -V --version -h --help" ;;
         "login") options="--key-from --user --password-from --fingerprint --dry-run $shared" ;;
         "logout") options="--dry-run $shared" ;;
         "whoami") options="$shared" ;;
@@ -63,6 +63,9 @@ _ambassador_admin_words() {
         "key suspend") options="--dry-run $shared" ;;
         "key activate") options="--dry-run $shared" ;;
         "key revoke") options="--dry-run -y --yes $shared" ;;
+        "enrolment") commands="list cancel" options="-h --help" ;;
+        "enrolment list") options="--filter --sort --limit --user $shared" ;;
+        "enrolment cancel") options="--dry-run -y --yes $shared" ;;
         "admin-key") commands="issue list revoke" options="-h --help" ;;
         "admin-key issue") options="--role --for --key-file --dry-run $shared" ;;
         "admin-key list") options="--filter --sort --limit $shared" ;;
@@ -120,13 +123,13 @@ _ambassador_admin_option() {
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;
-        "key list":--user | "session list":--user) takes=word live=user ;;
+        "key list":--user | "enrolment list":--user | "session list":--user) takes=word live=user ;;
         "mcp add":--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
         "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
         "access explain":--key) takes=word live=key ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state admin:audit:prune system:server:start system:server:stop system:audit-log:recovery" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state admin:audit:prune system:server:start system:server:stop system:audit-log:recovery" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
         *:--format) takes=word choices="jsonl csv cef ocsf" ;;
     esac
@@ -170,6 +173,7 @@ _ambassador_admin_argument() {
         "key suspend":1) takes=word live=key ;;
         "key activate":1) takes=word live=key ;;
         "key revoke":1) takes=word live=key ;;
+        "enrolment cancel":1) takes=word live=enrolment ;;
         "admin-key revoke":1) takes=word live=admin-key ;;
         "subscription set":1) takes=word live=key ;;
         "subscription set":2) takes=word live=mcp ;;

@@ -21,6 +21,7 @@ from ambassador_admin.cli import (
     config,
     contexts,
     declare,
+    enrolments,
     grants,
     groups,
     keys,
@@ -54,6 +55,7 @@ app.add_typer(groups.app, name="group")
 app.add_typer(mcps.app, name="mcp")
 app.add_typer(grants.app, name="grant")
 app.add_typer(keys.app, name="key")
+app.add_typer(enrolments.app, name="enrolment")
 app.add_typer(admin_keys.app, name="admin-key")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
-from ambassador_admin.api import admin_keys, grants, groups, keys, mcps, sessions, switches, users
+from ambassador_admin.api import admin_keys, enrolments, grants, groups, keys, mcps, sessions, switches, users
 from ambassador_admin.api.request import Request
 from ambassador_admin.context import AdminContext, World
 from ambassador_admin.context.settings import GlobalOptions
@@ -30,6 +30,7 @@ _SOURCES = {
     Kind.GROUP: _Source(groups.every(), "name", ("description",)),
     Kind.MCP: _Source(mcps.every(), "name", ("display_name",)),
     Kind.KEY: _Source(keys.every(user=None), "id", ("user", "name")),
+    Kind.ENROLMENT: _Source(enrolments.every(user=None), "id", ("user", "name")),
     Kind.ADMIN_KEY: _Source(admin_keys.every(), "name", ("user",)),
     Kind.SWITCH: _Source(switches.every(lifted=False), "id", ("scope", "target", "reason")),
     Kind.SESSION: _Source(sessions.every(user=None), "id", ("user", "host_tool")),

@@ -4,12 +4,13 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Keys, kill switches, sessions and grants go by their ids."""
+    """Keys, enrolments, kill switches, sessions and grants go by their ids."""
 
     USER = "user"
     GROUP = "group"
     MCP = "mcp"
     KEY = "key"
+    ENROLMENT = "enrolment"
     ADMIN_KEY = "admin-key"
     SWITCH = "switch"
     SESSION = "session"

@@ -21,8 +21,22 @@ class NewEnrolment:
 class IssuedEnrolment:
     """A one-time code, shown this once."""
 
+    id: str
     user: str
     name: str
     code: str
+    expires_at: str
+    key_expires_in_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentView:
+    """A code that can still be exchanged; the code itself is nowhere to be seen."""
+
+    id: str
+    user: str
+    name: str
+    created_by: str
+    created_at: str
     expires_at: str
     key_expires_in_seconds: int | None

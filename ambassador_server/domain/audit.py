@@ -43,6 +43,7 @@ class AuditAction(StrEnum):
     SUBSCRIPTION_REMOVE = "admin:subscription:remove"
     SESSION_REVOKE = "admin:session:revoke"
     KEY_ENROL = "admin:key:enrol"
+    ENROLMENT_CANCEL = "admin:enrolment:cancel"
     KEY_ISSUE = "admin:key:issue"
     KEY_UPDATE = "admin:key:update"
     KEY_ROTATE = "admin:key:rotate"

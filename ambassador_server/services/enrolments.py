@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.enrolment import Enrolment
+from ambassador_server.domain.listing import Listing, Slice
 from ambassador_server.domain.names import check_name
 from ambassador_server.domain.principal import ClientKey, Origin, Principal, User, UserStatus
 from ambassador_server.domain.tokens import digest_key, mint_code, plain_code
-from ambassador_server.errors import ConflictError, InvalidCodeError, InvalidInputError
+from ambassador_server.errors import ConflictError, InvalidCodeError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Throttle
@@ -82,12 +83,32 @@ class Enrolments:
             await change.work.enrolments.add(enrolment)
             change.record(
                 AuditAction.KEY_ENROL,
-                Resource(kind="enrolment", id=enrolment.enrolment_id, name=enrolment.key_name),
+                _resource(enrolment),
                 user=owner.name,
                 expires_at=enrolment.expires_at.isoformat(),
                 key_seconds=enrolment.key_seconds,
             )
         return enrolment, code
+
+    async def page(self, listing: Listing) -> Slice[Enrolment]:
+        """Return one page of the codes that can still be exchanged."""
+        async with self._store.read() as work:
+            return await work.enrolments.page(replace(listing, open_at=self._clock.now()))
+
+    async def cancel(self, requester: Requester, enrolment_id: str) -> None:
+        """Make a code worthless before its time; raises ConflictError for one that is so already."""
+        async with self._changes.open(requester) as change:
+            enrolment = await change.work.enrolments.get(enrolment_id)
+            if enrolment is None:
+                raise NotFoundError(f"No enrolment {enrolment_id!r}")
+            if not enrolment.is_open(self._clock.now()):
+                how = "too old" if enrolment.redeemed_at is None else "used"
+                raise ConflictError(f"The code of this enrolment is {how} already")
+            user = await change.work.users.get(enrolment.user_id)
+            await change.work.enrolments.remove(enrolment_id)
+            change.record(
+                AuditAction.ENROLMENT_CANCEL, _resource(enrolment), user=None if user is None else user.name
+            )
 
     async def redeem(self, code: str, origin: Origin) -> Redeemed:
         """Exchange a code for a key, once.
@@ -170,3 +191,7 @@ class Enrolments:
     def _digest(self, code: str) -> bytes | None:
         plain = plain_code(code)
         return None if plain is None else digest_key(f"enrol {plain}", self._pepper)
+
+
+def _resource(enrolment: Enrolment) -> Resource:
+    return Resource(kind="enrolment", id=enrolment.enrolment_id, name=enrolment.key_name)

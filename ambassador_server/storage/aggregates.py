@@ -104,6 +104,11 @@ def _sessions_open_at(at: datetime) -> ColumnElement[bool]:
     return and_(columns.ended_at.is_(None), columns.expires_at > at)
 
 
+def _enrolments_open_at(at: datetime) -> ColumnElement[bool]:
+    columns = tables.enrolments.c
+    return and_(columns.redeemed_at.is_(None), columns.expires_at > at)
+
+
 def _switches_open_at(at: datetime) -> ColumnElement[bool]:
     columns = tables.kill_switches.c
     return and_(columns.lifted_at.is_(None), or_(columns.expires_at.is_(None), columns.expires_at > at))
@@ -141,7 +146,19 @@ CLIENT_KEYS = Aggregate(
         **_own(tables.client_keys, "created_at", "expires_at", "last_used_at"),
     },
 )
-ENROLMENTS = Aggregate(Enrolment, tables.enrolments, "enrolment", owners="user", is_policy=False)
+ENROLMENTS = Aggregate(
+    Enrolment,
+    tables.enrolments,
+    "enrolment",
+    owners="user",
+    is_policy=False,
+    fields={
+        "user": NameOf(tables.enrolments.c.user_id),
+        "name": Own(tables.enrolments.c.key_name),
+        **_own(tables.enrolments, "created_by", "created_at", "expires_at"),
+    },
+    open_at=_enrolments_open_at,
+)
 MCPS = Aggregate(
     Mcp,
     tables.mcps,

@@ -6,6 +6,7 @@ from ambassador_protocol import __version__
 from ambassador_protocol.admin.access import AccessView, RuleView
 from ambassador_protocol.admin.account import Whoami
 from ambassador_protocol.admin.admin_keys import AdminKeyView
+from ambassador_protocol.admin.enrolments import EnrolmentView
 from ambassador_protocol.admin.grants import GrantView
 from ambassador_protocol.admin.groups import GroupView
 from ambassador_protocol.admin.keys import KeyView
@@ -17,6 +18,7 @@ from ambassador_protocol.admin.users import UserView
 from ambassador_server.domain.administrator import Administrator, AdminKey
 from ambassador_server.domain.catalog import DownstreamActivity, DownstreamState, Mcp, Tool, canonical_name
 from ambassador_server.domain.decision import Deny
+from ambassador_server.domain.enrolment import Enrolment
 from ambassador_server.domain.grants import Grant, Subscription
 from ambassador_server.domain.principal import ClientKey, Group, User
 from ambassador_server.domain.redaction import mask_options
@@ -216,6 +218,20 @@ def switch_view(switch: KillSwitch, now: datetime) -> SwitchView:
         expires_at=optional_timestamp(switch.expires_at),
         lifted_at=optional_timestamp(switch.lifted_at),
         lifted_by=switch.lifted_by,
+    )
+
+
+def enrolment_view(enrolment: Enrolment, snapshot: Snapshot) -> EnrolmentView:
+    """Show an enrolment."""
+    user = snapshot.users.get(enrolment.user_id)
+    return EnrolmentView(
+        id=enrolment.enrolment_id,
+        user=enrolment.user_id if user is None else user.name,
+        name=enrolment.key_name,
+        created_by=enrolment.created_by,
+        created_at=timestamp(enrolment.created_at),
+        expires_at=timestamp(enrolment.expires_at),
+        key_expires_in_seconds=enrolment.key_seconds,
     )
 
 

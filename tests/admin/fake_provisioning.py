@@ -22,7 +22,9 @@ def provisioning() -> list[web.RouteDef]:
         web.patch(paths.KEYS + "/{id}", _for("provision", _change)),
         web.post(paths.KEYS + "/{id}/rotate", _for("provision", _rotate)),
         web.post(paths.KEYS + "/{id}/revoke", _for("provision", _revoke)),
+        web.get(paths.ENROLMENTS, _for("read", _enrolments)),
         web.post(paths.ENROLMENTS, _for("provision", _enrol)),
+        web.delete(paths.ENROLMENTS + "/{id}", _for("provision", _cancel)),
         web.get(paths.SUBSCRIPTIONS, _for("read", _subscriptions)),
         web.put(subscription, _for("provision", _subscribe)),
         web.delete(subscription, _for("provision", _unsubscribe)),
@@ -41,14 +43,26 @@ async def _issue(request: web.Request) -> web.Response:
 async def _enrol(request: web.Request) -> web.Response:
     new = await _read(request, NewEnrolment)
     _known(request.app[API].users, "user", new.user)
-    promised = {
-        "user": new.user,
-        "name": new.name,
-        "code": CODE,
-        "expires_at": _expiry(new.expires_in_seconds),
-        "key_expires_in_seconds": new.key_expires_in_seconds,
-    }
-    return web.json_response(promised, status=201)
+    api = request.app[API]
+    promised = api.add_enrolment(
+        f"enrolment-{len(api.enrolments) + 1}",
+        user=new.user,
+        name=new.name,
+        expires_at=_expiry(new.expires_in_seconds),
+        key_expires_in_seconds=new.key_expires_in_seconds,
+    )
+    told = {name: promised[name] for name in ("id", "user", "name", "expires_at", "key_expires_in_seconds")}
+    return web.json_response({**told, "code": CODE}, status=201)
+
+
+async def _enrolments(request: web.Request) -> web.Response:
+    return await _page_of_user(request, request.app[API].enrolments)
+
+
+async def _cancel(request: web.Request) -> web.Response:
+    enrolments = request.app[API].enrolments
+    del enrolments[_known(enrolments, "enrolment", request.match_info["id"])["id"]]
+    return web.Response(status=204)
 
 
 async def _ensure(request: web.Request) -> web.Response:

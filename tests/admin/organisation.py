@@ -37,6 +37,7 @@ class Organisation:
     keys: dict[str, Item] = field(default_factory=dict)
     subscriptions: dict[str, Item] = field(default_factory=dict)
     switches: dict[str, Item] = field(default_factory=dict)
+    enrolments: dict[str, Item] = field(default_factory=dict)
     sessions: dict[str, Item] = field(default_factory=dict)
     admin_keys: dict[str, Item] = field(default_factory=dict)
     is_logged_in: bool = False
@@ -212,6 +213,19 @@ class Organisation:
             }
             | members
         )
+
+    def add_enrolment(self, enrolment_id: str, *, user: str, name: str, **members: Any) -> Item:
+        """Know a code that nobody has used."""
+        self.enrolments[enrolment_id] = {
+            "id": enrolment_id,
+            "user": user,
+            "name": name,
+            "created_by": "root",
+            "created_at": AT,
+            "expires_at": "2026-05-04T13:45:00.000Z",
+            "key_expires_in_seconds": None,
+        } | members
+        return self.enrolments[enrolment_id]
 
     def add_session(self, session_id: str, *, user: str, **members: Any) -> None:
         """Know an open session."""

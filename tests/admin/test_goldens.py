@@ -134,6 +134,11 @@ COMMANDS = {
     "key-enrol": ["key", "enrol", "alice", "--name", "desk", "--key-for", "90d"],
     "key-enrol-dry-run": ["key", "enrol", "alice", "--for", "1h", "--dry-run"],
     "key-enrol-unknown": ["key", "enrol", "nobody"],
+    "enrolment-list": ["enrolment", "list"],
+    "enrolment-list-user": ["enrolment", "list", "--user", "bob"],
+    "enrolment-cancel": ["enrolment", "cancel", "enrolment-1", "--yes"],
+    "enrolment-cancel-dry-run": ["enrolment", "cancel", "enrolment-1", "--dry-run"],
+    "enrolment-cancel-unknown": ["enrolment", "cancel", "enrolment-9", "--yes"],
     "errors-list": ["errors", "list"],
     "errors-show": ["errors", "show", "5001"],
     "errors-show-unknown": ["errors", "show", "AMB-9999"],
@@ -259,6 +264,8 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     ]
     api.add_grant("grant-1", group="developers", mcp="git")
     api.add_session("session-1", user="alice")
+    api.add_enrolment("enrolment-1", user="alice", name="desk", key_expires_in_seconds=86400)
+    api.add_enrolment("enrolment-2", user="bob", name="phone")
     api.add_key("key-1", user="alice", name="desktop")
     api.add_subscription("key-1", "git", "*")
     api.add_switch("switch-1", scope="tool", target="git.git_push", reason="destroys history")

@@ -25,6 +25,7 @@ from tests.conformance.store_samples import (
     add_owners,
     admin_key,
     client_key,
+    enrolment,
     grant,
     group,
     mcp,
@@ -54,6 +55,10 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
     "keys": (
         {"user", "name", "prefix", "status", "owner"},
         {"user", "name", "prefix", "status", "owner", "created_at", "expires_at", "last_used_at"},
+    ),
+    "enrolments": (
+        {"user", "name", "created_by"},
+        {"user", "name", "created_by", "created_at", "expires_at"},
     ),
     "subscriptions": (
         {"user", "key", "key_id", "mcp"},
@@ -98,6 +103,7 @@ _ID = {
     "mcps": "mcp_id",
     "grants": "grant_id",
     "keys": "key_id",
+    "enrolments": "enrolment_id",
     "subscriptions": "subscription_id",
     "switches": "switch_id",
     "admin_keys": "admin_key_id",
@@ -137,6 +143,10 @@ async def _stock_what_points(work: UnitOfWork) -> None:
     await work.keys.add(
         client_key(2, user_id="u2", status=KeyStatus.REVOKED, expires_at=NOW, created_at=NOW + SECOND)
     )
+    await work.enrolments.add(enrolment(1))
+    await work.enrolments.add(enrolment(2, user_id="u2", created_at=NOW + SECOND))
+    await work.enrolments.add(enrolment(3, redeemed_at=NOW))
+    await work.enrolments.add(enrolment(4, expires_at=NOW))
     await work.grants.add(grant(1))
     await work.grants.add(
         grant(2, mcp_id="m2", effect=Effect.DENY, delivery=Delivery.OPT_IN, created_at=NOW - SECOND)
@@ -231,6 +241,8 @@ ANSWERS: list[tuple[str, list[str], list[str]]] = [
     ("admin_keys", ["user~*"], ["a1", "a2"]),
     ("admin_keys", ["role=admin"], ["a1"]),
     ("admin_keys", ["role="], ["a2"]),
+    ("enrolments", ["user=user-2"], ["e2"]),
+    ("enrolments", ["name~laptop-*", "created_by=root", "name!=laptop-4"], ["e1", "e3", "e2"]),
     ("sessions", ["user=user-2"], ["s2"]),
     ("sessions", ["key=laptop-1"], ["s1", "s3", "s4"]),
     ("sessions", ["host_tool=vscode", "friendly_name=my editor"], ["s1", "s3", "s4"]),
@@ -272,6 +284,9 @@ async def test_only_what_has_not_ended_is_open(stocked: Store) -> None:
     assert await ids(stocked, "sessions", open_at=NOW) == ["s1", "s2"]
     assert await ids(stocked, "sessions", "user=user-2", open_at=NOW) == ["s2"]
     assert await ids(stocked, "sessions", open_at=NOW + HOUR) == []
+    assert await ids(stocked, "enrolments", open_at=NOW) == ["e1", "e2"]
+    assert await ids(stocked, "enrolments", "user=user-2", open_at=NOW + HOUR - SECOND) == ["e2"]
+    assert await ids(stocked, "enrolments", open_at=NOW + HOUR) == []
     assert await ids(stocked, "switches", open_at=NOW) == ["w2", "w3"]
     assert await ids(stocked, "switches", open_at=NOW + HOUR) == ["w2"]
     assert await ids(stocked, "users", open_at=NOW + HOUR) == ["u1", "u2", "u3"]

@@ -144,6 +144,8 @@ def people(world: World) -> None:
     assert world.register(person.key).status_code == 403
     world.ask("POST", f"kill-switches/{switch['id']}/lift")
     code = world.ask("POST", "enrolments", {"user": person.name, "name": "desk"})["code"]
+    spare = world.ask("POST", "enrolments", {"user": person.name, "name": "spare"})
+    world.ask("DELETE", f"enrolments/{spare['id']}")
     for answer in (200, 400):
         done = world.http.post("/v1/enrol", json={"code": code})
         assert done.is_success is (answer == 200), done.text

@@ -1,5 +1,6 @@
 """A one-time code becomes a key once, in time, for somebody in good standing, and guessing leads nowhere."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -112,6 +113,21 @@ def test_nothing_recorded_or_kept_shows_a_code_or_a_key(world: World) -> None:
         assert code.encode() not in content
         assert code.replace("-", "").encode() not in content
         assert secret.encode() not in content
+
+
+def test_open_codes_are_listed_without_the_code_and_cancelled(world: World) -> None:
+    name = user(world)
+    codes = [code_for(world, name) for _ in range(3)]
+    assert redeem(world, codes[0]).is_success
+    listed = world.rig.admin_json("enrolment", "list", "--user", name)
+    assert [(each["user"], each["name"]) for each in listed] == [(name, "laptop")] * 2
+    assert not any(code in json.dumps(listed) for code in codes)
+    world.rig.admin("enrolment", "cancel", listed[0]["id"][:-1], "--yes")
+    answers = [redeem(world, code).is_success for code in codes[1:]]
+    assert sorted(answers) == [False, True]
+    assert world.rig.admin_json("enrolment", "list", "--user", name) == []
+    world.rig.admin("enrolment", "cancel", listed[0]["id"], "--yes", expect=5)
+    assert world.admin.delete(f"/v1/admin/enrolments/{listed[1]['id']}").status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def existing(world: World, path: str) -> dict[str, Any] | None:
         f"{ADMIN}/groups/": lambda: member(world),
         f"{ADMIN}/keys/{{user}}": lambda: {"user": user(world), "name": "laptop"},
         f"{ADMIN}/keys/{{id}}": lambda: {"id": world.person().key_id},
+        f"{ADMIN}/enrolments/": lambda: {"id": enrolment(world)},
         f"{ADMIN}/mcps/": lambda: {"name": draft(world)},
         f"{ADMIN}/grants/": lambda: {"id": grant(world)},
         f"{ADMIN}/subscriptions/": lambda: {"key_id": subscriber(world), "mcp": HARMLESS},
@@ -173,6 +174,10 @@ def member(world: World) -> dict[str, Any]:
     group, name = world.group(), user(world)
     world.ask("PUT", f"groups/{group}/members/{name}")
     return {"name": group, "user": name}
+
+
+def enrolment(world: World) -> str:
+    return str(world.ask("POST", "enrolments", {"user": user(world), "name": "desk"})["id"])
 
 
 def draft(world: World) -> str:

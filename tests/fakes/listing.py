@@ -29,7 +29,7 @@ def shelf(noun: str, id_field: str, table: Tables, pairs: Pairs) -> Shelf[Any]:
         "admin key": lambda: _admin_keys(table),
         "session": lambda: _sessions(table),
         "password": dict,
-        "enrolment": dict,
+        "enrolment": lambda: _enrolments(table),
     }
     return Shelf(
         noun=noun,
@@ -42,8 +42,8 @@ def shelf(noun: str, id_field: str, table: Tables, pairs: Pairs) -> Shelf[Any]:
 def is_open(item: Any, listing: Listing) -> bool:
     """Tell whether an object of a noun that ends has not ended at the time the listing asks for."""
     now = listing.open_at
-    over = getattr(item, "ended_at", None) or getattr(item, "lifted_at", None)
-    ends = hasattr(item, "ended_at") or hasattr(item, "lifted_at")
+    ends = [name for name in ("ended_at", "lifted_at", "redeemed_at") if hasattr(item, name)]
+    over = getattr(item, ends[0]) if ends else None
     return now is None or not ends or (over is None and (item.expires_at is None or item.expires_at > now))
 
 
@@ -99,6 +99,15 @@ def _client_keys(table: Tables) -> dict[str, Field[Any]]:
         **_own("name", "prefix", "owner"),
         **_own("status", values=list(KeyStatus)),
         **_times("created_at", "expires_at", "last_used_at"),
+    }
+
+
+def _enrolments(table: Tables) -> dict[str, Field[Any]]:
+    return {
+        "user": _name(table, "user", "user_id"),
+        "name": Field(lambda enrolment: enrolment.key_name),
+        **_own("created_by"),
+        **_times("created_at", "expires_at"),
     }
 
 

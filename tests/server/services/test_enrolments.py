@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_server.domain.audit import ActorKind, AuditAction, Outcome
+from ambassador_server.domain.listing import Listing
 from ambassador_server.domain.principal import Origin, UserStatus
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.domain.tokens import mint_code, plain_code
@@ -132,6 +133,37 @@ async def test_address_that_guesses_is_not_heard_even_when_right():
     refused = [each for each in world.log.events if each.action is AuditAction.KEY_REDEEM]
     assert {each.outcome for each in refused} == {Outcome.DENIED}
     assert (await enrolments.redeem(code, Origin("r", "192.0.2.7"))).user.name == "alice"
+
+
+async def test_cancelled_code_is_worthless_and_no_longer_listed():
+    world, enrolments, _ = await build()
+    code = await issue(enrolments)
+    world.clock.advance(1)
+    await issue(enrolments)
+    first, second = (await enrolments.page(Listing())).items
+    await enrolments.cancel(ROOT, first.enrolment_id)
+    with pytest.raises(InvalidCodeError):
+        await enrolments.redeem(code, ORIGIN)
+    assert (await enrolments.page(Listing())).items == (second,)
+    with pytest.raises(NotFoundError):
+        await enrolments.cancel(ROOT, first.enrolment_id)
+    (event,) = [each for each in world.log.events if each.action is AuditAction.ENROLMENT_CANCEL]
+    assert (event.resource.id, event.details) == (first.enrolment_id, {"user": "alice"})
+
+
+async def test_code_that_is_used_or_too_old_cannot_be_cancelled():
+    world, enrolments, _ = await build()
+    used = await issue(enrolments)
+    world.clock.advance(1)
+    await issue(enrolments)
+    first, second = (await enrolments.page(Listing())).items
+    await enrolments.redeem(used, ORIGIN)
+    with pytest.raises(ConflictError, match="is used already"):
+        await enrolments.cancel(ROOT, first.enrolment_id)
+    world.clock.advance(SOON.total_seconds())
+    with pytest.raises(ConflictError, match="is too old already"):
+        await enrolments.cancel(ROOT, second.enrolment_id)
+    assert (await enrolments.page(Listing())).items == ()
 
 
 @pytest.mark.parametrize("lasts", [timedelta(seconds=59), timedelta(days=1, seconds=1)])

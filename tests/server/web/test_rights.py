@@ -64,7 +64,9 @@ provision   PUT    /v1/admin/keys/{user}/{name}
 provision   PATCH  /v1/admin/keys/{id}
 provision   POST   /v1/admin/keys/{id}/rotate
 provision   POST   /v1/admin/keys/{id}/revoke
+read        GET    /v1/admin/enrolments
 provision   POST   /v1/admin/enrolments
+provision   DELETE /v1/admin/enrolments/{id}
 read        GET    /v1/admin/sessions
 operate     POST   /v1/admin/sessions/{id}/revoke
 read        GET    /v1/admin/mcps
@@ -109,6 +111,7 @@ STRANGERS = ("no key", "client key", "session token", "expired", "revoked", "for
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/admin/admin-keys"): {"name": "more", "roles": ["operator"]},
     ("POST", "/v1/admin/users"): {"name": "more"},
+    ("POST", "/v1/admin/enrolments"): {"user": "alice", "name": "more"},
     ("PUT", "/v1/admin/users/{name}"): {"display_name": "More"},
     ("PATCH", "/v1/admin/users/{name}"): {"status": "suspended"},
     ("PUT", "/v1/admin/users/{name}/password"): {"password": "correct horse battery"},
@@ -202,6 +205,7 @@ async def _places(http: "TestClient[Any, Any]", secrets: dict[str, str]) -> dict
     issued = await ask("POST", "keys", {"user": "alice", "name": "laptop"})
     secrets["client key"] = issued["preshared_key"]
     await ask("PUT", f"subscriptions/{issued['key']['id']}/files", {})
+    enrolment = await ask("POST", "enrolments", {"user": "alice", "name": "desk"})
     switch = {"scope": "user", "target": "alice", "reason": "test", "drill": True}
     return {
         "admin-keys": "spare",
@@ -209,6 +213,7 @@ async def _places(http: "TestClient[Any, Any]", secrets: dict[str, str]) -> dict
         "groups": "staff",
         "mcps": "files",
         "keys": issued["key"]["id"],
+        "enrolments": enrolment["id"],
         "grants": grant["id"],
         "kill-switches": (await ask("POST", "kill-switches", switch))["id"],
         "audit": "x",

@@ -1,0 +1,60 @@
+"""`enrolment`: the one-time codes that can still be exchanged for a key; `key enrol` makes them."""
+
+from typing import Annotated
+
+import typer
+
+from ambassador_admin.api import enrolments
+from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.listing import Rows
+from ambassador_admin.context import AdminContext
+from ambassador_admin.names.kinds import Kind
+from ambassador_admin.output import View
+from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_protocol.admin.enrolments import EnrolmentView
+
+ENROLMENT = View(
+    "enrolments",
+    (
+        Column("ID", "id", id=True),
+        Column("USER", "user", whole=True),
+        Column("NAME", "name"),
+        Column("EXPIRES", "expires_at", when),
+        Column("BY", "created_by"),
+        Column("CREATED", "created_at", when, wide=True),
+    ),
+    fields_of(EnrolmentView),
+)
+
+app = noun("The one-time codes that nobody has used yet; key enrol makes them.")
+
+
+@verb(app, "list")
+def list_all(
+    admin: AdminContext,
+    rows: Rows,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="USER", help="Only this user's."), Kind.USER
+    ] = None,
+) -> None:
+    """List the one-time codes that can still be exchanged; the codes themselves are not shown.
+
+    Example: ambassador-admin enrolment list --user alice
+    """
+    rows.show(admin, enrolments.every(user=user), ENROLMENT)
+
+
+@verb(app, "cancel", destroys=True)
+def cancel(
+    admin: AdminContext,
+    enrolment_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The enrolment's id, or its beginning."), Kind.ENROLMENT
+    ],
+) -> None:
+    """Make a one-time code worthless before its time; a key it was exchanged for already stays good.
+
+    Example: ambassador-admin enrolment cancel 0198c0de
+    """
+    enrolment_id = admin.full_id(enrolments.every(user=None), enrolment_id)
+    admin.confirm(f"Cancel enrolment {enrolment_id}?")
+    admin.discard(enrolments.cancel(enrolment_id), f"Cancelled enrolment {enrolment_id}.")

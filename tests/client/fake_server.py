@@ -52,6 +52,8 @@ class FakeServer:
     offers_stream: bool = False
     """Whether `GET /mcp` is served."""
 
+    requests: list[str] = field(default_factory=list)
+    """The method and path of everything that came, in order."""
     registrations: list[Json] = field(default_factory=list)
     hosts: dict[str, Json] = field(default_factory=dict)
     listeners: list[web.StreamResponse] = field(default_factory=list)
@@ -89,7 +91,7 @@ class FakeServer:
 
     async def start(self) -> None:
         """Listen, on the port it had before if it had one."""
-        app = web.Application(client_max_size=80 << 20)
+        app = web.Application(client_max_size=80 << 20, middlewares=[self._count])
         app.router.add_post("/v1/sessions/register", self._register)
         app.router.add_post("/v1/sessions/heartbeat", self._heartbeat)
         app.router.add_delete("/v1/sessions/connections/{connection_id}", self._disconnect)
@@ -124,6 +126,13 @@ class FakeServer:
     async def _note(self) -> None:
         async with self.changed:
             self.changed.notify_all()
+
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.requests.append(f"{request.method} {request.path}")
+        await self._note()
+        response: web.StreamResponse = await handler(request)
+        return response
 
     async def _register(self, request: web.Request) -> web.Response:
         body = await request.json()

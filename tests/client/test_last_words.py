@@ -1,0 +1,168 @@
+"""How a process ends in the middle of its work: what the server hears of it, how little that is, and how soon."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.client.fake_server import FakeServer
+from tests.client.host import Host, environment
+
+CALLS = 100
+CONNECTIONS = 64
+PROMPTLY = 10.0
+"""Seconds on a busy machine; the limit is 2, and anything else that could end a process takes longer than this."""
+
+GOODBYE = "DELETE /v1/sessions/connections/connection-1"
+FAREWELL = "DELETE /mcp"
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
+
+
+async def end(proxy: Host, how: signal.Signals | None) -> None:
+    """End the process by a signal, or by the end of its input, and wait."""
+    begun = time.monotonic()
+    if how is None:
+        assert await proxy.leave() == 0
+    else:
+        proxy.process.send_signal(how)
+        assert await proxy.exit_code() == 0
+    assert time.monotonic() - begun < PROMPTLY
+
+
+async def settled(server: FakeServer) -> int:
+    """Wait for the last request a host's start brings about, and return how many there have been."""
+    await server.until(lambda: "GET /mcp" in server.requests)
+    return len(server.requests)
+
+
+WAYS = [None, pytest.param(signal.SIGTERM, marks=posix)]
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_the_session_of_the_protocol_ends_before_ours(
+    server: FakeServer, proxy: Host, how: signal.Signals | None
+):
+    server.keeps_hosts = True
+    await proxy.initialize("2025-11-25")
+    assert "result" in await proxy.call("echo")
+    before = await settled(server)
+    await end(proxy, how)
+    assert server.requests[before:] == [FAREWELL, GOODBYE]
+    assert server.hosts == {}
+    assert server.disconnected == ["connection-1"]
+    headers = server.left[0]
+    assert headers["Mcp-Session-Id"] == "host-1"
+    assert headers["MCP-Protocol-Version"] == "2025-11-25"
+    assert headers["X-Session-Token"] == "amb_st_1"
+    assert proxy.errors == ""
+
+
+@pytest.mark.parametrize("era", ["2025-06-18", "2026-07-28"])
+async def test_a_server_that_gave_no_such_session_hears_of_none(server: FakeServer, proxy: Host, era: str):
+    if era == "2025-06-18":
+        await proxy.initialize(era)
+    assert "result" in await proxy.call("echo", modern=era != "2025-06-18")
+    before = await settled(server) if era == "2025-06-18" else len(server.requests)
+    await end(proxy, None)
+    assert server.requests[before:] == [GOODBYE]
+
+
+@pytest.mark.parametrize("status", [401, 404, 405, 429, 500, None])
+async def test_a_server_that_does_not_want_to_hear_of_it_holds_nothing_up(
+    server: FakeServer, proxy: Host, status: int | None
+):
+    server.keeps_hosts = True
+    server.farewell_status = status
+    await proxy.initialize()
+    assert "result" in await proxy.call("echo")
+    before = await settled(server)
+    await end(proxy, None)
+    assert server.requests[before:] == [FAREWELL, GOODBYE]
+    assert server.disconnected == ["connection-1"]
+    assert proxy.errors == ""
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_calls_that_run_at_the_end_are_given_up_and_add_nothing(
+    server: FakeServer, proxy: Host, how: signal.Signals | None
+):
+    server.keeps_hosts = True
+    await proxy.initialize()
+    for n in range(CALLS):
+        proxy.start_request("tools/call", {"name": "wait", "arguments": {"n": n}})
+    await server.until(lambda: server.running == CONNECTIONS)
+    before = await settled(server)
+    await end(proxy, how)
+    assert server.requests[before:] == [FAREWELL, GOODBYE]
+    await server.until(lambda: server.running == 0)
+    assert server.cancelled == CONNECTIONS
+    assert len(proxy.answers) == 1
+    assert proxy.errors == ""
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_a_server_that_is_gone_holds_nothing_up(
+    server: FakeServer, proxy: Host, how: signal.Signals | None
+):
+    server.keeps_hosts = True
+    await proxy.initialize()
+    assert "result" in await proxy.call("echo")
+    await server.stop()
+    await end(proxy, how)
+
+
+_HOST = """
+import os, signal, subprocess, sys
+subprocess.Popen([sys.executable, "-m", "ambassador_client", "proxy"], stdin=0, stdout=1)
+signal.pause()
+"""
+
+
+@posix
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_a_host_that_is_killed_amid_its_calls_leaves_nothing(
+    server: FakeServer, state: Path, is_held: bool
+):
+    """Whether its pipes end with it, or another process that inherited them lives on."""
+    server.keeps_hosts = True
+    read_end, write_end = os.pipe()
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _HOST,
+        env=environment(server.url, state),
+        stdin=read_end,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert killed.stdout is not None
+    assert killed.stderr is not None
+    os.close(read_end)
+    hello = b'{"jsonrpc":"2.0","id":"a","method":"initialize","params":{"protocolVersion":"2025-06-18"}}\n'
+    ready = b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
+    call = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"wait","arguments":{}}}\n'
+    os.write(write_end, hello + ready + b"".join(call % n for n in range(CALLS)))
+    await server.until(lambda: server.running == CONNECTIONS)
+    before = await settled(server)
+    begun = time.monotonic()
+    killed.kill()
+    if not is_held:
+        os.close(write_end)
+    async with asyncio.timeout(PROMPTLY):
+        # The proxy inherited both: they end with the last of the two processes.
+        assert (await killed.stdout.read()).count(b"\n") == 1
+        assert await killed.stderr.read() == b""
+        await killed.wait()
+    print(f"gone after {time.monotonic() - begun:.2f} s")
+    if is_held:
+        os.close(write_end)
+    assert server.requests[before:] == [FAREWELL, GOODBYE]
+    await server.until(lambda: server.running == 0)
+    assert server.cancelled == CONNECTIONS
+    assert server.sessions == {}
+    assert server.hosts == {}

@@ -1,0 +1,82 @@
+"""Storms of 401: one new session for all calls that met it; a server that refuses every session is left in peace."""
+
+import asyncio
+import math
+
+import pytest
+
+from tests.client.fake_server import KEY, FakeServer
+from tests.client.host import Host
+
+STORMS = 5
+CALLS = 100
+CONNECTIONS = 64
+VAIN = 3
+CHANGED = "notifications/tools/list_changed"
+
+
+@pytest.mark.parametrize("modern", [False, True])
+async def test_a_hundred_calls_whose_session_ends_share_one_new_one(
+    server: FakeServer, proxy: Host, modern: bool
+):
+    if not modern:
+        await proxy.initialize()
+    await proxy.call("echo", modern=modern)
+    for storm in range(1, STORMS + 1):
+        calls = len(server.calls)
+        server.forget_sessions()
+        ids = [
+            proxy.start_request("tools/call", {"name": "echo", "arguments": {"n": n}}, modern=modern)
+            for n in range(CALLS)
+        ]
+        for number in ids:
+            assert "result" in await proxy.answer(number)
+        assert len(server.registrations) == 1 + storm
+        ran = [
+            call.message["params"]["arguments"]["n"]
+            for call in server.calls[calls:]
+            if call.message["method"] == "tools/call"
+        ]
+        assert sorted(ran) == list(range(CALLS))
+    assert proxy.errors == ""
+
+
+async def test_calls_that_run_when_their_session_ends_are_answered(server: FakeServer, proxy: Host):
+    """Those that are with the server stay there; those that wait for a connection go under the new session."""
+    ids = [proxy.start_request("tools/call", {"name": "wait", "arguments": {"n": n}}) for n in range(CALLS)]
+    await server.until(lambda: server.running == CONNECTIONS)
+    server.forget_sessions()
+    server.release.set()
+    for number in ids:
+        assert "result" in await proxy.answer(number)
+    assert len(server.registrations) == 2
+    assert len(server.calls) == CALLS
+
+
+async def test_a_server_that_refuses_every_session_is_left_in_peace(server: FakeServer, proxy: Host):
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    server.tokens_work = False
+    await proxy.initialize()
+    ids = [proxy.start_request("tools/call", {"name": "echo", "arguments": {}}) for _ in range(CALLS)]
+    for number in ids:
+        assert (await proxy.answer(number))["error"]["code"] == -31005
+    asked = server.requests.count("POST /mcp")
+    for _ in range(CALLS):
+        error = (await proxy.call("echo"))["error"]
+        assert error["code"] == -31005
+        assert error["message"].startswith("AMB-2002 The session is not valid. Check")
+    sessions = len(server.registrations)
+    # The first three at once, each further one after twice as long a pause, the shortest of which is a second.
+    assert sessions <= VAIN + math.log2(loop.time() - begun + 1)
+    assert server.requests.count("POST /mcp") - asked <= 4 * sessions, (
+        "a call without a session asks for nothing"
+    )
+
+    server.tokens_work = True
+    heard = len(proxy.notifications)
+    await proxy.until(lambda: CHANGED in [note["method"] for note in proxy.notifications[heard:]])
+    assert "result" in await proxy.call("echo")
+    server.forget_sessions()
+    assert "result" in await proxy.call("echo"), "it is believed again, and may ask at once"
+    assert KEY not in proxy.errors

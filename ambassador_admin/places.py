@@ -1,6 +1,5 @@
 """Where this program keeps files, per platform."""
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,12 +22,12 @@ def cache_directory(environ: Mapping[str, str], platform: str = sys.platform) ->
     if platform == "darwin":
         return Path.home() / "Library" / "Caches" / _APPLICATION / "admin"
     found = _directory(environ, platform, "XDG_CACHE_HOME", ".cache")
-    return found or state_directory(environ, platform) / "admin" / "cache"
+    return found or state_directory(environ, platform) / "Cache" / "admin"
 
 
 def _directory(environ: Mapping[str, str], platform: str, variable: str, otherwise: str) -> Path | None:
     if platform in ("win32", "darwin"):
         return None
-    chosen = environ.get(variable, "")
-    base = Path(chosen) if os.path.isabs(chosen) else Path.home() / otherwise
+    chosen = Path(environ.get(variable, ""))
+    base = chosen if chosen.is_absolute() else Path.home() / otherwise
     return base / _APPLICATION / "admin"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ambassador_admin.errors import SettingsError, UsageError
+from ambassador_client.account.paths import referenced
 
 _ENV = "env://"
 _FILE = "file://"
@@ -23,7 +24,7 @@ def resolve(value: str, environ: Mapping[str, str]) -> str:
                 f"The environment variable {name} is not set.", hint=f"set {name}, or name another"
             )
         return found
-    return _first_line_of(Path(value.removeprefix(_FILE))) if value.startswith(_FILE) else value
+    return _first_line_of(referenced(value)) if value.startswith(_FILE) else value
 
 
 def is_reference(value: str) -> bool:
@@ -101,7 +102,7 @@ def _read(
 
 def _first_line_of(path: Path) -> str:
     try:
-        with path.expanduser().open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8") as file:
             return file.readline(_LONGEST)
     except OSError as error:
         raise SettingsError(f"The file {path} cannot be read: {error.strerror}.") from None

@@ -1,4 +1,4 @@
-"""Where the client keeps files, per platform."""
+"""Where the client keeps files, per platform: where platformdirs would, without the time its import takes."""
 
 import os
 import sys
@@ -39,4 +39,12 @@ def config_directory(environ: Mapping[str, str] = os.environ, platform: str = sy
 
 def _absolute(value: str | None) -> Path | None:
     # The XDG specification says that a relative path is invalid and must be ignored.
-    return Path(value) if value and os.path.isabs(value) else None
+    return path if value and (path := Path(value)).is_absolute() else None
+
+
+def referenced(reference: str, platform: str = sys.platform) -> Path:
+    """Return the path that `file://PATH` stands for; on Windows `file:///C:/key` is the file C:/key."""
+    path = reference.removeprefix("file://")
+    if platform == "win32" and path[:1] == "/" and path[2:3] == ":":
+        path = path[1:]
+    return Path(path).expanduser()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ambassador_client.account import values
 from ambassador_client.account.accounts import Account, AccountBook
-from ambassador_client.account.paths import config_directory
+from ambassador_client.account.paths import config_directory, referenced
 from ambassador_client.account.sources import LARGEST_FILE, Flags, Sources, read_config
 from ambassador_client.errors import NoCredentialsError, SettingsError
 from ambassador_protocol.sessions import RegisterRequest
@@ -157,7 +157,7 @@ def _resolve(value: Any, place: str, environ: Mapping[str, str]) -> str:
     if value.startswith("env://"):
         return environ.get(value.removeprefix("env://"), "")
     if value.startswith("file://"):
-        path = Path(value.removeprefix("file://")).expanduser()
+        path = referenced(value)
         try:
             with path.open("rb") as file:
                 return file.read(LARGEST_FILE).decode()

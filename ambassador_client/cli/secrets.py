@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ambassador_client.account.paths import referenced
 from ambassador_client.errors import NoCredentialsError, UsageError
 
 _LONGEST = 4096
@@ -20,7 +21,7 @@ def read_secret(source: str | None, prompt: Callable[[], str]) -> str:
     elif source.startswith("env://"):
         text = os.environ.get(source.removeprefix("env://"), "")
     elif source.startswith("file://"):
-        text = _first_line(Path(source.removeprefix("file://")).expanduser())
+        text = _first_line(referenced(source))
     else:
         raise UsageError(
             "a secret on the command line is visible to every process of this machine",

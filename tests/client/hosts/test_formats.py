@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ambassador_client.hosts.formats.editor import Editor, FormatError, Named, find, same, without
@@ -77,6 +77,7 @@ def comments(text: str) -> list[str]:
     return [each for each in found if each]
 
 
+@settings(deadline=None)
 @given(documents())
 def test_jsonc_keeps_everything_else(text: str):
     before = JSONC.load(text)
@@ -103,6 +104,7 @@ def test_jsonc_keeps_everything_else(text: str):
     assert JSONC.remove(removed, PLACE) == removed
 
 
+@settings(deadline=None)
 @given(documents())
 def test_jsonc_takes_back_what_it_put_among_others(text: str):
     if not find(JSONC.load(text), ("mcpServers",)):
@@ -125,6 +127,7 @@ def test_jsonc_takes_back_every_byte(text: str, newline: str):
     assert JSONC.remove(JSONC.put(text, PLACE, ENTRY), PLACE) == text
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40) | st.text('{}[]",:/*\\ \n1a', max_size=30))
 def test_jsonc_reads_anything_or_says_no(text: str):
     try:
@@ -134,6 +137,7 @@ def test_jsonc_reads_anything_or_says_no(text: str):
     assert JSONC.load(JSONC.remove(put, PLACE)) == without(JSONC.load(put), PLACE) | {"mcpServers": {}}
 
 
+@settings(deadline=None)
 @given(_VALUE)
 def test_jsonc_reads_what_json_reads(value: Any):
     for text in (json.dumps(value), json.dumps(value, indent=1, ensure_ascii=False)):

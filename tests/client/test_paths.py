@@ -1,0 +1,103 @@
+"""Where our own files lie: where platformdirs would put them, on every platform."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+
+import pytest
+from platformdirs.api import PlatformDirsABC
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
+
+from ambassador_admin import places
+from ambassador_client.account import paths
+
+HOMES = {
+    "linux": PurePosixPath("/home/me"),
+    "darwin": PurePosixPath("/Users/me"),
+    "win32": PureWindowsPath(r"C:\Users\me"),
+}
+THEIRS: dict[str, type[PlatformDirsABC]] = {"linux": Unix, "darwin": MacOS, "win32": Windows}
+XDG = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+MOVED = {
+    "linux": {"XDG_CONFIG_HOME": "/x/config", "XDG_STATE_HOME": "/x/state", "XDG_CACHE_HOME": "/x/cache"},
+    "darwin": {},
+    "win32": {"LOCALAPPDATA": r"D:\x\Local"},
+}
+RELATIVE = {
+    "linux": dict.fromkeys(XDG, "x/y"),
+    "darwin": {},
+    "win32": {"LOCALAPPDATA": r"\x\y"},
+}
+PLATFORMS = pytest.mark.parametrize("platform", HOMES)
+
+
+@pytest.fixture(params=["usual", "moved", "relative"])
+def environ(request: pytest.FixtureRequest, platform: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Pretend to be on the platform, with its kind of paths and its home, and tell both sides the same variables."""
+    home = HOMES[platform]
+
+    class There(type(home)):  # type: ignore[misc]
+        @classmethod
+        def home(cls) -> PurePath:
+            return cls(home)
+
+    monkeypatch.setattr(paths, "Path", There)
+    monkeypatch.setattr(places, "Path", There)
+    for name in XDG:
+        monkeypatch.delenv(name, raising=False)
+    given: dict[str, str] = {"usual": {}, "moved": MOVED[platform], "relative": RELATIVE[platform]}[
+        request.param
+    ]
+    local = given.get("LOCALAPPDATA", "") if request.param == "moved" else str(home / "AppData" / "Local")
+    monkeypatch.setenv("WIN_PD_OVERRIDE_LOCAL_APPDATA", local)
+    monkeypatch.setenv("HOME", str(home))
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return given
+
+
+@PLATFORMS
+@pytest.mark.parametrize(
+    ("ours", "theirs", "below"),
+    [
+        (paths.state_directory, "user_state_dir", ""),
+        (paths.config_directory, "user_config_dir", "client"),
+        (places.config_directory, "user_config_dir", "admin"),
+        (places.cache_directory, "user_cache_dir", "admin"),
+    ],
+)
+def test_our_directories_are_those_of_platformdirs(
+    ours: Callable[..., Path], theirs: str, below: str, platform: str, environ: dict[str, str]
+):
+    expected = getattr(THEIRS[platform]("mcp-ambassador", appauthor=False), theirs)
+    kind = type(HOMES[platform])
+    assert kind(str(ours(environ, platform))) == kind(expected) / below
+
+
+@PLATFORMS
+def test_sessions_do_not_outlive_the_log_in_where_the_system_has_a_place_for_that(
+    platform: str, environ: dict[str, str]
+):
+    """Unlike platformdirs we take no directory of everybody when there is none of the user: sessions are secrets."""
+    state = paths.state_directory(environ, platform)
+    assert paths.runtime_directory(environ, platform) == state
+    given = {**environ, "XDG_RUNTIME_DIR": "/run/user/1000"}
+    expected = "/run/user/1000/mcp-ambassador" if platform == "linux" else str(state)
+    assert str(paths.runtime_directory(given, platform)) == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "platform", "expected"),
+    [
+        ("file:///etc/key", "linux", "/etc/key"),
+        ("file:///C:/key", "linux", "/C:/key"),
+        ("file://~/key", "linux", os.path.expanduser("~/key")),
+        ("file:///C:/Users/me/key", "win32", "C:/Users/me/key"),
+        (r"file://C:\Users\me\key", "win32", r"C:\Users\me\key"),
+        ("file:////nas/me/key", "win32", "//nas/me/key"),
+    ],
+)
+def test_what_a_reference_stands_for(reference: str, platform: str, expected: str):
+    assert paths.referenced(reference, platform) == Path(expected)

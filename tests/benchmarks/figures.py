@@ -13,7 +13,7 @@ from typing import Any, Literal
 Compared = Literal["ratio", "difference", "none"]
 _BUSY_SHARE = 4
 _HEAD = ("what", "relay", "ours", "ratio or difference", "budget", "holds")
-_PEERS_TAIL = ("ours, lowest … highest", "budget", "holds")
+_PEERS_TAIL = ("budget", "holds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +75,10 @@ class Figure:
         return (self.what, relay, ours, self._comparison(), self._bound(), self._held())
 
     def row_beside(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the cells of the table of these peers."""
+        """Return the cells of the table of these peers: medians, and the lowest and highest round of each."""
         peers = self.peers or {}
-        others = [self._shown(statistics.median(peers[name])) if name in peers else "-" for name in names]
-        ours = self._shown(statistics.median(self.ours))
-        return (self.what, ours, *others, self._comparison(), self._bound(), self._held())
+        others = [self._spread(peers[name]) if name in peers else "-" for name in names]
+        return (self.what, self._spread(self.ours), *others, self._bound(), self._held())
 
     def record(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -98,6 +97,10 @@ class Figure:
             return f"{self.value:.2f} x ({min(rounds):.2f} … {max(rounds):.2f})"
         spread = f"({self._plain(min(rounds))} … {self._plain(max(rounds))})"
         return f"{self.value:+,.{self.digits}f} {self.unit} {spread}"
+
+    def _spread(self, rounds: Sequence[float]) -> str:
+        shown = self._shown(statistics.median(rounds))
+        return f"{shown} ({self._plain(min(rounds))} … {self._plain(max(rounds))})"
 
     def _bound(self) -> str:
         if self.budget is None:

@@ -1,8 +1,11 @@
-"""The server dies under the calls of a host, again and again: every call is answered once, and none runs twice."""
+"""What befalls the calls of a host at a real server: it dies under them, their session is ended, the host is killed."""
 
 import asyncio
+import json
 import os
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,22 +14,38 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.client.host import Host, environment, host
-from tests.end_to_end.world import Downstream, World
+from tests.end_to_end.world import Downstream, Person, World, until
 
 RESTARTS = int(os.environ.get("CRASH_ROUNDS", "20"))
 """How often the server dies; the first time it is killed, the next time asked to go, and so on."""
 
 WORKERS = 12
+STORMS = 3
+CALLS = 50
 CALLS_BEFORE_THE_END = 40
 SLOW_SECONDS = 0.05
 MAY_HAVE_RUN = "may have run"
 
 
 @pytest.fixture
-async def proxy(world: World, tmp_path: Path) -> AsyncIterator[Host]:
-    key = world.person().key
-    async with host(environment(world.rig.client_url, tmp_path, MCP_AMBASSADOR_PRESHARED_KEY=key)) as running:
+def person(world: World) -> Person:
+    return world.person()
+
+
+@pytest.fixture
+def env(world: World, person: Person, tmp_path: Path) -> dict[str, str]:
+    return environment(world.rig.client_url, tmp_path, MCP_AMBASSADOR_PRESHARED_KEY=person.key)
+
+
+@pytest.fixture
+async def proxy(env: dict[str, str]) -> AsyncIterator[Host]:
+    async with host(env) as running:
         yield running
+
+
+def sessions(world: World, person: Person) -> list[str]:
+    """Return the ids of the open sessions of a user."""
+    return [each["id"] for each in world.ask("GET", f"sessions?filter=user={person.name}")["items"]]
 
 
 class Call(NamedTuple):
@@ -118,3 +137,67 @@ async def test_no_call_is_lost_or_run_twice_while_the_server_dies_under_them(
     wrong = [call for call in caller.calls if call.phase is not None and call.outcome != "result"]
     assert not wrong, "while the server is there, calls have results"
     assert await proxy.leave() == 0
+
+
+async def test_a_hundred_calls_whose_session_is_revoked_share_one_new_one(
+    world: World, tools: Downstream, person: Person, proxy: Host
+) -> None:
+    await proxy.initialize()
+    assert "result" in await proxy.call("tools__echo", {"text": "x"})
+    seen = set(sessions(world, person))
+    assert len(seen) == 1
+    for storm in range(1, STORMS + 1):
+        before = tools.count()
+        (session,) = sessions(world, person)
+        ids = [
+            proxy.start_request("tools/call", {"name": "tools__echo", "arguments": {"text": "x"}})
+            for _ in range(CALLS)
+        ]
+        world.ask("POST", f"sessions/{session}/revoke")
+        ids += [
+            proxy.start_request("tools/call", {"name": "tools__echo", "arguments": {"text": "x"}})
+            for _ in range(CALLS)
+        ]
+        for number in ids:
+            assert "result" in await proxy.answer(number)
+        assert tools.count() - before == len(ids)
+        seen |= set(sessions(world, person))
+        assert len(seen) == 1 + storm
+    assert len(world.events(action="session:client:open", user=person.name)) == 1 + STORMS
+
+
+_HOST = """
+import signal, subprocess, sys
+subprocess.Popen([sys.executable, "-m", "ambassador_client", "proxy"], stdin=0, stdout=1)
+signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
+async def test_a_host_that_is_killed_amid_its_calls_leaves_no_process_and_no_session(
+    world: World, tools: Downstream, person: Person, env: dict[str, str]
+) -> None:
+    """Another process has inherited its pipes and lives on."""
+    before = tools.count()
+    read_end, write_end = os.pipe()
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _HOST, env=env, stdin=read_end, stdout=PIPE, stderr=PIPE
+    )
+    os.close(read_end)
+    assert killed.stdout is not None
+    assert killed.stderr is not None
+    slow = {"name": "tools__slow", "arguments": {"seconds": 60}}
+    for number in range(WORKERS):
+        call = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": slow}
+        os.write(write_end, json.dumps(call).encode() + b"\n")
+    await asyncio.to_thread(until, lambda: tools.count() - before == WORKERS, "the calls run")
+    assert len(sessions(world, person)) == 1
+    killed.kill()
+    async with asyncio.timeout(10):
+        # The proxy inherited both: they end with the last of the two processes.
+        assert await killed.stdout.read() == b""
+        assert await killed.stderr.read() == b""
+        await killed.wait()
+    os.close(write_end)
+    assert sessions(world, person) == []
+    assert tools.count() - before == WORKERS

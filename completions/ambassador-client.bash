@@ -5,7 +5,7 @@ _ambassador_client_words() {
     local shared="-h --help"
     commands="" options=""
     case $path in
-        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools catalog errors hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
+        "") commands="proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools catalog errors help hosts" options="--config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed --version $shared" ;;
         "proxy") options="-h --help --config --server --ca-file --fingerprint --account --friendly-name --host-tool --heartbeat-interval --allow-self-signed" ;;
         "status") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "login") options="--key-from --code --keep-default --account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
@@ -36,6 +36,8 @@ _ambassador_client_words() {
         "errors") commands="list show" options="$shared" ;;
         "errors list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "errors show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "help") commands="environment" options="$shared" ;;
+        "help environment") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "hosts") commands="print" options="-o --output $shared" ;;
         "hosts print") options="--account --config --server --ca-file $shared" ;;
     esac

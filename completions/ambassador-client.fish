@@ -29,7 +29,7 @@ function __ambassador_client_at
         end
         switch "$typed"
             case ''
-                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools catalog errors hosts; and set -a typed $word
+                contains -- $word proxy status login logout whoami accounts call subscribe unsubscribe select doctor bugreport version install uninstall undo account key tools catalog errors help hosts; and set -a typed $word
             case 'account'
                 contains -- $word use; and set -a typed $word
             case 'key'
@@ -40,12 +40,14 @@ function __ambassador_client_at
                 contains -- $word list show; and set -a typed $word
             case 'errors'
                 contains -- $word list show; and set -a typed $word
+            case 'help'
+                contains -- $word environment; and set -a typed $word
             case 'hosts'
                 contains -- $word print; and set -a typed $word
         end
     end
     if test "$argv" = -
-        not contains -- "$typed" 'account' 'key' 'tools' 'catalog' 'errors' 'hosts'
+        not contains -- "$typed" 'account' 'key' 'tools' 'catalog' 'errors' 'help' 'hosts'
     else
         test "$typed" = "$argv"
     end
@@ -75,6 +77,7 @@ complete -c ambassador-client -n '__ambassador_client_at' -a key -d 'The key of 
 complete -c ambassador-client -n '__ambassador_client_at' -a tools -d 'The tools you may call.'
 complete -c ambassador-client -n '__ambassador_client_at' -a catalog -d 'The MCPs that are granted to you.'
 complete -c ambassador-client -n '__ambassador_client_at' -a errors -d 'What the codes of errors mean.'
+complete -c ambassador-client -n '__ambassador_client_at' -a help -d 'The environment variables.'
 complete -c ambassador-client -n '__ambassador_client_at' -a hosts -d 'Tell which AI applications are there, and whether they start this client.'
 complete -c ambassador-client -n '__ambassador_client_at' -l version -d 'Print the version.'
 complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client_at proxy' -l config -r -F -d 'JSON file with settings.'
@@ -260,6 +263,14 @@ complete -c ambassador-client -n '__ambassador_client_at errors show' -l fingerp
 complete -c ambassador-client -n '__ambassador_client_at errors show' -l allow-self-signed -d 'Believe any certificate: for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at errors show' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at errors show' -s o -l output -x -a 'table json' -d 'The format of the answer.'
+complete -c ambassador-client -n '__ambassador_client_at help' -a environment -d 'List the environment variables.'
+complete -c ambassador-client -n '__ambassador_client_at help environment' -l account -x -d 'The account to use, of those logged in to.'
+complete -c ambassador-client -n '__ambassador_client_at help environment' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at help environment' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at help environment' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at help environment' -l allow-self-signed -d 'Believe any certificate: for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at help environment' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at help environment' -s o -l output -x -a 'table json' -d 'The format of the answer.'
 complete -c ambassador-client -n '__ambassador_client_at hosts' -a print -d 'Print what `install` would write, to enter it by hand.'
 complete -c ambassador-client -n '__ambassador_client_at hosts' -s o -l output -x -a 'table json' -d 'The format of the answer.'
 complete -c ambassador-client -n '__ambassador_client_at hosts print' -l account -x -d 'Account of `login`, named in the entry.'

@@ -30,6 +30,7 @@ _ambassador-client() {
         'tools:The tools you may call.'
         'catalog:The MCPs that are granted to you.'
         'errors:What the codes of errors mean.'
+        'help:The environment variables.'
         'hosts:Tell which AI applications are there, and whether they start this client.'
     )
     _arguments -C -s -S : \
@@ -71,6 +72,7 @@ _ambassador-client() {
                 tools) _ambassador-client_tools ;;
                 catalog) _ambassador-client_catalog ;;
                 errors) _ambassador-client_errors ;;
+                help) _ambassador-client_help ;;
                 hosts) _ambassador-client_hosts ;;
             esac
             ;;
@@ -494,6 +496,38 @@ _ambassador-client_errors_show() {
         '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
         $shared \
         ':CODE: '
+}
+
+_ambassador-client_help() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    local -a commands=(
+        'environment:List the environment variables.'
+    )
+    _arguments -C -s -S : \
+        $shared \
+        '1: :->command' \
+        '*:: :->below'
+    case $state in
+        command) _describe -t commands command commands ;;
+        below)
+            case $line[1] in
+                environment) _ambassador-client_help_environment ;;
+            esac
+            ;;
+    esac
+}
+
+_ambassador-client_help_environment() {
+    _arguments -s -S : \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared
 }
 
 _ambassador-client_hosts() {

@@ -35,7 +35,7 @@ def pinned_context(pem: str) -> ssl.SSLContext:
 
 
 def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl.SSLContext:
-    """Return a client context, TLS 1.2 or newer: trusts the system's CAs, or only the CAs in `ca_file`.
+    """Return a client context, TLS 1.2 or newer: trusts the system's CAs, or only the certificates in `ca_file`.
 
     `allow_self_signed` believes any certificate whatever. Raises SettingsError for a file without certificates.
     """
@@ -51,6 +51,10 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
         raise SettingsError(
             f"cannot read the CA file {ca_file}: {error.strerror}", "Check MCP_AMBASSADOR_CA_FILE."
         ) from error
+    if ca_file is not None:
+        # What somebody named is believed whether it is a CA's or the server's own: a login by the fingerprint of the
+        # server's own certificate keeps that one. Newer versions of Python do so by themselves.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return _limited(context)
 
 

@@ -15,6 +15,12 @@ from ambassador_client.account.values import is_loopback
 from ambassador_client.errors import BadAnswerError, SettingsError, UnreachableError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 
+ENVIRONMENT: Final = {
+    "HTTPS_PROXY": "the proxy on the way to the server: http://[USER:PASSWORD@]HOST[:PORT]; ALL_PROXY is heeded, too",
+    "NO_PROXY": "servers that are reached directly: names, addresses and networks with commas between, or *",
+}
+"""What other programs go by as well, in capitals or in small letters."""
+
 _VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 

@@ -10,6 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+FAR_AWAY = "ambassador.invalid"
+"""Another name of the server, which nobody can look up."""
+
 
 def make_server_identity(directory: Path) -> tuple[ssl.SSLContext, Path]:
     """Return the TLS context of a server at 127.0.0.1 and the file of the CA that vouches for it."""
@@ -82,6 +85,6 @@ def _certificate(
         )
         builder = builder.add_extension(usage, critical=True)
     else:
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName(FAR_AWAY)])
         builder = builder.add_extension(names, critical=False)
     return builder.sign(signing_key, hashes.SHA256())

@@ -1,7 +1,9 @@
 """The commands for people behind a company's proxy, and what a call shows while and after it runs."""
 
 import base64
+import hashlib
 import json
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ import pytest
 
 from ambassador_client.cli.content import Keeper, show_result
 from ambassador_client.errors import SettingsError
-from tests.client.certificates import make_server_identity
+from tests.client.certificates import FAR_AWAY, make_server_identity
 from tests.client.fake_proxy import fake_proxy
-from tests.client.fake_server import FakeServer, running_server
+from tests.client.fake_server import KEY, FakeServer, running_server
 from tests.client.host import environment
 from tests.client.test_cli import run
 
@@ -52,6 +54,42 @@ async def test_commands_go_through_the_proxy_and_never_show_its_password(secure:
         assert errors.startswith("AMB-5001 the proxy on the way to ")
         assert "secret" not in errors
     assert set(proxy.wanted) == {f"CONNECT 10.255.255.1:{secure.port} HTTP/1.1"}
+
+
+async def test_login_by_fingerprint_goes_through_the_proxy(secure: FakeServer, state: Path, tmp_path: Path):
+    leaf = ssl.PEM_cert_to_DER_cert(
+        (tmp_path / "server-0.pem").read_text().partition("-----END PRIVATE KEY-----\n")[2]
+    )
+    pin = hashlib.sha256(leaf).hexdigest()
+    async with fake_proxy(secure.port, password=PASSWORD) as proxy:
+        env = environment(
+            "unused",
+            state,
+            HTTPS_PROXY=f"http://{PASSWORD}@127.0.0.1:{proxy.port}",
+            PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring",
+            KEY=KEY,
+        )
+        del env["MCP_AMBASSADOR_URL"], env["MCP_AMBASSADOR_PRESHARED_KEY"]
+        login = ["login", f"{FAR_AWAY}:{secure.port}", "--key-from", "env://KEY", "--fingerprint"]
+        code, output, errors = await run(*login, "0" * 64, env=env)
+        assert (code, output, errors[:9]) == (7, "", "AMB-5002 ")
+        assert secure.registrations == []
+        code, output, errors = await run(*login, pin, "-o", "json", env=env)
+        assert (code, errors) == (0, "")
+        assert json.loads(output)["user"] == "alice"
+        code, output, errors = await run("whoami", "-o", "json", env=env)
+        assert (code, errors) == (0, "")
+        assert json.loads(output)["user"] == "alice"
+        given = {
+            **env,
+            "MCP_AMBASSADOR_URL": f"https://{FAR_AWAY}:{secure.port}",
+            "MCP_AMBASSADOR_PRESHARED_KEY": KEY,
+            "MCP_AMBASSADOR_FINGERPRINT": pin,
+        }
+        code, output, errors = await run("status", env=given)
+        assert (code, errors) == (0, ""), output
+    assert set(proxy.wanted) == {f"CONNECT {FAR_AWAY}:{secure.port} HTTP/1.1"}
+    assert "p4ss" not in output + errors
 
 
 async def test_wrong_ca_is_told_before_the_key_is_sent(secure: FakeServer, state: Path, tmp_path: Path):

@@ -14,6 +14,7 @@ from ambassador_client.account.accounts import AccountBook
 from ambassador_client.account.credentials import CredentialStore
 from ambassador_client.account.paths import config_directory as client_config
 from ambassador_client.account.paths import runtime_directory, state_directory
+from ambassador_client.cli import topics as client_topics
 from ambassador_client.errors import ClientError, ServerRefusedError
 from ambassador_server.cli.app import _EXIT_CODES as _SERVER_EXIT_CODES
 from ambassador_server.config import ENVIRONMENT as _SERVER_ENVIRONMENT
@@ -61,15 +62,14 @@ def admin_files() -> Rows:
     )
 
 
-def client_environment(root: Command) -> Rows:
-    """Return the variables in the words of the flags that say the same."""
-    flags = {name: option for command in root.walk() for option in command.options for name in option.names}
-    return tuple(
-        (variable, _as_flag(flags[sources.FLAGS[name]]))
-        if name in sources.FLAGS
-        else (variable, f"The {name.replace('_', ' ')}, or where it is: `env://NAME` or `file://PATH`.")
-        for name, variable in sources.ENVIRONMENT.items()
-    )
+def client_environment() -> Rows:
+    """Return the variables in the words of `help environment`."""
+    return tuple((name, _sentence(text)) for name, text in client_topics.variables().items())
+
+
+def client_precedence() -> str:
+    """Return what `help environment` says of the order of options, variables, files and accounts."""
+    return client_topics.PRECEDENCE
 
 
 def client_exit_codes() -> Rows:

@@ -82,10 +82,8 @@ def _client() -> Program:
         ),
         options="Every command takes `-h`. `--version` stands alone.",
         root=root,
-        environment=facts.client_environment(root),
-        precedence="An option goes before a variable, a variable before the configuration file, "
-        "that before the account. An account named with `--account` goes before every variable. An empty variable "
-        "counts as none.",
+        environment=facts.client_environment(),
+        precedence=facts.client_precedence(),
         exit_codes=facts.client_exit_codes(),
         files=facts.client_files(),
         steps=(

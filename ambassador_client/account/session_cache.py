@@ -22,6 +22,7 @@ from ambassador_protocol.sessions import RegisterResponse
 _SLOTS = 32
 _LONGEST = 1 << 14
 _MARGIN_SECONDS = 60
+_LOCKED_BYTE = 1 << 30  # on Windows; far behind the content, which stays readable
 _UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 
@@ -131,28 +132,26 @@ def _make_private(directory: Path) -> None:
             raise PermissionError(f"{directory} is open to other users")
 
 
-if sys.platform == "win32":
-    import msvcrt
+def _lock(path: Path, platform: str = sys.platform) -> int | None:
+    """Open the file and lock it for as long as it is open; None when another process has it. Raises OSError."""
+    kind = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | kind, 0o600)
+    try:
+        (_lock_on_windows if platform == "win32" else _lock_on_posix)(descriptor)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
-    _LOCKED_BYTE = 1 << 30  # far behind the content, which stays readable
 
-    def _lock(path: Path) -> int | None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT, 0o600)
-        try:
-            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            os.close(descriptor)
-            return None
-        return descriptor
-else:
-    import fcntl
+def _lock_on_posix(descriptor: int) -> None:
+    import fcntl  # noqa: PLC0415 - is not there on Windows
 
-    def _lock(path: Path) -> int | None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return None
-        return descriptor
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_on_windows(descriptor: int) -> None:
+    import msvcrt  # noqa: PLC0415 - is there on Windows alone
+
+    os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+    msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """The cached session: kept for the next process, claimed by one at a time, for the same identity only."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ambassador_client.account import session_cache
 from ambassador_client.account.session_cache import Holder, Slot
 from ambassador_protocol.sessions import RegisterResponse
 
@@ -161,3 +163,36 @@ def test_sessions_of_a_key_that_was_left_behind_are_found_and_those_in_use_are_c
     free, held = Slot.left_behind(tmp_path / "s", URL, ME.key)
     assert ([slot.load() for slot in free], held) == ([GRANTED], 1)
     in_use.release()
+
+
+class OwnLocks:
+    """What msvcrt knows of locks: bytes that belong to a descriptor, whoever else asks is refused."""
+
+    LK_NBLCK = 2
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[int, int], int] = {}
+
+    def locking(self, descriptor: int, mode: int, size: int) -> None:
+        assert (mode, size) == (self.LK_NBLCK, 1)
+        place = (os.fstat(descriptor).st_ino, os.lseek(descriptor, 0, os.SEEK_CUR))
+        if self.held.setdefault(place, descriptor) != descriptor:
+            raise OSError(36, "resource deadlock avoided")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+def test_windows_locks_a_byte_behind_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    locks = OwnLocks()
+    monkeypatch.setitem(sys.modules, "msvcrt", locks)
+    path = tmp_path / "session"
+    first = session_cache._lock(path, "win32")
+    assert first is not None
+    slot = Slot(first)
+    slot.store(GRANTED)
+    assert [offset for _, offset in locks.held] == [1 << 30]
+    assert slot.load() == GRANTED
+    assert path.stat().st_size < 1000
+    before = len(os.listdir("/proc/self/fd"))
+    assert session_cache._lock(path, "win32") is None
+    assert len(os.listdir("/proc/self/fd")) == before
+    slot.release()

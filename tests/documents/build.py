@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ambassador_server.web.app import admin_endpoints
-from tests.documents import api, bash, fish, markdown, roff, sinks, zsh
+from tests.documents import api, bash, fish, hosts, markdown, roff, sinks, zsh
 from tests.documents.programs import programs
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +16,7 @@ def documents() -> Mapping[str, str]:
         "docs/commands.md": markdown.page(programs()),
         "docs/admin-api.md": api.page(admin_endpoints()),
         sinks.PAGE: sinks.page(ROOT),
+        hosts.PAGE: hosts.page(ROOT),
     }
     for program in programs():
         found[f"man/{program.name}.1"] = roff.page(program)

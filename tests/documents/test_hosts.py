@@ -1,0 +1,41 @@
+"""docs/hosts.md: its tables are what the code says, and every application has a source, or the want of one is told."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ambassador_client.hosts
+from ambassador_client.account.files import _WAITS
+from ambassador_client.hosts.installing.registry import all_hosts
+from ambassador_client.proxy.parent import LOOK_SECONDS
+from tests.documents import hosts
+from tests.documents.build import ROOT
+
+TEXT = (ROOT / hosts.PAGE).read_text(encoding="utf-8")
+
+
+def test_the_tables_are_what_the_code_says() -> None:
+    assert hosts.page(ROOT) == TEXT, "run make docs"
+    assert TEXT.count("<!-- end -->") == 2
+
+
+def test_every_application_has_a_source() -> None:
+    sources = TEXT.partition("## Who says so")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \| \S", sources, re.MULTILINE) == [host.name for host in all_hosts()]
+
+
+def test_every_variable_that_moves_a_file_is_named() -> None:
+    folder = Path(ambassador_client.hosts.__file__).parent
+    read = {
+        name
+        for path in folder.glob("*.py")
+        for name in re.findall(r'(?:named|directory)\(\s*"(\w+)"', path.read_text())
+    }
+    assert len(read) >= 12
+    assert {name for name in read if f"`{name}`" not in TEXT} - {"LOCALAPPDATA"} == set()
+
+
+def test_the_figures_are_those_of_the_code() -> None:
+    assert f"{sum(_WAITS):.1f} s" in TEXT
+    assert pytest.approx(120) == LOOK_SECONDS

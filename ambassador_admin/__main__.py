@@ -1,6 +1,7 @@
 """Entry point: `--version` and shells that complete are answered before anything heavy is imported; then the CLI."""
 
 import sys
+from io import TextIOWrapper
 
 from ambassador_protocol import __version__
 
@@ -10,6 +11,9 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"ambassador-admin {__version__}\n")
         return
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A pipe of Windows takes the characters of one code page alone.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if sys.argv[1:2] == ["names"]:
         from ambassador_admin.names.answer import run as answer
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 _WORDS_FOR_PEOPLE = ("--help", "-h", "--version")
 
@@ -22,6 +23,9 @@ def _run(arguments: list[str]) -> int:
         return 0
     if _is_proxy(arguments):
         return _proxy(arguments[1:] if arguments[:1] == ["proxy"] else arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A pipe of Windows takes the characters of one code page alone.
+        sys.stdout.reconfigure(errors="backslashreplace")
     from ambassador_client.cli.app import run
 
     return run(arguments, _proxy)

@@ -274,3 +274,22 @@ def test_the_command_on_windows(argv0: str, on_path: str | None, there: set[str]
         argv0, rf"{SCRIPTS}\python.exe", lambda _: on_path, paths=ntpath, can_run=there.__contains__
     )
     assert found == command
+
+
+def test_a_pipe_of_windows_takes_what_it_can(tmp_path: Path):
+    """Its code page has no letter for some names; the answer is there all the same."""
+    home = tmp_path / "日本"
+    home.mkdir()
+    code, output, _ = Shell(home).run("hosts", PYTHONIOENCODING="cp1252")
+    assert code == 0
+    assert "\\u65e5\\u672c/.config/zed/settings.json" in output
+    contexts = home / ".config/mcp-ambassador/admin/contexts.json"
+    contexts.parent.mkdir(parents=True)
+    contexts.write_text('{"current": null, "contexts": {"日本": {"server": "https://a"}}}', encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "ambassador_admin", "context", "list"],
+        env={"HOME": str(home), "PYTHONIOENCODING": "cp1252"},
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "\\u65e5\\u672c" in ended.stdout

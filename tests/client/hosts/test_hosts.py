@@ -296,3 +296,22 @@ def test_status_tells_drift(tmp_path: Path):
     assert status() == ("drifted", f"{program} is gone")
     file.write_text("{")
     assert status()[0] == "unknown"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@HOSTS
+def test_status_on_every_platform(host: Host, platform: str, tmp_path: Path):
+    there, journal = elsewhere(platform, tmp_path), Journal(tmp_path / "state")
+    launch = launch_there(host, there)
+    program = there.local(type(there.home)(launch.command))
+    program.parent.mkdir(parents=True)
+    program.touch(0o700)
+    assert not is_installed(host, there)
+    assert status_of(host, there, journal, launch).configured == "no"
+    changes = Installer(there, journal)
+    changes.make(changes.plan_install(host, launch))
+    found = status_of(host, there, journal, launch)
+    assert (found.installed, found.configured, found.file) == (True, "yes", str(host.file(there)))
+    program.unlink()
+    found = status_of(host, there, journal, launch)
+    assert (found.configured, found.detail) == ("drifted", f"{launch.command} is gone")

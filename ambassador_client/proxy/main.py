@@ -85,7 +85,8 @@ async def _serve(flags: "Flags | None", report: Reporter) -> int:
     keeping.cancel()
     with suppress(TimeoutError):
         async with asyncio.timeout_at(deadline):
-            await asyncio.gather(_close(opening, relay.farewell()), output.flush())
+            left = deadline - asyncio.get_running_loop().time()
+            await asyncio.gather(_close(opening, relay.farewell(), left / 2), output.flush())
     return 1 if mistakes else 0
 
 
@@ -103,9 +104,9 @@ async def _keep(opening: "asyncio.Task[Session]", relay: Relay, report: Reporter
     await session.keep(relay.tools_changed)
 
 
-async def _close(opening: "asyncio.Task[Session]", farewell: Headers) -> None:
+async def _close(opening: "asyncio.Task[Session]", farewell: Headers, seconds: float) -> None:
     if opening.done() and opening.exception() is None:
-        await opening.result().close(farewell)
+        await opening.result().close(farewell, seconds)
 
 
 async def _signalled() -> None:

@@ -24,9 +24,6 @@ _LONGEST_PAUSE = 30.0
 _REFUSED_PAUSE = 300.0  # a key that was refused may be put right, but a server counts failures
 _HURRY_PAUSE = 1.0
 _MOST_VAIN = 3
-_FAREWELL_SECONDS = (
-    0.3  # after the longest wait for answers there is little more, and the session is to end too
-)
 
 
 class Session:
@@ -122,15 +119,15 @@ class Session:
         """Wait until the server is away."""
         await self._broken.wait()
 
-    async def close(self, farewell: Headers = ()) -> None:
+    async def close(self, farewell: Headers = (), seconds: float = 0.0) -> None:
         """End the session; when that fails, it stays in the slot for the next process.
 
-        `farewell` are the headers of the protocol's own session, which is ended before where there is one.
+        `farewell` are the headers of the protocol's own session, which is ended before, within so many seconds.
         """
         if self._granted is not None:
             if farewell:
                 with suppress(ClientError, TimeoutError):
-                    async with asyncio.timeout(_FAREWELL_SECONDS):
+                    async with asyncio.timeout(seconds):
                         await sessions.leave(self._link, self._granted.session_token, farewell)
             try:
                 await sessions.disconnect(self._link, self._granted)

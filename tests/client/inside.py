@@ -69,7 +69,7 @@ async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) ->
         await asyncio.wait([running, keeping])
         await relay.finish(0)
         await asyncio.wait({asyncio.create_task(asyncio.sleep(0)), *_tasks_of_the_relay(before)})
-        await session.close(relay.farewell())
+        await session.close(relay.farewell(), 1)
         for stream in (process.stdin, writer):
             stream.close()
             await stream.wait_closed()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tests.client.bad_network import BadNetwork, bad_network
 from tests.client.fake_server import FakeServer, running_server
@@ -135,6 +136,29 @@ async def test_a_stream_of_the_servers_own_that_leads_nowhere_is_opened_again_wh
 
 def note(text: str) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": text}}
+
+
+async def test_only_a_call_that_was_sent_is_said_to_have_perhaps_run(server: FakeServer):
+    """What breaks here first is the handshake before it."""
+
+    async def cut(_: FakeServer, __: object, request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    server.methods["initialize"] = cut
+    async with inside(server.url) as proxy:
+        await proxy.initialize()
+        error = (await proxy.call("echo", {"n": 1}))["error"]
+        assert error["code"] == -31004
+        assert "broke before the answer was complete" in error["message"]
+        assert "may have run" not in error["message"]
+        assert called(server) == []
+        del server.methods["initialize"]
+        assert "result" in await proxy.call("echo", {"n": 2})
+        error = (await proxy.call("drop", {"n": 3}))["error"]
+        assert "may have run" in error["message"]
+    assert called(server) == [2, 3]
 
 
 async def test_a_server_that_only_listens_is_away(state: Path):

@@ -36,6 +36,8 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+	for there in win32 darwin; do $(BIN)/mypy --platform $$there --cache-dir .mypy_cache/$$there \
+	  -p ambassador_protocol -p ambassador_client -p ambassador_admin || exit 1; done
 
 contracts: $(INSTALLED)
 	$(BIN)/lint-imports

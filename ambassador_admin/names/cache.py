@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import stat
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class NameCache:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or not 0 <= time.time() - status.st_mtime < FRESH_SECONDS:
                 return None
-            if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid != os.getuid()):
+            if sys.platform != "win32" and (status.st_mode & 0o077 or status.st_uid != os.getuid()):
                 return None
             found = json.loads(file.read(_LARGEST))
         names = [(str(name), str(told)) for name, told in found["names"]]

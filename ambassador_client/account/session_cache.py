@@ -147,11 +147,11 @@ def _lock(path: Path, platform: str = sys.platform) -> int | None:
 def _lock_on_posix(descriptor: int) -> None:
     import fcntl  # noqa: PLC0415 - is not there on Windows
 
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _lock_on_windows(descriptor: int) -> None:
     import msvcrt  # noqa: PLC0415 - is there on Windows alone
 
     os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-    msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]

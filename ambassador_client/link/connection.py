@@ -203,7 +203,7 @@ def _is_readable(descriptor: int) -> bool:
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([descriptor], [], [], 0)[0])
     poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
+    poll.register(descriptor, select.POLLIN)  # type: ignore[attr-defined, unused-ignore]
     return bool(poll.poll(0))
 
 

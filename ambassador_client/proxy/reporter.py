@@ -39,7 +39,7 @@ class Reporter:
         if not hasattr(select, "poll"):
             return self._writing is None or not self._writing.is_alive()
         poll = select.poll()
-        poll.register(_STDERR, select.POLLOUT)
+        poll.register(_STDERR, select.POLLOUT)  # type: ignore[attr-defined, unused-ignore]
         return bool(poll.poll(0))
 
 

@@ -202,6 +202,6 @@ def _make_ready(descriptor: int, platform: str = sys.platform) -> None:
     if platform == "win32":
         import msvcrt  # noqa: PLC0415 - is there on Windows alone
 
-        msvcrt.setmode(descriptor, os.O_BINARY)  # type: ignore[attr-defined]
+        msvcrt.setmode(descriptor, os.O_BINARY)  # type: ignore[attr-defined, unused-ignore]
     else:
-        os.set_blocking(descriptor, True)
+        os.set_blocking(descriptor, True)  # type: ignore[attr-defined, unused-ignore]

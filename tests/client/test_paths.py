@@ -1,6 +1,5 @@
 """Where our own files lie: where platformdirs would put them, on every platform."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
@@ -93,11 +92,11 @@ def test_sessions_do_not_outlive_the_log_in_where_the_system_has_a_place_for_tha
     [
         ("file:///etc/key", "linux", "/etc/key"),
         ("file:///C:/key", "linux", "/C:/key"),
-        ("file://~/key", "linux", os.path.expanduser("~/key")),
+        ("file://~/key", "linux", "~/key"),
         ("file:///C:/Users/me/key", "win32", "C:/Users/me/key"),
         (r"file://C:\Users\me\key", "win32", r"C:\Users\me\key"),
         ("file:////nas/me/key", "win32", "//nas/me/key"),
     ],
 )
 def test_what_a_reference_stands_for(reference: str, platform: str, expected: str):
-    assert paths.referenced(reference, platform) == Path(expected)
+    assert paths.referenced(reference, platform) == Path(expected).expanduser()

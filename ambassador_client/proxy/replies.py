@@ -81,7 +81,7 @@ class UnfinishedError(BadAnswerError):
 
 
 def _answer(message: Message, value: dict[str, Any], raw: bytes) -> bytes | None:
-    if value.get("jsonrpc") != "2.0" or not ("result" in value or "error" in value):
+    if value.get("jsonrpc") != "2.0" or ("result" in value) == ("error" in value):
         return None
     reply_id = value.get("id")
     if reply_id == message.id and type(reply_id) is type(message.id):

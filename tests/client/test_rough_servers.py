@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ambassador_client.errors import ClientError
@@ -63,6 +63,10 @@ def test_a_body_is_the_answer_or_an_error(
 
 
 @given(event=BODIES, method=METHODS)
+@example(
+    event=b'{"jsonrpc": "2.0", "id": 1, "result": {}, "error": {"code": 0, "message": ""}}',
+    method="tools/call",
+)
 def test_an_event_is_a_message_or_an_error(event: bytes, method: str):
     for read in (lambda: read_event(question(method), event)[0], lambda: read_note(event)):
         try:

@@ -23,7 +23,7 @@ from ambassador_server.crypto.keys import KeyRing, load_or_create
 from ambassador_server.crypto.passwords import Argon2Passwords
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
 from ambassador_server.domain.secret_shapes import mask_text
-from ambassador_server.domain.session import SessionTimes
+from ambassador_server.domain.session import SessionBounds
 from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.errors import StorageError
@@ -213,7 +213,8 @@ def _services(config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyR
     prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
     key_prover = _key_prover(store, keys, core, throttle)
     sessions = _sessions(config, store, keys, core, throttle, key_prover)
-    client_keys = Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper)
+    prolonged = config.client_keys.prolonged
+    client_keys = Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper, prolonged=prolonged)
     subscriptions = Subscriptions(store=store, changes=changes, clock=clock)
     return Services(
         policy=policy,
@@ -295,7 +296,7 @@ def _sessions(
         auditor=core.auditor,
         throttle=throttle,
         clock=core.clock,
-        times=_session_times(config),
+        bounds=_session_bounds(config),
     )
 
 
@@ -387,8 +388,9 @@ def _user_limits(config: ServerConfig) -> UserLimits:
     return UserLimits(idle=section.idle_seconds, per_user=section.per_user, total=section.total)
 
 
-def _session_times(config: ServerConfig) -> SessionTimes:
-    return SessionTimes(
+def _session_bounds(config: ServerConfig) -> SessionBounds:
+    return SessionBounds(
         idle=timedelta(seconds=config.session.idle_seconds),
         lifetime=timedelta(seconds=config.session.lifetime_seconds),
+        per_key=config.session.per_key,
     )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,6 +51,30 @@ class SessionSection(_Section):
     idle_seconds: Annotated[int, Field(ge=60, le=86400)] = 28800
     lifetime_seconds: Annotated[int, Field(ge=60, le=604800)] = 86400
     login_seconds: Annotated[int, Field(ge=300, le=604800)] = 43200
+    per_key: Annotated[
+        int,
+        Field(
+            ge=1, le=10000, description="How many of one client key a server holds; the oldest ends first."
+        ),
+    ] = 100
+
+
+class ClientKeysSection(_Section):
+    """What users may do with their own client keys."""
+
+    self_rotation_days: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=3650,
+            description="How long after its issue a key may be prolonged by its user's rotations.",
+        ),
+    ] = None
+
+    @property
+    def prolonged(self) -> timedelta | None:
+        """Return the same as a time; None where users prolong nothing."""
+        return None if self.self_rotation_days is None else timedelta(days=self.self_rotation_days)
 
 
 class AuditSection(_Section):
@@ -116,6 +141,7 @@ class ServerConfig(_Section):
         Literal["debug", "info", "warning", "error"], Field(description="What is worth a line on stderr.")
     ] = "info"
     session: SessionSection = SessionSection()
+    client_keys: ClientKeysSection = ClientKeysSection()
     audit: AuditSection = AuditSection()
     limits: LimitsSection = LimitsSection()
     user_connections: UserConnectionsSection = UserConnectionsSection()

@@ -172,6 +172,7 @@ def rotate(
 ) -> int:
     """Take a new key in place of the one in use, which stays good for the overlap.
 
+    It ends when the old one would have, unless your administrators let you prolong it: a new term is theirs to give.
     The new key is kept where the old one was; applications that run go on with the old one until they are started
     again.
 

@@ -31,11 +31,12 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionTimes:
-    """How long a session may idle and live."""
+class SessionBounds:
+    """How long a session may idle and live, and how many of one key a server holds."""
 
     idle: timedelta = timedelta(hours=8)
     lifetime: timedelta = timedelta(hours=24)
+    per_key: int = 100
 
     def next_expiry(self, now: datetime, lifetime_ends_at: datetime) -> datetime:
         """Return when a session seen now expires."""

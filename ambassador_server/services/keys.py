@@ -36,14 +36,30 @@ class Ensured:
     secret: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyEnd:
+    """When a key ends by itself; None for one that lasts until somebody ends it."""
+
+    at: datetime | None
+
+
 class Keys:
     """One public method per thing an administrator can ask for."""
 
-    def __init__(self, *, store: Store, changes: Changes, clock: Clock, pepper: bytes) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        changes: Changes,
+        clock: Clock,
+        pepper: bytes,
+        prolonged: timedelta | None = None,
+    ) -> None:
         self._store = store
         self._changes = changes
         self._clock = clock
         self._pepper = pepper
+        self._prolonged = prolonged
 
     async def issue(self, requester: Requester, facts: KeyFacts) -> tuple[ClientKey, str]:
         """Issue a key for a user and return it with its secret, which is kept nowhere."""
@@ -91,11 +107,13 @@ class Keys:
                 await write(change, change.work.keys, before, replace(before, status=status), _WORDING)
             ).item
 
-    async def rotate(self, requester: Requester, key_id: str, *, overlap: timedelta) -> tuple[ClientKey, str]:
+    async def rotate(
+        self, requester: Requester, key_id: str, *, overlap: timedelta, end: KeyEnd | None = None
+    ) -> tuple[ClientKey, str]:
         """Issue a key in place of another, which stays good for the overlap and expires then.
 
-        The new one lasts as long as the old one was meant to, belongs to the same owner and has the same
-        subscriptions. Raises ConflictError for a key that is not good.
+        The new one lasts as long as the old one was meant to, or until the `end`, belongs to the same owner and has
+        the same subscriptions. Raises ConflictError for a key that is not good.
         """
         now = self._clock.now()
         async with self._changes.open(requester) as change:
@@ -107,6 +125,8 @@ class Keys:
                 self._pepper, now, user_id=old.user_id, name=old.name, lasts=lasts, owner=old.owner
             )
             key = replace(key, replaces=old.key_id)
+            if end is not None:
+                key = replace(key, expires_at=end.at)
             ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
             await change.work.keys.add(key)
             await change.work.keys.replace(replace(old, expires_at=ends))
@@ -117,6 +137,18 @@ class Keys:
                 AuditAction.KEY_ROTATE, key_resource(old), replaced_by=key.key_id, ends=ends.isoformat()
             )
         return key, secret
+
+    async def end_of_own(self, work: UnitOfWork, replaced: ClientKey) -> KeyEnd:
+        """Return when a key ends that its user puts in place of another.
+
+        That is when the other was meant to end, so that a stolen key is not prolonged for ever; later only as far as
+        administrators let users prolong their keys, counted from the issue of the first of them.
+        """
+        if replaced.expires_at is None or self._prolonged is None:
+            return KeyEnd(replaced.expires_at)
+        longest = await _first_issue(work, replaced) + self._prolonged
+        anew = self._clock.now() + (replaced.expires_at - replaced.created_at)
+        return KeyEnd(max(replaced.expires_at, min(anew, longest)))
 
     async def revoke(self, requester: Requester, key_id: str) -> ClientKey:
         """Revoke a key for good; it holds from the very next call on."""
@@ -186,6 +218,13 @@ def _best(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
         if key.name == name and key.status is not KeyStatus.REVOKED and not key.has_expired(now)
     ]
     return max(usable, key=lambda key: (key.is_good(now), key.created_at), default=None)
+
+
+async def _first_issue(work: UnitOfWork, key: ClientKey) -> datetime:
+    """Return when the first key of a line of replacements was issued."""
+    while key.replaces is not None and (before := await work.keys.get(key.replaces)) is not None:
+        key = before
+    return key.created_at
 
 
 async def find_key(work: UnitOfWork, key_id: str) -> ClientKey:

@@ -124,8 +124,11 @@ class OwnAccess:
             raise InvalidInputError("overlap_seconds: from one second to 30 days")
         requester = await self._requester(principal, origin)
         async with self._changes.together(requester), self._changes.open(requester) as change:
-            await self._withdraw_unused(change.work, principal)
-            key, secret = await self._keys.rotate(requester, principal.key_id, overlap=overlap)
+            withdrawn = await self._withdraw_unused(change.work, principal)
+            # A key that was replaced before ends with its overlap; when it was meant to, its replacement knows.
+            meant = withdrawn or await find_key(change.work, principal.key_id)
+            end = await self._keys.end_of_own(change.work, meant)
+            key, secret = await self._keys.rotate(requester, principal.key_id, overlap=overlap, end=end)
             old = await find_key(change.work, principal.key_id)
         return Rotated(key, secret, old.expires_at or key.created_at + overlap)
 
@@ -156,8 +159,9 @@ class OwnAccess:
             raise InvalidKeyError("Invalid or inactive key")
         return Requester(None, origin, user_actor(principal))
 
-    async def _withdraw_unused(self, work: UnitOfWork, principal: Principal) -> None:
-        old = await find_key(work, principal.key_id)
+    async def _withdraw_unused(self, work: UnitOfWork, principal: Principal) -> ClientKey | None:
+        """Revoke an earlier replacement that nobody has used, and return it."""
+        old, withdrawn = await find_key(work, principal.key_id), None
         for key in await work.keys.of(user_id=principal.user_id):
             if key.replaces == old.key_id and key.status is not KeyStatus.REVOKED:
                 if key.last_used_at is not None or self._prover.was_used(key.key_id):
@@ -166,6 +170,8 @@ class OwnAccess:
                         hint="Use the new key; if you have lost it, ask your administrator.",
                     )
                 await work.keys.replace(replace(key, status=KeyStatus.REVOKED))
+                withdrawn = key
+        return withdrawn
 
     def _offered(self, principal: Principal, mcp_name: str) -> Offer:
         mcp = next((each for each in self._policy.snapshot.mcps.values() if each.name == mcp_name), None)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.principal import Origin, Principal
-from ambassador_server.domain.session import Session, SessionTimes
+from ambassador_server.domain.session import Session, SessionBounds
 from ambassador_server.domain.tokens import digest_token, same
 from ambassador_server.errors import (
     AuditUnavailableError,
@@ -21,13 +21,16 @@ from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.auditor import Auditor, user_actor
+from ambassador_server.services.crowds import Crowds
 from ambassador_server.services.key_proof import KeyProver, principal_of
 from ambassador_server.services.policy_keeper import PolicyKeeper
 
 MIN_HEARTBEAT = timedelta(seconds=10)
 _ENDED_STAYS = timedelta(minutes=2)
 _KEPT_AFTER_END = timedelta(days=7)
+_DISCONNECTED = "disconnected"
 _EXPIRED = "expired"
+_CROWDED_OUT = "too many sessions of this key"
 
 
 class Sessions:
@@ -43,7 +46,7 @@ class Sessions:
         auditor: Auditor,
         throttle: Throttle,
         clock: Clock,
-        times: SessionTimes,
+        bounds: SessionBounds,
     ) -> None:
         self._store = store
         self._policy = policy
@@ -52,7 +55,8 @@ class Sessions:
         self._auditor = auditor
         self._throttle = throttle
         self._clock = clock
-        self._times = times
+        self._bounds = bounds
+        self._crowds = Crowds(bounds.per_key)
         self._held: dict[str, Session] = {}
         self._known: dict[bytes, str] = {}
 
@@ -61,13 +65,15 @@ class Sessions:
     ) -> tuple[Session, str]:
         """Open a session of its own for this process and return it with its token.
 
-        Raises InvalidKeyError, and RateLimitedError for an address that guesses.
+        Where this server holds as many of the key as there may be, the one that was heard of longest ago ends: its
+        client, should it still live, registers again. Raises InvalidKeyError, and RateLimitedError for an address
+        that guesses.
         """
         key, user = await self._prover.prove(preshared_key, origin)
         await self._prover.refuse_stopped(principal_of(key, user), origin)
         await self._prover.used(key, user, origin, host=friendly_name)
         now = self._clock.now()
-        session_id, lifetime_ends_at = str(uuid.uuid4()), now + self._times.lifetime
+        session_id, lifetime_ends_at = str(uuid.uuid4()), now + self._bounds.lifetime
         token = self._tokens.mint(session_id, key.key_id, lifetime_ends_at)
         session = Session(
             session_id=session_id,
@@ -78,7 +84,7 @@ class Sessions:
             friendly_name=friendly_name,
             host_tool=host_tool,
             created_at=now,
-            expires_at=self._times.next_expiry(now, lifetime_ends_at),
+            expires_at=self._bounds.next_expiry(now, lifetime_ends_at),
             lifetime_ends_at=lifetime_ends_at,
             last_seen_at=now,
             ended_at=None,
@@ -88,6 +94,8 @@ class Sessions:
             await work.sessions.add(session)
         await self._record_open(session, principal_of(key, user, session_id), origin)
         self._remember(session)
+        for crowded_out in self._make_room(session):
+            await self._end(crowded_out, principal_of(key, user, crowded_out.session_id), origin)
         return session, token
 
     async def authenticate(self, token: str, origin: Origin) -> Principal:
@@ -119,7 +127,7 @@ class Sessions:
         if session.created_at < session.last_seen_at and now - session.last_seen_at < MIN_HEARTBEAT:
             wait = (MIN_HEARTBEAT - (now - session.last_seen_at)).seconds + 1
             raise RateLimitedError("Heartbeats come too often", retry_after=wait)
-        expires_at = self._times.next_expiry(now, session.lifetime_ends_at)
+        expires_at = self._bounds.next_expiry(now, session.lifetime_ends_at)
         async with self._store.write() as work:
             await work.sessions.touch(session.session_id, seen_at=now, expires_at=expires_at)
         # It may have been closed while this was written.
@@ -132,20 +140,10 @@ class Sessions:
         session = self._session_of(principal)
         if session.connection_id != connection_id:
             raise NotFoundError("No such connection in this session")
-        now = self._clock.now()
         # It stays in memory as ended, so that a request that is just reading the store cannot bring it back.
-        self._remember(replace(session, ended_at=now, end_reason="disconnected"))
-        async with self._store.write() as work:
-            await work.sessions.end(session.session_id, at=now, reason="disconnected")
-        await self._auditor.event(
-            AuditAction.SESSION_CLOSE,
-            Outcome.SUCCEEDED,
-            actor=user_actor(principal),
-            resource=session_resource(session),
-            origin=origin,
-            session_id=session.session_id,
-            details={"reason": "disconnected"},
-        )
+        ended = replace(session, ended_at=self._clock.now(), end_reason=_DISCONNECTED)
+        self._remember(ended)
+        await self._end(ended, principal, origin)
 
     def end_now(self, ended: Session) -> None:
         """Take note that a session was ended elsewhere; its token is worthless from now on."""
@@ -183,11 +181,44 @@ class Sessions:
             raise NotAuthenticatedError("Valid session token required")
         return session
 
+    def _make_room(self, newest: Session) -> list[Session]:
+        """End, in memory, as many sessions of the key as there are too many, and return them."""
+        excess = self._crowds.excess(newest.key_id)
+        if not excess:
+            return []
+        others = [self._held[each] for each in self._crowds.of(newest.key_id) if each != newest.session_id]
+        crowded_out = sorted(others, key=lambda each: each.last_seen_at)[:excess]
+        now = self._clock.now()
+        ended = [replace(each, ended_at=now, end_reason=_CROWDED_OUT) for each in crowded_out]
+        for each in ended:
+            self._remember(each)
+        return ended
+
+    async def _end(self, ended: Session, principal: Principal, origin: Origin) -> None:
+        """Store and record the end of a session that is over in memory already."""
+        at, reason = ended.ended_at or self._clock.now(), ended.end_reason or _DISCONNECTED
+        async with self._store.write() as work:
+            await work.sessions.end(ended.session_id, at=at, reason=reason)
+        await self._auditor.event(
+            AuditAction.SESSION_CLOSE,
+            Outcome.SUCCEEDED,
+            actor=user_actor(principal),
+            resource=session_resource(ended),
+            origin=origin,
+            session_id=ended.session_id,
+            details={"reason": reason},
+        )
+
     def _remember(self, session: Session) -> None:
         self._held[session.session_id] = session
         self._known[session.token_digest] = session.session_id
+        if session.ended_at is None:
+            self._crowds.join(session.key_id, session.session_id)
+        else:
+            self._crowds.leave(session.key_id, session.session_id)
 
     def _forget(self, session: Session) -> None:
+        self._crowds.leave(session.key_id, session.session_id)
         self._held.pop(session.session_id, None)
         self._known.pop(session.token_digest, None)
 

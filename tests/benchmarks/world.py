@@ -72,7 +72,11 @@ class World:
     """
 
     def __init__(self, directory: Path, *, hurries: bool = False, server: tuple[str, ...] = ()) -> None:
-        self.rig = Rig(directory, tls=False, server=server) if server else Rig(directory, tls=False)
+        # One key stands for the keys of many users: it may have the sessions of all of them.
+        configured = directory / "server.yaml"
+        configured.write_text(json.dumps({"session": {"per_key": 10_000}}))
+        how: dict[str, Any] = {"server": server} if server else {}
+        self.rig = Rig(directory, tls=False, server_flags=("--config", str(configured)), **how)
         self.key = ""
         self._hurries = hurries
         self._stack = ExitStack()

@@ -52,6 +52,18 @@ def test_rotated_key_works_beside_the_old_one_until_it_is_used(world: World) -> 
     assert second["preshared_key"] not in str(world.events())
 
 
+def test_user_cannot_prolong_a_key_by_rotating_it(world: World) -> None:
+    person = world.person(lasts=3600)
+    (before,) = [each for each in world.ask("GET", "keys")["items"] if each["id"] == person.key_id]
+    secret = person.key
+    for _ in range(3):
+        rotated = ask(world, secret, "POST", "/key/rotate", {"overlap_seconds": 86400}).json()
+        assert rotated["key"]["expires_at"] == before["expires_at"]
+        assert rotated["old_key_ends_at"] <= before["expires_at"]
+        secret = rotated["preshared_key"]
+        assert_works(Caller(world.http, secret))
+
+
 def test_kill_switch_and_standing_hold_for_every_change(world: World) -> None:
     person = world.person()
     switch = world.ask("POST", "kill-switches", {"scope": "user", "target": person.name, "reason": "x"})

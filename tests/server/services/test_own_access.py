@@ -1,7 +1,7 @@
 """What users see and change of their own: never more than is granted, never anything but the key in use."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -30,7 +30,7 @@ from tests.server.worlds import GRANT, KEY, PRINCIPAL, USER
 DAY = timedelta(days=1)
 
 
-async def build() -> tuple[World, OwnAccess, Sessions]:
+async def build(prolonged: timedelta | None = None) -> tuple[World, OwnAccess, Sessions]:
     world = await World.build()
     prover = world.prover(b"p" * 32)
     sessions = world.sessions(prover, RememberedTokens())
@@ -40,7 +40,13 @@ async def build() -> tuple[World, OwnAccess, Sessions]:
         changes=world.changes,
         sessions=sessions,
         prover=prover,
-        keys=Keys(store=world.store, changes=world.changes, clock=world.clock, pepper=b"p" * 32),
+        keys=Keys(
+            store=world.store,
+            changes=world.changes,
+            clock=world.clock,
+            pepper=b"p" * 32,
+            prolonged=prolonged,
+        ),
         subscriptions=Subscriptions(store=world.store, changes=world.changes, clock=world.clock),
     )
     return world, own, sessions
@@ -111,6 +117,43 @@ async def test_old_key_never_lasts_longer_than_it_was_meant_to():
         await work.keys.replace(replace(KEY, expires_at=ends))
     await world.policy.refresh()
     assert (await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)).old_ends_at == ends
+
+
+async def limit_key(world: World, days: int) -> datetime:
+    """Let the key end, and return when."""
+    ends = KEY.created_at + days * DAY
+    async with world.store.write() as work:
+        await work.keys.replace(replace(KEY, expires_at=ends))
+    await world.policy.refresh()
+    return ends
+
+
+async def test_new_key_ends_when_the_old_one_was_meant_to_however_often_it_is_replaced():
+    world, own, sessions = await build()
+    ends = await limit_key(world, 90)
+    world.clock.advance(10 * DAY.total_seconds())
+    await world.policy.refresh()
+    lost = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    kept = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    assert lost.key.expires_at == kept.key.expires_at == ends
+    session, _ = await sessions.open(kept.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
+    next_one = replace(PRINCIPAL, key_id=session.key_id, session_id=session.session_id)
+    assert (await own.rotate(next_one, ORIGIN, overlap=DAY)).key.expires_at == ends
+
+
+async def test_key_that_never_ends_is_replaced_by_one_that_never_does():
+    _, own, _ = await build(90 * DAY)
+    assert (await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)).key.expires_at is None
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [(365, 100), (95, 95), (60, 90)])
+async def test_users_prolong_their_keys_as_far_as_they_are_let(allowed: int, expected: int):
+    world, own, _ = await build(allowed * DAY)
+    await limit_key(world, 90)
+    world.clock.advance(10 * DAY.total_seconds())
+    await world.policy.refresh()
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    assert rotated.key.expires_at == KEY.created_at + expected * DAY
 
 
 async def refuse_all(own: OwnAccess, kind: type[Exception]) -> None:

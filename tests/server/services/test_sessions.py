@@ -1,5 +1,7 @@
 """Sessions: one for each process, opened by a key, carried by a token, ended for good."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from ambassador_server.domain.audit import AuditAction, AuditEvent
 from ambassador_server.domain.listing import Listing
 from ambassador_server.domain.principal import KeyStatus, Origin, UserStatus
-from ambassador_server.domain.session import Session, SessionTimes
+from ambassador_server.domain.session import Session, SessionBounds
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
 from ambassador_server.errors import (
@@ -31,7 +33,7 @@ from tests.server.worlds import KEY, USER
 PEPPER = b"p" * 32
 TOKENS = RememberedTokens()
 SECRET = mint_key(PRESHARED_KEY_PREFIX)
-TIMES = SessionTimes(idle=timedelta(hours=8), lifetime=timedelta(hours=24))
+BOUNDS = SessionBounds(idle=timedelta(hours=8), lifetime=timedelta(hours=24), per_key=3)
 
 
 async def build() -> tuple[World, Sessions]:
@@ -47,7 +49,7 @@ async def build() -> tuple[World, Sessions]:
 
 def sessions_of(world: World) -> Sessions:
     throttle = CountingThrottle()
-    return world.sessions(world.prover(PEPPER, throttle), TOKENS, times=TIMES, throttle=throttle)
+    return world.sessions(world.prover(PEPPER, throttle), TOKENS, bounds=BOUNDS, throttle=throttle)
 
 
 async def change(world: World, **items: Any) -> None:
@@ -83,6 +85,53 @@ async def test_two_processes_on_one_key_have_sessions_of_their_own():
     with pytest.raises(NotAuthenticatedError):
         await sessions.authenticate(first_token, ORIGIN)
     assert (await sessions.authenticate(second_token, ORIGIN)).session_id == second.session_id
+
+
+async def test_a_key_with_too_many_sessions_keeps_those_that_were_heard_of_last():
+    world, sessions = await build()
+    opened = []
+    for _ in range(3):
+        opened.append(await open_session(sessions))
+        world.clock.advance(60)
+    await sessions.heartbeat(await sessions.authenticate(opened[0][1], ORIGIN), ORIGIN)
+    opened.append(await open_session(sessions))
+    for number in (0, 2, 3):
+        assert (await sessions.authenticate(opened[number][1], ORIGIN)).user_name == "alice"
+    for held in (sessions, sessions_of(world)):
+        with pytest.raises(NotAuthenticatedError):
+            await held.authenticate(opened[1][1], ORIGIN)
+    async with world.store.read() as work:
+        assert len(await work.sessions.open_sessions(world.clock.now())) == 3
+    (closed,) = [event for event in world.log.events if event.action is AuditAction.SESSION_CLOSE]
+    assert (closed.resource.id, closed.details) == (
+        opened[1][0].session_id,
+        {"reason": "too many sessions of this key"},
+    )
+
+
+async def test_sessions_that_are_opened_at_once_are_counted_too():
+    world, sessions = await build()
+    opened = await asyncio.gather(*(open_session(sessions) for _ in range(10)))
+    async with world.store.read() as work:
+        assert len(await work.sessions.open_sessions(world.clock.now())) == BOUNDS.per_key
+    good = 0
+    for _, token in opened:
+        with suppress(NotAuthenticatedError):
+            await sessions.authenticate(token, ORIGIN)
+            good += 1
+    assert good == BOUNDS.per_key
+
+
+async def test_session_that_ended_leaves_its_place_to_another():
+    world, sessions = await build()
+    _, first_token = await open_session(sessions)
+    for _ in range(5):
+        session, token = await open_session(sessions)
+        await sessions.close(await sessions.authenticate(token, ORIGIN), session.connection_id, ORIGIN)
+    assert (await sessions.authenticate(first_token, ORIGIN)).user_name == "alice"
+    world.clock.advance(BOUNDS.idle.total_seconds())
+    await sessions.forget_expired()
+    assert len(sessions) == 0
 
 
 async def test_a_token_survives_a_restart_and_the_store_holds_none():

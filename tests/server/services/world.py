@@ -6,7 +6,7 @@ from typing import Self
 from ambassador_server.domain.administrator import Administrator, Role
 from ambassador_server.domain.audit import AuditEvent
 from ambassador_server.domain.principal import Membership, Origin, Principal
-from ambassador_server.domain.session import SessionTimes
+from ambassador_server.domain.session import SessionBounds
 from ambassador_server.domain.switches import SwitchScope
 from ambassador_server.mcp.payload import MsgspecPayloads
 from ambassador_server.ports.session_tokens import SessionTokens
@@ -105,7 +105,7 @@ class World:
         prover: KeyProver,
         tokens: SessionTokens,
         *,
-        times: SessionTimes | None = None,
+        bounds: SessionBounds | None = None,
         throttle: CountingThrottle | None = None,
     ) -> Sessions:
         return Sessions(
@@ -116,7 +116,7 @@ class World:
             auditor=Auditor(log=self.log, clock=self.clock),
             throttle=throttle or CountingThrottle(),
             clock=self.clock,
-            times=times or SessionTimes(),
+            bounds=bounds or SessionBounds(),
         )
 
     @property

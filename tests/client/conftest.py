@@ -1,5 +1,6 @@
 """A server that behaves, and where the proxy may keep its files."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,20 @@ import pytest
 
 from tests.client.fake_server import FakeServer, running_server
 from tests.client.host import Host, environment, host
+
+_PROXIES = frozenset({"https_proxy", "http_proxy", "all_proxy", "no_proxy"})
+
+
+@pytest.fixture(autouse=True)
+def _no_files_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep whoever runs the tests out of them: their accounts, their settings, their sessions, their proxy."""
+    home = tmp_path / "nobody"
+    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
+    for name in list(os.environ):
+        if name.startswith("MCP_AMBASSADOR_") or name.lower() in _PROXIES:
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

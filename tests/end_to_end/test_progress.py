@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.client.host import MODERN, environment, host
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import ACCEPT, LEGACY, MCP_FACES, Mcp
 from tests.end_to_end.world import Caller, Downstream, World, running, until
@@ -170,3 +171,20 @@ def test_caller_who_hangs_up_amid_progress_cancels_the_call(world: World, mcp: s
         next(answer.iter_bytes())
     until(lambda: int(caller.call(LEGACY, f"{mcp}__cancelled").text) == before + 1, "it is cancelled")
     assert "Traceback" not in world.log_text()
+
+
+@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+async def test_progress_reaches_the_host_of_our_client(
+    world: World, tmp_path: Path, mcp: str, modern: bool
+) -> None:
+    env = environment(world.rig.client_url, tmp_path, MCP_AMBASSADOR_PRESHARED_KEY=world.person().key)
+    async with host(env) as proxy:
+        if not modern:
+            await proxy.initialize()
+        meta = {"progressToken": "mine", **(MODERN if modern else {})}
+        params = {"name": f"{mcp}__progress", "arguments": {"steps": 3}, "_meta": meta}
+        answer = await proxy.request("tools/call", params)
+    assert answer["result"]["content"][0]["text"].isdigit()
+    told = [each["params"] for each in proxy.notifications if each["method"] == "notifications/progress"]
+    assert [(each["progressToken"], each["progress"]) for each in told] == [("mine", n) for n in (1, 2, 3)]

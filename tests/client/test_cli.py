@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ambassador_client.account import sources
 from ambassador_client.errors import ClientError, ServerRefusedError, one_line
 from ambassador_protocol import __version__
 from tests.client.fake_server import KEY, FakeServer
@@ -200,3 +201,12 @@ def test_an_error_is_one_clean_line_without_secrets():
 )
 def test_a_refusal_has_the_exit_code_of_its_kind(status: int, exit_code: int):
     assert ServerRefusedError("no", status=status, code="AMB-1").exit_code == exit_code
+
+
+async def test_every_variable_is_listed_with_its_meaning(state: Path):
+    code, output, errors = await run("help", "environment", "-o", "json", env=environment("unused", state))
+    assert code == 0
+    meanings = {row["variable"]: row["meaning"] for row in json.loads(output)}
+    assert {*sources.ENVIRONMENT.values(), "HTTPS_PROXY", "NO_PROXY"} < set(meanings)
+    assert all(meanings.values())
+    assert "An option goes before a variable" in errors

@@ -57,14 +57,6 @@ class Aggregate(Generic[T]):
         )
 
     @cached_property
-    def is_owner(self) -> bool:
-        """Tell whether objects take rows of other tables with them when they are deleted."""
-        tables = self.table.metadata.tables.values()
-        return any(
-            key.referred_table is self.table for table in tables for key in table.foreign_key_constraints
-        )
-
-    @cached_property
     def is_named(self) -> bool:
         """Tell whether objects have a natural name that no other has."""
         return "name" in self.table.c and bool(self.table.c.name.unique)

@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
-_KINDS = frozenset(
-    aggregate.table.name
+_NOTED: dict[Table, Column[str]] = {
+    aggregate.table: aggregate.id_column
     for aggregate in (USERS, GROUPS, CLIENT_KEYS, MCPS, GRANTS, KILL_SWITCHES, SUBSCRIPTIONS)
-) | {memberships.name}
+} | {memberships: memberships.c.user_id}
+"""What a note names of each kind of row."""
+
+_KINDS = frozenset(table.name for table in _NOTED)
 
 _IDS_PER_STATEMENT = 500
 
@@ -49,6 +52,24 @@ async def changes_since(transaction: Transaction, version: int) -> PolicyChanges
         switches=await reading.items(KILL_SWITCHES),
         subscriptions=await reading.items(SUBSCRIPTIONS),
     )
+
+
+async def belongings(transaction: Transaction, table: Table, ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the kind and id of the policy that the database deletes along with these rows.
+
+    It reads no more of a kind than would be too much to note.
+    """
+    found: list[tuple[str, str]] = []
+    for below, noted in _NOTED.items():
+        for key in below.foreign_key_constraints:
+            if key.referred_table is not table or not ids:
+                continue
+            (column,) = key.columns
+            rows = await transaction.rows(select(noted).where(column.in_(ids)).limit(MAX_NOTES + 1))
+            taken = [row[0] for row in rows]
+            found += [(below.name, each) for each in taken]
+            found += await belongings(transaction, below, taken)
+    return found
 
 
 async def _touched(transaction: Transaction, since: int) -> dict[str, list[str]] | None:

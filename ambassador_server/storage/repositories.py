@@ -12,7 +12,8 @@ from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.storage.aggregates import CLIENT_KEYS, Aggregate
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.listing import read_page
-from ambassador_server.storage.transaction import EVERYTHING, RefusedError, Transaction
+from ambassador_server.storage.policy_changes import belongings
+from ambassador_server.storage.transaction import RefusedError, Transaction
 from ambassador_server.storage.values import check_item, check_key, check_value
 
 if TYPE_CHECKING:
@@ -45,13 +46,16 @@ class TableRepository(Generic[T]):
         """Delete the object and everything that belongs to it."""
         check_key(item_id, "The id")
         aggregate = self._aggregate
+        await self._queue()
+        touched = []
+        if aggregate.is_policy:
+            taken_along = await belongings(self._transaction, aggregate.table, [item_id])
+            touched = [(aggregate.table.name, item_id), *taken_along]
         statement = delete(aggregate.table).where(aggregate.id_column == item_id)
         if await self._change(statement) == 0:
             raise NotFoundError(f"{aggregate.noun} {item_id!r} does not exist.")
-        if aggregate.is_policy:
-            # What the database deletes along with an owner is not known here.
-            kind = EVERYTHING if aggregate.is_owner else aggregate.table.name
-            await self._transaction.policy_changed(kind, item_id)
+        for kind, each in touched:
+            await self._transaction.policy_changed(kind, each)
 
     async def get(self, item_id: str) -> T | None:
         """Return the object with this id."""

@@ -19,7 +19,7 @@ KEPT_VERSIONS = 1_000
 MAX_NOTES = 2_000
 """How many objects one transaction may name; one that touches more has changed everything."""
 
-EVERYTHING = "everything"
+_EVERYTHING = "everything"
 
 
 class RefusedError(Exception):
@@ -75,7 +75,7 @@ class Transaction:
         rows = await self.rows(select(policy_state.c.version))
         return int(rows[0][0])
 
-    async def policy_changed(self, kind: str, item_id: str = "") -> None:
+    async def policy_changed(self, kind: str, item_id: str) -> None:
         """Raise the policy version, once however often this is called, and note which object was touched."""
         if not self._touched:
             await self.change(update(policy_state).values(version=policy_state.c.version + 1))
@@ -93,7 +93,7 @@ class Transaction:
 
     async def _note_changes(self) -> None:
         version = await self.policy_version()
-        touched = self._touched if len(self._touched) <= MAX_NOTES else {(EVERYTHING, ""): None}
+        touched = self._touched if len(self._touched) <= MAX_NOTES else {(_EVERYTHING, ""): None}
         notes = [
             {"version": version, "number": number, "kind": kind, "item_id": item_id}
             for number, (kind, item_id) in enumerate(touched)

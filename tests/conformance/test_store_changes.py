@@ -8,7 +8,7 @@ import pytest
 
 from ambassador_server.domain.principal import Membership
 from ambassador_server.domain.snapshot import PolicyChanges
-from ambassador_server.errors import ConflictError
+from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.storage import transaction
 from tests.conformance.store_samples import (
@@ -70,11 +70,26 @@ STEPS: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
     "subscriptions.remove": (lambda work: work.subscriptions.remove("b1"), {"subscriptions": {"b1": None}}),
 }
 
-CASCADES: dict[str, Step] = {
-    "users": lambda work: work.users.remove("u1"),
-    "groups": lambda work: work.groups.remove("g2"),
-    "keys": lambda work: work.keys.remove("k1"),
-    "mcps": lambda work: work.mcps.remove("m1"),
+CASCADES: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
+    "users": (
+        lambda work: work.users.remove("u1"),
+        {
+            "users": {"u1": None},
+            "keys": {"k1": None},
+            "subscriptions": {"b1": None},
+            "memberships": {"u1": []},
+        },
+    ),
+    "groups": (
+        lambda work: work.groups.remove("g1"),
+        {"groups": {"g1": None}, "grants": {"r1": None}, "memberships": {"u1": []}},
+    ),
+    "groups of nobody": (lambda work: work.groups.remove("g2"), {"groups": {"g2": None}}),
+    "keys": (lambda work: work.keys.remove("k1"), {"keys": {"k1": None}, "subscriptions": {"b1": None}}),
+    "mcps": (
+        lambda work: work.mcps.remove("m1"),
+        {"mcps": {"m1": None}, "grants": {"r1": None}, "subscriptions": {"b1": None}},
+    ),
 }
 
 
@@ -113,16 +128,24 @@ async def test_change_names_what_it_touched_and_nothing_else(
     assert await since(store, before + 1) == {}
 
 
-@pytest.mark.parametrize("step", CASCADES.values(), ids=CASCADES.keys())
-async def test_removal_that_takes_others_along_changes_everything(store: Store, step: Step) -> None:
+@pytest.mark.parametrize(("step", "expected"), CASCADES.values(), ids=CASCADES.keys())
+async def test_removal_names_what_it_takes_along(store: Store, step: Step, expected: dict[str, Any]) -> None:
     before = await furnish(store)
     async with store.write() as work:
         await step(work)
-        await work.users.add(user(7))
     async with store.write() as work:
         await work.users.add(user(8))
-    assert await since(store, before) is None
-    assert await since(store, before + 1) == {"users": {"u8": user(8)}}
+    later = {"u8": user(8)}
+    assert await since(store, before) == expected | {"users": expected.get("users", {}) | later}
+    assert await since(store, before + 1) == {"users": later}
+
+
+async def test_removal_of_what_is_not_there_touches_nothing(store: Store) -> None:
+    before = await furnish(store)
+    with pytest.raises(NotFoundError):
+        async with store.write() as work:
+            await work.groups.remove("nobody")
+    assert await since(store, before) == {}
 
 
 async def test_changes_of_several_versions_come_together_as_they_are_now(store: Store) -> None:

@@ -19,17 +19,18 @@ _FIELDS = {
     "subscription": "subscriptions",
 }
 
+POLICY_NOUNS = {*_FIELDS, MEMBERSHIPS}
+
 
 @dataclass
 class TouchedByVersion:
-    """The nouns and ids touched by each version that is remembered; None for one that changed everything."""
+    """The nouns and ids touched by each version that is remembered."""
 
-    versions: dict[int, frozenset[tuple[str, str]] | None] = field(default_factory=dict)
+    versions: dict[int, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
-    def noted(self, version: int, noun: str, item_id: str | None) -> "TouchedByVersion":
-        """Return the memory with one more touched object, or with everything touched for an id of None."""
-        before = self.versions.get(version, frozenset())
-        touched = None if before is None or item_id is None else before | {(noun, item_id)}
+    def noted(self, version: int, noun: str, item_id: str) -> "TouchedByVersion":
+        """Return the memory with one more touched object."""
+        touched = self.versions.get(version, frozenset()) | {(noun, item_id)}
         kept = {each: ids for each, ids in self.versions.items() if each > version - KEPT_VERSIONS}
         return TouchedByVersion({**kept, version: touched})
 

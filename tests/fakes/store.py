@@ -22,14 +22,11 @@ from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.storage.values import check_item, check_key, check_listing, check_value, encode_json
 from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
 from tests.fakes.listing import is_open, shelf
-from tests.fakes.policy_changes import MEMBERSHIPS, TouchedByVersion
+from tests.fakes.policy_changes import MEMBERSHIPS, POLICY_NOUNS, TouchedByVersion
 
 T = TypeVar("T", bound=Any)
 
 NEVER = datetime.min.replace(tzinfo=UTC)
-
-_OWNERS = frozenset({"user", "group", "MCP", "client key"})
-"""What takes other objects along when it is removed."""
 
 
 @dataclass
@@ -55,19 +52,26 @@ class _State:
     def table(self, name: str) -> dict[str, Any]:
         return self.tables.setdefault(name, {})
 
-    def drop_what_belongs_to(self, id_field: str, item_id: str) -> None:
-        """Delete as `ON DELETE CASCADE` does."""
-        for table in self.tables.values():
+    def drop_what_belongs_to(self, id_field: str, item_id: str) -> set[tuple[str, str]]:
+        """Delete as `ON DELETE CASCADE` does, and return the nouns and ids of what is gone."""
+        gone: set[tuple[str, str]] = set()
+        for noun, table in self.tables.items():
             for key, item in tuple(table.items()):
                 if getattr(item, id_field, None) == item_id:
                     del table[key]
+                    gone.add((noun, key))
+        for noun, key in tuple(gone):
+            if noun == "client key":
+                gone |= self.drop_what_belongs_to("key_id", key)
         if id_field == "mcp_id":
             self.tools.pop(item_id, None)
         place = {"user_id": 0, "group_id": 1}.get(id_field)
         if place is not None:
+            gone |= {(MEMBERSHIPS, pair[0]) for pair in self.memberships if pair[place] == item_id}
             self.memberships = {
                 pair: owner for pair, owner in self.memberships.items() if pair[place] != item_id
             }
+        return gone
 
 
 class _Transaction:
@@ -88,8 +92,8 @@ class _Transaction:
             raise StorageError("This unit of work only reads.")
         return state
 
-    def policy_changed(self, noun: str, item_id: str | None) -> None:
-        """Raise the version and note what was touched; an id of None stands for everything."""
+    def policy_changed(self, noun: str, item_id: str) -> None:
+        """Raise the version and note what was touched."""
         self._state.version = self._version + 1
         self._state.touched = self._state.touched.noted(self._state.version, noun, item_id)
 
@@ -131,11 +135,12 @@ class _Repository(Generic[T]):
         state = self._transaction.writing()
         if state.table(self._kind.noun).pop(item_id, None) is None:
             raise NotFoundError(f"{self._kind.noun} {item_id!r} does not exist.")
-        if (
-            self._kind.id_field not in self._kind.owners
-        ):  # a password has the id of its user, and owns nothing
-            state.drop_what_belongs_to(self._kind.id_field, item_id)
-        self._changed(None if self._kind.noun in _OWNERS else item_id)
+        self._changed(item_id)
+        if self._kind.id_field in self._kind.owners:
+            return  # a password has the id of its user, and owns nothing
+        for noun, each in state.drop_what_belongs_to(self._kind.id_field, item_id):
+            if noun in POLICY_NOUNS:
+                self._transaction.policy_changed(noun, each)
 
     async def get(self, item_id: str) -> T | None:
         check_key(item_id, "The id")
@@ -179,7 +184,7 @@ class _Repository(Generic[T]):
         table[self._id(item)] = _as_stored(item)
         self._changed(self._id(item))
 
-    def _changed(self, item_id: str | None) -> None:
+    def _changed(self, item_id: str) -> None:
         if self._kind.is_policy:
             self._transaction.policy_changed(self._kind.noun, item_id)
 

@@ -36,8 +36,9 @@ _ambassador_client_words() {
         "errors") commands="list show" options="$shared" ;;
         "errors list") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "errors show") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
-        "help") commands="environment" options="$shared" ;;
+        "help") commands="environment exit-codes" options="$shared" ;;
         "help environment") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
+        "help exit-codes") options="--account --server --ca-file --fingerprint --allow-self-signed --config -o --output $shared" ;;
         "hosts") commands="print" options="-o --output $shared" ;;
         "hosts print") options="--account --config --server --ca-file $shared" ;;
     esac

@@ -41,7 +41,7 @@ function __ambassador_client_at
             case 'errors'
                 contains -- $word list show; and set -a typed $word
             case 'help'
-                contains -- $word environment; and set -a typed $word
+                contains -- $word environment exit-codes; and set -a typed $word
             case 'hosts'
                 contains -- $word print; and set -a typed $word
         end
@@ -77,7 +77,7 @@ complete -c ambassador-client -n '__ambassador_client_at' -a key -d 'The key of 
 complete -c ambassador-client -n '__ambassador_client_at' -a tools -d 'The tools you may call.'
 complete -c ambassador-client -n '__ambassador_client_at' -a catalog -d 'The MCPs that are granted to you.'
 complete -c ambassador-client -n '__ambassador_client_at' -a errors -d 'What the codes of errors mean.'
-complete -c ambassador-client -n '__ambassador_client_at' -a help -d 'The environment variables.'
+complete -c ambassador-client -n '__ambassador_client_at' -a help -d 'The environment variables and the exit codes.'
 complete -c ambassador-client -n '__ambassador_client_at' -a hosts -d 'Tell which AI applications are there, and whether they start this client.'
 complete -c ambassador-client -n '__ambassador_client_at' -l version -d 'Print the version.'
 complete -c ambassador-client -n '__ambassador_client_at; or __ambassador_client_at proxy' -l config -r -F -d 'JSON file with settings.'
@@ -264,6 +264,7 @@ complete -c ambassador-client -n '__ambassador_client_at errors show' -l allow-s
 complete -c ambassador-client -n '__ambassador_client_at errors show' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at errors show' -s o -l output -x -a 'table json' -d 'The format of the answer.'
 complete -c ambassador-client -n '__ambassador_client_at help' -a environment -d 'List the environment variables.'
+complete -c ambassador-client -n '__ambassador_client_at help' -a exit-codes -d 'List the exit codes.'
 complete -c ambassador-client -n '__ambassador_client_at help environment' -l account -x -d 'The account to use, of those logged in to.'
 complete -c ambassador-client -n '__ambassador_client_at help environment' -l server -x -d 'Address of the server.'
 complete -c ambassador-client -n '__ambassador_client_at help environment' -l ca-file -r -F -d 'Trust only these CA certificates.'
@@ -271,6 +272,13 @@ complete -c ambassador-client -n '__ambassador_client_at help environment' -l fi
 complete -c ambassador-client -n '__ambassador_client_at help environment' -l allow-self-signed -d 'Believe any certificate: for trials only.'
 complete -c ambassador-client -n '__ambassador_client_at help environment' -l config -r -F -d 'JSON file with settings.'
 complete -c ambassador-client -n '__ambassador_client_at help environment' -s o -l output -x -a 'table json' -d 'The format of the answer.'
+complete -c ambassador-client -n '__ambassador_client_at help exit-codes' -l account -x -d 'The account to use, of those logged in to.'
+complete -c ambassador-client -n '__ambassador_client_at help exit-codes' -l server -x -d 'Address of the server.'
+complete -c ambassador-client -n '__ambassador_client_at help exit-codes' -l ca-file -r -F -d 'Trust only these CA certificates.'
+complete -c ambassador-client -n '__ambassador_client_at help exit-codes' -l fingerprint -x -d 'Trust the server or CA certificate with this fingerprint.'
+complete -c ambassador-client -n '__ambassador_client_at help exit-codes' -l allow-self-signed -d 'Believe any certificate: for trials only.'
+complete -c ambassador-client -n '__ambassador_client_at help exit-codes' -l config -r -F -d 'JSON file with settings.'
+complete -c ambassador-client -n '__ambassador_client_at help exit-codes' -s o -l output -x -a 'table json' -d 'The format of the answer.'
 complete -c ambassador-client -n '__ambassador_client_at hosts' -a print -d 'Print what `install` would write, to enter it by hand.'
 complete -c ambassador-client -n '__ambassador_client_at hosts' -s o -l output -x -a 'table json' -d 'The format of the answer.'
 complete -c ambassador-client -n '__ambassador_client_at hosts print' -l account -x -d 'Account of `login`, named in the entry.'

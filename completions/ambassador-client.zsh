@@ -30,7 +30,7 @@ _ambassador-client() {
         'tools:The tools you may call.'
         'catalog:The MCPs that are granted to you.'
         'errors:What the codes of errors mean.'
-        'help:The environment variables.'
+        'help:The environment variables and the exit codes.'
         'hosts:Tell which AI applications are there, and whether they start this client.'
     )
     _arguments -C -s -S : \
@@ -503,6 +503,7 @@ _ambassador-client_help() {
     typeset -A opt_args
     local -a commands=(
         'environment:List the environment variables.'
+        'exit-codes:List the exit codes.'
     )
     _arguments -C -s -S : \
         $shared \
@@ -513,12 +514,25 @@ _ambassador-client_help() {
         below)
             case $line[1] in
                 environment) _ambassador-client_help_environment ;;
+                exit-codes) _ambassador-client_help_exit-codes ;;
             esac
             ;;
     esac
 }
 
 _ambassador-client_help_environment() {
+    _arguments -s -S : \
+        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --server='[Address of the server.]:URL: ' \
+        --ca-file='[Trust only these CA certificates.]:FILE:_files' \
+        --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
+        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --config='[JSON file with settings.]:FILE:_files' \
+        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        $shared
+}
+
+_ambassador-client_help_exit-codes() {
     _arguments -s -S : \
         --account='[The account to use, of those logged in to.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \

@@ -17,6 +17,17 @@ _OWN = {
     "fingerprint": "trust the server or CA certificate with this fingerprint, SHA-256",
     "account": "the account to use, of those logged in to",
 }
+EXIT_CODES = {
+    0: "done; also when the reader of the output stopped reading",
+    1: "failed for a reason without a code of its own, as a tool does that answers with an error",
+    2: "the command line, a setting or a value makes no sense",
+    3: "no key, or one that the server does not accept",
+    4: "the server does not permit this",
+    5: "nothing has that name",
+    6: "what was to be changed is no longer what was looked at, or its state does not allow the change",
+    7: "no server there, one that is overloaded or not ready, or one whose certificate is not trusted (AMB-5002)",
+    130: "interrupted by Ctrl-C",
+}
 PRECEDENCE = (
     "An option goes before a variable, a variable before the configuration file, that before the account. An account "
     "named with --account goes before every variable. An empty variable counts as none."
@@ -25,8 +36,9 @@ PRECEDENCE = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    group = noun("The environment variables.")
+    group = noun("The environment variables and the exit codes.")
     command(group, "environment", environment)
+    command(group, "exit-codes", exit_codes)
     app.add_typer(group, name="help")
 
 
@@ -47,4 +59,13 @@ def environment(run: Run) -> int:
     rows = [{"variable": name, "meaning": meaning} for name, meaning in variables().items()]
     show_rows(rows, run.output)
     run.say(PRECEDENCE)
+    return 0
+
+
+def exit_codes(run: Run) -> int:
+    """List the exit codes.
+
+    Example: ambassador-client help exit-codes
+    """
+    show_rows([{"code": code, "meaning": meaning} for code, meaning in EXIT_CODES.items()], run.output)
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_client.account import sources
+from ambassador_client.cli.topics import EXIT_CODES
 from ambassador_client.errors import ClientError, ServerRefusedError, one_line
 from ambassador_protocol import __version__
 from tests.client.fake_server import KEY, FakeServer
@@ -187,7 +188,17 @@ def test_a_reader_that_leaves_is_no_error(state: Path):
         check=False,
     )
     os.close(write_end)
-    assert "Traceback" not in ended.stderr
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_every_code_an_error_may_end_with_is_explained():
+    kinds = list_below(ClientError)
+    codes = {kind.exit_code for kind in kinds} | set(ServerRefusedError._EXIT_CODES.values())
+    assert codes | {0, 1, 130} == set(EXIT_CODES)
+
+
+def list_below(kind: type[ClientError]) -> list[type[ClientError]]:
+    return [kind, *(found for each in kind.__subclasses__() for found in list_below(each))]
 
 
 def test_an_error_is_one_clean_line_without_secrets():

@@ -1,7 +1,5 @@
 """Environment variables, exit codes and files of the three programs, from the code that goes by them."""
 
-from collections import defaultdict
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import get_args
@@ -15,7 +13,6 @@ from ambassador_client.account.credentials import CredentialStore
 from ambassador_client.account.paths import config_directory as client_config
 from ambassador_client.account.paths import runtime_directory, state_directory
 from ambassador_client.cli import topics as client_topics
-from ambassador_client.errors import ClientError, ServerRefusedError
 from ambassador_server.cli.app import _EXIT_CODES as _SERVER_EXIT_CODES
 from ambassador_server.config import ENVIRONMENT as _SERVER_ENVIRONMENT
 from ambassador_server.config import ServerConfig
@@ -73,18 +70,8 @@ def client_precedence() -> str:
 
 
 def client_exit_codes() -> Rows:
-    """Return the codes with what the errors behind them say of themselves."""
-    meanings: defaultdict[int, list[str]] = defaultdict(list)
-    for kind in _below(ClientError):
-        if kind.exit_code != ClientError.exit_code:
-            meanings[kind.exit_code].append(_first_line(kind))
-    statuses: defaultdict[int, list[str]] = defaultdict(list)
-    for status, code in ServerRefusedError._EXIT_CODES.items():
-        statuses[code].append(str(status))
-    for code, answers in statuses.items():
-        meanings[code].append(f"The server answered {_either(answers)}.")
-    rows = ((str(code), " ".join(meanings[code])) for code in sorted(meanings))
-    return (("0", _DONE), ("1", _OTHERWISE), *rows, ("130", _INTERRUPTED))
+    """Return the codes in the words of `help exit-codes`."""
+    return tuple((str(code), _sentence(text)) for code, text in client_topics.EXIT_CODES.items())
 
 
 def client_files() -> Rows:
@@ -173,20 +160,8 @@ def _as_flag(option: Option) -> str:
     return f"{option.help} As `{option.names[-1]}`."
 
 
-def _below(kind: type[ClientError]) -> Iterator[type[ClientError]]:
-    # What another module makes of an error for itself is not what a person meets, and is there only once imported.
-    for each in kind.__subclasses__():
-        if each.__module__ == ClientError.__module__:
-            yield each
-        yield from _below(each)
-
-
 def _first_line(kind: type[Exception]) -> str:
     return (kind.__doc__ or "").partition("\n")[0]
-
-
-def _either(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _at_home(path: Path) -> str:

@@ -5,7 +5,7 @@ import json
 
 import typer
 
-from ambassador_server.bootstrap import build
+from ambassador_server.bootstrap.server import build
 from ambassador_server.cli.audit_keys import key_file
 from ambassador_server.cli.options import make_data_dir
 from ambassador_server.config import ServerConfig

@@ -6,7 +6,7 @@ import typer
 
 from ambassador_server.audit_log.directory import WriterDirectory
 from ambassador_server.audit_log.other import OtherLog
-from ambassador_server.bootstrap import SystemClock
+from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.services.audit_trail import AuditTrail

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from ambassador_protocol import __version__
-from ambassador_server.bootstrap import Ambassador, build
+from ambassador_server.bootstrap.server import Ambassador, build
 from ambassador_server.cli.housekeeping import Job, housekeeping
 from ambassador_server.cli.options import make_data_dir
 from ambassador_server.config import ServerConfig

@@ -35,7 +35,7 @@ from ambassador_server.services.users import Users
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Built once by `bootstrap.py`; routes take from it what they need."""
+    """Built once by `bootstrap`; routes take from it what they need."""
 
     policy: PolicyKeeper
     auditor: Auditor

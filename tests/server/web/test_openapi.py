@@ -10,7 +10,7 @@ import schemathesis
 from aiohttp import web
 
 from ambassador_protocol.admin import words
-from ambassador_server.bootstrap import build
+from ambassador_server.bootstrap.server import build
 from ambassador_server.config import ServerConfig
 from ambassador_server.domain.administrator import Right, Role
 from ambassador_server.domain.audit import ActorKind, Outcome

@@ -7,7 +7,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from ambassador_protocol.paths import ADMIN_KEY_HEADER, SERVER_CONFIG
-from ambassador_server.bootstrap import Ambassador, build
+from ambassador_server.bootstrap.server import Ambassador, build
 from ambassador_server.config import load_config
 from ambassador_server.domain.administrator import Role
 from ambassador_server.services.changes import Requester

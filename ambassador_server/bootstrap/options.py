@@ -1,0 +1,52 @@
+"""What the parts go by, taken from the configuration: none of them knows it."""
+
+from datetime import timedelta
+
+from ambassador_server.audit_log.options import AuditLogOptions, Fsync
+from ambassador_server.audit_sinks import build_sink
+from ambassador_server.audit_sinks.shared.options import SinkOptions
+from ambassador_server.config import ServerConfig
+from ambassador_server.domain.session import SessionBounds
+from ambassador_server.downstream.per_user import UserLimits
+from ambassador_server.services.audit_delivery import SinkOrder
+
+
+def log_options(config: ServerConfig) -> AuditLogOptions:
+    """Return what the audit log goes by."""
+    section = config.audit
+    return AuditLogOptions(
+        fsync=Fsync(section.fsync),
+        segment_max_bytes=section.segment_bytes,
+        segment_max_age=section.segment_seconds,
+        checkpoint_records=section.checkpoint_records,
+        checkpoint_interval=section.checkpoint_seconds,
+    )
+
+
+def sink_order(options: SinkOptions) -> SinkOrder:
+    """Return one sink with what it is to get, and how."""
+    return SinkOrder(
+        name=options.name,
+        kind=options.type,
+        sink=build_sink(options),
+        batch_records=options.batch_records,
+        batch_bytes=options.batch_bytes,
+        linger=options.linger_seconds,
+        timeout=options.timeout_seconds,
+        wants=options.wants,
+    )
+
+
+def user_limits(config: ServerConfig) -> UserLimits:
+    """Return the bounds of connections that are a user's own."""
+    section = config.user_connections
+    return UserLimits(idle=section.idle_seconds, per_user=section.per_user, total=section.total)
+
+
+def session_bounds(config: ServerConfig) -> SessionBounds:
+    """Return how long sessions last, and how many of one key there may be."""
+    return SessionBounds(
+        idle=timedelta(seconds=config.session.idle_seconds),
+        lifetime=timedelta(seconds=config.session.lifetime_seconds),
+        per_key=config.session.per_key,
+    )

@@ -1,0 +1,213 @@
+"""The use cases, each with the ports that serve it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ambassador_server.audit_log.archive import JsonlArchive
+from ambassador_server.audit_log.log import JsonlAuditLog
+from ambassador_server.bootstrap.clock import SystemClock
+from ambassador_server.bootstrap.options import session_bounds
+from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.audit_signer import AuditSigner
+from ambassador_server.crypto.keys import KeyRing
+from ambassador_server.crypto.passwords import Argon2Passwords
+from ambassador_server.crypto.session_tokens import HmacSessionTokens
+from ambassador_server.downstream.pool import DownstreamPool
+from ambassador_server.ports.audit_log import AuditLogReader
+from ambassador_server.ports.store import Store
+from ambassador_server.services.access import AccessQuestions
+from ambassador_server.services.admin_keys import AdminKeys
+from ambassador_server.services.administrators import Administrators
+from ambassador_server.services.audit_delivery import AuditDeliveries
+from ambassador_server.services.audit_feed import AuditFeed
+from ambassador_server.services.audit_retention import AuditRetention
+from ambassador_server.services.audit_trail import AuditTrail
+from ambassador_server.services.auditor import Auditor
+from ambassador_server.services.batches import Batches
+from ambassador_server.services.calls import Calls
+from ambassador_server.services.catalog import Catalog
+from ambassador_server.services.changes import Changes
+from ambassador_server.services.enrolments import Enrolments
+from ambassador_server.services.flights import Flights
+from ambassador_server.services.grants import Grants
+from ambassador_server.services.groups import Groups
+from ambassador_server.services.health import Health
+from ambassador_server.services.impacts import Impacts
+from ambassador_server.services.key_proof import KeyProver
+from ambassador_server.services.keys import Keys
+from ambassador_server.services.logins import Logins
+from ambassador_server.services.mcps import Mcps
+from ambassador_server.services.own_access import OwnAccess
+from ambassador_server.services.passwords import Passwords
+from ambassador_server.services.policy_keeper import PolicyKeeper
+from ambassador_server.services.proof import PasswordProver
+from ambassador_server.services.registry import Services
+from ambassador_server.services.session_control import SessionControl
+from ambassador_server.services.sessions import Sessions
+from ambassador_server.services.subscriptions import Subscriptions
+from ambassador_server.services.switches import Switches
+from ambassador_server.services.users import Users
+from ambassador_server.web.throttle import FailureThrottle
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What the services share."""
+
+    clock: SystemClock
+    auditor: Auditor
+    policy: PolicyKeeper
+    catalog: Catalog
+    downstreams: DownstreamPool
+    flights: Flights
+    calls: Calls
+    logs: Sequence[AuditLogReader]
+    deliveries: AuditDeliveries
+
+
+def create_services(
+    config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, core: Core
+) -> Services:
+    """Put the use cases together."""
+    clock, auditor, policy = core.clock, core.auditor, core.policy
+    changes = Changes(store=store, policy=policy, auditor=auditor)
+    throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
+    trail = AuditTrail(store=store, logs=core.logs, clock=clock)
+    prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
+    key_prover = _key_prover(store, keys, core, throttle)
+    sessions = _sessions(config, store, keys, core, throttle, key_prover)
+    prolonged = config.client_keys.prolonged
+    client_keys = Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper, prolonged=prolonged)
+    subscriptions = Subscriptions(store=store, changes=changes, clock=clock)
+    return Services(
+        policy=policy,
+        auditor=auditor,
+        catalog=core.catalog,
+        calls=core.calls,
+        sessions=sessions,
+        key_prover=key_prover,
+        session_control=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
+        administrators=_administrators(store, keys, core, throttle),
+        admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
+        logins=_logins(config, store, changes, keys, core, prover),
+        passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),
+        users=Users(store=store, changes=changes, clock=clock),
+        groups=Groups(store=store, changes=changes, clock=clock),
+        batches=Batches(changes=changes),
+        mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
+        grants=Grants(store=store, changes=changes, clock=clock),
+        keys=client_keys,
+        enrolments=_enrolments(store, changes, keys, core, key_prover, throttle),
+        own_access=_own_access(core, changes, sessions, key_prover, client_keys, subscriptions),
+        subscriptions=subscriptions,
+        switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
+        impacts=Impacts(store=store, policy=policy, catalog=core.catalog, flights=core.flights, clock=clock),
+        access=AccessQuestions(policy=policy, catalog=core.catalog),
+        audit_trail=trail,
+        audit_feed=AuditFeed(trail),
+        audit_retention=AuditRetention(
+            store=store, log=log, trail=trail, deliveries=core.deliveries, auditor=auditor, clock=clock
+        ),
+        audit_archive=JsonlArchive(config.audit_dir, AuditSigner(keys.audit_keys)),
+        health=Health(store=store, log=log, policy=policy, deliveries=core.deliveries),
+        downstreams=core.downstreams,
+    )
+
+
+def _key_prover(store: Store, keys: KeyRing, core: Core, throttle: FailureThrottle) -> KeyProver:
+    return KeyProver(
+        store=store,
+        policy=core.policy,
+        auditor=core.auditor,
+        throttle=throttle,
+        clock=core.clock,
+        pepper=keys.pepper,
+    )
+
+
+def _logins(
+    config: ServerConfig,
+    store: Store,
+    changes: Changes,
+    keys: KeyRing,
+    core: Core,
+    prover: PasswordProver,
+) -> Logins:
+    return Logins(
+        store=store,
+        changes=changes,
+        prover=prover,
+        clock=core.clock,
+        lasts=timedelta(seconds=config.session.login_seconds),
+        pepper=keys.pepper,
+    )
+
+
+def _sessions(
+    config: ServerConfig,
+    store: Store,
+    keys: KeyRing,
+    core: Core,
+    throttle: FailureThrottle,
+    prover: KeyProver,
+) -> Sessions:
+    return Sessions(
+        store=store,
+        policy=core.policy,
+        tokens=HmacSessionTokens(keys),
+        prover=prover,
+        auditor=core.auditor,
+        throttle=throttle,
+        clock=core.clock,
+        bounds=session_bounds(config),
+    )
+
+
+def _administrators(store: Store, keys: KeyRing, core: Core, throttle: FailureThrottle) -> Administrators:
+    return Administrators(
+        store=store,
+        policy=core.policy,
+        auditor=core.auditor,
+        throttle=throttle,
+        clock=core.clock,
+        pepper=keys.pepper,
+    )
+
+
+def _enrolments(
+    store: Store,
+    changes: Changes,
+    keys: KeyRing,
+    core: Core,
+    prover: KeyProver,
+    throttle: FailureThrottle,
+) -> Enrolments:
+    return Enrolments(
+        store=store,
+        changes=changes,
+        prover=prover,
+        auditor=core.auditor,
+        throttle=throttle,
+        clock=core.clock,
+        pepper=keys.pepper,
+    )
+
+
+def _own_access(
+    core: Core,
+    changes: Changes,
+    sessions: Sessions,
+    prover: KeyProver,
+    keys: Keys,
+    subscriptions: Subscriptions,
+) -> OwnAccess:
+    return OwnAccess(
+        policy=core.policy,
+        catalog=core.catalog,
+        changes=changes,
+        sessions=sessions,
+        prover=prover,
+        keys=keys,
+        subscriptions=subscriptions,
+    )

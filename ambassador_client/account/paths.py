@@ -5,7 +5,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ambassador_client.errors import SettingsError
+
 _APPLICATION = "mcp-ambassador"
+
+
+def home() -> Path:
+    """Return the user's home directory; raises SettingsError for a user without one, as containers may have."""
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise SettingsError("the home directory of this user is not known", "Set HOME.") from error
 
 
 def runtime_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -22,11 +32,11 @@ def state_directory(environ: Mapping[str, str] = os.environ, platform: str = sys
     """Return the per-user directory for what the client remembers between runs."""
     if platform == "win32":
         local = _absolute(environ.get("LOCALAPPDATA"))
-        return (local or Path.home() / "AppData" / "Local") / _APPLICATION
+        return (local or home() / "AppData" / "Local") / _APPLICATION
     if platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / _APPLICATION
+        return home() / "Library" / "Application Support" / _APPLICATION
     state = _absolute(environ.get("XDG_STATE_HOME"))
-    return (state or Path.home() / ".local" / "state") / _APPLICATION
+    return (state or home() / ".local" / "state") / _APPLICATION
 
 
 def config_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -34,7 +44,7 @@ def config_directory(environ: Mapping[str, str] = os.environ, platform: str = sy
     if platform in ("win32", "darwin"):
         return state_directory(environ, platform) / "client"
     chosen = _absolute(environ.get("XDG_CONFIG_HOME"))
-    return (chosen or Path.home() / ".config") / _APPLICATION / "client"
+    return (chosen or home() / ".config") / _APPLICATION / "client"
 
 
 def _absolute(value: str | None) -> Path | None:
@@ -47,4 +57,9 @@ def referenced(reference: str, platform: str = sys.platform) -> Path:
     path = reference.removeprefix("file://")
     if platform == "win32" and path[:1] == "/" and path[2:3] == ":":
         path = path[1:]
-    return Path(path).expanduser()
+    return expanded(path)
+
+
+def expanded(path: str) -> Path:
+    """Return the path with the home directory for a tilde; a home that nobody knows is left as it stands."""
+    return Path(os.path.expanduser(path))

@@ -163,7 +163,7 @@ def _resolve(value: Any, place: str, environ: Mapping[str, str]) -> str:
                 return file.read(LARGEST_FILE).decode()
         except OSError as error:
             raise NoCredentialsError(f"cannot read {path}: {error.strerror}", f"Correct {place}.") from error
-        except UnicodeDecodeError as error:
+        except ValueError as error:  # no text, or a path that can be none
             raise NoCredentialsError(f"{path} holds no key", f"Correct {place}.") from error
     return value
 

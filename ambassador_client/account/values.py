@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from ambassador_client.account.paths import expanded
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 from ambassador_protocol.sessions import HOST_TOOLS
 
@@ -24,10 +25,10 @@ def normal_url(value: Any) -> str:
         raise ValueError("it must look like https://ambassador.example.com")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("an address has no user, password, query or fragment")
-    if not host.isascii() or not all(
-        char.isprintable() and char != " " and char.isascii() for char in parts.path
-    ):
+    if not all(char.isprintable() and char != " " and char.isascii() for char in host + parts.path):
         raise ValueError("an address is written in ASCII; write the host name in its xn-- form")
+    if not all(0 < len(label) < 64 for label in host.removesuffix(".").split(".")):
+        raise ValueError("the parts of a host name have 1 to 63 characters each")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(
             "http:// would send the key in clear text; use https:// (http:// is for this machine only)"
@@ -102,4 +103,4 @@ def truth(value: Any) -> bool:
 
 def path(value: Any) -> Path | None:
     """Return a path, with the home folder for a tilde."""
-    return Path(text(value)).expanduser()
+    return expanded(text(value))

@@ -12,6 +12,7 @@ import typer
 from ambassador_client.account import values
 from ambassador_client.account.accounts import Account, check_name
 from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
+from ambassador_client.account.paths import expanded
 from ambassador_client.account.session_cache import Slot, sessions_directory
 from ambassador_client.account.settings import Credential, Settings
 from ambassador_client.cli.command import Run, command, noun
@@ -221,7 +222,7 @@ def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
         host_tool="cli",
         heartbeat_seconds=120,
         allow_self_signed=bool(flags.allow_self_signed),
-        ca_file=None if ca_file is None else Path(ca_file).expanduser(),
+        ca_file=None if ca_file is None else expanded(ca_file),
         fingerprint=pin,
     )
     if pin is None or not settings.is_encrypted:

@@ -11,6 +11,7 @@ from platformdirs.windows import Windows
 
 from ambassador_admin import places
 from ambassador_client.account import paths
+from ambassador_client.errors import SettingsError
 
 HOMES = {
     "linux": PurePosixPath("/home/me"),
@@ -100,3 +101,13 @@ def test_sessions_do_not_outlive_the_log_in_where_the_system_has_a_place_for_tha
 )
 def test_what_a_reference_stands_for(reference: str, platform: str, expected: str):
     assert paths.referenced(reference, platform) == Path(expected).expanduser()
+
+
+def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch):
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(paths.Path, "home", unknown)
+    for directory in (paths.runtime_directory, paths.state_directory, paths.config_directory):
+        with pytest.raises(SettingsError, match="HOME"):
+            directory({}, "linux")

@@ -127,6 +127,10 @@ def test_addresses_are_normalised(given: str, normal: str):
         "http://example.com",
         "http://10.0.0.1",
         "http://localhost.example.com",
+        "https://a..b",
+        "https://.",
+        "https://a b",
+        f"https://{64 * 'a'}.com",
     ],
 )
 def test_addresses_that_cannot_be_used_are_refused(wrong: str):
@@ -198,13 +202,26 @@ def test_the_key_may_stand_elsewhere(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "value", ["env://NOT_SET", "file:///no/such/file", " ", "amb_pk_\u00e9", "two\nlines"]
+    "value",
+    [
+        "env://NOT_SET",
+        "file:///no/such/file",
+        "file://~nobody-of-this-name/key",
+        "file:///a/\0/b",
+        " ",
+        "amb_pk_\u00e9",
+        "two\nlines",
+    ],
 )
 def test_a_key_that_is_not_there_is_said_so(value: str):
     with pytest.raises(NoCredentialsError) as caught:
         load(MCP_AMBASSADOR_PRESHARED_KEY=value)
     assert str(caught.value).startswith("AMB-5004 ")
     assert caught.value.exit_code == 3
+
+
+def test_the_home_of_nobody_is_a_path_like_any_other():
+    assert load(MCP_AMBASSADOR_CA_FILE="~nobody-of-this-name/ca").ca_file == Path("~nobody-of-this-name/ca")
 
 
 def test_a_file_of_bytes_is_no_key(tmp_path: Path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from ambassador_client.account import paths
 from ambassador_client.hosts.formats.editor import Editor, Named, Place
 
 ENTRY = "ambassador"
@@ -30,7 +31,7 @@ class Machine:
     @classmethod
     def real(cls) -> "Machine":
         """Return the machine we run on."""
-        return cls(home=Path.home(), platform=sys.platform, environ=os.environ)
+        return cls(home=paths.home(), platform=sys.platform, environ=os.environ)
 
     def local(self, path: PurePath) -> Path:
         """Return where a path of this machine is found."""

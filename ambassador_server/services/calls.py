@@ -147,7 +147,7 @@ class Calls:
             )
         except (AmbassadorError, asyncio.CancelledError) as error:
             # A call that a kill switch stopped is recorded as denied instead.
-            if flight.deny is None:
+            if not flight.was_stopped_by(error):
                 seconds, reason = self._clock.monotonic() - started, _failure(error)
                 _ = self._auditor.failed(
                     call.principal, call.origin, resource, seconds=seconds, reason=reason

@@ -42,12 +42,23 @@ class Flight:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         self._running.discard(self)
-        # Cancelled by us, or by the caller who went away? Only the first has a reason to show.
-        if self.deny is not None and kind is asyncio.CancelledError and self.task.uncancel() == 0:
+        if self.deny is not None and self.was_stopped_by(error):
+            self.task.uncancel()
             raise CallStoppedError(self.deny) from None
+
+    def was_stopped_by(self, error: BaseException | None) -> bool:
+        """Tell whether this error is a new policy's doing alone.
+
+        A caller who went away as well has nobody left to be refused: that call ends as a cancelled one.
+        """
+        return (
+            self.deny is not None
+            and isinstance(error, asyncio.CancelledError)
+            and self.task.cancelling() == 1
+        )
 
 
 class Flights:

@@ -178,6 +178,19 @@ async def test_a_kill_switch_cancels_the_call_that_is_running(scope: SwitchScope
     assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr] # a test runs in a task
 
 
+async def test_a_stopped_call_whose_caller_leaves_at_that_very_moment_is_recorded_too():
+    world = await World.build()
+    world.script.gate = asyncio.Event()
+    task = asyncio.create_task(world.call())
+    await world.downstreams.called.wait()
+    world.policy.subscribe(lambda _: task.cancel())
+    await world.kill(SwitchScope.EVERYONE, None)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await actions(world) == [ATTEMPT, OUTCOME]
+    assert world.call_events()[-1].reason == "cancelled"
+
+
 async def test_a_kill_switch_leaves_running_calls_of_others_alone():
     world = await World.build()
     world.script.gate = gate = asyncio.Event()

@@ -160,7 +160,10 @@ class OwnAccess:
         return Requester(None, origin, user_actor(principal))
 
     async def _withdraw_unused(self, work: UnitOfWork, principal: Principal) -> ClientKey | None:
-        """Revoke an earlier replacement that nobody has used, and return it."""
+        """Revoke an earlier replacement that nobody has used, and return it.
+
+        Raises ConflictError for one in use, and for a suspended one: that was not meant to be replaced.
+        """
         old, withdrawn = await find_key(work, principal.key_id), None
         for key in await work.keys.of(user_id=principal.user_id):
             if key.replaces == old.key_id and key.status is not KeyStatus.REVOKED:
@@ -168,6 +171,11 @@ class OwnAccess:
                     raise ConflictError(
                         "This key has been replaced already, and the new one is in use",
                         hint="Use the new key; if you have lost it, ask your administrator.",
+                    )
+                if key.status is KeyStatus.SUSPENDED:
+                    raise ConflictError(
+                        "This key has been replaced already, and the new one is suspended",
+                        hint="Ask your administrator.",
                     )
                 await work.keys.replace(replace(key, status=KeyStatus.REVOKED))
                 withdrawn = key

@@ -24,7 +24,7 @@ from ambassador_server.services.own_access import OwnAccess
 from ambassador_server.services.sessions import Sessions
 from ambassador_server.services.subscriptions import Subscriptions
 from tests.fakes.session_tokens import RememberedTokens
-from tests.server.services.world import ORIGIN, World
+from tests.server.services.world import ORIGIN, ROOT, World
 from tests.server.worlds import GRANT, KEY, PRINCIPAL, USER
 
 DAY = timedelta(days=1)
@@ -101,6 +101,17 @@ async def test_replacement_in_use_ends_the_claim_of_the_old_key():
     await sessions.open(rotated.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
     with pytest.raises(ConflictError):
         await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+
+
+async def test_replacement_that_was_suspended_is_not_withdrawn_for_an_active_one():
+    world, own, _ = await build()
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    suspended = replace(rotated.key, status=KeyStatus.SUSPENDED)
+    async with world.changes.open(ROOT) as change:
+        await change.work.keys.replace(suspended)
+    with pytest.raises(ConflictError):
+        await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    assert world.policy.snapshot.keys[rotated.key.key_id].status is KeyStatus.SUSPENDED
 
 
 @pytest.mark.parametrize("overlap", [timedelta(), timedelta(days=31)])

@@ -1,9 +1,12 @@
 """What can go wrong in the client: each error has a stable code, an exit code, one cause and one next step."""
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ambassador_protocol.problems import ProblemCode
+
+MAY_HAVE_RUN: Final = "Check the result before you try again; the call may have run."
+TRY_AGAIN: Final = "Try again; if it stays so, ask your administrator."
 
 _SECRET = re.compile(r"amb_(pk|st|ak)_[A-Za-z0-9_-]+")
 _LONGEST = 500

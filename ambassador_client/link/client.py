@@ -9,12 +9,16 @@ from typing import NamedTuple
 
 import h11
 
-from ambassador_client.errors import TooLargeError, UnreachableError, UntrustedCertificateError
+from ambassador_client.errors import (
+    MAY_HAVE_RUN,
+    TRY_AGAIN,
+    TooLargeError,
+    UnreachableError,
+    UntrustedCertificateError,
+)
 from ambassador_client.link.connection import Connection, Dial, Endpoint, StaleConnectionError
 from ambassador_client.link.events import EventParser
 
-_MAY_HAVE_RUN = "Check the result before you try again; the call may have run."
-_TRY_AGAIN = "Try again; if it stays so, ask your administrator."
 _REST_SECONDS = 1.0
 _IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
 
@@ -244,7 +248,7 @@ class Link:
                 request.headers,
                 request.body,
                 timeout=self._limits.answer,
-                advice=_TRY_AGAIN if request.replayable else _MAY_HAVE_RUN,
+                advice=TRY_AGAIN if request.replayable else MAY_HAVE_RUN,
             )
         except BaseException as error:
             connection.abort()

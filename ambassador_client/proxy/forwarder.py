@@ -96,7 +96,7 @@ class Forwarder:
         while True:
             await (await self._session()).works()
             begun = asyncio.get_running_loop().time()
-            error: ClientError = UnfinishedError()
+            error: ClientError = UnfinishedError(_NOTHING)
             try:
                 async with self._posted(
                     _NOTHING, self._stream_headers(self._last_event), aside=True
@@ -165,7 +165,7 @@ class Forwarder:
         response, failures, last_id = ended, 0, ended.last_event_id
         while failures < _MOST_FAILURES:
             failures += 1
-            await asyncio.sleep(max(pause_after(UnfinishedError(), failures), response.retry_seconds))
+            await asyncio.sleep(max(pause_after(UnfinishedError(message), failures), response.retry_seconds))
             try:
                 async with self._posted(_NOTHING, self._stream_headers(last_id)) as response:
                     if response.status != 200 or response.content_type != _EVENTS:
@@ -174,7 +174,7 @@ class Forwarder:
             except (UnreachableError, UnfinishedError):
                 if response.last_event_id not in ("", last_id):
                     failures, last_id = 0, response.last_event_id
-        raise UnfinishedError
+        raise UnfinishedError(message)
 
     async def _pump(self, message: Message, response: "Response", conclude: Send, send: Send) -> None:
         async for event in response.events():
@@ -183,7 +183,7 @@ class Forwarder:
                 await conclude(self._noted(message, line))
                 return await response.discard()
             await send(line)
-        raise UnfinishedError()
+        raise UnfinishedError(message)
 
     @asynccontextmanager
     async def _posted(

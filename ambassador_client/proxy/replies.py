@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from ambassador_client.errors import BadAnswerError
+from ambassador_client.errors import MAY_HAVE_RUN, TRY_AGAIN, BadAnswerError
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy import answers
 from ambassador_client.proxy.answers import EMPTY
@@ -74,10 +74,8 @@ def next_cursor(line: bytes) -> str | None:
 class UnfinishedError(BadAnswerError):
     """A stream ended before it held the answer."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the server's answer ended early", "Check the result before you try again; the call may have run."
-        )
+    def __init__(self, message: Message) -> None:
+        super().__init__("the server's answer ended early", TRY_AGAIN if message.is_safe else MAY_HAVE_RUN)
 
 
 def _answer(message: Message, value: dict[str, Any], raw: bytes) -> bytes | None:

@@ -161,6 +161,23 @@ async def test_only_a_call_that_was_sent_is_said_to_have_perhaps_run(server: Fak
     assert called(server) == [2, 3]
 
 
+async def test_a_list_whose_stream_ended_is_not_said_to_have_run(server: FakeServer):
+    async def end(_: FakeServer, __: object, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        return response
+
+    server.methods["tools/list"] = end
+    async with inside(server.url) as proxy:
+        error = (await proxy.request("tools/list"))["error"]
+        assert "ended early" in error["message"]
+        assert "Try again" in error["message"]
+        assert "may have run" not in error["message"]
+        error = (await proxy.call("cut"))["error"]
+        assert "ended early" in error["message"]
+        assert "may have run" in error["message"]
+
+
 async def test_a_server_that_only_listens_is_away(state: Path):
     """It takes connections and never says a word: each request of the host is answered, and the end is not held."""
     taken = asyncio.Event()

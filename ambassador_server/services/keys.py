@@ -222,8 +222,10 @@ def _best(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
 
 async def _first_issue(work: UnitOfWork, key: ClientKey) -> datetime:
     """Return when the first key of a line of replacements was issued."""
-    while key.replaces is not None and (before := await work.keys.get(key.replaces)) is not None:
-        key = before
+    # All at once: a line may be as long as its user likes to rotate, and this runs while others wait to write.
+    known = {each.key_id: each for each in await work.keys.of(user_id=key.user_id)}
+    while key.replaces is not None and key.replaces in known:
+        key = known[key.replaces]
     return key.created_at
 
 

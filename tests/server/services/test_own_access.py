@@ -167,6 +167,21 @@ async def test_users_prolong_their_keys_as_far_as_they_are_let(allowed: int, exp
     assert rotated.key.expires_at == KEY.created_at + expected * DAY
 
 
+async def test_line_of_replacements_ends_where_users_may_prolong_the_first_one_to():
+    world, own, _ = await build(100 * DAY)
+    await limit_key(world, 30)
+    principal, ends = PRINCIPAL, []
+    for _ in range(6):
+        world.clock.advance(20 * DAY.total_seconds())
+        await world.policy.refresh()
+        if not world.policy.snapshot.keys[principal.key_id].is_good(world.clock.now()):
+            break
+        key = (await own.rotate(principal, ORIGIN, overlap=DAY)).key
+        principal = replace(principal, key_id=key.key_id)
+        ends.append(key.expires_at)
+    assert ends == [KEY.created_at + days * DAY for days in (50, 70, 90, 100)]
+
+
 async def refuse_all(own: OwnAccess, kind: type[Exception]) -> None:
     """Nothing can be changed."""
     with pytest.raises(kind):

@@ -10,7 +10,9 @@ from aiohttp import web
 _MOST_PENDING: Final = 64
 """How many messages wait for a reader who is slow; a newer one takes the place of the oldest."""
 
-_HEADERS: Final = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+EVENT_STREAM: Final = "text/event-stream"
+EVENT_HEADERS: Final = {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
+"""The headers of every stream of events; a proxy in between is asked to hold nothing back."""
 
 
 class EventAnswer:
@@ -25,7 +27,7 @@ class EventAnswer:
         self._writing: asyncio.Task[None] | None = None
 
     @property
-    def have_begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Tell whether a message was told, so that the reply has to be an event, too."""
         return self._pending is not None
 
@@ -54,7 +56,7 @@ class EventAnswer:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if self._writing is not None:
             self._writing.cancel()
-        if error is not None and self.have_begun and self._request.transport is not None:
+        if error is not None and self.has_begun and self._request.transport is not None:
             # Half an answer cannot be taken back, nor followed by another one.
             self._request.transport.abort()
 
@@ -66,7 +68,7 @@ class EventAnswer:
 
     async def _begun(self) -> web.StreamResponse:
         if self._response is None:
-            self._response = web.StreamResponse(headers=_HEADERS)
+            self._response = web.StreamResponse(headers=EVENT_HEADERS)
             await self._response.prepare(self._request)
         return self._response
 

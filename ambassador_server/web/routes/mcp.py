@@ -23,7 +23,7 @@ async def post(request: web.Request) -> web.StreamResponse:
                 tell=events.tell,
             )
         )
-        if events.have_begun:
+        if events.has_begun:
             return await events.end(reply.body)
     return web.Response(status=reply.status, body=reply.body or None, headers=reply.headers)
 

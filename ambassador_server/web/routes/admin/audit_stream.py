@@ -14,21 +14,19 @@ from ambassador_server.domain.administrator import Right
 from ambassador_server.errors import AmbassadorError, InvalidInputError
 from ambassador_server.services.audit_feed import News
 from ambassador_server.web.endpoints import Endpoint, Parameter
+from ambassador_server.web.event_answer import EVENT_HEADERS, EVENT_STREAM
 from ambassador_server.web.keys import SERVICES
 from ambassador_server.web.middleware.authenticate import check_administered
 from ambassador_server.web.requests import number
 from ambassador_server.web.routes.admin.audit import QUERY, event_view, wanted_events
 
-_MEDIA_TYPE = "text/event-stream"
 _LAST_EVENT = "Last-Event-ID"
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Follow the events behind a cursor, or from now on, until somebody hangs up or may not any longer."""
     wanted, cursor = wanted_events(request), _cursor(request)
-    response = web.StreamResponse(
-        headers={"Content-Type": _MEDIA_TYPE, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    response = web.StreamResponse(headers=EVENT_HEADERS)
     async with aclosing(request.app[SERVICES].audit_feed.follow(wanted, cursor)) as feed:
         first = await anext(feed)
         await response.prepare(request)
@@ -77,7 +75,7 @@ def endpoints() -> list[Endpoint]:
             path=AUDIT_STREAM,
             right=Right.AUDIT_READ,
             handler=stream,
-            gives=_MEDIA_TYPE,
+            gives=EVENT_STREAM,
             query=(*QUERY, after),
         )
     ]

@@ -4,12 +4,13 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ambassador_client.account.files import remove_private_file, write_private_file
-from ambassador_client.errors import HostFileError
+from ambassador_client.errors import HostFileError, SettingsError
 from ambassador_client.hosts.installing.files import digest
 
 _MOST_STEPS = 10
@@ -94,9 +95,10 @@ class Journal:
             raise HostFileError(f"the copy of {step.file} is gone: {error.strerror}") from error
 
     def drop(self, step: Step) -> None:
-        """Delete the copy of a step that nobody can go back to any more."""
+        """Delete the copy of a step that nobody can go back to any more; one that stays is in nobody's way."""
         if step.backup is not None:
-            remove_private_file(self._directory / step.backup)
+            with suppress(SettingsError):
+                remove_private_file(self._directory / step.backup)
 
     def step_back(self, host: str) -> None:
         """Forget the newest step: the file is as it was before."""

@@ -130,6 +130,20 @@ def test_a_change_meanwhile_wins(start: str | None, file: Path, tmp_path: Path):
     assert changes.plan_undo(CURSOR) is None
 
 
+def test_an_old_copy_that_cannot_be_deleted_stops_no_change(file: Path, tmp_path: Path):
+    file.write_text("{}")
+    changes = installer(tmp_path)
+    changes.make(changes.plan_install(CURSOR, LAUNCH))
+    back = changes.plan_undo(CURSOR)
+    assert back is not None
+    (copy,) = (tmp_path / "state").glob("cursor-*")
+    copy.unlink()
+    copy.mkdir()
+    changes.undo(back)
+    assert file.read_text() == "{}"
+    assert changes.plan_undo(CURSOR) is None
+
+
 def test_a_mark_and_line_ends_stay(file: Path, tmp_path: Path):
     file.write_bytes(b'\xef\xbb\xbf{\r\n\t"a": 1\r\n}\r\n')
     changes = installer(tmp_path)

@@ -42,14 +42,19 @@ class Tunnel:
         try:
             sock = socket.create_connection((self.proxy_host, self.proxy_port), timeout=seconds)
         except OSError as error:
-            cause = f"cannot reach the proxy {self.proxy} : {error.strerror or error}"
-            raise UnreachableError(cause, "Check HTTPS_PROXY and the network.") from error
+            raise self.unreachable((error.strerror or str(error)).lower()) from error
         try:
             self._connect(sock, deadline)
         except BaseException:
             sock.close()
             raise
         return sock
+
+    def unreachable(self, said: str) -> UnreachableError:
+        """Return the error for a proxy that is not there; `said` is the system's word for it."""
+        return UnreachableError(
+            f"cannot reach the proxy {self.proxy} : {said}", "Check HTTPS_PROXY and the network."
+        )
 
     def _connect(self, sock: socket.socket, deadline: float) -> None:
         http = h11.Connection(h11.CLIENT)

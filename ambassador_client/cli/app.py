@@ -36,6 +36,10 @@ def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
         return 130
     except BrokenPipeError:
         return _hang_up()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # the library makes a failure of it
+            return _hang_up()
+        raise
     return code if isinstance(code, int) else 0
 
 

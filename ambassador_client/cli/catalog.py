@@ -1,5 +1,7 @@
 """`catalog`, `subscribe`, `unsubscribe` and `select`: what is granted to the user, and what this client takes of it."""
 
+import sys
+from collections.abc import Collection
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -92,6 +94,15 @@ def select(
     return 0
 
 
+def why_not(run: Run, names: Collection[str]) -> str:
+    """Return the next step for a tool of one of these names that is not offered; empty where the catalog has none."""
+    for mcp in _catalog(run):
+        for tool in mcp.get("tools") or []:
+            if tool.get("published_as") in names and (reason := tool.get("refused")) is not None:
+                return f"The reason is {reason}. Run: ambassador-client catalog show {mcp.get('name')}"
+    return ""
+
+
 def _put(run: Run, name: str, tools: list[str] | None) -> None:
     _show(run, run.server.ask("PUT", _path(name), {} if not tools else {"tools": tools}))
 
@@ -121,6 +132,7 @@ def _show(run: Run, mcp: dict[str, Any]) -> None:
         for each in mcp.get("tools") or []
     ]
     if rows:
+        sys.stdout.write("\n")
         show_rows(rows, None)
 
 

@@ -17,7 +17,8 @@ from ambassador_client.hosts.installing.launch import Wishes, installed_command,
 from ambassador_client.hosts.installing.registry import all_hosts, host_named
 from ambassador_client.hosts.installing.status import HostStatus, is_installed, status_of
 
-_PARTIAL = 9
+PARTIAL = 9
+"""The exit code where some files were changed and others could not be."""
 
 _Hosts = Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="Names from `hosts`.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the differences and change nothing.")]
@@ -191,7 +192,8 @@ def _choose(
     if not everything and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("no application is named", f"Run: ambassador-client {verb} --all")
     if not present:
-        raise NotFoundError("no application is there", f"Name one, as in: ambassador-client {verb} vscode")
+        fact = "is there" if verb == "install" else "starts this client"
+        raise NotFoundError(f"no application {fact}", f"Name one, as in: ambassador-client {verb} vscode")
     if everything:
         return present
     machine = Machine.real()
@@ -228,7 +230,7 @@ def _each(
         show_rows(rows, output)
     if not errors:
         return 0
-    return _PARTIAL if len(errors) < len(rows) else errors[0].exit_code
+    return PARTIAL if len(errors) < len(rows) else errors[0].exit_code
 
 
 def _show_difference(change: Change, output: Format | None) -> None:

@@ -83,10 +83,11 @@ def applications(setup: Setup) -> str:
     there = [each for each in statuses() if each.installed]
     drifted = [each for each in there if each.configured in ("drifted", "unknown")]
     if drifted:
-        raise Hint(
-            f"{drifted[0].title}: {drifted[0].detail}",
-            f"Run: ambassador-client install {drifted[0].name}",
-        )
+        first = drifted[0]
+        mend = f"Run: ambassador-client install {first.name}"
+        if first.configured == "unknown":
+            mend = f"Correct {first.file}, which install leaves alone until then."
+        raise Hint(f"{first.title}: {first.detail}", mend)
     entered = [each.title for each in there if each.configured == "yes"]
     if not entered:
         raise Hint("no application starts this client", "Run: ambassador-client install --all")

@@ -81,6 +81,7 @@ class Server:
         self, url: str, tls: ssl.SSLContext | None, secret: str | None, tunnel: Tunnel | None = None
     ) -> None:
         self.url = url
+        self._tunnel = tunnel
         self._numbers = itertools.count(1)
         headers = {"Accept": "application/json", CLIENT_VERSION_HEADER: __version__}
         if secret is not None:
@@ -234,7 +235,7 @@ class Server:
     ) -> Iterator[httpx.Response]:
         timeout = httpx.Timeout(_CALL_SECONDS if path == MCP else _ANSWER_SECONDS, connect=_CONNECT_SECONDS)
         with (
-            _in_our_words(self.url),
+            _in_our_words(self.url, self._tunnel),
             self._http.stream(method, path, json=body, headers=headers, timeout=timeout) as response,
         ):
             yield response
@@ -274,7 +275,7 @@ def _number(error: Json) -> int:
 
 
 @contextmanager
-def _in_our_words(url: str) -> Iterator[None]:
+def _in_our_words(url: str, tunnel: Tunnel | None) -> Iterator[None]:
     try:
         yield
     except httpx.TimeoutException:
@@ -293,6 +294,8 @@ def _in_our_words(url: str) -> Iterator[None]:
                 "Name the server's CA with --ca-file, or its fingerprint with --fingerprint.",
             ) from None
         said = (isinstance(cause, OSError) and cause.strerror) or str(error) or type(error).__name__
+        if tunnel and isinstance(error, httpx.ConnectError) and not isinstance(cause, ssl.SSLError):
+            raise tunnel.unreachable(said.lower()) from None
         raise UnreachableError(
             f"cannot reach {url} : {said.lower()}", "Is the server running? Run: ambassador-client doctor"
         ) from None

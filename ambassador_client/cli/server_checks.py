@@ -27,6 +27,8 @@ def address(setup: Setup) -> str:
     try:
         found = {each[4][0] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
+        if setup.tunnel is not None:
+            raise setup.tunnel.unreachable("the host name is not known") from error
         raise UnreachableError(
             f"the host name {host} is not known", "Check the address and the network, or a VPN."
         ) from error
@@ -39,6 +41,8 @@ def connection(setup: Setup) -> str:
     try:
         socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
     except OSError as error:
+        if setup.tunnel is not None:
+            raise setup.tunnel.unreachable((error.strerror or str(error)).lower()) from error
         raise UnreachableError(
             f"cannot reach {host}:{port} : {(error.strerror or str(error)).lower()}",
             "Is the server running? Does a firewall stand between?",

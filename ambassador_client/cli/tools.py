@@ -10,6 +10,7 @@ import typer
 
 from ambassador_client.cli import questions
 from ambassador_client.cli.arguments import read_arguments
+from ambassador_client.cli.catalog import why_not
 from ambassador_client.cli.command import Run, command, noun
 from ambassador_client.cli.content import Keeper, ToolFailedError, show_result
 from ambassador_client.cli.output import Format, show, show_rows
@@ -116,13 +117,14 @@ def call(
 
 def _find(run: Run, name: str) -> dict[str, Any]:
     tools = {str(each["name"]): each for each in run.server.tools()}
-    for spelling in (name, name.replace(".", "__", 1), name.replace(":", "__", 1)):
+    spellings = (name, name.replace(".", "__", 1), name.replace(":", "__", 1))
+    for spelling in spellings:
         if spelling in tools:
             return tools[spelling]
     near = get_close_matches(name, tools, n=3)
+    guess = f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list"
     raise NotFoundError(
-        f"there is no tool {name[:100]!r} that you may call",
-        f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list",
+        f"there is no tool {name[:100]!r} that you may call", why_not(run, spellings) or guess
     )
 
 
@@ -166,7 +168,7 @@ def _class(tool: dict[str, Any]) -> str:
     told = tool.get("annotations")
     hints = told if isinstance(told, dict) else {}
     if hints.get("readOnlyHint") is True:
-        return "read_only"
+        return "read-only"
     return "write" if hints.get("destructiveHint") is False else "destructive"
 
 

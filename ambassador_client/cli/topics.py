@@ -4,6 +4,7 @@ import typer
 
 from ambassador_client.account import sources, tunnel
 from ambassador_client.cli.command import Run, command, noun
+from ambassador_client.cli.hosts import PARTIAL
 from ambassador_client.cli.output import show_rows
 
 _OWN = {
@@ -26,6 +27,7 @@ EXIT_CODES = {
     5: "nothing has that name",
     6: "what was to be changed is no longer what was looked at, or its state does not allow the change",
     7: "no server there, one that is overloaded or not ready, or one whose certificate is not trusted (AMB-5002)",
+    PARTIAL: "some of what was to be done was done, the rest was not; the messages tell which",
     130: "interrupted by Ctrl-C",
 }
 PRECEDENCE = (

@@ -22,7 +22,7 @@ _CODES = {
 }
 
 _NEXT_STEPS = {
-    401: "Check MCP_AMBASSADOR_PRESHARED_KEY, or ask your administrator for a new key.",
+    401: "Ask your administrator for a new key or code and log in with it, or correct MCP_AMBASSADOR_PRESHARED_KEY.",
     403: "Ask your administrator for access.",
     404: "Check MCP_AMBASSADOR_URL: is this an MCP Ambassador server?",
     413: "Send less at once.",

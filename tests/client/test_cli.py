@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_client.account import sources
+from ambassador_client.cli.hosts import PARTIAL
 from ambassador_client.cli.topics import EXIT_CODES
 from ambassador_client.errors import ClientError, ServerRefusedError, one_line
 from ambassador_protocol import __version__
@@ -77,7 +78,7 @@ async def test_status_of_a_refused_key(server: FakeServer, state: Path):
     found = json.loads(output)
     assert (found["reachable"], found["key_accepted"], found["tools"]) == (True, False, None)
     assert found["problem"]["code"] == "AMB-2001"
-    assert errors.startswith("AMB-2001 The preshared key is not valid. Check ")
+    assert errors.startswith("AMB-2001 The preshared key is not valid. Ask ")
     assert errors.count("\n") == 1
     assert "amb_pk_wrong" not in output + errors
 
@@ -174,12 +175,13 @@ def test_a_person_who_gives_no_word_gets_help(state: Path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
-def test_a_reader_that_leaves_is_no_error(state: Path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_is_no_error(state: Path, unbuffered: str):
     read_end, write_end = os.pipe()
     os.close(read_end)
     ended = subprocess.run(
         [sys.executable, "-m", "ambassador_client", "version", "-o", "json"],
-        env=environment("", state),
+        env=environment("", state, PYTHONUNBUFFERED=unbuffered),
         stdin=subprocess.DEVNULL,
         stdout=write_end,
         stderr=subprocess.PIPE,
@@ -194,7 +196,7 @@ def test_a_reader_that_leaves_is_no_error(state: Path):
 def test_every_code_an_error_may_end_with_is_explained():
     kinds = list_below(ClientError)
     codes = {kind.exit_code for kind in kinds} | set(ServerRefusedError._EXIT_CODES.values())
-    assert codes | {0, 1, 130} == set(EXIT_CODES)
+    assert codes | {0, 1, PARTIAL, 130} == set(EXIT_CODES)
 
 
 def list_below(kind: type[ClientError]) -> list[type[ClientError]]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -54,6 +55,30 @@ async def test_commands_go_through_the_proxy_and_never_show_its_password(secure:
         assert errors.startswith("AMB-5001 the proxy on the way to ")
         assert "secret" not in errors
     assert set(proxy.wanted) == {f"CONNECT 10.255.255.1:{secure.port} HTTP/1.1"}
+
+
+async def test_a_proxy_that_is_not_there_is_named_and_not_the_server(secure: FakeServer, state: Path):
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        proxy = f"127.0.0.1:{gone.getsockname()[1]}"
+    env = environment(
+        unreachable(secure),
+        state,
+        HTTPS_PROXY=f"http://{PASSWORD}@{proxy}",
+        MCP_AMBASSADOR_ALLOW_SELF_SIGNED="true",
+    )
+    told = f"cannot reach the proxy http://{proxy} : connection refused"
+    assert await run("whoami", env=env) == (
+        7,
+        "",
+        f"AMB-5001 {told}. Check HTTPS_PROXY and the network.\n",
+    )
+    code, output, _ = await run("doctor", "--json", env=env)
+    found = {each["check"]: each for each in json.loads(output)}
+    assert (code, found["connection"]["cause"]) == (7, told)
+    env["HTTPS_PROXY"] = "http://nowhere.invalid:1"
+    code, output, _ = await run("doctor", "--json", env=env)
+    found = {each["check"]: each for each in json.loads(output)}
+    assert (code, found["address"]["fix"]) == (7, "Check HTTPS_PROXY and the network.")
 
 
 async def test_login_by_fingerprint_goes_through_the_proxy(secure: FakeServer, state: Path, tmp_path: Path):

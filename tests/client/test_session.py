@@ -115,7 +115,8 @@ async def test_a_refused_key_is_reported_and_not_tried_again_and_again(
             assert error["code"] == -31005
             assert error["message"] == (
                 "AMB-2001 The preshared key is not valid. "
-                "Check MCP_AMBASSADOR_PRESHARED_KEY, or ask your administrator for a new key."
+                "Ask your administrator for a new key or code and log in with it, "
+                "or correct MCP_AMBASSADOR_PRESHARED_KEY."
             )
             assert error["data"] == {"code": "AMB-2001", "request_id": "req-1"}
         await proxy.leave()

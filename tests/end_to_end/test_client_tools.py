@@ -23,6 +23,8 @@ def test_tools_are_listed_shown_and_found(client: Client) -> None:
     names = [each["tool"] for each in client.json("tools", "list")]
     assert "tools__echo" in names
     assert "TOOL" in client.run("tools", "list").stdout
+    classes = {each["class"] for each in client.json("tools", "list")}
+    assert classes <= {"read-only", "write", "destructive"}
     found = [each["tool"] for each in client.json("tools", "search", "ECHO")]
     assert "tools__echo" in found
     assert len(found) < len(names)
@@ -48,7 +50,9 @@ def test_call_that_fails_says_so_with_its_code(client: Client, world: World) -> 
     if failing:
         assert client.run("call", failing[0], expect=1).stderr.startswith("AMB-")
     switch = world.ask("POST", "kill-switches", {"scope": "mcp", "target": "tools", "reason": "maintenance"})
-    assert client.run("call", "tools__echo", "text=no", expect=5).stdout == ""
+    stopped = client.run("call", "tools.echo", "text=no", expect=5)
+    assert stopped.stdout == ""
+    assert stopped.stderr.endswith("The reason is kill_switch. Run: ambassador-client catalog show tools\n")
     world.ask("POST", f"kill-switches/{switch['id']}/lift")
 
 
@@ -59,7 +63,9 @@ def test_catalog_is_chosen_from_and_never_widened(client: Client, world: World) 
     chosen = client.json("select", "tools", "echo")
     assert chosen["selected"] == ["tools.echo"]
     assert [each["tool"] for each in client.json("tools", "list")] == ["tools__echo"]
-    assert "not_selected" in client.run("catalog", "show", "tools").stdout
+    shown = client.run("catalog", "show", "tools").stdout
+    assert "not_selected" in shown
+    assert "\n\nTOOL " in shown
     client.run("unsubscribe", "tools")
     assert len(client.json("tools", "list")) > 1
     assert client.json("subscribe", "tools", "--tool", "e*", "--tool", "params")["selected"] == [

@@ -142,6 +142,15 @@ def test_one_bad_file_does_not_stop_the_others(shell: Shell):
     assert shell.run("install", "cursor")[0] == 1
 
 
+def test_doctor_has_a_broken_file_corrected_first(shell: Shell):
+    file = shell.home / ".cursor/mcp.json"
+    file.parent.mkdir()
+    file.write_text("{")
+    _, output, _ = shell.run("doctor", "--json")
+    found = {each["check"]: each for each in json.loads(output)}["applications"]
+    assert found["fix"] == f"Correct {file}, which install leaves alone until then."
+
+
 def test_undo_is_of_the_last_run(shell: Shell):
     assert shell.run("undo")[0] == 5
     shell.run("install", "cursor")
@@ -198,7 +207,7 @@ def test_print_is_what_install_writes(shell: Shell):
         (["install"], 2, "AMB-1001 no application is named. Run: ambassador-client install --all\n"),
         (["uninstall"], 2, "AMB-1001 no application is named. Run: ambassador-client uninstall --all\n"),
         (["install", "--all"], 5, "AMB-1002 no application is there. "),
-        (["uninstall", "--all"], 5, "AMB-1002 no application is there. "),
+        (["uninstall", "--all"], 5, "AMB-1002 no application starts this client. "),
         (["install", "emacs"], 2, "AMB-1001 no application is called 'emacs'. Known are: "),
         (["install", "zed", "--all"], 2, "AMB-1001 "),
         (["hosts", "print"], 2, "AMB-1001 "),

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import h11
 
-from ambassador_client.account.values import is_loopback
+from ambassador_client.account.values import check_host, is_loopback
 from ambassador_client.errors import BadAnswerError, SettingsError, UnreachableError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 
@@ -117,6 +117,7 @@ def _read(value: str) -> tuple[str, int, str | None]:
     parts = urlsplit(value if "://" in value else f"http://{value}")
     if parts.scheme != "http" or not parts.hostname or not parts.hostname.isascii():
         raise ValueError("not the address of an HTTP proxy")
+    check_host(parts.hostname)
     return parts.hostname, parts.port or 80, _basic(parts.username, parts.password)
 
 

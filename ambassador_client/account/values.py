@@ -27,8 +27,7 @@ def normal_url(value: Any) -> str:
         raise ValueError("an address has no user, password, query or fragment")
     if not all(char.isprintable() and char != " " and char.isascii() for char in host + parts.path):
         raise ValueError("an address is written in ASCII; write the host name in its xn-- form")
-    if not all(0 < len(label) < 64 for label in host.removesuffix(".").split(".")):
-        raise ValueError("the parts of a host name have 1 to 63 characters each")
+    check_host(host)
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(
             "http:// would send the key in clear text; use https:// (http:// is for this machine only)"
@@ -42,6 +41,12 @@ def _port(parts: SplitResult) -> int:
     if port == 0:
         raise ValueError("port 0 is no port")
     return DEFAULT_CLIENT_PORT if port is None else port
+
+
+def check_host(host: str) -> None:
+    """Raise ValueError for a name that no look-up takes: it would fail with an error that says nothing of the name."""
+    if not all(0 < len(part) < 64 for part in host.removesuffix(".").split(".")):
+        raise ValueError("the parts of a host name have 1 to 63 characters each")
 
 
 def is_loopback(host: str) -> bool:

@@ -81,7 +81,14 @@ def test_the_small_letters_go_first_and_an_empty_variable_is_none():
 
 
 @pytest.mark.parametrize(
-    "wrong", ["socks5://u:secret@host:1", "https://u:secret@h", "http://u:secret@:1", "http://u:secret@h:x"]
+    "wrong",
+    [
+        "socks5://u:secret@host:1",
+        "https://u:secret@h",
+        "http://u:secret@:1",
+        "http://u:secret@h:x",
+        "http://u:secret@h..x",
+    ],
 )
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(wrong: str):
     with pytest.raises(SettingsError) as caught:

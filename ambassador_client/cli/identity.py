@@ -1,6 +1,7 @@
 """`login`, `logout`, `whoami`, `accounts`, `account use` and `key rotate`: who this user is to which server."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -201,18 +202,24 @@ def rotate(
     return 0
 
 
+def _understood(argument: str, parse: Callable[[str], str], text: str) -> str:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"{argument} is wrong: {error}", "Run: ambassador-client login --help") from None
+
+
 def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
     """Return the settings for a server nothing is known of yet, and the certificate its fingerprint led to."""
     flags = run.flags
     if flags.server_url is not None:
-        raise UsageError("the server is the argument of login, not an option", "ambassador-client login URL")
+        raise UsageError(
+            "the server is the argument of login, not an option", "Run: ambassador-client login URL"
+        )
     if flags.fingerprint is not None and flags.ca_file is not None:
         raise UsageError("--ca-file and --fingerprint exclude each other", "")
-    try:
-        address = values.normal_url(url if "://" in url else f"https://{url}")
-        pin = None if flags.fingerprint is None else values.fingerprint(flags.fingerprint)
-    except ValueError as error:
-        raise UsageError(str(error), "ambassador-client login https://ambassador.example.com") from None
+    address = _understood("URL", values.normal_url, url if "://" in url else f"https://{url}")
+    pin = flags.fingerprint and _understood("--fingerprint", values.fingerprint, flags.fingerprint)
     known = next((each for each in run.book.all() if each.server == address), None)
     ca_file = flags.ca_file or (None if known is None or pin is not None else known.ca_file)
     settings = Settings(

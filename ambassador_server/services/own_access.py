@@ -186,7 +186,7 @@ class OwnAccess:
         offer = None if mcp is None else self._offer(self._rules(principal), principal, mcp)
         if offer is None:
             raise NotFoundError(
-                f"No MCP {mcp_name[:100]!r} is granted to you", hint="ambassador-client catalog list"
+                f"No MCP {mcp_name[:100]!r} is granted to you", hint="Run: ambassador-client catalog list"
             )
         return offer
 

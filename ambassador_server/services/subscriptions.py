@@ -52,7 +52,10 @@ class Subscriptions:
             key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
             found = await _find(change.work, key.key_id, mcp.mcp_id)
             if found is None:
-                raise NotFoundError(f"Key {key_id!r} has no subscription to {mcp_name!r}")
+                raise NotFoundError(
+                    f"Key {key_id!r} has no subscription to {mcp_name!r}",
+                    hint="There is nothing to take back.",
+                )
             await change.work.subscriptions.remove(found.subscription_id)
             change.record(
                 AuditAction.SUBSCRIPTION_REMOVE,

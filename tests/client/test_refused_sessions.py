@@ -65,7 +65,7 @@ async def test_a_server_that_refuses_every_session_is_left_in_peace(server: Fake
     for _ in range(CALLS):
         error = (await proxy.call("echo"))["error"]
         assert error["code"] == -31005
-        assert error["message"].startswith("AMB-2002 The session is not valid. Check")
+        assert error["message"].startswith("AMB-2002 The session is not valid. Ask")
     sessions = len(server.registrations)
     # The first three at once, each further one after twice as long a pause, the shortest of which is a second.
     assert sessions <= VAIN + math.log2(loop.time() - begun + 1)

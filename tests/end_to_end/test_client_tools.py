@@ -67,13 +67,17 @@ def test_catalog_is_chosen_from_and_never_widened(client: Client, world: World) 
     assert "not_selected" in shown
     assert "\n\nTOOL " in shown
     client.run("unsubscribe", "tools")
+    again = client.run("unsubscribe", "tools", expect=5)
+    assert again.stderr.endswith(" has no subscription to 'tools'. There is nothing to take back.\n")
     assert len(client.json("tools", "list")) > 1
     assert client.json("subscribe", "tools", "--tool", "e*", "--tool", "params")["selected"] == [
         "tools.e*",
         "tools.params",
     ]
     for words in (["catalog", "show", "nothing"], ["subscribe", "nothing"], ["unsubscribe", ".."]):
-        assert client.run(*words, expect=5).stderr.startswith("AMB-1002 ")
+        refused = client.run(*words, expect=5).stderr
+        assert refused.startswith("AMB-1002 ")
+        assert refused.endswith(" Run: ambassador-client catalog list\n")
     assert client.run("subscribe", "tools", "--tool", "a b", expect=1).stderr.startswith("AMB-1001 ")
 
 

@@ -43,7 +43,12 @@ def test_server_that_nothing_proves_is_refused_before_the_key_is_sent(client: Cl
     )
     assert wrong.stderr.startswith("AMB-5002 no certificate of ")
     short = client.run("login", client.world.rig.client_url, "--fingerprint", "12", stdin="x", expect=2)
-    assert "64 hexadecimal digits" in short.stderr
+    assert short.stderr == (
+        "AMB-1001 --fingerprint is wrong: it must be a SHA-256 fingerprint of 64 hexadecimal digits. "
+        "Run: ambassador-client login --help\n"
+    )
+    ftp = client.run("login", "ftp://x", stdin="x", expect=2)
+    assert ftp.stderr.startswith("AMB-1001 URL is wrong: it must look like https://")
 
 
 @pytest.mark.parametrize("how", ["fingerprint", "file"])

@@ -14,6 +14,7 @@ import httpx
 from ambassador_client.account.tunnel import Tunnel
 from ambassador_client.cli.questions import CAPABILITIES
 from ambassador_client.errors import (
+    MAY_HAVE_RUN,
     BadAnswerError,
     ClientError,
     ServerRefusedError,
@@ -208,7 +209,7 @@ class Server:
                     progress(message.get("params") or {})
         raise UnreachableError(
             f"the connection to {self.url} broke before the answer was complete",
-            "Check the result before you try again; the call may have run.",
+            MAY_HAVE_RUN,
         )
 
     def _messages(self, response: httpx.Response) -> Iterator[Json]:

@@ -1,6 +1,8 @@
 """Sessions of client processes: opened with a preshared key, carried by a token, kept alive by heartbeats."""
 
+import asyncio
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -94,8 +96,7 @@ class Sessions:
             await work.sessions.add(session)
         await self._record_open(session, principal_of(key, user, session_id), origin)
         self._remember(session)
-        for crowded_out in self._make_room(session):
-            await self._end(crowded_out, principal_of(key, user, crowded_out.session_id), origin)
+        await self._end(self._make_room(session), principal_of(key, user), origin)
         return session, token
 
     async def authenticate(self, token: str, origin: Origin) -> Principal:
@@ -143,7 +144,7 @@ class Sessions:
         # It stays in memory as ended, so that a request that is just reading the store cannot bring it back.
         ended = replace(session, ended_at=self._clock.now(), end_reason=_DISCONNECTED)
         self._remember(ended)
-        await self._end(ended, principal, origin)
+        await self._end([ended], principal, origin)
 
     def end_now(self, ended: Session) -> None:
         """Take note that a session was ended elsewhere; its token is worthless from now on."""
@@ -194,20 +195,26 @@ class Sessions:
             self._remember(each)
         return ended
 
-    async def _end(self, ended: Session, principal: Principal, origin: Origin) -> None:
-        """Store and record the end of a session that is over in memory already."""
-        at, reason = ended.ended_at or self._clock.now(), ended.end_reason or _DISCONNECTED
-        async with self._store.write() as work:
-            await work.sessions.end(ended.session_id, at=at, reason=reason)
-        await self._auditor.event(
-            AuditAction.SESSION_CLOSE,
-            Outcome.SUCCEEDED,
-            actor=user_actor(principal),
-            resource=session_resource(ended),
-            origin=origin,
-            session_id=ended.session_id,
-            details={"reason": reason},
-        )
+    async def _end(self, over: Sequence[Session], principal: Principal, origin: Origin) -> None:
+        """Store and record the end of sessions that are over in memory already."""
+        if over:
+            # Whoever hangs up meanwhile must not leave them open in the store, from where they would come back.
+            await asyncio.shield(self._store_ends(over, principal, origin))
+
+    async def _store_ends(self, over: Sequence[Session], principal: Principal, origin: Origin) -> None:
+        for ended in over:
+            at, reason = ended.ended_at or self._clock.now(), ended.end_reason or _DISCONNECTED
+            async with self._store.write() as work:
+                await work.sessions.end(ended.session_id, at=at, reason=reason)
+            await self._auditor.event(
+                AuditAction.SESSION_CLOSE,
+                Outcome.SUCCEEDED,
+                actor=user_actor(principal),
+                resource=session_resource(ended),
+                origin=origin,
+                session_id=ended.session_id,
+                details={"reason": reason},
+            )
 
     def _remember(self, session: Session) -> None:
         self._held[session.session_id] = session

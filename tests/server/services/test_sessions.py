@@ -122,6 +122,44 @@ async def test_sessions_that_are_opened_at_once_are_counted_too():
     assert good == BOUNDS.per_key
 
 
+@pytest.mark.parametrize("turns", range(24))
+async def test_newcomer_who_hangs_up_leaves_no_session_over_here_and_open_in_the_store(turns: int):
+    world, sessions = await build()
+    tokens = [(await open_session(sessions))[1] for _ in range(3)]
+    newcomer = asyncio.create_task(open_session(sessions))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    newcomer.cancel()
+    await asyncio.wait([newcomer])
+    async with world.store.write():
+        pass  # whoever was about to write has written
+    assert await good_ones(sessions, tokens) == await good_ones(sessions_of(world), tokens)
+
+
+@pytest.mark.parametrize("turns", range(24))
+async def test_client_that_hangs_up_while_its_session_closes_has_closed_it(turns: int):
+    world, sessions = await build()
+    session, token = await open_session(sessions)
+    principal = await sessions.authenticate(token, ORIGIN)
+    closing = asyncio.create_task(sessions.close(principal, session.connection_id, ORIGIN))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    async with world.store.write():
+        pass  # whoever was about to write has written
+    assert await good_ones(sessions, [token]) == await good_ones(sessions_of(world), [token])
+
+
+async def good_ones(sessions: Sessions, tokens: list[str]) -> list[str]:
+    found = []
+    for token in tokens:
+        with suppress(NotAuthenticatedError):
+            await sessions.authenticate(token, ORIGIN)
+            found.append(token)
+    return found
+
+
 async def test_session_that_ended_leaves_its_place_to_another():
     world, sessions = await build()
     _, first_token = await open_session(sessions)

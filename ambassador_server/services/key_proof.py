@@ -91,11 +91,15 @@ class KeyProver:
 
     async def save_uses(self) -> None:
         """Store when and on which host each key was last used; registering must not wait for it."""
-        uses, self._uses = self._uses, {}
+        uses = dict(self._uses)
         if uses:
             async with self._store.write() as work:
                 for key_id, (at, host) in uses.items():
                     await work.keys.touch(key_id, at=at, host=host)
+        # Only now: until it is stored, nobody else could tell that a key was used.
+        for key_id, use in uses.items():
+            if self._uses.get(key_id) == use:
+                del self._uses[key_id]
 
     async def refuse_stopped(self, principal: Principal, origin: Origin) -> None:
         """Raise StoppedError while a kill switch holds for this person: no session begins, none is kept alive."""

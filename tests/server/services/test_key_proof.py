@@ -1,5 +1,6 @@
 """Client keys in use: what is kept of each use, and when a use is news."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from ambassador_server.domain.audit import AuditAction
 from ambassador_server.domain.principal import Origin
 from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
-from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.errors import AuditUnavailableError, StorageError
 from ambassador_server.services.key_proof import KeyProver
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import KEY
@@ -49,6 +50,22 @@ async def test_the_last_use_of_a_key_is_kept_without_a_new_policy():
         assert await work.policy_version() == version
     assert key is not None
     assert (key.last_used_at, key.last_host) == (world.clock.now(), "laptop")
+
+
+async def test_use_is_known_while_it_is_stored_and_after_it_could_not_be():
+    world, prover = await build()
+    await use(prover, OFFICE, "laptop")
+    async with world.store.write():
+        saving = asyncio.create_task(prover.save_uses())
+        await asyncio.sleep(0)
+        assert prover.was_used("k1"), "whoever holds the store cannot read of it yet"
+    await saving
+    assert not prover.was_used("k1")
+    await use(prover, TRAIN, "desk")
+    await world.store.close()
+    with pytest.raises(StorageError):
+        await prover.save_uses()
+    assert prover.was_used("k1")
 
 
 async def test_first_use_from_a_host_and_from_an_address_is_recorded_once():

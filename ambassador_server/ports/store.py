@@ -297,8 +297,12 @@ class Store(Protocol):
         """Open a consistent view for reading."""
         ...
 
-    def write(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Open a transaction; one writer at a time."""
+    def write(self, *, durable: bool = True) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a transaction; one writer at a time.
+
+        What is committed survives the end of this process. It survives a power cut, too, unless it is not `durable`:
+        then the latest of such transactions may be lost, whole ones, and never one that a durable one came after.
+        """
         ...
 
     async def close(self) -> None:

@@ -89,7 +89,7 @@ class AuditTrail:
                 position = await work.audit.position(log.writer)
             records, behind = await log.read(position, limit)
             if behind is not None and behind != position:
-                async with self._store.write() as work:
+                async with self._store.write(durable=False) as work:
                     await work.audit.insert(records, behind)
             return len(records)
 

@@ -93,7 +93,7 @@ class KeyProver:
         """Store when and on which host each key was last used; registering must not wait for it."""
         uses = dict(self._uses)
         if uses:
-            async with self._store.write() as work:
+            async with self._store.write(durable=False) as work:
                 for key_id, (at, host) in uses.items():
                     await work.keys.touch(key_id, at=at, host=host)
         # Only now: until it is stored, nobody else could tell that a key was used.

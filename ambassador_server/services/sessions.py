@@ -92,7 +92,7 @@ class Sessions:
             ended_at=None,
             end_reason=None,
         )
-        async with self._store.write() as work:
+        async with self._store.write(durable=False) as work:
             await work.sessions.add(session)
         await self._record_open(session, principal_of(key, user, session_id), origin)
         self._remember(session)
@@ -129,7 +129,7 @@ class Sessions:
             wait = (MIN_HEARTBEAT - (now - session.last_seen_at)).seconds + 1
             raise RateLimitedError("Heartbeats come too often", retry_after=wait)
         expires_at = self._bounds.next_expiry(now, session.lifetime_ends_at)
-        async with self._store.write() as work:
+        async with self._store.write(durable=False) as work:
             await work.sessions.touch(session.session_id, seen_at=now, expires_at=expires_at)
         # It may have been closed while this was written.
         session = replace(self._session_of(principal), last_seen_at=now, expires_at=expires_at)
@@ -204,7 +204,7 @@ class Sessions:
     async def _store_ends(self, over: Sequence[Session], principal: Principal, origin: Origin) -> None:
         for ended in over:
             at, reason = ended.ended_at or self._clock.now(), ended.end_reason or _DISCONNECTED
-            async with self._store.write() as work:
+            async with self._store.write(durable=False) as work:
                 await work.sessions.end(ended.session_id, at=at, reason=reason)
             await self._auditor.event(
                 AuditAction.SESSION_CLOSE,

@@ -33,12 +33,14 @@ class SqlStore:
             yield SqlUnitOfWork(begun)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[UnitOfWork]:
+    async def write(self, *, durable: bool = True) -> AsyncIterator[UnitOfWork]:
         """Open a transaction; one writer at a time."""
         async with AsyncExitStack() as stack:
             await self._wait_for_turn(stack)
             self._check_open()
-            begun = await stack.enter_async_context(transaction(self._engine, self._dialect, writes=True))
+            begun = await stack.enter_async_context(
+                transaction(self._engine, self._dialect, writes=True, durable=durable)
+            )
             yield SqlUnitOfWork(begun)
 
     async def close(self) -> None:

@@ -118,22 +118,26 @@ class Transaction:
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine, dialect: Dialect, *, writes: bool) -> AsyncIterator[Transaction]:
+async def transaction(
+    engine: AsyncEngine, dialect: Dialect, *, writes: bool, durable: bool = True
+) -> AsyncIterator[Transaction]:
     """Begin a transaction; commit on the way out, roll back on an exception and on cancellation."""
-    async with begun(engine, dialect, writes=writes) as connection:
+    async with begun(engine, dialect, writes=writes, durable=durable) as connection:
         unit = Transaction(connection, dialect, writes=writes)
         yield unit
         await unit.complete()
 
 
 @asynccontextmanager
-async def begun(engine: AsyncEngine, dialect: Dialect, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+async def begun(
+    engine: AsyncEngine, dialect: Dialect, *, writes: bool, durable: bool = True
+) -> AsyncIterator[AsyncConnection]:
     """Do the same and hand out the bare connection."""
     with foreign_errors(dialect):
         connection = await engine.connect()
     try:
         with foreign_errors(dialect):
-            await dialect.begin(connection, writes=writes)
+            await dialect.begin(connection, writes=writes, durable=durable)
         yield connection
         with foreign_errors(dialect):
             await connection.commit()

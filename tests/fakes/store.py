@@ -435,6 +435,7 @@ class InMemoryStore:
 
     def __init__(self) -> None:
         self._state = _State()
+        self._on_disk = self._state
         self._turn = asyncio.Lock()
         self._closed = False
 
@@ -446,7 +447,7 @@ class InMemoryStore:
             yield work
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[UnitOfWork]:
+    async def write(self, *, durable: bool = True) -> AsyncIterator[UnitOfWork]:
         """Open a transaction; one writer at a time."""
         async with self._turn:
             await self._reach()
@@ -454,6 +455,12 @@ class InMemoryStore:
             async with self._over(_Transaction(state, writes=True)) as work:
                 yield work
             self._state = state
+            if durable:
+                self._on_disk = state
+
+    def power_cut(self) -> None:
+        """Lose what is not certain to be on a disk."""
+        self._state = self._on_disk
 
     async def close(self) -> None:
         """Refuse every unit of work from now on."""

@@ -57,8 +57,11 @@ class Dialect(Protocol):
         """Return an engine; a migrating one is patient and leaves foreign keys to `verify`."""
         ...
 
-    async def begin(self, connection: AsyncConnection, *, writes: bool) -> None:
-        """Begin: a reader sees one moment and changes nothing, a writer sees what was committed before."""
+    async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
+        """Begin: a reader sees one moment and changes nothing, a writer sees what was committed before.
+
+        What is not `durable` may be lost by a power cut, where that spares anything.
+        """
         ...
 
     def turn(self) -> AbstractAsyncContextManager[object]:

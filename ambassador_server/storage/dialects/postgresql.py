@@ -95,7 +95,7 @@ class Postgresql:
             },
         )
 
-    async def begin(self, connection: AsyncConnection, *, writes: bool) -> None:
+    async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
         """Give a reader one snapshot, and a writer a new one for each statement."""
         level = "READ COMMITTED" if writes else "REPEATABLE READ"
         _ = await connection.execution_options(isolation_level=level, postgresql_readonly=not writes)

@@ -102,11 +102,14 @@ class Sqlite:
         event.listen(engine.sync_engine, "connect", _prepare_for_migration if migrating else _prepare)
         return engine
 
-    async def begin(self, connection: AsyncConnection, *, writes: bool) -> None:
+    async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
         """Take the write lock at once, or see the moment of the first read."""
         driver = cast(aiosqlite.Connection, (await connection.get_raw_connection()).driver_connection)
+        # A durable commit waits for the disk, and what was committed before is on it as well then.
+        level = "FULL" if durable else "NORMAL"
+        begin = f"PRAGMA synchronous = {level}; BEGIN IMMEDIATE" if writes else "BEGIN"
         try:
-            await driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            await (await driver.executescript(begin)).close()
         except sqlite3.Error as error:
             raise StorageError(f"The database cannot be used: {self.cause(error)}.") from None
 
@@ -202,7 +205,7 @@ def _prepare_for_migration(connection: AdaptedConnection, record: ConnectionPool
 async def _set_up(driver: aiosqlite.Connection, busy_ms: int, foreign_keys: str) -> None:
     # The driver would begin transactions late and on writes only; ours begin in `begin`.
     driver.isolation_level = None
-    for pragma in (f"busy_timeout = {busy_ms}", f"foreign_keys = {foreign_keys}", "synchronous = NORMAL"):
+    for pragma in (f"busy_timeout = {busy_ms}", f"foreign_keys = {foreign_keys}"):
         await (await driver.execute(f"PRAGMA {pragma}")).close()
     await _keep_a_write_ahead_log(driver, time.monotonic() + busy_ms / 1000)
 

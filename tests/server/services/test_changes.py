@@ -27,8 +27,8 @@ class SlowToCommit(InMemoryStore):
         self.gate = asyncio.Event()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[UnitOfWork]:
-        async with self.inner.write() as work:
+    async def write(self, *, durable: bool = True) -> AsyncIterator[UnitOfWork]:
+        async with self.inner.write(durable=durable) as work:
             yield work
             self.asked.set()
             await self.gate.wait()

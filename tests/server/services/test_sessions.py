@@ -77,6 +77,29 @@ async def test_a_token_proves_its_principal():
     )
 
 
+async def test_a_power_cut_may_take_sessions_and_nothing_that_an_administrator_decided():
+    world, sessions = await build()
+    switch_id = await world.kill(SwitchScope.MCP, "git")
+    _, token = await open_session(sessions)
+    world.store.power_cut()
+    async with world.store.read() as work:
+        assert await work.switches.get(switch_id) is not None
+        assert await work.sessions.all() == []
+    with pytest.raises(NotAuthenticatedError):
+        await sessions_of(world).authenticate(token, ORIGIN)
+
+
+async def test_a_session_revoked_before_a_power_cut_stays_revoked():
+    world, sessions = await build()
+    session, token = await open_session(sessions)
+    await SessionControl(
+        store=world.store, changes=world.changes, sessions=sessions, clock=world.clock
+    ).revoke(ROOT, session.session_id)
+    world.store.power_cut()
+    with pytest.raises(NotAuthenticatedError):
+        await sessions_of(world).authenticate(token, ORIGIN)
+
+
 async def test_two_processes_on_one_key_have_sessions_of_their_own():
     _, sessions = await build()
     (first, first_token), (second, second_token) = await open_session(sessions), await open_session(sessions)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from ambassador_server.domain.audit_query import EVERYTHING
 from ambassador_server.errors import AmbassadorError, ConfigurationError, StorageError
@@ -38,6 +39,21 @@ async def store(url: str) -> AsyncIterator[Store]:
     opened = await open_store(url)
     yield opened
     await opened.close()
+
+
+@pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 1)])
+async def test_only_a_durable_transaction_waits_for_the_disk(
+    sqlite_path: Path, durable: bool, level: int
+) -> None:
+    """The levels are those of SQLite: FULL syncs the write-ahead log at every commit, NORMAL now and then."""
+    await upgrade(f"sqlite:///{sqlite_path}")
+    store = await open_store(f"sqlite:///{sqlite_path}")
+    async with store.write(durable=not durable) as work:
+        await work.users.add(user(1))
+    async with store.write(durable=durable) as work:
+        assert await work._transaction.rows(text("PRAGMA synchronous")) == [(level,)]
+        await work.users.add(user(2))
+    await store.close()
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class RateLimitedError(AmbassadorError):
     """Too many attempts; `retry_after` is in seconds."""
 
     def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(message)
+        super().__init__(message, hint=f"Try again in {retry_after} s.")
         self.retry_after = retry_after
 
 

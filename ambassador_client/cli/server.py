@@ -280,9 +280,7 @@ def _in_our_words(url: str, tunnel: Tunnel | None) -> Iterator[None]:
     try:
         yield
     except httpx.TimeoutException:
-        raise UnreachableError(
-            f"{url} did not answer in time", "Is the server running? Run: ambassador-client doctor"
-        ) from None
+        raise UnreachableError(f"{url} did not answer in time", _next_step(url)) from None
     except httpx.ProxyError as error:
         raise UnreachableError(
             f"the proxy on the way to {url} refused: {error}", "Check HTTPS_PROXY, or set NO_PROXY."
@@ -297,11 +295,16 @@ def _in_our_words(url: str, tunnel: Tunnel | None) -> Iterator[None]:
         said = (isinstance(cause, OSError) and cause.strerror) or str(error) or type(error).__name__
         if tunnel and isinstance(error, httpx.ConnectError) and not isinstance(cause, ssl.SSLError):
             raise tunnel.unreachable(said.lower()) from None
-        raise UnreachableError(
-            f"cannot reach {url} : {said.lower()}", "Is the server running? Run: ambassador-client doctor"
-        ) from None
+        raise UnreachableError(f"cannot reach {url} : {said.lower()}", _next_step(url, error)) from None
     except (httpx.DecodingError, httpx.InvalidURL) as error:
         raise BadAnswerError(f"the answer of {url} cannot be read: {error}", "") from None
+
+
+def _next_step(url: str, error: httpx.TransportError | None = None) -> str:
+    if url.startswith("http:") and isinstance(error, httpx.RemoteProtocolError):
+        return "Is it https://, and is the port right?"
+    # Whoever is about to log in has no account that would tell the doctor which server is meant.
+    return f"Is the server running? Run: ambassador-client doctor --server {url}"
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -67,7 +67,7 @@ class PasswordGuesses:
 def _check(throttle: Throttle, callers: Iterable[str]) -> None:
     wait = max(throttle.wait_seconds(caller) for caller in callers)
     if wait:
-        raise RateLimitedError(f"Too many failed attempts. Try again in {wait} seconds.", retry_after=wait)
+        raise RateLimitedError("Too many failed attempts", retry_after=wait)
 
 
 def _codes(origin: Origin) -> str:

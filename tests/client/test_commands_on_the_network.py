@@ -81,6 +81,25 @@ async def test_a_proxy_that_is_not_there_is_named_and_not_the_server(secure: Fak
     assert (code, found["address"]["fix"]) == (7, "Check HTTPS_PROXY and the network.")
 
 
+async def test_a_server_that_cannot_be_reached_leads_to_what_works_before_a_login(
+    secure: FakeServer, state: Path
+):
+    env = environment("unused", state, KEY=KEY)
+    del env["MCP_AMBASSADOR_URL"], env["MCP_AMBASSADOR_PRESHARED_KEY"]
+    login = ["login", "--key-from", "env://KEY"]
+    plain = f"http://127.0.0.1:{secure.port}"
+    code, _, errors = await run(*login, plain, env=env)
+    assert (code, errors[:9]) == (7, "AMB-5001 ")
+    assert errors.endswith(" Is it https://, and is the port right?\n")
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    code, _, errors = await run(*login, url, env=env)
+    told, _, command = errors.strip().rpartition("Run: ambassador-client ")
+    assert (code, told.endswith("connection refused. Is the server running? ")) == (7, True)
+    code, output, _ = await run(*command.split(), "--json", env=env)
+    assert {each["check"]: each["status"] for each in json.loads(output)}["connection"] == "failed"
+
+
 async def test_login_by_fingerprint_goes_through_the_proxy(secure: FakeServer, state: Path, tmp_path: Path):
     leaf = ssl.PEM_cert_to_DER_cert(
         (tmp_path / "server-0.pem").read_text().partition("-----END PRIVATE KEY-----\n")[2]

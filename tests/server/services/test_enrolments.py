@@ -128,8 +128,9 @@ async def test_address_that_guesses_is_not_heard_even_when_right():
     for _ in range(3):
         with pytest.raises(InvalidCodeError):
             await enrolments.redeem(mint_code(), ORIGIN)
-    with pytest.raises(RateLimitedError):
+    with pytest.raises(RateLimitedError, match=r"^Too many failed attempts$") as early:
         await enrolments.redeem(code, ORIGIN)
+    assert early.value.hint == f"Try again in {early.value.retry_after} s."
     refused = [each for each in world.log.events if each.action is AuditAction.KEY_REDEEM]
     assert {each.outcome for each in refused} == {Outcome.DENIED}
     assert (await enrolments.redeem(code, Origin("r", "192.0.2.7"))).user.name == "alice"

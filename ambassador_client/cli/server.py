@@ -41,7 +41,7 @@ from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
 
 Json = dict[str, Any]
 
-_CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, 600.0
+_CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, MAX_CALL_SECONDS + 60.0
 _LARGEST = 64 << 20
 _MOST_ROUNDS = 10
 _META = {
@@ -301,7 +301,7 @@ def _in_our_words(url: str, tunnel: Tunnel | None) -> Iterator[None]:
 
 
 def _next_step(url: str, error: httpx.TransportError | None = None) -> str:
-    if url.startswith("http:") and isinstance(error, httpx.RemoteProtocolError):
+    if url.startswith("http:") and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
         return "Is it https://, and is the port right?"
     # Whoever is about to log in has no account that would tell the doctor which server is meant.
     return f"Is the server running? Run: ambassador-client doctor --server {url}"

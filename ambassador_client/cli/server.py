@@ -41,7 +41,7 @@ from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
 
 Json = dict[str, Any]
 
-_CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, MAX_CALL_SECONDS + 60.0
+_CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, 600.0
 _LARGEST = 64 << 20
 _MOST_ROUNDS = 10
 _META = {

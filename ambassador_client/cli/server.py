@@ -27,6 +27,7 @@ from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
+    MAX_CALL_SECONDS,
     META_CLIENT_CAPABILITIES,
     META_CLIENT_INFO,
     META_VERSION,
@@ -41,7 +42,7 @@ from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
 
 Json = dict[str, Any]
 
-_CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, 600.0
+_CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, MAX_CALL_SECONDS + 60.0
 _LARGEST = 64 << 20
 _MOST_ROUNDS = 10
 _META = {

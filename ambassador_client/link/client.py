@@ -18,6 +18,7 @@ from ambassador_client.errors import (
 )
 from ambassador_client.link.connection import Connection, Dial, Endpoint, StaleConnectionError
 from ambassador_client.link.events import EventParser
+from ambassador_protocol.mcp import MAX_CALL_SECONDS
 
 _REST_SECONDS = 1.0
 _IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
@@ -39,7 +40,8 @@ class Limits(NamedTuple):
     answer_bytes: int = 64 << 20
     held_bytes: int = 256 << 20
     connect: float = 10.0
-    answer: float = 600.0
+    # The server gives up before; that it is still there is for the kernel to ask, and for heartbeats.
+    answer: float = MAX_CALL_SECONDS + 60.0
     control: float = 15.0
 
 

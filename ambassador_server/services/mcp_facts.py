@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ambassador_protocol.mcp import MAX_CALL_SECONDS
 from ambassador_server.domain.audit import AuditAction, Resource
 from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, Mcp, McpStatus
 from ambassador_server.domain.names import check_name, check_owner, check_text
@@ -11,8 +12,6 @@ from ambassador_server.domain.redaction import mask_options
 from ambassador_server.domain.secret_shapes import REDACTED
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.writing import Wording
-
-_MAX_TIMEOUT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +51,8 @@ class McpFacts:
 
 
 def _checked_timeout(seconds: float | None) -> float | None:
-    if seconds is not None and not 0 < seconds <= _MAX_TIMEOUT_SECONDS:
-        raise InvalidInputError(
-            f"The call timeout must lie between 0 and {_MAX_TIMEOUT_SECONDS:.0f} seconds."
-        )
+    if seconds is not None and not 0 < seconds <= MAX_CALL_SECONDS:
+        raise InvalidInputError(f"The call timeout must lie between 0 and {MAX_CALL_SECONDS:.0f} seconds.")
     return seconds
 
 

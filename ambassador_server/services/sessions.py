@@ -204,7 +204,7 @@ class Sessions:
     async def _store_ends(self, over: Sequence[Session], principal: Principal, origin: Origin) -> None:
         for ended in over:
             at, reason = ended.ended_at or self._clock.now(), ended.end_reason or _DISCONNECTED
-            async with self._store.write(durable=False) as work:
+            async with self._store.write() as work:
                 await work.sessions.end(ended.session_id, at=at, reason=reason)
             await self._auditor.event(
                 AuditAction.SESSION_CLOSE,

@@ -11,6 +11,7 @@ from ambassador_client.account.trust import ssl_context
 from ambassador_client.errors import BadAnswerError, TooLargeError, UnreachableError
 from ambassador_client.link import client
 from ambassador_client.link.client import Limits, Link, Request
+from ambassador_protocol.mcp import MAX_CALL_SECONDS
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -342,3 +343,7 @@ async def test_the_request_is_what_was_asked_for():
         b"POST /base/mcp HTTP/1.1\r\nHost: " + served.url.removeprefix("http://").encode() + b"\r\n"
         b'Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{"call":1}'
     ]
+
+
+def test_nobody_loses_patience_before_the_server_may():
+    assert Limits().answer > MAX_CALL_SECONDS

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ambassador_protocol.mcp import MAX_CALL_SECONDS
 from ambassador_server.domain.audit import AuditAction, Resource
 from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, Mcp, McpStatus
 from ambassador_server.domain.names import check_name, check_owner, check_text
@@ -12,6 +11,8 @@ from ambassador_server.domain.redaction import mask_options
 from ambassador_server.domain.secret_shapes import REDACTED
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.writing import Wording
+
+MAX_CALL_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

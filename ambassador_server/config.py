@@ -20,7 +20,7 @@ from pydantic import (
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
 from ambassador_server.audit_sinks import read_sinks
 from ambassador_server.audit_sinks.shared.options import SinkOptions
-from ambassador_server.domain.setting import Origin, Setting, Source
+from ambassador_server.domain.shared.settings import Origin, Setting, Source
 from ambassador_server.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=0, le=65535)]

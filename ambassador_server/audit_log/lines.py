@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ambassador_server.domain.audit import AuditEvent
+from ambassador_server.domain.audit.events import AuditEvent
 
 
 class EventLine(msgspec.Struct, frozen=True):

@@ -12,17 +12,24 @@ from typing import Any, Self
 from ambassador_protocol.audit.keys import PublicKey
 from ambassador_protocol.audit.lines import Pruned, Tip, digest_of, event_line
 from ambassador_server.audit_log.batch import Batch
+from ambassador_server.audit_log.checkpoints import Notary
 from ambassador_server.audit_log.directory import WriterDirectory
 from ambassador_server.audit_log.key_files import export_keys
 from ambassador_server.audit_log.lines import encode_event
-from ambassador_server.audit_log.notary import Notary
 from ambassador_server.audit_log.opening import LogEnd, find_end
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.pruning import as_statement, find_prunable, remove_segments
 from ambassador_server.audit_log.reader import count_records, read_records
 from ambassador_server.audit_log.syncing import Syncer
 from ambassador_server.audit_log.tail import LogTail
-from ambassador_server.domain.audit import SYSTEM, AuditAction, AuditEvent, AuditRecord, Outcome, Resource
+from ambassador_server.domain.audit.events import (
+    SYSTEM,
+    AuditAction,
+    AuditEvent,
+    AuditRecord,
+    Outcome,
+    Resource,
+)
 from ambassador_server.errors import AuditUnavailableError, ConfigurationError
 from ambassador_server.ports.audit_log import CheckpointSigner, Removal
 from ambassador_server.ports.clock import Clock

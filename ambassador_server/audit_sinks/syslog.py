@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from ambassador_server.audit_sinks.shared.documents import document
 from ambassador_server.audit_sinks.shared.options import TlsOptions
-from ambassador_server.domain.audit import AuditEvent, AuditRecord, Outcome
+from ambassador_server.domain.audit.events import AuditEvent, AuditRecord, Outcome
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
 

@@ -1,9 +1,9 @@
 """Proves a principal by the preshared key itself, for MCP hosts that connect without our client."""
 
-from ambassador_server.domain.principal import Principal
-from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX
 from ambassador_server.ports.authenticator import Credentials
-from ambassador_server.services.key_proof import KeyProver
+from ambassador_server.services.sign_in.key_proof import KeyProver
 
 
 class PresharedKeyAuthenticator:

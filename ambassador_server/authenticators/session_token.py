@@ -1,9 +1,9 @@
 """Proves a principal by the session token of a registered client process."""
 
-from ambassador_server.domain.principal import Principal
-from ambassador_server.domain.tokens import SESSION_TOKEN_PREFIX
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.secrets.tokens import SESSION_TOKEN_PREFIX
 from ambassador_server.ports.authenticator import Credentials
-from ambassador_server.services.sessions import Sessions
+from ambassador_server.services.sign_in.sessions import Sessions
 
 
 class SessionTokenAuthenticator:

@@ -6,9 +6,9 @@ from ambassador_server.audit_log.options import AuditLogOptions, Fsync
 from ambassador_server.audit_sinks import build_sink
 from ambassador_server.audit_sinks.shared.options import SinkOptions
 from ambassador_server.config import ServerConfig
-from ambassador_server.domain.session import SessionBounds
+from ambassador_server.domain.people.sessions import SessionBounds
 from ambassador_server.downstream.per_user import UserLimits
-from ambassador_server.services.audit_delivery import SinkOrder
+from ambassador_server.services.audit.delivery import SinkOrder
 
 
 def log_options(config: ServerConfig) -> AuditLogOptions:

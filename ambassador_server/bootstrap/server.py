@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ambassador_server.audit_log.log import JsonlAuditLog
-from ambassador_server.audit_log.other import OtherLog
+from ambassador_server.audit_log.other_writer import OtherLog
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
@@ -16,27 +16,27 @@ from ambassador_server.bootstrap.options import log_options, sink_order, user_li
 from ambassador_server.bootstrap.services import Core, create_services
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner
-from ambassador_server.crypto.keys import KeyRing, load_or_create
-from ambassador_server.domain.secret_shapes import mask_text
+from ambassador_server.crypto.key_ring import KeyRing, load_or_create
+from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.errors import StorageError
-from ambassador_server.mcp.face import McpEndpoint
-from ambassador_server.mcp.payload import MsgspecPayloads
-from ambassador_server.mcp.tools import ToolMethods
+from ambassador_server.mcp.endpoint import McpEndpoint
+from ambassador_server.mcp.methods.tools import ToolMethods
+from ambassador_server.mcp.payloads import MsgspecPayloads
 from ambassador_server.ports.downstream import DownstreamChange
 from ambassador_server.ports.store import Store
-from ambassador_server.services.audit_delivery import AuditDeliveries, SinkOrder
-from ambassador_server.services.auditor import Auditor
-from ambassador_server.services.calls import Calls
-from ambassador_server.services.catalog import Catalog
-from ambassador_server.services.downstream_watch import DownstreamWatch
-from ambassador_server.services.flights import Flights
-from ambassador_server.services.policy_keeper import PolicyKeeper
-from ambassador_server.services.registry import Services
+from ambassador_server.services.audit.delivery import AuditDeliveries, SinkOrder
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.in_flight import Flights
+from ambassador_server.services.calls.pipeline import Calls
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.registry.downstream_watch import DownstreamWatch
+from ambassador_server.services.use_cases import Services
 from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.target import shown
 from ambassador_server.web.app import create_admin_app, create_client_app
-from ambassador_server.web.keys import WebSettings
+from ambassador_server.web.app_keys import WebSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

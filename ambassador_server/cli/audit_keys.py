@@ -10,7 +10,7 @@ from ambassador_protocol.audit.keys import PublicKey
 from ambassador_server.audit_log.key_files import export_keys
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner
-from ambassador_server.crypto.keys import add_audit_key, audit_keys_in
+from ambassador_server.crypto.key_ring import add_audit_key, audit_keys_in
 from ambassador_server.errors import ConfigurationError
 
 

@@ -67,7 +67,7 @@ def _audit_log(settings: "ServerConfig") -> str:
     from ambassador_protocol.audit.keys import PublicKey
     from ambassador_protocol.audit.verify import verify
     from ambassador_server.crypto.audit_signer import AuditSigner
-    from ambassador_server.crypto.keys import audit_keys_in
+    from ambassador_server.crypto.key_ring import audit_keys_in
 
     seeds = audit_keys_in(settings.keys_dir)
     keys = (

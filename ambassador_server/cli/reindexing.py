@@ -5,11 +5,11 @@ import asyncio
 import typer
 
 from ambassador_server.audit_log.directory import WriterDirectory
-from ambassador_server.audit_log.other import OtherLog
+from ambassador_server.audit_log.other_writer import OtherLog
 from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import ConfigurationError
-from ambassador_server.services.audit_trail import AuditTrail
+from ambassador_server.services.audit.index import AuditTrail
 from ambassador_server.storage.engine import open_store
 
 

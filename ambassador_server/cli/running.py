@@ -15,8 +15,8 @@ from pathlib import Path
 import structlog
 
 from ambassador_protocol import __version__
+from ambassador_server.bootstrap.periodic import Job, housekeeping
 from ambassador_server.bootstrap.server import Ambassador, build
-from ambassador_server.cli.housekeeping import Job, housekeeping
 from ambassador_server.cli.options import make_data_dir
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import (
@@ -25,9 +25,9 @@ from ambassador_server.crypto.certificates import (
     given_ssl_context,
     server_ssl_context,
 )
-from ambassador_server.domain.audit import AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.errors import AmbassadorError, StorageError
-from ambassador_server.services.standing import has_an_admin
+from ambassador_server.services.administration.admin_guard import has_an_admin
 from ambassador_server.storage.migrate import SchemaStatus, check, upgrade
 from ambassador_server.web.listeners import listen
 

@@ -5,8 +5,8 @@ import hmac
 import struct
 from datetime import UTC, datetime, timedelta
 
-from ambassador_server.crypto.keys import KeyRing
-from ambassador_server.domain.tokens import SESSION_TOKEN_PREFIX
+from ambassador_server.crypto.key_ring import KeyRing
+from ambassador_server.domain.secrets.tokens import SESSION_TOKEN_PREFIX
 from ambassador_server.ports.session_tokens import SessionClaims
 
 _VERSION = 1

@@ -17,7 +17,7 @@ from ambassador_protocol.mcp import (
     VERSION_HEADER,
 )
 from ambassador_server.downstream.envelope import CLIENT_INFO, modern_params
-from ambassador_server.downstream.interface import RejectedError, Transport
+from ambassador_server.downstream.transport import RejectedError, Transport
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.downstream import Reply
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ambassador_server.domain.catalog import Mcp
+from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.downstream.supervisor import Supervisor
 from ambassador_server.errors import OverloadedError
 from ambassador_server.ports.downstream import ProgressHandler, Reply

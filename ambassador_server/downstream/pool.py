@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 
-from ambassador_server.domain.catalog import (
+from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
     DownstreamStatus,
@@ -11,8 +11,8 @@ from ambassador_server.domain.catalog import (
     Mcp,
     Tool,
 )
-from ambassador_server.downstream.client import Connection
 from ambassador_server.downstream.per_user import UserConnections, UserLimits
+from ambassador_server.downstream.session import Connection
 from ambassador_server.downstream.supervisor import Limits, Supervisor
 from ambassador_server.downstream.transports import check_options
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError

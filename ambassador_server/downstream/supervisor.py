@@ -7,16 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ambassador_server.domain.backoff import Backoff
-from ambassador_server.domain.catalog import (
+from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
     DownstreamStatus,
     Mcp,
     Tool,
 )
-from ambassador_server.downstream.client import Connection
 from ambassador_server.downstream.handshake import Era
-from ambassador_server.downstream.interface import RejectedError
+from ambassador_server.downstream.session import Connection
+from ambassador_server.downstream.transport import RejectedError
 from ambassador_server.errors import (
     AmbassadorError,
     DownstreamTimeoutError,

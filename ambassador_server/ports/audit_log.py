@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ambassador_server.domain.audit import AuditEvent, AuditRecord
+from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
 from ambassador_server.ports.store import LogPosition
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ambassador_server.domain.audit import AuditRecord
+from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.ports.store import LogPosition
 
 

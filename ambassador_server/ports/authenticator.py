@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from ambassador_server.domain.principal import Origin, Principal
+from ambassador_server.domain.people.principals import Origin, Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ambassador_server.domain.catalog import (
+from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
     DownstreamStatus,

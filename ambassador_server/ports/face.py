@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ambassador_server.domain.principal import Origin, Principal
+from ambassador_server.domain.people.principals import Origin, Principal
 
 
 class Headers(Protocol):

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from ambassador_server.domain.administrator import AdminKey, Password
-from ambassador_server.domain.audit import AuditRecord
-from ambassador_server.domain.audit_query import Attribute, Query
-from ambassador_server.domain.catalog import Mcp, Tool
-from ambassador_server.domain.enrolment import Enrolment
-from ambassador_server.domain.grants import Grant, Subscription
-from ambassador_server.domain.listing import Listing, Slice
-from ambassador_server.domain.principal import ClientKey, Group, Membership, User
-from ambassador_server.domain.session import Session
-from ambassador_server.domain.snapshot import PolicyChanges
-from ambassador_server.domain.switches import KillSwitch
+from ambassador_server.domain.audit.events import AuditRecord
+from ambassador_server.domain.audit.query import Attribute, Query
+from ambassador_server.domain.catalog.mcps import Mcp, Tool
+from ambassador_server.domain.people.administrators import AdminKey, Password
+from ambassador_server.domain.people.enrolments import Enrolment
+from ambassador_server.domain.people.principals import ClientKey, Group, Membership, User
+from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.snapshot import PolicyChanges
+from ambassador_server.domain.policy.switches import KillSwitch
+from ambassador_server.domain.shared.listing import Listing, Slice
 
 T = TypeVar("T")
 

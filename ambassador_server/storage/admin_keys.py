@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, or_
 
-from ambassador_server.domain.administrator import AdminKey
+from ambassador_server.domain.people.administrators import AdminKey
 from ambassador_server.storage.aggregates import ADMIN_KEYS
 from ambassador_server.storage.repositories import NamedTableRepository
 from ambassador_server.storage.tables import admin_keys

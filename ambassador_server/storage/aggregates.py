@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Table, and_, or_, true
 
-from ambassador_server.domain.administrator import AdminKey, Password
-from ambassador_server.domain.catalog import Mcp
-from ambassador_server.domain.enrolment import Enrolment
-from ambassador_server.domain.grants import Grant, Subscription
-from ambassador_server.domain.listing import Vocabulary
-from ambassador_server.domain.principal import ClientKey, Group, User
-from ambassador_server.domain.session import Session
-from ambassador_server.domain.switches import KillSwitch
+from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.domain.people.administrators import AdminKey, Password
+from ambassador_server.domain.people.enrolments import Enrolment
+from ambassador_server.domain.people.principals import ClientKey, Group, User
+from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.switches import KillSwitch
+from ambassador_server.domain.shared.listing import Vocabulary
 from ambassador_server.storage import tables
 from ambassador_server.storage.fields import Field, NameOf, NamesOf, Own, WordsIn
 

@@ -11,7 +11,7 @@ from itertools import product
 
 from sqlalchemy import Column, ColumnElement, and_, false, func, not_, or_, select, true
 
-from ambassador_server.domain.audit_query import (
+from ambassador_server.domain.audit.query import (
     And,
     Attribute,
     Is,
@@ -23,7 +23,7 @@ from ambassador_server.domain.audit_query import (
     Until,
     terms,
 )
-from ambassador_server.domain.globs import glob_matches
+from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.storage.dialects import Dialect
 from ambassador_server.storage.tables import audit_events
 from ambassador_server.storage.transaction import Transaction

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from ambassador_server.domain.audit import Actor, AuditEvent, AuditRecord, Resource
-from ambassador_server.domain.audit_query import searchable
+from ambassador_server.domain.audit.events import Actor, AuditEvent, AuditRecord, Resource
+from ambassador_server.domain.audit.query import searchable
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.storage.values import check_key, check_value, encode_json
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import delete
 
-from ambassador_server.domain.enrolment import Enrolment
+from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.storage.aggregates import ENROLMENTS
 from ambassador_server.storage.repositories import TableRepository
 from ambassador_server.storage.tables import enrolments

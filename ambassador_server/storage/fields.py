@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, literal, not_, or_, select
 
-from ambassador_server.domain.listing import Condition, Operator
+from ambassador_server.domain.shared.listing import Condition, Operator
 from ambassador_server.storage.dialects import Dialect
 from ambassador_server.storage.types import Choice, UtcDateTime, Words
 

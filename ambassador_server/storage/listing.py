@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 
-from ambassador_server.domain.listing import Listing, Position, Slice, sort_text
+from ambassador_server.domain.shared.listing import Listing, Position, Slice, sort_text
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.storage.aggregates import Aggregate
 from ambassador_server.storage.fields import where

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Column, Row, Table, select
 
-from ambassador_server.domain.snapshot import PolicyChanges
+from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.aggregates import (
     CLIENT_KEYS,
     GRANTS,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, or_, select, update
 
-from ambassador_server.domain.session import Session
+from ambassador_server.domain.people.sessions import Session
 from ambassador_server.storage.aggregates import SESSIONS
 from ambassador_server.storage.repositories import TableRepository
 from ambassador_server.storage.tables import sessions

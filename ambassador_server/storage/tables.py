@@ -15,12 +15,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from ambassador_server.domain.administrator import Role
-from ambassador_server.domain.audit import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, McpStatus
-from ambassador_server.domain.grants import Delivery, Effect
-from ambassador_server.domain.principal import AuthSource, GroupStatus, KeyStatus, UserStatus
-from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus
+from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.people.principals import AuthSource, GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.storage.types import (
     Choice,
     CodePointText,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ambassador_server.domain.catalog import Tool, ToolClass
+from ambassador_server.domain.catalog.mcps import Tool, ToolClass
 from ambassador_server.errors import ConflictError
 from ambassador_server.storage.tables import last_known_tools
 from ambassador_server.storage.transaction import RefusedError, Transaction

@@ -1,6 +1,6 @@
 """One transaction over all repositories."""
 
-from ambassador_server.domain.snapshot import PolicyChanges
+from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.admin_keys import AdminKeyRepository
 from ambassador_server.storage.aggregates import (
     GRANTS,

@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ambassador_server.domain.listing import Listing
+from ambassador_server.domain.shared.listing import Listing
 from ambassador_server.errors import InvalidInputError
 
 if TYPE_CHECKING:

@@ -8,15 +8,9 @@ from aiohttp import web
 
 from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.face import McpFace
-from ambassador_server.services.registry import Services
-from ambassador_server.web.endpoints import Endpoint
-from ambassador_server.web.keys import AUTHENTICATORS, DESCRIPTION, FACE, SERVICES, SETTINGS, WebSettings
-from ambassador_server.web.middleware.errors import errors_middleware
-from ambassador_server.web.middleware.hosts import hosts_middleware
-from ambassador_server.web.middleware.origin import origin_middleware, sign_response
-from ambassador_server.web.openapi import describe
-from ambassador_server.web.routes import enrol, health, mcp, me, sessions, tools
-from ambassador_server.web.routes.admin import (
+from ambassador_server.services.use_cases import Services
+from ambassador_server.web import health
+from ambassador_server.web.admin import (
     access,
     account,
     admin_keys,
@@ -24,11 +18,11 @@ from ambassador_server.web.routes.admin import (
     audit_proof,
     audit_stream,
     batch,
+    client_keys,
     description,
     enrolments,
     grants,
     groups,
-    keys,
     mcps,
     memberships,
     server,
@@ -36,7 +30,14 @@ from ambassador_server.web.routes.admin import (
     switches,
     users,
 )
-from ambassador_server.web.routes.admin import sessions as admin_sessions
+from ambassador_server.web.admin import sessions as admin_sessions
+from ambassador_server.web.app_keys import AUTHENTICATORS, DESCRIPTION, FACE, SERVICES, SETTINGS, WebSettings
+from ambassador_server.web.client import enrolment, mcp, own_access, sessions, tools
+from ambassador_server.web.endpoints import Endpoint
+from ambassador_server.web.middleware.errors import errors_middleware
+from ambassador_server.web.middleware.hosts import hosts_middleware
+from ambassador_server.web.middleware.origin import origin_middleware, sign_response
+from ambassador_server.web.openapi import describe
 
 _ADMIN = (
     health,
@@ -47,7 +48,7 @@ _ADMIN = (
     users,
     groups,
     memberships,
-    keys,
+    client_keys,
     enrolments,
     admin_sessions,
     mcps,
@@ -70,7 +71,7 @@ def create_client_app(
     app[AUTHENTICATORS] = authenticators
     app[FACE] = face
     app.add_routes([endpoint.route() for endpoint in health.endpoints()])
-    for module in (mcp, sessions, tools, enrol, me):
+    for module in (mcp, sessions, tools, enrolment, own_access):
         app.add_routes(module.routes())
     return app
 

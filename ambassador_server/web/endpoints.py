@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ambassador_server.domain.administrator import Right
+from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.web.bodies import read_strict
 from ambassador_server.web.middleware.authenticate import administered

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from ambassador_protocol.admin.page import Page
-from ambassador_server.domain.listing import Condition, Listing, Operator, Position, Slice
+from ambassador_server.domain.shared.listing import Condition, Listing, Operator, Position, Slice
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.web.keys import SERVICES
+from ambassador_server.web.app_keys import SERVICES
 from ambassador_server.web.requests import page_limit
 
 T = TypeVar("T")

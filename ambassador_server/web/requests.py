@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from ambassador_server.domain.revision import Expected
+from ambassador_server.domain.shared.revision import Expected
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.services.changes import Requester
-from ambassador_server.web.keys import ADMINISTRATOR, ORIGIN
+from ambassador_server.services.changes.transaction import Requester
+from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN
 
 E = TypeVar("E", bound=StrEnum)
 

@@ -15,19 +15,25 @@ from ambassador_protocol.admin.sessions import SessionView
 from ambassador_protocol.admin.subscriptions import SubscriptionView
 from ambassador_protocol.admin.switches import SwitchView
 from ambassador_protocol.admin.users import UserView
-from ambassador_server.domain.administrator import Administrator, AdminKey
-from ambassador_server.domain.catalog import DownstreamActivity, DownstreamState, Mcp, Tool, canonical_name
-from ambassador_server.domain.decision import Deny
-from ambassador_server.domain.enrolment import Enrolment
-from ambassador_server.domain.grants import Grant, Subscription
-from ambassador_server.domain.principal import ClientKey, Group, User
-from ambassador_server.domain.redaction import mask_options
-from ambassador_server.domain.session import Session
-from ambassador_server.domain.snapshot import Snapshot
-from ambassador_server.domain.switches import KillSwitch
+from ambassador_server.domain.catalog.mcps import (
+    DownstreamActivity,
+    DownstreamState,
+    Mcp,
+    Tool,
+    canonical_name,
+)
+from ambassador_server.domain.people.administrators import Administrator, AdminKey
+from ambassador_server.domain.people.enrolments import Enrolment
+from ambassador_server.domain.people.principals import ClientKey, Group, User
+from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.policy.decision import Deny
+from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.policy.switches import KillSwitch
+from ambassador_server.domain.secrets.redaction import mask_options
 from ambassador_server.ports.downstream import OutputLine
-from ambassador_server.services.access import Access
-from ambassador_server.services.catalog import CatalogEntry
+from ambassador_server.services.administration.access import Access
+from ambassador_server.services.calls.catalog import CatalogEntry
 
 
 def timestamp(at: datetime) -> str:

@@ -10,10 +10,10 @@ from aiohttp import web
 
 from ambassador_protocol import paths
 from ambassador_protocol.problems import Problem, ProblemCode
-from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, AuditEvent, Outcome, Resource
-from ambassador_server.domain.audit_parser import compare, parse_query
-from ambassador_server.domain.audit_query import Query, both, matches, read
-from ambassador_server.domain.audit_words import TIMES, WORDS
+from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, AuditEvent, Outcome, Resource
+from ambassador_server.domain.audit.query import Query, both, matches, read
+from ambassador_server.domain.audit.query_parser import compare, parse_query
+from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.errors import InvalidInputError, InvalidQueryError
 from tests.admin.fake_routes import API, Refusal, _for
 from tests.admin.organisation import Item

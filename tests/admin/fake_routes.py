@@ -18,7 +18,7 @@ from ambassador_protocol.admin.mcps import McpPut, NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
-from ambassador_server.domain.listing import Condition, Field, Listing, Position, Shelf
+from ambassador_server.domain.shared.listing import Condition, Field, Listing, Position, Shelf
 from ambassador_server.errors import InvalidInputError
 from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, Item, Organisation, mcp_view
 

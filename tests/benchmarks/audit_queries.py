@@ -14,9 +14,16 @@ from pathlib import Path
 
 import asyncpg
 
-from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, AuditRecord, Outcome, Resource
-from ambassador_server.domain.audit_parser import parse_query
-from ambassador_server.domain.audit_query import EVERYTHING, Attribute
+from ambassador_server.domain.audit.events import (
+    Actor,
+    ActorKind,
+    AuditAction,
+    AuditRecord,
+    Outcome,
+    Resource,
+)
+from ambassador_server.domain.audit.query import EVERYTHING, Attribute
+from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.ports.store import Store
 from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import upgrade

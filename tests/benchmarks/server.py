@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 from time import perf_counter
 
-from ambassador_server.domain.catalog import ToolClass
-from ambassador_server.domain.decision import Permit
-from ambassador_server.domain.grants import Effect
-from ambassador_server.domain.policy import PrincipalPolicy, ToolRef
-from ambassador_server.domain.principal import Membership
-from ambassador_server.domain.snapshot import Snapshot
+from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.people.principals import Membership
+from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef
+from ambassador_server.domain.policy.decision import Permit
+from ambassador_server.domain.policy.grants import Effect
+from ambassador_server.domain.policy.snapshot import Snapshot
 from tests.benchmarks.figures import Budget, Figure
 from tests.benchmarks.load import Job
 from tests.benchmarks.processes import BenchError, memory, run_load

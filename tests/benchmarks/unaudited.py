@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ambassador_server.__main__ import main
-from ambassador_server.services.auditor import Auditor
-from ambassador_server.services.calls import Calls
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.calls.pipeline import Calls
 
 
 class _Done:

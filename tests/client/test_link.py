@@ -12,7 +12,7 @@ from ambassador_client.errors import BadAnswerError, TooLargeError, UnreachableE
 from ambassador_client.link import client
 from ambassador_client.link.client import Limits, Link, Request
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
-from ambassador_server.services import mcp_facts
+from ambassador_server.services.registry import mcp_facts
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

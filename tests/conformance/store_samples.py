@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ambassador_server.domain.administrator import AdminKey, Password, Role
-from ambassador_server.domain.audit import (
+from ambassador_server.domain.audit.events import (
     Actor,
     ActorKind,
     AuditAction,
@@ -13,10 +12,10 @@ from ambassador_server.domain.audit import (
     Outcome,
     Resource,
 )
-from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
-from ambassador_server.domain.enrolment import Enrolment
-from ambassador_server.domain.grants import Effect, Grant, Subscription
-from ambassador_server.domain.principal import (
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
+from ambassador_server.domain.people.administrators import AdminKey, Password, Role
+from ambassador_server.domain.people.enrolments import Enrolment
+from ambassador_server.domain.people.principals import (
     ClientKey,
     Group,
     GroupStatus,
@@ -24,8 +23,9 @@ from ambassador_server.domain.principal import (
     User,
     UserStatus,
 )
-from ambassador_server.domain.session import Session
-from ambassador_server.domain.switches import KillSwitch, SwitchScope
+from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
+from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.ports.store import LogPosition, UnitOfWork
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
-from ambassador_server.domain.audit import AuditAction
+from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.store import LogPosition

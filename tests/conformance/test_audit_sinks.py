@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
-from ambassador_server.domain.audit import AuditEvent, AuditRecord
+from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
 from ambassador_server.domain.backoff import Backoff
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
-from ambassador_server.services.audit_delivery import AuditDeliveries, Delivery, SinkOrder, SinkStatus
+from ambassador_server.services.audit.delivery import AuditDeliveries, Delivery, SinkOrder, SinkStatus
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import ManualClock

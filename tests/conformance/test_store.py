@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.administrator import Role
-from ambassador_server.domain.catalog import ArgumentPolicy, Isolation, McpStatus, ToolClass
-from ambassador_server.domain.grants import Delivery, Effect
-from ambassador_server.domain.principal import AuthSource, KeyStatus, Membership, UserStatus
-from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, ToolClass
+from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.people.principals import AuthSource, KeyStatus, Membership, UserStatus
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
 from ambassador_server.ports.store import LogPosition, Store, UnitOfWork
 from ambassador_server.storage.values import MAX_KEY

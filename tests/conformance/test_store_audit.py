@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.domain.audit import (
+from ambassador_server.domain.audit.events import (
     Actor,
     ActorKind,
     AuditAction,
@@ -18,9 +18,9 @@ from ambassador_server.domain.audit import (
     Outcome,
     Resource,
 )
-from ambassador_server.domain.audit_parser import parse_query
-from ambassador_server.domain.audit_query import EVERYTHING, Attribute, Is, Like, Not, Query, Since
-from ambassador_server.domain.globs import glob_matches
+from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Like, Not, Query, Since
+from ambassador_server.domain.audit.query_parser import parse_query
+from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, IndexedRecord, Store
 from ambassador_server.storage.values import MAX_KEY

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from ambassador_server.domain.audit_parser import parse_query
+from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.ports.store import Store
 from tests.benchmarks.audit_queries import NOW, records
 from tests.conformance.store_samples import position

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.domain.administrator import Role
-from ambassador_server.domain.catalog import Isolation, McpStatus
-from ambassador_server.domain.globs import glob_matches
-from ambassador_server.domain.grants import Delivery, Effect
-from ambassador_server.domain.listing import Condition, Listing, Position, Slice
-from ambassador_server.domain.principal import KeyStatus, Membership, User, UserStatus
-from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.domain.catalog.mcps import Isolation, McpStatus
+from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.people.principals import KeyStatus, Membership, User, UserStatus
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.domain.shared.globs import glob_matches
+from ambassador_server.domain.shared.listing import Condition, Listing, Position, Slice
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import Store, UnitOfWork
 from tests.conformance.store_samples import (

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ambassador_server.domain.listing import Listing
+from ambassador_server.domain.shared.listing import Listing
 from ambassador_server.ports.store import Store
 from tests.conformance.store_samples import HOUR, NOW, add_owners, session
 

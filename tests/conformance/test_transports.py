@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ambassador_server.domain.catalog import DownstreamStatus, Mcp, ToolClass
+from ambassador_server.domain.catalog.mcps import DownstreamStatus, Mcp, ToolClass
 from ambassador_server.downstream import transports
-from ambassador_server.downstream.interface import Hooks
-from ambassador_server.downstream.progress import LARGEST_PROGRESS
+from ambassador_server.downstream.features.progress import LARGEST_PROGRESS
+from ambassador_server.downstream.transport import Hooks
 from ambassador_server.errors import (
     DownstreamTimeoutError,
     DownstreamUnavailableError,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ambassador_protocol.paths import OPENAPI
-from ambassador_server.domain.administrator import RIGHTS, Role
+from ambassador_server.domain.people.administrators import RIGHTS, Role
 from ambassador_server.web.endpoints import Endpoint
 
 _HEAD = f"""# The admin API

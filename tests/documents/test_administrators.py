@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-from ambassador_server.domain.administrator import RIGHTS
+from ambassador_server.domain.people.administrators import RIGHTS
 from tests.architecture.test_sizes import ROOT
 from tests.rig import Rig
 

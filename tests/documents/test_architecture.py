@@ -2,7 +2,7 @@
 
 import re
 
-from ambassador_server.domain.decision import Reason
+from ambassador_server.domain.policy.decision import Reason
 from tests.architecture.test_sizes import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()

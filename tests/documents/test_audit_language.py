@@ -4,10 +4,10 @@ import re
 import shlex
 
 from ambassador_admin.output.export import ExportFormat, cef, ocsf
-from ambassador_server.domain.audit import AuditAction
-from ambassador_server.domain.audit_parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse_query
-from ambassador_server.domain.audit_query import MAX_TEXT
-from ambassador_server.domain.audit_words import TIMES, WORDS
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.query import MAX_TEXT
+from ambassador_server.domain.audit.query_parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse_query
+from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.storage.audit_conditions import MAX_BRANCHES, MAX_NAMES
 from tests.conformance.store_samples import NOW
 from tests.documents.build import ROOT

@@ -7,9 +7,9 @@ from typing import get_args
 from ambassador_client.hosts.installing.registry import all_hosts
 from ambassador_protocol.sessions import HOST_TOOLS
 from ambassador_server.config import ServerConfig
-from ambassador_server.domain.audit import AuditAction, Outcome
-from ambassador_server.domain.catalog import ToolClass
-from ambassador_server.domain.decision import Reason
+from ambassador_server.domain.audit.events import AuditAction, Outcome
+from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.policy.decision import Reason
 from ambassador_server.downstream.transports import known_transports
 from tests.documents.model import Argument, Command, Option
 

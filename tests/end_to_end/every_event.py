@@ -12,11 +12,11 @@ import httpx
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
-from ambassador_server.services.audit_delivery import AuditDeliveries
-from ambassador_server.services.audit_retention import AuditRetention
-from ambassador_server.services.audit_trail import AuditTrail
-from ambassador_server.services.auditor import Auditor
-from ambassador_server.services.changes import Requester
+from ambassador_server.services.audit.delivery import AuditDeliveries
+from ambassador_server.services.audit.index import AuditTrail
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.retention import AuditRetention
+from ambassador_server.services.changes.transaction import Requester
 from tests.end_to_end import scripted_server
 from tests.end_to_end.faces import FACES, LEGACY, REST
 from tests.end_to_end.test_audit_unavailable import broken_log

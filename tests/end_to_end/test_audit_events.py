@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.audit import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.decision import Reason
+from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
+from ambassador_server.domain.policy.decision import Reason
 from tests.documents.build import ROOT
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.every_event import SECRETS, do_everything, events_of, events_under, prune_old_segments

@@ -14,11 +14,12 @@ import httpx
 import pytest
 from aiohttp import web
 
-from ambassador_server.crypto.keys import load_or_create
+from ambassador_server.crypto.key_ring import load_or_create
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
+from ambassador_server.web import health
 from ambassador_server.web.app import admin_endpoints
+from ambassador_server.web.client import mcp, sessions, tools
 from ambassador_server.web.endpoints import Endpoint
-from ambassador_server.web.routes import health, mcp, sessions, tools
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN
 from tests.end_to_end.raw_http import exchange, head
 from tests.end_to_end.world import Caller, Downstream, Person, World, assert_discreet, assert_works

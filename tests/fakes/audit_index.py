@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ambassador_server.domain.audit import AuditRecord
-from ambassador_server.domain.audit_query import Attribute, Query, matches, read
+from ambassador_server.domain.audit.events import AuditRecord
+from ambassador_server.domain.audit.query import Attribute, Query, matches, read
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, IndexedRecord, LogPosition
 from ambassador_server.storage.audit_conditions import check_query

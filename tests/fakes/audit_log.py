@@ -6,7 +6,14 @@ from collections.abc import Awaitable
 from ambassador_protocol.audit.lines import GENESIS, Tip, digest_of, event_line
 from ambassador_server.audit_log.batch import Batch
 from ambassador_server.audit_log.lines import encode_event
-from ambassador_server.domain.audit import SYSTEM, AuditAction, AuditEvent, AuditRecord, Outcome, Resource
+from ambassador_server.domain.audit.events import (
+    SYSTEM,
+    AuditAction,
+    AuditEvent,
+    AuditRecord,
+    Outcome,
+    Resource,
+)
 from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.store import LogPosition
 from tests.fakes.clock import START

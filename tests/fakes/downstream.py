@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador_server.domain.catalog import (
+from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
     DownstreamStatus,

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ambassador_server.domain.administrator import Role
-from ambassador_server.domain.catalog import Isolation, McpStatus
-from ambassador_server.domain.grants import Delivery, Effect
-from ambassador_server.domain.listing import Field, Listing, Shelf
-from ambassador_server.domain.principal import AuthSource, GroupStatus, KeyStatus, UserStatus
-from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.domain.catalog.mcps import Isolation, McpStatus
+from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.people.principals import AuthSource, GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.domain.shared.listing import Field, Listing, Shelf
 
 Tables = Callable[[str], dict[str, Any]]
 Pairs = Iterable[tuple[str, str]]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador_server.domain.snapshot import PolicyChanges
+from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.transaction import KEPT_VERSIONS, MAX_NOTES
 
 MEMBERSHIPS = "membership"

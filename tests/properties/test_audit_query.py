@@ -9,9 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, AuditRecord, Outcome, Resource
-from ambassador_server.domain.audit_parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse_query
-from ambassador_server.domain.audit_query import (
+from ambassador_server.domain.audit.events import (
+    Actor,
+    ActorKind,
+    AuditAction,
+    AuditRecord,
+    Outcome,
+    Resource,
+)
+from ambassador_server.domain.audit.query import (
     And,
     Attribute,
     Is,
@@ -23,7 +29,8 @@ from ambassador_server.domain.audit_query import (
     Until,
     matches,
 )
-from ambassador_server.domain.audit_words import TIMES, WORDS
+from ambassador_server.domain.audit.query_parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse_query
+from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.errors import InvalidQueryError
 from ambassador_server.ports.store import Store
 from ambassador_server.storage.engine import open_store

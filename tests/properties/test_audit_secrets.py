@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_server.audit_log.lines import encode_event
-from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, Outcome, Resource
-from ambassador_server.domain.catalog import ArgumentPolicy
-from ambassador_server.domain.decision import Deny, Reason
-from ambassador_server.domain.principal import Principal
-from ambassador_server.domain.redaction import redact
-from ambassador_server.services.auditor import Auditor
+from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.secrets.redaction import redact
+from ambassador_server.services.audit.recorder import Auditor
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.properties.test_redaction import OWN_KEYS, SHAPED, core_of, planted

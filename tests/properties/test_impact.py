@@ -5,14 +5,20 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.domain.catalog import ToolClass
-from ambassador_server.domain.decision import Permit
-from ambassador_server.domain.grants import Effect
-from ambassador_server.domain.impact import Affairs, impact_of
-from ambassador_server.domain.policy import PrincipalPolicy, ToolRef, decide
-from ambassador_server.domain.principal import GroupStatus, KeyStatus, Membership, Principal, UserStatus
-from ambassador_server.domain.session import Session
-from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.people.principals import (
+    GroupStatus,
+    KeyStatus,
+    Membership,
+    Principal,
+    UserStatus,
+)
+from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef, decide
+from ambassador_server.domain.policy.decision import Permit
+from ambassador_server.domain.policy.grants import Effect
+from ambassador_server.domain.policy.impact import Affairs, impact_of
+from ambassador_server.domain.policy.switches import SwitchScope
 from tests.fakes.clock import START
 from tests.server.worlds import GRANT, GROUP, KEY, MCP, NOW, SUBSCRIPTION, USER, snapshot, switch
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.domain.grants import normalise_pattern
-from ambassador_server.domain.naming import published_names
+from ambassador_server.domain.catalog.published_names import published_names
+from ambassador_server.domain.policy.grants import normalise_pattern
 from tests.server.worlds import GRANT
 
 PARTS = st.text(alphabet="ab_-.é ", min_size=1, max_size=50)

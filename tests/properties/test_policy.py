@@ -5,11 +5,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.domain.catalog import ToolClass
-from ambassador_server.domain.decision import Deny, Permit
-from ambassador_server.domain.grants import Delivery, Effect, Grant
-from ambassador_server.domain.policy import ToolRef, decide
-from ambassador_server.domain.switches import KillSwitch, SwitchScope
+from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decision import Deny, Permit
+from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
+from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from tests.server.worlds import GRANT, NOW, PRINCIPAL, SUBSCRIPTION, snapshot, switch
 
 NAMES = st.sampled_from(["git.log", "git.status", "git.push", "git.l", "git."])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.domain.catalog import ArgumentPolicy
-from ambassador_server.domain.redaction import Bounds, mask_options, redact, redact_details
-from ambassador_server.domain.secret_shapes import is_card_number, is_secret_name, mask_text
-from ambassador_server.domain.tokens import (
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy
+from ambassador_server.domain.secrets.redaction import Bounds, mask_options, redact, redact_details
+from ambassador_server.domain.secrets.shapes import is_card_number, is_secret_name, mask_text
+from ambassador_server.domain.secrets.tokens import (
     ADMIN_KEY_PREFIX,
     PRESHARED_KEY_PREFIX,
     SESSION_TOKEN_PREFIX,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.catalog import ArgumentPolicy
-from ambassador_server.domain.redaction import redact
-from ambassador_server.domain.secret_shapes import mask_text
-from ambassador_server.domain.tokens import PRESHARED_KEY_PREFIX, mint_key
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy
+from ambassador_server.domain.secrets.redaction import redact
+from ambassador_server.domain.secrets.shapes import mask_text
+from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX, mint_key
 
 FRAGMENTS = [
     *(

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.domain.principal import Membership, UserStatus
-from ambassador_server.domain.snapshot import Snapshot
-from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.domain.people.principals import Membership, UserStatus
+from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.policy_keeper import PolicyKeeper
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import upgrade
 from tests.conformance.store_samples import (

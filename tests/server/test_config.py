@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ambassador_server.config import load_config
-from ambassador_server.domain.setting import Origin, Source
+from ambassador_server.domain.shared.settings import Origin, Source
 from ambassador_server.storage.target import shown
 
 SECRETS = ("horse/staple", "battery", "scott")

@@ -3,10 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from ambassador_server.domain.catalog import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
-from ambassador_server.domain.grants import Effect, Grant, Subscription
-from ambassador_server.domain.policy import ToolRef
-from ambassador_server.domain.principal import (
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
+from ambassador_server.domain.people.principals import (
     ClientKey,
     Group,
     GroupStatus,
@@ -16,8 +14,10 @@ from ambassador_server.domain.principal import (
     User,
     UserStatus,
 )
-from ambassador_server.domain.snapshot import Moment, PolicyRows, Snapshot
-from ambassador_server.domain.switches import KillSwitch, SwitchScope
+from ambassador_server.domain.policy.decide import ToolRef
+from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
+from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
+from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from tests.fakes.clock import START
 
 USER = User(

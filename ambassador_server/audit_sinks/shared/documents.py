@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ambassador_server.domain.audit import Actor, AuditEvent, AuditRecord, Resource
+from ambassador_server.domain.audit.events import Actor, AuditEvent, AuditRecord, Resource
 
 _LENGTHS = (128, 16)
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
-from ambassador_server.domain.audit import AuditEvent
-from ambassador_server.domain.audit_parser import parse_query
-from ambassador_server.domain.audit_query import Query, Since, Until, matches, terms
+from ambassador_server.domain.audit.events import AuditEvent
+from ambassador_server.domain.audit.query import Query, Since, Until, matches, terms
+from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.errors import ConfigurationError, InvalidQueryError
 
 _ENV, _FILE = "env://", "file://"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
 
-from ambassador_server.downstream.interface import Hooks, Transport, TransportModule
+from ambassador_server.downstream.transport import Hooks, Transport, TransportModule
 from ambassador_server.errors import InvalidInputError
 
 

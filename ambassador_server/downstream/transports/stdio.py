@@ -10,9 +10,11 @@ from typing import Any
 
 import msgspec
 
-from ambassador_server.downstream.interface import UNCANCELLABLE, Hooks
+from ambassador_server.downstream.child_process import ChildProcess
 from ambassador_server.downstream.lines import LineSplitter, OutputRing
-from ambassador_server.downstream.messages import (
+from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
+from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks
+from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
     Message,
     decode_message,
@@ -22,8 +24,6 @@ from ambassador_server.downstream.messages import (
     encode_request,
     reply_from,
 )
-from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
-from ambassador_server.downstream.process import ChildProcess
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.downstream import Reply
 

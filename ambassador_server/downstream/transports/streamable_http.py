@@ -8,7 +8,7 @@ from typing import Any
 from ambassador_protocol.mcp import SESSION_HEADER, VERSION_HEADER, is_legacy
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
 from ambassador_server.downstream.http.connection import NoAnswerError, Response
-from ambassador_server.downstream.http_client import (
+from ambassador_server.downstream.http.options import (
     EVENT_STREAM,
     JSON,
     HttpOptions,
@@ -18,8 +18,9 @@ from ambassador_server.downstream.http_client import (
     read_http_options,
     status_text,
 )
-from ambassador_server.downstream.interface import UNCANCELLABLE, Hooks, RejectedError, SessionLostError
-from ambassador_server.downstream.messages import (
+from ambassador_server.downstream.sse import EventReader
+from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks, RejectedError, SessionLostError
+from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
     Message,
     decode_message,
@@ -29,7 +30,6 @@ from ambassador_server.downstream.messages import (
     encode_request,
     reply_from,
 )
-from ambassador_server.downstream.sse import EventReader
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.downstream import Reply
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from ambassador_protocol.paths import ADMIN_KEY_HEADER, SESSION_TOKEN_HEADER
-from ambassador_server.domain.administrator import Right
+from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import NotAuthenticatedError
 from ambassador_server.ports.authenticator import Credentials
-from ambassador_server.web.keys import ADMINISTRATOR, AUTHENTICATORS, ORIGIN, PRINCIPAL, SERVICES
+from ambassador_server.web.app_keys import ADMINISTRATOR, AUTHENTICATORS, ORIGIN, PRINCIPAL, SERVICES
 
 Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -29,7 +29,7 @@ from ambassador_server.errors import (
     StorageError,
     WrongPasswordError,
 )
-from ambassador_server.web.keys import ORIGIN
+from ambassador_server.web.app_keys import ORIGIN
 
 PROBLEM_TYPE = "application/problem+json"
 

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ambassador_protocol.paths import HEALTH, LIVE, READY
-from ambassador_server.web.keys import SETTINGS
+from ambassador_server.web.app_keys import SETTINGS
 
 _PROBES = frozenset({HEALTH, LIVE, READY})
 

@@ -7,9 +7,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ambassador_protocol.paths import REQUEST_ID_HEADER
-from ambassador_server.domain.principal import Origin
-from ambassador_server.domain.secret_shapes import mask_text
-from ambassador_server.web.keys import ORIGIN, SETTINGS
+from ambassador_server.domain.people.principals import Origin
+from ambassador_server.domain.secrets.shapes import mask_text
+from ambassador_server.web.app_keys import ORIGIN, SETTINGS
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 

@@ -9,12 +9,12 @@ from typing import Any
 from ambassador_admin.declarative.desired import Desired, Found, GrantKey, Key, Kind, Wanted
 from ambassador_admin.declarative.operations import Action, Operation
 from ambassador_admin.declarative.tree import Place
-from ambassador_server.domain.catalog import McpStatus, ToolClass
-from ambassador_server.domain.decision import Permit
-from ambassador_server.domain.grants import Delivery, Effect
-from ambassador_server.domain.policy import ToolRef, decide
-from ambassador_server.domain.principal import GroupStatus, Membership, Principal, UserStatus
-from ambassador_server.domain.snapshot import Moment, PolicyRows, Snapshot
+from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
+from ambassador_server.domain.people.principals import GroupStatus, Membership, Principal, UserStatus
+from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decision import Permit
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
 from tests.fakes.clock import START
 from tests.server.worlds import GRANT, GROUP, KEY, MCP, USER
 

@@ -13,9 +13,9 @@ from ambassador_admin.declarative.export import documents, export_text
 from ambassador_admin.declarative.plan import make_plan
 from ambassador_admin.declarative.tree import MAX_BYTES, MAX_DEPTH, Place, Scalar
 from ambassador_admin.errors import UsageError
-from ambassador_server.domain.catalog import check_mcp_name
-from ambassador_server.domain.grants import normalise_patterns
-from ambassador_server.domain.names import check_name, check_owner
+from ambassador_server.domain.catalog.mcps import check_mcp_name
+from ambassador_server.domain.policy.grants import normalise_patterns
+from ambassador_server.domain.shared.names import check_name, check_owner
 from ambassador_server.errors import InvalidInputError
 from tests.admin.declarative.model import NOW
 from tests.admin.declarative.test_laws import STATES

@@ -10,7 +10,7 @@ from ambassador_protocol.audit.keys import PublicKey
 from ambassador_protocol.audit.verify import Verification
 from ambassador_protocol.audit.verify import verify as verify_with
 from ambassador_server.crypto.audit_signer import AuditSigner
-from ambassador_server.domain.audit import (
+from ambassador_server.domain.audit.events import (
     Actor,
     ActorKind,
     AuditAction,

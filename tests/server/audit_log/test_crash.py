@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
-from ambassador_server.domain.audit import AuditAction
+from ambassador_server.domain.audit.events import AuditAction
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import (
     SIGNER,

@@ -13,7 +13,7 @@ import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
-from ambassador_server.domain.audit import AuditAction
+from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.errors import AuditUnavailableError, ConfigurationError
 from tests.fakes.clock import START, ManualClock
 from tests.server.audit_log.samples import (

@@ -7,7 +7,7 @@ import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
-from ambassador_server.domain.audit import AuditAction, AuditRecord
+from ambassador_server.domain.audit.events import AuditAction, AuditRecord
 from ambassador_server.errors import ConfigurationError
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import (

@@ -10,13 +10,13 @@ import pytest
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
-from ambassador_server.domain.audit import AuditAction, Outcome
+from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.errors import AuditUnavailableError, InvalidInputError
-from ambassador_server.services.audit_delivery import AuditDeliveries, SinkOrder
-from ambassador_server.services.audit_retention import AuditRetention
-from ambassador_server.services.audit_trail import AuditTrail
-from ambassador_server.services.auditor import Auditor
-from ambassador_server.services.changes import Requester
+from ambassador_server.services.audit.delivery import AuditDeliveries, SinkOrder
+from ambassador_server.services.audit.index import AuditTrail
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.retention import AuditRetention
+from ambassador_server.services.changes.transaction import Requester
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.store import InMemoryStore

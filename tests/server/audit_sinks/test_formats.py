@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_sinks import build_sink, read_options
 from ambassador_server.audit_sinks.shared.documents import document
-from ambassador_server.domain.audit import Actor, ActorKind, AuditAction, AuditRecord, Outcome, Resource
+from ambassador_server.domain.audit.events import (
+    Actor,
+    ActorKind,
+    AuditAction,
+    AuditRecord,
+    Outcome,
+    Resource,
+)
 from ambassador_server.errors import AuditUnavailableError, SinkUnavailableError
 from ambassador_server.ports.store import LogPosition
 from tests.server.audit_log.samples import EVENT

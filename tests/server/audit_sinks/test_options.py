@@ -8,7 +8,7 @@ import pytest
 
 from ambassador_server.audit_sinks import build_sink, known_sinks, read_sinks
 from ambassador_server.config import load_config
-from ambassador_server.domain.audit import Outcome
+from ambassador_server.domain.audit.events import Outcome
 from ambassador_server.errors import ConfigurationError
 from tests.server.audit_log.samples import EVENT
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.crypto.keys import KeyRing
+from ambassador_server.crypto.key_ring import KeyRing
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
 from ambassador_server.ports.session_tokens import SessionClaims, SessionTokens
 

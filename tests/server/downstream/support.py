@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ambassador_server.domain.catalog import ArgumentPolicy, DownstreamStatus, Mcp, McpStatus
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, DownstreamStatus, Mcp, McpStatus
 from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.downstream.supervisor import Limits

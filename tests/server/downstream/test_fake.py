@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ambassador_server.domain.catalog import DownstreamStatus
+from ambassador_server.domain.catalog.mcps import DownstreamStatus
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.downstream import DownstreamChange
 from tests.fakes.downstream import FakeDownstreams, error_reply, make_tool, text_reply

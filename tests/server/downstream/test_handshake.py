@@ -9,7 +9,7 @@ import pytest
 
 from ambassador_server.downstream import handshake
 from ambassador_server.downstream.handshake import Era, agree
-from ambassador_server.downstream.interface import RejectedError, Transport
+from ambassador_server.downstream.transport import RejectedError, Transport
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.downstream import Reply
 from tests.server.downstream.support import PATIENCE

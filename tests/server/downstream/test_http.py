@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ambassador_server.domain.catalog import DownstreamStatus
-from ambassador_server.downstream import http_client
+from ambassador_server.domain.catalog.mcps import DownstreamStatus
+from ambassador_server.downstream.http import options as http_options
 from ambassador_server.downstream.transports import streamable_http
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
 from tests.fakes.mcp_servers.http_server import HttpServer, make_app, serve
@@ -284,7 +284,7 @@ async def test_one_connection_serves_calls_one_after_another(sse: bool):
 
 @pytest.mark.parametrize("sse", [False, True])
 async def test_an_answer_beyond_the_limit_is_refused(sse: bool, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(http_client, "LARGEST_MESSAGE", 100_000)
+    monkeypatch.setattr(http_options, "LARGEST_MESSAGE", 100_000)
     monkeypatch.setattr(streamable_http, "LARGEST_MESSAGE", 100_000)
     async with served(sse=sse) as server, bench(http_entry(server.url)) as box:
         with pytest.raises(DownstreamUnavailableError, match="answered with more than 100000 bytes"):
@@ -293,7 +293,7 @@ async def test_an_answer_beyond_the_limit_is_refused(sse: bool, monkeypatch: pyt
 
 
 async def test_an_endless_answer_without_a_length_is_cut_off(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(http_client, "LARGEST_MESSAGE", 1_000_000)
+    monkeypatch.setattr(http_options, "LARGEST_MESSAGE", 1_000_000)
 
     async def endless(request: web.Request) -> web.StreamResponse:
         stream = web.StreamResponse(headers={"Content-Type": "application/json"})

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.catalog import DownstreamStatus, Isolation, Mcp
+from ambassador_server.domain.catalog.mcps import DownstreamStatus, Isolation, Mcp
 from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.errors import DownstreamUnavailableError, OverloadedError
 from ambassador_server.ports.downstream import OutputLine

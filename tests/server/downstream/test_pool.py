@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ambassador_server.domain.catalog import DownstreamStatus
+from ambassador_server.domain.catalog.mcps import DownstreamStatus
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_server.domain.catalog import Mcp, ToolClass
-from ambassador_server.downstream import client, handshake
+from ambassador_server.domain.catalog.mcps import Mcp, ToolClass
+from ambassador_server.downstream import handshake, session
 from tests.fakes.mcp_servers import ROOT, command, stdio_options
 from tests.server.downstream.support import bench, entry, http_entry, result
 
@@ -51,7 +51,7 @@ async def test_the_sdk_server_is_listed_called_and_heard_in_both_eras(
             assert await box.text("grow") == "grown"
             await box.listener.until(lambda change: "newcomer" in [tool.name for tool in change.tools])
             assert await box.text("newcomer") == "new"
-        monkeypatch.setattr(client, "agree", lambda transport, _: handshake.initialize(transport))
+        monkeypatch.setattr(session, "agree", lambda transport, _: handshake.initialize(transport))
         async with bench(mcp) as box:
             assert await box.text("add", a=2, b=40) == "42"
             # In its legacy era the SDK does not claim to announce changes, so there is nothing to hear.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_server.domain.catalog import DownstreamStatus
+from ambassador_server.domain.catalog.mcps import DownstreamStatus
 from ambassador_server.downstream import handshake
 from ambassador_server.downstream.transports import stdio
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError

@@ -3,22 +3,22 @@
 from dataclasses import dataclass
 from typing import Self
 
-from ambassador_server.domain.administrator import Administrator, Role
-from ambassador_server.domain.audit import AuditEvent
-from ambassador_server.domain.principal import Membership, Origin, Principal
-from ambassador_server.domain.session import SessionBounds
-from ambassador_server.domain.switches import SwitchScope
-from ambassador_server.mcp.payload import MsgspecPayloads
+from ambassador_server.domain.audit.events import AuditEvent
+from ambassador_server.domain.people.administrators import Administrator, Role
+from ambassador_server.domain.people.principals import Membership, Origin, Principal
+from ambassador_server.domain.people.sessions import SessionBounds
+from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.mcp.payloads import MsgspecPayloads
 from ambassador_server.ports.session_tokens import SessionTokens
-from ambassador_server.services.auditor import Auditor
-from ambassador_server.services.calls import Answered, Calls, Refused, ToolCall
-from ambassador_server.services.catalog import Catalog
-from ambassador_server.services.changes import Changes, Requester
-from ambassador_server.services.flights import Flights
-from ambassador_server.services.key_proof import KeyProver
-from ambassador_server.services.policy_keeper import PolicyKeeper
-from ambassador_server.services.sessions import Sessions
-from ambassador_server.services.switches import Switches
+from ambassador_server.services.administration.switches import Switches
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.in_flight import Flights
+from ambassador_server.services.calls.pipeline import Answered, Calls, Refused, ToolCall
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.sign_in.key_proof import KeyProver
+from ambassador_server.services.sign_in.sessions import Sessions
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.fakes.downstream import FakeDownstreams, Script, make_tool

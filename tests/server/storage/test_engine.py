@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ambassador_server.domain.audit_query import EVERYTHING
+from ambassador_server.domain.audit.query import EVERYTHING
 from ambassador_server.errors import AmbassadorError, ConfigurationError, StorageError
 from ambassador_server.ports.store import Store
 from ambassador_server.storage import engine

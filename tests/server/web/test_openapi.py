@@ -12,12 +12,18 @@ from aiohttp import web
 from ambassador_protocol.admin import words
 from ambassador_server.bootstrap.server import build
 from ambassador_server.config import ServerConfig
-from ambassador_server.domain.administrator import Right, Role
-from ambassador_server.domain.audit import ActorKind, Outcome
-from ambassador_server.domain.catalog import ArgumentPolicy, DownstreamStatus, Isolation, McpStatus, ToolClass
-from ambassador_server.domain.grants import Delivery, Effect
-from ambassador_server.domain.principal import AuthSource, GroupStatus, KeyStatus, UserStatus
-from ambassador_server.domain.switches import SwitchScope
+from ambassador_server.domain.audit.events import ActorKind, Outcome
+from ambassador_server.domain.catalog.mcps import (
+    ArgumentPolicy,
+    DownstreamStatus,
+    Isolation,
+    McpStatus,
+    ToolClass,
+)
+from ambassador_server.domain.people.administrators import Right, Role
+from ambassador_server.domain.people.principals import AuthSource, GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.storage.migrate import upgrade
 from ambassador_server.web.app import admin_endpoints
 from ambassador_server.web.openapi import describe

@@ -1,0 +1,109 @@
+"""The words of the audit query language: which attribute each is about, and what it may be compared with."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
+from ambassador_server.domain.audit.query import Attribute, Is, Like, Query, Since, Until, both
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_PART = re.compile(r"([0-9]{1,9})([smhdw])")
+_DURATION = re.compile(r"(?:[0-9]{1,9}[smhdw])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word: `values` maps what may be written to what is stored, None where that is any text.
+
+    `within` is the kind of resource that the word is about, where it is about one alone.
+    """
+
+    attribute: Attribute
+    meaning: str
+    values: Mapping[str, str] | None = None
+    within: str | None = None
+    globs: bool = True
+
+    def equals(self, value: str) -> Query:
+        """Compare exactly; raises ValueError with the values there are."""
+        if self.values is not None and value not in self.values:
+            raise ValueError(f"is one of {', '.join(self.values)}")
+        stored = value if self.values is None else self.values[value]
+        return self._narrowed(Is(self.attribute, stored))
+
+    def resembles(self, glob: str) -> Query:
+        """Compare with a glob; raises ValueError for a word that takes none."""
+        if not self.globs:
+            raise ValueError("is compared with = and != only")
+        return self._narrowed(Like(self.attribute, glob) if "*" in glob else Is(self.attribute, glob))
+
+    def written(self, stored: str | None) -> str | None:
+        """Return a stored value as it is written in a query."""
+        back = {} if self.values is None else {value: word for word, value in self.values.items()}
+        return None if stored is None else back.get(stored, stored)
+
+    def _narrowed(self, query: Query) -> Query:
+        return query if self.within is None else both(Is(Attribute.RESOURCE_KIND, self.within), query)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWord:
+    """A word about when."""
+
+    compare: type[Since] | type[Until]
+    meaning: str
+
+    def at(self, text: str, now: datetime) -> Query:
+        """Compare with a time, or a duration that counts back from now; raises ValueError."""
+        try:
+            return self.compare(_moment(text, now))
+        except (ValueError, OverflowError):
+            raise ValueError(
+                "takes a duration such as 30m, 1h30m or 7d, or a time such as 2026-11-20T10:00Z"
+            ) from None
+
+
+def _same(values: type[ActorKind] | type[AuditAction] | type[Outcome]) -> dict[str, str]:
+    return {value.value: value.value for value in values}
+
+
+_ACTOR = Word(Attribute.ACTOR_NAME, "the name of who did it")
+_REQUEST = Word(Attribute.REQUEST_ID, "the id of the request")
+_SESSION = Word(Attribute.SESSION_ID, "the id of the session")
+
+WORDS: Mapping[str, Word] = {
+    "user": _ACTOR,
+    "actor": _ACTOR,
+    "actor_kind": Word(Attribute.ACTOR_KIND, "what did it", _same(ActorKind)),
+    "tool": Word(Attribute.RESOURCE_NAME, "the canonical name of the tool it was done with", within="tool"),
+    "resource": Word(Attribute.RESOURCE_NAME, "the name of what it was done to, of any kind"),
+    "kind": Word(Attribute.RESOURCE_KIND, "what it was done to: tool, mcp, user, grant, ..."),
+    "action": Word(Attribute.ACTION, "what was done, as area:subject:verb", _same(AuditAction)),
+    "outcome": Word(Attribute.OUTCOME, "how it ended", _same(Outcome)),
+    "decision": Word(
+        Attribute.OUTCOME,
+        "the outcome in the words of a policy",
+        {"permit": Outcome.PERMITTED.value, "deny": Outcome.DENIED.value},
+        globs=False,
+    ),
+    "reason": Word(Attribute.REASON, "why it was denied or failed"),
+    "request": _REQUEST,
+    "request_id": _REQUEST,
+    "session": _SESSION,
+    "session_id": _SESSION,
+    "source": Word(Attribute.SOURCE, "the address it came from"),
+}
+
+TIMES: Mapping[str, TimeWord] = {
+    "since": TimeWord(Since, "not before"),
+    "until": TimeWord(Until, "before"),
+}
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    if _DURATION.fullmatch(text):
+        return now - timedelta(seconds=sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(text)))
+    at = datetime.fromisoformat(text)
+    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -1,0 +1,51 @@
+"""What the events of one request say together: how it was decided, how it ended, how long it took."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ambassador_server.domain.audit.events import AuditAction, AuditEvent, Outcome
+
+_CALLS = frozenset({AuditAction.CALL_ATTEMPT, AuditAction.CALL_OUTCOME, AuditAction.CALL_DENY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """`decision` is permit or deny, None for what is no call; `is_open` means that a call has no outcome yet.
+
+    `milliseconds` is how long the downstream took.
+    """
+
+    decision: str | None
+    outcome: Outcome
+    reason: str | None
+    grant_id: str | None
+    switch_id: str | None
+    milliseconds: float | None
+    is_open: bool
+
+
+def decided_by(events: Sequence[AuditEvent]) -> Decided:
+    """Join the events of one request, oldest first; there is at least one."""
+    calls = [event for event in events if event.action in _CALLS]
+    denied = any(event.action is AuditAction.CALL_DENY for event in calls)
+    last = (calls or events)[-1]
+    return Decided(
+        decision=None if not calls else "deny" if denied else "permit",
+        outcome=last.outcome,
+        reason=last.reason,
+        grant_id=_detail(calls, "grant"),
+        switch_id=_detail(calls, "switch"),
+        milliseconds=_milliseconds(last),
+        is_open=last.action is AuditAction.CALL_ATTEMPT,
+    )
+
+
+def _detail(events: Sequence[AuditEvent], name: str) -> str | None:
+    found = [event.details.get(name) for event in events]
+    # The last word counts: a call that was permitted can be stopped in flight.
+    return next((value for value in reversed(found) if isinstance(value, str)), None)
+
+
+def _milliseconds(event: AuditEvent) -> float | None:
+    value = event.details.get("milliseconds")
+    return float(value) if isinstance(value, int | float) else None

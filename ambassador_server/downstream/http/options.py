@@ -1,0 +1,125 @@
+"""How downstreams are reached over HTTP: options, secrets, certificates, limits, and what a status means."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import msgspec
+from multidict import CIMultiDict
+from yarl import URL
+
+from ambassador_protocol import __version__
+from ambassador_server.downstream.http.client import HttpClient, is_field_name, is_field_value
+from ambassador_server.downstream.http.connection import Response
+from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
+from ambassador_server.downstream.wire.messages import LARGEST_MESSAGE
+from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+
+EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
+_OWN_HEADERS = frozenset(
+    {"accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te"}
+    | {"keep-alive", "last-event-id", "trailer", "transfer-encoding", "upgrade"}
+)
+
+
+class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """`headers` values may be `env://NAME` or `file:///path`; `ca_file` adds to the trusted authorities."""
+
+    url: str
+    headers: dict[str, str] = {}
+    ca_file: str | None = None
+
+
+def read_http_options(transport: str, options: Mapping[str, Any]) -> HttpOptions:
+    """Return the options, or raise InvalidInputError that names the one at fault."""
+    parsed = parse_options(transport, options, HttpOptions)
+    _check_url(transport, parsed.url)
+    for name, value in parsed.headers.items():
+        if not is_field_name(name) or name.lower() in _OWN_HEADERS or name.lower().startswith("mcp-"):
+            raise InvalidInputError(f"Option 'headers' of transport '{transport}' cannot set {name!r}.")
+        if not is_field_value(value):
+            raise InvalidInputError(
+                f"Option 'headers' of transport '{transport}': {name!r} holds control characters."
+            )
+        check_reference(value)
+    return parsed
+
+
+def open_client(options: HttpOptions) -> HttpClient:
+    """Return a client of its own for one downstream, so that none waits for the connections of another.
+
+    Raises DownstreamUnavailableError when a secret or a certificate it needs is missing.
+    """
+    fields = CIMultiDict({"User-Agent": f"mcp-ambassador/{__version__}", "Accept-Encoding": "identity"})
+    fields.update({name: resolve_reference(value) for name, value in options.headers.items()})
+    url = URL(options.url)
+    return HttpClient(url, fields, _tls_context(options.ca_file) if url.scheme == "https" else None)
+
+
+async def read_body(response: Response) -> bytes:
+    """Return the whole body; raises DownstreamUnavailableError beyond the limit."""
+    return await response.read(LARGEST_MESSAGE)
+
+
+def status_text(status: int) -> str:
+    """Say what an HTTP status means for a request of ours; bodies are never quoted."""
+    if status in (401, 403):
+        return f"refused the credentials (HTTP {status})"
+    if 300 <= status < 400:
+        return f"answered with HTTP {status}; redirects are not followed"
+    if status in (404, 405):
+        return f"answered with HTTP {status}; is the URL right?"
+    return f"answered with HTTP {status}"
+
+
+def _check_url(transport: str, text: str) -> None:
+    try:
+        url = URL(text)
+        valid = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
+    except ValueError:
+        raise InvalidInputError(f"Option 'url' of transport '{transport}' is not a URL.") from None
+    if not valid:
+        raise InvalidInputError(
+            f"Option 'url' of transport '{transport}' must be http:// or https:// and a host."
+        )
+    if url.user is not None or url.password is not None:
+        raise InvalidInputError(
+            f"Option 'url' of transport '{transport}' may not hold credentials: use 'headers'."
+        )
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return _default_tls_context()
+    context = _new_tls_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:
+        # ssl.SSLError is an OSError too: a file that holds no certificate.
+        raise DownstreamUnavailableError(
+            f"ca_file '{ca_file}' cannot be used: {error.strerror or error}"
+        ) from None
+    return context
+
+
+@cache
+def _default_tls_context() -> ssl.SSLContext:
+    return _new_tls_context()
+
+
+def _new_tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def drain(response: Response, seconds: float) -> None:
+    """Read what follows an answer, so that the connection can be used again; the caller closes what is left."""
+    with suppress(TimeoutError, DownstreamUnavailableError):
+        async with asyncio.timeout(seconds):
+            async for _ in response.chunks():
+                pass

@@ -1,0 +1,115 @@
+"""Answers who may call what and why, with the very function the call path decides by."""
+
+from dataclasses import dataclass
+
+from ambassador_server.domain.catalog.mcps import canonical_name
+from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.people.principals import AuthSource, ClientKey, Principal, User
+from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decision import Permit
+from ambassador_server.domain.policy.explanation import Explanation, explain
+from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.shared.listing import Field, Listing, Shelf, Slice
+from ambassador_server.errors import NotFoundError
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """One question and its answer; `key` is None when the user has none."""
+
+    user: User
+    key: ClientKey | None
+    tool: str
+    explanation: Explanation
+
+
+class AccessQuestions:
+    """Read-only; nothing here changes, and nothing here decides by itself."""
+
+    def __init__(self, *, policy: PolicyKeeper, catalog: Catalog) -> None:
+        self._policy = policy
+        self._catalog = catalog
+
+    def explain(self, user_name: str, tool_name: str, *, key_name: str | None = None) -> Access:
+        """Explain one call. Raises NotFoundError for a user, key or tool that does not exist.
+
+        Without a key, the user's best one is taken: active before the rest, newest first.
+        """
+        snapshot = self._policy.snapshot
+        user = next((user for user in snapshot.users.values() if user.name == user_name), None)
+        if user is None:
+            raise NotFoundError(f"No user {user_name!r}")
+        key = self._key(snapshot, user, key_name)
+        tool = self._tool(snapshot, tool_name)
+        return Access(
+            user=user,
+            key=key,
+            tool=tool.canonical,
+            explanation=explain(snapshot, _principal(user, key), tool, self._policy.moment()),
+        )
+
+    def who_can(self, tool_name: str, listing: Listing) -> Slice[User]:
+        """Return one page of the users who may call the tool now."""
+        snapshot = self._policy.snapshot
+        tool, moment = self._tool(snapshot, tool_name), self._policy.moment()
+        allowed = {
+            key.user_id
+            for key in snapshot.keys.values()
+            if (user := snapshot.users.get(key.user_id)) is not None
+            and isinstance(decide(snapshot, _principal(user, key), tool, moment), Permit)
+        }
+        return _users(snapshot).page((snapshot.users[user_id] for user_id in allowed), listing)
+
+    def _key(self, snapshot: Snapshot, user: User, name: str | None) -> ClientKey | None:
+        keys = [key for key in snapshot.keys.values() if key.user_id == user.user_id]
+        if name is not None:
+            keys = [key for key in keys if name in {key.name, key.key_id}]
+            if not keys:
+                raise NotFoundError(f"User {user.name!r} has no key {name!r}")
+        now = self._policy.moment().now
+        return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
+
+    def _tool(self, snapshot: Snapshot, name: str) -> ToolRef:
+        entry = self._catalog.resolve(name)
+        if entry is not None:
+            return entry.ref
+        for mcp in snapshot.mcps.values():
+            for tool in self._catalog.last_known(mcp.mcp_id):
+                if name in {canonical_name(mcp.name, tool.name), f"{mcp.name}:{tool.name}"}:
+                    return ToolRef(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class)
+        raise NotFoundError(f"No tool {name!r}")
+
+
+def _users(snapshot: Snapshot) -> Shelf[User]:
+    def groups(user: User) -> tuple[str, ...]:
+        group_ids = snapshot.group_ids_of.get(user.user_id, ())
+        return tuple(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)
+
+    name: Field[User] = Field(lambda user: user.name)
+    return Shelf(
+        noun="user",
+        fields={
+            "name": name,
+            "display_name": Field(lambda user: user.display_name),
+            "email": Field(lambda user: user.email),
+            "source": Field(lambda user: user.source, values=list(AuthSource)),
+            "role": Field(lambda user: user.roles, sorts=False, values=list(Role)),
+            "group": Field(groups, sorts=False),
+            "owner": Field(lambda user: user.owner),
+            "created_at": Field(lambda user: user.created_at, filters=False),
+        },
+        order=name,
+        item_id=lambda user: user.user_id,
+    )
+
+
+def _principal(user: User, key: ClientKey | None) -> Principal:
+    return Principal(
+        user_id=user.user_id,
+        user_name=user.name,
+        key_id="" if key is None else key.key_id,
+        key_name="" if key is None else key.name,
+        session_id=None,
+    )

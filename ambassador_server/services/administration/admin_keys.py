@@ -1,0 +1,114 @@
+"""Admin keys: issued once, shown once, revoked at once. The logins of people are among them."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.people.administrators import AdminKey, Role
+from ambassador_server.domain.people.role_rules import check_key_roles, check_not_own_key
+from ambassador_server.domain.secrets.tokens import ADMIN_KEY_PREFIX, digest_key, mint_key, visible_prefix
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.shared.names import check_name
+from ambassador_server.errors import ConflictError, NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store
+from ambassador_server.services.administration.admin_guard import check_an_admin_is_left
+from ambassador_server.services.changes.transaction import Changes, Requester
+
+
+class AdminKeys:
+    """One public method per thing an administrator can ask for."""
+
+    def __init__(self, *, store: Store, changes: Changes, clock: Clock, pepper: bytes) -> None:
+        self._store = store
+        self._changes = changes
+        self._clock = clock
+        self._pepper = pepper
+
+    async def issue(
+        self, requester: Requester, *, name: str, roles: Iterable[Role], lasts: timedelta | None
+    ) -> tuple[AdminKey, str]:
+        """Issue an admin key and return it with its secret, which is kept nowhere.
+
+        Raises MissingRightError for a role that gives more than the requester may.
+        """
+        async with self._changes.open(requester) as change:
+            key, secret = mint_admin_key(
+                self._pepper,
+                self._clock.now(),
+                name=check_name("admin key", name),
+                roles=check_key_roles(requester.administrator, roles),
+                lasts=lasts,
+                created_by=requester.actor.name or "",
+            )
+            await change.work.admin_keys.add(key)
+            change.record(AuditAction.ADMIN_KEY_ISSUE, admin_key_resource(key), **_shown(key))
+        return key, secret
+
+    async def revoke(self, requester: Requester, name: str) -> AdminKey:
+        """End an admin key or a login for good; it holds from the very next request on.
+
+        Raises ConflictError for the key of the request itself, and when nobody would be left to administer.
+        """
+        async with self._changes.open(requester) as change:
+            before = await change.work.admin_keys.by_name(name)
+            if before is None:
+                raise NotFoundError(f"No admin key {name!r}")
+            if before.revoked_at is not None:
+                raise ConflictError("This admin key is revoked already")
+            check_not_own_key(requester.administrator, before)
+            now = self._clock.now()
+            key = replace(before, revoked_at=now)
+            await change.work.admin_keys.replace(key)
+            if Role.ADMIN in before.roles and before.is_good(now):
+                await check_an_admin_is_left(change.work, now)
+            change.record(AuditAction.ADMIN_KEY_REVOKE, admin_key_resource(key), before=_shown(before))
+        return key
+
+    async def page(self, listing: Listing) -> Slice[AdminKey]:
+        """Return one page of the keys and logins."""
+        async with self._store.read() as work:
+            return await work.admin_keys.page(listing)
+
+
+def admin_key_resource(key: AdminKey) -> Resource:
+    """Name an admin key for the audit."""
+    return Resource(kind="admin_key", id=key.admin_key_id, name=key.name)
+
+
+def _shown(key: AdminKey) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "roles": list(key.roles),
+        "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+    }
+
+
+def mint_admin_key(
+    pepper: bytes,
+    now: datetime,
+    *,
+    name: str,
+    roles: tuple[Role, ...],
+    lasts: timedelta | None,
+    user_id: str | None = None,
+    created_by: str,
+) -> tuple[AdminKey, str]:
+    """Return a new admin key that is not stored yet, and its secret."""
+    secret = mint_key(ADMIN_KEY_PREFIX)
+    key = AdminKey(
+        admin_key_id=str(uuid.uuid4()),
+        name=name,
+        prefix=visible_prefix(secret, ADMIN_KEY_PREFIX),
+        digest=digest_key(secret, pepper),
+        roles=roles,
+        created_at=now,
+        expires_at=None if lasts is None else now + lasts,
+        revoked_at=None,
+        user_id=user_id,
+        created_by=created_by,
+    )
+    return key, secret

@@ -1,0 +1,256 @@
+"""Client keys: issued once, shown once, revoked at once."""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.people.principals import ClientKey, KeyStatus
+from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.shared.names import check_name, check_owner
+from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.users import find_user
+from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.writing import Wording, Written, differences, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFacts:
+    """What an administrator says about a new key; without `lasts` it is good until somebody ends it."""
+
+    user: str
+    name: str
+    lasts: timedelta | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """A good key of the name that was asked for; `secret` is None for one that was there already."""
+
+    written: Written[ClientKey]
+    secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEnd:
+    """When a key ends by itself; None for one that lasts until somebody ends it."""
+
+    at: datetime | None
+
+
+class Keys:
+    """One public method per thing an administrator can ask for."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        changes: Changes,
+        clock: Clock,
+        pepper: bytes,
+        prolonged: timedelta | None = None,
+    ) -> None:
+        self._store = store
+        self._changes = changes
+        self._clock = clock
+        self._pepper = pepper
+        self._prolonged = prolonged
+
+    async def issue(self, requester: Requester, facts: KeyFacts) -> tuple[ClientKey, str]:
+        """Issue a key for a user and return it with its secret, which is kept nowhere."""
+        async with self._changes.open(requester) as change:
+            user = await find_user(change.work, facts.user)
+            key, secret = self._new(user.user_id, facts)
+            await write(change, change.work.keys, None, key, _WORDING, user=user.name)
+        return key, secret
+
+    async def ensure(self, requester: Requester, facts: KeyFacts) -> Ensured:
+        """Issue a key unless the user has a good one of this name, of which only the owner is changed.
+
+        Raises ConflictError where there is a suspended one: whoever suspended it did not mean it to be replaced.
+        """
+        now = self._clock.now()
+        async with self._changes.open(requester) as change:
+            user = await find_user(change.work, facts.user)
+            before = _best(await change.work.keys.of(user_id=user.user_id), facts.name, now)
+            if before is None:
+                key, secret = self._new(user.user_id, facts)
+                written = await write(change, change.work.keys, None, key, _WORDING, user=user.name)
+                return Ensured(written, secret)
+            if not before.is_good(now):
+                raise ConflictError(
+                    f"Key {facts.name!r} of {facts.user!r} is suspended; activate it, or revoke it for another"
+                )
+            after = before if facts.owner is None else replace(before, owner=check_owner(facts.owner))
+            written = await write(change, change.work.keys, before, after, _WORDING, user=user.name)
+            return Ensured(written, None)
+
+    async def set_status(self, requester: Requester, key_id: str, status: KeyStatus) -> ClientKey:
+        """Suspend a key or activate it again; it holds from the very next call on.
+
+        Raises ConflictError for a revoked key, and InvalidInputError where it is asked to revoke one.
+        """
+        if status is KeyStatus.REVOKED:
+            raise InvalidInputError(
+                "status: a key is active or suspended; revoking it is a request of its own"
+            )
+        async with self._changes.open(requester) as change:
+            before = await find_key(change.work, key_id)
+            if before.status is KeyStatus.REVOKED:
+                raise ConflictError("This key is revoked for good; issue another one")
+            return (
+                await write(change, change.work.keys, before, replace(before, status=status), _WORDING)
+            ).item
+
+    async def rotate(
+        self, requester: Requester, key_id: str, *, overlap: timedelta, end: KeyEnd | None = None
+    ) -> tuple[ClientKey, str]:
+        """Issue a key in place of another, which stays good for the overlap and expires then.
+
+        The new one lasts as long as the old one was meant to, or until the `end`, belongs to the same owner and has
+        the same subscriptions. Raises ConflictError for a key that is not good.
+        """
+        now = self._clock.now()
+        async with self._changes.open(requester) as change:
+            old = await find_key(change.work, key_id)
+            if not old.is_good(now):
+                raise ConflictError("This key is not good any more; issue another one")
+            lasts = None if old.expires_at is None else old.expires_at - old.created_at
+            key, secret = mint_client_key(
+                self._pepper, now, user_id=old.user_id, name=old.name, lasts=lasts, owner=old.owner
+            )
+            key = replace(key, replaces=old.key_id)
+            if end is not None:
+                key = replace(key, expires_at=end.at)
+            ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
+            await change.work.keys.add(key)
+            await change.work.keys.replace(replace(old, expires_at=ends))
+            for each in await change.work.subscriptions.of(key_id=old.key_id):
+                chosen = replace(each, subscription_id=str(uuid.uuid4()), key_id=key.key_id)
+                await change.work.subscriptions.add(chosen)
+            change.record(
+                AuditAction.KEY_ROTATE, key_resource(old), replaced_by=key.key_id, ends=ends.isoformat()
+            )
+        return key, secret
+
+    async def end_of_own(self, work: UnitOfWork, replaced: ClientKey) -> KeyEnd:
+        """Return when a key ends that its user puts in place of another.
+
+        That is when the other was meant to end, so that a stolen key is not prolonged for ever; later only as far as
+        administrators let users prolong their keys, counted from the issue of the first of them.
+        """
+        if replaced.expires_at is None or self._prolonged is None:
+            return KeyEnd(replaced.expires_at)
+        longest = await _first_issue(work, replaced) + self._prolonged
+        anew = self._clock.now() + (replaced.expires_at - replaced.created_at)
+        return KeyEnd(max(replaced.expires_at, min(anew, longest)))
+
+    async def revoke(self, requester: Requester, key_id: str) -> ClientKey:
+        """Revoke a key for good; it holds from the very next call on."""
+        async with self._changes.open(requester) as change:
+            before = await find_key(change.work, key_id)
+            if before.status is KeyStatus.REVOKED:
+                raise ConflictError("This key is revoked already")
+            key = replace(before, status=KeyStatus.REVOKED)
+            await change.work.keys.replace(key)
+            change.record(
+                AuditAction.KEY_REVOKE,
+                key_resource(key),
+                prefix=key.prefix,
+                **differences(before, key, _shown),
+            )
+        return key
+
+    async def page(self, listing: Listing) -> Slice[ClientKey]:
+        """Return one page of the keys."""
+        async with self._store.read() as work:
+            return await work.keys.page(listing)
+
+    def _new(self, user_id: str, facts: KeyFacts) -> tuple[ClientKey, str]:
+        owner = None if facts.owner is None else check_owner(facts.owner)
+        return mint_client_key(
+            self._pepper,
+            self._clock.now(),
+            user_id=user_id,
+            name=check_name("key", facts.name),
+            lasts=facts.lasts,
+            owner=owner,
+        )
+
+
+def mint_client_key(
+    pepper: bytes,
+    now: datetime,
+    *,
+    user_id: str,
+    name: str,
+    lasts: timedelta | None,
+    owner: str | None = None,
+) -> tuple[ClientKey, str]:
+    """Return a new client key, not yet stored, and its secret."""
+    secret = mint_key(PRESHARED_KEY_PREFIX)
+    key = ClientKey(
+        key_id=str(uuid.uuid4()),
+        user_id=user_id,
+        name=name,
+        prefix=visible_prefix(secret, PRESHARED_KEY_PREFIX),
+        digest=digest_key(secret, pepper),
+        status=KeyStatus.ACTIVE,
+        created_at=now,
+        expires_at=None if lasts is None else now + lasts,
+        last_used_at=None,
+        last_host=None,
+        owner=owner,
+    )
+    return key, secret
+
+
+def _best(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
+    """Return the newest key of this name that is good, else one that would be, were it not suspended."""
+    usable = [
+        key
+        for key in keys
+        if key.name == name and key.status is not KeyStatus.REVOKED and not key.has_expired(now)
+    ]
+    return max(usable, key=lambda key: (key.is_good(now), key.created_at), default=None)
+
+
+async def _first_issue(work: UnitOfWork, key: ClientKey) -> datetime:
+    """Return when the first key of a line of replacements was issued."""
+    # All at once: a line may be as long as its user likes to rotate, and this runs while others wait to write.
+    known = {each.key_id: each for each in await work.keys.of(user_id=key.user_id)}
+    while key.replaces is not None and key.replaces in known:
+        key = known[key.replaces]
+    return key.created_at
+
+
+async def find_key(work: UnitOfWork, key_id: str) -> ClientKey:
+    """Return the key with this id, or raise NotFoundError."""
+    key = await work.keys.get(key_id)
+    if key is None:
+        raise NotFoundError(f"No key {key_id!r}")
+    return key
+
+
+def key_resource(key: ClientKey) -> Resource:
+    """Name a key for the audit."""
+    return Resource(kind="key", id=key.key_id, name=key.name)
+
+
+def _shown(key: ClientKey) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "status": key.status,
+        "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+        "owner": key.owner,
+    }
+
+
+_WORDING = Wording(
+    created=AuditAction.KEY_ISSUE, updated=AuditAction.KEY_UPDATE, resource=key_resource, shown=_shown
+)

@@ -1,0 +1,150 @@
+"""Grants: adding, putting and removing what groups may call."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, normalise_patterns
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.shared.names import check_owner
+from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.groups import find_group
+from ambassador_server.services.changes.transaction import Change, Changes, Requester
+from ambassador_server.services.changes.writing import Wording, Written, write
+from ambassador_server.services.registry.mcps import find_mcp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantFacts:
+    """A grant as an administrator says it, by names; no owner says nothing, an empty one gives it to nobody.
+
+    It ends at a time, or after it has lasted, or never.
+    """
+
+    group: str
+    mcp: str
+    patterns: tuple[str, ...]
+    effect: Effect
+    delivery: Delivery = Delivery.AUTOMATIC
+    lasts: timedelta | None = None
+    ends: datetime | None = None
+    owner: str | None = None
+
+
+class Grants:
+    """One public method per thing an administrator can ask for."""
+
+    def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
+        self._store = store
+        self._changes = changes
+        self._clock = clock
+
+    async def add(self, requester: Requester, facts: GrantFacts) -> Grant:
+        """Add a grant. Raises ConflictError when the group has exactly this one for the MCP already."""
+        async with self._changes.open(requester) as change:
+            grant = await self._new(change.work, requester, facts)
+            if any(each.expires_at == grant.expires_at for each in await _same(change.work, grant)):
+                raise ConflictError(f"Group {facts.group!r} has this grant for {facts.mcp!r} already")
+            return (await _write(change, None, grant, facts)).item
+
+    async def put(self, requester: Requester, facts: GrantFacts) -> Written[Grant]:
+        """Add a grant, or give the one that says the same this expiry, and this owner where one is named."""
+        async with self._changes.open(requester) as change:
+            grant = await self._new(change.work, requester, facts)
+            before = _nearest(await _same(change.work, grant), grant)
+            if before is None:
+                return await _write(change, None, grant, facts)
+            owner = before.owner if facts.owner is None else grant.owner
+            after = replace(before, expires_at=grant.expires_at, owner=owner)
+            return await _write(change, before, after, facts)
+
+    async def remove(self, requester: Requester, grant_id: str) -> None:
+        """Remove a grant; it holds from the very next call on."""
+        async with self._changes.open(requester) as change:
+            grant = await change.work.grants.get(grant_id)
+            if grant is None:
+                raise NotFoundError(f"No grant {grant_id!r}")
+            group, mcp = (
+                await change.work.groups.get(grant.group_id),
+                await change.work.mcps.get(grant.mcp_id),
+            )
+            await change.work.grants.remove(grant_id)
+            change.record(
+                AuditAction.GRANT_REMOVE,
+                grant_resource(grant),
+                group=None if group is None else group.name,
+                mcp=None if mcp is None else mcp.name,
+                before=_shown(grant),
+            )
+
+    async def page(self, listing: Listing) -> Slice[Grant]:
+        """Return one page of the grants."""
+        async with self._store.read() as work:
+            return await work.grants.page(listing)
+
+    async def _new(self, work: UnitOfWork, requester: Requester, facts: GrantFacts) -> Grant:
+        if not facts.patterns:
+            raise InvalidInputError("A grant takes at least one tool pattern.")
+        if facts.effect is Effect.DENY and facts.delivery is not Delivery.AUTOMATIC:
+            raise InvalidInputError(
+                "A grant that denies holds for every client; only a permit can be opted in to."
+            )
+        group, mcp = await find_group(work, facts.group), await find_mcp(work, facts.mcp)
+        now = self._clock.now()
+        return Grant(
+            grant_id=str(uuid.uuid4()),
+            group_id=group.group_id,
+            mcp_id=mcp.mcp_id,
+            patterns=normalise_patterns(facts.patterns, mcp.name),
+            effect=facts.effect,
+            expires_at=facts.ends if facts.lasts is None else now + facts.lasts,
+            created_at=now,
+            created_by=requester.actor.name or requester.actor.kind,
+            delivery=facts.delivery,
+            owner=None if facts.owner is None else check_owner(facts.owner),
+        )
+
+
+async def _same(work: UnitOfWork, grant: Grant) -> list[Grant]:
+    """Return the grants that say the same; when one ends and who owns it is no part of what it says."""
+    return [
+        each
+        for each in await work.grants.of(group_id=grant.group_id, mcp_id=grant.mcp_id)
+        if (each.patterns, each.effect, each.delivery) == (grant.patterns, grant.effect, grant.delivery)
+    ]
+
+
+def _nearest(found: Iterable[Grant], wanted: Grant) -> Grant | None:
+    return min(found, key=lambda each: each.expires_at != wanted.expires_at, default=None)
+
+
+async def _write(change: Change, before: Grant | None, grant: Grant, facts: GrantFacts) -> Written[Grant]:
+    return await write(change, change.work.grants, before, grant, _WORDING, group=facts.group, mcp=facts.mcp)
+
+
+def grant_resource(grant: Grant) -> Resource:
+    """Name a grant for the audit."""
+    return Resource(kind="grant", id=grant.grant_id, name=None)
+
+
+def _shown(grant: Grant) -> dict[str, Any]:
+    return {
+        "tools": list(grant.patterns),
+        "effect": grant.effect,
+        "delivery": grant.delivery,
+        "expires_at": None if grant.expires_at is None else grant.expires_at.isoformat(),
+        "owner": grant.owner,
+    }
+
+
+_WORDING = Wording(
+    created=AuditAction.GRANT_ADD,
+    updated=AuditAction.GRANT_UPDATE,
+    resource=grant_resource,
+    shown=_shown,
+)

@@ -1,0 +1,196 @@
+"""Groups and who is in them."""
+
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.people.principals import Group, GroupStatus, Membership
+from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.shared.listing import Field, Listing, Shelf, Slice
+from ambassador_server.domain.shared.names import check_name, check_owner, check_text
+from ambassador_server.domain.shared.revision import Expected, check_revision
+from ambassador_server.errors import NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.users import find_user
+from ambassador_server.services.changes.transaction import Change, Changes, Requester
+from ambassador_server.services.changes.writing import Wording, Written, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFacts:
+    """What an administrator says about a group; None says nothing, an empty owner gives it to nobody."""
+
+    description: str | None = None
+    status: GroupStatus | None = None
+    owner: str | None = None
+
+    def checked(self) -> dict[str, Any]:
+        """Return what is said, or raise InvalidInputError."""
+        said: dict[str, Any] = {}
+        if self.description is not None:
+            said["description"] = check_text("description", self.description)
+        if self.status is not None:
+            said["status"] = self.status
+        if self.owner is not None:
+            said["owner"] = check_owner(self.owner)
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMembership:
+    """A user in a group, by their names."""
+
+    group: str
+    user: str
+    owner: str | None
+
+
+_MEMBERSHIPS: Shelf[NamedMembership] = Shelf(
+    noun="membership",
+    fields={
+        "group": Field(lambda each: each.group),
+        "user": Field(lambda each: each.user),
+        "owner": Field(lambda each: each.owner),
+    },
+    order=Field(lambda each: f"{each.group} {each.user}"),
+    item_id=lambda each: f"{each.group} {each.user}",
+)
+
+
+class Groups:
+    """One public method per thing an administrator can ask for."""
+
+    def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
+        self._store = store
+        self._changes = changes
+        self._clock = clock
+
+    async def create(self, requester: Requester, name: str, facts: GroupFacts) -> Group:
+        """Create a group without members."""
+        async with self._changes.open(requester) as change:
+            return (await self._write(change, None, self._new(name), facts)).item
+
+    async def put(
+        self, requester: Requester, name: str, facts: GroupFacts, *, expected: Expected = None
+    ) -> Written[Group]:
+        """Create the group, or change what the facts name. Raises ChangedMeanwhileError unless it is as expected."""
+        async with self._changes.open(requester) as change:
+            before = await change.work.groups.by_name(name)
+            check_revision(before, expected)
+            return await self._write(change, before, before or self._new(name), facts)
+
+    async def update(
+        self, requester: Requester, name: str, facts: GroupFacts, *, expected: Expected = None
+    ) -> Group:
+        """Change what the facts name. Raises NotFoundError, and ChangedMeanwhileError unless it is as expected."""
+        async with self._changes.open(requester) as change:
+            before = await find_group(change.work, name)
+            check_revision(before, expected)
+            return (await self._write(change, before, before, facts)).item
+
+    async def remove(self, requester: Requester, name: str, *, expected: Expected = None) -> None:
+        """Delete a group, its memberships and its grants; it holds from the very next call on."""
+        async with self._changes.open(requester) as change:
+            group = await find_group(change.work, name)
+            check_revision(group, expected)
+            await change.work.groups.remove(group.group_id)
+            change.record(AuditAction.GROUP_REMOVE, group_resource(group), before=_shown(group))
+
+    async def add_member(
+        self,
+        requester: Requester,
+        group_name: str,
+        user_name: str,
+        *,
+        owner: str | None = None,
+        claim: bool = False,
+    ) -> Group:
+        """Put a user into a group; one who is in it already stays in it.
+
+        It also stays whose it was, unless it is nobody's and the owner claims it.
+        """
+        label = None if owner is None else check_owner(owner)
+        async with self._changes.open(requester) as change:
+            group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
+            membership = Membership(user_id=user.user_id, group_id=group.group_id, owner=label)
+            before = await change.work.memberships.get(user.user_id, group.group_id)
+            claims = claim and before is not None and before.owner is None and label is not None
+            if claims:
+                await change.work.memberships.remove(membership)
+            if claims or before is None:
+                await change.work.memberships.add(membership)
+                change.record(AuditAction.MEMBER_ADD, group_resource(group), user=user_name, owner=label)
+        return group
+
+    async def remove_member(self, requester: Requester, group_name: str, user_name: str) -> Group:
+        """Take a user out of a group. Raises NotFoundError for one who is not in it."""
+        async with self._changes.open(requester) as change:
+            group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
+            await change.work.memberships.remove(Membership(user_id=user.user_id, group_id=group.group_id))
+            change.record(AuditAction.MEMBER_REMOVE, group_resource(group), user=user_name)
+        return group
+
+    async def get(self, name: str) -> Group:
+        """Return one group."""
+        async with self._store.read() as work:
+            return await find_group(work, name)
+
+    async def page(self, listing: Listing) -> Slice[Group]:
+        """Return one page of the groups."""
+        async with self._store.read() as work:
+            return await work.groups.page(listing)
+
+    async def memberships(self, listing: Listing, names: Snapshot) -> Slice[NamedMembership]:
+        """Return one page of who is in which group; one that is newer than the names is in the next answer."""
+        async with self._store.read() as work:
+            found = await work.memberships.all()
+        named = [
+            NamedMembership(names.groups[each.group_id].name, names.users[each.user_id].name, each.owner)
+            for each in found
+            if each.group_id in names.groups and each.user_id in names.users
+        ]
+        return _MEMBERSHIPS.page(named, listing)
+
+    def _new(self, name: str) -> Group:
+        now = self._clock.now()
+        return Group(
+            group_id=str(uuid.uuid4()),
+            name=check_name("group", name),
+            description="",
+            status=GroupStatus.ACTIVE,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _write(
+        self, change: Change, before: Group | None, group: Group, facts: GroupFacts
+    ) -> Written[Group]:
+        after = replace(group, **facts.checked(), updated_at=self._clock.now())
+        return await write(change, change.work.groups, before, after, _WORDING)
+
+
+def group_resource(group: Group) -> Resource:
+    """Name a group for the audit."""
+    return Resource(kind="group", id=group.group_id, name=group.name)
+
+
+def _shown(group: Group) -> dict[str, Any]:
+    return {"description": group.description, "status": group.status, "owner": group.owner}
+
+
+_WORDING = Wording(
+    created=AuditAction.GROUP_CREATE,
+    updated=AuditAction.GROUP_UPDATE,
+    resource=group_resource,
+    shown=_shown,
+)
+
+
+async def find_group(work: UnitOfWork, name: str) -> Group:
+    """Return the group of this name, or raise NotFoundError."""
+    group = await work.groups.by_name(name)
+    if group is None:
+        raise NotFoundError(f"No group {name!r}")
+    return group

@@ -1,0 +1,212 @@
+"""What users see and change of their own: who they are to the server, their key, what they are granted and chose."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.domain.people.principals import ClientKey, KeyStatus, Origin, Principal, User
+from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.policy.decide import PrincipalPolicy
+from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.policy.grants import Delivery, Subscription
+from ambassador_server.errors import (
+    ConflictError,
+    InvalidInputError,
+    InvalidKeyError,
+    NotAuthenticatedError,
+    NotFoundError,
+    StorageError,
+)
+from ambassador_server.ports.store import UnitOfWork
+from ambassador_server.services.administration.client_keys import Keys, find_key
+from ambassador_server.services.administration.subscriptions import Subscriptions
+from ambassador_server.services.audit.recorder import user_actor
+from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.sign_in.key_proof import KeyProver
+from ambassador_server.services.sign_in.sessions import Sessions
+
+LONGEST_OVERLAP = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Who the principal is; `refused` says why nothing at all is permitted, `tools` counts what is."""
+
+    user: User
+    groups: tuple[str, ...]
+    key: ClientKey
+    session: Session | None
+    tools: int
+    refused: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTool:
+    """A tool the principal may know of; `refused` is None for one that can be called."""
+
+    entry: CatalogEntry
+    refused: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An MCP of which something is granted, and this client's choice."""
+
+    mcp: Mcp
+    delivery: Delivery
+    subscription: Subscription | None
+    tools: tuple[KnownTool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A new key, its secret, which is kept nowhere, and when the old one ends."""
+
+    key: ClientKey
+    secret: str
+    old_ends_at: datetime
+
+
+class OwnAccess:
+    """One public method per thing a user can ask for; nothing here reaches beyond the principal's own key."""
+
+    def __init__(
+        self,
+        *,
+        policy: PolicyKeeper,
+        catalog: Catalog,
+        changes: Changes,
+        sessions: Sessions,
+        prover: KeyProver,
+        keys: Keys,
+        subscriptions: Subscriptions,
+    ) -> None:
+        self._policy = policy
+        self._catalog = catalog
+        self._changes = changes
+        self._sessions = sessions
+        self._prover = prover
+        self._keys = keys
+        self._subscriptions = subscriptions
+
+    def standing(self, principal: Principal) -> Standing:
+        """Return who the principal is."""
+        snapshot, policy = self._policy.snapshot, self._rules(principal)
+        user, key = snapshot.users.get(principal.user_id), snapshot.keys.get(principal.key_id)
+        if user is None or key is None:
+            raise NotAuthenticatedError("Valid session token required")
+        group_ids = snapshot.group_ids_of.get(user.user_id, ())
+        return Standing(
+            user=user,
+            groups=tuple(sorted(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)),
+            key=key,
+            session=self._sessions.held(principal),
+            tools=len(self._catalog.visible(principal)),
+            refused=None if policy.refused is None else policy.refused.reason,
+        )
+
+    def offers(self, principal: Principal) -> list[Offer]:
+        """Return the MCPs of which something is granted, by name; of their tools those the principal may know of."""
+        policy, mcps = self._rules(principal), self._policy.snapshot.mcps.values()
+        offers = (self._offer(policy, principal, mcp) for mcp in sorted(mcps, key=lambda mcp: mcp.name))
+        return [offer for offer in offers if offer is not None]
+
+    async def rotate(self, principal: Principal, origin: Origin, *, overlap: timedelta) -> Rotated:
+        """Issue a key in place of the one in use, which stays good for the overlap.
+
+        It takes the place of an earlier replacement that was never used. Raises ConflictError where one was used:
+        whoever still holds the old key then has no claim to a third.
+        """
+        if not timedelta() < overlap <= LONGEST_OVERLAP:
+            raise InvalidInputError("overlap_seconds: from one second to 30 days")
+        requester = await self._requester(principal, origin)
+        async with self._changes.together(requester), self._changes.open(requester) as change:
+            withdrawn = await self._withdraw_unused(change.work, principal)
+            # A key that was replaced before ends with its overlap; when it was meant to, its replacement knows.
+            meant = withdrawn or await find_key(change.work, principal.key_id)
+            end = await self._keys.end_of_own(change.work, meant)
+            key, secret = await self._keys.rotate(requester, principal.key_id, overlap=overlap, end=end)
+            old = await find_key(change.work, principal.key_id)
+        return Rotated(key, secret, old.expires_at or key.created_at + overlap)
+
+    async def subscribe(
+        self, principal: Principal, origin: Origin, mcp_name: str, patterns: Collection[str]
+    ) -> Offer:
+        """Choose, for the key in use, which tools of an MCP it wants of those granted; return what comes of it.
+
+        Raises NotFoundError for an MCP of which nothing is granted, as for one that does not exist.
+        """
+        requester = await self._requester(principal, origin)
+        self._offered(principal, mcp_name)
+        await self._subscriptions.set(requester, principal.key_id, mcp_name, patterns)
+        return self._offered(principal, mcp_name)
+
+    async def unsubscribe(self, principal: Principal, origin: Origin, mcp_name: str) -> None:
+        """Take the choice back."""
+        requester = await self._requester(principal, origin)
+        self._offered(principal, mcp_name)
+        await self._subscriptions.remove(requester, principal.key_id, mcp_name)
+
+    async def _requester(self, principal: Principal, origin: Origin) -> Requester:
+        """Return the principal as one who asks for changes; raises for one who may call nothing now."""
+        if self._policy.is_stale():
+            raise StorageError("The server cannot confirm its policy now. Try again in a moment.")
+        await self._prover.refuse_stopped(principal, origin)
+        if self._rules(principal).refused is not None:
+            raise InvalidKeyError("Invalid or inactive key")
+        return Requester(None, origin, user_actor(principal))
+
+    async def _withdraw_unused(self, work: UnitOfWork, principal: Principal) -> ClientKey | None:
+        """Revoke an earlier replacement that nobody has used, and return it.
+
+        Raises ConflictError for one in use, and for a suspended one: that was not meant to be replaced.
+        """
+        old, withdrawn = await find_key(work, principal.key_id), None
+        for key in await work.keys.of(user_id=principal.user_id):
+            if key.replaces == old.key_id and key.status is not KeyStatus.REVOKED:
+                if key.last_used_at is not None or self._prover.was_used(key.key_id):
+                    raise ConflictError(
+                        "This key has been replaced already, and the new one is in use",
+                        hint="Use the new key; if you have lost it, ask your administrator.",
+                    )
+                if key.status is KeyStatus.SUSPENDED:
+                    raise ConflictError(
+                        "This key has been replaced already, and the new one is suspended",
+                        hint="Ask your administrator.",
+                    )
+                await work.keys.replace(replace(key, status=KeyStatus.REVOKED))
+                withdrawn = key
+        return withdrawn
+
+    def _offered(self, principal: Principal, mcp_name: str) -> Offer:
+        mcp = next((each for each in self._policy.snapshot.mcps.values() if each.name == mcp_name), None)
+        offer = None if mcp is None else self._offer(self._rules(principal), principal, mcp)
+        if offer is None:
+            raise NotFoundError(
+                f"No MCP {mcp_name[:100]!r} is granted to you", hint="Run: ambassador-client catalog list"
+            )
+        return offer
+
+    def _offer(self, policy: PrincipalPolicy, principal: Principal, mcp: Mcp) -> Offer | None:
+        delivery = policy.delivery_of(mcp.mcp_id)
+        if delivery is None:
+            return None
+        entries = [entry for entry in self._catalog.index().entries if entry.ref.mcp_id == mcp.mcp_id]
+        tools = tuple(tool for entry in entries if (tool := _known(policy, entry)) is not None)
+        if entries and not tools:
+            return None
+        subscription = self._policy.snapshot.subscriptions.get((principal.key_id, mcp.mcp_id))
+        return Offer(mcp, delivery, subscription, tools)
+
+    def _rules(self, principal: Principal) -> PrincipalPolicy:
+        return PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
+
+
+def _known(policy: PrincipalPolicy, entry: CatalogEntry) -> KnownTool | None:
+    decision = policy.decide(entry.ref)
+    if not isinstance(decision, Deny):
+        return KnownTool(entry, None)
+    return KnownTool(entry, decision.reason) if decision.disclosed else None

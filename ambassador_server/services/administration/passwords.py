@@ -1,0 +1,69 @@
+"""Passwords of administrators: set by another administrator, changed by their own, kept as a hash."""
+
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.people.administrators import Password
+from ambassador_server.domain.people.password_rules import check_password
+from ambassador_server.domain.people.principals import User
+from ambassador_server.domain.people.role_rules import check_new_password
+from ambassador_server.errors import ConflictError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.passwords import PasswordHashing
+from ambassador_server.services.administration.admin_guard import end_logins
+from ambassador_server.services.administration.users import find_user, user_resource
+from ambassador_server.services.changes.transaction import Change, Changes, Requester
+from ambassador_server.services.sign_in.password_proof import PasswordProver
+
+
+class Passwords:
+    """One public method per thing an administrator can ask for."""
+
+    def __init__(
+        self, *, changes: Changes, hashing: PasswordHashing, prover: PasswordProver, clock: Clock
+    ) -> None:
+        self._changes = changes
+        self._hashing = hashing
+        self._prover = prover
+        self._clock = clock
+
+    async def set(self, requester: Requester, user_name: str, password: str) -> None:
+        """Give a user this password and end every login there is.
+
+        Raises InvalidInputError for a weak password, ConflictError for a user who can have none, MissingRightError
+        for a requester who has less rights than the user.
+        """
+        hashed = await self._hash(password, user_name)
+        async with self._changes.open(requester) as change:
+            user = await find_user(change.work, user_name)
+            check_new_password(requester.administrator, user)
+            await self._store(change, user, hashed, keep=None)
+
+    async def change(self, requester: Requester, current: str, password: str) -> None:
+        """Give the requester this password and end every other login.
+
+        Raises what `prove` does, InvalidInputError for a weak password, ConflictError for an admin key.
+        """
+        administrator, origin = requester.administrator, requester.origin
+        if administrator is None or administrator.user_id is None or origin is None:
+            raise ConflictError("You use an admin key, which has no password.")
+        # A login that was stolen must not be enough to keep its owner out.
+        proof = await self._prover.prove(administrator.name, current, origin)
+        hashed = await self._hash(password, administrator.name)
+        async with self._changes.open(requester) as change:
+            await proof.check(change.work)
+            await self._store(change, proof.user, hashed, keep=administrator.admin_key_id)
+
+    async def _hash(self, password: str, user_name: str) -> str:
+        """Hash before the transaction: nobody else must wait for something that is slow on purpose."""
+        checked = check_password(password, user_name)
+        async with self._hashing.turn() as turn:
+            return await turn.hash(checked)
+
+    async def _store(self, change: Change, user: User, hashed: str, *, keep: str | None) -> None:
+        now = self._clock.now()
+        fresh = Password(user_id=user.user_id, hash=hashed, changed_at=now)
+        if await change.work.passwords.get(user.user_id) is None:
+            await change.work.passwords.add(fresh)
+        else:
+            await change.work.passwords.replace(fresh)
+        await end_logins(change.work, user, now, keep=keep)
+        change.record(AuditAction.PASSWORD_SET, user_resource(user))

@@ -1,0 +1,92 @@
+"""What clients have chosen of the MCPs that are granted to their users; a choice narrows, it never widens."""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.policy.grants import Subscription, normalise_patterns
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.errors import NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.client_keys import find_key
+from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.writing import Wording, Written, write
+from ambassador_server.services.registry.mcps import find_mcp
+
+
+class Subscriptions:
+    """One public method per thing an administrator can ask for."""
+
+    def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
+        self._store = store
+        self._changes = changes
+        self._clock = clock
+
+    async def set(
+        self, requester: Requester, key_id: str, mcp_name: str, patterns: Collection[str]
+    ) -> Written[Subscription]:
+        """Subscribe a client to an MCP, or change which of its tools it selects; no pattern selects none."""
+        async with self._changes.open(requester) as change:
+            key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
+            selected = normalise_patterns(patterns, mcp.name)
+            before = await _find(change.work, key.key_id, mcp.mcp_id)
+            subscription = before or Subscription(
+                subscription_id=str(uuid.uuid4()),
+                key_id=key.key_id,
+                mcp_id=mcp.mcp_id,
+                patterns=selected,
+                created_at=self._clock.now(),
+                created_by=requester.actor.name or requester.actor.kind,
+            )
+            after = replace(subscription, patterns=selected)
+            return await write(
+                change, change.work.subscriptions, before, after, _WORDING, key=key.key_id, mcp=mcp.name
+            )
+
+    async def remove(self, requester: Requester, key_id: str, mcp_name: str) -> None:
+        """Take a choice back: what is opted in to is gone, and of what is automatic everything is there again."""
+        async with self._changes.open(requester) as change:
+            key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
+            found = await _find(change.work, key.key_id, mcp.mcp_id)
+            if found is None:
+                raise NotFoundError(
+                    f"Key {key_id!r} has no subscription to {mcp_name!r}",
+                    hint="There is nothing to take back.",
+                )
+            await change.work.subscriptions.remove(found.subscription_id)
+            change.record(
+                AuditAction.SUBSCRIPTION_REMOVE,
+                _resource(found),
+                key=key.key_id,
+                mcp=mcp.name,
+                before=_shown(found),
+            )
+
+    async def page(self, listing: Listing) -> Slice[Subscription]:
+        """Return one page of the subscriptions."""
+        async with self._store.read() as work:
+            return await work.subscriptions.page(listing)
+
+
+async def _find(work: UnitOfWork, key_id: str, mcp_id: str) -> Subscription | None:
+    found = await work.subscriptions.of(key_id=key_id, mcp_id=mcp_id)
+    return found[0] if found else None
+
+
+def _resource(subscription: Subscription) -> Resource:
+    return Resource(kind="subscription", id=subscription.subscription_id, name=None)
+
+
+def _shown(subscription: Subscription) -> dict[str, Any]:
+    return {"tools": list(subscription.patterns)}
+
+
+_WORDING = Wording(
+    created=AuditAction.SUBSCRIPTION_SET,
+    updated=AuditAction.SUBSCRIPTION_SET,
+    resource=_resource,
+    shown=_shown,
+)

@@ -1,0 +1,156 @@
+"""Kill switches: activating and lifting them."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.shared.names import check_text
+from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.groups import find_group
+from ambassador_server.services.administration.users import find_user
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.registry.mcps import find_mcp
+
+
+class Switches:
+    """One public method per thing an operator can ask for. A switch holds from the very next call on."""
+
+    def __init__(self, *, store: Store, changes: Changes, catalog: Catalog, clock: Clock) -> None:
+        self._store = store
+        self._changes = changes
+        self._catalog = catalog
+        self._clock = clock
+
+    async def activate(
+        self,
+        requester: Requester,
+        *,
+        scope: SwitchScope,
+        target: str | None,
+        reason: str,
+        message: str | None,
+        lasts: timedelta | None,
+        drill: bool,
+    ) -> KillSwitch:
+        """Stop a scope. Raises NotFoundError for a target that does not exist, ConflictError when it is stopped."""
+        if not reason.strip():
+            raise InvalidInputError("A kill switch needs a reason.")
+        now = self._clock.now()
+        async with self._changes.open(requester) as change:
+            target_id = await self._target_id(change.work, scope, target)
+            switch = KillSwitch(
+                switch_id=str(uuid.uuid4()),
+                scope=scope,
+                target=target_id,
+                target_name=target,
+                reason=check_text("reason", reason),
+                message=None if message is None else check_text("message", message),
+                author=requester.actor.name or requester.actor.kind,
+                drill=drill,
+                created_at=now,
+                expires_at=None if lasts is None else now + lasts,
+                lifted_at=None,
+                lifted_by=None,
+            )
+            if not drill and any(_stops_same(switch, other) for other in await self._active(change.work)):
+                raise ConflictError(f"{_subject(scope, target)} is stopped already")
+            await change.work.switches.add(switch)
+            change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), **_shown(switch))
+        return switch
+
+    async def lift(self, requester: Requester, switch_id: str) -> KillSwitch:
+        """Lift a switch."""
+        async with self._changes.open(requester) as change:
+            switch = await change.work.switches.get(switch_id)
+            if switch is None:
+                raise NotFoundError(f"No kill switch {switch_id!r}")
+            if switch.lifted_at is not None:
+                raise ConflictError("This kill switch is lifted already")
+            lifted = replace(switch, lifted_at=self._clock.now(), lifted_by=requester.actor.name)
+            await change.work.switches.replace(lifted)
+            change.record(AuditAction.SWITCH_LIFT, _resource(lifted), before=_shown(switch))
+        return lifted
+
+    async def get(self, switch_id: str) -> KillSwitch:
+        """Return a switch, whatever became of it. Raises NotFoundError."""
+        async with self._store.read() as work:
+            switch = await work.switches.get(switch_id)
+        if switch is None:
+            raise NotFoundError(f"No kill switch {switch_id!r}")
+        return switch
+
+    async def page(self, listing: Listing, *, include_past: bool) -> Slice[KillSwitch]:
+        """Return one page of the switches that are neither lifted nor expired, or of all there ever were."""
+        wanted = listing if include_past else replace(listing, open_at=self._clock.now())
+        async with self._store.read() as work:
+            return await work.switches.page(wanted)
+
+    async def _active(self, work: UnitOfWork) -> list[KillSwitch]:
+        now = self._clock.now()
+        return [switch for switch in await work.switches.all() if switch.is_active(now)]
+
+    async def _target_id(self, work: UnitOfWork, scope: SwitchScope, target: str | None) -> str | None:
+        if scope is SwitchScope.EVERYONE:
+            if target is not None:
+                raise InvalidInputError("The scope 'everyone' takes no target.")
+            return None
+        if not target:
+            raise InvalidInputError(f"The scope {scope.value!r} needs a target.")
+        return await self._known_target_id(work, scope, target)
+
+    async def _known_target_id(self, work: UnitOfWork, scope: SwitchScope, target: str) -> str:
+        match scope:
+            case SwitchScope.USER:
+                return (await find_user(work, target)).user_id
+            case SwitchScope.GROUP:
+                return (await find_group(work, target)).group_id
+            case SwitchScope.MCP:
+                return (await find_mcp(work, target)).mcp_id
+            case SwitchScope.KEY if await work.keys.get(target) is not None:
+                return target
+            case SwitchScope.SESSION if await work.sessions.get(target) is not None:
+                return target
+            case SwitchScope.TOOL if (entry := self._catalog.resolve(target)) is not None:
+                return entry.ref.canonical
+            case SwitchScope.TOOL if await _names_tool_of_known_mcp(work, target):
+                return target
+            case SwitchScope.TOOL_CLASS if target in {tool_class.value for tool_class in ToolClass}:
+                return target
+            case _:
+                raise NotFoundError(f"No {_subject(scope, target)}")
+
+
+async def _names_tool_of_known_mcp(work: UnitOfWork, canonical: str) -> bool:
+    """A tool must be stoppable while its downstream is away and its name cannot be looked up."""
+    return any(canonical.startswith(f"{mcp.name}.") for mcp in await work.mcps.all())
+
+
+def _stops_same(left: KillSwitch, right: KillSwitch) -> bool:
+    return (left.scope, left.target) == (right.scope, right.target)
+
+
+def _subject(scope: SwitchScope, target: str | None) -> str:
+    return "everyone" if target is None else f"{scope.value.replace('_', ' ')} {target!r}"
+
+
+def _resource(switch: KillSwitch) -> Resource:
+    return Resource(kind="switch", id=switch.switch_id, name=_subject(switch.scope, switch.target_name))
+
+
+def _shown(switch: KillSwitch) -> dict[str, Any]:
+    return {
+        "scope": switch.scope,
+        "target": switch.target,
+        "reason": switch.reason,
+        "message": switch.message,
+        "drill": switch.drill,
+        "expires_at": None if switch.expires_at is None else switch.expires_at.isoformat(),
+    }

@@ -1,0 +1,170 @@
+"""The life of users."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.people.administrators import Role
+from ambassador_server.domain.people.principals import AuthSource, User, UserStatus
+from ambassador_server.domain.people.role_rules import (
+    can_log_in,
+    check_not_locking_out,
+    check_roles,
+    check_user_change,
+    is_admin,
+)
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.shared.names import check_name, check_owner, check_text
+from ambassador_server.domain.shared.revision import Expected, check_revision
+from ambassador_server.errors import NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.admin_guard import check_an_admin_is_left, end_logins
+from ambassador_server.services.changes.transaction import Change, Changes, Requester
+from ambassador_server.services.changes.writing import Wording, Written, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFacts:
+    """What an administrator says about a user; None says nothing, an empty email or owner clears it.
+
+    An empty display name is the name itself.
+    """
+
+    display_name: str | None = None
+    email: str | None = None
+    status: UserStatus | None = None
+    roles: Sequence[Role] | None = None
+    source: AuthSource | None = None
+    owner: str | None = None
+
+    def checked(self, name: str) -> dict[str, Any]:
+        """Return what is said about the user of this name, or raise InvalidInputError."""
+        said: dict[str, Any] = {}
+        if self.display_name is not None:
+            said["display_name"] = check_text("display name", self.display_name or name)
+        if self.email is not None:
+            said["email"] = check_text("email", self.email) or None
+        if self.status is not None:
+            said["status"] = self.status
+        if self.roles is not None:
+            said["roles"] = check_roles(self.roles)
+        if self.source is not None:
+            said["source"] = self.source
+        if self.owner is not None:
+            said["owner"] = check_owner(self.owner)
+        return said
+
+
+class Users:
+    """One public method per thing an administrator can ask for."""
+
+    def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
+        self._store = store
+        self._changes = changes
+        self._clock = clock
+
+    async def create(self, requester: Requester, name: str, facts: UserFacts) -> User:
+        """Create an active user."""
+        async with self._changes.open(requester) as change:
+            return (await self._write(requester, change, None, self._new(name), facts)).item
+
+    async def put(
+        self, requester: Requester, name: str, facts: UserFacts, *, expected: Expected = None
+    ) -> Written[User]:
+        """Create the user, or change what the facts name. Raises ChangedMeanwhileError unless it is as expected."""
+        async with self._changes.open(requester) as change:
+            before = await change.work.users.by_name(name)
+            check_revision(before, expected)
+            return await self._write(requester, change, before, before or self._new(name), facts)
+
+    async def update(
+        self, requester: Requester, name: str, facts: UserFacts, *, expected: Expected = None
+    ) -> User:
+        """Change what the facts name; it holds from the very next call on.
+
+        Raises NotFoundError, ChangedMeanwhileError unless it is as expected, MissingRightError for a change by which
+        the requester could become more than he is, and ConflictError when nobody would be left to administer.
+        """
+        async with self._changes.open(requester) as change:
+            before = await find_user(change.work, name)
+            check_revision(before, expected)
+            return (await self._write(requester, change, before, before, facts)).item
+
+    async def get(self, name: str) -> User:
+        """Return one user."""
+        async with self._store.read() as work:
+            return await find_user(work, name)
+
+    async def page(self, listing: Listing) -> Slice[User]:
+        """Return one page of the users."""
+        async with self._store.read() as work:
+            return await work.users.page(listing)
+
+    def _new(self, name: str) -> User:
+        now = self._clock.now()
+        return User(
+            user_id=str(uuid.uuid4()),
+            name=check_name("user", name),
+            display_name=name,
+            email=None,
+            status=UserStatus.ACTIVE,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _write(
+        self, requester: Requester, change: Change, before: User | None, user: User, facts: UserFacts
+    ) -> Written[User]:
+        after = replace(user, **facts.checked(user.name), updated_at=self._clock.now())
+        check_user_change(requester.administrator, before, after)
+        if before is not None:
+            check_not_locking_out(requester.administrator, before, after)
+        written = await write(change, change.work.users, before, after, _WORDING)
+        if before is not None:
+            await self._settle(change.work, before, after)
+        return written
+
+    async def _settle(self, work: UnitOfWork, before: User, after: User) -> None:
+        """Take away what the user as he is now must not have, and make sure that somebody can still administer."""
+        if not can_log_in(after):
+            await end_logins(work, after, self._clock.now())
+        no_password = after.source is not AuthSource.LOCAL or not after.roles
+        if no_password and await work.passwords.get(after.user_id) is not None:
+            await work.passwords.remove(after.user_id)
+        if is_admin(before) and not is_admin(after):
+            await check_an_admin_is_left(work, self._clock.now())
+
+
+def user_resource(user: User) -> Resource:
+    """Name a user for the audit."""
+    return Resource(kind="user", id=user.user_id, name=user.name)
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {
+        "display_name": user.display_name,
+        "email": user.email,
+        "status": user.status,
+        "roles": list(user.roles),
+        "source": user.source,
+        "owner": user.owner,
+    }
+
+
+_WORDING = Wording(
+    created=AuditAction.USER_CREATE,
+    updated=AuditAction.USER_UPDATE,
+    resource=user_resource,
+    shown=_shown,
+)
+
+
+async def find_user(work: UnitOfWork, name: str) -> User:
+    """Return the user of this name, or raise NotFoundError."""
+    user = await work.users.by_name(name)
+    if user is None:
+        raise NotFoundError(f"No user {name!r}")
+    return user

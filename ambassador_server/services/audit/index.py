@@ -1,0 +1,146 @@
+"""Reading the audit: the index follows the log, queries read the index."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ambassador_server.domain.audit.query import Attribute, Is, Query, searchable
+from ambassador_server.domain.audit.trace import Decided, decided_by
+from ambassador_server.domain.policy.grants import Grant
+from ambassador_server.domain.policy.switches import KillSwitch
+from ambassador_server.errors import NotFoundError
+from ambassador_server.ports.audit_log import AuditLogReader
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import EventCounts, IndexedRecord, Store
+
+_BATCH = 2000
+_SMALL_BATCH = 250
+_REST = 24.0
+"""How much longer the index rests than it works in the background: calls come first."""
+
+MAX_PAGE = 1000
+
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}):([1-9][0-9]{0,17})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What was recorded of one request, oldest first, and the rule that decided it, as it is now.
+
+    A rule that was removed since has left its id in `decided`.
+    """
+
+    records: tuple[IndexedRecord, ...]
+    decided: Decided
+    grant: Grant | None
+    switch: KillSwitch | None
+
+
+class AuditTrail:
+    """Every answer includes everything the logs had committed when it was asked for."""
+
+    def __init__(self, *, store: Store, logs: Sequence[AuditLogReader], clock: Clock) -> None:
+        self._store = store
+        self._logs = logs
+        self._clock = clock
+        self._lock = asyncio.Lock()
+
+    async def follow(self) -> None:
+        """Copy in small batches with a rest after each, until the index has what the logs had."""
+        for log in self._logs:
+            copied = _SMALL_BATCH
+            while copied == _SMALL_BATCH:
+                started = self._clock.monotonic()
+                copied = await self._copy(log, _SMALL_BATCH)
+                await asyncio.sleep((self._clock.monotonic() - started) * _REST)
+
+    async def catch_up(self) -> None:
+        """Copy everything the logs have and the index has not, without a rest: somebody waits for the answer."""
+        for log in self._logs:
+            while await self._copy(log, _BATCH) == _BATCH:
+                pass
+
+    async def empty(self) -> None:
+        """Forget every record and how far the logs were read; whoever follows them begins again.
+
+        Stopped half-way, it has only left records out that the next run removes as well.
+        """
+        async with self._store.read() as work:
+            last = await work.audit.last_cursor()
+        removed = _BATCH
+        while removed == _BATCH:
+            async with self._store.write() as work:
+                removed = await work.audit.remove(through=last, limit=_BATCH)
+        async with self._store.write() as work:
+            # What a running server has added meanwhile would stand before what is copied again.
+            last = await work.audit.last_cursor()
+            while await work.audit.remove(through=last, limit=_BATCH) == _BATCH:
+                pass
+            await work.audit.restart()
+
+    async def _copy(self, log: AuditLogReader, limit: int) -> int:
+        """Copy one batch and return its size.
+
+        Records and the position behind them are stored together, so a crash leaves neither a gap nor a duplicate.
+        """
+        async with self._lock:
+            async with self._store.read() as work:
+                position = await work.audit.position(log.writer)
+            records, behind = await log.read(position, limit)
+            if behind is not None and behind != position:
+                async with self._store.write(durable=False) as work:
+                    await work.audit.insert(records, behind)
+            return len(records)
+
+    async def newest(self, wanted: Query, *, limit: int, before: int | None) -> list[IndexedRecord]:
+        """Return matching records, newest first."""
+        await self.catch_up()
+        async with self._store.read() as work:
+            return await work.audit.newest(wanted, limit=min(limit, MAX_PAGE), before=before)
+
+    async def after(self, wanted: Query, *, limit: int, cursor: int) -> tuple[list[IndexedRecord], int]:
+        """Return matching records behind a cursor, oldest first, and the cursor to go on from."""
+        await self.catch_up()
+        async with self._store.read() as work:
+            last = await work.audit.last_cursor()
+            found = await work.audit.after(wanted, limit=min(limit, MAX_PAGE), cursor=cursor)
+        full_page = len(found) == min(limit, MAX_PAGE)
+        return found, found[-1].cursor if full_page else max(last, cursor)
+
+    async def extent(self) -> tuple[int, int]:
+        """Return the oldest and the newest cursor; 0 and 0 when nothing happened yet."""
+        await self.catch_up()
+        async with self._store.read() as work:
+            return await work.audit.first_cursor(), await work.audit.last_cursor()
+
+    async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
+        """Count matching records by an attribute."""
+        await self.catch_up()
+        async with self._store.read() as work:
+            return await work.audit.counts(wanted, by, top=min(top, MAX_PAGE))
+
+    async def trace(self, found_by: str) -> Trace:
+        """Return everything recorded of one request, and the rule that decided it.
+
+        It is found by the request's id, or by the name WRITER:SEQ of one of its records. Raises NotFoundError.
+        """
+        await self.catch_up()
+        async with self._store.read() as work:
+            request_id: str | None = found_by
+            found: list[IndexedRecord] = []
+            named = _NAME.fullmatch(found_by)
+            if named is not None and (one := await work.audit.get(named[1], int(named[2]))) is not None:
+                found, request_id = [one], one.record.event.request_id
+            if request_id and searchable(request_id) == request_id:
+                wanted = Is(Attribute.REQUEST_ID, request_id)
+                found = (await work.audit.newest(wanted, limit=MAX_PAGE))[::-1] or found
+            if not found:
+                raise NotFoundError(f"No event and no request is called {found_by[:60]!r}")
+            decided = decided_by([each.record.event for each in found])
+            return Trace(
+                records=tuple(found),
+                decided=decided,
+                grant=None if decided.grant_id is None else await work.grants.get(decided.grant_id),
+                switch=None if decided.switch_id is None else await work.switches.get(decided.switch_id),
+            )

@@ -1,0 +1,130 @@
+"""Forgetting what is old: segments of the log and records of the index, each by its own age."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.ports.audit_log import PrunableLog, Removal
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store
+from ambassador_server.services.audit.delivery import AuditDeliveries
+from ambassador_server.services.audit.index import AuditTrail
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.changes.transaction import Requester
+
+_BATCH = 500
+_REST = 4.0
+_SHORTEST = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneResult:
+    """What was removed; `removal` is None when no whole segment was old enough."""
+
+    before: datetime
+    removal: Removal | None
+    indexed: int
+
+
+class AuditRetention:
+    """Nothing is removed before the log says who wants it, and a signed line of the log states what is gone."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        log: PrunableLog,
+        trail: AuditTrail,
+        deliveries: AuditDeliveries,
+        auditor: Auditor,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._trail = trail
+        self._deliveries = deliveries
+        self._auditor = auditor
+        self._clock = clock
+        self._lock = asyncio.Lock()
+
+    async def prune(
+        self, requester: Requester, *, older_than: timedelta, segments: bool = True, index: bool = True
+    ) -> PruneResult:
+        """Remove what is older; raises InvalidInputError for an age of less than a day."""
+        if older_than < _SHORTEST:
+            raise InvalidInputError("What is younger than a day is never removed.")
+        if not (segments or index):
+            raise InvalidInputError("There is nothing to remove: neither segments nor index.")
+        async with self._lock:
+            return await self._prune(
+                requester, self._clock.now() - older_than, segments=segments, index=index
+            )
+
+    async def keep(self, *, segments: timedelta | None, index: timedelta | None) -> None:
+        """Remove what the configuration does not want to be kept; None keeps for ever."""
+        server = Requester(None, None)
+        if segments is not None and await self._prunable(self._clock.now() - segments) is not None:
+            await self.prune(server, older_than=segments, index=False)
+        if index is not None and await self._has_records_before(self._clock.now() - index):
+            await self.prune(server, older_than=index, segments=False)
+
+    async def _prune(
+        self, requester: Requester, before: datetime, *, segments: bool, index: bool
+    ) -> PruneResult:
+        removal = await self._prunable(before) if segments else None
+        details: dict[str, Any] = {"before": before.isoformat(), "index": index}
+        if removal is not None:
+            details |= {
+                "segments": removal.segments,
+                "first_seq": removal.first_seq,
+                "last_seq": removal.last_seq,
+                "head": removal.head,
+            }
+        await self._record(requester, Outcome.PERMITTED, details)
+        indexed = 0
+        try:
+            if removal is not None:
+                # The index may keep a record longer than the log, but it has to have it before.
+                await self._trail.catch_up()
+                await self._log.prune(removal)
+            if index:
+                indexed = await self._prune_index(before)
+        except BaseException:
+            # Shielded: an administrator who hung up must not keep the log from telling how it ended.
+            await asyncio.shield(self._record(requester, Outcome.FAILED, details))
+            raise
+        await self._record(requester, Outcome.SUCCEEDED, details | {"indexed": indexed})
+        return PruneResult(before=before, removal=removal, indexed=indexed)
+
+    async def _prunable(self, before: datetime) -> Removal | None:
+        """Return what is old enough and has been read by every audit sink."""
+        needed_from = await self._deliveries.first_needed_segment(self._log.writer)
+        return await self._log.prunable(before, needed_from)
+
+    async def _prune_index(self, before: datetime) -> int:
+        removed = 0
+        while True:
+            started = self._clock.monotonic()
+            async with self._store.write() as work:
+                count = await work.audit.remove(before=before, limit=_BATCH)
+            removed += count
+            if count < _BATCH:
+                return removed
+            await asyncio.sleep((self._clock.monotonic() - started) * _REST)
+
+    async def _has_records_before(self, before: datetime) -> bool:
+        async with self._store.read() as work:
+            return await work.audit.has_before(before)
+
+    async def _record(self, requester: Requester, outcome: Outcome, details: dict[str, Any]) -> None:
+        await self._auditor.event(
+            AuditAction.AUDIT_PRUNE,
+            outcome,
+            actor=requester.actor,
+            resource=Resource(kind="audit", id=None, name=self._log.writer),
+            origin=requester.origin,
+            details=details,
+        )

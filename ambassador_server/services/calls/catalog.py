@@ -1,0 +1,139 @@
+"""The tools that are published now, under their published names, and those of them one principal may call."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ambassador_server.domain.audit.events import Resource
+from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool, ToolClass, canonical_name
+from ambassador_server.domain.catalog.published_names import published_names
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef
+from ambassador_server.domain.policy.decision import Permit
+from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.shared.listing import Field, Listing, Shelf, Slice
+from ambassador_server.ports.downstream import DownstreamChange, Downstreams
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One published tool; what every call of it needs is worked out beforehand."""
+
+    ref: ToolRef
+    mcp_name: str
+    published: str
+    tool: Tool
+    resource: Resource = field(init=False)
+    encoded_name: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        resource = Resource(kind="tool", id=self.ref.mcp_id, name=self.ref.canonical)
+        object.__setattr__(self, "resource", resource)
+        object.__setattr__(self, "encoded_name", json.dumps(self.tool.name).encode())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CatalogIndex:
+    """Every published tool in its fixed order, and by each name it answers to."""
+
+    entries: tuple[CatalogEntry, ...]
+    by_name: Mapping[str, CatalogEntry]
+
+
+_NAME: Field[CatalogEntry] = Field(lambda entry: entry.ref.canonical)
+_TOOLS: Shelf[CatalogEntry] = Shelf(
+    noun="tool",
+    fields={
+        "name": _NAME,
+        "published_as": Field(lambda entry: entry.published),
+        "tool_class": Field(lambda entry: entry.tool.tool_class, values=list(ToolClass)),
+    },
+    order=_NAME,
+    item_id=lambda entry: entry.ref.canonical,
+)
+
+
+class Catalog:
+    """An index rebuilt when the policy or a downstream's tools change, never on a call."""
+
+    def __init__(self, *, policy: PolicyKeeper, downstreams: Downstreams, separator: str) -> None:
+        self._policy = policy
+        self._downstreams = downstreams
+        self._separator = separator
+        self._index: CatalogIndex | None = None
+        self._mcps: Mapping[str, Mcp] = {}
+        policy.subscribe(self._policy_changed)
+
+    def index(self) -> CatalogIndex:
+        """Return the current index."""
+        if self._index is None:
+            self._mcps = self._policy.snapshot.mcps
+            self._index = self._build(self._mcps)
+        return self._index
+
+    def resolve(self, name: str) -> CatalogEntry | None:
+        """Find a tool by published name, `mcp.tool` or `mcp:tool`: always a lookup, never a split."""
+        return self.index().by_name.get(name)
+
+    def find(self, principal: Principal, name: str) -> CatalogEntry | None:
+        """Find a tool that the principal may call right now."""
+        entry = self.resolve(name)
+        if entry is None:
+            return None
+        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
+        return entry if isinstance(policy.decide(entry.ref), Permit) else None
+
+    def visible(self, principal: Principal) -> list[CatalogEntry]:
+        """Return what the principal may call right now, in catalog order."""
+        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
+        return [entry for entry in self.index().entries if isinstance(policy.decide(entry.ref), Permit)]
+
+    def last_known(self, mcp_id: str) -> tuple[Tool, ...]:
+        """Return the tools an MCP had when it was last seen, published or not."""
+        return self._downstreams.state(mcp_id).tools
+
+    def page_of(self, mcp_id: str, listing: Listing) -> Slice[CatalogEntry]:
+        """Return one page of the published tools of one MCP."""
+        return _TOOLS.page((each for each in self.index().entries if each.ref.mcp_id == mcp_id), listing)
+
+    def downstream_changed(self, change: DownstreamChange) -> None:
+        """Forget the index when a downstream offers other tools."""
+        if change.tools_changed:
+            self._index = None
+
+    def _policy_changed(self, snapshot: Snapshot) -> None:
+        # A snapshot shares what did not change with the one before.
+        if snapshot.mcps is not self._mcps:
+            self._index = None
+
+    def _build(self, mcps: Mapping[str, Mcp]) -> CatalogIndex:
+        published = [mcp for mcp in mcps.values() if mcp.status is McpStatus.PUBLISHED]
+        offered = [
+            (mcp, tool)
+            for mcp in sorted(published, key=lambda mcp: mcp.name)
+            for tool in self._downstreams.state(mcp.mcp_id).tools
+        ]
+        names = published_names(((mcp.name, tool.name) for mcp, tool in offered), self._separator)
+        entries = tuple(
+            CatalogEntry(
+                ToolRef(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class),
+                mcp.name,
+                names[mcp.name, tool.name],
+                tool,
+            )
+            for mcp, tool in offered
+        )
+        return CatalogIndex(entries, _by_name(entries))
+
+
+def _by_name(entries: tuple[CatalogEntry, ...]) -> dict[str, CatalogEntry]:
+    """Published names come last: they are unique, and no alias of another tool may take their place."""
+    by_name: dict[str, CatalogEntry] = {}
+    for entry in entries:
+        by_name[f"{entry.mcp_name}:{entry.tool.name}"] = entry
+    for entry in entries:
+        by_name[entry.ref.canonical] = entry
+    for entry in entries:
+        by_name[entry.published] = entry
+    return by_name

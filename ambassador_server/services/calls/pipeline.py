@@ -1,0 +1,206 @@
+"""The pipeline of one tools/call: resolve, decide, record, call, record."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ambassador_server.domain.audit.events import Resource
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy
+from ambassador_server.domain.people.principals import Origin, Principal
+from ambassador_server.domain.policy.decide import decide
+from ambassador_server.domain.policy.decision import Decision, Deny, Reason
+from ambassador_server.domain.secrets.redaction import redact
+from ambassador_server.errors import (
+    AmbassadorError,
+    DownstreamTimeoutError,
+    DownstreamUnavailableError,
+    OverloadedError,
+)
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.downstream import Downstreams, ProgressHandler, Reply
+from ambassador_server.ports.payload import PayloadReader
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
+from ambassador_server.services.calls.in_flight import CallStoppedError, Flight, Flights
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+_MAX_NAME = 256
+_COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
+_UNKNOWN = Deny(Reason.UNKNOWN_TOOL)
+
+_EXPLANATIONS: Mapping[Reason, str] = {
+    Reason.POLICY_STALE: "the server cannot confirm its policy (policy_stale). Try again in a moment.",
+    Reason.UNKNOWN_USER: "the user of this key no longer exists (unknown_user).",
+    Reason.USER_NOT_ACTIVE: "your user is not active (user_not_active). Ask your administrator.",
+    Reason.UNKNOWN_KEY: "this key no longer exists (unknown_key). Ask your administrator for a new one.",
+    Reason.KEY_NOT_ACTIVE: "this key is suspended or revoked (key_not_active). Ask your administrator.",
+    Reason.NOT_SUBSCRIBED: "this client has not subscribed to its MCP (not_subscribed).",
+    Reason.NOT_SELECTED: "this client has not selected it (not_selected).",
+    Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call as it came in: `name` in any accepted form, `members` the raw JSON of every other parameter.
+
+    `progress` takes what the downstream tells meanwhile, if the caller wants to know.
+    """
+
+    principal: Principal
+    origin: Origin
+    name: str
+    members: Mapping[str, bytes]
+    progress: ProgressHandler | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The downstream's answer, byte for byte."""
+
+    reply: Reply
+    mcp_name: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The denial, and the text for the user."""
+
+    deny: Deny
+    message: str
+
+
+class Calls:
+    """Every face calls tools through here; the one who decides is the one who records."""
+
+    def __init__(
+        self,
+        *,
+        policy: PolicyKeeper,
+        catalog: Catalog,
+        flights: Flights,
+        auditor: Auditor,
+        downstreams: Downstreams,
+        payloads: PayloadReader,
+        clock: Clock,
+    ) -> None:
+        self._policy = policy
+        self._catalog = catalog
+        self._flights = flights
+        self._auditor = auditor
+        self._downstreams = downstreams
+        self._payloads = payloads
+        self._clock = clock
+
+    async def call(self, call: ToolCall) -> Answered | Refused:
+        """Run one call. Raises AuditUnavailableError before anything ran, and the downstream's errors."""
+        entry = self._catalog.resolve(call.name)
+        decision = self._decide(call.principal, entry)
+        resource = _resource(entry, call.name)
+        if entry is None or isinstance(decision, Deny):
+            return await self._refuse(call, resource, decision if isinstance(decision, Deny) else _UNKNOWN)
+        arguments, size = (
+            self._recorded_arguments(entry, call.members),
+            len(call.members.get("arguments", b"")),
+        )
+        try:
+            # In the table before the attempt is written: a permission that goes meanwhile stops the call.
+            with self._flights.track(call.principal, entry.ref) as flight:
+                await self._auditor.attempt(
+                    call.principal,
+                    call.origin,
+                    resource,
+                    decision.grant_id,
+                    arguments=arguments,
+                    size=size,
+                )
+                return await self._forward(call, entry, resource, flight)
+        except CallStoppedError as stopped:
+            return await self._refuse(call, resource, stopped.deny)
+
+    def _decide(self, principal: Principal, entry: CatalogEntry | None) -> Decision:
+        if entry is None:
+            return _UNKNOWN
+        return decide(self._policy.snapshot, principal, entry.ref, self._policy.moment())
+
+    async def _refuse(self, call: ToolCall, resource: Resource, deny: Deny) -> Refused:
+        await self._auditor.denied(call.principal, call.origin, resource, deny)
+        return Refused(deny, refusal_message(deny, call.name))
+
+    async def _forward(
+        self, call: ToolCall, entry: CatalogEntry, resource: Resource, flight: Flight
+    ) -> Answered:
+        timeout = self._policy.snapshot.mcps[entry.ref.mcp_id].call_timeout_seconds
+        params = _downstream_params(entry.encoded_name, call.members)
+        started = self._clock.monotonic()
+        try:
+            reply = await self._downstreams.call(
+                entry.ref.mcp_id,
+                "tools/call",
+                params,
+                user_id=call.principal.user_id,
+                timeout=timeout,
+                progress=call.progress,
+            )
+        except (AmbassadorError, asyncio.CancelledError) as error:
+            # A call that a kill switch stopped is recorded as denied instead.
+            if not flight.was_stopped_by(error):
+                seconds, reason = self._clock.monotonic() - started, _failure(error)
+                _ = self._auditor.failed(
+                    call.principal, call.origin, resource, seconds=seconds, reason=reason
+                )
+            raise
+        seconds = self._clock.monotonic() - started
+        body = reply.result if reply.result is not None else reply.error or b""
+        failed = reply.result is None or self._payloads.is_error_result(body)
+        _ = self._auditor.answered(
+            call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
+        )
+        return Answered(reply, entry.mcp_name, round(seconds * 1000, 3))
+
+    def _recorded_arguments(self, entry: CatalogEntry, members: Mapping[str, bytes]) -> Any:
+        policy = self._policy.snapshot.mcps[entry.ref.mcp_id].arguments
+        if policy is ArgumentPolicy.NONE or "arguments" not in members:
+            return None
+        return redact(self._payloads.value(members["arguments"]), policy)
+
+
+def refusal_message(deny: Deny, name: str) -> str:
+    """Return what the user is told; a tool they may not know of looks like one that does not exist."""
+    if not deny.disclosed:
+        return f"Unknown tool: {name}"
+    if deny.switch is not None:
+        return f"{name} is stopped by an administrator: {deny.switch.message or deny.switch.reason}"
+    return f"{name} is refused: {_EXPLANATIONS[deny.reason]}"
+
+
+def _resource(entry: CatalogEntry | None, name: str) -> Resource:
+    return Resource(kind="tool", id=None, name=name[:_MAX_NAME]) if entry is None else entry.resource
+
+
+def _downstream_params(encoded_name: bytes, members: Mapping[str, bytes]) -> bytes:
+    """Put the downstream's own name in front of the untouched members."""
+    parts = [b'"name":' + encoded_name]
+    parts += [_encoded_key(key) + b":" + raw for key, raw in members.items() if key != "name"]
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _encoded_key(key: str) -> bytes:
+    return _COMMON_KEYS.get(key) or json.dumps(key).encode()
+
+
+def _failure(error: BaseException) -> str:
+    match error:
+        case DownstreamTimeoutError():
+            return "downstream_timeout"
+        case DownstreamUnavailableError():
+            return "downstream_unavailable"
+        case OverloadedError():
+            return "overloaded"
+        case asyncio.CancelledError():
+            return "cancelled"
+        case _:
+            return "failed"

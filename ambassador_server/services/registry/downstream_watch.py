@@ -1,0 +1,85 @@
+"""Follows the news of the downstreams: the catalog, the audit and the store hear of each change."""
+
+from collections.abc import Iterable, Mapping
+
+from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
+from ambassador_server.domain.catalog.mcps import DownstreamStatus, Mcp, McpStatus, Tool
+from ambassador_server.domain.people.principals import UserStatus
+from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.ports.downstream import DownstreamChange, Downstreams
+from ambassador_server.ports.store import Store
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+_QUIET = frozenset({DownstreamStatus.STARTING, DownstreamStatus.STOPPED})
+
+
+class DownstreamWatch:
+    """Keeps the downstreams in step with the published entries, and everybody in step with the downstreams."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        policy: PolicyKeeper,
+        catalog: Catalog,
+        auditor: Auditor,
+        downstreams: Downstreams,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._catalog = catalog
+        self._auditor = auditor
+        self._downstreams = downstreams
+        self._unsaved: dict[str, tuple[Tool, ...]] = {}
+        self._applied: Mapping[str, Mcp] = {}
+
+    async def start(self) -> None:
+        """Start the published entries with the tools they had when last seen."""
+        async with self._store.read() as work:
+            last_known = await work.tools.all()
+        self._applied = self._policy.snapshot.mcps
+        self._downstreams.apply(_published(self._applied), last_known)
+        self._policy.subscribe(self._policy_changed)
+
+    def changed(self, change: DownstreamChange) -> None:
+        """Take one piece of news; called by the downstreams in the event loop."""
+        self._catalog.downstream_changed(change)
+        if change.tools_changed:
+            self._unsaved[change.mcp_id] = change.tools
+        if change.status in _QUIET:
+            return
+        mcp = self._policy.snapshot.mcps.get(change.mcp_id)
+        ready = change.status is DownstreamStatus.READY
+        _ = self._auditor.event(
+            AuditAction.DOWNSTREAM_STATE,
+            Outcome.SUCCEEDED if ready else Outcome.FAILED,
+            resource=Resource(kind="mcp", id=change.mcp_id, name=None if mcp is None else mcp.name),
+            details={"status": change.status.value, "error": change.error, "tools": len(change.tools)},
+        )
+
+    async def save_tools(self) -> None:
+        """Store the tools that changed since the last time."""
+        unsaved, self._unsaved = self._unsaved, {}
+        known = {mcp_id: tools for mcp_id, tools in unsaved.items() if mcp_id in self._policy.snapshot.mcps}
+        if known:
+            async with self._store.write() as work:
+                for mcp_id, tools in known.items():
+                    await work.tools.put(mcp_id, tools)
+
+    def _policy_changed(self, snapshot: Snapshot) -> None:
+        # A snapshot shares what did not change with the one before.
+        if snapshot.mcps is not self._applied:
+            self._applied = snapshot.mcps
+            self._downstreams.apply(_published(self._applied))
+        self._downstreams.retain_users(lambda user_id: _is_active(snapshot, user_id))
+
+
+def _is_active(snapshot: Snapshot, user_id: str) -> bool:
+    user = snapshot.users.get(user_id)
+    return user is not None and user.status is UserStatus.ACTIVE
+
+
+def _published(mcps: Mapping[str, Mcp]) -> Iterable[Mcp]:
+    return [mcp for mcp in mcps.values() if mcp.status is McpStatus.PUBLISHED]

@@ -1,0 +1,211 @@
+"""The catalog of MCPs: adding, changing, publishing, looking at them."""
+
+import uuid
+from dataclasses import replace
+from itertools import groupby
+
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.shared.revision import Expected, check_revision
+from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.downstream import Downstreams, OutputLine
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.writing import Written, differences, write
+from ambassador_server.services.registry.mcp_facts import (
+    WORDING,
+    McpFacts,
+    mcp_resource,
+    needs_test,
+    reach_differs,
+    unseen_changes,
+    visible,
+)
+
+_CALL_TIMEOUT_SECONDS = 60.0
+
+
+class Mcps:
+    """One public method per thing an administrator can ask for."""
+
+    def __init__(self, *, store: Store, changes: Changes, downstreams: Downstreams, clock: Clock) -> None:
+        self._store = store
+        self._changes = changes
+        self._downstreams = downstreams
+        self._clock = clock
+
+    async def add(self, requester: Requester, name: str, facts: McpFacts) -> Mcp:
+        """Add a draft entry; its options are checked for sense, it is not connected yet."""
+        async with self._changes.open(requester) as change:
+            return (await write(change, change.work.mcps, None, self._after(None, name, facts), WORDING)).item
+
+    async def put(
+        self,
+        requester: Requester,
+        name: str,
+        facts: McpFacts,
+        *,
+        expected: Expected = None,
+        test: bool = True,
+    ) -> Written[Mcp]:
+        """Add a draft entry, or change what the facts name; see `update`."""
+        async with self._store.read() as work:
+            seen = await work.mcps.by_name(name)
+        return await self._change(requester, seen, name, facts, expected, test=test)
+
+    async def update(
+        self,
+        requester: Requester,
+        name: str,
+        facts: McpFacts,
+        *,
+        expected: Expected = None,
+        test: bool = True,
+    ) -> Mcp:
+        """Change what the facts name; a published entry that is reached in another way is connected anew.
+
+        Before that is stored it is tried, unless `test` is false. Raises NotFoundError, ChangedMeanwhileError unless
+        the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError when the try fails: then
+        everything stays as it is.
+        """
+        seen = await self.get(name)
+        return (await self._change(requester, seen, name, facts, expected, test=test)).item
+
+    async def publish(self, requester: Requester, name: str) -> Mcp:
+        """Connect, list the tools, and open the entry to those who have a grant.
+
+        Raises DownstreamUnavailableError or DownstreamTimeoutError when it does not answer: nothing is published then.
+        """
+        draft = await self.get(name)
+        if draft.status is McpStatus.PUBLISHED:
+            raise ConflictError(f"MCP {name!r} is published already")
+        tools = await self._downstreams.probe(draft)
+        async with self._changes.open(requester) as change:
+            before = await find_mcp(change.work, name)
+            mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
+            await change.work.mcps.replace(mcp)
+            await change.work.tools.put(mcp.mcp_id, tools)
+            names = [tool.name for tool in tools]
+            change.record(
+                AuditAction.MCP_PUBLISH, mcp_resource(mcp), **differences(before, mcp, _status), tools=names
+            )
+        return mcp
+
+    async def archive(self, requester: Requester, name: str) -> Mcp:
+        """Take an entry out of service: its tools are gone from the next call on; it can be published again."""
+        async with self._changes.open(requester) as change:
+            before = await _find_published(change.work, name)
+            mcp = replace(before, status=McpStatus.ARCHIVED, updated_at=self._clock.now())
+            await change.work.mcps.replace(mcp)
+            change.record(AuditAction.MCP_ARCHIVE, mcp_resource(mcp), **differences(before, mcp, _status))
+        return mcp
+
+    async def restart(self, requester: Requester, name: str) -> Mcp:
+        """Stop and start every connection of an entry; calls in flight fail. Raises ConflictError unless published."""
+        async with self._changes.open(requester) as change:
+            mcp = await _find_published(change.work, name)
+            change.record(AuditAction.MCP_RESTART, mcp_resource(mcp))
+        self._downstreams.restart(mcp.mcp_id)
+        return mcp
+
+    async def output(self, name: str, lines: int) -> list[OutputLine]:
+        """Return the last lines that each connection of an entry wrote besides MCP, oldest first, secrets masked."""
+        mcp = await self.get(name)
+        written = groupby(self._downstreams.recent_output(mcp.mcp_id), key=lambda line: line.user_id)
+        return [line for _, connection in written for line in list(connection)[-lines:]]
+
+    async def remove(self, requester: Requester, name: str, *, expected: Expected = None) -> None:
+        """Delete an entry that is not published, with its grants. Raises ConflictError for one that is."""
+        async with self._changes.open(requester) as change:
+            mcp = await find_mcp(change.work, name)
+            check_revision(visible(mcp), expected)
+            if mcp.status is McpStatus.PUBLISHED:
+                raise ConflictError(f"MCP {name!r} is published; archive it first")
+            await change.work.mcps.remove(mcp.mcp_id)
+            change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=WORDING.shown(mcp))
+
+    async def test(self, name: str) -> tuple[Tool, ...]:
+        """Connect to an entry apart from the running ones and return its tools; nothing changes."""
+        return await self._downstreams.probe(await self.get(name))
+
+    async def get(self, name: str) -> Mcp:
+        """Return one entry."""
+        async with self._store.read() as work:
+            return await find_mcp(work, name)
+
+    async def page(self, listing: Listing) -> Slice[Mcp]:
+        """Return one page of the entries."""
+        async with self._store.read() as work:
+            return await work.mcps.page(listing)
+
+    async def _change(
+        self,
+        requester: Requester,
+        seen: Mcp | None,
+        name: str,
+        facts: McpFacts,
+        expected: Expected,
+        *,
+        test: bool,
+    ) -> Written[Mcp]:
+        check_revision(None if seen is None else visible(seen), expected)
+        planned = self._after(seen, name, facts)
+        # Nobody else may wait for a downstream, so it is tried before the change is opened.
+        tools = await self._downstreams.probe(planned) if test and needs_test(seen, planned) else None
+        async with self._changes.open(requester) as change:
+            before = await change.work.mcps.by_name(name)
+            check_revision(None if before is None else visible(before), expected)
+            after = self._after(before, name, facts)
+            if test and needs_test(before, after) and before != seen:
+                raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
+            hidden = unseen_changes(before, after)
+            written = await write(change, change.work.mcps, before, after, WORDING, **hidden)
+            if tools is not None:
+                await change.work.tools.put(after.mcp_id, tools)
+        return written
+
+    def _after(self, before: Mcp | None, name: str, facts: McpFacts) -> Mcp:
+        after = replace(facts.applied(before or self._new(name, facts)), updated_at=self._clock.now())
+        if before is None or reach_differs(before, after):
+            self._downstreams.check(after)
+        return after
+
+    def _new(self, name: str, facts: McpFacts) -> Mcp:
+        if facts.transport is None or facts.options is None:
+            raise InvalidInputError("A new entry needs a transport and its options.")
+        now = self._clock.now()
+        return Mcp(
+            mcp_id=str(uuid.uuid4()),
+            name=check_mcp_name(name),
+            display_name=name,
+            description="",
+            transport=facts.transport,
+            options={},
+            tags=(),
+            status=McpStatus.DRAFT,
+            arguments=ArgumentPolicy.REDACTED,
+            call_timeout_seconds=_CALL_TIMEOUT_SECONDS,
+            created_at=now,
+            updated_at=now,
+        )
+
+
+def _status(mcp: Mcp) -> dict[str, str]:
+    return {"status": mcp.status}
+
+
+async def find_mcp(work: UnitOfWork, name: str) -> Mcp:
+    """Return the entry of this name, or raise NotFoundError."""
+    mcp = await work.mcps.by_name(name)
+    if mcp is None:
+        raise NotFoundError(f"No MCP {name!r}")
+    return mcp
+
+
+async def _find_published(work: UnitOfWork, name: str) -> Mcp:
+    mcp = await find_mcp(work, name)
+    if mcp.status is not McpStatus.PUBLISHED:
+        raise ConflictError(f"MCP {name!r} is not published")
+    return mcp

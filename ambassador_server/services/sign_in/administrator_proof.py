@@ -1,0 +1,84 @@
+"""Administrators: who a request acts for, and whether that is enough for what it asks."""
+
+from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.people.administrators import Administrator, Right
+from ambassador_server.domain.people.principals import Origin
+from ambassador_server.domain.people.role_rules import can_log_in
+from ambassador_server.domain.secrets.tokens import (
+    ADMIN_KEY_PREFIX,
+    digest_key,
+    is_well_formed,
+    same,
+    visible_prefix,
+)
+from ambassador_server.errors import MissingRightError, NotAuthenticatedError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store
+from ambassador_server.ports.throttle import Throttle
+from ambassador_server.services.audit.recorder import Auditor, admin_actor
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.sign_in.login_throttle import check_guesses
+from ambassador_server.services.sign_in.logins import administrator_of
+
+
+class Administrators:
+    """Who may administer, and with which rights."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        policy: PolicyKeeper,
+        auditor: Auditor,
+        throttle: Throttle,
+        clock: Clock,
+        pepper: bytes,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._auditor = auditor
+        self._throttle = throttle
+        self._clock = clock
+        self._pepper = pepper
+
+    async def authenticate(self, secret: str, right: Right, origin: Origin) -> Administrator:
+        """Return who holds this admin key.
+
+        Raises NotAuthenticatedError, MissingRightError, and RateLimitedError for an address that guesses.
+        """
+        administrator = await self._find(secret)
+        if administrator is None:
+            check_guesses(self._throttle, origin)
+            await self._refused(Actor(kind=ActorKind.UNKNOWN), origin, "invalid_credentials")
+            raise NotAuthenticatedError("A valid admin key is required")
+        if not administrator.may(right):
+            reason = f"missing_right:{right}"
+            await self._refused(admin_actor(administrator), origin, reason)
+            raise MissingRightError(f"You lack the right {right.value!r}", reason=reason)
+        return administrator
+
+    async def _find(self, secret: str) -> Administrator | None:
+        if not is_well_formed(secret, ADMIN_KEY_PREFIX):
+            return None
+        prefix, digest = visible_prefix(secret, ADMIN_KEY_PREFIX), digest_key(secret, self._pepper)
+        async with self._store.read() as work:
+            candidates = await work.admin_keys.by_prefix(prefix)
+        key = next((key for key in candidates if same(key.digest, digest)), None)
+        if key is None or not key.is_good(self._clock.now()):
+            return None
+        if key.user_id is None:
+            return Administrator(
+                admin_key_id=key.admin_key_id, name=key.name, roles=key.roles, expires_at=key.expires_at
+            )
+        user = self._policy.snapshot.users.get(key.user_id)
+        return administrator_of(key, user) if user is not None and can_log_in(user) else None
+
+    async def _refused(self, actor: Actor, origin: Origin, reason: str) -> None:
+        await self._auditor.event(
+            AuditAction.ADMIN_REFUSE,
+            Outcome.DENIED,
+            actor=actor,
+            resource=Resource(kind="server", id=None, name=None),
+            origin=origin,
+            reason=reason,
+        )

@@ -1,0 +1,197 @@
+"""Enrolment: an administrator hands out a one-time code, its user exchanges it for a client key of their own."""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.people.enrolments import Enrolment
+from ambassador_server.domain.people.principals import ClientKey, Origin, Principal, User, UserStatus
+from ambassador_server.domain.secrets.tokens import digest_key, mint_code, plain_code
+from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.shared.names import check_name
+from ambassador_server.errors import ConflictError, InvalidCodeError, InvalidInputError, NotFoundError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.ports.throttle import Throttle
+from ambassador_server.services.administration.client_keys import key_resource, mint_client_key
+from ambassador_server.services.administration.users import find_user
+from ambassador_server.services.audit.recorder import Auditor, user_actor
+from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.sign_in.key_proof import KeyProver
+from ambassador_server.services.sign_in.login_throttle import CodeGuesses
+
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=1)
+_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a code was exchanged for; `secret` is kept nowhere."""
+
+    user: User
+    key: ClientKey
+    secret: str
+
+
+class Enrolments:
+    """Issues codes and exchanges them, each once."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        changes: Changes,
+        prover: KeyProver,
+        auditor: Auditor,
+        throttle: Throttle,
+        clock: Clock,
+        pepper: bytes,
+    ) -> None:
+        self._store = store
+        self._changes = changes
+        self._prover = prover
+        self._auditor = auditor
+        self._guesses = CodeGuesses(throttle)
+        self._clock = clock
+        self._pepper = pepper
+
+    async def issue(
+        self, requester: Requester, *, user: str, name: str, lasts: timedelta, key_lasts: timedelta | None
+    ) -> tuple[Enrolment, str]:
+        """Promise a user a key and return the code, which is kept nowhere.
+
+        Raises ConflictError for a user who could not use it, InvalidInputError for a time out of bounds.
+        """
+        if not SHORTEST <= lasts <= LONGEST:
+            raise InvalidInputError("expires_in_seconds: a code lasts from one minute to one day")
+        code, now = mint_code(), self._clock.now()
+        async with self._changes.open(requester) as change:
+            owner = await find_user(change.work, user)
+            if owner.status is not UserStatus.ACTIVE:
+                raise ConflictError(f"User {owner.name!r} is {owner.status}; no code of theirs would work")
+            enrolment = Enrolment(
+                enrolment_id=str(uuid.uuid4()),
+                user_id=owner.user_id,
+                key_name=check_name("key", name),
+                key_seconds=None if key_lasts is None else int(key_lasts.total_seconds()),
+                digest=self._digest(code) or b"",
+                created_at=now,
+                created_by=requester.actor.name or "",
+                expires_at=now + lasts,
+            )
+            await change.work.enrolments.add(enrolment)
+            change.record(
+                AuditAction.KEY_ENROL,
+                _resource(enrolment),
+                user=owner.name,
+                expires_at=enrolment.expires_at.isoformat(),
+                key_seconds=enrolment.key_seconds,
+            )
+        return enrolment, code
+
+    async def page(self, listing: Listing) -> Slice[Enrolment]:
+        """Return one page of the codes that can still be exchanged."""
+        async with self._store.read() as work:
+            return await work.enrolments.page(replace(listing, open_at=self._clock.now()))
+
+    async def cancel(self, requester: Requester, enrolment_id: str) -> None:
+        """Make a code worthless before its time; raises ConflictError for one that is so already."""
+        async with self._changes.open(requester) as change:
+            enrolment = await change.work.enrolments.get(enrolment_id)
+            if enrolment is None:
+                raise NotFoundError(f"No enrolment {enrolment_id!r}")
+            if not enrolment.is_open(self._clock.now()):
+                how = "too old" if enrolment.redeemed_at is None else "used"
+                raise ConflictError(f"The code of this enrolment is {how} already")
+            user = await change.work.users.get(enrolment.user_id)
+            await change.work.enrolments.remove(enrolment_id)
+            change.record(
+                AuditAction.ENROLMENT_CANCEL, _resource(enrolment), user=None if user is None else user.name
+            )
+
+    async def redeem(self, code: str, origin: Origin) -> Redeemed:
+        """Exchange a code for a key, once.
+
+        Raises InvalidCodeError, one for every way it can fail, RateLimitedError for an address that guesses, and
+        StoppedError while a kill switch holds for the user, whose code stays good.
+        """
+        self._guesses.check(origin)
+        found = await self._find(code)
+        if found is None:
+            raise await self._refused(origin)
+        enrolment, user = found
+        key, secret = mint_client_key(
+            self._pepper,
+            self._clock.now(),
+            user_id=user.user_id,
+            name=enrolment.key_name,
+            lasts=None if enrolment.key_seconds is None else timedelta(seconds=enrolment.key_seconds),
+        )
+        principal = Principal(
+            user_id=user.user_id,
+            user_name=user.name,
+            key_id=key.key_id,
+            key_name=key.name,
+            session_id=None,
+        )
+        await self._prover.refuse_stopped(principal, origin)
+        requester = Requester(None, origin, user_actor(principal))
+        async with self._changes.open(requester) as change:
+            # Two may have come with the same code at the same time: only inside the transaction one of them is first.
+            if await self._usable(change.work, await change.work.enrolments.get(enrolment.enrolment_id)):
+                await change.work.enrolments.replace(replace(enrolment, redeemed_at=key.created_at))
+                await change.work.keys.add(key)
+                change.record(
+                    AuditAction.KEY_REDEEM,
+                    key_resource(key),
+                    enrolment=enrolment.enrolment_id,
+                    prefix=key.prefix,
+                    expires_at=None if key.expires_at is None else key.expires_at.isoformat(),
+                )
+                return Redeemed(user, key, secret)
+        raise await self._refused(origin)
+
+    async def forget_expired(self) -> None:
+        """Drop the codes that expired a day ago; the audit knows them longer."""
+        async with self._store.write() as work:
+            await work.enrolments.forget(self._clock.now() - _KEPT)
+
+    async def _find(self, code: str) -> tuple[Enrolment, User] | None:
+        digest = self._digest(code)
+        if digest is None:
+            return None
+        async with self._store.read() as work:
+            enrolment = await work.enrolments.by_digest(digest)
+            user = await self._usable(work, enrolment)
+        return None if enrolment is None or user is None else (enrolment, user)
+
+    async def _usable(self, work: UnitOfWork, enrolment: Enrolment | None) -> User | None:
+        """Return the user for whom this enrolment can be redeemed now."""
+        if enrolment is None or not enrolment.is_open(self._clock.now()):
+            return None
+        user = await work.users.get(enrolment.user_id)
+        return user if user is not None and user.status is UserStatus.ACTIVE else None
+
+    async def _refused(self, origin: Origin) -> InvalidCodeError:
+        self._guesses.failed(origin)
+        await self._auditor.event(
+            AuditAction.KEY_REDEEM,
+            Outcome.DENIED,
+            actor=Actor(kind=ActorKind.UNKNOWN),
+            resource=Resource(kind="enrolment", id=None, name=None),
+            origin=origin,
+            reason="invalid_code",
+        )
+        return InvalidCodeError(
+            "The code is not valid: it may be mistyped, used already, or too old",
+            hint="Type it again, or ask your administrator for a new one.",
+        )
+
+    def _digest(self, code: str) -> bytes | None:
+        plain = plain_code(code)
+        return None if plain is None else digest_key(f"enrol {plain}", self._pepper)
+
+
+def _resource(enrolment: Enrolment) -> Resource:
+    return Resource(kind="enrolment", id=enrolment.enrolment_id, name=enrolment.key_name)

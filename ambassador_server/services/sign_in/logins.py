@@ -1,0 +1,91 @@
+"""Logins of people who administer: a password opens a key that lasts for hours and has the user's roles."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.people.administrators import Administrator, AdminKey
+from ambassador_server.domain.people.principals import Origin, User
+from ambassador_server.errors import ConflictError
+from ambassador_server.ports.clock import Clock
+from ambassador_server.ports.store import Store
+from ambassador_server.services.administration.admin_keys import admin_key_resource, mint_admin_key
+from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.sign_in.password_proof import PasswordProver
+
+_KEPT_AFTER_END = timedelta(days=7)
+
+
+class Logins:
+    """Opens and closes logins."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        changes: Changes,
+        prover: PasswordProver,
+        clock: Clock,
+        lasts: timedelta,
+        pepper: bytes,
+    ) -> None:
+        self._store = store
+        self._changes = changes
+        self._prover = prover
+        self._clock = clock
+        self._lasts = lasts
+        self._pepper = pepper
+
+    async def open(
+        self, user_name: str, password: str, origin: Origin
+    ) -> tuple[AdminKey, str, Administrator]:
+        """Return a new login, its secret, which is kept nowhere, and who it is. Raises what `prove` does."""
+        proof = await self._prover.prove(user_name, password, origin)
+        user = proof.user
+        key, secret = mint_admin_key(
+            self._pepper,
+            self._clock.now(),
+            name=f"login-{uuid.uuid4()}",
+            roles=(),
+            lasts=self._lasts,
+            user_id=user.user_id,
+            created_by=user.name,
+        )
+        administrator = administrator_of(key, user)
+        async with self._changes.open(Requester(administrator, origin)) as change:
+            stored = await proof.check(change.work)
+            if proof.fresh is not None:
+                await change.work.passwords.replace(replace(stored, hash=proof.fresh))
+            await change.work.admin_keys.add(key)
+            change.record(AuditAction.ADMIN_OPEN, admin_key_resource(key))
+        return key, secret, administrator
+
+    async def close(self, requester: Requester) -> None:
+        """End the login that the requester uses. Raises ConflictError for a key that is no login."""
+        key_id = "" if requester.administrator is None else requester.administrator.admin_key_id
+        async with self._changes.open(requester) as change:
+            key = await change.work.admin_keys.get(key_id)
+            if key is None or not key.is_login:
+                raise ConflictError(
+                    "This is an admin key, not a login.",
+                    hint="ambassador-admin admin-key revoke NAME ends it",
+                )
+            await change.work.admin_keys.replace(replace(key, revoked_at=self._clock.now()))
+            change.record(AuditAction.ADMIN_CLOSE, admin_key_resource(key))
+
+    async def forget_expired(self) -> None:
+        """Drop the logins that were over a week ago; the audit knows them longer."""
+        async with self._store.write() as work:
+            await work.admin_keys.forget_logins(self._clock.now() - _KEPT_AFTER_END)
+
+
+def administrator_of(key: AdminKey, user: User) -> Administrator:
+    """Return who a login acts for: the user, with the roles of this moment."""
+    return Administrator(
+        admin_key_id=key.admin_key_id,
+        name=user.name,
+        roles=user.roles,
+        expires_at=key.expires_at,
+        user_id=user.user_id,
+    )

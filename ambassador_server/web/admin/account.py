@@ -1,0 +1,65 @@
+"""`/v1/admin/login`, `logout`, `password`, `whoami`: administrators about themselves."""
+
+from aiohttp import web
+
+from ambassador_protocol.admin.account import LoggedIn, Login, PasswordChange, Whoami
+from ambassador_protocol.paths import LOGIN, LOGOUT, OWN_PASSWORD, WHOAMI
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN, SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import Endpoint
+from ambassador_server.web.requests import requester
+from ambassador_server.web.views import whoami_view
+
+_LOGIN_BYTES = 16 * 1024  # of whoever comes along
+
+
+async def login(request: web.Request, body: Login) -> web.Response:
+    """Open a login with a password; its secret is in this answer and nowhere else."""
+    _, secret, administrator = await request.app[SERVICES].logins.open(
+        body.user, body.password, request[ORIGIN]
+    )
+    return json_response(LoggedIn(who=whoami_view(administrator), admin_key=secret), status=201)
+
+
+async def logout(request: web.Request) -> web.Response:
+    """End the login that the request was made with."""
+    await request.app[SERVICES].logins.close(requester(request))
+    return web.Response(status=204)
+
+
+async def change_password(request: web.Request, body: PasswordChange) -> web.Response:
+    """Change one's own password; it ends every other login."""
+    await request.app[SERVICES].passwords.change(requester(request), body.current, body.password)
+    return web.Response(status=204)
+
+
+async def whoami(request: web.Request) -> web.Response:
+    """Show the administrator."""
+    return json_response(whoami_view(request[ADMINISTRATOR]))
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints; only the login is open to anybody."""
+    return [
+        Endpoint(
+            method="POST",
+            path=LOGIN,
+            right=None,
+            handler=login,
+            takes=Login,
+            body_bytes=_LOGIN_BYTES,
+            gives=LoggedIn,
+            statuses=(201,),
+        ),
+        Endpoint(method="POST", path=LOGOUT, right=Right.READ, handler=logout, statuses=(204,)),
+        Endpoint(
+            method="PUT",
+            path=OWN_PASSWORD,
+            right=Right.READ,
+            handler=change_password,
+            takes=PasswordChange,
+            statuses=(204,),
+        ),
+        Endpoint(method="GET", path=WHOAMI, right=Right.READ, handler=whoami, gives=Whoami),
+    ]

@@ -1,0 +1,72 @@
+"""`/v1/admin/admin-keys`: parse, call the service, render."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from ambassador_protocol.admin.admin_keys import AdminKeyView, IssuedAdminKey, NewAdminKey
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.paths import ADMIN_KEYS
+from ambassador_server.domain.people.administrators import AdminKey, Right, Role
+from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
+from ambassador_server.web.listing import listing, page
+from ambassador_server.web.requests import choices, duration, requester
+from ambassador_server.web.views import admin_key_view
+
+
+async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
+    """Issue an admin key; its secret is in this answer and nowhere else.
+
+    Whoever issues it has every right that its roles give.
+    """
+    key, secret = await request.app[SERVICES].admin_keys.issue(
+        requester(request),
+        name=body.name,
+        roles=choices(Role, body.roles, "roles"),
+        lasts=duration(body.expires_in_seconds),
+    )
+    return json_response(IssuedAdminKey(key=_view(request, key), admin_key=secret), status=201)
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """Revoke an admin key, or end a login."""
+    key = await request.app[SERVICES].admin_keys.revoke(requester(request), request.match_info["name"])
+    return json_response(_view(request, key))
+
+
+async def index(request: web.Request) -> web.Response:
+    """List the admin keys and logins, by name unless the query says otherwise."""
+    keys = await request.app[SERVICES].admin_keys.page(listing(request))
+    return json_response(page(request, keys, lambda key: _view(request, key)))
+
+
+def _view(request: web.Request, key: AdminKey) -> AdminKeyView:
+    return admin_key_view(key, request.app[SERVICES].policy.snapshot, datetime.now(UTC))
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    manage = Right.MANAGE
+    return [
+        Endpoint(
+            method="GET", path=ADMIN_KEYS, right=manage, handler=index, gives=Page[AdminKeyView], query=LIST
+        ),
+        Endpoint(
+            method="POST",
+            path=ADMIN_KEYS,
+            right=manage,
+            handler=issue,
+            takes=NewAdminKey,
+            gives=IssuedAdminKey,
+            statuses=(201,),
+        ),
+        Endpoint(
+            method="POST",
+            path=f"{ADMIN_KEYS}/{{name}}/revoke",
+            right=manage,
+            handler=revoke,
+            gives=AdminKeyView,
+        ),
+    ]

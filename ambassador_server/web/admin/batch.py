@@ -1,0 +1,120 @@
+"""`/v1/admin/batch`: parse every operation, hand them to their services as one change."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from aiohttp import web
+from annotated_types import Len
+from pydantic import Discriminator
+
+from ambassador_protocol.admin.batch import (
+    MAX_OPERATIONS,
+    AddMember,
+    ArchiveMcp,
+    BatchDone,
+    BatchOperation,
+    PutGrant,
+    PutGroup,
+    PutMcp,
+    PutUser,
+    RemoveGrant,
+    RemoveGroup,
+    RemoveMember,
+    RevokeKey,
+)
+from ambassador_protocol.admin.strict import STRICT
+from ambassador_protocol.paths import BATCH
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.errors import InvalidInputError, OperationFailedError
+from ambassador_server.services.changes.batches import Step
+from ambassador_server.services.changes.transaction import Requester
+from ambassador_server.services.use_cases import Services
+from ambassador_server.web.admin.grants import grant_facts
+from ambassador_server.web.admin.groups import group_facts
+from ambassador_server.web.admin.mcps import mcp_facts
+from ambassador_server.web.admin.users import user_facts
+from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import Endpoint
+from ambassador_server.web.requests import requester
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchBody:
+    """`POST /v1/admin/batch`: each operation by its `kind`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    operations: Annotated[
+        list[Annotated[BatchOperation, Discriminator("kind")]], Len(min_length=1, max_length=MAX_OPERATIONS)
+    ]
+
+
+async def run(request: web.Request, body: BatchBody) -> web.Response:
+    """Carry out a batch.
+
+    Each operation needs the right that it needs on its own.
+    """
+    services = request.app[SERVICES]
+    await services.batches.run(requester(request), list(_steps(services, body.operations)))
+    return json_response(BatchDone(done=len(body.operations)))
+
+
+def _steps(services: Services, operations: Iterable[BatchOperation]) -> Iterable[Step]:
+    for number, operation in enumerate(operations):
+        try:
+            yield _step(services, operation)
+        except InvalidInputError as error:
+            raise OperationFailedError(number, error) from error
+
+
+Run = Callable[[Requester], Awaitable[object]]
+
+
+def _step(services: Services, operation: BatchOperation) -> Step:
+    match operation:
+        case PutGrant() | RemoveGrant():
+            return Step(Right.MANAGE, _grant_step(services, operation))
+        case PutMcp(name=name):
+            draft = mcp_facts(operation.set)
+            # Trying an entry takes as long as its downstream; nothing may wait for that in a transaction.
+            return Step(Right.MANAGE, lambda by: services.mcps.put(by, name, draft, test=False))
+        case ArchiveMcp(name=name):
+            return Step(Right.MANAGE, lambda by: services.mcps.archive(by, name))
+        case RevokeKey(id=key_id):
+            return Step(Right.PROVISION, lambda by: services.keys.revoke(by, key_id))
+        case PutUser(name=name):
+            facts = user_facts(operation.set)
+            return Step(Right.PROVISION, lambda by: services.users.put(by, name, facts))
+        case _:
+            return Step(Right.PROVISION, _group_step(services, operation))
+
+
+def _grant_step(services: Services, operation: PutGrant | RemoveGrant) -> Run:
+    match operation:
+        case PutGrant():
+            facts = grant_facts(operation.set)
+            return lambda by: services.grants.put(by, facts)
+        case RemoveGrant(id=grant_id):
+            return lambda by: services.grants.remove(by, grant_id)
+
+
+def _group_step(services: Services, operation: PutGroup | RemoveGroup | AddMember | RemoveMember) -> Run:
+    groups = services.groups
+    match operation:
+        case PutGroup(name=name):
+            facts = group_facts(operation.set)
+            return lambda by: groups.put(by, name, facts)
+        case RemoveGroup(name=name):
+            return lambda by: groups.remove(by, name)
+        case AddMember(group=group, user=user, owner=owner, claim=claim):
+            return lambda by: groups.add_member(by, group, user, owner=owner, claim=claim)
+        case RemoveMember(group=group, user=user):
+            return lambda by: groups.remove_member(by, group, user)
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    return [
+        Endpoint(method="POST", path=BATCH, right=Right.READ, handler=run, takes=BatchBody, gives=BatchDone)
+    ]

@@ -1,0 +1,124 @@
+"""`/v1/admin/keys`: parse, call the service, render."""
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from ambassador_protocol.admin.keys import IssuedKey, KeyChange, KeyPut, KeyRotation, KeyView, NewKey
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.paths import KEYS
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.people.principals import ClientKey, KeyStatus
+from ambassador_server.services.administration.client_keys import KeyFacts
+from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
+from ambassador_server.web.listing import listing, of_user, page
+from ambassador_server.web.requests import choice, duration, requester
+from ambassador_server.web.views import key_view
+
+
+async def issue(request: web.Request, body: NewKey) -> web.Response:
+    """Issue a client key; its secret is in this answer and nowhere else."""
+    facts = KeyFacts(
+        user=body.user, name=body.name, lasts=duration(body.expires_in_seconds), owner=body.owner
+    )
+    key, secret = await request.app[SERVICES].keys.issue(requester(request), facts)
+    return _render(request, key, secret, status=201)
+
+
+async def ensure(request: web.Request, body: KeyPut) -> web.Response:
+    """Issue a client key, unless the user has a good one of this name."""
+    facts = KeyFacts(
+        user=request.match_info["user"],
+        name=request.match_info["name"],
+        lasts=duration(body.expires_in_seconds),
+        owner=body.owner,
+    )
+    ensured = await request.app[SERVICES].keys.ensure(requester(request), facts)
+    return _render(
+        request, ensured.written.item, ensured.secret, status=200 if ensured.secret is None else 201
+    )
+
+
+async def change(request: web.Request, body: KeyChange) -> web.Response:
+    """Suspend a client key, or activate it again."""
+    services = request.app[SERVICES]
+    status = choice(KeyStatus, body.status, "status")
+    key = await services.keys.set_status(requester(request), request.match_info["id"], status)
+    return json_response(key_view(key, services.policy.snapshot))
+
+
+async def rotate(request: web.Request, body: KeyRotation) -> web.Response:
+    """Issue a key in place of another one."""
+    services = request.app[SERVICES]
+    key, secret = await services.keys.rotate(
+        requester(request),
+        request.match_info["id"],
+        overlap=duration(body.overlap_seconds, "overlap_seconds") or timedelta(),
+    )
+    return _render(request, key, secret, status=201)
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """Revoke a client key."""
+    services = request.app[SERVICES]
+    key = await services.keys.revoke(requester(request), request.match_info["id"])
+    return json_response(key_view(key, services.policy.snapshot))
+
+
+async def index(request: web.Request) -> web.Response:
+    """List client keys, of one user when `user` is given, oldest first unless the query says otherwise."""
+    services = request.app[SERVICES]
+    keys = await services.keys.page(listing(request, also=await of_user(request)))
+    return json_response(page(request, keys, lambda key: key_view(key, services.policy.snapshot)))
+
+
+def _render(request: web.Request, key: ClientKey, secret: str | None, status: int) -> web.Response:
+    view = key_view(key, request.app[SERVICES].policy.snapshot)
+    return json_response(IssuedKey(key=view, preshared_key=secret), status=status)
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    one, write = f"{KEYS}/{{id}}", Right.PROVISION
+    of_one = Parameter(name="user", says="The user whose keys are listed.")
+    return [
+        Endpoint(
+            method="GET",
+            path=KEYS,
+            right=Right.READ,
+            handler=index,
+            gives=Page[KeyView],
+            query=(*LIST, of_one),
+        ),
+        Endpoint(
+            method="POST",
+            path=KEYS,
+            right=write,
+            handler=issue,
+            takes=NewKey,
+            gives=IssuedKey,
+            statuses=(201,),
+        ),
+        Endpoint(
+            method="PUT",
+            path=f"{KEYS}/{{user}}/{{name}}",
+            right=write,
+            handler=ensure,
+            takes=KeyPut,
+            gives=IssuedKey,
+            statuses=(200, 201),
+        ),
+        Endpoint(method="PATCH", path=one, right=write, handler=change, takes=KeyChange, gives=KeyView),
+        Endpoint(
+            method="POST",
+            path=f"{one}/rotate",
+            right=write,
+            handler=rotate,
+            takes=KeyRotation,
+            gives=IssuedKey,
+            statuses=(201,),
+        ),
+        Endpoint(method="POST", path=f"{one}/revoke", right=write, handler=revoke, gives=KeyView),
+    ]

@@ -1,0 +1,22 @@
+"""`/v1/openapi.json`: the admin API as it describes itself."""
+
+import asyncio
+
+from aiohttp import web
+
+from ambassador_protocol.paths import OPENAPI
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.web.app_keys import DESCRIPTION
+from ambassador_server.web.endpoints import Endpoint
+
+
+async def openapi(request: web.Request) -> web.Response:
+    """Describe the admin API in OpenAPI 3.1: this document."""
+    # Worked out for whoever asks first; calls go on meanwhile.
+    text = await asyncio.to_thread(request.app[DESCRIPTION])
+    return web.Response(body=text, content_type="application/json")
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    return [Endpoint(method="GET", path=OPENAPI, right=Right.READ, handler=openapi, gives=dict)]

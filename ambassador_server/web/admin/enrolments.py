@@ -1,0 +1,82 @@
+"""`/v1/admin/enrolments`: parse, call the service, render."""
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from ambassador_protocol.admin.enrolments import EnrolmentView, IssuedEnrolment, NewEnrolment
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.paths import ENROLMENTS
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
+from ambassador_server.web.listing import listing, of_user, page
+from ambassador_server.web.requests import duration, requester
+from ambassador_server.web.views import enrolment_view, timestamp
+
+
+async def issue(request: web.Request, body: NewEnrolment) -> web.Response:
+    """Hand out a one-time code for a client key; the code is in this answer and nowhere else."""
+    enrolment, code = await request.app[SERVICES].enrolments.issue(
+        requester(request),
+        user=body.user,
+        name=body.name,
+        lasts=duration(body.expires_in_seconds) or timedelta(),
+        key_lasts=duration(body.key_expires_in_seconds, "key_expires_in_seconds"),
+    )
+    return json_response(
+        IssuedEnrolment(
+            id=enrolment.enrolment_id,
+            user=body.user,
+            name=enrolment.key_name,
+            code=code,
+            expires_at=timestamp(enrolment.expires_at),
+            key_expires_in_seconds=enrolment.key_seconds,
+        ),
+        status=201,
+    )
+
+
+async def index(request: web.Request) -> web.Response:
+    """List the codes nobody has used yet, oldest first unless the query says otherwise; none of them is shown."""
+    services = request.app[SERVICES]
+    found = await services.enrolments.page(listing(request, also=await of_user(request)))
+    return json_response(page(request, found, lambda each: enrolment_view(each, services.policy.snapshot)))
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """Make a code worthless before its time."""
+    await request.app[SERVICES].enrolments.cancel(requester(request), request.match_info["id"])
+    return web.Response(status=204)
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    of_one = Parameter(name="user", says="The user whose codes are listed.")
+    return [
+        Endpoint(
+            method="GET",
+            path=ENROLMENTS,
+            right=Right.READ,
+            handler=index,
+            gives=Page[EnrolmentView],
+            query=(*LIST, of_one),
+        ),
+        Endpoint(
+            method="POST",
+            path=ENROLMENTS,
+            right=Right.PROVISION,
+            handler=issue,
+            takes=NewEnrolment,
+            gives=IssuedEnrolment,
+            statuses=(201,),
+        ),
+        Endpoint(
+            method="DELETE",
+            path=f"{ENROLMENTS}/{{id}}",
+            right=Right.PROVISION,
+            handler=cancel,
+            statuses=(204,),
+        ),
+    ]

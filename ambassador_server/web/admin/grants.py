@@ -1,0 +1,104 @@
+"""`/v1/admin/grants`: parse, call the service, render."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from ambassador_protocol.admin.grants import GrantView, NewGrant
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.paths import GRANTS
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.services.administration.grants import GrantFacts
+from ambassador_server.services.changes.writing import WriteResult
+from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
+from ambassador_server.web.listing import listing, page
+from ambassador_server.web.requests import choice, duration, requester
+from ambassador_server.web.views import grant_view
+
+
+async def add(request: web.Request, body: NewGrant) -> web.Response:
+    """Add a grant."""
+    grant = await request.app[SERVICES].grants.add(requester(request), grant_facts(body))
+    return _render(request, grant, status=201)
+
+
+async def put(request: web.Request, body: NewGrant) -> web.Response:
+    """Add a grant, unless there is one that says the same."""
+    written = await request.app[SERVICES].grants.put(requester(request), grant_facts(body))
+    return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Remove a grant."""
+    await request.app[SERVICES].grants.remove(requester(request), request.match_info["id"])
+    return web.Response(status=204)
+
+
+async def index(request: web.Request) -> web.Response:
+    """List grants, oldest first unless the query says otherwise."""
+    services = request.app[SERVICES]
+    grants = await services.grants.page(listing(request))
+    return json_response(page(request, grants, lambda grant: grant_view(grant, services.policy.snapshot)))
+
+
+def _render(request: web.Request, grant: Grant, status: int) -> web.Response:
+    return json_response(grant_view(grant, request.app[SERVICES].policy.snapshot), status=status)
+
+
+def grant_facts(body: NewGrant) -> GrantFacts:
+    """Read what the body says."""
+    if body.expires_in_seconds is not None and body.expires_at is not None:
+        raise InvalidInputError("expires_at: expires_in_seconds says when it ends already")
+    return GrantFacts(
+        group=body.group,
+        mcp=body.mcp,
+        patterns=tuple(body.tools),
+        effect=choice(Effect, body.effect, "effect"),
+        delivery=choice(Delivery, body.delivery, "delivery"),
+        lasts=duration(body.expires_in_seconds),
+        ends=_end(body.expires_at),
+        owner=body.owner,
+    )
+
+
+def _end(text: str | None) -> datetime | None:
+    try:
+        at = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError("expires_at: must be an ISO-8601 time") from None
+    if at is not None and at.tzinfo is None:
+        raise InvalidInputError("expires_at: must name its zone")
+    return None if at is None else at.astimezone(UTC)
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    manage = Right.MANAGE
+    return [
+        Endpoint(
+            method="GET", path=GRANTS, right=Right.READ, handler=index, gives=Page[GrantView], query=LIST
+        ),
+        Endpoint(
+            method="POST",
+            path=GRANTS,
+            right=manage,
+            handler=add,
+            takes=NewGrant,
+            gives=GrantView,
+            statuses=(201,),
+        ),
+        Endpoint(
+            method="PUT",
+            path=GRANTS,
+            right=manage,
+            handler=put,
+            takes=NewGrant,
+            gives=GrantView,
+            statuses=(200, 201),
+        ),
+        Endpoint(method="DELETE", path=f"{GRANTS}/{{id}}", right=manage, handler=remove, statuses=(204,)),
+    ]

@@ -1,0 +1,128 @@
+"""`/v1/admin/groups`: parse, call the service, render."""
+
+from aiohttp import web
+
+from ambassador_protocol.admin.groups import GroupPut, GroupView, NewGroup
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.paths import GROUPS
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.people.principals import Group, GroupStatus
+from ambassador_server.domain.shared.revision import revision
+from ambassador_server.services.administration.groups import GroupFacts
+from ambassador_server.services.changes.writing import WriteResult
+from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
+from ambassador_server.web.listing import listing, page
+from ambassador_server.web.requests import expected, optional_choice, requester
+from ambassador_server.web.views import group_view
+
+
+async def create(request: web.Request, body: NewGroup) -> web.Response:
+    """Create a group."""
+    facts = GroupFacts(description=body.description)
+    group = await request.app[SERVICES].groups.create(requester(request), body.name, facts)
+    return _render(request, group, status=201)
+
+
+async def put(request: web.Request, body: GroupPut) -> web.Response:
+    """Create a group, or change what the body names."""
+    facts, name = group_facts(body), request.match_info["name"]
+    groups = request.app[SERVICES].groups
+    written = await groups.put(requester(request), name, facts, expected=expected(request))
+    return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
+
+
+async def change(request: web.Request, body: GroupPut) -> web.Response:
+    """Change what the body names."""
+    facts, name = group_facts(body), request.match_info["name"]
+    groups = request.app[SERVICES].groups
+    return _render(request, await groups.update(requester(request), name, facts, expected=expected(request)))
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Delete a group."""
+    name = request.match_info["name"]
+    await request.app[SERVICES].groups.remove(requester(request), name, expected=expected(request))
+    return web.Response(status=204)
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show one group."""
+    return _render(request, await request.app[SERVICES].groups.get(request.match_info["name"]))
+
+
+async def index(request: web.Request) -> web.Response:
+    """List groups, by name unless the query says otherwise."""
+    services = request.app[SERVICES]
+    groups = await services.groups.page(listing(request))
+    return json_response(page(request, groups, lambda group: group_view(group, services.policy.snapshot)))
+
+
+async def add_member(request: web.Request) -> web.Response:
+    """Put a user into a group."""
+    group, user = request.match_info["name"], request.match_info["user"]
+    return _render(request, await request.app[SERVICES].groups.add_member(requester(request), group, user))
+
+
+async def remove_member(request: web.Request) -> web.Response:
+    """Take a user out of a group."""
+    group, user = request.match_info["name"], request.match_info["user"]
+    return _render(request, await request.app[SERVICES].groups.remove_member(requester(request), group, user))
+
+
+def _render(request: web.Request, group: Group, status: int = 200) -> web.Response:
+    view = group_view(group, request.app[SERVICES].policy.snapshot)
+    return json_response(view, status=status, revision=revision(group))
+
+
+def group_facts(body: GroupPut) -> GroupFacts:
+    """Read what the body says."""
+    return GroupFacts(
+        description=body.description,
+        status=optional_choice(GroupStatus, body.status, "status"),
+        owner=body.owner,
+    )
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    one, member = f"{GROUPS}/{{name}}", f"{GROUPS}/{{name}}/members/{{user}}"
+    read, write = Right.READ, Right.PROVISION
+    return [
+        Endpoint(method="GET", path=GROUPS, right=read, handler=index, gives=Page[GroupView], query=LIST),
+        Endpoint(
+            method="POST",
+            path=GROUPS,
+            right=write,
+            handler=create,
+            takes=NewGroup,
+            gives=GroupView,
+            statuses=(201,),
+        ),
+        Endpoint(method="GET", path=one, right=read, handler=show, gives=GroupView),
+        Endpoint(
+            method="PUT",
+            path=one,
+            right=write,
+            handler=put,
+            takes=GroupPut,
+            gives=GroupView,
+            statuses=(200, 201),
+            is_conditional=True,
+        ),
+        Endpoint(
+            method="PATCH",
+            path=one,
+            right=write,
+            handler=change,
+            takes=GroupPut,
+            gives=GroupView,
+            is_conditional=True,
+        ),
+        Endpoint(
+            method="DELETE", path=one, right=write, handler=remove, statuses=(204,), is_conditional=True
+        ),
+        Endpoint(method="PUT", path=member, right=write, handler=add_member, gives=GroupView),
+        Endpoint(method="DELETE", path=member, right=write, handler=remove_member, gives=GroupView),
+    ]

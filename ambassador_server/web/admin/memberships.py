@@ -1,0 +1,38 @@
+"""`/v1/admin/memberships`: who is in which group, and whose fact that is."""
+
+from aiohttp import web
+
+from ambassador_protocol.admin.groups import MembershipView
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.paths import MEMBERSHIPS
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.services.administration.groups import NamedMembership
+from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint
+from ambassador_server.web.listing import listing, page
+
+
+async def index(request: web.Request) -> web.Response:
+    """List memberships, by group unless the query says otherwise."""
+    services = request.app[SERVICES]
+    found = await services.groups.memberships(listing(request), services.policy.snapshot)
+    return json_response(page(request, found, _view))
+
+
+def _view(membership: NamedMembership) -> MembershipView:
+    return MembershipView(group=membership.group, user=membership.user, owner=membership.owner)
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    return [
+        Endpoint(
+            method="GET",
+            path=MEMBERSHIPS,
+            right=Right.READ,
+            handler=index,
+            gives=Page[MembershipView],
+            query=LIST,
+        )
+    ]

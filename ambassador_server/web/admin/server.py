@@ -1,0 +1,65 @@
+"""`/v1/admin/server`: what the running server goes by, and how it is doing."""
+
+from aiohttp import web
+
+from ambassador_protocol.admin.server import ServerConfiguration, ServerHealth, SettingView, SinkView
+from ambassador_protocol.paths import SERVER_CONFIG, SERVER_HEALTH
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.shared.settings import Setting
+from ambassador_server.services.audit.delivery import SinkStatus
+from ambassador_server.web.app_keys import SERVICES, SETTINGS
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import Endpoint
+from ambassador_server.web.views import optional_timestamp
+
+
+async def configuration(request: web.Request) -> web.Response:
+    """Show every setting in force and where it comes from."""
+    settings = request.app[SETTINGS].configuration
+    return json_response(ServerConfiguration(settings=[_view(each) for each in settings]))
+
+
+async def health(request: web.Request) -> web.Response:
+    """Show the conditions of readiness, and every audit sink."""
+    doctor = request.app[SERVICES].health
+    checks = await doctor.checks()
+    sinks = [_sink_view(each) for each in await doctor.sinks()]
+    status = "ready" if all(checks.values()) else "not_ready"
+    return json_response(ServerHealth(status=status, checks=checks, sinks=sinks))
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    return [
+        Endpoint(
+            method="GET",
+            path=SERVER_CONFIG,
+            right=Right.READ,
+            handler=configuration,
+            gives=ServerConfiguration,
+        ),
+        Endpoint(method="GET", path=SERVER_HEALTH, right=Right.READ, handler=health, gives=ServerHealth),
+    ]
+
+
+def _view(setting: Setting) -> SettingView:
+    source = setting.source
+    return SettingView(
+        name=setting.name, value=setting.value, origin=source.origin.value, source=source.place
+    )
+
+
+def _sink_view(sink: SinkStatus) -> SinkView:
+    return SinkView(
+        name=sink.name,
+        type=sink.kind,
+        state="failing" if sink.failures else "delivering",
+        behind=sink.behind,
+        positions=dict(sink.positions),
+        delivered=sink.delivered,
+        dead_letters=sink.dead_letters,
+        failures=sink.failures,
+        last_success=optional_timestamp(sink.last_success),
+        last_error=sink.last_error,
+        last_error_at=optional_timestamp(sink.last_error_at),
+    )

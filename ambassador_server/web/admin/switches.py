@@ -1,0 +1,96 @@
+"""`/v1/admin/kill-switches`: parse, call the service, render."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from ambassador_protocol.admin.page import Page
+from ambassador_protocol.admin.switches import Hits, ImpactView, NewSwitch, SwitchDetail, SwitchView
+from ambassador_protocol.paths import SWITCHES
+from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
+from ambassador_server.services.administration.switch_effects import NamedImpact
+from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.bodies import json_response
+from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
+from ambassador_server.web.listing import listing, page
+from ambassador_server.web.requests import choice, duration, flag, requester
+from ambassador_server.web.views import switch_view
+
+
+async def activate(request: web.Request, body: NewSwitch) -> web.Response:
+    """Stop something."""
+    services = request.app[SERVICES]
+    running = services.impacts.running()
+    switch = await services.switches.activate(
+        requester(request),
+        scope=choice(SwitchScope, body.scope, "scope"),
+        target=body.target,
+        reason=body.reason,
+        message=body.message,
+        lasts=duration(body.expires_in_seconds),
+        drill=body.drill,
+    )
+    return json_response(_detail(switch, await services.impacts.of(switch, running)), status=201)
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show one switch and its impact."""
+    services = request.app[SERVICES]
+    switch = await services.switches.get(request.match_info["id"])
+    return json_response(_detail(switch, await services.impacts.of(switch, services.impacts.running())))
+
+
+async def lift(request: web.Request) -> web.Response:
+    """Lift a switch."""
+    switch = await request.app[SERVICES].switches.lift(requester(request), request.match_info["id"])
+    return json_response(switch_view(switch, datetime.now(UTC)))
+
+
+async def index(request: web.Request) -> web.Response:
+    """List the switches in force, or with `all=true` every one there was."""
+    include_past, now = flag(request, "all", default=False), datetime.now(UTC)
+    wanted = listing(request)
+    switches = await request.app[SERVICES].switches.page(wanted, include_past=include_past)
+    return json_response(page(request, switches, lambda switch: switch_view(switch, now)))
+
+
+def _detail(switch: KillSwitch, impact: NamedImpact | None) -> SwitchDetail:
+    shown = switch_view(switch, datetime.now(UTC))
+    members = {field.name: getattr(shown, field.name) for field in fields(shown)}
+    return SwitchDetail(**members, impact=None if impact is None else _impact_view(impact))
+
+
+def _impact_view(impact: NamedImpact) -> ImpactView:
+    users, mcps, tools = (
+        Hits(count=hits.count, first=list(hits.first)) for hits in (impact.users, impact.mcps, impact.tools)
+    )
+    return ImpactView(users=users, mcps=mcps, tools=tools, sessions=impact.sessions, calls=impact.calls)
+
+
+def endpoints() -> list[Endpoint]:
+    """Return the endpoints, the order of which is that of the description."""
+    one = f"{SWITCHES}/{{id}}"
+    past = Parameter(name="all", says="`true` lists those that are over, too.", kind="boolean")
+    return [
+        Endpoint(
+            method="GET",
+            path=SWITCHES,
+            right=Right.READ,
+            handler=index,
+            gives=Page[SwitchView],
+            query=(*LIST, past),
+        ),
+        Endpoint(
+            method="POST",
+            path=SWITCHES,
+            right=Right.OPERATE,
+            handler=activate,
+            takes=NewSwitch,
+            gives=SwitchDetail,
+            statuses=(201,),
+        ),
+        Endpoint(method="GET", path=one, right=Right.READ, handler=show, gives=SwitchDetail),
+        Endpoint(method="POST", path=f"{one}/lift", right=Right.OPERATE, handler=lift, gives=SwitchView),
+    ]

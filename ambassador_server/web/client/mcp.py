@@ -1,0 +1,33 @@
+"""`/mcp`: hands the POST to the MCP face."""
+
+from aiohttp import web
+
+from ambassador_protocol.paths import MCP
+from ambassador_server.ports.face import FaceRequest
+from ambassador_server.web.app_keys import FACE, ORIGIN, PRINCIPAL
+from ambassador_server.web.bodies import read_body
+from ambassador_server.web.event_answer import EventAnswer
+from ambassador_server.web.middleware.authenticate import authenticated
+
+
+async def post(request: web.Request) -> web.StreamResponse:
+    """Answer one message, with a stream of events where something has to be told before the reply."""
+    body = await read_body(request)
+    with EventAnswer(request) as events:
+        reply = await request.app[FACE].handle(
+            FaceRequest(
+                headers=request.headers,
+                body=body,
+                principal=request[PRINCIPAL],
+                origin=request[ORIGIN],
+                tell=events.tell,
+            )
+        )
+        if events.has_begun:
+            return await events.end(reply.body)
+    return web.Response(status=reply.status, body=reply.body or None, headers=reply.headers)
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the client API."""
+    return [web.post(MCP, authenticated(post))]

@@ -1,0 +1,145 @@
+"""`/v1/me`: parse, call the service, render; everything is about the key that the request came with."""
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from ambassador_protocol import __version__
+from ambassador_protocol.me import (
+    Me,
+    OwnCatalog,
+    OwnIssuedKey,
+    OwnKeyView,
+    OwnMcp,
+    OwnRotation,
+    OwnSession,
+    OwnSubscriptionPut,
+    OwnTool,
+)
+from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_SUBSCRIPTIONS
+from ambassador_server.domain.people.principals import ClientKey
+from ambassador_server.domain.people.sessions import Session
+from ambassador_server.services.administration.own_access import KnownTool, Offer
+from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL, SERVICES
+from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.middleware.authenticate import authenticated
+from ambassador_server.web.requests import duration
+from ambassador_server.web.views import optional_timestamp, timestamp
+
+_EVERYTHING = ("*",)
+_MAX_BYTES = 64 << 10
+
+
+async def show(request: web.Request) -> web.Response:
+    """Say who the request comes from."""
+    standing = request.app[SERVICES].own_access.standing(request[PRINCIPAL])
+    return json_response(
+        Me(
+            user=standing.user.name,
+            display_name=standing.user.display_name,
+            groups=list(standing.groups),
+            key=own_key_view(standing.key),
+            session=None if standing.session is None else _session(standing.session),
+            tools=standing.tools,
+            refused=standing.refused,
+            server_version=__version__,
+        )
+    )
+
+
+async def rotate(request: web.Request) -> web.Response:
+    """Issue a key in place of the one in use; its secret is in this answer and nowhere else."""
+    body = await read_strict(request, OwnRotation, limit=_MAX_BYTES)
+    rotated = await request.app[SERVICES].own_access.rotate(
+        request[PRINCIPAL],
+        request[ORIGIN],
+        overlap=duration(body.overlap_seconds, "overlap_seconds") or timedelta(),
+    )
+    return json_response(
+        OwnIssuedKey(
+            user=request[PRINCIPAL].user_name,
+            key=own_key_view(rotated.key),
+            preshared_key=rotated.secret,
+            old_key_ends_at=timestamp(rotated.old_ends_at),
+        ),
+        status=201,
+    )
+
+
+async def catalog(request: web.Request) -> web.Response:
+    """List what is granted, and what of it this client chose."""
+    offers = request.app[SERVICES].own_access.offers(request[PRINCIPAL])
+    return json_response(OwnCatalog(mcps=[_mcp(offer) for offer in offers]))
+
+
+async def subscribe(request: web.Request) -> web.Response:
+    """Choose tools of an MCP for the key in use."""
+    body = await read_strict(request, OwnSubscriptionPut, limit=_MAX_BYTES)
+    offer = await request.app[SERVICES].own_access.subscribe(
+        request[PRINCIPAL],
+        request[ORIGIN],
+        request.match_info["mcp"],
+        _EVERYTHING if body.tools is None else body.tools,
+    )
+    return json_response(_mcp(offer))
+
+
+async def unsubscribe(request: web.Request) -> web.Response:
+    """Take the choice back."""
+    mcp = request.match_info["mcp"]
+    await request.app[SERVICES].own_access.unsubscribe(request[PRINCIPAL], request[ORIGIN], mcp)
+    return web.Response(status=204)
+
+
+def own_key_view(key: ClientKey) -> OwnKeyView:
+    """Show a key to its user."""
+    return OwnKeyView(
+        id=key.key_id,
+        name=key.name,
+        prefix=key.prefix,
+        created_at=timestamp(key.created_at),
+        expires_at=optional_timestamp(key.expires_at),
+    )
+
+
+def _session(session: Session) -> OwnSession:
+    return OwnSession(
+        id=session.session_id,
+        friendly_name=session.friendly_name,
+        host_tool=session.host_tool,
+        expires_at=timestamp(session.expires_at),
+    )
+
+
+def _mcp(offer: Offer) -> OwnMcp:
+    choice = offer.subscription
+    return OwnMcp(
+        name=offer.mcp.name,
+        display_name=offer.mcp.display_name,
+        description=offer.mcp.description,
+        delivery=offer.delivery,
+        subscribed=choice is not None,
+        selected=None if choice is None else list(choice.patterns),
+        tools=[_tool(tool) for tool in offer.tools],
+    )
+
+
+def _tool(known: KnownTool) -> OwnTool:
+    return OwnTool(
+        name=known.entry.ref.canonical,
+        published_as=known.entry.published,
+        description=known.entry.tool.description,
+        tool_class=known.entry.tool.tool_class,
+        refused=known.refused,
+    )
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the client API."""
+    return [
+        web.get(ME, authenticated(show)),
+        web.post(OWN_KEY_ROTATION, authenticated(rotate)),
+        web.get(OWN_CATALOG, authenticated(catalog)),
+        web.put(f"{OWN_SUBSCRIPTIONS}/{{mcp}}", authenticated(subscribe)),
+        web.delete(f"{OWN_SUBSCRIPTIONS}/{{mcp}}", authenticated(unsubscribe)),
+    ]

@@ -1,0 +1,115 @@
+"""`/v1/tools` and `/v1/tools/invoke`: the REST face of the original protocol over the same two services."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from ambassador_protocol.paths import INVOKE, TOOLS
+from ambassador_protocol.tools import ToolCatalog, ToolDescriptor, ToolOutcome
+from ambassador_server.errors import (
+    DownstreamTimeoutError,
+    DownstreamUnavailableError,
+    InvalidInputError,
+    OverloadedError,
+)
+from ambassador_server.ports.downstream import Reply
+from ambassador_server.services.calls.catalog import CatalogEntry
+from ambassador_server.services.calls.pipeline import Refused, ToolCall
+from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL, SERVICES
+from ambassador_server.web.bodies import json_response, read_tolerant
+from ambassador_server.web.middleware.authenticate import authenticated
+from ambassador_server.web.views import timestamp
+
+_UNREADABLE = "The tool failed: its answer is not the result of a tool"
+
+
+class _Invocation(msgspec.Struct):
+    tool: str
+    arguments: msgspec.Raw
+
+
+class _Definition(msgspec.Struct):
+    inputSchema: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Result(msgspec.Struct):
+    content: msgspec.Raw = msgspec.Raw(b"[]")
+    isError: Any = False
+
+
+class _Error(msgspec.Struct):
+    message: str = "The tool failed"
+
+
+async def list_tools(request: web.Request) -> web.Response:
+    """List what the principal may call."""
+    entries = request.app[SERVICES].catalog.visible(request[PRINCIPAL])
+    now = timestamp(datetime.now(UTC))
+    return json_response(ToolCatalog(tools=[_descriptor(entry) for entry in entries], timestamp=now))
+
+
+async def invoke(request: web.Request) -> web.Response:
+    """Call a tool. Whatever goes wrong behind the policy is text for the model: that client shows nothing else."""
+    body = await read_tolerant(request, _Invocation)
+    arguments = bytes(body.arguments)
+    if not body.tool or not arguments.startswith((b"{", b"[")):
+        raise InvalidInputError('Missing or invalid "tool" or "arguments" field')
+    if arguments.startswith(b"["):
+        raise InvalidInputError('"arguments" must be an object')
+    call = ToolCall(
+        principal=request[PRINCIPAL], origin=request[ORIGIN], name=body.tool, members={"arguments": arguments}
+    )
+    try:
+        answer = await request.app[SERVICES].calls.call(call)
+    except (DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError) as error:
+        return _outcome(request, _text(error.message), {"is_error": True})
+    if isinstance(answer, Refused):
+        return _outcome(request, _text(answer.message), {"is_error": True})
+    content, failed = _content(answer.reply)
+    metadata = {"duration_ms": answer.milliseconds, "mcp_server": answer.mcp_name}
+    return _outcome(request, content, metadata | ({"is_error": True} if failed else {}))
+
+
+def _descriptor(entry: CatalogEntry) -> ToolDescriptor:
+    definition = msgspec.json.decode(entry.tool.definition, type=_Definition)
+    return ToolDescriptor(
+        name=entry.published,
+        description=entry.tool.description,
+        input_schema=definition.inputSchema,
+        metadata={"mcp_server": entry.mcp_name},
+    )
+
+
+def _content(reply: Reply) -> tuple[Any, bool]:
+    """Return content blocks and whether they tell of a failure; what is no result of a tool becomes one that does."""
+    try:
+        if reply.result is None:
+            return _text(msgspec.json.decode(reply.error or b"{}", type=_Error).message), True
+        result = msgspec.json.decode(reply.result, type=_Result)
+    except (msgspec.MsgspecError, RecursionError):
+        return _text(_UNREADABLE), True
+    if not bytes(result.content).startswith(b"["):
+        return _text(_UNREADABLE), True
+    return result.content, result.isError is True
+
+
+def _text(message: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": message}]
+
+
+def _outcome(request: web.Request, content: Any, metadata: dict[str, Any]) -> web.Response:
+    return json_response(
+        ToolOutcome(
+            result=content,
+            request_id=request[ORIGIN].request_id,
+            timestamp=timestamp(datetime.now(UTC)),
+            metadata=metadata,
+        )
+    )
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes of the client API."""
+    return [web.get(TOOLS, authenticated(list_tools)), web.post(INVOKE, authenticated(invoke))]

@@ -1,0 +1,181 @@
+"""Key files: made once, kept private, never replaced silently."""
+
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+
+from ambassador_server.crypto.key_ring import (
+    KeyRing,
+    KeySources,
+    add_audit_key,
+    add_session_key,
+    audit_keys_in,
+    load_or_create,
+)
+from ambassador_server.errors import ConfigurationError
+
+KEY = bytes(range(32))
+ENCODED = base64.b64encode(KEY).decode()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "keys"
+
+
+def test_first_start_makes_keys_that_stay(directory: Path):
+    ring = load_or_create(directory)
+    assert len(ring.pepper) == len(ring.session_keys[1]) == 32
+    assert ring.pepper != ring.session_keys[1]
+    assert load_or_create(directory) == ring
+    assert load_or_create(directory.with_name("others")) != ring
+
+
+def test_files_are_for_the_owner_alone_and_nothing_else_is_left(directory: Path):
+    old = os.umask(0)
+    try:
+        load_or_create(directory)
+    finally:
+        os.umask(old)
+    assert S_IMODE(directory.stat().st_mode) == 0o700
+    assert {path.name: S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {
+        "audit-1": 0o600,
+        "pepper": 0o600,
+        "session-1": 0o600,
+    }
+
+
+@pytest.mark.parametrize(("name", "wide", "narrow"), [("pepper", 0o640, "600"), (".", 0o755, "700")])
+def test_shared_file_is_refused_with_the_command_that_mends_it(
+    directory: Path, name: str, wide: int, narrow: str
+):
+    load_or_create(directory)
+    path = directory / name
+    path.chmod(wide)
+    with pytest.raises(ConfigurationError, match="can be read by others") as caught:
+        load_or_create(directory)
+    assert caught.value.hint == f"Run: chmod {narrow} {path}"
+    path.chmod(int(narrow, 8))
+    load_or_create(directory)
+
+
+def test_link_in_place_of_a_key_is_refused(directory: Path, tmp_path: Path):
+    load_or_create(directory)
+    (directory / "pepper").rename(tmp_path / "elsewhere")
+    (directory / "pepper").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="Cannot use the keys"):
+        load_or_create(directory)
+
+
+def test_missing_pepper_is_never_replaced(directory: Path):
+    load_or_create(directory)
+    (directory / "pepper").unlink()
+    with pytest.raises(ConfigurationError, match="pepper is missing") as caught:
+        load_or_create(directory)
+    assert caught.value.hint is not None
+    assert not (directory / "pepper").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"short", b"not base64 at all!", base64.b64encode(b"x" * 31), b"\xff" * 50]
+)
+def test_damaged_key_is_refused_without_showing_it(directory: Path, content: bytes):
+    load_or_create(directory)
+    (directory / "session-1").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="session-1 does not hold a key") as caught:
+        load_or_create(directory)
+    assert "short" not in str(caught.value.args)
+
+
+def test_rest_of_an_interrupted_start_is_no_obstacle(directory: Path):
+    directory.mkdir(mode=0o700, parents=True)
+    (directory / ".pepper.new").write_bytes(b"half")
+    ring = load_or_create(directory)
+    assert len(ring.pepper) == 32
+    assert not (directory / ".pepper.new").exists()
+
+
+def test_directory_that_cannot_be_made_is_a_configuration_error(tmp_path: Path):
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(ConfigurationError, match="Cannot use the keys"):
+        load_or_create(tmp_path / "data" / "keys")
+
+
+def test_servers_that_start_together_agree(directory: Path):
+    code = f"""
+from pathlib import Path
+from ambassador_server.crypto.key_ring import load_or_create
+ring = load_or_create(Path({str(directory)!r}))
+print(ring.pepper.hex(), ring.session_keys[1].hex())
+"""
+    children = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(4)]
+    printed = {child.communicate(timeout=30)[0] for child in children}
+    assert {child.returncode for child in children} == {0}
+    assert len(printed) == 1
+    assert printed != {b""}
+
+
+def test_added_session_key_signs_and_older_ones_stay(directory: Path):
+    first = load_or_create(directory)
+    assert add_session_key(directory) == 2
+    second = load_or_create(directory)
+    assert second.signing_number == 2
+    assert second.session_keys[1] == first.session_keys[1]
+    assert second.pepper == first.pepper
+    (directory / "session-1").unlink()
+    assert list(load_or_create(directory).session_keys) == [2]
+    assert add_session_key(directory) == 3
+
+
+def test_added_audit_key_is_read_beside_the_older_one(directory: Path):
+    assert audit_keys_in(directory) == {}
+    first = load_or_create(directory)
+    assert add_audit_key(directory) == 2
+    found = audit_keys_in(directory)
+    assert (list(found), found[1]) == ([1, 2], first.audit_keys[1])
+    assert load_or_create(directory).audit_keys == found
+
+
+def test_keys_can_come_from_environment_and_files(directory: Path, tmp_path: Path):
+    (tmp_path / "mounted").write_text(f"{ENCODED}\n")
+    mounted = f"file://{tmp_path / 'mounted'}"
+    sources = KeySources(pepper="env://PEPPER", session_keys={7: mounted}, audit_keys={3: mounted})
+    ring = load_or_create(directory, sources, {"PEPPER": base64.urlsafe_b64encode(b"\xfb" * 40).decode()})
+    assert ring == KeyRing(b"\xfb" * 40, {7: KEY}, {3: KEY})
+    assert ring.signing_number == 7
+    assert not directory.exists()
+
+
+def test_what_no_source_gives_comes_from_the_directory(directory: Path):
+    ring = load_or_create(directory, KeySources(pepper="env://PEPPER"), {"PEPPER": ENCODED})
+    assert ring.pepper == KEY
+    assert sorted(path.name for path in directory.iterdir()) == ["audit-1", "session-1"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("env://MISSING", "env://MISSING is not set"),
+        ("env://WEAK", "env://WEAK does not hold a key"),
+        ("file:///nowhere/at/all", "cannot be read"),
+        (ENCODED, "never in the configuration itself"),
+    ],
+)
+def test_unusable_source_is_named(directory: Path, source: str, message: str):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        load_or_create(directory, KeySources(pepper=source), {"WEAK": "c2hvcnQ="})
+    assert ENCODED not in caught.value.message
+
+
+def test_session_key_number_must_fit_a_token(directory: Path):
+    with pytest.raises(ConfigurationError, match="cannot have number 70000"):
+        load_or_create(directory, KeySources(session_keys={70_000: "env://K"}), {"K": ENCODED})
+
+
+def test_key_ring_does_not_show_its_keys():
+    assert repr(KeyRing(KEY, {1: KEY}, {1: KEY})) == "KeyRing()"

@@ -1,0 +1,120 @@
+"""Lists of tools and mirrored parameters, whatever a downstream may say."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mcp.shared.inbound import find_invalid_x_mcp_header, mcp_param_headers, x_mcp_header_map
+
+from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
+from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.downstream.features import tools
+from ambassador_server.downstream.features.tools import list_tools
+from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.ports.downstream import Reply
+
+
+def asking(*pages: bytes | None) -> Any:
+    """Return an `ask` that answers with these pages, then with the last one for ever."""
+    asked: list[bytes] = []
+
+    async def ask(method: str, params: bytes) -> Reply:
+        assert method == "tools/list"
+        asked.append(params)
+        page = pages[min(len(asked), len(pages)) - 1]
+        return Reply(result=page, error=None if page is not None else b'{"code":-32601,"message":"no"}')
+
+    ask.asked = asked  # type: ignore[attr-defined]  # what was asked, for the test
+    return ask
+
+
+async def test_what_is_no_tool_is_left_out_and_of_a_name_the_first_counts():
+    page = b"""{"tools": [
+        {"name": "a", "description": "first", "annotations": {"readOnlyHint": true}},
+        {"name": "a", "description": "second"},
+        {"noname": 1}, 5, null, {"name": ""}, {"name": 7}, {"name": "line\\nend"},
+        {"name": "b", "description": null, "annotations": [1]},
+        {"name": "c", "annotations": {"readOnlyHint": "yes", "destructiveHint": 0}}
+    ]}"""
+    found = await list_tools(asking(page))
+    assert [(tool.name, tool.description, tool.tool_class) for tool in found] == [
+        ("a", "first", ToolClass.READ_ONLY),
+        ("b", "", ToolClass.DESTRUCTIVE),
+        ("c", "", ToolClass.DESTRUCTIVE),
+    ]
+
+
+async def test_cursors_are_followed_as_they_come():
+    ask = asking(b'{"tools":[],"nextCursor":""}', b'{"tools":[],"nextCursor":"\xc3\xa9\\""}', b'{"tools":[]}')
+    assert await list_tools(ask) == ()
+    assert [json.loads(params) for params in ask.asked] == [{}, {"cursor": ""}, {"cursor": 'é"'}]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (None, "refused to list its tools"),
+        (b"{}", "not MCP"),
+        (b'{"tools":{}}', "not MCP"),
+        (b'{"tools":[],"nextCursor":5}', "not MCP"),
+    ],
+)
+async def test_a_list_that_is_none_is_an_error(page: bytes | None, text: str):
+    with pytest.raises(DownstreamUnavailableError, match=text):
+        await list_tools(asking(page))
+
+
+async def test_endless_lists_are_given_up(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(DownstreamUnavailableError, match="more than 1000 pages"):
+        await list_tools(asking(b'{"tools":[{"name":"a"}],"nextCursor":"again"}'))
+    many = json.dumps({"tools": [{"name": f"t{number}"} for number in range(10_001)]}).encode()
+    with pytest.raises(DownstreamUnavailableError, match="more than 10000 tools"):
+        await list_tools(asking(many))
+    monkeypatch.setattr(tools, "_LARGEST_BYTES", 100)
+    with pytest.raises(DownstreamUnavailableError, match="100 bytes"):
+        await list_tools(asking(json.dumps({"tools": [{"name": "a", "x": "y" * 100}]}).encode()))
+
+
+LEAF = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["string", "integer", "boolean", "number", "object", 5]),
+        "x-mcp-header": st.sampled_from(["Region", "region", "Zone", "not a token", "", 5]),
+        "default": st.just({"x-mcp-header": "Data"}),
+    },
+)
+SCHEMA = st.recursive(
+    LEAF,
+    lambda inner: st.fixed_dictionaries(
+        {"type": st.just("object")},
+        optional={
+            "properties": st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+            "items": inner,
+            "anyOf": st.lists(inner, max_size=2),
+            "$defs": st.dictionaries(st.sampled_from("de"), inner, max_size=2),
+            "enum": st.lists(inner, max_size=1),
+        },
+    ),
+    max_leaves=6,
+)
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None)
+@given(SCHEMA, VALUE)
+def test_mirrored_parameters_agree_with_the_sdk(schema: dict[str, Any], arguments: Any):
+    definition = json.dumps({"name": "t", "inputSchema": schema}).encode()
+    if find_invalid_x_mcp_header(schema) is not None:
+        with pytest.raises(InvalidAnnotationError):
+            read_header_map(definition)
+        return
+    header_map = read_header_map(definition)
+    assert header_map == x_mcp_header_map(schema)
+    given_arguments = arguments if isinstance(arguments, dict) else {}
+    assert param_headers(header_map, given_arguments) == mcp_param_headers(header_map, given_arguments)

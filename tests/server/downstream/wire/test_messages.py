@@ -1,0 +1,206 @@
+"""Envelopes, params of both eras, lines and event streams, as bytes."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ambassador_server.domain.backoff import Backoff
+from ambassador_server.downstream.envelope import legacy_params, modern_params
+from ambassador_server.downstream.lines import LineSplitter, OutputRing
+from ambassador_server.downstream.sse import EventReader
+from ambassador_server.downstream.wire.messages import (
+    decode_message,
+    encode_answer,
+    encode_cancelled,
+    encode_request,
+    reply_from,
+)
+from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+OWN_KEY = re.compile(r"io\.modelcontextprotocol/.*|progressToken", re.DOTALL)
+FOREIGN = st.dictionaries(
+    st.text(min_size=1).filter(lambda key: not OWN_KEY.fullmatch(key)), JSON, max_size=3
+)
+OURS = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+def test_a_request_is_valid_json_whatever_the_method():
+    loaded = json.loads(encode_request(7, 'odd"\n', b'{"a":1}'))
+    assert loaded == {"jsonrpc": "2.0", "id": 7, "method": 'odd"\n', "params": {"a": 1}}
+    assert json.loads(encode_request(7, "ping", b""))["params"] == {}
+    assert json.loads(encode_cancelled(7))["params"] == {"requestId": 7}
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        b"{}",
+        b'{"id":1,"result":{}}',
+        b'{"jsonrpc":"1.0","id":1,"result":{}}',
+        b'{"jsonrpc":"2.0","id":[],"result":{}}',
+        b'{"jsonrpc":"2.0","id":1,"result":NaN}',
+        b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 100_000,
+    ],
+)
+def test_what_is_no_envelope_is_none(garbage: bytes):
+    assert decode_message(garbage) is None
+
+
+def test_bodies_are_kept_to_the_byte():
+    body = b'{ "a":1.0,  "big":123456789012345678901234567890, "a":2, "u":"\\ud83d\\ude00" }'
+    message = decode_message(b'{"jsonrpc":"2.0","result":' + body + b',"id":1}')
+    assert message is not None
+    assert reply_from(message).result == body
+
+
+def test_a_null_beside_the_other_member_is_passed_over():
+    with_null = decode_message(b'{"jsonrpc":"2.0","id":1,"result":{"a":1},"error":null}')
+    assert with_null is not None
+    assert reply_from(with_null).result == b'{"a":1}'
+
+
+@pytest.mark.parametrize("body", [b"", b',"error":null', b',"error":"text"'])
+def test_a_message_without_an_answer_is_none(body: bytes):
+    message = decode_message(b'{"jsonrpc":"2.0","id":1' + body + b"}")
+    assert message is not None
+    with pytest.raises(DownstreamUnavailableError, match="neither a result nor an error"):
+        reply_from(message)
+
+
+@pytest.mark.parametrize(
+    ("identity", "kind"), [(b'"a"', "request"), (b"7", "request"), (b"null", "notification")]
+)
+def test_requests_and_notifications_are_told_apart(identity: bytes, kind: str):
+    message = decode_message(b'{"jsonrpc":"2.0","id":' + identity + b',"method":"ping"}')
+    assert message is not None
+    assert (message.is_request, message.is_notification) == (kind == "request", kind == "notification")
+    if message.is_request:
+        assert json.loads(encode_answer(message))["id"] == json.loads(identity)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(), JSON, max_size=4))
+def test_legacy_params_pass_unchanged_when_nothing_concerns_us(params: dict[str, object]):
+    raw = json.dumps(params, indent=1).encode()
+    if b"io.modelcontextprotocol/" not in raw and b"progressToken" not in raw:
+        assert legacy_params(raw) is raw
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(), JSON, max_size=3), FOREIGN)
+def test_what_a_legacy_downstream_cannot_know_is_taken_out_and_nothing_else(
+    params: dict[str, object], meta: dict[str, object]
+):
+    sent = {
+        **params,
+        "_meta": {**meta, **OURS, "progressToken": 1, "io.modelcontextprotocol/logLevel": "info"},
+    }
+    kept = json.loads(legacy_params(json.dumps(sent).encode()))
+    assert kept == {**params, **({"_meta": meta} if meta else {})}
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(), JSON, max_size=3), FOREIGN)
+def test_modern_params_carry_the_envelope_of_this_leg(params: dict[str, object], meta: dict[str, object]):
+    info = {"io.modelcontextprotocol/clientInfo": {"name": "host", "version": "9"}}
+    foreign = {"io.modelcontextprotocol/clientCapabilities": {"sampling": {}}, "progressToken": "p"}
+    sent = {**params, "_meta": {**meta, **info, **foreign}}
+    raw, members = modern_params(json.dumps(sent).encode())
+    assert json.loads(raw) == {**params, "_meta": {**meta, **info, **OURS}}
+    assert set(members) == set(sent)
+
+
+def test_a_host_without_a_name_is_given_ours():
+    raw, _ = modern_params(b"")
+    assert json.loads(raw)["_meta"]["io.modelcontextprotocol/clientInfo"]["name"] == "mcp-ambassador"
+
+
+@pytest.mark.parametrize("params", [b"[]", b"5", b'"x"', b'{"a":', b'{"_meta":[]}', b"[" * 100_000])
+def test_modern_params_that_are_no_object_are_refused(params: bytes):
+    with pytest.raises(InvalidInputError, match="not a JSON object"):
+        modern_params(params)
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=20), max_size=8), st.integers(1, 7))
+def test_lines_come_out_whole_however_they_are_cut(pieces: list[bytes], size: int):
+    stream = b"\n".join(pieces)
+    splitter = LineSplitter(1000, lambda *_: None)
+    lines = [
+        line for start in range(0, len(stream), size) for line in splitter.feed(stream[start : start + size])
+    ]
+    assert [*lines, splitter.rest()] == stream.split(b"\n")
+
+
+@settings(deadline=None)
+@given(st.integers(1, 50), st.integers(1, 9))
+def test_a_line_beyond_the_limit_is_reported_and_the_next_one_is_whole(excess: int, size: int):
+    reports: list[tuple[bytes, bytes]] = []
+    splitter = LineSplitter(10, lambda head, tail: reports.append((head, tail)))
+    long = b"h" + b"x" * (9 + excess) + b"t"
+    stream = b"ok\n" + long + b"\nnext\n"
+    lines = [
+        line for start in range(0, len(stream), size) for line in splitter.feed(stream[start : start + size])
+    ]
+    assert lines == [b"ok", b"next"]
+    ((head, tail),) = reports
+    assert head.startswith(b"h")
+    assert tail.endswith(b"t")
+
+
+def test_the_output_ring_is_bounded_and_masks_before_it_cuts():
+    ring = OutputRing(lambda text: text.replace("secret", "***"), lines=2, width=8)
+    for line in (b"first", b"  ", b"a\x1b[0m\tb", b"xxxxxxsecret"):
+        ring.add(line)
+    assert ring.all() == ("a [0m b", "xxxxxx**")
+    assert ring.last() == "xxxxxx**"
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["\n", "\r", "\r\n"]), st.lists(st.text("ab: ", max_size=5), min_size=1))
+    ),
+    st.integers(1, 11),
+)
+def test_events_come_out_whole_however_they_are_cut(events: list[tuple[str, list[str]]], size: int):
+    text = "\ufeff: hello\n\n"
+    for end, lines in events:
+        text += "event: message" + end + "".join(f"data: {line}{end}" for line in lines) + "id: 1" + end + end
+    stream = text.encode()
+    reader = EventReader(10_000)
+    found = [
+        data for start in range(0, len(stream), size) for data in reader.feed(stream[start : start + size])
+    ]
+    assert found == ["\n".join(lines).encode() for _, lines in events]
+
+
+def test_an_event_beyond_the_limit_is_refused_in_one_line_or_many():
+    for stream in (b"data: " + b"x" * 200, b"data: xxxxxxxxx\n" * 20):
+        reader = EventReader(100)
+        with pytest.raises(DownstreamUnavailableError, match="more than 100 bytes"):
+            reader.feed(stream)
+
+
+def test_back_off_doubles_within_its_bounds_and_starts_over():
+    backoff = Backoff(0.5, 60.0)
+    spans = [backoff.next() for _ in range(100)]
+    for number, seconds in enumerate(spans):
+        span = min(60.0, 0.5 * 2**number)
+        assert span / 2 <= seconds <= span
+    backoff.reset()
+    assert backoff.next() <= 0.5

@@ -1,0 +1,128 @@
+"""Keys that are ensured, suspended and rotated: nobody gets a second one by asking again, nothing chosen is lost."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.people.principals import ClientKey, KeyStatus
+from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.services.administration.client_keys import KeyFacts, Keys
+from ambassador_server.services.administration.subscriptions import Subscriptions
+from ambassador_server.services.changes.writing import WriteResult
+from tests.server.services.world import ROOT, World
+from tests.server.worlds import KEY
+
+FACTS = KeyFacts(user="alice", name="ci", owner="ci/keys")
+HOUR = timedelta(hours=1)
+
+
+async def build() -> tuple[World, Keys]:
+    world = await World.build()
+    return world, Keys(store=world.store, changes=world.changes, clock=world.clock, pepper=b"p" * 32)
+
+
+async def stored(world: World) -> list[ClientKey]:
+    async with world.store.read() as work:
+        return await work.keys.all()
+
+
+def recorded(world: World) -> list[tuple[AuditAction, dict[str, Any]]]:
+    return [(event.action, dict(event.details)) for event in world.log.events]
+
+
+async def test_ensuring_a_key_again_says_no_secret_and_changes_nothing():
+    world, keys = await build()
+    first, again = await keys.ensure(ROOT, FACTS), await keys.ensure(ROOT, replace(FACTS, lasts=HOUR))
+    assert first.secret is not None
+    assert again.secret is None
+    assert again.written.item == first.written.item
+    assert (first.written.result, again.written.result) == (WriteResult.CREATED, WriteResult.UNCHANGED)
+    assert [action for action, _ in recorded(world)] == [AuditAction.KEY_ISSUE]
+    assert first.secret not in repr(world.log.events)
+
+
+async def test_owner_of_a_key_that_is_there_is_changed():
+    world, keys = await build()
+    await keys.ensure(ROOT, FACTS)
+    adopted = await keys.ensure(ROOT, replace(FACTS, owner="ci/other"))
+    kept = await keys.ensure(ROOT, replace(FACTS, owner=None))
+    assert (adopted.secret, adopted.written.item.owner, kept.written.item.owner) == (
+        None,
+        "ci/other",
+        "ci/other",
+    )
+    action, details = recorded(world)[-1]
+    assert (action, details["after"]) == (AuditAction.KEY_UPDATE, {"owner": "ci/other"})
+
+
+async def test_another_key_is_issued_where_the_old_one_has_ended():
+    world, keys = await build()
+    first = await keys.ensure(ROOT, replace(FACTS, lasts=HOUR))
+    world.clock.advance(7200)
+    second = await keys.ensure(ROOT, FACTS)
+    await keys.revoke(ROOT, second.written.item.key_id)
+    third = await keys.ensure(ROOT, FACTS)
+    assert len({first.secret, second.secret, third.secret} - {None}) == 3
+
+
+async def test_suspended_key_is_not_replaced_by_asking_for_another():
+    world, keys = await build()
+    ensured = await keys.ensure(ROOT, FACTS)
+    await keys.set_status(ROOT, ensured.written.item.key_id, KeyStatus.SUSPENDED)
+    with pytest.raises(ConflictError):
+        await keys.ensure(ROOT, FACTS)
+    await keys.set_status(ROOT, ensured.written.item.key_id, KeyStatus.ACTIVE)
+    assert (await keys.ensure(ROOT, FACTS)).secret is None
+    assert len(await stored(world)) == 2
+
+
+async def test_status_is_changed_and_recorded_once():
+    world, keys = await build()
+    for _ in range(2):
+        key = await keys.set_status(ROOT, KEY.key_id, KeyStatus.SUSPENDED)
+        assert key.status is KeyStatus.SUSPENDED
+    assert recorded(world) == [
+        (AuditAction.KEY_UPDATE, {"before": {"status": "active"}, "after": {"status": "suspended"}})
+    ]
+    with pytest.raises(InvalidInputError):
+        await keys.set_status(ROOT, KEY.key_id, KeyStatus.REVOKED)
+    await keys.revoke(ROOT, KEY.key_id)
+    with pytest.raises(ConflictError):
+        await keys.set_status(ROOT, KEY.key_id, KeyStatus.ACTIVE)
+    with pytest.raises(NotFoundError):
+        await keys.set_status(ROOT, "none", KeyStatus.ACTIVE)
+
+
+async def test_rotated_key_keeps_its_owner_and_its_subscriptions():
+    world, keys = await build()
+    subscriptions = Subscriptions(store=world.store, changes=world.changes, clock=world.clock)
+    old = (await keys.ensure(ROOT, FACTS)).written.item
+    chosen = await subscriptions.set(ROOT, old.key_id, "git", ["log"])
+    world.clock.advance(1)
+    new, _ = await keys.rotate(ROOT, old.key_id, overlap=HOUR)
+    assert new.owner == old.owner
+    async with world.store.read() as work:
+        (taken_over,) = await work.subscriptions.of(key_id=new.key_id)
+        assert await work.subscriptions.of(key_id=old.key_id) == [chosen.item]
+    assert (taken_over.mcp_id, taken_over.patterns) == ("m1", ("git.log",))
+    assert (await keys.ensure(ROOT, FACTS)).written.item.key_id == new.key_id
+
+
+@pytest.mark.parametrize(
+    ("facts", "error"),
+    [
+        (replace(FACTS, user="nobody"), NotFoundError),
+        (replace(FACTS, name="a b"), InvalidInputError),
+        (replace(FACTS, owner="a b"), InvalidInputError),
+    ],
+)
+async def test_key_that_makes_no_sense_is_refused(facts: KeyFacts, error: type[Exception]):
+    world, keys = await build()
+    with pytest.raises(error):
+        await keys.ensure(ROOT, facts)
+    with pytest.raises(error):
+        await keys.issue(ROOT, facts)
+    assert (await stored(world), recorded(world)) == ([KEY], [])

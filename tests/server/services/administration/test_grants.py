@@ -1,0 +1,111 @@
+"""A grant that is put is there once, whoever says it how often, and only what differs is changed and recorded."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.shared.listing import Listing
+from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.services.administration.grants import GrantFacts, Grants
+from ambassador_server.services.changes.writing import WriteResult
+from tests.server.services.world import ROOT, World
+
+FACTS = GrantFacts(group="developers", mcp="git", patterns=("log", "git.log", "tag*"), effect=Effect.PERMIT)
+HOUR = timedelta(hours=1)
+
+
+async def build() -> tuple[World, Grants]:
+    world = await World.build()
+    return world, Grants(store=world.store, changes=world.changes, clock=world.clock)
+
+
+def recorded(world: World) -> list[tuple[AuditAction, dict[str, Any]]]:
+    return [(event.action, dict(event.details)) for event in world.log.events]
+
+
+async def test_putting_a_grant_again_does_nothing():
+    world, grants = await build()
+    first = await grants.put(ROOT, FACTS)
+    version = world.policy.snapshot.version
+    again = await grants.put(ROOT, replace(FACTS, patterns=("git.tag*", "git.log")))
+    assert (first.result, again.result) == (WriteResult.CREATED, WriteResult.UNCHANGED)
+    assert again.item == first.item
+    assert first.item.patterns == ("git.log", "git.tag*")
+    assert world.policy.snapshot.version == version
+    assert [action for action, _ in recorded(world)] == [AuditAction.GRANT_ADD]
+    with pytest.raises(ConflictError):
+        await grants.add(ROOT, FACTS)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        replace(FACTS, patterns=("log",)),
+        replace(FACTS, effect=Effect.DENY),
+        replace(FACTS, delivery=Delivery.OPT_IN),
+    ],
+)
+async def test_grant_that_says_something_else_is_another(facts: GrantFacts):
+    _, grants = await build()
+    first, other = await grants.put(ROOT, FACTS), await grants.put(ROOT, facts)
+    assert other.result is WriteResult.CREATED
+    assert {first.item.grant_id, other.item.grant_id} < {
+        grant.grant_id for grant in (await grants.page(Listing())).items
+    }
+
+
+async def test_expiry_and_owner_that_differ_are_changed_and_recorded():
+    world, grants = await build()
+    first = await grants.put(ROOT, replace(FACTS, owner="ci/a"))
+    adopted = await grants.put(ROOT, replace(FACTS, owner="ci/b", lasts=HOUR))
+    assert adopted.result is WriteResult.CHANGED
+    assert adopted.item == replace(first.item, owner="ci/b", expires_at=world.clock.now() + HOUR)
+    action, details = recorded(world)[-1]
+    assert action is AuditAction.GRANT_UPDATE
+    assert (details["group"], details["mcp"]) == ("developers", "git")
+    assert (details["before"]["owner"], details["after"]["owner"]) == ("ci/a", "ci/b")
+    assert "tools" not in details["after"]
+    kept = await grants.put(ROOT, FACTS)
+    assert (kept.item.owner, kept.item.expires_at) == ("ci/b", None)
+    freed = await grants.put(ROOT, replace(FACTS, owner=""))
+    assert freed.item.owner is None
+
+
+async def test_grant_that_has_ended_is_put_back_into_force():
+    world, grants = await build()
+    await grants.put(ROOT, replace(FACTS, lasts=HOUR))
+    world.clock.advance(7200)
+    assert (await grants.put(ROOT, FACTS)).item.expires_at is None
+
+
+async def test_of_two_that_say_the_same_the_one_that_needs_no_change_is_it():
+    _, grants = await build()
+    await grants.add(ROOT, replace(FACTS, lasts=HOUR))
+    lasting = await grants.add(ROOT, FACTS)
+    found = await grants.put(ROOT, FACTS)
+    assert (found.item, found.result) == (lasting, WriteResult.UNCHANGED)
+
+
+@pytest.mark.parametrize(
+    ("facts", "error"),
+    [
+        (replace(FACTS, group="nobody"), NotFoundError),
+        (replace(FACTS, mcp="nothing"), NotFoundError),
+        (replace(FACTS, patterns=()), InvalidInputError),
+        (replace(FACTS, patterns=tuple(f"t{number}" for number in range(101))), InvalidInputError),
+        (replace(FACTS, patterns=("a b",)), InvalidInputError),
+        (replace(FACTS, owner="a b"), InvalidInputError),
+        (replace(FACTS, effect=Effect.DENY, delivery=Delivery.OPT_IN), InvalidInputError),
+    ],
+)
+async def test_grant_that_makes_no_sense_is_refused(facts: GrantFacts, error: type[Exception]):
+    world, grants = await build()
+    before = await grants.page(Listing())
+    for write in (grants.add, grants.put):
+        with pytest.raises(error):
+            await write(ROOT, facts)
+    assert (await grants.page(Listing()), recorded(world)) == (before, [])

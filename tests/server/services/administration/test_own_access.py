@@ -1,0 +1,295 @@
+"""What users see and change of their own: never more than is granted, never anything but the key in use."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from ambassador_server.domain.audit.events import ActorKind, AuditAction
+from ambassador_server.domain.people.principals import KeyStatus, Principal, UserStatus
+from ambassador_server.domain.policy.decision import Reason
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.errors import (
+    ConflictError,
+    InvalidInputError,
+    InvalidKeyError,
+    NotFoundError,
+    StoppedError,
+    StorageError,
+)
+from ambassador_server.services.administration.client_keys import Keys
+from ambassador_server.services.administration.own_access import OwnAccess
+from ambassador_server.services.administration.subscriptions import Subscriptions
+from ambassador_server.services.calls.pipeline import Answered, Refused
+from ambassador_server.services.sign_in.sessions import Sessions
+from tests.fakes.session_tokens import RememberedTokens
+from tests.server.services.world import ORIGIN, ROOT, World
+from tests.server.worlds import GRANT, KEY, PRINCIPAL, USER
+
+DAY = timedelta(days=1)
+
+
+async def build(prolonged: timedelta | None = None) -> tuple[World, OwnAccess, Sessions]:
+    world = await World.build()
+    prover = world.prover(b"p" * 32)
+    sessions = world.sessions(prover, RememberedTokens())
+    own = OwnAccess(
+        policy=world.policy,
+        catalog=world.catalog,
+        changes=world.changes,
+        sessions=sessions,
+        prover=prover,
+        keys=Keys(
+            store=world.store,
+            changes=world.changes,
+            clock=world.clock,
+            pepper=b"p" * 32,
+            prolonged=prolonged,
+        ),
+        subscriptions=Subscriptions(store=world.store, changes=world.changes, clock=world.clock),
+    )
+    return world, own, sessions
+
+
+async def grant(world: World, **changes: object) -> None:
+    async with world.store.write() as work:
+        await work.grants.replace(replace(GRANT, **changes))
+    await world.policy.refresh()
+
+
+async def test_user_is_told_who_they_are():
+    _, own, _ = await build()
+    standing = own.standing(PRINCIPAL)
+    assert (standing.user.name, standing.groups, standing.key.name) == ("alice", ("developers",), "laptop")
+    assert (standing.tools, standing.refused) == (3, None)
+
+
+async def test_user_is_told_that_nothing_is_permitted_and_why():
+    world, own, _ = await build()
+    await world.kill(SwitchScope.EVERYONE, None)
+    assert (own.standing(PRINCIPAL).tools, own.standing(PRINCIPAL).refused) == (0, Reason.KILL_SWITCH)
+
+
+async def test_rotation_overlaps_and_the_new_key_lasts_as_long():
+    world, own, sessions = await build()
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    assert rotated.old_ends_at == world.clock.now() + DAY
+    session, _ = await sessions.open(rotated.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
+    assert session.key_id == rotated.key.key_id
+    event, *_ = world.log.events
+    assert (event.action, event.actor.kind, event.actor.name) == (
+        AuditAction.KEY_ROTATE,
+        ActorKind.USER,
+        "alice",
+    )
+    assert rotated.secret not in repr(world.log.events)
+
+
+async def test_replacement_that_was_never_used_is_withdrawn_for_another():
+    world, own, _ = await build()
+    lost = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    kept = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    statuses = {key_id: key.status for key_id, key in world.policy.snapshot.keys.items()}
+    assert statuses[lost.key.key_id] is KeyStatus.REVOKED
+    assert statuses[kept.key.key_id] is KeyStatus.ACTIVE
+
+
+async def test_replacement_in_use_ends_the_claim_of_the_old_key():
+    _, own, sessions = await build()
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    await sessions.open(rotated.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
+    with pytest.raises(ConflictError):
+        await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+
+
+async def test_replacement_that_was_suspended_is_not_withdrawn_for_an_active_one():
+    world, own, _ = await build()
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    suspended = replace(rotated.key, status=KeyStatus.SUSPENDED)
+    async with world.changes.open(ROOT) as change:
+        await change.work.keys.replace(suspended)
+    with pytest.raises(ConflictError):
+        await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    assert world.policy.snapshot.keys[rotated.key.key_id].status is KeyStatus.SUSPENDED
+
+
+@pytest.mark.parametrize("overlap", [timedelta(), timedelta(days=31)])
+async def test_overlap_has_bounds(overlap: timedelta):
+    _, own, _ = await build()
+    with pytest.raises(InvalidInputError):
+        await own.rotate(PRINCIPAL, ORIGIN, overlap=overlap)
+
+
+async def test_old_key_never_lasts_longer_than_it_was_meant_to():
+    world, own, _ = await build()
+    ends = world.clock.now() + timedelta(hours=1)
+    async with world.store.write() as work:
+        await work.keys.replace(replace(KEY, expires_at=ends))
+    await world.policy.refresh()
+    assert (await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)).old_ends_at == ends
+
+
+async def limit_key(world: World, days: int) -> datetime:
+    """Let the key end, and return when."""
+    ends = KEY.created_at + days * DAY
+    async with world.store.write() as work:
+        await work.keys.replace(replace(KEY, expires_at=ends))
+    await world.policy.refresh()
+    return ends
+
+
+async def test_new_key_ends_when_the_old_one_was_meant_to_however_often_it_is_replaced():
+    world, own, sessions = await build()
+    ends = await limit_key(world, 90)
+    world.clock.advance(10 * DAY.total_seconds())
+    await world.policy.refresh()
+    lost = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    kept = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    assert lost.key.expires_at == kept.key.expires_at == ends
+    session, _ = await sessions.open(kept.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
+    next_one = replace(PRINCIPAL, key_id=session.key_id, session_id=session.session_id)
+    assert (await own.rotate(next_one, ORIGIN, overlap=DAY)).key.expires_at == ends
+
+
+async def test_key_that_never_ends_is_replaced_by_one_that_never_does():
+    _, own, _ = await build(90 * DAY)
+    assert (await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)).key.expires_at is None
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [(365, 100), (95, 95), (60, 90)])
+async def test_users_prolong_their_keys_as_far_as_they_are_let(allowed: int, expected: int):
+    world, own, _ = await build(allowed * DAY)
+    await limit_key(world, 90)
+    world.clock.advance(10 * DAY.total_seconds())
+    await world.policy.refresh()
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    assert rotated.key.expires_at == KEY.created_at + expected * DAY
+
+
+async def test_line_of_replacements_ends_where_users_may_prolong_the_first_one_to():
+    world, own, _ = await build(100 * DAY)
+    await limit_key(world, 30)
+    principal, ends = PRINCIPAL, []
+    for _ in range(6):
+        world.clock.advance(20 * DAY.total_seconds())
+        await world.policy.refresh()
+        if not world.policy.snapshot.keys[principal.key_id].is_good(world.clock.now()):
+            break
+        key = (await own.rotate(principal, ORIGIN, overlap=DAY)).key
+        principal = replace(principal, key_id=key.key_id)
+        ends.append(key.expires_at)
+    assert ends == [KEY.created_at + days * DAY for days in (50, 70, 90, 100)]
+
+
+async def refuse_all(own: OwnAccess, kind: type[Exception]) -> None:
+    """Nothing can be changed."""
+    with pytest.raises(kind):
+        await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    with pytest.raises(kind):
+        await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*"])
+    with pytest.raises(kind):
+        await own.unsubscribe(PRINCIPAL, ORIGIN, "git")
+
+
+@pytest.mark.parametrize(
+    ("scope", "target"),
+    [(SwitchScope.EVERYONE, None), (SwitchScope.USER, "alice"), (SwitchScope.GROUP, "developers")],
+)
+async def test_kill_switch_stops_every_change(scope: SwitchScope, target: str | None):
+    world, own, _ = await build()
+    await world.kill(scope, target)
+    await refuse_all(own, StoppedError)
+
+
+async def test_suspended_user_changes_nothing():
+    world, own, _ = await build()
+    async with world.store.write() as work:
+        await work.users.replace(replace(USER, status=UserStatus.SUSPENDED))
+    await world.policy.refresh()
+    await refuse_all(own, InvalidKeyError)
+
+
+async def test_revoked_key_changes_nothing():
+    world, own, _ = await build()
+    async with world.store.write() as work:
+        await work.keys.replace(replace(KEY, status=KeyStatus.REVOKED))
+    await world.policy.refresh()
+    await refuse_all(own, InvalidKeyError)
+
+
+async def test_nothing_changes_while_the_policy_is_not_confirmed():
+    world, own, _ = await build()
+    world.clock.advance(60)
+    await refuse_all(own, StorageError)
+
+
+async def test_catalog_shows_what_is_granted_and_what_is_chosen():
+    world, own, _ = await build()
+    await grant(world, delivery=Delivery.OPT_IN, patterns=("git.log", "git.tag"))
+    (offer,) = own.offers(PRINCIPAL)
+    assert (offer.delivery, offer.subscription) == (Delivery.OPT_IN, None)
+    assert {tool.entry.ref.canonical: tool.refused for tool in offer.tools} == {
+        "git.log": Reason.NOT_SUBSCRIBED,
+        "git.tag": Reason.NOT_SUBSCRIBED,
+    }
+    chosen = await own.subscribe(PRINCIPAL, ORIGIN, "git", ["log"])
+    assert {tool.entry.ref.canonical: tool.refused for tool in chosen.tools} == {
+        "git.log": None,
+        "git.tag": Reason.NOT_SELECTED,
+    }
+
+
+@pytest.mark.parametrize("delivery", list(Delivery))
+async def test_no_subscription_ever_widens_what_is_granted(delivery: Delivery):
+    world, own, _ = await build()
+    await grant(world, delivery=delivery, patterns=("git.log",))
+    await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*", "git.*", "push", "tag"])
+    assert isinstance(await world.call("git__log"), Answered)
+    for tool in ("git__push", "git__tag"):
+        assert isinstance(await world.call(tool), Refused)
+    assert [entry.ref.canonical for entry in world.catalog.visible(PRINCIPAL)] == ["git.log"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"group_id": "g2"}, {"effect": Effect.DENY}, {"patterns": ("git.none",)}]
+)
+async def test_mcp_that_is_not_granted_is_one_that_does_not_exist(changes: dict[str, object]):
+    world, own, _ = await build()
+    if "group_id" in changes:
+        async with world.store.write() as work:
+            await work.grants.remove(GRANT.grant_id)
+        await world.policy.refresh()
+    else:
+        await grant(world, **changes)
+    assert own.offers(PRINCIPAL) == []
+    for name in ("git", "nothing"):
+        with pytest.raises(NotFoundError, match=f"No MCP '{name}' is granted to you"):
+            await own.subscribe(PRINCIPAL, ORIGIN, name, ["*"])
+        with pytest.raises(NotFoundError, match=f"No MCP '{name}' is granted to you"):
+            await own.unsubscribe(PRINCIPAL, ORIGIN, name)
+
+
+async def test_mcp_without_known_tools_is_offered_unless_everything_is_denied():
+    world, own, _ = await build()
+    world.downstreams.script("git")
+    world.downstreams.apply(world.policy.snapshot.mcps.values())
+    assert world.catalog.index().entries == ()
+    assert [offer.mcp.name for offer in own.offers(PRINCIPAL)] == ["git"]
+    async with world.store.write() as work:
+        await work.grants.add(replace(GRANT, grant_id="no", effect=Effect.DENY))
+    await world.policy.refresh()
+    assert own.offers(PRINCIPAL) == []
+
+
+async def test_choice_is_the_keys_alone():
+    world, own, _ = await build()
+    await own.subscribe(PRINCIPAL, ORIGIN, "git", ["log"])
+    async with world.store.write() as work:
+        await work.keys.add(replace(KEY, key_id="k2", name="desk"))
+    await world.policy.refresh()
+    other = Principal(user_id="u1", user_name="alice", key_id="k2", key_name="desk", session_id=None)
+    assert own.standing(other).tools == 3
+    with pytest.raises(NotFoundError):
+        await own.unsubscribe(other, ORIGIN, "git")
+    assert own.standing(PRINCIPAL).tools == 1

@@ -1,0 +1,159 @@
+"""Following the audit: nobody misses anything, and nothing runs while nobody listens."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Query
+from ambassador_server.errors import AuditUnavailableError, OverloadedError
+from ambassador_server.ports.store import LogPosition
+from ambassador_server.services.audit.feed import MAX_LISTENERS, AuditFeed, News
+from ambassador_server.services.audit.index import MAX_PAGE, AuditTrail
+from tests.conformance.store_samples import event, position, record
+from tests.fakes.audit_log import FakeAuditLog
+from tests.fakes.clock import ManualClock
+from tests.fakes.store import InMemoryStore
+
+LIMIT = 20
+
+
+class FragileLog(FakeAuditLog):
+    """A log whose files can vanish."""
+
+    gone = False
+
+    async def read(self, after: LogPosition | None, limit: int, *more: Any) -> Any:
+        if self.gone:
+            raise AuditUnavailableError("the log is gone")
+        return await super().read(after, limit, *more)
+
+
+class World:
+    """A log, a store and a feed over them."""
+
+    def __init__(self) -> None:
+        self.store = InMemoryStore()
+        self.log = FragileLog()
+        self.trail = AuditTrail(store=self.store, logs=[self.log], clock=ManualClock())
+        self.feed = AuditFeed(self.trail, poll_seconds=0.001)
+
+    async def happen(self, count: int = 1, reason: str = "no_grant") -> None:
+        for _ in range(count):
+            await self.log.append(event(reason=reason))
+
+    def listen(self, wanted: Query = EVERYTHING, cursor: int | None = None) -> AsyncGenerator[News]:
+        return self.feed.follow(wanted, cursor, quiet_seconds=0.01)
+
+
+async def take(feed: AsyncGenerator[News], count: int) -> list[int]:
+    """Return the sequence numbers of the next records."""
+    found: list[int] = []
+    async with asyncio.timeout(LIMIT):
+        while len(found) < count:
+            found += [row.record.seq for row in (await anext(feed)).records]
+    return found
+
+
+async def test_no_task_runs_without_a_listener() -> None:
+    world = World()
+    await world.happen()
+    before = asyncio.all_tasks()
+    assert not world.feed.is_polling
+    async with aclosing(world.listen()) as one, aclosing(world.listen()) as other:
+        await anext(one)
+        await anext(other)
+        assert world.feed.is_polling
+        assert len(asyncio.all_tasks() - before) == 1
+        await one.aclose()
+        assert world.feed.is_polling
+    assert not world.feed.is_polling
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_listeners_get_what_each_asked_for() -> None:
+    world = World()
+    await world.happen(3)
+    wanted = Is(Attribute.REASON, "kill_switch")
+    async with aclosing(world.listen()) as everything, aclosing(world.listen(wanted)) as some:
+        assert (await anext(everything)).cursor == 3
+        await anext(some)
+        await world.happen(2)
+        await world.happen(1, "kill_switch")
+        assert await take(everything, 3) == [4, 5, 6]
+        assert await take(some, 1) == [6]
+
+
+async def test_listener_goes_on_from_its_cursor_and_lags_without_loss() -> None:
+    world = World()
+    await world.happen(5)
+    async with aclosing(world.listen(cursor=2)) as slow, aclosing(world.listen()) as fast:
+        await anext(fast)
+        first = await anext(slow)
+        assert (first.cursor, first.gap) == (2, False)
+        await world.happen(2 * MAX_PAGE)
+        assert await take(fast, 2 * MAX_PAGE) == list(range(6, 2 * MAX_PAGE + 6))
+        assert await take(slow, 2 * MAX_PAGE + 3) == list(range(3, 2 * MAX_PAGE + 6))
+
+
+async def test_what_happens_between_two_listeners_is_not_lost() -> None:
+    world = World()
+    async with aclosing(world.listen()) as feed:
+        await anext(feed)
+        await world.happen(2)
+        assert await take(feed, 2) == [1, 2]
+    await world.happen(2)
+    async with aclosing(world.listen(cursor=1)) as feed:
+        assert await take(feed, 3) == [2, 3, 4]
+
+
+async def test_cursor_moves_on_while_nothing_matches() -> None:
+    world = World()
+    async with asyncio.timeout(LIMIT), aclosing(world.listen(Is(Attribute.REASON, "x"), 0)) as feed:
+        await anext(feed)
+        await world.happen(3)
+        while (news := await anext(feed)).cursor < 3:
+            assert news.records == ()
+
+
+async def test_gap_is_told() -> None:
+    world = World()
+    async with world.store.write() as work:
+        await work.audit.insert([record(1), record(2), record(3)], position(3))
+    async with aclosing(world.listen(cursor=99)) as rebuilt:
+        first = await anext(rebuilt)
+        assert (first.gap, first.cursor) == (True, 3)
+    async with aclosing(world.listen(cursor=3)) as whole:
+        assert not (await anext(whole)).gap
+
+
+async def test_listeners_end_with_the_server_and_are_bounded() -> None:
+    world = World()
+    feeds = [world.listen() for _ in range(MAX_LISTENERS)]
+    for feed in feeds:
+        await anext(feed)
+    with pytest.raises(OverloadedError):
+        await anext(world.listen())
+    world.feed.close()
+    async with asyncio.timeout(LIMIT):
+        for feed in feeds:
+            assert [news async for news in feed if news.records] == []
+    assert not world.feed.is_polling
+
+
+async def test_failure_of_the_index_ends_the_listeners_and_the_next_begins_anew() -> None:
+    world = World()
+    async with aclosing(world.listen()) as feed:
+        await anext(feed)
+        world.log.gone = True
+        with pytest.raises(AuditUnavailableError, match="gone"):
+            await take(feed, 1)
+    assert not world.feed.is_polling
+    world.log.gone = False
+    async with aclosing(world.listen()) as feed:
+        await anext(feed)
+        await world.happen()
+        assert await take(feed, 1) == [1]

@@ -1,0 +1,88 @@
+"""Whoever follows the policy does work for the part that changed, and misses nothing of it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
+from ambassador_server.domain.people.principals import UserStatus
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.registry.downstream_watch import DownstreamWatch
+from tests.fakes.audit_log import FakeAuditLog
+from tests.fakes.clock import ManualClock
+from tests.fakes.downstream import FakeDownstreams, make_tool
+from tests.fakes.store import InMemoryStore
+from tests.server.services.world import World
+from tests.server.worlds import MCP, USER
+
+OTHER = replace(MCP, mcp_id="m2", name="time")
+
+
+class CountingDownstreams(FakeDownstreams):
+    """Downstreams that remember what was asked of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.applied: list[set[str]] = []
+        self.retained: list[bool] = []
+
+    def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
+        """Note the names, then do it."""
+        mcps = list(mcps)
+        self.applied.append({mcp.name for mcp in mcps})
+        super().apply(mcps, last_known)
+
+    def retain_users(self, wanted) -> None:
+        """Note whether the user may stay, then do it."""
+        self.retained.append(wanted(USER.user_id))
+        super().retain_users(wanted)
+
+
+async def test_catalog_is_built_again_for_another_mcp_and_for_nothing_else() -> None:
+    world = await World.build()
+    world.downstreams.script("time", make_tool("now"))
+    first = world.catalog.index()
+    async with world.store.write() as work:
+        await work.users.replace(replace(USER, status=UserStatus.SUSPENDED))
+    await world.policy.refresh()
+    assert world.catalog.index() is first
+    async with world.store.write() as work:
+        await work.mcps.add(OTHER)
+    await world.policy.refresh()
+    world.downstreams.apply(world.policy.snapshot.mcps.values())
+    assert world.catalog.resolve("time.now") is not None
+    async with world.store.write() as work:
+        await work.mcps.replace(replace(OTHER, status=McpStatus.ARCHIVED))
+    await world.policy.refresh()
+    assert world.catalog.resolve("time.now") is None
+    assert world.catalog.resolve("git.log") is not None
+
+
+async def test_downstreams_hear_of_each_change_of_the_mcps_and_of_every_user_who_left() -> None:
+    store, clock, downstreams = InMemoryStore(), ManualClock(), CountingDownstreams()
+    for name in ("git", "time"):
+        downstreams.script(name)
+    async with store.write() as work:
+        await work.users.add(USER)
+        await work.mcps.add(MCP)
+    policy = PolicyKeeper(store=store, clock=clock)
+    await policy.refresh()
+    catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
+    auditor = Auditor(log=FakeAuditLog(), clock=clock)
+    watch = DownstreamWatch(
+        store=store, policy=policy, catalog=catalog, auditor=auditor, downstreams=downstreams
+    )
+    await watch.start()
+    async with store.write() as work:
+        await work.users.replace(replace(USER, status=UserStatus.SUSPENDED))
+    await policy.refresh()
+    assert downstreams.applied == [{"git"}]
+    async with store.write() as work:
+        await work.mcps.add(OTHER)
+    await policy.refresh()
+    async with store.write() as work:
+        await work.mcps.remove(MCP.mcp_id)
+    await policy.refresh()
+    assert downstreams.applied == [{"git"}, {"git", "time"}, {"time"}]
+    assert downstreams.retained == [False, False, False]

@@ -1,0 +1,44 @@
+"""The downstreams follow the policy: what is published runs, and who is not active keeps no connection."""
+
+from dataclasses import replace
+
+import pytest
+
+from ambassador_server.domain.catalog.mcps import DownstreamStatus, McpStatus
+from ambassador_server.domain.people.principals import UserStatus
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.registry.downstream_watch import DownstreamWatch
+from tests.server.services.world import World
+from tests.server.worlds import MCP, USER
+
+
+@pytest.fixture
+async def world() -> World:
+    built = await World.build()
+    watch = DownstreamWatch(
+        store=built.store,
+        policy=built.policy,
+        catalog=built.catalog,
+        auditor=Auditor(log=built.log, clock=built.clock),
+        downstreams=built.downstreams,
+    )
+    await watch.start()
+    await built.call()
+    return built
+
+
+@pytest.mark.parametrize("status", UserStatus)
+async def test_only_an_active_user_keeps_connections(world: World, status: UserStatus) -> None:
+    async with world.store.write() as work:
+        await work.users.replace(replace(USER, display_name="Renamed", status=status))
+    await world.policy.refresh()
+    kept = status is UserStatus.ACTIVE
+    assert world.downstreams.dismissed_users == (set() if kept else {USER.user_id})
+
+
+async def test_what_is_archived_is_stopped(world: World) -> None:
+    assert world.downstreams.state(MCP.mcp_id).status is DownstreamStatus.READY
+    async with world.store.write() as work:
+        await work.mcps.replace(replace(MCP, status=McpStatus.ARCHIVED))
+    await world.policy.refresh()
+    assert world.downstreams.state(MCP.mcp_id).status is DownstreamStatus.STOPPED

@@ -1,0 +1,174 @@
+"""Entries are put and changed: tried before anybody depends on it, and no secret is lost or sent elsewhere."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.catalog.mcps import Isolation, Mcp, McpStatus
+from ambassador_server.domain.secrets.redaction import mask_options
+from ambassador_server.domain.secrets.shapes import REDACTED
+from ambassador_server.domain.shared.revision import revision
+from ambassador_server.errors import (
+    ChangedMeanwhileError,
+    DownstreamUnavailableError,
+    InvalidInputError,
+    NotFoundError,
+)
+from ambassador_server.services.changes.writing import WriteResult
+from ambassador_server.services.registry.mcp_facts import McpFacts, visible
+from ambassador_server.services.registry.mcps import Mcps
+from tests.fakes.downstream import make_tool
+from tests.server.services.world import ROOT, World
+
+NEW = McpFacts(
+    transport="stdio", options={"command": "wiki", "env": {"API_TOKEN": "s3cret-value", "TZ": "UTC"}}
+)
+MASKED = {"command": "wiki", "env": {"API_TOKEN": REDACTED, "TZ": "UTC"}}
+
+
+async def build() -> tuple[World, Mcps]:
+    world = await World.build()
+    mcps = Mcps(store=world.store, changes=world.changes, downstreams=world.downstreams, clock=world.clock)
+    return world, mcps
+
+
+async def stored(world: World, name: str) -> Mcp:
+    async with world.store.read() as work:
+        found = await work.mcps.by_name(name)
+    assert found is not None
+    return found
+
+
+def last_event(world: World) -> tuple[AuditAction, dict[str, Any]]:
+    event = world.log.events[-1]
+    return event.action, dict(event.details)
+
+
+async def test_putting_an_entry_again_changes_nothing():
+    world, mcps = await build()
+    first = await mcps.put(ROOT, "wiki", NEW)
+    again = await mcps.put(ROOT, "wiki", NEW)
+    assert (first.result, again.result) == (WriteResult.CREATED, WriteResult.UNCHANGED)
+    assert (first.item.status, first.item.display_name) == (McpStatus.DRAFT, "wiki")
+    assert [event.action for event in world.log.events] == [AuditAction.MCP_CREATE]
+    assert "s3cret-value" not in repr(world.log.events)
+    assert world.downstreams.probed == []
+
+
+async def test_only_what_is_named_is_changed_and_recorded():
+    world, mcps = await build()
+    await mcps.put(ROOT, "wiki", replace(NEW, tags=("a",), owner="ci/catalog"))
+    changed = await mcps.update(ROOT, "wiki", McpFacts(description="Ours", isolation=Isolation.PER_USER))
+    assert (changed.tags, changed.owner, changed.options) == (("a",), "ci/catalog", NEW.options)
+    assert last_event(world) == (
+        AuditAction.MCP_UPDATE,
+        {
+            "before": {"description": "", "isolation": "shared"},
+            "after": {"description": "Ours", "isolation": "per_user"},
+        },
+    )
+
+
+async def test_options_sent_back_as_they_were_shown_keep_their_secrets():
+    world, mcps = await build()
+    await mcps.put(ROOT, "wiki", NEW)
+    assert mask_options(NEW.options or {}) == MASKED
+    await mcps.update(ROOT, "wiki", McpFacts(options=MASKED, description="Ours"))
+    assert (await stored(world, "wiki")).options == NEW.options
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        McpFacts(options={**MASKED, "command": "thief"}),
+        McpFacts(options={"command": "wiki", "env": {"OTHER": REDACTED}}),
+        McpFacts(options={"command": "wiki", "args": ["--token", f"x{REDACTED}"]}),
+        McpFacts(options=MASKED, transport="streamable_http"),
+        McpFacts(transport="streamable_http", options={"url": "https://thief", "headers": {"X": REDACTED}}),
+    ],
+)
+async def test_mask_is_never_stored_and_never_sends_a_secret_elsewhere(facts: McpFacts):
+    world, mcps = await build()
+    await mcps.put(ROOT, "wiki", NEW)
+    before = await stored(world, "wiki")
+    with pytest.raises(InvalidInputError):
+        await mcps.update(ROOT, "wiki", facts)
+    assert await stored(world, "wiki") == before
+    with pytest.raises(InvalidInputError):
+        await mcps.add(ROOT, "other", replace(NEW, options=facts.options))
+
+
+async def test_secret_that_changes_is_recorded_without_being_told():
+    world, mcps = await build()
+    await mcps.put(ROOT, "wiki", NEW)
+    before = await stored(world, "wiki")
+    world.clock.advance(1)
+    other = {"command": "wiki", "env": {"API_TOKEN": "another-value", "TZ": "UTC"}}
+    after = await mcps.update(ROOT, "wiki", McpFacts(options=other))
+    assert last_event(world) == (AuditAction.MCP_UPDATE, {"secrets_changed": True, "before": {}, "after": {}})
+    assert revision(visible(after)) != revision(visible(before))
+    assert "another-value" not in repr(world.log.events)
+
+
+async def test_other_options_of_a_published_entry_are_tried_and_come_into_force():
+    world, mcps = await build()
+    world.downstreams.script("git", make_tool("fetch"))
+    await mcps.update(ROOT, "git", McpFacts(options={"command": ["other"]}))
+    assert world.downstreams.probed == ["git"]
+    async with world.store.read() as work:
+        assert [tool.name for tool in (await work.tools.all())["m1"]] == ["fetch"]
+    await mcps.update(ROOT, "git", McpFacts(description="Ours"))
+    assert world.downstreams.probed == ["git"]
+
+
+async def test_options_that_do_not_connect_change_nothing_unless_the_test_is_left_out():
+    world, mcps = await build()
+    before = await stored(world, "git")
+    world.downstreams.lose("git")
+    facts = McpFacts(options={"command": ["other"]}, description="Ours")
+    with pytest.raises(DownstreamUnavailableError):
+        await mcps.update(ROOT, "git", facts)
+    assert await stored(world, "git") == before
+    assert world.log.events == []
+    assert (await mcps.update(ROOT, "git", facts, test=False)).options == {"command": ["other"]}
+
+
+async def test_entry_that_was_changed_while_it_was_tried_stays_as_that_left_it():
+    world, mcps = await build()
+
+    async def probe(mcp: Mcp) -> tuple[()]:
+        world.clock.advance(1)
+        await mcps.update(ROOT, "git", McpFacts(description="Meanwhile"))
+        return ()
+
+    world.downstreams.probe = probe  # type: ignore[method-assign] # a slow downstream, and somebody quicker
+    with pytest.raises(ChangedMeanwhileError):
+        await mcps.update(ROOT, "git", McpFacts(options={"command": ["other"]}))
+    assert (await stored(world, "git")).description == "Meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "error"),
+    [
+        ("new", McpFacts(description="x"), InvalidInputError),
+        ("new", McpFacts(options={}), InvalidInputError),
+        ("No Name", NEW, InvalidInputError),
+        ("git", McpFacts(call_timeout_seconds=0), InvalidInputError),
+        ("git", McpFacts(call_timeout_seconds=float("nan")), InvalidInputError),
+        ("git", McpFacts(tags=("a b",)), InvalidInputError),
+        ("git", McpFacts(owner="a b"), InvalidInputError),
+    ],
+)
+async def test_entry_that_makes_no_sense_is_refused(name: str, facts: McpFacts, error: type[Exception]):
+    world, mcps = await build()
+    with pytest.raises(error):
+        await mcps.put(ROOT, name, facts)
+    assert world.log.events == []
+
+
+async def test_updating_nothing_is_not_found():
+    _, mcps = await build()
+    with pytest.raises(NotFoundError):
+        await mcps.update(ROOT, "nothing", NEW)

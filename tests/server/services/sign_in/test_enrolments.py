@@ -1,0 +1,199 @@
+"""One-time codes: exchanged once, in time, by whoever they were made for, and never by guessing."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
+from ambassador_server.domain.people.principals import Origin, UserStatus
+from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.domain.secrets.tokens import mint_code, plain_code
+from ambassador_server.domain.shared.listing import Listing
+from ambassador_server.errors import (
+    ConflictError,
+    InvalidCodeError,
+    InvalidInputError,
+    NotFoundError,
+    RateLimitedError,
+    StoppedError,
+)
+from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.sign_in.enrolments import Enrolments
+from ambassador_server.services.sign_in.sessions import Sessions
+from tests.fakes.session_tokens import RememberedTokens
+from tests.fakes.throttle import CountingThrottle
+from tests.server.services.world import ORIGIN, ROOT, World
+from tests.server.worlds import USER
+
+PEPPER = b"p" * 32
+SOON, LATER = timedelta(minutes=15), timedelta(days=90)
+
+
+async def build() -> tuple[World, Enrolments, Sessions]:
+    world = await World.build()
+    auditor, throttle = Auditor(log=world.log, clock=world.clock), CountingThrottle()
+    prover = world.prover(PEPPER, throttle)
+    sessions = world.sessions(prover, RememberedTokens(), throttle=throttle)
+    enrolments = Enrolments(
+        store=world.store,
+        changes=world.changes,
+        prover=prover,
+        auditor=auditor,
+        throttle=throttle,
+        clock=world.clock,
+        pepper=PEPPER,
+    )
+    return world, enrolments, sessions
+
+
+async def issue(enrolments: Enrolments, user: str = "alice", lasts: timedelta = SOON) -> str:
+    return (await enrolments.issue(ROOT, user=user, name="desk", lasts=lasts, key_lasts=LATER))[1]
+
+
+async def test_code_becomes_a_key_that_opens_a_session():
+    world, enrolments, sessions = await build()
+    redeemed = await enrolments.redeem(await issue(enrolments), ORIGIN)
+    assert (redeemed.user.name, redeemed.key.name) == ("alice", "desk")
+    assert redeemed.key.expires_at == world.clock.now() + LATER
+    session, _ = await sessions.open(redeemed.secret, friendly_name="desk", host_tool="cli", origin=ORIGIN)
+    assert session.key_id == redeemed.key.key_id
+
+
+async def test_both_ends_are_recorded_and_neither_holds_the_code_or_the_key():
+    world, enrolments, _ = await build()
+    code = await issue(enrolments)
+    redeemed = await enrolments.redeem(code, ORIGIN)
+    enrol, redeem = world.log.events
+    assert (enrol.action, enrol.actor.kind) == (AuditAction.KEY_ENROL, ActorKind.ADMIN)
+    assert (redeem.action, redeem.actor.kind, redeem.actor.name) == (
+        AuditAction.KEY_REDEEM,
+        ActorKind.USER,
+        "alice",
+    )
+    told = repr(world.log.events)
+    assert code not in told
+    assert code.replace("-", "") not in told
+    assert redeemed.secret not in told
+
+
+async def test_code_works_once_even_for_two_at_the_same_time():
+    _, enrolments, _ = await build()
+    code = await issue(enrolments)
+    results = await asyncio.gather(
+        *(enrolments.redeem(code, ORIGIN) for _ in range(3)), return_exceptions=True
+    )
+    assert sum(isinstance(each, InvalidCodeError) for each in results) == 2
+    with pytest.raises(InvalidCodeError):
+        await enrolments.redeem(code, ORIGIN)
+
+
+async def test_code_ends_with_its_time():
+    world, enrolments, _ = await build()
+    code = await issue(enrolments)
+    world.clock.advance(SOON.total_seconds())
+    with pytest.raises(InvalidCodeError):
+        await enrolments.redeem(code, ORIGIN)
+
+
+async def test_suspended_user_gets_neither_code_nor_key():
+    world, enrolments, _ = await build()
+    code = await issue(enrolments)
+    async with world.store.write() as work:
+        await work.users.replace(replace(USER, status=UserStatus.SUSPENDED))
+    with pytest.raises(InvalidCodeError):
+        await enrolments.redeem(code, ORIGIN)
+    with pytest.raises(ConflictError):
+        await issue(enrolments)
+    with pytest.raises(NotFoundError):
+        await issue(enrolments, "nobody")
+
+
+async def test_kill_switch_stops_redeeming_and_the_code_outlives_it():
+    world, enrolments, _ = await build()
+    code = await issue(enrolments)
+    switch = await world.kill(SwitchScope.USER, "alice", "Ask Bob")
+    with pytest.raises(StoppedError, match="Ask Bob"):
+        await enrolments.redeem(code, ORIGIN)
+    await world.switches.lift(ROOT, switch)
+    assert (await enrolments.redeem(code, ORIGIN)).user.name == "alice"
+
+
+async def test_address_that_guesses_is_not_heard_even_when_right():
+    world, enrolments, _ = await build()
+    code = await issue(enrolments)
+    for _ in range(3):
+        with pytest.raises(InvalidCodeError):
+            await enrolments.redeem(mint_code(), ORIGIN)
+    with pytest.raises(RateLimitedError, match=r"^Too many failed attempts$") as early:
+        await enrolments.redeem(code, ORIGIN)
+    assert early.value.hint == f"Try again in {early.value.retry_after} s."
+    refused = [each for each in world.log.events if each.action is AuditAction.KEY_REDEEM]
+    assert {each.outcome for each in refused} == {Outcome.DENIED}
+    assert (await enrolments.redeem(code, Origin("r", "192.0.2.7"))).user.name == "alice"
+
+
+async def test_cancelled_code_is_worthless_and_no_longer_listed():
+    world, enrolments, _ = await build()
+    code = await issue(enrolments)
+    world.clock.advance(1)
+    await issue(enrolments)
+    first, second = (await enrolments.page(Listing())).items
+    await enrolments.cancel(ROOT, first.enrolment_id)
+    with pytest.raises(InvalidCodeError):
+        await enrolments.redeem(code, ORIGIN)
+    assert (await enrolments.page(Listing())).items == (second,)
+    with pytest.raises(NotFoundError):
+        await enrolments.cancel(ROOT, first.enrolment_id)
+    (event,) = [each for each in world.log.events if each.action is AuditAction.ENROLMENT_CANCEL]
+    assert (event.resource.id, event.details) == (first.enrolment_id, {"user": "alice"})
+
+
+async def test_code_that_is_used_or_too_old_cannot_be_cancelled():
+    world, enrolments, _ = await build()
+    used = await issue(enrolments)
+    world.clock.advance(1)
+    await issue(enrolments)
+    first, second = (await enrolments.page(Listing())).items
+    await enrolments.redeem(used, ORIGIN)
+    with pytest.raises(ConflictError, match="is used already"):
+        await enrolments.cancel(ROOT, first.enrolment_id)
+    world.clock.advance(SOON.total_seconds())
+    with pytest.raises(ConflictError, match="is too old already"):
+        await enrolments.cancel(ROOT, second.enrolment_id)
+    assert (await enrolments.page(Listing())).items == ()
+
+
+@pytest.mark.parametrize("lasts", [timedelta(seconds=59), timedelta(days=1, seconds=1)])
+async def test_code_lasts_minutes_to_a_day(lasts: timedelta):
+    _, enrolments, _ = await build()
+    with pytest.raises(InvalidInputError):
+        await issue(enrolments, lasts=lasts)
+
+
+async def test_old_codes_are_forgotten():
+    world, enrolments, _ = await build()
+    await issue(enrolments)
+    world.clock.advance(timedelta(days=2).total_seconds())
+    await enrolments.forget_expired()
+    async with world.store.read() as work:
+        assert await work.enrolments.all() == []
+
+
+def test_code_is_read_as_people_type_it():
+    code = mint_code()
+    plain = plain_code(code)
+    assert plain is not None
+    assert len(plain) == 12
+    for typed in (code.lower(), plain, f"  {code} ", code.replace("-", " ")):
+        assert plain_code(typed) == plain
+    assert plain_code("ILOI-LOIL-OILO") == "110110110110"
+
+
+@given(st.text(max_size=80))
+def test_no_text_but_a_code_is_one(text: str):
+    plain = plain_code(text)
+    assert plain is None or (len(plain) == 12 and plain_code(plain) == plain)

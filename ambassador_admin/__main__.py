@@ -15,7 +15,7 @@ def main() -> None:
         # A pipe of Windows takes the characters of one code page alone.
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.argv[1:2] == ["names"]:
-        from ambassador_admin.names.answer import run as answer
+        from ambassador_admin.completion.command import run as answer
 
         answer(sys.argv[2:])
     try:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from ambassador_protocol.headers import decode_header_value, encode_header_value
+from ambassador_protocol.header_values import decode_header_value, encode_header_value
 from ambassador_protocol.mcp import PARAM_HEADER_PREFIX
 
 Path = tuple[str, ...]

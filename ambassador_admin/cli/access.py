@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from ambassador_admin.api import access
-from ambassador_admin.cli.cases import read_cases
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.listing import Rows
+from ambassador_admin.cli.list_options import Rows
+from ambassador_admin.cli.policy_cases import read_cases
 from ambassador_admin.cli.users import USER
+from ambassador_admin.completion.kinds import Kind
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
-from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of
 from ambassador_protocol.admin.access import AccessView, RuleView

@@ -12,11 +12,11 @@ import typer
 from ambassador_admin.api import account, server, trust
 from ambassador_admin.api.address import normalise_url
 from ambassador_admin.cli.command import verb
-from ambassador_admin.cli.identity import Identity
+from ambassador_admin.cli.login_options import Identity
 from ambassador_admin.context import AdminContext
-from ambassador_admin.context.contexts import Context
 from ambassador_admin.context.secrets import read_password
 from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
+from ambassador_admin.context.store import Context
 from ambassador_admin.errors import (
     AdminError,
     RefusedError,

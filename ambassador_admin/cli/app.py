@@ -15,24 +15,24 @@ from ambassador_admin.cli import (
     admin_keys,
     audit,
     audit_export,
-    audit_proof,
     audit_pruning,
     audit_tail,
+    audit_verification,
     config,
     contexts,
-    declare,
+    declarative,
     enrolments,
+    error_codes,
     grants,
     groups,
+    help_topics,
     keys,
     kill,
     mcps,
-    problems,
     server,
     sessions,
     status,
     subscriptions,
-    topics,
     users,
 )
 from ambassador_admin.cli.command import accept_early, noun
@@ -63,14 +63,14 @@ app.add_typer(kill.app, name="kill")
 app.add_typer(access.app, name="access")
 audit_tail.register(audit.app)
 audit_export.register(audit.app)
-audit_proof.register(audit.app)
+audit_verification.register(audit.app)
 audit_pruning.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(server.app, name="server")
 server.register(app)
-declare.register(app)
-app.add_typer(problems.app, name="errors")
-app.add_typer(topics.app, name="help")
+declarative.register(app)
+app.add_typer(error_codes.app, name="errors")
+app.add_typer(help_topics.app, name="help")
 
 
 def run(arguments: Sequence[str], world: World | None = None) -> int:

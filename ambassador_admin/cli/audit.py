@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.api import audit
-from ambassador_admin.cli.audit_asked import Asked
+from ambassador_admin.cli.audit_filters import Asked
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.context import AdminContext
 from ambassador_admin.output import Format, View

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ambassador_admin.api import audit
-from ambassador_admin.cli.audit_asked import Asked
+from ambassador_admin.cli.audit_filters import Asked
 from ambassador_admin.cli.command import verb
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, UsageError

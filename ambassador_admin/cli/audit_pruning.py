@@ -6,7 +6,7 @@ import typer
 
 from ambassador_admin.api import audit
 from ambassador_admin.cli.command import verb
-from ambassador_admin.cli.values import seconds
+from ambassador_admin.cli.parsing import seconds
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View

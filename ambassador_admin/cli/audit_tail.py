@@ -11,7 +11,7 @@ import typer
 from ambassador_admin.api import audit
 from ambassador_admin.api.events import ServerEvent
 from ambassador_admin.cli.audit import EVENT
-from ambassador_admin.cli.audit_asked import Asked
+from ambassador_admin.cli.audit_filters import Asked
 from ambassador_admin.cli.command import verb
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import BadAnswerError, UnreachableError

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from ambassador_admin.completion.kinds import Kind
 from ambassador_admin.context import AdminContext, World
 from ambassador_admin.context.settings import GlobalOptions
-from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import Format
 from ambassador_protocol import __version__
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.completion.kinds import Kind
 from ambassador_admin.context import AdminContext
-from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column
 

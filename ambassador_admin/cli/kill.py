@@ -8,11 +8,11 @@ import typer
 
 from ambassador_admin.api import keys, mcps, sessions, switches
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.listing import Rows
-from ambassador_admin.cli.values import seconds
+from ambassador_admin.cli.list_options import Rows
+from ambassador_admin.cli.parsing import seconds
+from ambassador_admin.completion.kinds import Kind
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError
-from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.text import printable
 from ambassador_admin.output.view import Column, fields_of, plain, when

@@ -6,10 +6,10 @@ import typer
 
 from ambassador_admin.api import keys, subscriptions
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.listing import Rows
+from ambassador_admin.cli.list_options import Rows
+from ambassador_admin.completion.kinds import Kind
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import UsageError
-from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.subscriptions import SubscriptionPut, SubscriptionView

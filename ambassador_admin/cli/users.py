@@ -7,12 +7,12 @@ import typer
 
 from ambassador_admin.api import users
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.delivery import show_secret
-from ambassador_admin.cli.listing import Rows
+from ambassador_admin.cli.issued_secrets import show_secret
+from ambassador_admin.cli.list_options import Rows
+from ambassador_admin.completion.kinds import Kind
 from ambassador_admin.context import AdminContext
 from ambassador_admin.context.secrets import read_password
 from ambassador_admin.errors import UsageError
-from ambassador_admin.names.kinds import Kind
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, when
 from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut, UserView

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 from ambassador_admin.api.request import Request
 from ambassador_admin.confirm import Person
-from ambassador_admin.context.contexts import ContextBook
 from ambassador_admin.context.secrets import check_key, is_reference, resolve
 from ambassador_admin.context.settings import (
     GlobalOptions,
@@ -21,11 +20,12 @@ from ambassador_admin.context.settings import (
     resolve_settings,
     wants_colour,
 )
+from ambassador_admin.context.store import ContextBook
+from ambassador_admin.directories import config_directory
 from ambassador_admin.errors import NoCredentialsError, UsageError
 from ambassador_admin.output import Format, Output, View
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import printable
-from ambassador_admin.places import config_directory
 from ambassador_client.account.credentials import ADD_KEYRING, NO_KEYRING, CredentialStore, lacks_keyring
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ambassador_admin.api.address import DEFAULT_SERVER, normalise_url
-from ambassador_admin.context.contexts import Context, ContextBook
+from ambassador_admin.context.store import Context, ContextBook
 from ambassador_admin.errors import SettingsError
 from ambassador_admin.output import Format
 

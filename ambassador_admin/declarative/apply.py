@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ambassador_admin.api.keys import revoke
-from ambassador_admin.declarative.desired import Kind
-from ambassador_admin.declarative.handover import Handover, uninterrupted
+from ambassador_admin.declarative.key_destinations import Handover, uninterrupted
+from ambassador_admin.declarative.objects import Kind
 from ambassador_admin.declarative.operations import Action, Operation, Phase, batches
-from ambassador_admin.declarative.wire import batch_request, goes_alone, single_request
+from ambassador_admin.declarative.requests import batch_request, goes_alone, single_request
 from ambassador_admin.errors import AdminError, ExitCode
 
 if TYPE_CHECKING:

@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ambassador_admin.declarative import values
-from ambassador_admin.declarative.desired import Desired, GrantKey, Key, Kind, Wanted, canonical_tools, label
+from ambassador_admin.declarative import readers
+from ambassador_admin.declarative.objects import Desired, GrantKey, Key, Kind, Wanted, canonical_tools, label
+from ambassador_admin.declarative.readers import FaultError, Reader
 from ambassador_admin.declarative.secrets import plain_secrets
-from ambassador_admin.declarative.tree import Mapping, Node, Place, Scalar, Sequence, duplicates, read_trees
-from ambassador_admin.declarative.values import FaultError, Reader
+from ambassador_admin.declarative.yaml_tree import (
+    Mapping,
+    Node,
+    Place,
+    Scalar,
+    Sequence,
+    duplicates,
+    read_trees,
+)
 from ambassador_admin.errors import UsageError
 
 MAX_FILES = 1000
@@ -26,57 +34,57 @@ class Section:
     fields: dict[str, Reader]
 
 
-_MEMBERS = values.several(values.placed(values.name), most=_ANY_NUMBER)
+_MEMBERS = readers.several(readers.placed(readers.name), most=_ANY_NUMBER)
 _SECTIONS = {
     "users": Section(
         Kind.USER,
-        {"name": values.name},
+        {"name": readers.name},
         {
-            "display_name": values.text,
-            "email": values.text,
-            "status": values.choice("active", "suspended", "deactivated"),
-            "source": values.choice("local", "external"),
+            "display_name": readers.text,
+            "email": readers.text,
+            "status": readers.choice("active", "suspended", "deactivated"),
+            "source": readers.choice("local", "external"),
         },
     ),
     "groups": Section(
         Kind.GROUP,
-        {"name": values.name},
+        {"name": readers.name},
         {
-            "description": values.text,
-            "status": values.choice("active", "suspended"),
+            "description": readers.text,
+            "status": readers.choice("active", "suspended"),
             "members": _MEMBERS,
         },
     ),
-    "memberships": Section(Kind.MEMBERSHIP, {"group": values.name, "members": _MEMBERS}, {}),
+    "memberships": Section(Kind.MEMBERSHIP, {"group": readers.name, "members": _MEMBERS}, {}),
     "mcps": Section(
         Kind.MCP,
-        {"name": values.mcp_name},
+        {"name": readers.mcp_name},
         {
-            "transport": values.name,
-            "options": values.options,
-            "display_name": values.text,
-            "description": values.text,
-            "tags": values.several(values.name),
-            "arguments": values.choice("none", "keys", "redacted", "full"),
-            "call_timeout_seconds": values.number,
-            "isolation": values.choice("shared", "per_user"),
-            "published": values.boolean,
+            "transport": readers.name,
+            "options": readers.options,
+            "display_name": readers.text,
+            "description": readers.text,
+            "tags": readers.several(readers.name),
+            "arguments": readers.choice("none", "keys", "redacted", "full"),
+            "call_timeout_seconds": readers.number,
+            "isolation": readers.choice("shared", "per_user"),
+            "published": readers.boolean,
         },
     ),
     "grants": Section(
         Kind.GRANT,
-        {"group": values.name, "mcp": values.mcp_name},
+        {"group": readers.name, "mcp": readers.mcp_name},
         {
-            "tools": values.several(values.pattern, least=1),
-            "effect": values.choice("permit", "deny"),
-            "delivery": values.choice("automatic", "opt_in"),
-            "expires_at": values.moment,
+            "tools": readers.several(readers.pattern, least=1),
+            "effect": readers.choice("permit", "deny"),
+            "delivery": readers.choice("automatic", "opt_in"),
+            "expires_at": readers.moment,
         },
     ),
     "keys": Section(
         Kind.KEY,
-        {"user": values.name, "name": values.name},
-        {"expires_in_seconds": values.seconds},
+        {"user": readers.name, "name": readers.name},
+        {"expires_in_seconds": readers.seconds},
     ),
 }
 
@@ -167,11 +175,11 @@ class _Reading:
 
     def _entries(self, node: Mapping, known: Iterable[str]) -> dict[str, Node]:
         for key in duplicates(node):
-            self._fault(key.place, f"{values.shown(key)} is there twice")
+            self._fault(key.place, f"{readers.shown(key)} is there twice")
         for key, _ in node.entries:
             if key.text not in known:
                 self._fault(
-                    key.place, f"unknown key {values.shown(key)}; known are {', '.join(sorted(known))}"
+                    key.place, f"unknown key {readers.shown(key)}; known are {', '.join(sorted(known))}"
                 )
         return {key.text: value for key, value in node.entries if key.text in known}
 
@@ -197,7 +205,7 @@ class FaultsError(UsageError):
 def _owner(node: Node) -> str | None:
     if isinstance(node, Scalar) and node.tag == "null":
         return None
-    return str(values.owner(node))
+    return str(readers.owner(node))
 
 
 def _wanted(kind: Kind, facts: dict[str, Any], owner: str | None, place: Place) -> Iterator[Wanted]:

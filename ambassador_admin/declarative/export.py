@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from ambassador_admin.declarative.desired import Found, GrantKey, Kind
 from ambassador_admin.declarative.masks import is_masked
+from ambassador_admin.declarative.objects import Found, GrantKey, Kind
 from ambassador_admin.output.formats import yaml_document
 
 _SECTIONS = {

@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from itertools import groupby
 from typing import Any
 
-from ambassador_admin.declarative.desired import GrantKey, Key, Kind, label
+from ambassador_admin.declarative.objects import GrantKey, Key, Kind, label
 
 BATCH_LIMIT = 500
 """How many operations fit into one transaction."""

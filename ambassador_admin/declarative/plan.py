@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ambassador_admin.declarative.desired import Desired, Found, GrantKey, Key, Kind, Wanted, label
 from ambassador_admin.declarative.masks import MASK, is_masked, matches_masked
+from ambassador_admin.declarative.objects import Desired, Found, GrantKey, Key, Kind, Wanted, label
 from ambassador_admin.declarative.operations import (
     BATCH_LIMIT,
     Action,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from ambassador_protocol.headers import encode_header_value
+from ambassador_protocol.header_values import encode_header_value
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import META_VERSION, METHOD_HEADER, NAME_HEADER, NAME_PARAMS, VERSION_HEADER
 

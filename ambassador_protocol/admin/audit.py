@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ambassador_protocol.admin.enumerations import ActorKind, Outcome
 from ambassador_protocol.admin.grants import GrantView
 from ambassador_protocol.admin.strict import STRICT
 from ambassador_protocol.admin.switches import SwitchView
-from ambassador_protocol.admin.words import ActorKind, Outcome
 from ambassador_protocol.audit.verify import WriterVerification
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ambassador_protocol.admin.enumerations import Delivery, Effect
 from ambassador_protocol.admin.strict import STRICT
-from ambassador_protocol.admin.words import Delivery, Effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

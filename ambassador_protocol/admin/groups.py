@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ambassador_protocol.admin.enumerations import GroupStatus
 from ambassador_protocol.admin.strict import STRICT
-from ambassador_protocol.admin.words import GroupStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

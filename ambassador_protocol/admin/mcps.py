@@ -3,8 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ambassador_protocol.admin.enumerations import (
+    ArgumentPolicy,
+    DownstreamStatus,
+    Isolation,
+    McpStatus,
+    ToolClass,
+)
 from ambassador_protocol.admin.strict import STRICT
-from ambassador_protocol.admin.words import ArgumentPolicy, DownstreamStatus, Isolation, McpStatus, ToolClass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ambassador_protocol.audit.keys import NoKeyError, PublicKey
 from ambassador_protocol.audit.lines import (
     FORMAT,
     GENESIS,
@@ -17,6 +16,7 @@ from ambassador_protocol.audit.lines import (
     digest_of,
     read_line,
 )
+from ambassador_protocol.audit.public_keys import NoKeyError, PublicKey
 
 STOP = "stop"
 """The reason of the checkpoint that ends a log in order."""

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from ambassador_protocol.audit.chain import Break, Proof, walk_segment
 from ambassador_protocol.audit.files import segment_name, segment_numbers
-from ambassador_protocol.audit.keys import PublicKey, by_id
 from ambassador_protocol.audit.lines import GENESIS, Pruned, Tip, read_line
+from ambassador_protocol.audit.public_keys import PublicKey, by_id
 
 _LONGEST_HEADER = 4096
 

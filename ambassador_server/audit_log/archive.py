@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ambassador_protocol.audit.keys import PublicKey
 from ambassador_protocol.audit.lines import time_text
+from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_protocol.audit.verify import Span, verify
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.audit_log import CheckpointSigner

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ambassador_protocol.audit.files import key_file_name
-from ambassador_protocol.audit.keys import PublicKey
+from ambassador_protocol.audit.public_keys import PublicKey
 
 
 def export_keys(audit_directory: Path, keys: Iterable[PublicKey]) -> None:

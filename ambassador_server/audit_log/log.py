@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from ambassador_protocol.audit.keys import PublicKey
 from ambassador_protocol.audit.lines import Pruned, Tip, digest_of, event_line
+from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_server.audit_log.batch import Batch
 from ambassador_server.audit_log.checkpoints import Notary
 from ambassador_server.audit_log.directory import WriterDirectory

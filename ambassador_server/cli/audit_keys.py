@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from ambassador_protocol.audit.files import key_file_name
-from ambassador_protocol.audit.keys import PublicKey
+from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_server.audit_log.key_files import export_keys
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner

@@ -64,7 +64,7 @@ def _database(settings: "ServerConfig") -> str:
 
 
 def _audit_log(settings: "ServerConfig") -> str:
-    from ambassador_protocol.audit.keys import PublicKey
+    from ambassador_protocol.audit.public_keys import PublicKey
     from ambassador_protocol.audit.verify import verify
     from ambassador_server.crypto.audit_signer import AuditSigner
     from ambassador_server.crypto.key_ring import audit_keys_in

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ambassador_protocol.audit.keys import PublicKey
+from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_server.errors import ConfigurationError
 
 _SEED_BYTES = 32

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from ambassador_protocol.headers import encode_header_value
+from ambassador_protocol.header_values import encode_header_value
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import METHOD_HEADER, NAME_HEADER, NAME_PARAMS
 from ambassador_protocol.param_headers import (

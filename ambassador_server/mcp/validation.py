@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ambassador_protocol.headers import decode_header_value
+from ambassador_protocol.header_values import decode_header_value
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     META_CLIENT_CAPABILITIES,

@@ -7,7 +7,7 @@ from ambassador_protocol.admin.account import Login, PasswordChange
 from ambassador_protocol.admin.admin_keys import NewAdminKey
 from ambassador_protocol.admin.users import NewPassword
 from tests.admin.fake_routes import API, RIGHTS, Refusal, _expiry, _for, _known, _page, _read, _take
-from tests.admin.organisation import AT, LOGIN_KEY, NEW_ADMIN_KEY, PASSWORD, Item
+from tests.admin.fake_state import AT, LOGIN_KEY, NEW_ADMIN_KEY, PASSWORD, Item
 
 _LOGIN_ENDS = "2026-05-05T01:30:00.000Z"
 

@@ -15,7 +15,7 @@ from tests.admin.fake_batch import declaring
 from tests.admin.fake_provisioning import provisioning
 from tests.admin.fake_routes import application
 from tests.admin.fake_server import telling
-from tests.admin.organisation import Organisation
+from tests.admin.fake_state import Organisation
 
 
 @dataclass

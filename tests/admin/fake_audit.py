@@ -16,7 +16,7 @@ from ambassador_server.domain.audit.query_parser import compare, parse_query
 from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.errors import InvalidInputError, InvalidQueryError
 from tests.admin.fake_routes import API, Refusal, _for
-from tests.admin.organisation import Item
+from tests.admin.fake_state import Item
 from tests.admin.shell import NOW
 
 _PARAMETERS = {"q", "where", "now", *WORDS, *TIMES}

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from ambassador_protocol import paths
 from ambassador_protocol.admin.batch import AddMember, Batch, PutGroup, PutUser
 from tests.admin.fake_routes import API
-from tests.admin.organisation import Organisation
+from tests.admin.fake_state import Organisation
 
 
 def declaring() -> list[web.RouteDef]:

@@ -20,7 +20,7 @@ from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.shared.listing import Condition, Field, Listing, Position, Shelf
 from ambassador_server.errors import InvalidInputError
-from tests.admin.organisation import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, Item, Organisation, mcp_view
+from tests.admin.fake_state import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, Item, Organisation, mcp_view
 
 RIGHTS = {
     ADMIN_KEY: (

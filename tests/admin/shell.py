@@ -12,9 +12,9 @@ from typing import Any
 
 from ambassador_admin.cli.app import run
 from ambassador_admin.context import World
-from ambassador_admin.context.contexts import ContextBook
+from ambassador_admin.context.store import ContextBook
 from ambassador_client.account.credentials import CredentialStore
-from tests.admin.organisation import ADMIN_KEY
+from tests.admin.fake_state import ADMIN_KEY
 
 NOW = datetime(2026, 5, 4, 13, 30, tzinfo=UTC)
 PROGRAM = Path(sys.executable).parent / "ambassador-admin"

@@ -11,8 +11,8 @@ import time
 import pytest
 
 from tests.admin.fake_api import FakeApi
-from tests.admin.hostile import EVIL, add_hostile_events
-from tests.admin.organisation import ADMIN_KEY
+from tests.admin.fake_state import ADMIN_KEY
+from tests.admin.malicious_events import EVIL, add_hostile_events
 from tests.admin.shell import PROGRAM, Shell
 
 SECONDS = 30.0

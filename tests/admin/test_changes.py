@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_admin.context.contexts import ContextBook
+from ambassador_admin.context.store import ContextBook
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import SECRET
+from tests.admin.fake_state import SECRET
 from tests.admin.shell import Shell
 
 MUTATIONS = [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.admin.certificates import make_authority
-from tests.admin.organisation import ADMIN_KEY
+from tests.admin.fake_state import ADMIN_KEY
 from tests.admin.shell import Shell
 
 HERE = "https://door.example.com:9443"

@@ -10,7 +10,7 @@ import pytest
 from ambassador_admin.api import users
 from tests.admin.certificates import make_authority
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import AUDITOR_KEY
+from tests.admin.fake_state import AUDITOR_KEY
 from tests.admin.shell import Shell
 
 

@@ -14,8 +14,8 @@ from ambassador_admin.cli.app import app
 from ambassador_protocol import __version__
 from tests.admin.fake_administrators import admin_key
 from tests.admin.fake_api import FakeApi
-from tests.admin.hostile import add_hostile_events
-from tests.admin.organisation import ADMIN_KEY, AT, PASSWORD
+from tests.admin.fake_state import ADMIN_KEY, AT, PASSWORD
+from tests.admin.malicious_events import add_hostile_events
 from tests.admin.shell import Done, Shell
 
 GOLDENS = Path(__file__).parent / "goldens"

@@ -12,7 +12,7 @@ from ambassador_admin.api.address import normalise_url
 from ambassador_admin.errors import SettingsError
 from tests.admin.certificates import Authority, make_authority
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import ADMIN_KEY, AUDITOR_KEY, LOGIN_KEY, PASSWORD
+from tests.admin.fake_state import ADMIN_KEY, AUDITOR_KEY, LOGIN_KEY, PASSWORD
 from tests.admin.shell import Shell
 
 

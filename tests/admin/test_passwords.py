@@ -6,7 +6,7 @@ import pytest
 
 from ambassador_admin import confirm
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import PASSWORD
+from tests.admin.fake_state import PASSWORD
 from tests.admin.shell import Shell
 
 

@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import AUDITOR_KEY
+from tests.admin.fake_state import AUDITOR_KEY
 from tests.admin.shell import Shell
 
 SECONDS = 30.0

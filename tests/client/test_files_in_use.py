@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_admin.context.contexts import ContextBook
-from ambassador_admin.declarative.handover import KeyFiles
+from ambassador_admin.context.store import ContextBook
+from ambassador_admin.declarative.key_destinations import KeyFiles
 from ambassador_admin.errors import AdminError
 from ambassador_client.account import files
 from ambassador_client.account.accounts import Account, AccountBook

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mcp.shared import inbound
 
-from ambassador_protocol.headers import decode_header_value, encode_header_value
+from ambassador_protocol.header_values import decode_header_value, encode_header_value
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NEARLY = st.one_of(

@@ -9,7 +9,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
-from ambassador_admin import places
+from ambassador_admin import directories
 from ambassador_client.account import paths
 from ambassador_client.errors import SettingsError
 
@@ -44,7 +44,7 @@ def environ(request: pytest.FixtureRequest, platform: str, monkeypatch: pytest.M
             return cls(home)
 
     monkeypatch.setattr(paths, "Path", There)
-    monkeypatch.setattr(places, "Path", There)
+    monkeypatch.setattr(directories, "Path", There)
     for name in XDG:
         monkeypatch.delenv(name, raising=False)
     given: dict[str, str] = {"usual": {}, "moved": MOVED[platform], "relative": RELATIVE[platform]}[
@@ -64,8 +64,8 @@ def environ(request: pytest.FixtureRequest, platform: str, monkeypatch: pytest.M
     [
         (paths.state_directory, "user_state_dir", ""),
         (paths.config_directory, "user_config_dir", "client"),
-        (places.config_directory, "user_config_dir", "admin"),
-        (places.cache_directory, "user_cache_dir", "admin"),
+        (directories.config_directory, "user_config_dir", "admin"),
+        (directories.cache_directory, "user_cache_dir", "admin"),
     ],
 )
 def test_our_directories_are_those_of_platformdirs(

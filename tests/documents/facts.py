@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
-from ambassador_admin.cli import topics
-from ambassador_admin.context.contexts import ContextBook
-from ambassador_admin.places import config_directory
+from ambassador_admin.cli import help_topics
+from ambassador_admin.context.store import ContextBook
+from ambassador_admin.directories import config_directory
 from ambassador_client.account import sources
 from ambassador_client.account.accounts import AccountBook
 from ambassador_client.account.credentials import CredentialStore
@@ -28,17 +28,17 @@ _INTERRUPTED = "Interrupted by Ctrl-C."
 
 def admin_environment() -> Rows:
     """Return the variables in the words of `help environment`."""
-    return tuple((name, _sentence(text)) for name, text in topics._VARIABLES.items())
+    return tuple((name, _sentence(text)) for name, text in help_topics._VARIABLES.items())
 
 
 def admin_precedence() -> str:
     """Return what `help environment` says of the order of options, variables and contexts."""
-    return topics._PRECEDENCE
+    return help_topics._PRECEDENCE
 
 
 def admin_exit_codes() -> Rows:
     """Return the codes in the words of `help exit-codes`."""
-    return tuple((str(int(code)), _sentence(text)) for code, text in topics._MEANINGS.items())
+    return tuple((str(int(code)), _sentence(text)) for code, text in help_topics._MEANINGS.items())
 
 
 def admin_files() -> Rows:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
-from ambassador_admin.places import cache_directory
-from ambassador_admin.places import config_directory as admin_directory
+from ambassador_admin.directories import cache_directory
+from ambassador_admin.directories import config_directory as admin_directory
 from ambassador_client.account.paths import config_directory, runtime_directory, state_directory
 from ambassador_client.hosts.installing.host import PLATFORMS, Machine
 from ambassador_client.hosts.installing.registry import all_hosts

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from ambassador_admin.names.kinds import Kind
+from ambassador_admin.completion.kinds import Kind
 
 EXAMPLE = "Example: "
 HELP = "Show the help and exit."

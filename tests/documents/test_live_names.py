@@ -24,9 +24,9 @@ needs_fish = pytest.mark.skipif(FISH is None, reason="fish is not installed")
 # The program itself, but with time: how long a busy machine takes to answer is not what is tested here.
 PATIENT = f"""#!{sys.executable}
 from ambassador_admin.__main__ import main
-from ambassador_admin.names import answer
+from ambassador_admin.completion import command
 
-answer._SECONDS = 60
+command._SECONDS = 60
 main()
 """
 OFFERED = [

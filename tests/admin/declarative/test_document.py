@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_admin.declarative import values
-from ambassador_admin.declarative.desired import Desired, Found, Kind, canonical_tools
+from ambassador_admin.declarative import readers
 from ambassador_admin.declarative.document import FaultsError, read_desired
 from ambassador_admin.declarative.export import documents, export_text
+from ambassador_admin.declarative.objects import Desired, Found, Kind, canonical_tools
 from ambassador_admin.declarative.plan import make_plan
-from ambassador_admin.declarative.tree import MAX_BYTES, MAX_DEPTH, Place, Scalar
+from ambassador_admin.declarative.yaml_tree import MAX_BYTES, MAX_DEPTH, Place, Scalar
 from ambassador_admin.errors import UsageError
 from ambassador_server.domain.catalog.mcps import check_mcp_name
 from ambassador_server.domain.policy.grants import normalise_patterns
 from ambassador_server.domain.shared.names import check_name, check_owner
 from ambassador_server.errors import InvalidInputError
-from tests.admin.declarative.model import NOW
-from tests.admin.declarative.test_laws import STATES
+from tests.admin.declarative.server_model import NOW
+from tests.admin.declarative.test_apply_properties import STATES
 
 
 def read(directory: Path, text: str | bytes) -> Desired:
@@ -124,10 +124,10 @@ def test_an_export_declares_what_is_there(
         assert (plan.operations, plan.conflicts) == ((), ())
 
 
-def accepts(read: values.Reader, text: str) -> bool:
+def accepts(read: readers.Reader, text: str) -> bool:
     try:
         return bool(read(Scalar(Place("f", 1), text, "str")) == text)
-    except values.FaultError:
+    except readers.FaultError:
         return False
 
 
@@ -142,9 +142,9 @@ def server_accepts(check: object, text: str) -> bool:
 
 @given(st.text(max_size=6) | st.from_regex(r"[a-zA-Z0-9._@+/-]{1,131}", fullmatch=True))
 def test_names_are_what_the_server_takes_for_names(text: str) -> None:
-    assert accepts(values.name, text) == server_accepts(lambda name: check_name("user", name), text)
-    assert accepts(values.mcp_name, text) == server_accepts(check_mcp_name, text)
-    assert accepts(values.owner, text) == (bool(text) and server_accepts(check_owner, text))
+    assert accepts(readers.name, text) == server_accepts(lambda name: check_name("user", name), text)
+    assert accepts(readers.mcp_name, text) == server_accepts(check_mcp_name, text)
+    assert accepts(readers.owner, text) == (bool(text) and server_accepts(check_owner, text))
 
 
 @given(st.lists(st.from_regex(r"(\*|git\.)?[a-z*._]{1,5}", fullmatch=True), min_size=1))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ambassador_protocol.audit.keys import PublicKey
+from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_protocol.audit.verify import Verification
 from ambassador_protocol.audit.verify import verify as verify_with
 from ambassador_server.crypto.audit_signer import AuditSigner

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ambassador_protocol.audit.files import key_file_name
-from ambassador_protocol.audit.keys import PublicKey, keys_in
 from ambassador_protocol.audit.lines import Tip, read_line
+from ambassador_protocol.audit.public_keys import PublicKey, keys_in
 from ambassador_protocol.audit.verify import Span
 from ambassador_protocol.audit.verify import verify as verify_with
 from ambassador_server.audit_log.log import JsonlAuditLog

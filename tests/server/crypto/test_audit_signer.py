@@ -2,7 +2,7 @@
 
 import pytest
 
-from ambassador_protocol.audit.keys import NoKeyError, PublicKey, keys_in
+from ambassador_protocol.audit.public_keys import NoKeyError, PublicKey, keys_in
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.errors import ConfigurationError
 

@@ -9,7 +9,7 @@ import pytest
 import schemathesis
 from aiohttp import web
 
-from ambassador_protocol.admin import words
+from ambassador_protocol.admin import enumerations
 from ambassador_server.bootstrap.server import build
 from ambassador_server.config import ServerConfig
 from ambassador_server.domain.audit.events import ActorKind, Outcome
@@ -104,21 +104,21 @@ def references(part: Any) -> list[str]:
 def test_the_words_of_closed_lists_are_those_the_server_knows() -> None:
     """The wire contract depends on nothing, so it repeats them."""
     for told, known in (
-        (words.UserStatus, UserStatus),
-        (words.AuthSource, AuthSource),
-        (words.Role, Role),
-        (words.GroupStatus, GroupStatus),
-        (words.KeyStatus, KeyStatus),
-        (words.Effect, Effect),
-        (words.Delivery, Delivery),
-        (words.ArgumentPolicy, ArgumentPolicy),
-        (words.Isolation, Isolation),
-        (words.McpStatus, McpStatus),
-        (words.DownstreamStatus, DownstreamStatus),
-        (words.ToolClass, ToolClass),
-        (words.SwitchScope, SwitchScope),
-        (words.Outcome, Outcome),
-        (words.ActorKind, ActorKind),
+        (enumerations.UserStatus, UserStatus),
+        (enumerations.AuthSource, AuthSource),
+        (enumerations.Role, Role),
+        (enumerations.GroupStatus, GroupStatus),
+        (enumerations.KeyStatus, KeyStatus),
+        (enumerations.Effect, Effect),
+        (enumerations.Delivery, Delivery),
+        (enumerations.ArgumentPolicy, ArgumentPolicy),
+        (enumerations.Isolation, Isolation),
+        (enumerations.McpStatus, McpStatus),
+        (enumerations.DownstreamStatus, DownstreamStatus),
+        (enumerations.ToolClass, ToolClass),
+        (enumerations.SwitchScope, SwitchScope),
+        (enumerations.Outcome, Outcome),
+        (enumerations.ActorKind, ActorKind),
     ):
         (one_of,) = get_args(told)[1:]
         assert one_of.words == tuple(known), known

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador_admin.api import grants, groups, keys, mcps, users
 from ambassador_admin.api.request import Request
-from ambassador_admin.declarative.desired import Found, GrantKey, Kind, canonical_tools
+from ambassador_admin.declarative.objects import Found, GrantKey, Kind, canonical_tools
 
 if TYPE_CHECKING:
     from ambassador_admin.api.client import ApiClient

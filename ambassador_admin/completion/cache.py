@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ambassador_admin.names.kinds import Kind
-from ambassador_admin.places import cache_directory, config_directory
+from ambassador_admin.completion.kinds import Kind
+from ambassador_admin.directories import cache_directory, config_directory
 
 FRESH_SECONDS = 60
 _LARGEST = 1 << 20

@@ -17,8 +17,8 @@ from ambassador_protocol.problems import ProblemCode
 
 if TYPE_CHECKING:
     from ambassador_admin.declarative.apply import Account
-    from ambassador_admin.declarative.desired import Desired, Found
-    from ambassador_admin.declarative.handover import Handover
+    from ambassador_admin.declarative.key_destinations import Handover
+    from ambassador_admin.declarative.objects import Desired, Found
     from ambassador_admin.declarative.plan import Plan
 
 CHANGE = View(
@@ -174,14 +174,14 @@ def _desired(admin: AdminContext, declared: Declared) -> "Desired":
 
 def _state(admin: AdminContext) -> "list[Found]":
     from ambassador_admin.declarative.progress import progress
-    from ambassador_admin.declarative.state import read_state
+    from ambassador_admin.declarative.server_state import read_state
 
     with progress(admin.world.stderr, "Reading") as advance:
         return read_state(admin.api, admin.world.now(), lambda: advance(1))
 
 
 def _handover(admin: AdminContext, plan: "Plan", keys: KeysTo) -> "Handover | None":
-    from ambassador_admin.declarative.handover import KeyCommand, KeyFiles
+    from ambassador_admin.declarative.key_destinations import KeyCommand, KeyFiles
 
     wanted = [each.key for each in plan.operations if each.kind == "key" and each.action == "create"]
     if keys.keys_to is not None and keys.keys_command is not None:
@@ -227,7 +227,7 @@ def _said_when_interrupted(admin: AdminContext, plan: "Plan", account: "Account"
 
 
 def _report(admin: AdminContext, plan: "Plan", account: "Account") -> None:
-    from ambassador_admin.declarative.show import item, line
+    from ambassador_admin.declarative.plan_output import item, line
 
     errors = {id(operation): error.message for operation, error in account.failed}
     done = {*map(id, account.done)}
@@ -269,7 +269,7 @@ def _conclude(plan: "Plan", account: "Account") -> None:
 
 
 def _show(admin: AdminContext, plan: "Plan") -> None:
-    from ambassador_admin.declarative.show import counted, item, line
+    from ambassador_admin.declarative.plan_output import counted, item, line
 
     if admin.output.format in (Format.TABLE, Format.WIDE) and admin.output.fields is None:
         if plan.operations:

@@ -8,13 +8,13 @@ import typer
 
 from ambassador_admin.api import audit
 from ambassador_admin.cli.command import verb
-from ambassador_admin.cli.values import moment
+from ambassador_admin.cli.parsing import moment
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError, NotFoundError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, clock, fields_of
-from ambassador_protocol.audit.keys import NoCryptographyError, NoKeyError, PublicKey, keys_in
 from ambassador_protocol.audit.lines import Tip
+from ambassador_protocol.audit.public_keys import NoCryptographyError, NoKeyError, PublicKey, keys_in
 from ambassador_protocol.audit.verify import Span, WriterVerification, verify
 from ambassador_protocol.problems import ProblemCode
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from ambassador_admin.declarative.tree import Mapping, Node, Place, Scalar, Sequence, duplicates
+from ambassador_admin.declarative.yaml_tree import Mapping, Node, Place, Scalar, Sequence, duplicates
 
 Reader = Callable[[Node], Any]
 

@@ -5,10 +5,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_admin.declarative.desired import Desired, Found, Kind
+from ambassador_admin.declarative.objects import Desired, Found, Kind
 from ambassador_admin.declarative.operations import Action, batches
 from ambassador_admin.declarative.plan import Plan, make_plan
-from tests.admin.declarative.model import NOW, OURS, THEIRS, access, done, draw_declaration, draw_state
+from tests.admin.declarative.server_model import NOW, OURS, THEIRS, access, done, draw_declaration, draw_state
 
 
 def draw_world(seed: int) -> tuple[list[Found], Desired]:

@@ -6,9 +6,9 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from ambassador_admin.declarative.desired import Desired, Found, GrantKey, Key, Kind, Wanted
+from ambassador_admin.declarative.objects import Desired, Found, GrantKey, Key, Kind, Wanted
 from ambassador_admin.declarative.operations import Action, Operation
-from ambassador_admin.declarative.tree import Place
+from ambassador_admin.declarative.yaml_tree import Place
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
 from ambassador_server.domain.people.principals import GroupStatus, Membership, Principal, UserStatus
 from ambassador_server.domain.policy.decide import ToolRef, decide

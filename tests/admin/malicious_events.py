@@ -1,6 +1,6 @@
 """Audit events as an attacker would like them: every field tries to be something else."""
 
-from tests.admin.organisation import Organisation
+from tests.admin.fake_state import Organisation
 
 EVIL = (
     "=HYPERLINK(1)\n2026-05-04 root permitted\r\x1b[2J\x1b]0;x\x07 | cs1=forged \\ \u202egnp.exe\u2028\u200b"

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from ambassador_admin.names.cache import Answer, NameCache, Question
-from ambassador_admin.names.kinds import Kind
+from ambassador_admin.completion.cache import Answer, NameCache, Question
+from ambassador_admin.completion.kinds import Kind
 
 _SECONDS = 1.0
 _LONGEST_TEXT = 80
@@ -66,7 +66,7 @@ def _asked(question: Question, environ: Mapping[str, str]) -> Answer | None:
 
     def ask() -> None:
         with suppress(Exception):
-            from ambassador_admin.names.ask import ask as ask_server  # noqa: PLC0415
+            from ambassador_admin.completion.server_lookup import ask as ask_server  # noqa: PLC0415
 
             found.append(ask_server(question, environ))
             NameCache(question, environ).write(found[0])

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ambassador_admin.api.request import Request, below
-from ambassador_admin.declarative.desired import GrantKey, Kind
+from ambassador_admin.declarative.objects import GrantKey, Kind
 from ambassador_admin.declarative.operations import Action, Operation, Phase
 from ambassador_protocol.admin.batch import (
     AddMember,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.cli.values import moment, stamp
+from ambassador_admin.cli.parsing import moment, stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_admin.declarative.handover import KeyCommand, KeyFiles, uninterrupted
+from ambassador_admin.declarative.key_destinations import KeyCommand, KeyFiles, uninterrupted
 from ambassador_admin.errors import AdminError, UsageError
 
 

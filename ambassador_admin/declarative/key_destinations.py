@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from ambassador_admin.declarative.desired import Key
+from ambassador_admin.declarative.objects import Key
 from ambassador_admin.errors import AdminError, UsageError
-from ambassador_admin.recipient import Recipient
+from ambassador_admin.secret_command import Recipient
 from ambassador_client.account.files import put_file
 
 USER_VARIABLE = "MCP_AMBASSADOR_KEY_USER"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ambassador_admin.api import admin_keys, enrolments, grants, groups, keys, mcps, sessions, switches, users
 from ambassador_admin.api.request import Request
+from ambassador_admin.completion.cache import Answer, Question
+from ambassador_admin.completion.kinds import Kind
 from ambassador_admin.context import AdminContext, World
 from ambassador_admin.context.settings import GlobalOptions
-from ambassador_admin.names.cache import Answer, Question
-from ambassador_admin.names.kinds import Kind
 
 _MOST = 200
 

@@ -13,7 +13,7 @@ from ambassador_admin.api.request import Request, shown
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError, UsageError
 from ambassador_admin.output import Format, Item, View
-from ambassador_admin.recipient import Recipient
+from ambassador_admin.secret_command import Recipient
 
 KeyFile = Annotated[
     Path | None,

@@ -13,18 +13,18 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
-from ambassador_admin.names import answer
-from ambassador_admin.names.answer import lines
-from ambassador_admin.names.cache import FRESH_SECONDS
+from ambassador_admin.completion import command
+from ambassador_admin.completion.cache import FRESH_SECONDS
+from ambassador_admin.completion.command import lines
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import ADMIN_KEY, AUDITOR_KEY
+from tests.admin.fake_state import ADMIN_KEY, AUDITOR_KEY
 from tests.admin.shell import Shell
 from tests.admin.test_startup import HEAVY
 
 PROBE = """
 import json, os, sys
-from ambassador_admin.names import answer
-from ambassador_admin.names.answer import lines
+from ambassador_admin.completion import command
+from ambassador_admin.completion.command import lines
 print("".join(lines(sys.argv[1:], os.environ)), end="")
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
 """
@@ -33,7 +33,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a busy machine takes to answer is not what is tested in this process."""
-    monkeypatch.setattr(answer, "_SECONDS", 60)
+    monkeypatch.setattr(command, "_SECONDS", 60)
 
 
 @pytest.fixture

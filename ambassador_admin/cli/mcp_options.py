@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ambassador_admin.cli.values import pairs
+from ambassador_admin.cli.parsing import pairs
 from ambassador_admin.declarative.secrets import REFERENCES, looks_secret
 from ambassador_admin.errors import UsageError
 

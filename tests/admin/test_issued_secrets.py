@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.admin.fake_api import FakeApi
-from tests.admin.organisation import ADMIN_KEY, SECRET
+from tests.admin.fake_state import ADMIN_KEY, SECRET
 from tests.admin.shell import Shell
 
 ISSUE = ("key", "issue", "alice", "--name", "ci")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ambassador_admin.declarative.tree import Place
+from ambassador_admin.declarative.yaml_tree import Place
 
 Key = tuple[str, ...]
 """What names an object of a kind; see `Kind`."""

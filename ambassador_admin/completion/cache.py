@@ -63,7 +63,7 @@ class NameCache:
     def write(self, answer: Answer) -> None:
         """Keep the answer, and forget those that are stale."""
         # Not above: reading, which a person waits for, must load as little as it can.
-        from ambassador_client.account.files import write_private_file  # noqa: PLC0415
+        from ambassador_client.account.atomic_files import write_private_file  # noqa: PLC0415
 
         content = {"prefix": answer.prefix, "complete": answer.complete, "names": answer.names}
         write_private_file(self.path, json.dumps(content))

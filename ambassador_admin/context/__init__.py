@@ -127,7 +127,7 @@ class AdminContext:
         """Return a client for any server; `unverified` believes whatever certificate it shows."""
         # Here, not above: no command may wait for an HTTP library before it has something to send.
         from ambassador_admin.api.client import ApiClient  # noqa: PLC0415
-        from ambassador_client.account.trust import ssl_context  # noqa: PLC0415
+        from ambassador_client.account.tls import ssl_context  # noqa: PLC0415
 
         tls = (
             ssl_context(ca_file=ca_file, allow_self_signed=unverified)

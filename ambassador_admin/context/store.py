@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ambassador_admin.errors import NotFoundError, SettingsError
-from ambassador_client.account.files import remove_private_file, write_private_file
+from ambassador_client.account.atomic_files import remove_private_file, write_private_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ambassador_admin.declarative.objects import Key
 from ambassador_admin.errors import AdminError, UsageError
 from ambassador_admin.secret_command import Recipient
-from ambassador_client.account.files import put_file
+from ambassador_client.account.atomic_files import put_file
 
 USER_VARIABLE = "MCP_AMBASSADOR_KEY_USER"
 NAME_VARIABLE = "MCP_AMBASSADOR_KEY_NAME"

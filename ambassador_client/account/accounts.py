@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ambassador_client.account.files import remove_private_file, write_private_file
+from ambassador_client.account.atomic_files import remove_private_file, write_private_file
 from ambassador_client.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ambassador_client.account.files import remove_private_file, write_private_file
+from ambassador_client.account.atomic_files import remove_private_file, write_private_file
 from ambassador_client.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from ambassador_client.account.files import write_private_file
+from ambassador_client.account.atomic_files import write_private_file
 from ambassador_client.errors import (
     BadAnswerError,
     SettingsError,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ambassador_client.account import values
+from ambassador_client.account import setting_parsers
 from ambassador_client.account.accounts import Account, AccountBook
 from ambassador_client.account.paths import config_directory, referenced
 from ambassador_client.account.sources import LARGEST_FILE, Flags, Sources, read_config
@@ -67,20 +67,20 @@ def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Sett
     server_url = _server_url(sources, account)
     if account is not None and account.server != server_url:
         account = None  # its key and its certificate are for its own server alone
-    ca_file = sources.take("ca_file", values.path, None)
+    ca_file = sources.take("ca_file", setting_parsers.path, None)
     if ca_file is None and account is not None and account.ca_file is not None:
         ca_file = Path(account.ca_file)
     return Settings(
         server_url=server_url,
         credential=_credential(sources, environ, account),
         friendly_name=_friendly_name(sources, environ),
-        host_tool=sources.take("host_tool", values.host_tool, "custom"),
+        host_tool=sources.take("host_tool", setting_parsers.host_tool, "custom"),
         heartbeat_seconds=sources.take(
-            "heartbeat_interval_seconds", values.heartbeat, values.HEARTBEAT_SECONDS
+            "heartbeat_interval_seconds", setting_parsers.heartbeat, setting_parsers.HEARTBEAT_SECONDS
         ),
-        allow_self_signed=sources.take("allow_self_signed", values.truth, False),
+        allow_self_signed=sources.take("allow_self_signed", setting_parsers.truth, False),
         ca_file=ca_file,
-        fingerprint=sources.take("fingerprint", values.fingerprint, None),
+        fingerprint=sources.take("fingerprint", setting_parsers.fingerprint, None),
         account=account,
     )
 
@@ -98,7 +98,7 @@ def _account(sources: Sources, environ: Mapping[str, str]) -> Account | None:
 def _server_url(sources: Sources, account: Account | None) -> str:
     if account is not None and _is_chosen(sources):
         return account.server
-    url = sources.take("server_url", values.normal_url, "" if account is None else account.server)
+    url = sources.take("server_url", setting_parsers.normal_url, "" if account is None else account.server)
     if not url:
         raise SettingsError(
             "no server address is set",
@@ -170,4 +170,4 @@ def _resolve(value: Any, place: str, environ: Mapping[str, str]) -> str:
 
 def _friendly_name(sources: Sources, environ: Mapping[str, str]) -> str:
     default = environ.get("HOSTNAME") or socket.gethostname() or "unnamed"
-    return (sources.take("friendly_name", values.text, "") or default)[:_LONGEST_NAME]
+    return (sources.take("friendly_name", setting_parsers.text, "") or default)[:_LONGEST_NAME]

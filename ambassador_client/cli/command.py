@@ -18,7 +18,7 @@ from ambassador_client.cli.output import Format
 from ambassador_client.errors import one_line
 
 if TYPE_CHECKING:
-    from ambassador_client.cli.server import Server
+    from ambassador_client.cli.server_client import Server
 
 P = ParamSpec("P")
 
@@ -50,9 +50,9 @@ class Run:
     def connect(self, settings: Settings, secret: str | None) -> "Server":
         """Return a server to which this secret is presented."""
         # Not above: an HTTP library takes longer than all the rest.
-        from ambassador_client.account.trust import context_for
-        from ambassador_client.account.tunnel import tunnel_to
-        from ambassador_client.cli.server import Server
+        from ambassador_client.account.proxy_tunnel import tunnel_to
+        from ambassador_client.account.tls import context_for
+        from ambassador_client.cli.server_client import Server
 
         tunnel = tunnel_to(settings.server_url, os.environ)
         tls = context_for(settings, None if tunnel is None else tunnel.dial)

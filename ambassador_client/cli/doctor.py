@@ -7,20 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from ambassador_client.cli import machine_checks, server_checks
+from ambassador_client.cli import local_checks, server_checks
+from ambassador_client.cli.check_context import Hint, Setup
 from ambassador_client.cli.command import Run
 from ambassador_client.cli.output import Format, show_rows
-from ambassador_client.cli.setup import Hint, Setup
 from ambassador_client.errors import ClientError, one_line
 
 Check = Callable[[Setup], str]
 
 _CHECKS: dict[str, Check] = {
-    "executable": machine_checks.executable,
-    "configuration": machine_checks.configuration,
-    "files": machine_checks.files,
-    "key": machine_checks.key,
-    "proxy": machine_checks.proxy,
+    "executable": local_checks.executable,
+    "configuration": local_checks.configuration,
+    "files": local_checks.files,
+    "key": local_checks.key,
+    "proxy": local_checks.proxy,
     "address": server_checks.address,
     "connection": server_checks.connection,
     "certificate": server_checks.certificate,
@@ -28,8 +28,8 @@ _CHECKS: dict[str, Check] = {
     "clock": server_checks.clock,
     "session": server_checks.session,
     "tools": server_checks.tools,
-    "old sessions": machine_checks.old_sessions,
-    "applications": machine_checks.applications,
+    "old sessions": local_checks.old_sessions,
+    "applications": local_checks.applications,
 }
 _ESSENTIAL = {"configuration", "address", "connection", "certificate", "server", "session"}
 _ALWAYS = {"applications"}

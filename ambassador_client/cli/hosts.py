@@ -10,8 +10,8 @@ import typer
 from ambassador_client.account.paths import state_directory
 from ambassador_client.cli.output import Format, show_rows
 from ambassador_client.errors import ClientError, NotFoundError, UsageError
-from ambassador_client.hosts.installing.change import Change, ChangedSinceError, Installer, difference
 from ambassador_client.hosts.installing.host import Host, Launch, Machine
+from ambassador_client.hosts.installing.installer import Change, ChangedSinceError, Installer, difference
 from ambassador_client.hosts.installing.journal import Journal
 from ambassador_client.hosts.installing.launch import Wishes, installed_command, launch_for, missing
 from ambassador_client.hosts.installing.registry import all_hosts, host_named

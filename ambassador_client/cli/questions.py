@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ambassador_client.cli.arguments import allowed_values, in_words, read_value
+from ambassador_client.cli.tool_arguments import allowed_values, in_words, read_value
 from ambassador_client.errors import UsageError, one_line
 
 CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}

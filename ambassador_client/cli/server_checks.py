@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from ambassador_client.account.trust import context_for
-from ambassador_client.cli.setup import CONNECT_SECONDS, Hint, Setup
+from ambassador_client.account.tls import context_for
+from ambassador_client.cli.check_context import CONNECT_SECONDS, Hint, Setup
 from ambassador_client.errors import (
     ClientError,
     ServerRefusedError,

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_client.cli import questions
-from ambassador_client.cli.arguments import read_arguments
 from ambassador_client.cli.catalog import why_not
 from ambassador_client.cli.command import Run, command, noun
-from ambassador_client.cli.content import Keeper, ToolFailedError, show_result
 from ambassador_client.cli.output import Format, show, show_rows
 from ambassador_client.cli.progress import ProgressBar
+from ambassador_client.cli.tool_arguments import read_arguments
+from ambassador_client.cli.tool_result import Keeper, ToolFailedError, show_result
 from ambassador_client.errors import NotFoundError, UsageError, one_line
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ambassador_client.errors import ClientError, UnreachableError
 from ambassador_client.link.refusals import refusal
-from ambassador_client.proxy.legacy import Handshake
+from ambassador_client.proxy.conversation import Handshake
 from ambassador_client.proxy.message import Headers, Message
-from ambassador_client.proxy.replies import (
+from ambassador_client.proxy.server_responses import (
     UnfinishedError,
     is_mismatch,
     next_cursor,
@@ -23,9 +23,9 @@ from ambassador_protocol.mcp import VERSION_HEADER
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 
 if TYPE_CHECKING:
-    from ambassador_client.link.client import Response
-    from ambassador_client.proxy.mirror import Mirror
+    from ambassador_client.link.http_client import Response
     from ambassador_client.proxy.session import Session
+    from ambassador_client.proxy.tool_headers import Mirror
     from ambassador_protocol.param_headers import HeaderMap
 
 _HEADERS = [
@@ -211,7 +211,7 @@ class Forwarder:
         if message.method != "tools/list" or (self._mirror is None and _ANNOTATION not in line):
             return line
         if self._mirror is None:
-            from ambassador_client.proxy.mirror import Mirror  # noqa: PLC0415 - few tools want it
+            from ambassador_client.proxy.tool_headers import Mirror  # noqa: PLC0415 - few tools want it
 
             self._mirror = Mirror(self._report)
         return self._mirror.learn(line)

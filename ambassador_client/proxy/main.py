@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from ambassador_client.errors import ClientError, one_line
 from ambassador_client.proxy.message import Headers
-from ambassador_client.proxy.parent import parent_gone
+from ambassador_client.proxy.parent_process import parent_gone
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.reporter import Reporter
-from ambassador_client.proxy.streams import Output, read_frames
+from ambassador_client.proxy.stdio import Output, read_frames
 
 if TYPE_CHECKING:
     from ambassador_client.account.sources import Flags
@@ -124,6 +124,6 @@ async def _signalled() -> None:
 
 
 def _open_session(flags: "Flags | None", report: Reporter) -> "Session":
-    from ambassador_client.proxy.opening import open_session  # noqa: PLC0415 - the handshake is answered meanwhile
+    from ambassador_client.proxy.session_factory import open_session  # noqa: PLC0415 - the handshake is answered meanwhile
 
     return open_session(flags, report)

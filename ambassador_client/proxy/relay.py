@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ambassador_client.errors import ClientError
-from ambassador_client.proxy import answers
+from ambassador_client.proxy import local_responses
 from ambassador_client.proxy.forwarder import Forwarder
 from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, LineTooLong
 from ambassador_client.proxy.message import (
@@ -17,7 +17,7 @@ from ambassador_client.proxy.message import (
     is_request_id,
     split_batch,
 )
-from ambassador_client.proxy.streams import Output
+from ambassador_client.proxy.stdio import Output
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import BATCH_VERSION
 
@@ -58,7 +58,7 @@ class Relay:
     def tools_changed(self) -> None:
         """Tell a host of the handshake era to list the tools again."""
         if self._forwarder.handshake.is_complete:
-            self._output.send(answers.TOOLS_CHANGED)
+            self._output.send(local_responses.TOOLS_CHANGED)
             self._listen()
 
     def farewell(self) -> Headers:
@@ -94,7 +94,7 @@ class Relay:
         return split_batch(frame) if frame.startswith(b"[") else [frame]
 
     def _refuse(self, error: MessageError) -> None:
-        self._output.send(answers.failed(error.request_id, error.code, error.text))
+        self._output.send(local_responses.failed(error.request_id, error.code, error.text))
 
     def _serve(self, frame: Frame) -> None:
         if isinstance(frame, LineTooLong):
@@ -112,7 +112,7 @@ class Relay:
         return None
 
     def _drop(self, line: LineTooLong) -> None:
-        from ambassador_client.proxy.salvage import salvage  # noqa: PLC0415 - rare
+        from ambassador_client.proxy.truncated_line import salvage  # noqa: PLC0415 - rare
 
         text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."
         found = salvage(line)
@@ -121,20 +121,20 @@ class Relay:
             raise MessageError(Code.TOO_LARGE, text, found_id)
         if "result" in found or "error" in found:
             # The server waits for this response; the host must not take the id for one of its own.
-            self._forward(Message.parse(answers.failed(found_id, Code.TOO_LARGE, text)))
+            self._forward(Message.parse(local_responses.failed(found_id, Code.TOO_LARGE, text)))
             return
         raise MessageError(Code.TOO_LARGE, text)
 
     def _accept_request(self, message: Message) -> None:
         match message.method:
             case "initialize":
-                version = answers.choose_version(message.params)
-                self._output.send(answers.initialized(message, version))
+                version = local_responses.choose_version(message.params)
+                self._output.send(local_responses.initialized(message, version))
                 self._forwarder.handshake.begin(message, version)
             case "server/discover":
-                self._output.send(answers.discovered(message))
+                self._output.send(local_responses.discovered(message))
             case "ping":
-                self._output.send(answers.pong(message))
+                self._output.send(local_responses.pong(message))
             case _:
                 self._start(message)
 
@@ -159,11 +159,11 @@ class Relay:
         try:
             await self._forwarder.ask(message, headers, partial(self._conclude, message))
         except ClientError as error:
-            await self._conclude(message, answers.failure(message.id, error))
+            await self._conclude(message, local_responses.failure(message.id, error))
         except Exception as error:
             # The one place that stands between a mistake of ours and a host that waits for ever.
             self._report(f"AMB-1000 {type(error).__name__} in the relay. Please report it.")
-            line = answers.failed(message.id, Code.INTERNAL_ERROR, "AMB-1000 the client failed.")
+            line = local_responses.failed(message.id, Code.INTERNAL_ERROR, "AMB-1000 the client failed.")
             await self._conclude(message, line)
 
     async def _conclude(self, message: Message, line: bytes) -> None:

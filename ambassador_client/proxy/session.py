@@ -12,8 +12,8 @@ from ambassador_client.errors import (
     UnreachableError,
     UntrustedCertificateError,
 )
-from ambassador_client.link import sessions
-from ambassador_client.link.client import Link, Request, Response
+from ambassador_client.link import session_api
+from ambassador_client.link.http_client import Link, Request, Response
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.message import Headers
 from ambassador_protocol.paths import MCP, SESSION_TOKEN_HEADER
@@ -128,9 +128,9 @@ class Session:
             if farewell:
                 with suppress(ClientError, TimeoutError):
                     async with asyncio.timeout(seconds):
-                        await sessions.leave(self._link, self._granted.session_token, farewell)
+                        await session_api.leave(self._link, self._granted.session_token, farewell)
             try:
-                await sessions.disconnect(self._link, self._granted)
+                await session_api.disconnect(self._link, self._granted)
                 self._slot.clear()
             except ClientError as error:
                 self._report(str(error))
@@ -184,7 +184,7 @@ class Session:
 
     async def _ensure(self) -> None:
         granted = self._granted
-        lives = granted is not None and await sessions.heartbeat(self._link, granted.session_token)
+        lives = granted is not None and await session_api.heartbeat(self._link, granted.session_token)
         if lives and self._granted is granted:
             self._vain = 0
             return
@@ -192,7 +192,7 @@ class Session:
         self._settled.clear()
         # A keyring may ask its owner first, and the relay answers meanwhile.
         identity = await asyncio.to_thread(self._identity)
-        self._granted = await sessions.register(self._link, identity)
+        self._granted = await session_api.register(self._link, identity)
         self._vain += 1
         self._slot.store(self._granted)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador_client.errors import ClientError
 from ambassador_client.proxy.message import Message, read_json
-from ambassador_client.proxy.replies import is_unknown_method
+from ambassador_client.proxy.server_responses import is_unknown_method
 from ambassador_protocol.mcp import META_SUBSCRIPTION
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
+from ambassador_client.account.atomic_files import write_private_file
 from ambassador_client.account.credentials import CredentialStore, lacks_keyring
-from ambassador_client.account.files import write_private_file
 from ambassador_client.errors import SettingsError
 
 

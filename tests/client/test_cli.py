@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ambassador_client.account import sources
+from ambassador_client.cli.help_topics import EXIT_CODES
 from ambassador_client.cli.hosts import PARTIAL
-from ambassador_client.cli.topics import EXIT_CODES
 from ambassador_client.errors import ClientError, ServerRefusedError, one_line
 from ambassador_protocol import __version__
 from tests.client.fake_server import KEY, FakeServer

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ambassador_client.cli.content import Keeper, show_result
+from ambassador_client.cli.tool_result import Keeper, show_result
 from ambassador_client.errors import SettingsError
 from tests.client.certificates import FAR_AWAY, make_server_identity
-from tests.client.fake_proxy import fake_proxy
+from tests.client.fake_http_proxy import fake_proxy
 from tests.client.fake_server import KEY, FakeServer, running_server
 from tests.client.host import environment
 from tests.client.test_cli import run

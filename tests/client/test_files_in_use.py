@@ -10,11 +10,11 @@ import pytest
 from ambassador_admin.context.store import ContextBook
 from ambassador_admin.declarative.key_destinations import KeyFiles
 from ambassador_admin.errors import AdminError
-from ambassador_client.account import files
+from ambassador_client.account import atomic_files
 from ambassador_client.account.accounts import Account, AccountBook
-from ambassador_client.account.files import put_file, remove_file
+from ambassador_client.account.atomic_files import put_file, remove_file
 from ambassador_client.errors import ClientError
-from ambassador_client.hosts.installing.files import look, replace
+from ambassador_client.hosts.installing.host_file import look, replace
 
 SHARING_VIOLATION = 32
 
@@ -30,7 +30,7 @@ class Windows:
         real_replace, real_unlink = os.replace, Path.unlink
         monkeypatch.setattr(os, "replace", self._guarded(real_replace))
         monkeypatch.setattr(Path, "unlink", self._guarded(real_unlink))
-        monkeypatch.setattr(files.time, "sleep", self._wait)
+        monkeypatch.setattr(atomic_files.time, "sleep", self._wait)
 
     def _guarded(self, act: Callable[..., None]) -> Callable[..., None]:
         def guarded(*arguments: object, **options: object) -> None:
@@ -157,5 +157,5 @@ def test_a_secret_never_goes_through_a_link(tmp_path: Path):
     other, link = tmp_path / "other", tmp_path / "accounts.json"
     other.write_text("theirs")
     link.symlink_to(other)
-    files.write_private_file(link, "secret")
+    atomic_files.write_private_file(link, "secret")
     assert (link.is_symlink(), other.read_text(), link.stat().st_mode & 0o777) == (False, "theirs", 0o600)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_client.proxy.framing import Frame, LineTooLong, Splitter
-from ambassador_client.proxy.streams import Output, read_frames
+from ambassador_client.proxy.stdio import Output, read_frames
 
 LINES = st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"")), max_size=8)
 CUTS = st.lists(st.integers(min_value=0, max_value=200), max_size=12)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.client.bad_network import BadNetwork, bad_network
 from tests.client.fake_server import FakeServer, running_server
+from tests.client.faulty_network import BadNetwork, bad_network
 from tests.client.host import environment, host
-from tests.client.inside import inside
+from tests.client.in_process_relay import inside
 
 SILENCE = 0.8
 CHANGED = "notifications/tools/list_changed"

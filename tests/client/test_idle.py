@@ -13,8 +13,8 @@ from tests.client.host import Host, environment
 BEATS = 20
 _COUNTED = """
 import os, selectors, sys
-from ambassador_client.account import values
-values._LEAST_HEARTBEAT = values._MOST_HEARTBEAT = 0.02
+from ambassador_client.account import setting_parsers
+setting_parsers._LEAST_HEARTBEAT = setting_parsers._MOST_HEARTBEAT = 0.02
 looks = 0
 select = selectors.DefaultSelector.select
 def counted(self, timeout=None):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ambassador_client.proxy.answers import EMPTY
+from ambassador_client.proxy.local_responses import EMPTY
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
-from ambassador_client.proxy.streams import Output
+from ambassador_client.proxy.stdio import Output
 from ambassador_protocol import __version__
 from ambassador_protocol.mcp import FEATURES
 from tests.client.fake_server import FakeServer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mcp_types import DiscoverResult, InitializeResult
 
-from ambassador_client.proxy import answers
+from ambassador_client.proxy import local_responses
 from ambassador_client.proxy.message import Message
 from ambassador_protocol import __version__
 from tests.client.fake_server import FakeServer
@@ -100,15 +100,15 @@ async def test_account_is_found_without_a_keyring(server: FakeServer, state: Pat
 @pytest.mark.parametrize("asked", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "nonsense"])
 def test_initialize_is_what_the_sdk_expects(asked: str):
     message = Message.parse(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize"}).encode())
-    result = json.loads(answers.initialized(message, answers.choose_version({"protocolVersion": asked})))[
-        "result"
-    ]
+    result = json.loads(
+        local_responses.initialized(message, local_responses.choose_version({"protocolVersion": asked}))
+    )["result"]
     assert InitializeResult.model_validate(result).protocol_version in (asked, "2025-11-25")
 
 
 def test_discover_is_what_the_sdk_expects():
     message = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": MODERN}}
-    result = json.loads(answers.discovered(Message.parse(json.dumps(message).encode())))["result"]
+    result = json.loads(local_responses.discovered(Message.parse(json.dumps(message).encode())))["result"]
     parsed = DiscoverResult.model_validate(result)
     assert parsed.supported_versions == ["2026-07-28"]
     assert parsed.model_dump(by_alias=True, mode="json", exclude_none=True) == result

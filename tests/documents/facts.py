@@ -12,7 +12,7 @@ from ambassador_client.account.accounts import AccountBook
 from ambassador_client.account.credentials import CredentialStore
 from ambassador_client.account.paths import config_directory as client_config
 from ambassador_client.account.paths import runtime_directory, state_directory
-from ambassador_client.cli import topics as client_topics
+from ambassador_client.cli import help_topics as client_topics
 from ambassador_server.cli.app import _EXIT_CODES as _SERVER_EXIT_CODES
 from ambassador_server.config import ENVIRONMENT as _SERVER_ENVIRONMENT
 from ambassador_server.config import ServerConfig

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import ambassador_client.hosts
-from ambassador_client.account.files import _WAITS
+from ambassador_client.account.atomic_files import _WAITS
 from ambassador_client.hosts.installing.registry import all_hosts
-from ambassador_client.proxy.parent import LOOK_SECONDS
+from ambassador_client.proxy.parent_process import LOOK_SECONDS
 from tests.documents import hosts
 from tests.documents.build import ROOT
 

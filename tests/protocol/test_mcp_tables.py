@@ -7,7 +7,7 @@ import pytest
 from mcp.shared import inbound
 from mcp_types import methods, version
 
-from ambassador_client.proxy import answers, message
+from ambassador_client.proxy import local_responses, message
 from ambassador_protocol import mcp
 from ambassador_protocol.jsonrpc import Code
 
@@ -73,10 +73,10 @@ def test_every_method_of_the_specification_may_be_sent_twice_or_is_known_not_to(
 
 
 @pytest.mark.parametrize(
-    ("method", "version"), [pair for pair in methods.SERVER_RESULTS if pair[0] in answers.EMPTY]
+    ("method", "version"), [pair for pair in methods.SERVER_RESULTS if pair[0] in local_responses.EMPTY]
 )
 def test_what_stands_for_nothing_is_an_answer_in_every_version(method: str, version: str):
     params = {"_meta": {mcp.META_VERSION: version}} if version in mcp.MODERN_VERSIONS else {}
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    answer = json.loads(answers.nothing(message.Message.parse(json.dumps(body).encode())))
+    answer = json.loads(local_responses.nothing(message.Message.parse(json.dumps(body).encode())))
     methods.SERVER_RESULTS[method, version].model_validate(answer["result"])

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ambassador_client.account.files import remove_private_file, write_private_file
+from ambassador_client.account.atomic_files import remove_private_file, write_private_file
 from ambassador_client.errors import HostFileError, SettingsError
-from ambassador_client.hosts.installing.files import digest
+from ambassador_client.hosts.installing.host_file import digest
 
 _MOST_STEPS = 10
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from ambassador_client.account.setting_parsers import normal_url
 from ambassador_client.account.settings import account_book
 from ambassador_client.account.sources import ACCOUNT_VARIABLE
-from ambassador_client.account.values import normal_url
 from ambassador_client.errors import SettingsError, UsageError
 from ambassador_client.hosts.installing.host import Host, Launch
 

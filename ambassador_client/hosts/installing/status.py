@@ -7,7 +7,7 @@ from typing import Any
 
 from ambassador_client.errors import ClientError
 from ambassador_client.hosts.formats.editor import FormatError, find, same
-from ambassador_client.hosts.installing import files
+from ambassador_client.hosts.installing import host_file
 from ambassador_client.hosts.installing.host import Host, Launch, Machine
 from ambassador_client.hosts.installing.journal import Journal
 
@@ -62,7 +62,7 @@ def status_of(host: Host, machine: Machine, journal: Journal, launch: Launch) ->
 
 
 def _compare(host: Host, machine: Machine, journal: Journal, launch: Launch) -> tuple[str, str]:
-    found = files.look(machine.local(host.file(machine)))
+    found = host_file.look(machine.local(host.file(machine)))
     entry = find(host.editor.load(found.text), host.place)
     if entry is None:
         return "no", ""

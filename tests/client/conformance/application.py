@@ -18,7 +18,7 @@ from mcp.client import ClientRequestContext
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
-from tests.client.conformance.front import front
+from tests.client.conformance.session_routes import front
 from tests.client.host import environment
 
 SECONDS = 40

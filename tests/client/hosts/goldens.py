@@ -11,8 +11,8 @@ from typing import NamedTuple
 from ambassador_client.hosts.formats.editor import Named
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.formats.toml import TomlEditor
-from ambassador_client.hosts.installing.change import Installer
 from ambassador_client.hosts.installing.host import PLATFORMS, Host, Launch, Machine
+from ambassador_client.hosts.installing.installer import Installer
 from ambassador_client.hosts.installing.journal import Journal
 from ambassador_client.hosts.installing.launch import Wishes, launch_for
 from ambassador_client.hosts.installing.registry import all_hosts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_client.errors import ChangedMeanwhileError, ClientError, HostFileError
-from ambassador_client.hosts.installing.files import LARGEST, look, replace
+from ambassador_client.hosts.installing.host_file import LARGEST, look, replace
 from ambassador_client.hosts.installing.registry import host_named
 from tests.client.hosts.goldens import LAUNCH, installer, machine
 

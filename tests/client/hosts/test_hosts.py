@@ -7,8 +7,8 @@ import pytest
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError, UsageError
 from ambassador_client.hosts.formats.editor import find
 from ambassador_client.hosts.installing import registry
-from ambassador_client.hosts.installing.change import Installer, is_ours
 from ambassador_client.hosts.installing.host import PLATFORMS, Host, Launch
+from ambassador_client.hosts.installing.installer import Installer, is_ours
 from ambassador_client.hosts.installing.journal import Journal
 from ambassador_client.hosts.installing.registry import all_hosts, host_named
 from ambassador_client.hosts.installing.status import is_installed, status_of

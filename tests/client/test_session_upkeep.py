@@ -8,7 +8,7 @@ import pytest
 
 from ambassador_client.account.session_cache import Slot
 from ambassador_client.errors import BadAnswerError, ClientError, ServerRefusedError, UnreachableError
-from ambassador_client.link.client import Link
+from ambassador_client.link.http_client import Link
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.session import Session, pause_after
 from ambassador_protocol.sessions import RegisterRequest

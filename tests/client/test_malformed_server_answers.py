@@ -7,12 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ambassador_client.errors import ClientError
-from ambassador_client.link.client import Reply
+from ambassador_client.link.http_client import Reply
 from ambassador_client.proxy.message import Message
-from ambassador_client.proxy.replies import read_event, read_note, read_reply
+from ambassador_client.proxy.server_responses import read_event, read_note, read_reply
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
-from tests.client.test_rough_hosts import IDS, VALUES, read_lines
+from tests.client.test_malformed_host_input import IDS, VALUES, read_lines
 
 ANSWERS = st.fixed_dictionaries(
     {},

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ambassador_client.account.trust import ssl_context
+from ambassador_client.account.tls import ssl_context
 from ambassador_client.errors import BadAnswerError, TooLargeError, UnreachableError
-from ambassador_client.link import client
-from ambassador_client.link.client import Limits, Link, Request
+from ambassador_client.link import http_client
+from ambassador_client.link.http_client import Limits, Link, Request
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
 from ambassador_server.services.registry import mcp_facts
 
@@ -106,7 +106,7 @@ async def test_a_connection_the_server_closed_is_not_used_again():
 async def test_a_connection_is_not_used_again_after_the_machine_has_slept(monkeypatch: pytest.MonkeyPatch):
     """Only one of the clocks goes on while a machine sleeps, and the server has long forgotten the connection."""
     slept = 0.0
-    monkeypatch.setattr(client, "_clocks", lambda: (time.monotonic(), time.time() + slept))
+    monkeypatch.setattr(http_client, "_clocks", lambda: (time.monotonic(), time.time() + slept))
     async with wire(answering(OK, OK), answering(OK)) as served, linked(served.url) as link:
         await ask(link, CALL)
         await ask(link, CALL)

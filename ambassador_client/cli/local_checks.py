@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ambassador_client.account.session_cache import Slot, sessions_directory
+from ambassador_client.cli.check_context import Hint, Setup
 from ambassador_client.cli.hosts import statuses
-from ambassador_client.cli.setup import Hint, Setup
 from ambassador_client.errors import ServerRefusedError, SettingsError
 from ambassador_protocol import __version__
 from ambassador_protocol.paths import ME

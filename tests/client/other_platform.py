@@ -1,6 +1,6 @@
 """Starts the proxy as it runs on another system, whose calls are made out of this one's.
 
-    python -m tests.client.elsewhere {windows,macos,unknown} [ARGUMENT...]
+    python -m tests.client.other_platform {windows,macos,unknown} [ARGUMENT...]
 
 Whatever that system does not have is missing here too: the proxy takes the same way through its code as it would there.
 """
@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ambassador_client.proxy import main, parent, streams
-from ambassador_client.proxy.windows import Process, host_gone
+from ambassador_client.proxy import main, parent_process, stdio
+from ambassador_client.proxy.parent_process_windows import Process, host_gone
 
 BREAK = signal.SIGUSR1
 
@@ -69,8 +69,8 @@ class KernelQueue:
 
 
 def windows() -> None:
-    can_poll = streams.can_poll
-    streams.can_poll = lambda descriptor: can_poll(descriptor, "win32")
+    can_poll = stdio.can_poll
+    stdio.can_poll = lambda descriptor: can_poll(descriptor, "win32")
     asyncio.new_event_loop = ProactorLike
     main.parent_gone = lambda: host_gone(ProcessTable)
     signal.SIGBREAK = BREAK  # type: ignore[attr-defined]
@@ -87,7 +87,7 @@ def macos() -> None:
 
 def unknown() -> None:
     del os.pidfd_open
-    parent.LOOK_SECONDS = 0.05  # type: ignore[misc]
+    parent_process.LOOK_SECONDS = 0.05  # type: ignore[misc]
 
 
 if __name__ == "__main__":

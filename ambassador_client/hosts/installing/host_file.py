@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ambassador_client.account.files import put_file, remove_file
+from ambassador_client.account.atomic_files import put_file, remove_file
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError
 
 LARGEST = 8 << 20

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from tests.client.conformance.front import Front, front
+from tests.client.conformance.session_routes import Front, front
 from tests.client.fake_server import KEY
 
 BODY = b' {"jsonrpc": "2.0",\t"id": 12345678901234567890, "method": "ping", "x": "\\u00fc\xc3\xbc"} '

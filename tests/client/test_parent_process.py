@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ambassador_client.proxy import parent
-from ambassador_client.proxy.parent import parent_gone
-from ambassador_client.proxy.windows import (
+from ambassador_client.proxy import parent_process
+from ambassador_client.proxy.parent_process import parent_gone
+from ambassador_client.proxy.parent_process_windows import (
     Kernel32,
     Process,
     ProcessEntry,
@@ -208,9 +208,9 @@ async def test_linux_tells_when_a_process_has_ended():
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", "input()", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    watch = parent._watch(process.pid)
+    watch = parent_process._watch(process.pid)
     assert watch is not None
-    watching = asyncio.create_task(parent._readable(watch))
+    watching = asyncio.create_task(parent_process._readable(watch))
     await asyncio.sleep(0)
     assert not watching.done()
     await process.communicate(b"")

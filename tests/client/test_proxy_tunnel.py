@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_client.account.trust import ssl_context
-from ambassador_client.account.tunnel import Tunnel, tunnel_to
+from ambassador_client.account.proxy_tunnel import Tunnel, tunnel_to
+from ambassador_client.account.tls import ssl_context
 from ambassador_client.errors import ClientError, SettingsError, UntrustedCertificateError
-from ambassador_client.link.client import Limits, Link, Request
+from ambassador_client.link.http_client import Limits, Link, Request
 from tests.client.certificates import make_server_identity
-from tests.client.fake_proxy import FakeProxy, fake_proxy
+from tests.client.fake_http_proxy import FakeProxy, fake_proxy
 from tests.client.fake_server import FakeServer, running_server
 from tests.client.host import environment, host
 

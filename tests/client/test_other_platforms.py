@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.elsewhere import BREAK
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host, environment, host
+from tests.client.other_platform import BREAK
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open"), reason="the other systems are made out of Linux"
 )
-MODULE = "tests.client.elsewhere"
+MODULE = "tests.client.other_platform"
 LIMIT = 64 << 20
 PING = b'{"jsonrpc":"2.0","id":%d,"method":"ping"}\n'
 

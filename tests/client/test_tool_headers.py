@@ -10,7 +10,7 @@ from mcp.shared.inbound import InboundModernRoute, classify_inbound_request, fin
 from mcp.shared.inbound import validate_mcp_param_headers as validate
 
 from ambassador_client.proxy.message import Message, MessageError
-from ambassador_client.proxy.mirror import MAX_TOOLS, Mirror
+from ambassador_client.proxy.tool_headers import MAX_TOOLS, Mirror
 from tests.client.fake_server import FakeServer
 from tests.client.host import MODERN, Host
 

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from ambassador_client.account.session_cache import Slot
-from ambassador_client.link.client import Limits, Link
+from ambassador_client.link.http_client import Limits, Link
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
-from ambassador_client.proxy.streams import Output, read_frames
+from ambassador_client.proxy.stdio import Output, read_frames
 from ambassador_protocol.sessions import RegisterRequest
 from tests.client.fake_server import KEY
 from tests.client.host import Host

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador_client.errors import MAY_HAVE_RUN, TRY_AGAIN, BadAnswerError
 from ambassador_client.link.refusals import refusal
-from ambassador_client.proxy import answers
-from ambassador_client.proxy.answers import EMPTY
+from ambassador_client.proxy import local_responses
+from ambassador_client.proxy.local_responses import EMPTY
 from ambassador_client.proxy.message import Message, is_request_id, read_json
 from ambassador_protocol.jsonrpc import Code
 
 if TYPE_CHECKING:
-    from ambassador_client.link.client import Reply
+    from ambassador_client.link.http_client import Reply
 
 _NEXT_STEP = "Is there something between this machine and the server? Ask your administrator."
 
@@ -24,7 +24,9 @@ def read_reply(message: Message, reply: "Reply") -> bytes:
     value = _object(reply.body) if reply.content_type == "application/json" else None
     line = None if value is None else _answer(message, value, reply.body)
     if line is not None:
-        return answers.nothing(message) if message.method in EMPTY and is_unknown_method(line) else line
+        return (
+            local_responses.nothing(message) if message.method in EMPTY and is_unknown_method(line) else line
+        )
     if reply.status != 200:
         raise refusal(reply.status, reply.body, reply.retry_after)
     raise BadAnswerError("the server's answer is no answer to this request", _NEXT_STEP)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_client.cli.arguments import read_arguments
+from ambassador_client.cli.tool_arguments import read_arguments
 from ambassador_client.errors import UsageError
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from ambassador_client.account import sources, tunnel
+from ambassador_client.account import proxy_tunnel, sources
 from ambassador_client.cli.command import Run, command, noun
 from ambassador_client.cli.hosts import PARTIAL
 from ambassador_client.cli.output import show_rows
@@ -50,7 +50,7 @@ def variables() -> dict[str, str]:
         variable: _OWN[name] + (f"; as {sources.FLAGS[name]}" if name in sources.FLAGS else "")
         for name, variable in sources.ENVIRONMENT.items()
     }
-    return {**own, **tunnel.ENVIRONMENT, "NO_COLOR": "no colours when it is set to anything"}
+    return {**own, **proxy_tunnel.ENVIRONMENT, "NO_COLOR": "no colours when it is set to anything"}
 
 
 def environment(run: Run) -> int:

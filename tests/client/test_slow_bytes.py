@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.client.bad_network import BadNetwork, bad_network
 from tests.client.fake_server import FakeServer
+from tests.client.faulty_network import BadNetwork, bad_network
 from tests.client.host import environment, host
-from tests.client.inside import inside
+from tests.client.in_process_relay import inside
 
 CHANGED = "notifications/tools/list_changed"
 ANSWER_BYTES = 1 << 19

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ambassador_client.errors import BadAnswerError
-from ambassador_client.link.client import Link, Reply, Request
+from ambassador_client.link.http_client import Link, Reply, Request
 from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
 from ambassador_protocol.paths import (

@@ -16,8 +16,8 @@ from ambassador_client.errors import (
     UnreachableError,
     UntrustedCertificateError,
 )
-from ambassador_client.link.connection import Connection, Dial, Endpoint, StaleConnectionError
 from ambassador_client.link.events import EventParser
+from ambassador_client.link.http_connection import Connection, Dial, Endpoint, StaleConnectionError
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
 
 _REST_SECONDS = 1.0

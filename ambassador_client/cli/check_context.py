@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from ambassador_client.account.proxy_tunnel import Tunnel, tunnel_to
 from ambassador_client.account.settings import Credential, Settings, load_settings
-from ambassador_client.account.tunnel import Tunnel, tunnel_to
 from ambassador_client.cli.command import Run
 from ambassador_client.errors import NoCredentialsError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_client.account.trust import ssl_context
+from ambassador_client.account.tls import ssl_context
 from ambassador_client.errors import SettingsError, UntrustedCertificateError
-from ambassador_client.link.client import Link, Request
+from ambassador_client.link.http_client import Link, Request
 from tests.client.certificates import make_server_identities, make_server_identity
 from tests.client.fake_server import FakeServer, running_server
 from tests.client.host import environment, host

@@ -29,7 +29,7 @@ async def parent_gone(platform: str = sys.platform) -> None:
     session is kept alive.
     """
     if platform == "win32":
-        from ambassador_client.proxy.windows import host_gone  # noqa: PLC0415 - for Windows alone
+        from ambassador_client.proxy.parent_process_windows import host_gone  # noqa: PLC0415 - for Windows alone
 
         return await host_gone()
     parent = os.getppid()

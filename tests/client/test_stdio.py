@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ambassador_client.proxy import streams
+from ambassador_client.proxy import stdio
 from ambassador_client.proxy.framing import Frame, LineTooLong
-from ambassador_client.proxy.streams import Output, can_poll, read_frames
+from ambassador_client.proxy.stdio import Output, can_poll, read_frames
 
 MIB = 1 << 20
 PIPE_HOLDS = 64 * 1024
@@ -18,7 +18,7 @@ PIPE_HOLDS = 64 * 1024
 
 @pytest.fixture(autouse=True)
 def unpolled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "can_poll", lambda descriptor: can_poll(descriptor, "win32"))
+    monkeypatch.setattr(stdio, "can_poll", lambda descriptor: can_poll(descriptor, "win32"))
 
 
 @pytest.fixture
@@ -129,5 +129,5 @@ def test_windows_leaves_line_ends_alone(monkeypatch: pytest.MonkeyPatch):
     modes: dict[int, int] = {}
     monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(setmode=modes.__setitem__))
     monkeypatch.setattr(os, "O_BINARY", 0x8000, raising=False)
-    streams._make_ready(1, "win32")
+    stdio._make_ready(1, "win32")
     assert modes == {1: 0x8000}

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from ambassador_client.account.session_cache import Holder, Slot, sessions_directory
 from ambassador_client.account.settings import load_settings
 from ambassador_client.account.sources import Flags
-from ambassador_client.account.trust import context_for
-from ambassador_client.link.client import Link
+from ambassador_client.account.tls import context_for
+from ambassador_client.link.http_client import Link
 from ambassador_client.proxy.session import Session
 
 if TYPE_CHECKING:
-    from ambassador_client.account.tunnel import Tunnel
+    from ambassador_client.account.proxy_tunnel import Tunnel
 
 
 def open_session(flags: Flags | None, report: Callable[[str], None]) -> Session:
@@ -36,6 +36,6 @@ def open_session(flags: Flags | None, report: Callable[[str], None]) -> Session:
 def _tunnel(url: str, environ: Mapping[str, str]) -> "Tunnel | None":
     if not any(name.lower().endswith("_proxy") for name in environ):
         return None
-    from ambassador_client.account.tunnel import tunnel_to  # noqa: PLC0415 - most networks have no proxy
+    from ambassador_client.account.proxy_tunnel import tunnel_to  # noqa: PLC0415 - most networks have no proxy
 
     return tunnel_to(url, environ)

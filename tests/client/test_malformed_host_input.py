@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ambassador_client.errors import UnreachableError
 from ambassador_client.proxy.framing import LineTooLong, Splitter
 from ambassador_client.proxy.relay import Relay
-from ambassador_client.proxy.salvage import salvage
 from ambassador_client.proxy.session import Session
-from ambassador_client.proxy.streams import Output, read_frames
+from ambassador_client.proxy.stdio import Output, read_frames
+from ambassador_client.proxy.truncated_line import salvage
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ambassador_client.account import values
+from ambassador_client.account import setting_parsers
 from ambassador_client.account.accounts import Account, check_name
 from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_client.account.paths import expanded
@@ -18,7 +18,7 @@ from ambassador_client.account.session_cache import Slot, sessions_directory
 from ambassador_client.account.settings import Credential, Settings
 from ambassador_client.cli.command import Run, command, noun
 from ambassador_client.cli.output import show, show_rows
-from ambassador_client.cli.secrets import KEY_PREFIX, read_secret
+from ambassador_client.cli.secret_input import KEY_PREFIX, read_secret
 from ambassador_client.errors import ClientError, SettingsError, UsageError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT, ENROL, ME, OWN_KEY_ROTATION
 
@@ -218,8 +218,8 @@ def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
         )
     if flags.fingerprint is not None and flags.ca_file is not None:
         raise UsageError("--ca-file and --fingerprint exclude each other", "")
-    address = _understood("URL", values.normal_url, url if "://" in url else f"https://{url}")
-    pin = flags.fingerprint and _understood("--fingerprint", values.fingerprint, flags.fingerprint)
+    address = _understood("URL", setting_parsers.normal_url, url if "://" in url else f"https://{url}")
+    pin = flags.fingerprint and _understood("--fingerprint", setting_parsers.fingerprint, flags.fingerprint)
     known = next((each for each in run.book.all() if each.server == address), None)
     ca_file = flags.ca_file or (None if known is None or pin is not None else known.ca_file)
     settings = Settings(
@@ -236,7 +236,7 @@ def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
         return settings, None
     from ambassador_client.account.paths import state_directory
     from ambassador_client.account.pinning import pinned_certificate
-    from ambassador_client.account.tunnel import tunnel_to
+    from ambassador_client.account.proxy_tunnel import tunnel_to
 
     tunnel = tunnel_to(address, os.environ)
     dial = None if tunnel is None else tunnel.dial

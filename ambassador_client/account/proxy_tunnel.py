@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import h11
 
-from ambassador_client.account.values import check_host, is_loopback
+from ambassador_client.account.setting_parsers import check_host, is_loopback
 from ambassador_client.errors import BadAnswerError, SettingsError, UnreachableError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 

@@ -9,7 +9,7 @@ from ambassador_client.proxy.message import Headers, Message
 from ambassador_protocol.mcp import LATEST_LEGACY, SESSION_HEADER, VERSION_HEADER
 
 if TYPE_CHECKING:
-    from ambassador_client.link.client import Response
+    from ambassador_client.link.http_client import Response
     from ambassador_client.proxy.session import Session
 
 _LATER = frozenset({401, 429})

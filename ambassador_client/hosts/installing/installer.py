@@ -10,9 +10,9 @@ from typing import Any
 
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError, one_line
 from ambassador_client.hosts.formats.editor import FormatError, find, same, without
-from ambassador_client.hosts.installing import files
-from ambassador_client.hosts.installing.files import Found
+from ambassador_client.hosts.installing import host_file
 from ambassador_client.hosts.installing.host import Host, Launch, Machine
+from ambassador_client.hosts.installing.host_file import Found
 from ambassador_client.hosts.installing.journal import Journal, Ours
 
 
@@ -44,7 +44,7 @@ class Installer:
         """Return the change that enters us, or brings our entry up to date."""
         if (reason := host.in_the_way(self._machine)) is not None:
             raise HostFileError(reason)
-        found = files.look(self._machine.local(host.file(self._machine)))
+        found = host_file.look(self._machine.local(host.file(self._machine)))
         ours = self._journal.record(host.name).ours
         data = _load(host, found)
         existing = find(data, host.place)
@@ -65,7 +65,7 @@ class Installer:
 
     def plan_uninstall(self, host: Host) -> Change:
         """Return the change that takes our entry out, and what we made for it if nothing else is in there."""
-        found = files.look(self._machine.local(host.file(self._machine)))
+        found = host_file.look(self._machine.local(host.file(self._machine)))
         if find(_load(host, found), host.place) is None:
             return Change(host=host, found=found, after=found.content, result="absent", ours=Ours())
         ours = self._journal.record(host.name).ours
@@ -83,10 +83,10 @@ class Installer:
         if not record.steps:
             return None
         step = record.steps[-1]
-        found = files.look(Path(step.file))
+        found = host_file.look(Path(step.file))
         before = self._journal.backup(step)
         back = Change(host=host, found=found, after=before, result="restored", ours=step.ours)
-        if files.digest(found.content) != step.after:
+        if host_file.digest(found.content) != step.after:
             raise ChangedSinceError(back)
         return back
 
@@ -98,7 +98,7 @@ class Installer:
         found = change.found
         record = self._journal.begin(host, self._run, found.path, found.content, change.after, change.ours)
         try:
-            files.replace(found, change.after)
+            host_file.replace(found, change.after)
         except BaseException:
             self._journal.drop(self._journal.record(host).steps[-1])
             self._journal.save(host, record)
@@ -106,7 +106,7 @@ class Installer:
 
     def undo(self, change: Change) -> None:
         """Make a change of `plan_undo`."""
-        files.replace(change.found, change.after)
+        host_file.replace(change.found, change.after)
         self._journal.step_back(change.host.name)
 
     def last_run(self, hosts: tuple[Host, ...]) -> tuple[Host, ...]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from ambassador_client.account.tunnel import Tunnel
+from ambassador_client.account.proxy_tunnel import Tunnel
 from ambassador_client.cli.questions import CAPABILITIES
 from ambassador_client.errors import (
     MAY_HAVE_RUN,

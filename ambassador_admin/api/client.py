@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import httpx
 
 from ambassador_admin.api.address import is_loopback
-from ambassador_admin.api.events import EventReader, ServerEvent
 from ambassador_admin.api.request import Request
 from ambassador_admin.errors import (
     AdminError,
@@ -26,11 +25,13 @@ from ambassador_admin.errors import (
     UntrustedCertificateError,
 )
 from ambassador_protocol import __version__
+from ambassador_protocol.events import Event, EventReader, EventTooLargeError
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 from ambassador_protocol.problems import ProblemCode
 
 _PAGE = 200
 _LARGEST_ANSWER = 64 * 1024 * 1024
+_LARGEST_EVENT = 16 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 60.0
 
@@ -147,10 +148,10 @@ class ApiClient:
             cursor = page.next_cursor
             remaining = None if remaining is None else remaining - len(page.items)
 
-    def follow(self, request: Request) -> Iterator[list[ServerEvent]]:
-        """Yield what a stream of events sends, as it comes, until the server ends it."""
+    def follow(self, request: Request) -> Iterator[tuple[list[Event], str]]:
+        """Yield the events that a stream sends, as they come, with the id after them, until the server ends it."""
         headers = {"Authorization": f"Bearer {self._required_key()}", "Accept": "text/event-stream"}
-        reader = EventReader()
+        reader = EventReader(_LARGEST_EVENT)
         with (
             _mapped(self._server),
             self._http.stream("GET", request.path, params=dict(request.query), headers=headers) as response,
@@ -159,7 +160,7 @@ class ApiClient:
                 answer = _Answer(response.status_code, response.headers, self._read(response))
                 raise self._refusal(answer, request)
             for chunk in response.iter_raw():
-                yield reader.feed(chunk)
+                yield reader.feed(chunk), reader.last_id
 
     def _send(self, request: Request) -> _Answer:
         answer = self._exchange(request, key=self._required_key())
@@ -264,6 +265,8 @@ def _mapped(server: str) -> Iterator[None]:
             f"The certificate of {server} is not trusted: {refused.verify_message}.",
             hint=f"ambassador-admin login {server} --fingerprint SHA256",
         ) from None
+    except EventTooLargeError as error:
+        raise BadAnswerError(f"{server} sends {error}.", code=ProblemCode.TOO_LARGE) from None
     except (httpx.DecodingError, httpx.InvalidURL) as error:
         raise BadAnswerError(f"The answer of {server} cannot be read: {error}.") from None
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.api import audit
-from ambassador_admin.api.events import ServerEvent
 from ambassador_admin.cli.audit import EVENT
 from ambassador_admin.cli.audit_filters import Asked
 from ambassador_admin.cli.command import verb
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import BadAnswerError, UnreachableError
 from ambassador_admin.output import Format, Stream
+from ambassador_protocol.events import Event
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
@@ -76,9 +76,10 @@ class _Follower:
         """Show events until interrupted."""
         while True:
             try:
-                for events in self._admin.api.follow(audit.stream(self._filters, cursor)):
+                for events, last_id in self._admin.api.follow(audit.stream(self._filters, cursor)):
                     self._welcome_back()
-                    cursor = self._take(events, cursor)
+                    self._show(events)
+                    cursor = last_id or cursor
             except UnreachableError as error:
                 if self._failures == 0:
                     self._admin.output.warn(f"{error.message} Trying again until the server is back.")
@@ -86,17 +87,15 @@ class _Follower:
             # A stream that just ends has been ended by a server that goes away or asks who we are.
             time.sleep(self._wait())
 
-    def _take(self, events: Sequence[ServerEvent], cursor: str) -> str:
+    def _show(self, events: Sequence[Event]) -> None:
         items: list[dict[str, Any]] = []
         for event in events:
             if event.name == "gap":
                 self._admin.output.warn("A gap: the server has dropped events that would stand here.")
-            elif event.data:
+            else:
                 items.append(_item(event))
-            cursor = event.id or cursor
         if items:
             self._stream.show(items)
-        return cursor
 
     def _welcome_back(self) -> None:
         if self._failures > 0:
@@ -108,7 +107,7 @@ class _Follower:
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads the return of many, hides nothing
 
 
-def _item(event: ServerEvent) -> dict[str, Any]:
+def _item(event: Event) -> dict[str, Any]:
     try:
         item = json.loads(event.data)
     except (ValueError, RecursionError):

@@ -22,9 +22,9 @@ from ambassador_client.errors import (
     UnreachableError,
     UntrustedCertificateError,
 )
-from ambassador_client.link.events import EventParser
 from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
+from ambassador_protocol.events import EventReader, EventTooLargeError
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     MAX_CALL_SECONDS,
@@ -215,9 +215,9 @@ class Server:
 
     def _messages(self, response: httpx.Response) -> Iterator[Json]:
         if response.headers.get("content-type", "").startswith("text/event-stream"):
-            parser = EventParser(_LARGEST)
+            reader = EventReader(_LARGEST)
             for chunk in response.iter_bytes():
-                yield from (self._object(event) for event in parser.feed(chunk))
+                yield from (self._object(event.data) for event in reader.feed(chunk) if event.data)
             return
         content = self._read(response)
         if not response.is_success and b'"jsonrpc"' not in content:
@@ -297,6 +297,8 @@ def _in_our_words(url: str, tunnel: Tunnel | None) -> Iterator[None]:
         if tunnel and isinstance(error, httpx.ConnectError) and not isinstance(cause, ssl.SSLError):
             raise tunnel.unreachable(said.lower()) from None
         raise UnreachableError(f"cannot reach {url} : {said.lower()}", _next_step(url, error)) from None
+    except EventTooLargeError as error:
+        raise TooLargeError(f"the server sent {error}", "Ask for less at once.") from None
     except (httpx.DecodingError, httpx.InvalidURL) as error:
         raise BadAnswerError(f"the answer of {url} cannot be read: {error}", "") from None
 

@@ -16,11 +16,12 @@ from ambassador_client.errors import (
     UnreachableError,
     UntrustedCertificateError,
 )
-from ambassador_client.link.events import EventParser
 from ambassador_client.link.http_connection import Connection, Dial, Endpoint, StaleConnectionError
+from ambassador_protocol.events import EventReader, EventTooLargeError
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
 
 _REST_SECONDS = 1.0
+_LONGEST_RETRY = 60.0
 _IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
 
 
@@ -94,7 +95,7 @@ class Response:
         self._limits = limits
         self._holding = holding
         self._held = 0
-        self._events = EventParser(limits.answer_bytes)
+        self._events = EventReader(limits.answer_bytes)
 
     @property
     def last_event_id(self) -> str:
@@ -104,7 +105,7 @@ class Response:
     @property
     def retry_seconds(self) -> float:
         """Return how long the server of the stream wants to be left alone after its end."""
-        return self._events.retry_seconds
+        return min(self._events.retry_seconds, _LONGEST_RETRY)
 
     async def read(self) -> Reply:
         """Return the whole answer; raises TooLargeError above the limit, UnreachableError when it breaks off."""
@@ -122,10 +123,14 @@ class Response:
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the data of each event as it comes; raises UnreachableError when it breaks off or falls silent."""
         while (piece := await self._connection.receive(self._limits.answer)) is not None:
-            events = self._events.feed(piece)
-            self._hold(self._events.size + sum(map(len, events)))
+            try:
+                events = self._events.feed(piece)
+            except EventTooLargeError as error:
+                raise TooLargeError(f"the server sent {error}", "Ask for less at once.") from None
+            self._hold(self._events.size + sum(len(event.data) for event in events))
             for event in events:
-                yield event
+                if event.data:
+                    yield event.data
 
     async def discard(self) -> None:
         """Read to the end, so that the connection can be used again, but wait no longer than a second for it."""

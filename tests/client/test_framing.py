@@ -3,22 +3,16 @@
 import asyncio
 import json
 import os
-from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_client.proxy.framing import Frame, LineTooLong, Splitter
 from ambassador_client.proxy.stdio import Output, read_frames
+from tests.chunks import CUTS, cut
 
 LINES = st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"")), max_size=8)
-CUTS = st.lists(st.integers(min_value=0, max_value=200), max_size=12)
 PIPE_HOLDS = 64 * 1024
-
-
-def cut(data: bytes, cuts: list[int]) -> list[bytes]:
-    edges = [0, *sorted(min(edge, len(data)) for edge in cuts), len(data)]
-    return [data[start:end] for start, end in pairwise(edges)]
 
 
 def split(chunks: list[bytes], limit: int = 1 << 20) -> list[Frame]:

@@ -264,6 +264,18 @@ async def test_an_answer_above_the_limit_is_refused(head: bytes):
         await asyncio.wait_for(served.hung_up.wait(), 5)
 
 
+async def test_an_event_above_the_limit_is_refused():
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    stream = b"data: 1\n\n" + b"data: " + b"x" * (2 << 20)
+    async with (
+        wire(answering(head + stream)) as served,
+        linked(served.url, answer_bytes=1 << 20) as link,
+        link.exchange(CALL) as response,
+    ):
+        with pytest.raises(TooLargeError, match="an event of more than 1048576 bytes"):
+            assert [event async for event in response.events()] == [b"1"]
+
+
 @pytest.mark.parametrize("rubbish", [b"SSH-2.0-OpenSSH\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x46", b"hello"])
 async def test_a_server_that_does_not_speak_http_is_named(rubbish: bytes):
     async with wire(answering(rubbish)) as served, linked(served.url) as link:

@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ambassador_protocol import __version__
+from ambassador_protocol.events import Event, EventReader, EventTooLargeError
 from ambassador_server.downstream.http.client import HttpClient, is_field_name, is_field_value
 from ambassador_server.downstream.http.connection import Response
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
@@ -63,6 +64,14 @@ def open_client(options: HttpOptions) -> HttpClient:
 async def read_body(response: Response) -> bytes:
     """Return the whole body; raises DownstreamUnavailableError beyond the limit."""
     return await response.read(LARGEST_MESSAGE)
+
+
+def read_events(reader: EventReader, chunk: bytes) -> list[Event]:
+    """Return the events that the chunk completes; raises DownstreamUnavailableError for one beyond the limit."""
+    try:
+        return reader.feed(chunk)
+    except EventTooLargeError as error:
+        raise DownstreamUnavailableError(f"answered with more than {error.limit} bytes") from None
 
 
 def status_text(status: int) -> str:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from ambassador_protocol.events import EventReader
 from ambassador_protocol.mcp import SESSION_HEADER, VERSION_HEADER, is_legacy
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
 from ambassador_server.downstream.http.connection import NoAnswerError, Response
@@ -15,10 +16,10 @@ from ambassador_server.downstream.http.options import (
     drain,
     open_client,
     read_body,
+    read_events,
     read_http_options,
     status_text,
 )
-from ambassador_server.downstream.sse import EventReader
 from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
@@ -124,8 +125,8 @@ class StreamableHttpTransport:
                 return False
             events = EventReader(LARGEST_MESSAGE)
             async for chunk in response.chunks():
-                for data in events.feed(chunk):
-                    self._take(data, None)
+                for event in read_events(events, chunk):
+                    self._take(event.data, None)
         finally:
             response.close()
         return True
@@ -215,8 +216,8 @@ class StreamableHttpTransport:
     async def _reply_in_stream(self, response: Response, number: int) -> Reply:
         events = EventReader(LARGEST_MESSAGE)
         async for chunk in response.chunks():
-            for data in events.feed(chunk):
-                reply = self._take(data, number)
+            for event in read_events(events, chunk):
+                reply = self._take(event.data, number)
                 if reply is not None:
                     self._drain_later(response)
                     return reply

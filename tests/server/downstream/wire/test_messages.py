@@ -1,4 +1,4 @@
-"""Envelopes, params of both eras, lines and event streams, as bytes."""
+"""Envelopes, params of both eras and lines, as bytes."""
 
 import json
 import re
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from ambassador_server.domain.backoff import Backoff
 from ambassador_server.downstream.envelope import legacy_params, modern_params
 from ambassador_server.downstream.lines import LineSplitter, OutputRing
-from ambassador_server.downstream.sse import EventReader
 from ambassador_server.downstream.wire.messages import (
     decode_message,
     encode_answer,
@@ -168,32 +167,6 @@ def test_the_output_ring_is_bounded_and_masks_before_it_cuts():
         ring.add(line)
     assert ring.all() == ("a [0m b", "xxxxxx**")
     assert ring.last() == "xxxxxx**"
-
-
-@settings(deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["\n", "\r", "\r\n"]), st.lists(st.text("ab: ", max_size=5), min_size=1))
-    ),
-    st.integers(1, 11),
-)
-def test_events_come_out_whole_however_they_are_cut(events: list[tuple[str, list[str]]], size: int):
-    text = "\ufeff: hello\n\n"
-    for end, lines in events:
-        text += "event: message" + end + "".join(f"data: {line}{end}" for line in lines) + "id: 1" + end + end
-    stream = text.encode()
-    reader = EventReader(10_000)
-    found = [
-        data for start in range(0, len(stream), size) for data in reader.feed(stream[start : start + size])
-    ]
-    assert found == ["\n".join(lines).encode() for _, lines in events]
-
-
-def test_an_event_beyond_the_limit_is_refused_in_one_line_or_many():
-    for stream in (b"data: " + b"x" * 200, b"data: xxxxxxxxx\n" * 20):
-        reader = EventReader(100)
-        with pytest.raises(DownstreamUnavailableError, match="more than 100 bytes"):
-            reader.feed(stream)
 
 
 def test_back_off_doubles_within_its_bounds_and_starts_over():

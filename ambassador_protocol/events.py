@@ -1,0 +1,136 @@
+"""Server-Sent Events: the one reader of `text/event-stream`, after the HTML standard.
+
+It reads a stream piece by piece and keeps no more than one unfinished event.
+"""
+
+from typing import Final, NamedTuple
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_LONGEST_NAME: Final = 16
+_LONGEST_ID: Final = 1024
+_RETRY_DIGITS: Final = 12
+
+
+class EventTooLargeError(ValueError):
+    """An event is larger than the reader may keep; the rest of the stream cannot be read."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"an event of more than {limit} bytes")
+        self.limit = limit
+
+
+class Event(NamedTuple):
+    """One event; `id` is the last id that the stream had named when the event was complete."""
+
+    data: bytes
+    name: str
+    id: str
+
+
+class EventReader:
+    """Turns the bytes of a stream, in chunks of any size, into events; one event may hold `limit` bytes.
+
+    The id and the retry time belong to the stream, not to an event: they count without data, too.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.last_id = ""
+        """What `Last-Event-ID` says when the stream is resumed; empty before the first id."""
+        self.retry_seconds = 0.0
+        """How long the server wants a client to wait before it connects again."""
+        self._limit = limit
+        self._longest_line = limit + _LONGEST_NAME
+        self._id = ""
+        self._name = ""
+        self._data: bytes | None = None
+        # A list of pieces, or of lines, would take many times their size where they are small.
+        self._more_data = bytearray()
+        self._line = bytearray()
+        self._after_return = False
+        self._at_start = True
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes of an unfinished event are kept."""
+        return len(self._line) + len(self._data or b"") + len(self._more_data)
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Return the events that this chunk completes; raises EventTooLargeError."""
+        if self._after_return or b"\r" in chunk:
+            chunk = self._with_newlines(chunk)
+        *lines, rest = chunk.split(b"\n")
+        if lines and (self._line or self._at_start):
+            lines[0] = self._end_line(lines[0])
+        events: list[Event] = []
+        for line in lines:
+            if not line:
+                self._end_event(events)
+            elif line.startswith(b"data: "):
+                self._take_data(line[6:])
+            else:
+                self._take_field(line)
+        if rest:
+            self._line += rest
+            if len(self._line) > self._longest_line:
+                raise EventTooLargeError(self._limit)
+        return events
+
+    def _with_newlines(self, chunk: bytes) -> bytes:
+        """Let a newline alone end each line; the newline of a pair may be in the chunk behind."""
+        if not chunk:
+            return chunk
+        if self._after_return:
+            chunk = chunk.removeprefix(b"\n")
+        self._after_return = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _end_line(self, end: bytes) -> bytes:
+        if self._line:
+            self._line += end
+            end = bytes(self._line)
+            self._line.clear()
+        if self._at_start:
+            self._at_start = False
+            end = end.removeprefix(_BYTE_ORDER_MARK)
+        return end
+
+    def _take_field(self, line: bytes) -> None:
+        if len(line) > self._longest_line:
+            raise EventTooLargeError(self._limit)
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._take_data(value)
+        elif name == b"event":
+            self._name = value.decode(errors="replace")
+        elif name == b"id":
+            self._take_id(value)
+        elif name == b"retry" and value.isdigit():
+            self.retry_seconds = int(value[:_RETRY_DIGITS]) / 1000
+
+    def _take_data(self, value: bytes) -> None:
+        if self._data is None:
+            self._data = value
+        else:
+            self._more_data += b"\n"
+            self._more_data += value
+        if len(self._data) + len(self._more_data) > self._limit:
+            raise EventTooLargeError(self._limit)
+
+    def _take_id(self, value: bytes) -> None:
+        # It goes back in a header, which carries no control character.
+        if len(value) <= _LONGEST_ID and value.isascii():
+            text = value.decode()
+            if text.isprintable() and " " not in text:
+                self._id = text
+
+    def _end_event(self, events: list[Event]) -> None:
+        self.last_id = self._id
+        data = self._data
+        if data is not None:
+            if self._more_data:
+                data += self._more_data
+                self._more_data.clear()
+            events.append(Event(data, self._name or "message", self._id))
+            self._data = None
+        self._name = ""

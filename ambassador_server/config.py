@@ -20,7 +20,7 @@ from pydantic import (
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
 from ambassador_server.audit_sinks import read_sinks
 from ambassador_server.audit_sinks.shared.options import SinkOptions
-from ambassador_server.domain.shared.settings import Origin, Setting, Source
+from ambassador_server.domain.shared.settings import Setting, SettingOrigin, Source
 from ambassador_server.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -216,15 +216,17 @@ def _merge(
 ) -> tuple[dict[str, Any], dict[str, Source]]:
     """Return what was said, and by the dotted name of each setting who said it last."""
     merged: dict[str, Any] = {} if file is None else _read_file(file)
-    sources = {name: Source(Origin.FILE, str((file or Path()).absolute())) for name, _ in _leaves(merged)}
+    sources = {
+        name: Source(SettingOrigin.FILE, str((file or Path()).absolute())) for name, _ in _leaves(merged)
+    }
     for variable, (name,) in ENVIRONMENT.items():
         if environment.get(variable):
             merged[name] = environment[variable]
-            sources[name] = Source(Origin.ENVIRONMENT, variable)
+            sources[name] = Source(SettingOrigin.ENVIRONMENT, variable)
     for name, value in flags.items():
         if value is not None:
             merged[name] = value
-            sources[name] = Source(Origin.FLAG, f"--{name.replace('_', '-')}")
+            sources[name] = Source(SettingOrigin.FLAG, f"--{name.replace('_', '-')}")
     return merged, sources
 
 

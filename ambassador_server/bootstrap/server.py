@@ -26,10 +26,10 @@ from ambassador_server.mcp.payloads import MsgspecPayloads
 from ambassador_server.ports.downstream import DownstreamChange
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkOrder
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.in_flight import Flights
-from ambassador_server.services.calls.pipeline import Calls
+from ambassador_server.services.calls.in_flight import CallsInFlight
+from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.use_cases import Services
@@ -116,23 +116,23 @@ def _assemble(
     journal = FileSinkJournal(config.audit_dir, config.node)
     deliveries = AuditDeliveries(orders=orders, logs=logs, journal=journal, clock=clock)
     downstreams = DownstreamPool(news, user_limits=user_limits(config), mask=mask_text)
-    auditor = Auditor(log=log, clock=clock)
+    recorder = Recorder(log=log, clock=clock)
     policy = PolicyKeeper(store=store, clock=clock)
     catalog = Catalog(policy=policy, downstreams=downstreams, separator=config.separator)
     watch = news.watch = DownstreamWatch(
-        store=store, policy=policy, catalog=catalog, auditor=auditor, downstreams=downstreams
+        store=store, policy=policy, catalog=catalog, recorder=recorder, downstreams=downstreams
     )
-    flights = Flights(policy)
-    calls = Calls(
+    in_flight = CallsInFlight(policy)
+    calls = CallPipeline(
         policy=policy,
         catalog=catalog,
-        flights=flights,
-        auditor=auditor,
+        in_flight=in_flight,
+        recorder=recorder,
         downstreams=downstreams,
         payloads=MsgspecPayloads(),
         clock=clock,
     )
-    core = Core(clock, auditor, policy, catalog, downstreams, flights, calls, logs, deliveries)
+    core = Core(clock, recorder, policy, catalog, downstreams, in_flight, calls, logs, deliveries)
     return Ambassador(
         config=config,
         store=store,

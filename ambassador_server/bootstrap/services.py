@@ -26,22 +26,22 @@ from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.session_control import SessionControl
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.administration.switch_effects import Impacts
+from ambassador_server.services.administration.switch_effects import SwitchEffects
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.administration.users import Users
 from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.feed import AuditFeed
-from ambassador_server.services.audit.index import AuditTrail
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.in_flight import Flights
-from ambassador_server.services.calls.pipeline import Calls
+from ambassador_server.services.calls.in_flight import CallsInFlight
+from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.changes.batches import Batches
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.registry.mcps import Mcps
-from ambassador_server.services.sign_in.administrator_proof import Administrators
+from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.enrolments import Enrolments
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
@@ -56,12 +56,12 @@ class Core:
     """What the services share."""
 
     clock: SystemClock
-    auditor: Auditor
+    recorder: Recorder
     policy: PolicyKeeper
     catalog: Catalog
     downstreams: DownstreamPool
-    flights: Flights
-    calls: Calls
+    in_flight: CallsInFlight
+    calls: CallPipeline
     logs: Sequence[AuditLogReader]
     deliveries: AuditDeliveries
 
@@ -70,11 +70,11 @@ def create_services(
     config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, core: Core
 ) -> Services:
     """Put the use cases together."""
-    clock, auditor, policy = core.clock, core.auditor, core.policy
-    changes = Changes(store=store, policy=policy, auditor=auditor)
+    clock, recorder, policy = core.clock, core.recorder, core.policy
+    changes = Changes(store=store, policy=policy, recorder=recorder)
     throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
-    trail = AuditTrail(store=store, logs=core.logs, clock=clock)
-    prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
+    search = AuditSearch(store=store, logs=core.logs, clock=clock)
+    prover = PasswordProver(store=store, recorder=recorder, hashing=hashing, throttle=throttle)
     key_prover = _key_prover(store, keys, core, throttle)
     sessions = _sessions(config, store, keys, core, throttle, key_prover)
     prolonged = config.client_keys.prolonged
@@ -82,7 +82,7 @@ def create_services(
     subscriptions = Subscriptions(store=store, changes=changes, clock=clock)
     return Services(
         policy=policy,
-        auditor=auditor,
+        recorder=recorder,
         catalog=core.catalog,
         calls=core.calls,
         sessions=sessions,
@@ -102,12 +102,14 @@ def create_services(
         own_access=_own_access(core, changes, sessions, key_prover, client_keys, subscriptions),
         subscriptions=subscriptions,
         switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
-        impacts=Impacts(store=store, policy=policy, catalog=core.catalog, flights=core.flights, clock=clock),
+        switch_effects=SwitchEffects(
+            store=store, policy=policy, catalog=core.catalog, in_flight=core.in_flight, clock=clock
+        ),
         access=AccessQuestions(policy=policy, catalog=core.catalog),
-        audit_trail=trail,
-        audit_feed=AuditFeed(trail),
+        audit_search=search,
+        audit_feed=AuditFeed(search),
         audit_retention=AuditRetention(
-            store=store, log=log, trail=trail, deliveries=core.deliveries, auditor=auditor, clock=clock
+            store=store, log=log, search=search, deliveries=core.deliveries, recorder=recorder, clock=clock
         ),
         audit_archive=JsonlArchive(config.audit_dir, AuditSigner(keys.audit_keys)),
         health=Health(store=store, log=log, policy=policy, deliveries=core.deliveries),
@@ -119,7 +121,7 @@ def _key_prover(store: Store, keys: KeyRing, core: Core, throttle: FailureThrott
     return KeyProver(
         store=store,
         policy=core.policy,
-        auditor=core.auditor,
+        recorder=core.recorder,
         throttle=throttle,
         clock=core.clock,
         pepper=keys.pepper,
@@ -157,18 +159,20 @@ def _sessions(
         policy=core.policy,
         tokens=HmacSessionTokens(keys),
         prover=prover,
-        auditor=core.auditor,
+        recorder=core.recorder,
         throttle=throttle,
         clock=core.clock,
         bounds=session_bounds(config),
     )
 
 
-def _administrators(store: Store, keys: KeyRing, core: Core, throttle: FailureThrottle) -> Administrators:
-    return Administrators(
+def _administrators(
+    store: Store, keys: KeyRing, core: Core, throttle: FailureThrottle
+) -> AdministratorProver:
+    return AdministratorProver(
         store=store,
         policy=core.policy,
-        auditor=core.auditor,
+        recorder=core.recorder,
         throttle=throttle,
         clock=core.clock,
         pepper=keys.pepper,
@@ -187,7 +191,7 @@ def _enrolments(
         store=store,
         changes=changes,
         prover=prover,
-        auditor=core.auditor,
+        recorder=core.recorder,
         throttle=throttle,
         clock=core.clock,
         pepper=keys.pepper,

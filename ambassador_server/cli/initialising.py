@@ -10,9 +10,9 @@ from ambassador_server.cli.audit_keys import key_file
 from ambassador_server.cli.options import make_data_dir
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.certificates import Certificates, ensure_certificates
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.errors import ConflictError
-from ambassador_server.services.changes.transaction import Requester
 from ambassador_server.storage.migrate import upgrade
 
 FIRST_ROLES = (Role.ADMIN, Role.AUDITOR)

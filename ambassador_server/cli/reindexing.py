@@ -9,7 +9,7 @@ from ambassador_server.audit_log.other_writer import OtherLog
 from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import ConfigurationError
-from ambassador_server.services.audit.index import AuditTrail
+from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.storage.engine import open_store
 
 
@@ -23,14 +23,14 @@ async def _reindex(settings: ServerConfig, *, resume: bool) -> None:
     store = await open_store(settings.store_url)
     try:
         logs = [OtherLog(settings.audit_dir, writer) for writer in (settings.node, settings.init_writer)]
-        trail = AuditTrail(store=store, logs=logs, clock=SystemClock())
+        search = AuditSearch(store=store, logs=logs, clock=SystemClock())
         if not resume:
-            await trail.empty()
+            await search.empty()
         if held is None:
             # A record that the disk has not yet must not be indexed, and only the writer knows which those are.
             typer.echo("The running server fills the index again.", err=True)
             return
-        await trail.catch_up()
+        await search.catch_up()
         typer.echo("The index is complete.", err=True)
     finally:
         await store.close()

@@ -94,7 +94,7 @@ async def _advise(ambassador: Ambassador) -> None:
 
 
 async def _record(ambassador: Ambassador, action: AuditAction) -> None:
-    await ambassador.services.auditor.event(
+    await ambassador.services.recorder.event(
         action, Outcome.SUCCEEDED, resource=_SERVER, details={"version": __version__}
     )
 
@@ -152,7 +152,7 @@ def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | 
 
     return [
         Job("policy", 1.0, services.policy.refresh),
-        Job("audit index", 1.0, services.audit_trail.follow),
+        Job("audit index", 1.0, services.audit_search.follow),
         Job("audit log", 1.0, probe_log),
         Job("last known tools", 1.0, ambassador.watch.save_tools),
         Job("key uses", 1.0, services.key_prover.save_uses),

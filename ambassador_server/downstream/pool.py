@@ -12,7 +12,7 @@ from ambassador_server.domain.catalog.mcps import (
     Tool,
 )
 from ambassador_server.downstream.per_user import UserConnections, UserLimits
-from ambassador_server.downstream.session import Connection
+from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.supervisor import Limits, Supervisor
 from ambassador_server.downstream.transports import check_options
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
@@ -125,7 +125,7 @@ class DownstreamPool:
 
         Raises InvalidInputError for options that make no sense, DownstreamUnavailableError, DownstreamTimeoutError.
         """
-        connection = Connection(mcp, self._mask)
+        connection = DownstreamSession(mcp, self._mask)
         try:
             tools = await connection.open(None, self._limits.connect)
         except DownstreamTimeoutError as error:
@@ -152,7 +152,7 @@ class DownstreamPool:
         """Send one request and return the answer; cancelling the caller cancels the call downstream.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError when too many calls are in
-        flight, and InvalidInputError for params that are no JSON object.
+        running, and InvalidInputError for params that are no JSON object.
         """
         supervisor = self._running.get(mcp_id)
         if supervisor is None:

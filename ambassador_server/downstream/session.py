@@ -35,16 +35,16 @@ _PROGRESS: Final = "notifications/progress"
 _log = logging.getLogger(__name__)
 
 
-class Connection:
-    """A downstream that talks, or is about to; `stirred` is set when its tools changed or when it ended."""
+class DownstreamSession:
+    """A downstream that talks, or is about to; `changed` is set when its tools changed or when it ended."""
 
     def __init__(self, mcp: Mcp, mask: Callable[[str], str]) -> None:
-        self.stirred = asyncio.Event()
+        self.changed = asyncio.Event()
         self._name = mcp.name
         self._transport = build_transport(
             mcp.transport, mcp.options, Hooks(notified=self._notified, mask=mask)
         )
-        self._transport.ended.add_done_callback(lambda _: self.stirred.set())
+        self._transport.ended.add_done_callback(lambda _: self.changed.set())
         self._agreement: Agreement
         self._mirrors = False
         self._header_maps: dict[str, HeaderMap] = {}
@@ -99,7 +99,7 @@ class Connection:
             if self._mirrors and reply.error is not None and _is_header_mismatch(reply.error):
                 # The tool wants other headers than it did: it did not run, and a fresh list says which.
                 await self.list_tools()
-                self.stirred.set()
+                self.changed.set()
                 reply = await self._exchange(method, params, token)
             return reply
         finally:
@@ -116,7 +116,7 @@ class Connection:
         while await self._hear():
             await asyncio.sleep(pause)
             # Whatever changed while nobody listened.
-            self.stirred.set()
+            self.changed.set()
 
     def last_words(self) -> str:
         """Return what the downstream complained of last, masked; for administrators, never for callers."""
@@ -142,7 +142,7 @@ class Connection:
 
     def _notified(self, method: str, params: bytes) -> None:
         if method == _CHANGED:
-            self.stirred.set()
+            self.changed.set()
         elif method == _PROGRESS:
             self._progress.notified(params)
 
@@ -154,7 +154,7 @@ class Connection:
             await self._renew(lost.session_id)
         except RejectedError:
             # The call, or the whole conversation? Listing the tools again will tell.
-            self.stirred.set()
+            self.changed.set()
             raise
         try:
             return await self._transport.request(method, prepared, headers)

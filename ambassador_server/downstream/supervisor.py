@@ -15,7 +15,7 @@ from ambassador_server.domain.catalog.mcps import (
     Tool,
 )
 from ambassador_server.downstream.handshake import Era
-from ambassador_server.downstream.session import Connection
+from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.transport import RejectedError
 from ambassador_server.errors import (
     AmbassadorError,
@@ -69,9 +69,9 @@ class Supervisor:
         self._limits = limits
         self._mask = mask
         self._reason = "was stopped"
-        self._connection: Connection | None = None
+        self._connection: DownstreamSession | None = None
         # Also the one that failed: what it wrote says why.
-        self._newest: Connection | None = None
+        self._newest: DownstreamSession | None = None
         self._era = era
         self._era_is_proven = era is not None
         self._backoff = Backoff(limits.first_retry, limits.longest_retry)
@@ -86,7 +86,7 @@ class Supervisor:
         self._outcome = _new_outcome()
         self._attempts = 0
         self._in_flight = 0
-        self._retiring: dict[Connection, asyncio.Task[None]] = {}
+        self._retiring: dict[DownstreamSession, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
 
@@ -148,7 +148,7 @@ class Supervisor:
         if self._after:
             await asyncio.wait(self._after)
 
-    async def _next_connection(self) -> Connection:
+    async def _next_connection(self) -> DownstreamSession:
         if self._is_stopping or (self._is_waiting and not self._may_attempt_now()):
             raise DownstreamUnavailableError(self._reason)
         self._wake.set()
@@ -187,8 +187,8 @@ class Supervisor:
         else:
             await self._serve(connection, tools)
 
-    async def _connect(self) -> tuple[Connection, tuple[Tool, ...]]:
-        connection = self._newest = Connection(self.mcp, self._mask)
+    async def _connect(self) -> tuple[DownstreamSession, tuple[Tool, ...]]:
+        connection = self._newest = DownstreamSession(self.mcp, self._mask)
         try:
             tools = await connection.open(self._era, self._limits.connect)
         except BaseException as error:
@@ -204,7 +204,7 @@ class Supervisor:
             self._era = Era.LEGACY if self._era is None and died else None
             self._era_is_proven = False
 
-    async def _serve(self, connection: Connection, tools: tuple[Tool, ...]) -> None:
+    async def _serve(self, connection: DownstreamSession, tools: tuple[Tool, ...]) -> None:
         """Serve calls until the connection ends."""
         self._connection = connection
         self._connected_at = asyncio.get_running_loop().time()
@@ -225,13 +225,13 @@ class Supervisor:
         self._retiring[connection] = retiring
         retiring.add_done_callback(lambda _: self._retiring.pop(connection, None))
 
-    async def _watch(self, connection: Connection) -> str:
+    async def _watch(self, connection: DownstreamSession) -> str:
         """Keep the tools up to date until the connection is of no use any more; returns why."""
         while not connection.ended.done():
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.refresh):
-                    await connection.stirred.wait()
-            connection.stirred.clear()
+                    await connection.changed.wait()
+            connection.changed.clear()
             if not connection.ended.done():
                 refusal = await self._relist(connection)
                 if refusal is not None:
@@ -240,7 +240,7 @@ class Supervisor:
                 await asyncio.wait({connection.ended}, timeout=self._limits.relist_gap)
         return connection.ended.result()
 
-    async def _relist(self, connection: Connection) -> str | None:
+    async def _relist(self, connection: DownstreamSession) -> str | None:
         """List the tools again; returns why a new handshake is due, with fresh secrets, or None."""
         try:
             async with asyncio.timeout(self._limits.list_tools):
@@ -261,7 +261,7 @@ class Supervisor:
             async with asyncio.timeout(None if self._is_hopeless else self._delay):
                 await self._wake.wait()
 
-    def _lost_with(self, connection: Connection, reason: str) -> None:
+    def _lost_with(self, connection: DownstreamSession, reason: str) -> None:
         if self._connection is connection:
             self._lost(reason, connection.last_words())
 
@@ -303,5 +303,5 @@ class Supervisor:
             _log.exception("%s: a listener failed", self.mcp.name)
 
 
-def _new_outcome() -> asyncio.Future[Connection | None]:
+def _new_outcome() -> asyncio.Future[DownstreamSession | None]:
     return asyncio.get_running_loop().create_future()

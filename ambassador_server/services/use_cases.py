@@ -14,19 +14,19 @@ from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.session_control import SessionControl
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.administration.switch_effects import Impacts
+from ambassador_server.services.administration.switch_effects import SwitchEffects
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.administration.users import Users
 from ambassador_server.services.audit.feed import AuditFeed
-from ambassador_server.services.audit.index import AuditTrail
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.pipeline import Calls
+from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.changes.batches import Batches
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry.mcps import Mcps
-from ambassador_server.services.sign_in.administrator_proof import Administrators
+from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.enrolments import Enrolments
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
@@ -38,12 +38,12 @@ class Services:
     """Built once by `bootstrap`; routes take from it what they need."""
 
     policy: PolicyKeeper
-    auditor: Auditor
+    recorder: Recorder
     catalog: Catalog
-    calls: Calls
+    calls: CallPipeline
     sessions: Sessions
     key_prover: KeyProver
-    administrators: Administrators
+    administrators: AdministratorProver
     admin_keys: AdminKeys
     logins: Logins
     passwords: Passwords
@@ -58,9 +58,9 @@ class Services:
     own_access: OwnAccess
     subscriptions: Subscriptions
     switches: Switches
-    impacts: Impacts
+    switch_effects: SwitchEffects
     access: AccessQuestions
-    audit_trail: AuditTrail
+    audit_search: AuditSearch
     audit_feed: AuditFeed
     audit_archive: AuditArchive
     audit_retention: AuditRetention

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.shared.revision import Expected
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.services.changes.transaction import Requester
 from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN
 
 E = TypeVar("E", bound=StrEnum)

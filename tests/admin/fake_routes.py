@@ -18,7 +18,7 @@ from ambassador_protocol.admin.mcps import McpPut, NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
-from ambassador_server.domain.shared.listing import Condition, Field, Listing, Position, Shelf
+from ambassador_server.domain.shared.listing import Condition, Field, InMemoryList, Listing, Position
 from ambassador_server.errors import InvalidInputError
 from tests.admin.fake_state import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, Item, Organisation, mcp_view
 
@@ -191,7 +191,7 @@ async def _page(request: web.Request, items: dict[str, Item]) -> web.Response:
     return web.json_response({"items": views, "next_cursor": more, "total": found.total})
 
 
-def _shelf(request: web.Request, items: dict[str, Item]) -> Shelf[tuple[str, Item]]:
+def _shelf(request: web.Request, items: dict[str, Item]) -> InMemoryList[tuple[str, Item]]:
     """Let every member be filtered and sorted by; one of several is named in the singular, as by the server."""
     fields: dict[str, Field[tuple[str, Item]]] = {}
     for member, value in next(iter(items.values()), {"name": ""}).items():
@@ -202,7 +202,7 @@ def _shelf(request: web.Request, items: dict[str, Item]) -> Shelf[tuple[str, Ite
             sorts=not several,
         )
     noun = request.path.rpartition("/")[2].removesuffix("s")
-    return Shelf(noun=noun, fields=fields, order=Field(lambda row: row[0]), item_id=lambda row: row[0])
+    return InMemoryList(noun=noun, fields=fields, order=Field(lambda row: row[0]), item_id=lambda row: row[0])
 
 
 async def _show(request: web.Request, items: dict[str, Item]) -> web.Response:

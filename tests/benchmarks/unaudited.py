@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ambassador_server.__main__ import main
-from ambassador_server.services.audit.recorder import Auditor
-from ambassador_server.services.calls.pipeline import Calls
+from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.calls.pipeline import CallPipeline
 
 
 class _Done:
@@ -21,7 +21,7 @@ def _nothing(*_: Any, **__: Any) -> _Done:
 
 if __name__ == "__main__":
     for method in ("attempt", "denied", "answered", "failed"):
-        setattr(Auditor, method, _nothing)
+        setattr(Recorder, method, _nothing)
     for method in ("_recorded_arguments",):
-        setattr(Calls, method, _nothing)
+        setattr(CallPipeline, method, _nothing)
     main()

@@ -12,11 +12,11 @@ import httpx
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.services.audit.delivery import AuditDeliveries
-from ambassador_server.services.audit.index import AuditTrail
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
-from ambassador_server.services.changes.transaction import Requester
 from tests.end_to_end import scripted_server
 from tests.end_to_end.faces import FACES, LEGACY, REST
 from tests.end_to_end.test_audit_unavailable import broken_log
@@ -196,15 +196,15 @@ async def _prune(directory: Path) -> None:
     log = await JsonlAuditLog.open(directory, "main", signer=SIGNER, clock=clock, options=options)
     await append_all(log, range(20))
     clock.advance(10 * 86400)
-    trail = AuditTrail(store=store, logs=[log], clock=clock)
+    search = AuditSearch(store=store, logs=[log], clock=clock)
     journal = FileSinkJournal(directory, "main")
     deliveries = AuditDeliveries(orders=[], logs=[log], journal=journal, clock=clock)
     retention = AuditRetention(
         store=store,
         log=log,
-        trail=trail,
+        search=search,
         deliveries=deliveries,
-        auditor=Auditor(log=log, clock=clock),
+        recorder=Recorder(log=log, clock=clock),
         clock=clock,
     )
     assert (await retention.prune(Requester(None, None), older_than=timedelta(days=2))).removal is not None

@@ -8,7 +8,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.principals import AuthSource, GroupStatus, KeyStatus, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
-from ambassador_server.domain.shared.listing import Field, Listing, Shelf
+from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing
 
 Tables = Callable[[str], dict[str, Any]]
 Pairs = Iterable[tuple[str, str]]
@@ -16,7 +16,7 @@ Pairs = Iterable[tuple[str, str]]
 NAMED = {"user", "group", "MCP", "admin key"}
 
 
-def shelf(noun: str, id_field: str, table: Tables, pairs: Pairs) -> Shelf[Any]:
+def shelf(noun: str, id_field: str, table: Tables, pairs: Pairs) -> InMemoryList[Any]:
     """Return how to list the objects of a noun."""
     all_fields: dict[str, Callable[[], dict[str, Field[Any]]]] = {
         "user": lambda: _users(table, pairs),
@@ -31,7 +31,7 @@ def shelf(noun: str, id_field: str, table: Tables, pairs: Pairs) -> Shelf[Any]:
         "password": dict,
         "enrolment": lambda: _enrolments(table),
     }
-    return Shelf(
+    return InMemoryList(
         noun=noun,
         fields=all_fields[noun](),
         order=_attribute("name" if noun in NAMED else id_field if noun == "password" else "created_at"),

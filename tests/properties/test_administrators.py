@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Administrator, Right, Role, rights_of
 from ambassador_server.domain.people.principals import AuthSource, UserStatus
 from ambassador_server.domain.people.role_rules import is_admin
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.services.administration.users import UserFacts
-from ambassador_server.services.changes.transaction import Requester
 from tests.server.services.sign_in.test_logins import CONSOLE, Office
 from tests.server.services.world import ORIGIN
 

@@ -12,7 +12,7 @@ from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.secrets.redaction import redact
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.properties.test_redaction import OWN_KEYS, SHAPED, core_of, planted
@@ -24,17 +24,17 @@ MASKING = [policy for policy in ArgumentPolicy if policy is not ArgumentPolicy.F
 async def record(secret: str, details: dict[str, Any], policy: ArgumentPolicy) -> list[bytes]:
     """Record the secret everywhere and return the lines."""
     log = FakeAuditLog()
-    auditor = Auditor(log=log, clock=ManualClock())
+    recorder = Recorder(log=log, clock=ManualClock())
     named = f"a {secret} "
     actor = Actor(kind=ActorKind.ADMIN, id="a1", name=named, key_name=named)
     principal = Principal(user_id="u1", user_name=named, key_id="k1", key_name=named, session_id="s1")
     tool = Resource(kind="tool", id=None, name=named)
-    await auditor.event(
+    await recorder.event(
         AuditAction.USER_UPDATE, Outcome.SUCCEEDED, actor=actor, resource=tool, origin=ORIGIN, details=details
     )
-    await auditor.denied(principal, ORIGIN, tool, Deny(Reason.UNKNOWN_TOOL))
+    await recorder.denied(principal, ORIGIN, tool, Deny(Reason.UNKNOWN_TOOL))
     arguments = redact(details, policy)
-    await auditor.attempt(principal, ORIGIN, tool, "g1", arguments=arguments, size=1)
+    await recorder.attempt(principal, ORIGIN, tool, "g1", arguments=arguments, size=1)
     return [encode_event(event) for event in log.events]
 
 

@@ -17,7 +17,7 @@ from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef, decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Effect
-from ambassador_server.domain.policy.impact import Affairs, impact_of
+from ambassador_server.domain.policy.impact import Activity, impact_of
 from ambassador_server.domain.policy.switches import SwitchScope
 from tests.fakes.clock import START
 from tests.server.worlds import GRANT, GROUP, KEY, MCP, NOW, SUBSCRIPTION, USER, snapshot, switch
@@ -127,7 +127,7 @@ def test_hit_is_exactly_who_is_permitted_without_the_switch_and_denied_with_it(w
     found = impact_of(
         added,
         snapshot(**{**world, "switches": there}),
-        Affairs(tools=TOOLS, sessions=[session(key) for key in KEYS], calls=calls),
+        Activity(tools=TOOLS, sessions=[session(key) for key in KEYS], calls=calls),
         NOW,
     )
     hits = {(principal.user_id, tool) for principal in people for tool in TOOLS if loses(principal, tool)}

@@ -28,7 +28,7 @@ class Impact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Affairs:
+class Activity:
     """What goes on while a switch is thought about: the tools on offer, open sessions, and calls in flight."""
 
     tools: Sequence[ToolRef]
@@ -36,13 +36,13 @@ class Affairs:
     calls: Sequence[tuple[Principal, ToolRef]] = ()
 
 
-def impact_of(switch: KillSwitch, snapshot: Snapshot, affairs: Affairs, moment: Moment) -> Impact:
+def impact_of(switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment: Moment) -> Impact:
     """Compare the policy with the switch in force to the policy without it.
 
     Drills, lifted and expired switches count as if they were in force. A user is hit who loses a tool with any good
     key; a switch on a session hits with that session alone.
     """
-    return _Comparison(switch, snapshot, affairs, moment).impact()
+    return _Comparison(switch, snapshot, activity, moment).impact()
 
 
 class _Verdict(NamedTuple):
@@ -71,13 +71,13 @@ class _Pair(NamedTuple):
 class _Comparison:
     """Both policies side by side; people with the same groups and nothing of their own are compared once for all."""
 
-    def __init__(self, switch: KillSwitch, snapshot: Snapshot, affairs: Affairs, moment: Moment) -> None:
+    def __init__(self, switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment: Moment) -> None:
         self._switch = replace(switch, drill=False, lifted_at=None, expires_at=None)
         self._without = _without(snapshot, switch)
         self._with = _with(self._without, self._switch)
-        self._affairs = affairs
+        self._activity = activity
         self._moment = moment
-        self._tools = _by_mcp(tool for tool in affairs.tools if _may_name(self._switch, tool))
+        self._tools = _by_mcp(tool for tool in activity.tools if _may_name(self._switch, tool))
         self._kept = {mcp_id: list(tools) for mcp_id, tools in self._tools.items()}
         self._mcp_ids_of = _permitted_mcps(self._without, self._tools)
         self._special = _special_ids(self._with)
@@ -99,7 +99,7 @@ class _Comparison:
                 if tool not in self._kept.get(mcp_id, ())
             ),
             session_ids=sessions,
-            calls=sum(self._pair(principal).loses(tool) for principal, tool in self._affairs.calls),
+            calls=sum(self._pair(principal).loses(tool) for principal, tool in self._activity.calls),
         )
 
     def _people(self) -> Iterator[Principal]:
@@ -113,7 +113,7 @@ class _Comparison:
 
     def _in_sessions(self) -> Iterator[Principal]:
         scope, target = self._switch.scope, self._switch.target
-        for session in self._affairs.sessions:
+        for session in self._activity.sessions:
             session_id, key_id = session.session_id, session.key_id
             if (scope is SwitchScope.SESSION and session_id != target) or (
                 scope is SwitchScope.KEY and key_id != target

@@ -8,14 +8,14 @@ from typing import Self
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.principals import ClientKey, Group, Membership, User
 from ambassador_server.domain.policy.grants import Grant, Subscription
-from ambassador_server.domain.policy.grouped import Gathering, gather, put
+from ambassador_server.domain.policy.grouping import Grouping, gather, put
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
-_KEYS = Gathering[ClientKey, str](lambda key: key.prefix, lambda key: key.key_id)
-_GRANTS = Gathering[Grant, tuple[str, str]](
+_KEYS = Grouping[ClientKey, str](lambda key: key.prefix, lambda key: key.key_id)
+_GRANTS = Grouping[Grant, tuple[str, str]](
     lambda grant: (grant.group_id, grant.mcp_id), lambda grant: grant.grant_id
 )
-_SWITCHES = Gathering[KillSwitch, tuple[SwitchScope, str | None]](
+_SWITCHES = Grouping[KillSwitch, tuple[SwitchScope, str | None]](
     lambda switch: (switch.scope, switch.target), lambda switch: switch.switch_id
 )
 

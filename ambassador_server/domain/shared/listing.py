@@ -145,7 +145,7 @@ class Field(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf(Generic[T]):
+class InMemoryList(Generic[T]):
     """How to list objects in memory as a database would; `order` is theirs when nobody asks for another."""
 
     noun: str

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Origin(StrEnum):
+class SettingOrigin(StrEnum):
     """Where a setting can come from; each goes before those above it."""
 
     DEFAULT = "default"
@@ -18,7 +18,7 @@ class Origin(StrEnum):
 class Source:
     """Where a setting came from: `place` is the file's path, the variable or the flag; a default has none."""
 
-    origin: Origin = Origin.DEFAULT
+    origin: SettingOrigin = SettingOrigin.DEFAULT
     place: str | None = None
 
 

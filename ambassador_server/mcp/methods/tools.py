@@ -17,7 +17,7 @@ from ambassador_server.mcp.envelope import (
 from ambassador_server.mcp.methods.progress import PROGRESS_TOKEN, progress_for
 from ambassador_server.ports.face import FaceRequest
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry, CatalogIndex
-from ambassador_server.services.calls.pipeline import Answered, Calls, Refused, ToolCall
+from ambassador_server.services.calls.pipeline import Answered, CallPipeline, Refused, ToolCall
 
 _MODERN_RESULT = frozenset({"resultType", "ttlMs", "cacheScope"})
 
@@ -35,7 +35,7 @@ _kind_decoder = msgspec.json.Decoder(_Kind)
 class ToolMethods:
     """Lists and calls tools for a principal; a result passes unchanged but for what the era demands."""
 
-    def __init__(self, *, catalog: Catalog, calls: Calls) -> None:
+    def __init__(self, *, catalog: Catalog, calls: CallPipeline) -> None:
         self._catalog = catalog
         self._calls = calls
         self._described: tuple[CatalogIndex | None, dict[str, bytes]] = (None, {})

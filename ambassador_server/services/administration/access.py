@@ -9,7 +9,7 @@ from ambassador_server.domain.policy.decide import ToolRef, decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.explanation import Explanation, explain
 from ambassador_server.domain.policy.snapshot import Snapshot
-from ambassador_server.domain.shared.listing import Field, Listing, Shelf, Slice
+from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.errors import NotFoundError
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -82,13 +82,13 @@ class AccessQuestions:
         raise NotFoundError(f"No tool {name!r}")
 
 
-def _users(snapshot: Snapshot) -> Shelf[User]:
+def _users(snapshot: Snapshot) -> InMemoryList[User]:
     def groups(user: User) -> tuple[str, ...]:
         group_ids = snapshot.group_ids_of.get(user.user_id, ())
         return tuple(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)
 
     name: Field[User] = Field(lambda user: user.name)
-    return Shelf(
+    return InMemoryList(
         noun="user",
         fields={
             "name": name,

@@ -1,22 +1,23 @@
 """Admin keys: issued once, shown once, revoked at once. The logins of people are among them."""
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import admin_key_resource
 from ambassador_server.domain.people.administrators import AdminKey, Role
+from ambassador_server.domain.people.new_keys import mint_admin_key
 from ambassador_server.domain.people.role_rules import check_key_roles, check_not_own_key
-from ambassador_server.domain.secrets.tokens import ADMIN_KEY_PREFIX, digest_key, mint_key, visible_prefix
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.transaction import Changes
 
 
 class AdminKeys:
@@ -74,41 +75,9 @@ class AdminKeys:
             return await work.admin_keys.page(listing)
 
 
-def admin_key_resource(key: AdminKey) -> Resource:
-    """Name an admin key for the audit."""
-    return Resource(kind="admin_key", id=key.admin_key_id, name=key.name)
-
-
 def _shown(key: AdminKey) -> dict[str, Any]:
     return {
         "prefix": key.prefix,
         "roles": list(key.roles),
         "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
     }
-
-
-def mint_admin_key(
-    pepper: bytes,
-    now: datetime,
-    *,
-    name: str,
-    roles: tuple[Role, ...],
-    lasts: timedelta | None,
-    user_id: str | None = None,
-    created_by: str,
-) -> tuple[AdminKey, str]:
-    """Return a new admin key that is not stored yet, and its secret."""
-    secret = mint_key(ADMIN_KEY_PREFIX)
-    key = AdminKey(
-        admin_key_id=str(uuid.uuid4()),
-        name=name,
-        prefix=visible_prefix(secret, ADMIN_KEY_PREFIX),
-        digest=digest_key(secret, pepper),
-        roles=roles,
-        created_at=now,
-        expires_at=None if lasts is None else now + lasts,
-        revoked_at=None,
-        user_id=user_id,
-        created_by=created_by,
-    )
-    return key, secret

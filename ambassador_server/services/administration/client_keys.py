@@ -5,16 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import key_resource
+from ambassador_server.domain.people.new_keys import mint_client_key
 from ambassador_server.domain.people.principals import ClientKey, KeyStatus
-from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner
-from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.errors import ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.users import find_user
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.lookups import find_key, find_user
+from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.changes.writing import Wording, Written, differences, write
 
 
@@ -183,33 +185,6 @@ class Keys:
         )
 
 
-def mint_client_key(
-    pepper: bytes,
-    now: datetime,
-    *,
-    user_id: str,
-    name: str,
-    lasts: timedelta | None,
-    owner: str | None = None,
-) -> tuple[ClientKey, str]:
-    """Return a new client key, not yet stored, and its secret."""
-    secret = mint_key(PRESHARED_KEY_PREFIX)
-    key = ClientKey(
-        key_id=str(uuid.uuid4()),
-        user_id=user_id,
-        name=name,
-        prefix=visible_prefix(secret, PRESHARED_KEY_PREFIX),
-        digest=digest_key(secret, pepper),
-        status=KeyStatus.ACTIVE,
-        created_at=now,
-        expires_at=None if lasts is None else now + lasts,
-        last_used_at=None,
-        last_host=None,
-        owner=owner,
-    )
-    return key, secret
-
-
 def _best(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
     """Return the newest key of this name that is good, else one that would be, were it not suspended."""
     usable = [
@@ -227,19 +202,6 @@ async def _first_issue(work: UnitOfWork, key: ClientKey) -> datetime:
     while key.replaces is not None and key.replaces in known:
         key = known[key.replaces]
     return key.created_at
-
-
-async def find_key(work: UnitOfWork, key_id: str) -> ClientKey:
-    """Return the key with this id, or raise NotFoundError."""
-    key = await work.keys.get(key_id)
-    if key is None:
-        raise NotFoundError(f"No key {key_id!r}")
-    return key
-
-
-def key_resource(key: ClientKey) -> Resource:
-    """Name a key for the audit."""
-    return Resource(kind="key", id=key.key_id, name=key.name)
 
 
 def _shown(key: ClientKey) -> dict[str, Any]:

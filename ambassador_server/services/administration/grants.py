@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import grant_resource
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, normalise_patterns
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.groups import find_group
-from ambassador_server.services.changes.transaction import Change, Changes, Requester
+from ambassador_server.services.changes.lookups import find_group, find_mcp
+from ambassador_server.services.changes.transaction import Change, Changes
 from ambassador_server.services.changes.writing import Wording, Written, write
-from ambassador_server.services.registry.mcps import find_mcp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +126,6 @@ def _nearest(found: Iterable[Grant], wanted: Grant) -> Grant | None:
 
 async def _write(change: Change, before: Grant | None, grant: Grant, facts: GrantFacts) -> Written[Grant]:
     return await write(change, change.work.grants, before, grant, _WORDING, group=facts.group, mcp=facts.mcp)
-
-
-def grant_resource(grant: Grant) -> Resource:
-    """Name a grant for the audit."""
-    return Resource(kind="grant", id=grant.grant_id, name=None)
 
 
 def _shown(grant: Grant) -> dict[str, Any]:

@@ -4,17 +4,18 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import group_resource
 from ambassador_server.domain.people.principals import Group, GroupStatus, Membership
 from ambassador_server.domain.policy.snapshot import Snapshot
-from ambassador_server.domain.shared.listing import Field, Listing, Shelf, Slice
+from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import Expected, check_revision
-from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.users import find_user
-from ambassador_server.services.changes.transaction import Change, Changes, Requester
+from ambassador_server.ports.store import Store
+from ambassador_server.services.changes.lookups import find_group, find_user
+from ambassador_server.services.changes.transaction import Change, Changes
 from ambassador_server.services.changes.writing import Wording, Written, write
 
 
@@ -47,7 +48,7 @@ class NamedMembership:
     owner: str | None
 
 
-_MEMBERSHIPS: Shelf[NamedMembership] = Shelf(
+_MEMBERSHIPS: InMemoryList[NamedMembership] = InMemoryList(
     noun="membership",
     fields={
         "group": Field(lambda each: each.group),
@@ -171,11 +172,6 @@ class Groups:
         return await write(change, change.work.groups, before, after, _WORDING)
 
 
-def group_resource(group: Group) -> Resource:
-    """Name a group for the audit."""
-    return Resource(kind="group", id=group.group_id, name=group.name)
-
-
 def _shown(group: Group) -> dict[str, Any]:
     return {"description": group.description, "status": group.status, "owner": group.owner}
 
@@ -186,11 +182,3 @@ _WORDING = Wording(
     resource=group_resource,
     shown=_shown,
 )
-
-
-async def find_group(work: UnitOfWork, name: str) -> Group:
-    """Return the group of this name, or raise NotFoundError."""
-    group = await work.groups.by_name(name)
-    if group is None:
-        raise NotFoundError(f"No group {name!r}")
-    return group

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from ambassador_server.domain.audit.actors import Requester, user_actor
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.principals import ClientKey, KeyStatus, Origin, Principal, User
 from ambassador_server.domain.people.sessions import Session
@@ -19,12 +20,12 @@ from ambassador_server.errors import (
     StorageError,
 )
 from ambassador_server.ports.store import UnitOfWork
-from ambassador_server.services.administration.client_keys import Keys, find_key
+from ambassador_server.services.administration.client_keys import Keys
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.audit.recorder import user_actor
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
+from ambassador_server.services.changes.lookups import find_key
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.sessions import Sessions
 

@@ -1,6 +1,8 @@
 """Passwords of administrators: set by another administrator, changed by their own, kept as a hash."""
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Password
 from ambassador_server.domain.people.password_rules import check_password
 from ambassador_server.domain.people.principals import User
@@ -9,8 +11,8 @@ from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.passwords import PasswordHashing
 from ambassador_server.services.administration.admin_guard import end_logins
-from ambassador_server.services.administration.users import find_user, user_resource
-from ambassador_server.services.changes.transaction import Change, Changes, Requester
+from ambassador_server.services.changes.lookups import find_user
+from ambassador_server.services.changes.transaction import Change, Changes
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 
 

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import session_resource
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
-from ambassador_server.services.changes.transaction import Changes, Requester
-from ambassador_server.services.sign_in.sessions import Sessions, session_resource
+from ambassador_server.services.changes.transaction import Changes
+from ambassador_server.services.sign_in.sessions import Sessions
 
 REVOKED = "revoked"
 

@@ -5,16 +5,16 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.policy.grants import Subscription, normalise_patterns
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.client_keys import find_key
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.lookups import find_key, find_mcp
+from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.changes.writing import Wording, Written, write
-from ambassador_server.services.registry.mcps import find_mcp
 
 
 class Subscriptions:

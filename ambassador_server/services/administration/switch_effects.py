@@ -8,13 +8,13 @@ from heapq import nsmallest
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.policy.decide import ToolRef
-from ambassador_server.domain.policy.impact import Affairs, impact_of
+from ambassador_server.domain.policy.impact import Activity, impact_of
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.errors import StorageError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.in_flight import Flights
+from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 FIRST_NAMES = 100
@@ -42,21 +42,21 @@ class NamedImpact:
     calls: int
 
 
-class Impacts:
+class SwitchEffects:
     """Read-only; nothing here changes, and nothing here decides by itself."""
 
     def __init__(
-        self, *, store: Store, policy: PolicyKeeper, catalog: Catalog, flights: Flights, clock: Clock
+        self, *, store: Store, policy: PolicyKeeper, catalog: Catalog, in_flight: CallsInFlight, clock: Clock
     ) -> None:
         self._store = store
         self._policy = policy
         self._catalog = catalog
-        self._flights = flights
+        self._in_flight = in_flight
         self._clock = clock
 
     def running(self) -> Running:
         """Return the calls in flight, to be asked for before a switch ends them."""
-        return self._flights.running()
+        return self._in_flight.running()
 
     async def of(self, switch: KillSwitch, running: Running) -> NamedImpact | None:
         """Return what the switch stops or would stop; None when the sessions cannot be read.
@@ -68,9 +68,9 @@ class Impacts:
         except StorageError:
             return None
         snapshot, index = self._policy.snapshot, self._catalog.index()
-        affairs = Affairs(tools=[entry.ref for entry in index.entries], sessions=sessions, calls=running)
+        activity = Activity(tools=[entry.ref for entry in index.entries], sessions=sessions, calls=running)
         # In a thread: calls go on while a large organisation is looked through.
-        found = await asyncio.to_thread(impact_of, switch, snapshot, affairs, self._policy.moment())
+        found = await asyncio.to_thread(impact_of, switch, snapshot, activity, self._policy.moment())
         mcp_ids = {tool.mcp_id for tool in found.tools}
         return NamedImpact(
             users=_hits(snapshot.users[user_id].name for user_id in found.user_ids),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
@@ -13,11 +14,9 @@ from ambassador_server.domain.shared.names import check_text
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.administration.groups import find_group
-from ambassador_server.services.administration.users import find_user
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.changes.transaction import Changes, Requester
-from ambassador_server.services.registry.mcps import find_mcp
+from ambassador_server.services.changes.lookups import find_group, find_mcp, find_user
+from ambassador_server.services.changes.transaction import Changes
 
 
 class Switches:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.principals import AuthSource, User, UserStatus
 from ambassador_server.domain.people.role_rules import (
@@ -18,11 +20,11 @@ from ambassador_server.domain.people.role_rules import (
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import Expected, check_revision
-from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left, end_logins
-from ambassador_server.services.changes.transaction import Change, Changes, Requester
+from ambassador_server.services.changes.lookups import find_user
+from ambassador_server.services.changes.transaction import Change, Changes
 from ambassador_server.services.changes.writing import Wording, Written, write
 
 
@@ -138,11 +140,6 @@ class Users:
             await check_an_admin_is_left(work, self._clock.now())
 
 
-def user_resource(user: User) -> Resource:
-    """Name a user for the audit."""
-    return Resource(kind="user", id=user.user_id, name=user.name)
-
-
 def _shown(user: User) -> dict[str, Any]:
     return {
         "display_name": user.display_name,
@@ -160,11 +157,3 @@ _WORDING = Wording(
     resource=user_resource,
     shown=_shown,
 )
-
-
-async def find_user(work: UnitOfWork, name: str) -> User:
-    """Return the user of this name, or raise NotFoundError."""
-    user = await work.users.by_name(name)
-    if user is None:
-        raise NotFoundError(f"No user {name!r}")
-    return user

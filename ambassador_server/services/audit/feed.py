@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ambassador_server.domain.audit.query import EVERYTHING, Query, matches
 from ambassador_server.errors import OverloadedError
 from ambassador_server.ports.store import IndexedRecord
-from ambassador_server.services.audit.index import MAX_PAGE, AuditTrail
+from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
 
 POLL_SECONDS = 0.25
 QUIET_SECONDS = 5.0
@@ -40,8 +40,8 @@ class AuditFeed:
     Who keeps up shares what one task has read; who lags reads on alone, from the index, and misses nothing.
     """
 
-    def __init__(self, trail: AuditTrail, *, poll_seconds: float = POLL_SECONDS) -> None:
-        self._trail = trail
+    def __init__(self, search: AuditSearch, *, poll_seconds: float = POLL_SECONDS) -> None:
+        self._search = search
         self._poll_seconds = poll_seconds
         self._listeners = 0
         self._task: asyncio.Task[None] | None = None
@@ -62,7 +62,7 @@ class AuditFeed:
         Ends when the feed is closed; raises OverloadedError for one listener too many, and what the index raises.
         """
         with self._listening():
-            first, last = await self._trail.extent()
+            first, last = await self._search.extent()
             at = last if cursor is None else min(cursor, last)
             # A cursor beyond the newest was given by an index that has been built anew.
             gap = cursor is not None and cursor > 0 and (cursor > last or first > cursor + 1)
@@ -89,7 +89,7 @@ class AuditFeed:
                 each for each in batch.records if each.cursor > at and matches(wanted, each.record.event)
             ]
             return News(records=tuple(found), cursor=batch.until)
-        records, cursor = await self._trail.after(wanted, limit=MAX_PAGE, cursor=at)
+        records, cursor = await self._search.after(wanted, limit=MAX_PAGE, cursor=at)
         return News(records=tuple(records), cursor=cursor)
 
     async def _wait(self, seconds: float) -> None:
@@ -121,12 +121,12 @@ class AuditFeed:
 
     async def _poll(self) -> None:
         try:
-            _, cursor = await self._trail.extent()
+            _, cursor = await self._search.extent()
             # Whoever is behind this place reads on alone, so nothing falls between two tasks.
             self._batch = _Batch(cursor, (), cursor)
             self._wake()
             while True:
-                records, behind = await self._trail.after(EVERYTHING, limit=MAX_PAGE, cursor=cursor)
+                records, behind = await self._search.after(EVERYTHING, limit=MAX_PAGE, cursor=cursor)
                 if records:
                     self._batch = _Batch(cursor, tuple(records), behind)
                     self._wake()

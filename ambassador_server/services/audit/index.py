@@ -37,7 +37,7 @@ class Trace:
     switch: KillSwitch | None
 
 
-class AuditTrail:
+class AuditSearch:
     """Every answer includes everything the logs had committed when it was asked for."""
 
     def __init__(self, *, store: Store, logs: Sequence[AuditLogReader], clock: Clock) -> None:

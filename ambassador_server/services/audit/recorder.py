@@ -6,42 +6,21 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import (
     SYSTEM,
     Actor,
-    ActorKind,
     AuditAction,
     AuditEvent,
     Outcome,
     Resource,
 )
-from ambassador_server.domain.people.administrators import Administrator
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.secrets.redaction import redact_details
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.clock import Clock
-
-
-def user_actor(principal: Principal) -> Actor:
-    """Return the actor of a principal."""
-    return Actor(
-        kind=ActorKind.USER,
-        id=principal.user_id,
-        name=principal.user_name,
-        key_id=principal.key_id,
-        key_name=principal.key_name,
-    )
-
-
-def admin_actor(administrator: Administrator) -> Actor:
-    """Return the actor of an administrator: the person and the login, or the key alone."""
-    key_id, name = administrator.admin_key_id, administrator.name
-    if administrator.user_id is None:
-        return Actor(kind=ActorKind.ADMIN, id=key_id, name=name)
-    return Actor(kind=ActorKind.ADMIN, id=administrator.user_id, name=name, key_id=key_id)
-
 
 # People put secrets into names, too. The same few names come again with every call.
 _name = lru_cache(maxsize=4096)(mask_text)
@@ -60,7 +39,7 @@ def _masked_resource(resource: Resource) -> Resource:
     return resource if name == resource.name else replace(resource, name=name)
 
 
-class Auditor:
+class Recorder:
     """Builds events and hands them to the log; every method returns an awaitable that ends when the system has them.
 
     Secrets are masked here, in names and in details, whoever says them. Only what a call's arguments may keep was

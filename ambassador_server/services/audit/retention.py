@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.audit_log import PrunableLog, Removal
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.delivery import AuditDeliveries
-from ambassador_server.services.audit.index import AuditTrail
-from ambassador_server.services.audit.recorder import Auditor
-from ambassador_server.services.changes.transaction import Requester
+from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.recorder import Recorder
 
 _BATCH = 500
 _REST = 4.0
@@ -37,16 +37,16 @@ class AuditRetention:
         *,
         store: Store,
         log: PrunableLog,
-        trail: AuditTrail,
+        search: AuditSearch,
         deliveries: AuditDeliveries,
-        auditor: Auditor,
+        recorder: Recorder,
         clock: Clock,
     ) -> None:
         self._store = store
         self._log = log
-        self._trail = trail
+        self._search = search
         self._deliveries = deliveries
-        self._auditor = auditor
+        self._recorder = recorder
         self._clock = clock
         self._lock = asyncio.Lock()
 
@@ -88,7 +88,7 @@ class AuditRetention:
         try:
             if removal is not None:
                 # The index may keep a record longer than the log, but it has to have it before.
-                await self._trail.catch_up()
+                await self._search.catch_up()
                 await self._log.prune(removal)
             if index:
                 indexed = await self._prune_index(before)
@@ -120,7 +120,7 @@ class AuditRetention:
             return await work.audit.has_before(before)
 
     async def _record(self, requester: Requester, outcome: Outcome, details: dict[str, Any]) -> None:
-        await self._auditor.event(
+        await self._recorder.event(
             AuditAction.AUDIT_PRUNE,
             outcome,
             actor=requester.actor,

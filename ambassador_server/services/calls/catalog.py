@@ -11,7 +11,7 @@ from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.snapshot import Snapshot
-from ambassador_server.domain.shared.listing import Field, Listing, Shelf, Slice
+from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
@@ -42,7 +42,7 @@ class CatalogIndex:
 
 
 _NAME: Field[CatalogEntry] = Field(lambda entry: entry.ref.canonical)
-_TOOLS: Shelf[CatalogEntry] = Shelf(
+_TOOLS: InMemoryList[CatalogEntry] = InMemoryList(
     noun="tool",
     fields={
         "name": _NAME,

@@ -19,7 +19,7 @@ class CallStoppedError(Exception):
         self.deny = deny
 
 
-class Flight:
+class CallInFlight:
     """The current task's call, in the table while the block runs; `deny` is set when it was stopped.
 
     Leaving the block raises CallStoppedError when a new policy stopped the call.
@@ -27,7 +27,7 @@ class Flight:
 
     __slots__ = ("_running", "deny", "principal", "task", "tool")
 
-    def __init__(self, principal: Principal, tool: ToolRef, running: "set[Flight]") -> None:
+    def __init__(self, principal: Principal, tool: ToolRef, running: "set[CallInFlight]") -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("calls run in a task")
@@ -61,12 +61,12 @@ class Flight:
         )
 
 
-class Flights:
+class CallsInFlight:
     """Decides every running call again whenever the policy changes, and cancels those that are no longer permitted."""
 
     def __init__(self, policy: PolicyKeeper) -> None:
         self._policy = policy
-        self._running: set[Flight] = set()
+        self._running: set[CallInFlight] = set()
         policy.subscribe(self._decide_again)
 
     def __len__(self) -> int:
@@ -74,16 +74,16 @@ class Flights:
 
     def running(self) -> tuple[tuple[Principal, ToolRef], ...]:
         """Return who calls what right now."""
-        return tuple((flight.principal, flight.tool) for flight in self._running)
+        return tuple((running.principal, running.tool) for running in self._running)
 
-    def track(self, principal: Principal, tool: ToolRef) -> Flight:
+    def track(self, principal: Principal, tool: ToolRef) -> CallInFlight:
         """Return the current task's call, to be held in a `with` block."""
-        return Flight(principal, tool, self._running)
+        return CallInFlight(principal, tool, self._running)
 
     def _decide_again(self, snapshot: Snapshot) -> None:
         moment = self._policy.moment()
-        for flight in tuple(self._running):
-            decision = decide(snapshot, flight.principal, flight.tool, moment)
-            if isinstance(decision, Deny) and flight.deny is None:
-                flight.deny = decision
-                flight.task.cancel()
+        for running in tuple(self._running):
+            decision = decide(snapshot, running.principal, running.tool, moment)
+            if isinstance(decision, Deny) and running.deny is None:
+                running.deny = decision
+                running.task.cancel()

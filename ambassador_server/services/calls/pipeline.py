@@ -21,9 +21,9 @@ from ambassador_server.errors import (
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams, ProgressHandler, Reply
 from ambassador_server.ports.payload import PayloadReader
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
-from ambassador_server.services.calls.in_flight import CallStoppedError, Flight, Flights
+from ambassador_server.services.calls.in_flight import CallInFlight, CallsInFlight, CallStoppedError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 _MAX_NAME = 256
@@ -73,7 +73,7 @@ class Refused:
     message: str
 
 
-class Calls:
+class CallPipeline:
     """Every face calls tools through here; the one who decides is the one who records."""
 
     def __init__(
@@ -81,16 +81,16 @@ class Calls:
         *,
         policy: PolicyKeeper,
         catalog: Catalog,
-        flights: Flights,
-        auditor: Auditor,
+        in_flight: CallsInFlight,
+        recorder: Recorder,
         downstreams: Downstreams,
         payloads: PayloadReader,
         clock: Clock,
     ) -> None:
         self._policy = policy
         self._catalog = catalog
-        self._flights = flights
-        self._auditor = auditor
+        self._in_flight = in_flight
+        self._recorder = recorder
         self._downstreams = downstreams
         self._payloads = payloads
         self._clock = clock
@@ -108,8 +108,8 @@ class Calls:
         )
         try:
             # In the table before the attempt is written: a permission that goes meanwhile stops the call.
-            with self._flights.track(call.principal, entry.ref) as flight:
-                await self._auditor.attempt(
+            with self._in_flight.track(call.principal, entry.ref) as running:
+                await self._recorder.attempt(
                     call.principal,
                     call.origin,
                     resource,
@@ -117,7 +117,7 @@ class Calls:
                     arguments=arguments,
                     size=size,
                 )
-                return await self._forward(call, entry, resource, flight)
+                return await self._forward(call, entry, resource, running)
         except CallStoppedError as stopped:
             return await self._refuse(call, resource, stopped.deny)
 
@@ -127,11 +127,11 @@ class Calls:
         return decide(self._policy.snapshot, principal, entry.ref, self._policy.moment())
 
     async def _refuse(self, call: ToolCall, resource: Resource, deny: Deny) -> Refused:
-        await self._auditor.denied(call.principal, call.origin, resource, deny)
+        await self._recorder.denied(call.principal, call.origin, resource, deny)
         return Refused(deny, refusal_message(deny, call.name))
 
     async def _forward(
-        self, call: ToolCall, entry: CatalogEntry, resource: Resource, flight: Flight
+        self, call: ToolCall, entry: CatalogEntry, resource: Resource, running: CallInFlight
     ) -> Answered:
         timeout = self._policy.snapshot.mcps[entry.ref.mcp_id].call_timeout_seconds
         params = _downstream_params(entry.encoded_name, call.members)
@@ -147,16 +147,16 @@ class Calls:
             )
         except (AmbassadorError, asyncio.CancelledError) as error:
             # A call that a kill switch stopped is recorded as denied instead.
-            if not flight.was_stopped_by(error):
+            if not running.was_stopped_by(error):
                 seconds, reason = self._clock.monotonic() - started, _failure(error)
-                _ = self._auditor.failed(
+                _ = self._recorder.failed(
                     call.principal, call.origin, resource, seconds=seconds, reason=reason
                 )
             raise
         seconds = self._clock.monotonic() - started
         body = reply.result if reply.result is not None else reply.error or b""
         failed = reply.result is None or self._payloads.is_error_result(body)
-        _ = self._auditor.answered(
+        _ = self._recorder.answered(
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
         )
         return Answered(reply, entry.mcp_name, round(seconds * 1000, 3))

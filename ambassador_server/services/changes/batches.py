@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import (
     ConflictError,
@@ -11,7 +12,7 @@ from ambassador_server.errors import (
     NotFoundError,
     OperationFailedError,
 )
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.transaction import Changes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,29 +6,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador_server.domain.audit.events import SYSTEM, Actor, AuditAction, Outcome, Resource
-from ambassador_server.domain.people.administrators import Administrator
-from ambassador_server.domain.people.principals import Origin
+from ambassador_server.domain.audit.actors import Requester
+from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.errors import MissingRightError
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.audit.recorder import Auditor, admin_actor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-
-
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """Who asks for a change and from where: an administrator, a user of their own, else the server's command line."""
-
-    administrator: Administrator | None
-    origin: Origin | None
-    user: Actor | None = None
-
-    @property
-    def actor(self) -> Actor:
-        """Return the actor for the audit."""
-        if self.administrator is None:
-            return self.user or SYSTEM
-        return admin_actor(self.administrator)
 
 
 @dataclass(slots=True)
@@ -49,10 +32,10 @@ _joined: ContextVar[Change | None] = ContextVar("joined", default=None)
 class Changes:
     """Opens changes. The events are written before the commit: a change that cannot be recorded does not happen."""
 
-    def __init__(self, *, store: Store, policy: PolicyKeeper, auditor: Auditor) -> None:
+    def __init__(self, *, store: Store, policy: PolicyKeeper, recorder: Recorder) -> None:
         self._store = store
         self._policy = policy
-        self._auditor = auditor
+        self._recorder = recorder
 
     @asynccontextmanager
     async def open(self, requester: Requester) -> AsyncIterator[Change]:
@@ -94,7 +77,7 @@ class Changes:
                 _joined.reset(token)
 
     def _refused(self, requester: Requester, reason: str) -> Awaitable[None]:
-        return self._auditor.event(
+        return self._recorder.event(
             AuditAction.ADMIN_REFUSE,
             Outcome.DENIED,
             actor=requester.actor,
@@ -107,7 +90,7 @@ class Changes:
         self, requester: Requester, event: tuple[AuditAction, Resource, Mapping[str, Any]], outcome: Outcome
     ) -> Awaitable[None]:
         action, resource, details = event
-        return self._auditor.event(
+        return self._recorder.event(
             action,
             outcome,
             actor=requester.actor,

@@ -8,7 +8,7 @@ from ambassador_server.domain.people.principals import UserStatus
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.ports.store import Store
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
@@ -24,13 +24,13 @@ class DownstreamWatch:
         store: Store,
         policy: PolicyKeeper,
         catalog: Catalog,
-        auditor: Auditor,
+        recorder: Recorder,
         downstreams: Downstreams,
     ) -> None:
         self._store = store
         self._policy = policy
         self._catalog = catalog
-        self._auditor = auditor
+        self._recorder = recorder
         self._downstreams = downstreams
         self._unsaved: dict[str, tuple[Tool, ...]] = {}
         self._applied: Mapping[str, Mcp] = {}
@@ -52,7 +52,7 @@ class DownstreamWatch:
             return
         mcp = self._policy.snapshot.mcps.get(change.mcp_id)
         ready = change.status is DownstreamStatus.READY
-        _ = self._auditor.event(
+        _ = self._recorder.event(
             AuditAction.DOWNSTREAM_STATE,
             Outcome.SUCCEEDED if ready else Outcome.FAILED,
             resource=Resource(kind="mcp", id=change.mcp_id, name=None if mcp is None else mcp.name),

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus
 from ambassador_server.domain.secrets.redaction import mask_options
 from ambassador_server.domain.secrets.shapes import REDACTED
@@ -94,11 +95,6 @@ def needs_test(before: Mcp | None, after: Mcp) -> bool:
 def visible(mcp: Mcp) -> Mcp:
     """Return the entry as it may be shown, secrets masked; its revision tells nothing of them either."""
     return replace(mcp, options=mask_options(mcp.options))
-
-
-def mcp_resource(mcp: Mcp) -> Resource:
-    """Name an entry for the audit."""
-    return Resource(kind="mcp", id=mcp.mcp_id, name=mcp.name)
 
 
 def _shown(mcp: Mcp) -> dict[str, Any]:

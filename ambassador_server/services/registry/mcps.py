@@ -4,20 +4,22 @@ import uuid
 from dataclasses import replace
 from itertools import groupby
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.revision import Expected, check_revision
-from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams, OutputLine
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.lookups import find_mcp
+from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.changes.writing import Written, differences, write
 from ambassador_server.services.registry.mcp_facts import (
     WORDING,
     McpFacts,
-    mcp_resource,
     needs_test,
     reach_differs,
     unseen_changes,
@@ -194,14 +196,6 @@ class Mcps:
 
 def _status(mcp: Mcp) -> dict[str, str]:
     return {"status": mcp.status}
-
-
-async def find_mcp(work: UnitOfWork, name: str) -> Mcp:
-    """Return the entry of this name, or raise NotFoundError."""
-    mcp = await work.mcps.by_name(name)
-    if mcp is None:
-        raise NotFoundError(f"No MCP {name!r}")
-    return mcp
 
 
 async def _find_published(work: UnitOfWork, name: str) -> Mcp:

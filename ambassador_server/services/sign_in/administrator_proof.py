@@ -1,5 +1,6 @@
-"""Administrators: who a request acts for, and whether that is enough for what it asks."""
+"""Proves an administrator by an admin key or a login, and checks the right that a request takes."""
 
+from ambassador_server.domain.audit.actors import admin_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.people.administrators import Administrator, Right
 from ambassador_server.domain.people.principals import Origin
@@ -15,28 +16,28 @@ from ambassador_server.errors import MissingRightError, NotAuthenticatedError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
-from ambassador_server.services.audit.recorder import Auditor, admin_actor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.sign_in.login_throttle import check_guesses
+from ambassador_server.services.sign_in.login_throttle import count_wrong_key
 from ambassador_server.services.sign_in.logins import administrator_of
 
 
-class Administrators:
-    """Who may administer, and with which rights."""
+class AdministratorProver:
+    """The only place that looks at an admin key."""
 
     def __init__(
         self,
         *,
         store: Store,
         policy: PolicyKeeper,
-        auditor: Auditor,
+        recorder: Recorder,
         throttle: Throttle,
         clock: Clock,
         pepper: bytes,
     ) -> None:
         self._store = store
         self._policy = policy
-        self._auditor = auditor
+        self._recorder = recorder
         self._throttle = throttle
         self._clock = clock
         self._pepper = pepper
@@ -48,7 +49,7 @@ class Administrators:
         """
         administrator = await self._find(secret)
         if administrator is None:
-            check_guesses(self._throttle, origin)
+            count_wrong_key(self._throttle, origin)
             await self._refused(Actor(kind=ActorKind.UNKNOWN), origin, "invalid_credentials")
             raise NotAuthenticatedError("A valid admin key is required")
         if not administrator.may(right):
@@ -74,7 +75,7 @@ class Administrators:
         return administrator_of(key, user) if user is not None and can_log_in(user) else None
 
     async def _refused(self, actor: Actor, origin: Origin, reason: str) -> None:
-        await self._auditor.event(
+        await self._recorder.event(
             AuditAction.ADMIN_REFUSE,
             Outcome.DENIED,
             actor=actor,

@@ -4,8 +4,11 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from ambassador_server.domain.audit.actors import Requester, user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.resources import key_resource
 from ambassador_server.domain.people.enrolments import Enrolment
+from ambassador_server.domain.people.new_keys import mint_client_key
 from ambassador_server.domain.people.principals import ClientKey, Origin, Principal, User, UserStatus
 from ambassador_server.domain.secrets.tokens import digest_key, mint_code, plain_code
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -14,12 +17,11 @@ from ambassador_server.errors import ConflictError, InvalidCodeError, InvalidInp
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Throttle
-from ambassador_server.services.administration.client_keys import key_resource, mint_client_key
-from ambassador_server.services.administration.users import find_user
-from ambassador_server.services.audit.recorder import Auditor, user_actor
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.changes.lookups import find_user
+from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.sign_in.key_proof import KeyProver
-from ambassador_server.services.sign_in.login_throttle import CodeGuesses
+from ambassador_server.services.sign_in.login_throttle import CodeThrottle
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=1)
 _KEPT = timedelta(days=1)
@@ -43,7 +45,7 @@ class Enrolments:
         store: Store,
         changes: Changes,
         prover: KeyProver,
-        auditor: Auditor,
+        recorder: Recorder,
         throttle: Throttle,
         clock: Clock,
         pepper: bytes,
@@ -51,8 +53,8 @@ class Enrolments:
         self._store = store
         self._changes = changes
         self._prover = prover
-        self._auditor = auditor
-        self._guesses = CodeGuesses(throttle)
+        self._recorder = recorder
+        self._login_throttle = CodeThrottle(throttle)
         self._clock = clock
         self._pepper = pepper
 
@@ -116,7 +118,7 @@ class Enrolments:
         Raises InvalidCodeError, one for every way it can fail, RateLimitedError for an address that guesses, and
         StoppedError while a kill switch holds for the user, whose code stays good.
         """
-        self._guesses.check(origin)
+        self._login_throttle.check(origin)
         found = await self._find(code)
         if found is None:
             raise await self._refused(origin)
@@ -174,8 +176,8 @@ class Enrolments:
         return user if user is not None and user.status is UserStatus.ACTIVE else None
 
     async def _refused(self, origin: Origin) -> InvalidCodeError:
-        self._guesses.failed(origin)
-        await self._auditor.event(
+        self._login_throttle.failed(origin)
+        await self._recorder.event(
             AuditAction.KEY_REDEEM,
             Outcome.DENIED,
             actor=Actor(kind=ActorKind.UNKNOWN),

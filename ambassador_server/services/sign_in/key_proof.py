@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from datetime import datetime
 
+from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.people.principals import ClientKey, Origin, Principal, User, UserStatus
 from ambassador_server.domain.policy.decide import PrincipalPolicy
@@ -18,9 +19,9 @@ from ambassador_server.errors import InvalidKeyError, StoppedError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
-from ambassador_server.services.audit.recorder import Auditor, user_actor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.sign_in.login_throttle import check_guesses
+from ambassador_server.services.sign_in.login_throttle import count_wrong_key
 
 _MOST_HOSTS = 20_000
 
@@ -33,14 +34,14 @@ class KeyProver:
         *,
         store: Store,
         policy: PolicyKeeper,
-        auditor: Auditor,
+        recorder: Recorder,
         throttle: Throttle,
         clock: Clock,
         pepper: bytes,
     ) -> None:
         self._store = store
         self._policy = policy
-        self._auditor = auditor
+        self._recorder = recorder
         self._throttle = throttle
         self._clock = clock
         self._pepper = pepper
@@ -54,7 +55,7 @@ class KeyProver:
         """
         found = self._find(preshared_key)
         if found is None:
-            check_guesses(self._throttle, origin)
+            count_wrong_key(self._throttle, origin)
             await self._refused(preshared_key, origin)
             raise InvalidKeyError("Invalid or inactive key")
         return found
@@ -74,7 +75,7 @@ class KeyProver:
         self._uses[key.key_id] = (self._clock.now(), host or origin.address)
         news = [each for each in (host, origin.address) if each is not None and self._is_new(key, each)]
         if news:
-            await self._auditor.event(
+            await self._recorder.event(
                 AuditAction.KEY_NEW_HOST,
                 Outcome.SUCCEEDED,
                 actor=user_actor(principal_of(key, user)),
@@ -106,7 +107,7 @@ class KeyProver:
         switch = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment()).stopped_by
         if switch is None:
             return
-        await self._auditor.event(
+        await self._recorder.event(
             AuditAction.SESSION_REFUSE,
             Outcome.DENIED,
             actor=user_actor(principal),
@@ -142,7 +143,7 @@ class KeyProver:
         shown = None
         if is_well_formed(preshared_key, PRESHARED_KEY_PREFIX):
             shown = visible_prefix(preshared_key, PRESHARED_KEY_PREFIX)
-        await self._auditor.event(
+        await self._recorder.event(
             AuditAction.SESSION_REFUSE,
             Outcome.DENIED,
             actor=Actor(kind=ActorKind.UNKNOWN),

@@ -10,7 +10,7 @@ from ambassador_server.ports.throttle import Throttle
 _MOST_HOMES = 10_000
 
 
-def check_guesses(throttle: Throttle, origin: Origin) -> None:
+def count_wrong_key(throttle: Throttle, origin: Origin) -> None:
     """Count a wrong key; raises RateLimitedError once the address has offered too many.
 
     Only wrong ones are ever refused for this: many people share one address, and no key can be guessed.
@@ -19,7 +19,7 @@ def check_guesses(throttle: Throttle, origin: Origin) -> None:
     throttle.failed(origin.address)
 
 
-class CodeGuesses:
+class CodeThrottle:
     """One-time codes are short, so from an address with too many wrong ones even a right one is not looked at."""
 
     def __init__(self, throttle: Throttle) -> None:
@@ -34,7 +34,7 @@ class CodeGuesses:
         self._throttle.failed(_codes(origin))
 
 
-class PasswordGuesses:
+class PasswordThrottle:
     """Passwords can be guessed, so after too many wrong ones even a right one is not looked at.
 
     Failures count against the address, the user name, and the two together. Where a user has logged in before only

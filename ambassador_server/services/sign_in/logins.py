@@ -4,14 +4,16 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.resources import admin_key_resource
 from ambassador_server.domain.people.administrators import Administrator, AdminKey
+from ambassador_server.domain.people.new_keys import mint_admin_key
 from ambassador_server.domain.people.principals import Origin, User
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
-from ambassador_server.services.administration.admin_keys import admin_key_resource, mint_admin_key
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 
 _KEPT_AFTER_END = timedelta(days=7)

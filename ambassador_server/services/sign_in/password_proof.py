@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Password
 from ambassador_server.domain.people.password_rules import comparable
 from ambassador_server.domain.people.principals import Origin, User
@@ -12,13 +13,12 @@ from ambassador_server.errors import WrongPasswordError
 from ambassador_server.ports.passwords import PasswordHashing, PasswordTurn
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Throttle
-from ambassador_server.services.administration.users import user_resource
-from ambassador_server.services.audit.recorder import Auditor
-from ambassador_server.services.sign_in.login_throttle import PasswordGuesses
+from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.sign_in.login_throttle import PasswordThrottle
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class PasswordProof:
     """A user and the password that was right; `fresh` is its hash anew where the stored one is outdated."""
 
     user: User
@@ -42,14 +42,14 @@ class PasswordProver:
     """The only place that looks at a password."""
 
     def __init__(
-        self, *, store: Store, auditor: Auditor, hashing: PasswordHashing, throttle: Throttle
+        self, *, store: Store, recorder: Recorder, hashing: PasswordHashing, throttle: Throttle
     ) -> None:
         self._store = store
-        self._auditor = auditor
+        self._recorder = recorder
         self._hashing = hashing
-        self._guesses = PasswordGuesses(throttle)
+        self._login_throttle = PasswordThrottle(throttle)
 
-    async def prove(self, user_name: str, password: str, origin: Origin) -> Proof:
+    async def prove(self, user_name: str, password: str, origin: Origin) -> PasswordProof:
         """Return who that is.
 
         Raises WrongPasswordError whatever is wrong, RateLimitedError after too many of those, and OverloadedError.
@@ -57,15 +57,15 @@ class PasswordProver:
         check_name("user", user_name)
         async with self._hashing.turn() as turn:
             # Inside the turn: of many guesses sent at once, all but a few must find the count of those before.
-            self._guesses.check(user_name, origin.address)
+            self._login_throttle.check(user_name, origin.address)
             user, stored = await self._find(user_name)
             proof = await _verify(turn, user, stored, password)
             if proof is None:
-                self._guesses.failed(user_name, origin.address)
+                self._login_throttle.failed(user_name, origin.address)
         if proof is None:
             await self._refused(user, origin)
             raise WrongPasswordError("Wrong user name or password, or not an administrator")
-        self._guesses.succeeded(user_name, origin.address)
+        self._login_throttle.succeeded(user_name, origin.address)
         return proof
 
     async def _find(self, user_name: str) -> tuple[User | None, Password | None]:
@@ -76,7 +76,7 @@ class PasswordProver:
     async def _refused(self, user: User | None, origin: Origin) -> None:
         # A name that nobody has is not recorded: people type their password there.
         nobody = Resource(kind="user", id=None, name=None)
-        await self._auditor.event(
+        await self._recorder.event(
             AuditAction.ADMIN_REFUSE,
             Outcome.DENIED,
             actor=Actor(kind=ActorKind.UNKNOWN),
@@ -88,10 +88,10 @@ class PasswordProver:
 
 async def _verify(
     turn: PasswordTurn, user: User | None, stored: Password | None, password: str
-) -> Proof | None:
+) -> PasswordProof | None:
     offered = comparable(password)
     against = None if offered is None or stored is None else stored.hash
     is_right = await turn.verify(offered or "", against)
     if offered is None or user is None or stored is None or not is_right or not can_log_in(user):
         return None
-    return Proof(user, stored, await turn.hash(offered) if turn.is_outdated(stored.hash) else None)
+    return PasswordProof(user, stored, await turn.hash(offered) if turn.is_outdated(stored.hash) else None)

@@ -3,7 +3,7 @@
 from collections.abc import Set
 
 
-class Crowds:
+class SessionLimits:
     """The sessions of each key, by their ids."""
 
     def __init__(self, limit: int) -> None:

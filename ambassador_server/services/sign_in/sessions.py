@@ -7,7 +7,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
+from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.resources import session_resource
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.sessions import Session, SessionBounds
 from ambassador_server.domain.secrets.tokens import digest_token, same
@@ -22,10 +24,10 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
-from ambassador_server.services.audit.recorder import Auditor, user_actor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.key_proof import KeyProver, principal_of
-from ambassador_server.services.sign_in.session_limits import Crowds
+from ambassador_server.services.sign_in.session_limits import SessionLimits
 
 MIN_HEARTBEAT = timedelta(seconds=10)
 _ENDED_STAYS = timedelta(minutes=2)
@@ -45,7 +47,7 @@ class Sessions:
         policy: PolicyKeeper,
         tokens: SessionTokens,
         prover: KeyProver,
-        auditor: Auditor,
+        recorder: Recorder,
         throttle: Throttle,
         clock: Clock,
         bounds: SessionBounds,
@@ -54,11 +56,11 @@ class Sessions:
         self._policy = policy
         self._tokens = tokens
         self._prover = prover
-        self._auditor = auditor
+        self._recorder = recorder
         self._throttle = throttle
         self._clock = clock
         self._bounds = bounds
-        self._crowds = Crowds(bounds.per_key)
+        self._limits = SessionLimits(bounds.per_key)
         self._held: dict[str, Session] = {}
         self._known: dict[bytes, str] = {}
 
@@ -184,10 +186,10 @@ class Sessions:
 
     def _make_room(self, newest: Session) -> list[Session]:
         """End, in memory, as many sessions of the key as there are too many, and return them."""
-        excess = self._crowds.excess(newest.key_id)
+        excess = self._limits.excess(newest.key_id)
         if not excess:
             return []
-        others = [self._held[each] for each in self._crowds.of(newest.key_id) if each != newest.session_id]
+        others = [self._held[each] for each in self._limits.of(newest.key_id) if each != newest.session_id]
         crowded_out = sorted(others, key=lambda each: each.last_seen_at)[:excess]
         now = self._clock.now()
         ended = [replace(each, ended_at=now, end_reason=_CROWDED_OUT) for each in crowded_out]
@@ -206,7 +208,7 @@ class Sessions:
             at, reason = ended.ended_at or self._clock.now(), ended.end_reason or _DISCONNECTED
             async with self._store.write() as work:
                 await work.sessions.end(ended.session_id, at=at, reason=reason)
-            await self._auditor.event(
+            await self._recorder.event(
                 AuditAction.SESSION_CLOSE,
                 Outcome.SUCCEEDED,
                 actor=user_actor(principal),
@@ -220,19 +222,19 @@ class Sessions:
         self._held[session.session_id] = session
         self._known[session.token_digest] = session.session_id
         if session.ended_at is None:
-            self._crowds.join(session.key_id, session.session_id)
+            self._limits.join(session.key_id, session.session_id)
         else:
-            self._crowds.leave(session.key_id, session.session_id)
+            self._limits.leave(session.key_id, session.session_id)
 
     def _forget(self, session: Session) -> None:
-        self._crowds.leave(session.key_id, session.session_id)
+        self._limits.leave(session.key_id, session.session_id)
         self._held.pop(session.session_id, None)
         self._known.pop(session.token_digest, None)
 
     async def _record_open(self, session: Session, principal: Principal, origin: Origin) -> None:
         """Record a session that is stored; nobody gets the token of one that is not recorded."""
         try:
-            await self._auditor.event(
+            await self._recorder.event(
                 AuditAction.SESSION_OPEN,
                 Outcome.SUCCEEDED,
                 actor=user_actor(principal),
@@ -249,7 +251,7 @@ class Sessions:
 
     async def _record_expiry(self, session: Session) -> None:
         user = self._policy.snapshot.users.get(session.user_id)
-        await self._auditor.event(
+        await self._recorder.event(
             AuditAction.SESSION_EXPIRE,
             Outcome.SUCCEEDED,
             resource=session_resource(session),
@@ -266,7 +268,7 @@ class Sessions:
         """Record a token that was never ours; of an address that sends one after the other, not every one."""
         if self._throttle.wait_seconds(origin.address) == 0:
             self._throttle.failed(origin.address)
-            await self._auditor.event(
+            await self._recorder.event(
                 AuditAction.SESSION_REFUSE,
                 Outcome.DENIED,
                 actor=Actor(kind=ActorKind.UNKNOWN),
@@ -293,8 +295,3 @@ class Sessions:
         if session.is_open(self._clock.now()):
             self._remember(session)
         return session
-
-
-def session_resource(session: Session) -> Resource:
-    """Name a session for the audit."""
-    return Resource(kind="session", id=session.session_id, name=session.friendly_name)

@@ -48,12 +48,12 @@ _MOST = 100
 
 async def events(request: web.Request) -> web.Response:
     """List events newest first, or with `after` those behind a cursor, oldest first."""
-    trail, wanted, limit = request.app[SERVICES].audit_trail, wanted_events(request), page_limit(request)
+    search, wanted, limit = request.app[SERVICES].audit_search, wanted_events(request), page_limit(request)
     if "after" in request.query:
-        found, behind = await trail.after(wanted, limit=limit, cursor=number(request, "after", 0))
+        found, behind = await search.after(wanted, limit=limit, cursor=number(request, "after", 0))
         return json_response(Page(items=[event_view(row) for row in found], next_cursor=str(behind)))
     before = number(request, "cursor", 0) or None
-    found = await trail.newest(wanted, limit=limit, before=before)
+    found = await search.newest(wanted, limit=limit, before=before)
     next_cursor = str(found[-1].cursor) if len(found) == limit else None
     return json_response(Page(items=[event_view(row) for row in found], next_cursor=next_cursor))
 
@@ -61,7 +61,7 @@ async def events(request: web.Request) -> web.Response:
 async def trace(request: web.Request) -> web.Response:
     """Join everything recorded of one request."""
     services = request.app[SERVICES]
-    found = await services.audit_trail.trace(request.match_info["id"])
+    found = await services.audit_search.trace(request.match_info["id"])
     return json_response(_trace_view(found, services.policy.snapshot))
 
 
@@ -72,7 +72,7 @@ async def statistics(request: web.Request) -> web.Response:
         raise InvalidInputError(f"by: must be one of {', '.join(WORDS)}")
     word, top = WORDS[by], max(1, min(number(request, "top", _TOP), _MOST))
     wanted = both(wanted_events(request), EVERYTHING if word.within is None else word.resembles("*"))
-    found = await request.app[SERVICES].audit_trail.counts(wanted, word.attribute, top=top)
+    found = await request.app[SERVICES].audit_search.counts(wanted, word.attribute, top=top)
     values = [CountView(value=word.written(value), count=count) for value, count in found.values]
     other = found.total - sum(count for _, count in found.values)
     return json_response(StatisticsView(by=by, values=values, other=other, total=found.total))

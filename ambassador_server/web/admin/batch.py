@@ -25,10 +25,10 @@ from ambassador_protocol.admin.batch import (
 )
 from ambassador_protocol.admin.strict import STRICT
 from ambassador_protocol.paths import BATCH
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError, OperationFailedError
 from ambassador_server.services.changes.batches import Step
-from ambassador_server.services.changes.transaction import Requester
 from ambassador_server.services.use_cases import Services
 from ambassador_server.web.admin.grants import grant_facts
 from ambassador_server.web.admin.groups import group_facts

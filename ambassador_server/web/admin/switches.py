@@ -22,7 +22,7 @@ from ambassador_server.web.views import switch_view
 async def activate(request: web.Request, body: NewSwitch) -> web.Response:
     """Stop something."""
     services = request.app[SERVICES]
-    running = services.impacts.running()
+    running = services.switch_effects.running()
     switch = await services.switches.activate(
         requester(request),
         scope=choice(SwitchScope, body.scope, "scope"),
@@ -32,14 +32,16 @@ async def activate(request: web.Request, body: NewSwitch) -> web.Response:
         lasts=duration(body.expires_in_seconds),
         drill=body.drill,
     )
-    return json_response(_detail(switch, await services.impacts.of(switch, running)), status=201)
+    return json_response(_detail(switch, await services.switch_effects.of(switch, running)), status=201)
 
 
 async def show(request: web.Request) -> web.Response:
     """Show one switch and its impact."""
     services = request.app[SERVICES]
     switch = await services.switches.get(request.match_info["id"])
-    return json_response(_detail(switch, await services.impacts.of(switch, services.impacts.running())))
+    return json_response(
+        _detail(switch, await services.switch_effects.of(switch, services.switch_effects.running()))
+    )
 
 
 async def lift(request: web.Request) -> web.Response:

@@ -10,13 +10,13 @@ import pytest
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.errors import AuditUnavailableError, InvalidInputError
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkOrder
-from ambassador_server.services.audit.index import AuditTrail
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
-from ambassador_server.services.changes.transaction import Requester
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.store import InMemoryStore
@@ -40,7 +40,7 @@ class World:
 
     def __init__(self, log: JsonlAuditLog, clock: ManualClock, directory: Path) -> None:
         self.log, self.clock, self.store = log, clock, InMemoryStore()
-        self.trail = AuditTrail(store=self.store, logs=[log], clock=clock)
+        self.search = AuditSearch(store=self.store, logs=[log], clock=clock)
         self.receiver = FakeReceiver()
         self.deliveries = AuditDeliveries(
             orders=[
@@ -50,13 +50,13 @@ class World:
             journal=FileSinkJournal(directory, WRITER),
             clock=clock,
         )
-        auditor = Auditor(log=log, clock=clock)
+        recorder = Recorder(log=log, clock=clock)
         self.retention = AuditRetention(
             store=self.store,
             log=log,
-            trail=self.trail,
+            search=self.search,
             deliveries=self.deliveries,
-            auditor=auditor,
+            recorder=recorder,
             clock=clock,
         )
 
@@ -78,7 +78,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     options = AuditLogOptions(segment_max_age=DAY)
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
     for number in range(10):
-        await Auditor(log=log, clock=clock).event(
+        await Recorder(log=log, clock=clock).event(
             AuditAction.SERVER_START, Outcome.SUCCEEDED, resource=numbered(number).resource
         )
         clock.advance(DAY)
@@ -123,11 +123,11 @@ async def test_pruning_goes_on_where_it_ended_before(world: World, tmp_path: Pat
 
 async def test_index_keeps_what_the_log_gives_away_and_the_other_way_round(world: World, tmp_path: Path):
     await world.retention.prune(SERVER, older_than=timedelta(days=5), index=False)
-    await world.trail.catch_up()
+    await world.search.catch_up()
     assert await world.remembers(timedelta(hours=1))
     done = await world.retention.prune(SERVER, older_than=timedelta(days=5), segments=False)
     assert (done.removal, done.indexed) == (None, 5)
-    await world.trail.catch_up()
+    await world.search.catch_up()
     assert not await world.remembers(timedelta(days=5))
     assert await world.remembers(timedelta(days=5, hours=1))
     assert verify(tmp_path).ok

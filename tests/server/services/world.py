@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditEvent
 from ambassador_server.domain.people.administrators import Administrator, Role
 from ambassador_server.domain.people.principals import Membership, Origin, Principal
@@ -11,12 +12,12 @@ from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.mcp.payloads import MsgspecPayloads
 from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.services.administration.switches import Switches
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
-from ambassador_server.services.calls.in_flight import Flights
-from ambassador_server.services.calls.pipeline import Answered, Calls, Refused, ToolCall
+from ambassador_server.services.calls.in_flight import CallsInFlight
+from ambassador_server.services.calls.pipeline import Answered, CallPipeline, Refused, ToolCall
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.changes.transaction import Changes, Requester
+from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.sessions import Sessions
 from tests.fakes.audit_log import FakeAuditLog
@@ -42,8 +43,8 @@ class World:
     catalog: Catalog
     changes: Changes
     switches: Switches
-    calls: Calls
-    flights: Flights
+    calls: CallPipeline
+    in_flight: CallsInFlight
 
     @classmethod
     async def build(cls) -> Self:
@@ -62,10 +63,10 @@ class World:
             await work.mcps.add(MCP)
             await work.grants.add(GRANT)
         policy = PolicyKeeper(store=store, clock=clock)
-        auditor = Auditor(log=log, clock=clock)
+        recorder = Recorder(log=log, clock=clock)
         catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
-        changes = Changes(store=store, policy=policy, auditor=auditor)
-        flights = Flights(policy)
+        changes = Changes(store=store, policy=policy, recorder=recorder)
+        in_flight = CallsInFlight(policy)
         downstreams.listener = catalog.downstream_changed
         await policy.refresh()
         downstreams.apply(policy.snapshot.mcps.values())
@@ -78,12 +79,12 @@ class World:
             catalog=catalog,
             changes=changes,
             switches=Switches(store=store, changes=changes, catalog=catalog, clock=clock),
-            flights=flights,
-            calls=Calls(
+            in_flight=in_flight,
+            calls=CallPipeline(
                 policy=policy,
                 catalog=catalog,
-                flights=flights,
-                auditor=auditor,
+                in_flight=in_flight,
+                recorder=recorder,
                 downstreams=downstreams,
                 payloads=MsgspecPayloads(),
                 clock=clock,
@@ -94,7 +95,7 @@ class World:
         return KeyProver(
             store=self.store,
             policy=self.policy,
-            auditor=Auditor(log=self.log, clock=self.clock),
+            recorder=Recorder(log=self.log, clock=self.clock),
             throttle=throttle or CountingThrottle(),
             clock=self.clock,
             pepper=pepper,
@@ -113,7 +114,7 @@ class World:
             policy=self.policy,
             tokens=tokens,
             prover=prover,
-            auditor=Auditor(log=self.log, clock=self.clock),
+            recorder=Recorder(log=self.log, clock=self.clock),
             throttle=throttle or CountingThrottle(),
             clock=self.clock,
             bounds=bounds or SessionBounds(),

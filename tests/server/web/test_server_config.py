@@ -9,8 +9,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from ambassador_protocol.paths import ADMIN_KEY_HEADER, SERVER_CONFIG
 from ambassador_server.bootstrap.server import Ambassador, build
 from ambassador_server.config import load_config
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Role
-from ambassador_server.services.changes.transaction import Requester
 from ambassador_server.storage.migrate import upgrade
 
 

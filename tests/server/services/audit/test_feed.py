@@ -11,7 +11,7 @@ from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Quer
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.feed import MAX_LISTENERS, AuditFeed, News
-from ambassador_server.services.audit.index import MAX_PAGE, AuditTrail
+from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
 from tests.conformance.store_samples import event, position, record
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
@@ -37,8 +37,8 @@ class World:
     def __init__(self) -> None:
         self.store = InMemoryStore()
         self.log = FragileLog()
-        self.trail = AuditTrail(store=self.store, logs=[self.log], clock=ManualClock())
-        self.feed = AuditFeed(self.trail, poll_seconds=0.001)
+        self.search = AuditSearch(store=self.store, logs=[self.log], clock=ManualClock())
+        self.feed = AuditFeed(self.search, poll_seconds=0.001)
 
     async def happen(self, count: int = 1, reason: str = "no_grant") -> None:
         for _ in range(count):

@@ -137,7 +137,7 @@ async def test_a_caller_who_goes_away_cancels_the_downstream_and_is_recorded():
     assert len(world.downstreams.cancelled) == 1
     assert await actions(world) == [ATTEMPT, OUTCOME]
     assert world.call_events()[-1].reason == "cancelled"
-    assert len(world.flights) == 0
+    assert len(world.in_flight) == 0
 
 
 async def test_a_kill_switch_stops_the_next_call_with_its_message_and_lifting_lets_it_through():

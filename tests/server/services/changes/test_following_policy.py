@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
 from ambassador_server.domain.people.principals import UserStatus
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
@@ -69,9 +69,9 @@ async def test_downstreams_hear_of_each_change_of_the_mcps_and_of_every_user_who
     policy = PolicyKeeper(store=store, clock=clock)
     await policy.refresh()
     catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
-    auditor = Auditor(log=FakeAuditLog(), clock=clock)
+    recorder = Recorder(log=FakeAuditLog(), clock=clock)
     watch = DownstreamWatch(
-        store=store, policy=policy, catalog=catalog, auditor=auditor, downstreams=downstreams
+        store=store, policy=policy, catalog=catalog, recorder=recorder, downstreams=downstreams
     )
     await watch.start()
     async with store.write() as work:

@@ -10,7 +10,7 @@ from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.administration.users import UserFacts, Users
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.transaction import Changes
 from tests.fakes.store import InMemoryStore
 from tests.server.services.world import ROOT, World
@@ -37,8 +37,8 @@ class SlowToCommit(InMemoryStore):
 async def test_a_change_whose_administrator_hung_up_before_the_commit_is_recorded_as_failed():
     world = await World.build()
     store = SlowToCommit(world.store)
-    auditor = Auditor(log=world.log, clock=world.clock)
-    changes = Changes(store=store, policy=world.policy, auditor=auditor)
+    recorder = Recorder(log=world.log, clock=world.clock)
+    changes = Changes(store=store, policy=world.policy, recorder=recorder)
 
     async def remove_grant() -> None:
         async with changes.open(ROOT) as change:

@@ -6,7 +6,7 @@ import pytest
 
 from ambassador_server.domain.catalog.mcps import DownstreamStatus, McpStatus
 from ambassador_server.domain.people.principals import UserStatus
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from tests.server.services.world import World
 from tests.server.worlds import MCP, USER
@@ -19,7 +19,7 @@ async def world() -> World:
         store=built.store,
         policy=built.policy,
         catalog=built.catalog,
-        auditor=Auditor(log=built.log, clock=built.clock),
+        recorder=Recorder(log=built.log, clock=built.clock),
         downstreams=built.downstreams,
     )
     await watch.start()

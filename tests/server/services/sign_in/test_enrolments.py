@@ -21,7 +21,7 @@ from ambassador_server.errors import (
     RateLimitedError,
     StoppedError,
 )
-from ambassador_server.services.audit.recorder import Auditor
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.sign_in.enrolments import Enrolments
 from ambassador_server.services.sign_in.sessions import Sessions
 from tests.fakes.session_tokens import RememberedTokens
@@ -35,14 +35,14 @@ SOON, LATER = timedelta(minutes=15), timedelta(days=90)
 
 async def build() -> tuple[World, Enrolments, Sessions]:
     world = await World.build()
-    auditor, throttle = Auditor(log=world.log, clock=world.clock), CountingThrottle()
+    recorder, throttle = Recorder(log=world.log, clock=world.clock), CountingThrottle()
     prover = world.prover(PEPPER, throttle)
     sessions = world.sessions(prover, RememberedTokens(), throttle=throttle)
     enrolments = Enrolments(
         store=world.store,
         changes=world.changes,
         prover=prover,
-        auditor=auditor,
+        recorder=recorder,
         throttle=throttle,
         clock=world.clock,
         pepper=PEPPER,

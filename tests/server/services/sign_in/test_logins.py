@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.people.administrators import Administrator, Right, Role
 from ambassador_server.domain.people.principals import AuthSource, Origin, UserStatus
@@ -22,9 +23,8 @@ from ambassador_server.errors import (
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.users import UserFacts, Users
-from ambassador_server.services.audit.recorder import Auditor
-from ambassador_server.services.changes.transaction import Requester
-from ambassador_server.services.sign_in.administrator_proof import Administrators
+from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from tests.fakes.passwords import PlainPasswords
@@ -48,14 +48,14 @@ class Office:
     passwords: Passwords
     logins: Logins
     keys: AdminKeys
-    administrators: Administrators
+    administrators: AdministratorProver
 
     @classmethod
     async def build(cls) -> "Office":
         world, hashing = await World.build(), PlainPasswords()
         store, changes, clock, throttle = world.store, world.changes, world.clock, CountingThrottle(ALLOWED)
-        auditor = Auditor(log=world.log, clock=clock)
-        prover = PasswordProver(store=store, auditor=auditor, hashing=hashing, throttle=throttle)
+        recorder = Recorder(log=world.log, clock=clock)
+        prover = PasswordProver(store=store, recorder=recorder, hashing=hashing, throttle=throttle)
         return cls(
             world=world,
             hashing=hashing,
@@ -70,10 +70,10 @@ class Office:
                 pepper=PEPPER,
             ),
             keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=PEPPER),
-            administrators=Administrators(
+            administrators=AdministratorProver(
                 store=store,
                 policy=world.policy,
-                auditor=auditor,
+                recorder=recorder,
                 throttle=throttle,
                 clock=clock,
                 pepper=PEPPER,

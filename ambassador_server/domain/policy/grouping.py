@@ -22,7 +22,7 @@ C = TypeVar("C", bound=Created)
 
 
 @dataclass(frozen=True)
-class Gathering(Generic[C, P]):
+class Grouping(Generic[C, P]):
     """How objects are gathered by place; those of one place are in the order of their creation."""
 
     place: Callable[[C], P]

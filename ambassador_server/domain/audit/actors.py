@@ -1,0 +1,46 @@
+"""Names who did something, for the audit, and who asks for a change."""
+
+from dataclasses import dataclass
+
+from ambassador_server.domain.audit.events import (
+    SYSTEM,
+    Actor,
+    ActorKind,
+)
+from ambassador_server.domain.people.administrators import Administrator
+from ambassador_server.domain.people.principals import Origin, Principal
+
+
+def user_actor(principal: Principal) -> Actor:
+    """Return the actor of a principal."""
+    return Actor(
+        kind=ActorKind.USER,
+        id=principal.user_id,
+        name=principal.user_name,
+        key_id=principal.key_id,
+        key_name=principal.key_name,
+    )
+
+
+def admin_actor(administrator: Administrator) -> Actor:
+    """Return the actor of an administrator: the person and the login, or the key alone."""
+    key_id, name = administrator.admin_key_id, administrator.name
+    if administrator.user_id is None:
+        return Actor(kind=ActorKind.ADMIN, id=key_id, name=name)
+    return Actor(kind=ActorKind.ADMIN, id=administrator.user_id, name=name, key_id=key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks for a change and from where: an administrator, a user of their own, else the server's command line."""
+
+    administrator: Administrator | None
+    origin: Origin | None
+    user: Actor | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Return the actor for the audit."""
+        if self.administrator is None:
+            return self.user or SYSTEM
+        return admin_actor(self.administrator)

@@ -1,0 +1,68 @@
+"""Mints new client keys and admin keys; the secret is returned once and kept nowhere."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from ambassador_server.domain.people.administrators import AdminKey, Role
+from ambassador_server.domain.people.principals import ClientKey, KeyStatus
+from ambassador_server.domain.secrets.tokens import (
+    ADMIN_KEY_PREFIX,
+    PRESHARED_KEY_PREFIX,
+    digest_key,
+    mint_key,
+    visible_prefix,
+)
+
+
+def mint_client_key(
+    pepper: bytes,
+    now: datetime,
+    *,
+    user_id: str,
+    name: str,
+    lasts: timedelta | None,
+    owner: str | None = None,
+) -> tuple[ClientKey, str]:
+    """Return a new client key, not yet stored, and its secret."""
+    secret = mint_key(PRESHARED_KEY_PREFIX)
+    key = ClientKey(
+        key_id=str(uuid.uuid4()),
+        user_id=user_id,
+        name=name,
+        prefix=visible_prefix(secret, PRESHARED_KEY_PREFIX),
+        digest=digest_key(secret, pepper),
+        status=KeyStatus.ACTIVE,
+        created_at=now,
+        expires_at=None if lasts is None else now + lasts,
+        last_used_at=None,
+        last_host=None,
+        owner=owner,
+    )
+    return key, secret
+
+
+def mint_admin_key(
+    pepper: bytes,
+    now: datetime,
+    *,
+    name: str,
+    roles: tuple[Role, ...],
+    lasts: timedelta | None,
+    user_id: str | None = None,
+    created_by: str,
+) -> tuple[AdminKey, str]:
+    """Return a new admin key that is not stored yet, and its secret."""
+    secret = mint_key(ADMIN_KEY_PREFIX)
+    key = AdminKey(
+        admin_key_id=str(uuid.uuid4()),
+        name=name,
+        prefix=visible_prefix(secret, ADMIN_KEY_PREFIX),
+        digest=digest_key(secret, pepper),
+        roles=roles,
+        created_at=now,
+        expires_at=None if lasts is None else now + lasts,
+        revoked_at=None,
+        user_id=user_id,
+        created_by=created_by,
+    )
+    return key, secret

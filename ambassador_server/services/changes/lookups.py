@@ -1,0 +1,38 @@
+"""Finds one object by the name or id that a request gives, or raises NotFoundError."""
+
+from ambassador_server.domain.catalog.mcps import Mcp
+from ambassador_server.domain.people.principals import ClientKey, Group, User
+from ambassador_server.errors import NotFoundError
+from ambassador_server.ports.store import UnitOfWork
+
+
+async def find_user(work: UnitOfWork, name: str) -> User:
+    """Return the user of this name, or raise NotFoundError."""
+    user = await work.users.by_name(name)
+    if user is None:
+        raise NotFoundError(f"No user {name!r}")
+    return user
+
+
+async def find_group(work: UnitOfWork, name: str) -> Group:
+    """Return the group of this name, or raise NotFoundError."""
+    group = await work.groups.by_name(name)
+    if group is None:
+        raise NotFoundError(f"No group {name!r}")
+    return group
+
+
+async def find_key(work: UnitOfWork, key_id: str) -> ClientKey:
+    """Return the key with this id, or raise NotFoundError."""
+    key = await work.keys.get(key_id)
+    if key is None:
+        raise NotFoundError(f"No key {key_id!r}")
+    return key
+
+
+async def find_mcp(work: UnitOfWork, name: str) -> Mcp:
+    """Return the entry of this name, or raise NotFoundError."""
+    mcp = await work.mcps.by_name(name)
+    if mcp is None:
+        raise NotFoundError(f"No MCP {name!r}")
+    return mcp

@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -17,6 +16,7 @@ from pydantic import (
     ValidationError,
 )
 
+from ambassador_protocol import bounded_yaml
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
 from ambassador_server.audit_sinks import read_sinks
 from ambassador_server.audit_sinks.shared.options import SinkOptions
@@ -243,11 +243,11 @@ def _leaves(section: BaseModel | Mapping[str, Any], prefix: str = "") -> Iterato
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = bounded_yaml.load(bounded_yaml.read_text(file))
     except OSError as error:
         raise ConfigurationError(f"Cannot read {file}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} is not YAML: {error}") from error
+    except bounded_yaml.YamlError as error:
+        raise ConfigurationError(f"{file}: {error}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

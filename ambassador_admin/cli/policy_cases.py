@@ -9,7 +9,6 @@ from ambassador_admin.errors import UsageError
 
 _MEMBERS = frozenset({"user", "tool", "key", "expect", "reason"})
 _EXPECTATIONS = ("allow", "deny")
-_MAX_BYTES = 1024 * 1024
 
 EXAMPLE = (
     "cases: [{user: alice, tool: git.git_log, expect: allow}, {user: bob, tool: git.git_push, expect: deny}]"
@@ -36,16 +35,14 @@ class Case:
 def read_cases(path: Path) -> list[Case]:
     """Read a file of cases. Raises UsageError that names the case and what is wrong with it."""
     # Here, not above: only this command reads YAML.
-    import yaml
+    from ambassador_admin.declarative.readers import FaultError, plain
+    from ambassador_admin.declarative.yaml_tree import read_trees
 
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise UsageError(f"{path} is larger than {_MAX_BYTES} bytes.")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        contents = [plain(tree) for tree in read_trees(path)]
+    except FaultError as error:
+        raise UsageError(f"{error}.", hint=EXAMPLE) from error
+    content = contents[0] if len(contents) == 1 else None
     cases = content.get("cases") if isinstance(content, dict) and set(content) == {"cases"} else None
     if not isinstance(cases, list) or not cases:
         raise UsageError(f"{path} holds no list of cases.", hint=EXAMPLE)

@@ -53,7 +53,7 @@ def _said(words: Sequence[str]) -> dict[str, str]:
 
 
 def _known(question: Question, environ: Mapping[str, str]) -> Answer | None:
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         answer = NameCache(question, environ).read()
         return answer if answer is not None and answer.holds(question.prefix) else None
     return None

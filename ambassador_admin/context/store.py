@@ -89,7 +89,7 @@ class ContextBook:
             return {}
         except OSError as error:
             raise SettingsError(f"{self._path} cannot be read: {error.strerror}.") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._damaged() from None
         if not isinstance(content, dict):
             raise self._damaged()

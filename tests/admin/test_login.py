@@ -269,7 +269,8 @@ def test_context_whose_key_others_can_read_is_refused(home: Shell, api: FakeApi)
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{", '{"contexts": []}', '{"contexts": {"a": {"x": 1}}, "current": "a"}']
+    "content",
+    ["", "[]", "{", "[" * 100_000, '{"contexts": []}', '{"contexts": {"a": {"x": 1}}, "current": "a"}'],
 )
 def test_damaged_contexts_file_is_an_error_that_names_it(home: Shell, content: str) -> None:
     home.directory.mkdir(parents=True)

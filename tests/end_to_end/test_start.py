@@ -194,7 +194,12 @@ def test_program_helps_in_short(rig: Rig, words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("port: many", "port: "), ("no_such: 1", "no_such: "), ("- 1", "by name"), ("a: b: c", "is not YAML")],
+    [
+        ("port: many", "port: "),
+        ("no_such: 1", "no_such: "),
+        ("- 1", "by name"),
+        ("a: b: c", "line 1: not YAML: "),
+    ],
 )
 def test_configuration_that_makes_no_sense_is_exit_2(
     rig: Rig, tmp_path: Path, content: str, words: str

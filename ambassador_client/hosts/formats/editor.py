@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+DEEPEST = 100
+"""How deep lists and mappings may be nested in a file."""
+
 
 class FormatError(ValueError):
     """The text is not of its format, or has something else where our entry belongs."""

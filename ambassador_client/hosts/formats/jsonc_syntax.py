@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ambassador_client.hosts.formats.editor import FormatError
+from ambassador_client.hosts.formats.editor import DEEPEST, FormatError
 
-_DEEPEST = 100
 _TRIVIA = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*(?:[^*]|\*(?!/))*+\*/)*+")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*+"')
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
@@ -62,8 +61,8 @@ class _Reader:
         return node
 
     def _value(self, depth: int) -> Node:
-        if depth > _DEEPEST:
-            raise self._error("it is nested too deeply")
+        if depth > DEEPEST:
+            raise self._error(f"nested deeper than {DEEPEST}")
         match self._text[self._at : self._at + 1]:
             case "{":
                 return self._object(depth)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from ambassador_client.hosts.formats.editor import FormatError, Place, line_end, same, shown
+from ambassador_client.hosts.formats.editor import DEEPEST, FormatError, Place, line_end, same, shown
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -53,9 +53,24 @@ def _parse(text: str) -> "TOMLDocument":
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415
 
     try:
-        return tomlkit.parse(text)
-    except (TOMLKitError, ValueError, RecursionError) as error:
+        document = tomlkit.parse(text)
+        too_deep = _is_too_deep(document.unwrap())
+    except (TOMLKitError, ValueError) as error:
         raise FormatError(str(error)) from error
+    except RecursionError as error:
+        raise FormatError(f"nested deeper than {DEEPEST}") from error
+    if too_deep:
+        raise FormatError(f"nested deeper than {DEEPEST}")
+    return document
+
+
+def _is_too_deep(document: Any) -> bool:
+    """Tell whether lists and tables are nested deeper than any editor allows, whatever tomlkit allows."""
+    level = [document]
+    for _ in range(DEEPEST + 1):
+        members = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [child for each in members for child in each if isinstance(child, dict | list)]
+    return bool(level)
 
 
 def _table(value: Mapping[str, Any]) -> "Table":

@@ -1,10 +1,14 @@
 """Reads YAML into nodes that know where they stand, with PyYAML."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import yaml
 
-from ambassador_client.hosts.formats.editor import FormatError, Named, Step
+from ambassador_client.hosts.formats.editor import DEEPEST, FormatError, Named, Step
+from ambassador_protocol import bounded_yaml
+
+T = TypeVar("T")
 
 
 class _Loader(yaml.SafeLoader):
@@ -28,18 +32,12 @@ class _Dumper(yaml.SafeDumper):
 
 def compose(text: str) -> yaml.Node | None:
     """Return the root, None for a text without a value; raises FormatError."""
-    try:
-        return yaml.compose(text, Loader=_Loader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise _wrong(error) from error
+    return _built(text, lambda bounded: yaml.compose(bounded, Loader=_Loader))
 
 
 def load(text: str) -> Any:
     """Return the value of the text; raises FormatError."""
-    try:
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise _wrong(error) from error
+    found = _built(text, yaml.safe_load)
     return {} if found is None else found
 
 
@@ -93,7 +91,8 @@ def end_of(text: str, node: yaml.Node) -> int:
     return start + len(text[start:end].rstrip())
 
 
-def _wrong(error: Exception) -> FormatError:
-    mark = getattr(error, "problem_mark", None)
-    where = "" if mark is None else f"line {mark.line + 1}: "
-    return FormatError(f"{where}{getattr(error, 'problem', None) or 'it cannot be read'}")
+def _built(text: str, construct: Callable[[str], T]) -> T:
+    try:
+        return bounded_yaml.build(text, construct, max_depth=DEEPEST)
+    except bounded_yaml.YamlError as error:
+        raise FormatError(str(error)) from error

@@ -11,8 +11,9 @@ from ambassador_admin.declarative.document import FaultsError, read_desired
 from ambassador_admin.declarative.export import documents, export_text
 from ambassador_admin.declarative.objects import Desired, Found, Kind, canonical_tools
 from ambassador_admin.declarative.plan import make_plan
-from ambassador_admin.declarative.yaml_tree import MAX_BYTES, MAX_DEPTH, Place, Scalar
+from ambassador_admin.declarative.yaml_tree import MAX_BYTES, Place, Scalar
 from ambassador_admin.errors import UsageError
+from ambassador_protocol.bounded_yaml import MAX_DEPTH
 from ambassador_server.domain.catalog.mcps import check_mcp_name
 from ambassador_server.domain.policy.grants import normalise_patterns
 from ambassador_server.domain.shared.names import check_name, check_owner

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_client.hosts.formats.editor import Editor, FormatError, Named, find, same, without
+from ambassador_client.hosts.formats.editor import DEEPEST, Editor, FormatError, Named, find, same, without
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.formats.toml import TomlEditor
 from ambassador_client.hosts.formats.yaml import YamlEditor
@@ -310,3 +310,18 @@ def test_toml_refuses_what_it_cannot_edit(text: str):
 def test_removing_what_is_not_there_changes_nothing(editor: Editor):
     for text in ("", "\n", editor.put("", ("a", "b"), {"c": 1})):
         assert editor.remove(text, PLACE) == text
+
+
+@pytest.mark.parametrize("depth", [DEEPEST + 2, 1000, 100_000])
+@pytest.mark.parametrize(
+    ("editor", "before", "after"), [(JSONC, '{"x": ', "}"), (TOML, "x = ", "\n"), (YAML, "x: ", "\n")]
+)
+def test_what_is_nested_too_deeply_is_refused(editor: Editor, before: str, after: str, depth: int):
+    text = before + "[" * depth + "]" * depth + after
+    for edit in (
+        editor.load,
+        lambda text: editor.put(text, PLACE, {}),
+        lambda text: editor.remove(text, PLACE),
+    ):
+        with pytest.raises(FormatError, match="nested"):
+            edit(text)

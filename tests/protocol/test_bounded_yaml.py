@@ -1,0 +1,126 @@
+"""No YAML text exhausts its reader, and what is said of one does not depend on which parser reads it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ambassador_protocol import bounded_yaml
+from ambassador_protocol.bounded_yaml import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_VALUES,
+    YamlError,
+    events,
+    load,
+    read_text,
+)
+
+_LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 10)
+)
+_MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 10)}]}}\n" for level in range(1, 10)
+)
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH}"
+
+both_parsers = pytest.mark.parametrize("parser", ["CSafeLoader", "SafeLoader"])
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(YamlError) as caught:
+        load(text)
+    return str(caught.value)
+
+
+def depth(value: Any) -> int:
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, dict | list) + max(map(depth, members), default=0)
+
+
+def use(parser: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_yaml, "_LOADER", getattr(yaml, parser, yaml.SafeLoader))
+
+
+@both_parsers
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 33, f"line 1: {_TOO_DEEP}"),
+        ("[" * 1000, f"line 1: {_TOO_DEEP}"),
+        ("[" * 100_000, f"line 1: {_TOO_DEEP}"),
+        ("{" * 100_000, f"line 1: {_TOO_DEEP}"),
+        ("- " * 100_000, f"line 1: {_TOO_DEEP}"),
+        ("a: " + "{a: " * 100_000, f"line 1: {_TOO_DEEP}"),
+        ("a:\n- b: " + "[" * 100_000, f"line 2: {_TOO_DEEP}"),
+        ("".join(f"{' ' * level}a:\n" for level in range(1000)), f"line 33: {_TOO_DEEP}"),
+        ("[\n" * 100_000, f"line 33: {_TOO_DEEP}"),
+        (_LAUGHS, f"line 5: more than {MAX_VALUES} values, aliases counted as often as used"),
+        (_MERGES, "aliases counted as often as used"),
+        ("a: &a [*a]", "line 1: no anchor 'a' is complete here"),
+        ("a: &a 1\n---\nb: *a", "line 3: no anchor 'a' is complete here"),
+    ],
+)
+def test_what_is_beyond_a_bound_is_refused_by_every_parser_alike(
+    text: str, said: str, parser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(parser, monkeypatch)
+    assert said in refusal(text)
+
+
+@both_parsers
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a: "' + "[" * 40 + "\n",  # the quote is what is missing, not the brackets
+        "# " + "[" * 40 + "\na: b: c",
+        "a: |\n  " + "[" * 40 + "\nb: @",
+        "[" + "[]," * 40 + "@]",
+    ],
+)
+def test_brackets_that_nest_nothing_are_not_counted(
+    text: str, parser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(parser, monkeypatch)
+    assert "not YAML: " in refusal(text)
+
+
+@both_parsers
+def test_the_deepest_text_allowed_is_read(parser: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(parser, monkeypatch)
+    assert depth(load("[" * MAX_DEPTH + "]" * MAX_DEPTH)) == MAX_DEPTH
+    assert depth(load("- " * MAX_DEPTH + "a")) == MAX_DEPTH
+    assert _TOO_DEEP in refusal("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60) | st.text("[]{}:,-?&*a!|>'\"#%@ \n\t1", max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        value = load(text)
+    except YamlError:
+        return
+    assert depth(value) <= MAX_DEPTH
+    assert list(events(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 2026-13-41", "a: !!int x", "a: !!python/name:os.system", "a: 1\n---\nb: 2"]
+)
+def test_what_cannot_be_built_is_refused(text: str) -> None:
+    assert "not YAML: " in refusal(text)
+
+
+def test_a_file_is_read_up_to_a_bound_of_its_size(tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_bytes(b"\xef\xbb\xbfa: 1")
+    assert read_text(file) == "a: 1"
+    file.write_bytes(b"#" * (MAX_BYTES + 1))
+    with pytest.raises(YamlError, match=f"^larger than {MAX_BYTES} bytes$"):
+        read_text(file)
+    file.write_bytes(b"a: 1\nb: \xff")
+    with pytest.raises(YamlError, match=r"^line 2: not UTF-8 text$"):
+        read_text(file)

@@ -1,4 +1,4 @@
-"""Sessions of client processes: opened with a preshared key, carried by a token, kept alive by heartbeats."""
+"""Opens, authenticates, prolongs and ends the sessions of client processes."""
 
 import asyncio
 import uuid
@@ -26,19 +26,21 @@ from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.sign_in.held_sessions import KEPT_AFTER_END, HeldSessions
 from ambassador_server.services.sign_in.key_proof import KeyProver, principal_of
-from ambassador_server.services.sign_in.session_limits import SessionLimits
 
 MIN_HEARTBEAT = timedelta(seconds=10)
-_ENDED_STAYS = timedelta(minutes=2)
-_KEPT_AFTER_END = timedelta(days=7)
+_STORED_AFTER_END = timedelta(days=7)
 _DISCONNECTED = "disconnected"
 _EXPIRED = "expired"
-_CROWDED_OUT = "too many sessions of this key"
+_BEYOND_LIMIT = "too many sessions of this key"
 
 
 class Sessions:
-    """Holds the open sessions in memory, so that checking a token touches no database in steady state."""
+    """Opens, authenticates, prolongs and ends sessions.
+
+    Open sessions are held in memory, so that checking a token usually reads no database.
+    """
 
     def __init__(
         self,
@@ -60,18 +62,15 @@ class Sessions:
         self._throttle = throttle
         self._clock = clock
         self._bounds = bounds
-        self._limits = SessionLimits(bounds.per_key)
-        self._held: dict[str, Session] = {}
-        self._known: dict[bytes, str] = {}
+        self._held = HeldSessions(bounds.per_key)
 
     async def open(
         self, preshared_key: str, *, friendly_name: str, host_tool: str, origin: Origin
     ) -> tuple[Session, str]:
-        """Open a session of its own for this process and return it with its token.
+        """Open a session for one client process and return it with its token.
 
-        Where this server holds as many of the key as there may be, the one that was heard of longest ago ends: its
-        client, should it still live, registers again. Raises InvalidKeyError, and RateLimitedError for an address
-        that guesses.
+        If the key then has too many sessions on this server, the least recently seen ones end; their clients can
+        register again. Raises InvalidKeyError, and RateLimitedError after too many wrong keys from an address.
         """
         key, user = await self._prover.prove(preshared_key, origin)
         await self._prover.refuse_stopped(principal_of(key, user), origin)
@@ -97,17 +96,18 @@ class Sessions:
         async with self._store.write(durable=False) as work:
             await work.sessions.add(session)
         await self._record_open(session, principal_of(key, user, session_id), origin)
-        self._remember(session)
-        await self._end(self._make_room(session), principal_of(key, user), origin)
+        self._held.remember(session)
+        surplus = self._held.end_excess(session, self._clock.now(), _BEYOND_LIMIT)
+        await self._end(surplus, principal_of(key, user), origin)
         return session, token
 
     async def authenticate(self, token: str, origin: Origin) -> Principal:
-        """Return who holds this session token. Raises NotAuthenticatedError."""
+        """Return the principal of a session token. Raises NotAuthenticatedError."""
         digest = digest_token(token)
-        session = self._held.get(self._known.get(digest, "")) or await self._recall(token, digest, origin)
+        session = self._held.by_digest(digest) or await self._load(token, digest, origin)
         if not session.is_open(self._clock.now()):
             if session.ended_at is None:
-                self._forget(session)
+                self._held.forget(session)
             raise NotAuthenticatedError("Session expired; register again")
         snapshot = self._policy.snapshot
         key, user = snapshot.keys.get(session.key_id), snapshot.users.get(session.user_id)
@@ -116,13 +116,13 @@ class Sessions:
         return principal_of(key, user, session.session_id)
 
     def held(self, principal: Principal) -> Session | None:
-        """Return the session the principal came with; None for one that presented a key."""
-        return self._held.get(principal.session_id or "")
+        """Return the session of a principal; None for a principal that presents a key with every request."""
+        return self._held.get(principal.session_id)
 
     async def heartbeat(self, principal: Principal, origin: Origin) -> Session:
-        """Move the session's expiry.
+        """Move the expiry of the session.
 
-        Raises RateLimitedError when the last one was moments ago, StoppedError while a kill switch holds.
+        Raises RateLimitedError if the last heartbeat is too recent, StoppedError while a kill switch is active.
         """
         session = self._session_of(principal)
         await self._prover.refuse_stopped(principal, origin)
@@ -133,106 +133,76 @@ class Sessions:
         expires_at = self._bounds.next_expiry(now, session.lifetime_ends_at)
         async with self._store.write(durable=False) as work:
             await work.sessions.touch(session.session_id, seen_at=now, expires_at=expires_at)
-        # It may have been closed while this was written.
+        # Read again: the session may have been closed during the write.
         session = replace(self._session_of(principal), last_seen_at=now, expires_at=expires_at)
-        self._remember(session)
+        self._held.remember(session)
         return session
 
     async def close(self, principal: Principal, connection_id: str, origin: Origin) -> None:
-        """End the session of this connection; its token is worthless from now on."""
+        """End the session of this connection; its token is refused from now on."""
         session = self._session_of(principal)
         if session.connection_id != connection_id:
             raise NotFoundError("No such connection in this session")
-        # It stays in memory as ended, so that a request that is just reading the store cannot bring it back.
         ended = replace(session, ended_at=self._clock.now(), end_reason=_DISCONNECTED)
-        self._remember(ended)
+        self._held.remember(ended)
         await self._end([ended], principal, origin)
 
     def end_now(self, ended: Session) -> None:
-        """Take note that a session was ended elsewhere; its token is worthless from now on."""
-        if ended.session_id in self._held:
-            self._remember(ended)
+        """Apply an end that was stored elsewhere; the token is refused from now on."""
+        self._held.ended_elsewhere(ended)
 
     async def follow_ends(self) -> None:
-        """Take note of the sessions that another process ended."""
-        since = self._clock.now() - _ENDED_STAYS
+        """Apply the ends that other processes stored."""
+        since = self._clock.now() - KEPT_AFTER_END
         async with self._store.read() as work:
             for ended in await work.sessions.ended_since(since):
                 self.end_now(ended)
 
     async def forget_expired(self) -> None:
-        """Drop what is over: from memory once nobody can still be reading it, from the store after a week.
+        """Remove ended and expired sessions: from memory after minutes, from the store after a week.
 
-        What expired is recorded, by the one process that comes first, whether it held the session or not.
+        An expired session is recorded once, by the first process that stores its end.
         """
         now = self._clock.now()
-        for session in tuple(self._held.values()):
-            if session.expires_at <= now or (session.ended_at or now) < now - _ENDED_STAYS:
-                self._forget(session)
+        self._held.forget_expired(now)
         async with self._store.write() as work:
             for session in await work.sessions.expired(now):
                 if await work.sessions.end(session.session_id, at=session.expires_at, reason=_EXPIRED):
                     await self._record_expiry(session)
-            await work.sessions.forget(now - _KEPT_AFTER_END)
+            await work.sessions.forget(now - _STORED_AFTER_END)
 
     def __len__(self) -> int:
         return len(self._held)
 
     def _session_of(self, principal: Principal) -> Session:
-        session = self._held.get(principal.session_id or "")
+        session = self._held.get(principal.session_id)
         if session is None or session.ended_at is not None:
             raise NotAuthenticatedError("Valid session token required")
         return session
 
-    def _make_room(self, newest: Session) -> list[Session]:
-        """End, in memory, as many sessions of the key as there are too many, and return them."""
-        excess = self._limits.excess(newest.key_id)
-        if not excess:
-            return []
-        others = [self._held[each] for each in self._limits.of(newest.key_id) if each != newest.session_id]
-        crowded_out = sorted(others, key=lambda each: each.last_seen_at)[:excess]
-        now = self._clock.now()
-        ended = [replace(each, ended_at=now, end_reason=_CROWDED_OUT) for each in crowded_out]
-        for each in ended:
-            self._remember(each)
-        return ended
+    async def _end(self, ended: Sequence[Session], principal: Principal, origin: Origin) -> None:
+        """Store and record the end of sessions that have ended in memory."""
+        if ended:
+            # A client that hangs up must not leave them open in the store, from which they would be loaded again.
+            await asyncio.shield(self._store_ends(ended, principal, origin))
 
-    async def _end(self, over: Sequence[Session], principal: Principal, origin: Origin) -> None:
-        """Store and record the end of sessions that are over in memory already."""
-        if over:
-            # Whoever hangs up meanwhile must not leave them open in the store, from where they would come back.
-            await asyncio.shield(self._store_ends(over, principal, origin))
-
-    async def _store_ends(self, over: Sequence[Session], principal: Principal, origin: Origin) -> None:
-        for ended in over:
-            at, reason = ended.ended_at or self._clock.now(), ended.end_reason or _DISCONNECTED
+    async def _store_ends(self, ended: Sequence[Session], principal: Principal, origin: Origin) -> None:
+        for session in ended:
+            at, reason = session.ended_at or self._clock.now(), session.end_reason or _DISCONNECTED
             async with self._store.write() as work:
-                await work.sessions.end(ended.session_id, at=at, reason=reason)
+                await work.sessions.end(session.session_id, at=at, reason=reason)
             await self._recorder.event(
                 AuditAction.SESSION_CLOSE,
                 Outcome.SUCCEEDED,
                 actor=user_actor(principal),
-                resource=session_resource(ended),
+                resource=session_resource(session),
                 origin=origin,
-                session_id=ended.session_id,
+                session_id=session.session_id,
                 details={"reason": reason},
             )
 
-    def _remember(self, session: Session) -> None:
-        self._held[session.session_id] = session
-        self._known[session.token_digest] = session.session_id
-        if session.ended_at is None:
-            self._limits.join(session.key_id, session.session_id)
-        else:
-            self._limits.leave(session.key_id, session.session_id)
-
-    def _forget(self, session: Session) -> None:
-        self._limits.leave(session.key_id, session.session_id)
-        self._held.pop(session.session_id, None)
-        self._known.pop(session.token_digest, None)
-
     async def _record_open(self, session: Session, principal: Principal, origin: Origin) -> None:
-        """Record a session that is stored; nobody gets the token of one that is not recorded."""
+        """Record a new session; if that fails, end it, so that its token is never handed out."""
         try:
             await self._recorder.event(
                 AuditAction.SESSION_OPEN,
@@ -265,7 +235,7 @@ class Sessions:
         )
 
     async def _refuse_forged(self, origin: Origin) -> None:
-        """Record a token that was never ours; of an address that sends one after the other, not every one."""
+        """Record a forged token, unless the address has sent too many of them."""
         if self._throttle.wait_seconds(origin.address) == 0:
             self._throttle.failed(origin.address)
             await self._recorder.event(
@@ -277,8 +247,8 @@ class Sessions:
                 reason="invalid_credentials",
             )
 
-    async def _recall(self, token: str, digest: bytes, origin: Origin) -> Session:
-        """Load a session that another process opened, or this one before a restart.
+    async def _load(self, token: str, digest: bytes, origin: Origin) -> Session:
+        """Load a session that another process opened, or that this one opened before a restart.
 
         The signature is checked first, so that a forged token never reaches the database.
         """
@@ -290,8 +260,9 @@ class Sessions:
             session = await work.sessions.get(claims.session_id)
         if session is None or not same(session.token_digest, digest):
             raise NotAuthenticatedError("Valid session token required")
-        if session.session_id in self._held:
-            return self._held[session.session_id]
+        held = self._held.get(session.session_id)
+        if held is not None:
+            return held
         if session.is_open(self._clock.now()):
-            self._remember(session)
+            self._held.remember(session)
         return session

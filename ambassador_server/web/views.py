@@ -142,7 +142,7 @@ def output_view(line: OutputLine, snapshot: Snapshot) -> OutputView:
 def tool_view(entry: CatalogEntry) -> ToolView:
     """Show a tool."""
     return ToolView(
-        name=entry.ref.canonical,
+        name=entry.ref.name,
         published_as=entry.published,
         tool_class=entry.tool.tool_class,
         description=entry.tool.description,

@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 from time import perf_counter
 
+from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.people.principals import Membership
-from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef
+from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.domain.policy.snapshot import Snapshot
@@ -129,7 +130,7 @@ def _registration(world: World, server: Endpoint, calls: int) -> Job:
     )
 
 
-def _large_policy() -> tuple[Snapshot, list[ToolRef]]:
+def _large_policy() -> tuple[Snapshot, list[CapabilityRef]]:
     """Return 100 MCPs of 100 tools: permitted whole or by pattern, through three groups, with some denials."""
     groups = [replace(GROUP, group_id=f"g{number}", name=f"group-{number}") for number in range(_GROUPS)]
     mcps = [replace(MCP, mcp_id=f"m{number}", name=f"mcp{number}") for number in range(_MCPS)]
@@ -150,7 +151,7 @@ def _large_policy() -> tuple[Snapshot, list[ToolRef]]:
     memberships = [Membership(user_id=PRINCIPAL.user_id, group_id=group.group_id) for group in groups]
     verbs = ("get", "list", "create", "update", "delete")
     tools = [
-        ToolRef(mcp.mcp_id, f"{mcp.name}.{verbs[number % len(verbs)]}_{number:03}", ToolClass.READ_ONLY)
+        tool_ref(mcp.mcp_id, f"{mcp.name}.{verbs[number % len(verbs)]}_{number:03}", ToolClass.READ_ONLY)
         for mcp in mcps
         for number in range(_TOOLS_EACH)
     ]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ambassador_server.domain.catalog.capabilities import tool_ref
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.people.principals import (
     GroupStatus,
@@ -14,7 +15,7 @@ from ambassador_server.domain.people.principals import (
     UserStatus,
 )
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef, decide
+from ambassador_server.domain.policy.decide import PrincipalPolicy, decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.domain.policy.impact import Activity, impact_of
@@ -25,10 +26,10 @@ from tests.server.worlds import GRANT, GROUP, KEY, MCP, NOW, SUBSCRIPTION, USER,
 USERS, GROUPS, KEYS, MCPS = ["u1", "u2", "u3"], ["g1", "g2", "g3"], ["k1", "k2", "k3", "k4"], ["m1", "m2"]
 OWNER = {"k1": "u1", "k2": "u2", "k3": "u3", "k4": "u1"}
 TOOLS = [
-    ToolRef("m1", "git.log", ToolClass.READ_ONLY),
-    ToolRef("m1", "git.push", ToolClass.DESTRUCTIVE),
-    ToolRef("m2", "wiki.read", ToolClass.READ_ONLY),
-    ToolRef("m2", "wiki.edit", ToolClass.WRITE),
+    tool_ref("m1", "git.log", ToolClass.READ_ONLY),
+    tool_ref("m1", "git.push", ToolClass.DESTRUCTIVE),
+    tool_ref("m2", "wiki.read", ToolClass.READ_ONLY),
+    tool_ref("m2", "wiki.edit", ToolClass.WRITE),
 ]
 TARGETS = {
     SwitchScope.EVERYONE: [None],
@@ -37,7 +38,7 @@ TARGETS = {
     SwitchScope.KEY: KEYS,
     SwitchScope.SESSION: [f"s-{key}" for key in KEYS],
     SwitchScope.MCP: MCPS,
-    SwitchScope.TOOL: [tool.canonical for tool in TOOLS],
+    SwitchScope.TOOL: [tool.name for tool in TOOLS],
     SwitchScope.TOOL_CLASS: [kind.value for kind in ToolClass],
 }
 SWITCHES = st.sampled_from(list(TARGETS)).flatmap(

@@ -6,6 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
+from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.catalog.published_names import published_names
 from ambassador_server.domain.policy.grants import normalise_pattern
 from tests.server.worlds import GRANT
@@ -34,7 +36,7 @@ def test_a_new_tool_never_takes_over_a_known_name(keys, newcomer):
 @given(st.lists(st.sampled_from(["a", "b", ".", "*"]), min_size=1, max_size=12), st.text("ab.", max_size=12))
 def test_patterns_match_like_a_slow_reference(symbols, name):
     pattern = "".join(symbols)
-    assert replace(GRANT, patterns=(pattern,)).covers(name) == matches(pattern, name)
+    assert replace(GRANT, patterns=(pattern,)).covers(_tool(name)) == matches(pattern, name)
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -45,6 +47,10 @@ def matches(pattern: str, name: str) -> bool:
     return bool(name) and pattern[0] == name[0] and matches(pattern[1:], name[1:])
 
 
+def _tool(name: str) -> CapabilityRef:
+    return tool_ref("m1", name, ToolClass.WRITE)
+
+
 def test_a_bare_pattern_is_put_under_its_mcp():
     assert normalise_pattern("log*", "git") == "git.log*"
     assert normalise_pattern("git.log", "git") == "git.log"
@@ -53,7 +59,7 @@ def test_a_bare_pattern_is_put_under_its_mcp():
 
 def test_a_pattern_full_of_stars_is_matched_at_once():
     """A backtracking matcher would need longer than the universe for this one."""
-    assert not replace(GRANT, patterns=("*a" * 100 + "b",)).covers("a" * 1000)
+    assert not replace(GRANT, patterns=("*a" * 100 + "b",)).covers(_tool("a" * 1000))
 
 
 def test_no_tool_takes_the_marked_name_of_another():

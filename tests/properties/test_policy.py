@@ -5,8 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import ToolClass
-from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
@@ -35,50 +36,78 @@ SWITCHES = st.sampled_from(
         switch(SwitchScope.TOOL_CLASS, "write"),
     ]
 )
-TOOLS = st.builds(lambda name, kind: ToolRef("m1", name, kind), NAMES, st.sampled_from(ToolClass))
+OTHER_KINDS = st.sampled_from([CapabilityKind.RESOURCE, CapabilityKind.PROMPT])
+TOOLS = st.builds(lambda name, kind: tool_ref("m1", name, kind), NAMES, st.sampled_from(ToolClass))
+RESOURCES_AND_PROMPTS = st.builds(lambda name, kind: CapabilityRef("m1", kind, name), NAMES, OTHER_KINDS)
+CAPABILITIES = TOOLS | RESOURCES_AND_PROMPTS
 
 
-def permitted(grants: list[Grant], tool: ToolRef, switches: list[KillSwitch] | None = None) -> bool:
-    return isinstance(decide(snapshot(grants=grants, switches=switches or []), PRINCIPAL, tool, NOW), Permit)
+def permitted(
+    grants: list[Grant], capability: CapabilityRef, switches: list[KillSwitch] | None = None
+) -> bool:
+    return isinstance(
+        decide(snapshot(grants=grants, switches=switches or []), PRINCIPAL, capability, NOW), Permit
+    )
 
 
-@given(GRANTS, TOOLS, st.randoms(use_true_random=False))
-def test_order_of_grants_never_matters(grants, tool, random):
+@given(GRANTS, CAPABILITIES, st.randoms(use_true_random=False))
+def test_order_of_grants_never_matters(grants, capability, random):
     shuffled = random.sample(grants, len(grants))
-    assert permitted(grants, tool) == permitted(shuffled, tool)
+    assert permitted(grants, capability) == permitted(shuffled, capability)
 
 
-@given(GRANTS, TOOLS, PATTERNS)
-def test_adding_a_denial_never_widens(grants, tool, pattern):
+@given(GRANTS, CAPABILITIES, PATTERNS)
+def test_adding_a_denial_never_widens(grants, capability, pattern):
     denial = replace(GRANT, grant_id="extra", patterns=(pattern,), effect=Effect.DENY)
-    if permitted([*grants, denial], tool):
-        assert permitted(grants, tool)
+    if permitted([*grants, denial], capability):
+        assert permitted(grants, capability)
 
 
-@given(GRANTS, TOOLS, st.lists(SWITCHES, max_size=3))
-def test_adding_a_kill_switch_never_widens(grants, tool, switches):
-    if permitted(grants, tool, switches):
-        assert permitted(grants, tool)
+@given(GRANTS, CAPABILITIES, st.lists(SWITCHES, max_size=3))
+def test_adding_a_kill_switch_never_widens(grants, capability, switches):
+    if permitted(grants, capability, switches):
+        assert permitted(grants, capability)
 
 
-@given(GRANTS, TOOLS)
-def test_a_permit_needs_a_permitting_grant_that_waits_for_nothing_and_no_denying_one(grants, tool):
-    covering = [grant for grant in grants if grant.covers(tool.canonical)]
+@given(GRANTS, CAPABILITIES)
+def test_a_permit_needs_a_permitting_grant_that_waits_for_nothing_and_no_denying_one(grants, capability):
+    covering = [grant for grant in grants if grant.covers(capability)]
     permits = any((each.effect, each.delivery) == (Effect.PERMIT, Delivery.AUTOMATIC) for each in covering)
     denies = any(each.effect is Effect.DENY for each in covering)
-    assert permitted(grants, tool) == (permits and not denies)
+    assert permitted(grants, capability) == (permits and not denies)
 
 
-@given(TOOLS, st.text(max_size=40))
-def test_nothing_matched_is_a_denial(tool, name):
+@given(CAPABILITIES, st.text(max_size=40))
+def test_nothing_matched_is_a_denial(capability, name):
     stranger = replace(PRINCIPAL, user_id=name + "?", key_id=name)
-    assert isinstance(decide(snapshot(), stranger, tool, NOW), Deny)
+    assert isinstance(decide(snapshot(), stranger, capability, NOW), Deny)
 
 
-@given(GRANTS, st.lists(PATTERNS, max_size=3), TOOLS)
-def test_a_client_only_ever_narrows_what_its_subscription_opens(grants, patterns, tool):
+@given(GRANTS, st.lists(PATTERNS, max_size=3), CAPABILITIES)
+def test_a_client_only_ever_narrows_what_its_subscription_opens(grants, patterns, capability):
     def ruling(**changes):
-        return isinstance(decide(snapshot(grants=grants, **changes), PRINCIPAL, tool, NOW), Permit)
+        return isinstance(decide(snapshot(grants=grants, **changes), PRINCIPAL, capability, NOW), Permit)
 
     chosen = replace(SUBSCRIPTION, patterns=tuple(patterns))
     assert ruling(subscriptions=[chosen]) <= ruling(subscriptions=[SUBSCRIPTION])
+
+
+@given(RESOURCES_AND_PROMPTS, GRANTS)
+def test_only_a_grant_of_a_whole_mcp_is_about_resources_and_prompts(capability, grants):
+    whole = [each for each in grants if "*" in each.patterns]
+    assert permitted(grants, capability) == permitted(whole, capability)
+
+
+@given(TOOLS, OTHER_KINDS)
+def test_a_switch_on_a_tool_or_a_class_stops_no_resource_or_prompt_of_that_name(tool, kind):
+    everything = [replace(GRANT, patterns=("*",))]
+    switches = [switch(SwitchScope.TOOL, tool.name), switch(SwitchScope.TOOL_CLASS, tool.tool_class.value)]
+    assert not permitted(everything, tool, switches)
+    assert permitted(everything, CapabilityRef("m1", kind, tool.name), switches)
+
+
+@given(CAPABILITIES)
+def test_a_switch_on_an_mcp_stops_every_kind(capability):
+    everything = [replace(GRANT, patterns=("*",))]
+    assert permitted(everything, capability)
+    assert not permitted(everything, capability, [switch(SwitchScope.MCP, "m1")])

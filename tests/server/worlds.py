@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from ambassador_server.domain.catalog.capabilities import tool_ref
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
 from ambassador_server.domain.people.principals import (
     ClientKey,
@@ -14,7 +15,6 @@ from ambassador_server.domain.people.principals import (
     User,
     UserStatus,
 )
-from ambassador_server.domain.policy.decide import ToolRef
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
 from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
@@ -82,7 +82,7 @@ SUBSCRIPTION = Subscription(
     created_by="alice",
 )
 PRINCIPAL = Principal(user_id="u1", user_name="alice", key_id="k1", key_name="laptop", session_id="s1")
-LOG_TOOL = ToolRef("m1", "git.log", ToolClass.READ_ONLY)
+LOG_TOOL = tool_ref("m1", "git.log", ToolClass.READ_ONLY)
 NOW = Moment(START)
 
 

@@ -1,8 +1,9 @@
-"""The policy: one pure function from (snapshot, principal, tool, moment) to a decision. Nothing matched is a denial."""
+"""Decides one request of a principal about one capability. Nothing matched is a denial."""
 
 from dataclasses import dataclass
 
-from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
+from ambassador_server.domain.catalog.mcps import McpStatus
 from ambassador_server.domain.people.principals import GroupStatus, KeyStatus, Principal, UserStatus
 from ambassador_server.domain.policy.decision import Decision, Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, Subscription
@@ -10,18 +11,9 @@ from ambassador_server.domain.policy.snapshot import Moment, Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
 
-@dataclass(frozen=True, slots=True)
-class ToolRef:
-    """The tool a decision is about."""
-
-    mcp_id: str
-    canonical: str
-    tool_class: ToolClass
-
-
-def decide(snapshot: Snapshot, principal: Principal, tool: ToolRef, moment: Moment) -> Decision:
-    """Decide one call. Raises nothing, reads nothing else."""
-    return PrincipalPolicy(snapshot, principal, moment).decide(tool)
+def decide(snapshot: Snapshot, principal: Principal, capability: CapabilityRef, moment: Moment) -> Decision:
+    """Decide one request. Raises nothing, reads nothing else."""
+    return PrincipalPolicy(snapshot, principal, moment).decide(capability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +57,25 @@ class PrincipalPolicy:
         mcp, rules = self._snapshot.mcps.get(mcp_id), self._rules.get(mcp_id) or self._rules_for(mcp_id)
         if mcp is None or not rules.published or not rules.permits:
             return None
-        if any(grant.covers(f"{mcp.name}.") for grant, _ in rules.denies):
+        if any(grant.covers_all_tools_of(mcp.name) for grant, _ in rules.denies):
             return None
         automatic = any(grant.delivery is Delivery.AUTOMATIC for grant, _ in rules.permits)
         return Delivery.AUTOMATIC if automatic else Delivery.OPT_IN
 
-    def decide(self, tool: ToolRef) -> Decision:
-        """Decide one tool: switches, standing, publication, deny grants, permit grants, the client's choice."""
+    def decide(self, capability: CapabilityRef) -> Decision:
+        """Decide one capability: switches, standing, publication, deny grants, permit grants, the client's choice."""
         if self._moment.stale:
             return Deny(Reason.POLICY_STALE, disclosed=True)
-        rules = self._rules.get(tool.mcp_id) or self._rules_for(tool.mcp_id)
-        switch = self._blocking or self._switch_on_tool(tool)
+        rules = self._rules.get(capability.mcp_id) or self._rules_for(capability.mcp_id)
+        switch = self._blocking or self._switch_on_capability(capability)
         if switch is not None:
-            granted = isinstance(_by_grants(rules, tool), Permit)
+            granted = isinstance(_by_grants(rules, capability), Permit)
             return Deny(Reason.KILL_SWITCH, switch=switch, disclosed=granted)
         if self._standing is not None:
             return self._standing
         if not rules.published:
             return _NOT_PUBLISHED
-        return _by_grants(rules, tool)
+        return _by_grants(rules, capability)
 
     def _switch_on_principal(self, principal: Principal) -> KillSwitch | None:
         if not self._snapshot.switches:
@@ -97,16 +89,15 @@ class PrincipalPolicy:
         ]
         return self._first_switch(targets)
 
-    def _switch_on_tool(self, tool: ToolRef) -> KillSwitch | None:
+    def _switch_on_capability(self, capability: CapabilityRef) -> KillSwitch | None:
         if not self._snapshot.switches:
             return None
-        return self._first_switch(
-            [
-                (SwitchScope.MCP, tool.mcp_id),
-                (SwitchScope.TOOL, tool.canonical),
-                (SwitchScope.TOOL_CLASS, tool.tool_class.value),
-            ]
-        )
+        targets: list[tuple[SwitchScope, str | None]] = [(SwitchScope.MCP, capability.mcp_id)]
+        if capability.kind is CapabilityKind.TOOL:
+            targets.append((SwitchScope.TOOL, capability.name))
+        if capability.tool_class is not None:
+            targets.append((SwitchScope.TOOL_CLASS, capability.tool_class.value))
+        return self._first_switch(targets)
 
     def _first_switch(self, targets: list[tuple[SwitchScope, str | None]]) -> KillSwitch | None:
         now = self._moment.now
@@ -157,20 +148,20 @@ def _not_subscribed(grant: Grant) -> Deny:
     return Deny(Reason.NOT_SUBSCRIBED, grant_id=grant.grant_id, disclosed=True)
 
 
-def _by_grants(rules: _McpRules, tool: ToolRef) -> Decision:
+def _by_grants(rules: _McpRules, capability: CapabilityRef) -> Decision:
     for grant, deny in rules.denies:
-        if grant.covers(tool.canonical):
+        if grant.covers(capability):
             return deny
-    granted = _by_permits(rules, tool)
+    granted = _by_permits(rules, capability)
     if isinstance(granted, Permit) and rules.subscription is not None:
-        return granted if rules.subscription.selects(tool.canonical) else _NOT_SELECTED
+        return granted if rules.subscription.selects(capability) else _NOT_SELECTED
     return granted
 
 
-def _by_permits(rules: _McpRules, tool: ToolRef) -> Decision:
+def _by_permits(rules: _McpRules, capability: CapabilityRef) -> Decision:
     found: Decision = _NO_GRANT
     for grant, decision in rules.permits:
-        if grant.covers(tool.canonical):
+        if grant.covers(capability):
             if isinstance(decision, Permit):
                 return decision
             found = decision

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
 
+from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import GroupStatus, Principal
-from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Decision, Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, Subscription
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot
@@ -50,7 +51,7 @@ class Explanation:
     remedy: str | None
 
 
-def explain(snapshot: Snapshot, principal: Principal, tool: ToolRef, moment: Moment) -> Explanation:
+def explain(snapshot: Snapshot, principal: Principal, tool: CapabilityRef, moment: Moment) -> Explanation:
     """Explain what `decide` says of this call; the decision comes from `decide` itself."""
     decision = decide(snapshot, principal, tool, moment)
     rules = (
@@ -84,7 +85,7 @@ def _why_not(switch: KillSwitch, deciding: KillSwitch | None, now: datetime) -> 
 
 
 def _grant_rules(
-    snapshot: Snapshot, principal: Principal, tool: ToolRef, decision: Decision, now: datetime
+    snapshot: Snapshot, principal: Principal, tool: CapabilityRef, decision: Decision, now: datetime
 ) -> Iterator[Rule]:
     deciding = decision.grant_id
     group_ids = snapshot.group_ids_of.get(principal.user_id, ())
@@ -104,7 +105,7 @@ def _grant_rules(
 
 
 def _subscription_rules(
-    snapshot: Snapshot, principal: Principal, tool: ToolRef, decision: Decision
+    snapshot: Snapshot, principal: Principal, tool: CapabilityRef, decision: Decision
 ) -> Iterator[Rule]:
     choice = snapshot.subscriptions.get((principal.key_id, tool.mcp_id))
     if choice is not None:
@@ -119,7 +120,7 @@ def _subscription_rules(
 
 
 def _why_grant_is_silent(
-    snapshot: Snapshot, grant: Grant, tool: ToolRef, is_member: bool, now: datetime
+    snapshot: Snapshot, grant: Grant, tool: CapabilityRef, is_member: bool, now: datetime
 ) -> str | None:
     group = snapshot.groups.get(grant.group_id)
     if not is_member:
@@ -128,17 +129,17 @@ def _why_grant_is_silent(
         return "the group is suspended"
     if grant.expires_at is not None and grant.expires_at <= now:
         return "it has expired"
-    if not grant.covers(tool.canonical):
+    if not grant.covers(tool):
         return "no pattern matches the tool"
     return None
 
 
-def _remedy(snapshot: Snapshot, principal: Principal, tool: ToolRef, decision: Decision) -> str | None:
+def _remedy(snapshot: Snapshot, principal: Principal, tool: CapabilityRef, decision: Decision) -> str | None:
     match decision:
         case Permit():
             return None
         case Deny(reason, switch, grant_id):
-            mcp_name, _, tool_name = tool.canonical.partition(".")
+            mcp_name, _, tool_name = tool.name.partition(".")
             mcp = snapshot.mcps.get(tool.mcp_id)
             return _REMEDIES[reason].format(
                 id=grant_id if switch is None else switch.switch_id,

@@ -1,4 +1,4 @@
-"""Grants: which tools of which MCP a group may, or may not, call."""
+"""Grants: which capabilities of which MCP a group may, or may not, use."""
 
 import re
 from collections.abc import Collection
@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
+
+EVERYTHING = "*"
+"""The pattern of a whole MCP: every tool, resource and prompt it has."""
 
 _PATTERN = re.compile(r"[A-Za-z0-9_.:/*-]{1,256}")
 _MAX_PATTERNS = 100
@@ -29,7 +33,7 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Tools of one MCP for one group; `patterns` are globs over canonical names."""
+    """Capabilities of one MCP for one group; `patterns` are globs over the canonical names of tools."""
 
     grant_id: str
     group_id: str
@@ -42,9 +46,13 @@ class Grant:
     delivery: Delivery = Delivery.AUTOMATIC
     owner: str | None = None
 
-    def covers(self, canonical: str) -> bool:
-        """Tell whether any pattern matches the canonical tool name, case-sensitively."""
-        return matches_any(self.patterns, canonical)
+    def covers(self, capability: CapabilityRef) -> bool:
+        """Tell whether the grant is about this capability, case-sensitively."""
+        return _includes(self.patterns, capability)
+
+    def covers_all_tools_of(self, mcp_name: str) -> bool:
+        """Tell whether the grant is about every tool that the MCP could have."""
+        return matches_any(self.patterns, f"{mcp_name}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +66,25 @@ class Subscription:
     created_at: datetime
     created_by: str
 
-    def selects(self, canonical: str) -> bool:
-        """Tell whether the client wants this tool."""
-        return matches_any(self.patterns, canonical)
+    def selects(self, capability: CapabilityRef) -> bool:
+        """Tell whether the client wants this capability."""
+        return _includes(self.patterns, capability)
+
+
+def _includes(patterns: tuple[str, ...], capability: CapabilityRef) -> bool:
+    """Tell whether the patterns include a capability.
+
+    They name tools. Resources and prompts are included by the pattern of everything alone.
+    """
+    if capability.kind is not CapabilityKind.TOOL:
+        return EVERYTHING in patterns
+    return matches_any(patterns, capability.name)
 
 
 def matches_any(patterns: tuple[str, ...], canonical: str) -> bool:
     """Tell whether any pattern matches the canonical tool name."""
     for pattern in patterns:  # noqa: SIM110 # a list of 10,000 tools asks 10,000 times
-        if pattern == "*" or glob_matches(pattern, canonical):
+        if pattern == EVERYTHING or glob_matches(pattern, canonical):
             return True
     return False
 
@@ -87,6 +105,6 @@ def normalise_pattern(pattern: str, mcp_name: str) -> str:
         raise InvalidInputError(
             f"{pattern!r} is not a tool pattern: letters, digits, '_', '-', '.', ':', '/' and '*', at most 256."
         )
-    if pattern == "*" or pattern.startswith(f"{mcp_name}."):
+    if pattern == EVERYTHING or pattern.startswith(f"{mcp_name}."):
         return pattern
     return f"{mcp_name}.{pattern}"

@@ -5,9 +5,10 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
+from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import ClientKey, Principal, UserStatus
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef
+from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot
@@ -22,7 +23,7 @@ class Impact:
     """Ids of the users and sessions, the tools and the number of running calls that a switch stops, or would stop."""
 
     user_ids: frozenset[str]
-    tools: tuple[ToolRef, ...]
+    tools: tuple[CapabilityRef, ...]
     session_ids: frozenset[str]
     calls: int
 
@@ -31,9 +32,9 @@ class Impact:
 class Activity:
     """What goes on while a switch is thought about: the tools on offer, open sessions, and calls in flight."""
 
-    tools: Sequence[ToolRef]
+    tools: Sequence[CapabilityRef]
     sessions: Sequence[Session] = ()
-    calls: Sequence[tuple[Principal, ToolRef]] = ()
+    calls: Sequence[tuple[Principal, CapabilityRef]] = ()
 
 
 def impact_of(switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment: Moment) -> Impact:
@@ -62,7 +63,7 @@ class _Pair(NamedTuple):
     def is_stopped(self) -> bool:
         return self.before.stopped_by is None and self.after.stopped_by is not None
 
-    def loses(self, tool: ToolRef) -> bool:
+    def loses(self, tool: CapabilityRef) -> bool:
         return isinstance(self.before.decide(tool), Permit) and not isinstance(
             self.after.decide(tool), Permit
         )
@@ -190,15 +191,15 @@ def _with(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
     return replace(snapshot, switches={**snapshot.switches, place: switches})
 
 
-def _may_name(switch: KillSwitch, tool: ToolRef) -> bool:
+def _may_name(switch: KillSwitch, tool: CapabilityRef) -> bool:
     """Leave out early what cannot be meant; the policy has the last word on the rest."""
     match switch.scope:
         case SwitchScope.MCP:
             return tool.mcp_id == switch.target
         case SwitchScope.TOOL:
-            return tool.canonical == switch.target
+            return tool.name == switch.target
         case SwitchScope.TOOL_CLASS:
-            return tool.tool_class.value == switch.target
+            return tool.tool_class is not None and tool.tool_class.value == switch.target
         case _:
             return True
 
@@ -214,8 +215,8 @@ def _user_ids(switch: KillSwitch, snapshot: Snapshot) -> Container[str] | None:
             return None
 
 
-def _by_mcp(tools: Iterable[ToolRef]) -> dict[str, list[ToolRef]]:
-    found: defaultdict[str, list[ToolRef]] = defaultdict(list)
+def _by_mcp(tools: Iterable[CapabilityRef]) -> dict[str, list[CapabilityRef]]:
+    found: defaultdict[str, list[CapabilityRef]] = defaultdict(list)
     for tool in tools:
         found[tool.mcp_id].append(tool)
     return dict(found)

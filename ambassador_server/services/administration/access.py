@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import canonical_name
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.principals import AuthSource, ClientKey, Principal, User
-from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.explanation import Explanation, explain
 from ambassador_server.domain.policy.snapshot import Snapshot
@@ -46,7 +47,7 @@ class AccessQuestions:
         return Access(
             user=user,
             key=key,
-            tool=tool.canonical,
+            tool=tool.name,
             explanation=explain(snapshot, _principal(user, key), tool, self._policy.moment()),
         )
 
@@ -71,14 +72,14 @@ class AccessQuestions:
         now = self._policy.moment().now
         return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
 
-    def _tool(self, snapshot: Snapshot, name: str) -> ToolRef:
+    def _tool(self, snapshot: Snapshot, name: str) -> CapabilityRef:
         entry = self._catalog.resolve(name)
         if entry is not None:
             return entry.ref
         for mcp in snapshot.mcps.values():
             for tool in self._catalog.last_known(mcp.mcp_id):
                 if name in {canonical_name(mcp.name, tool.name), f"{mcp.name}:{tool.name}"}:
-                    return ToolRef(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class)
+                    return tool_ref(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class)
         raise NotFoundError(f"No tool {name!r}")
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
 
+from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.domain.policy.decide import ToolRef
 from ambassador_server.domain.policy.impact import Activity, impact_of
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.errors import StorageError
@@ -20,7 +20,7 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 FIRST_NAMES = 100
 _OF_TOOLS = (SwitchScope.MCP, SwitchScope.TOOL, SwitchScope.TOOL_CLASS)
 
-Running = tuple[tuple[Principal, ToolRef], ...]
+Running = tuple[tuple[Principal, CapabilityRef], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class SwitchEffects:
         return NamedImpact(
             users=_hits(snapshot.users[user_id].name for user_id in found.user_ids),
             mcps=_hits(snapshot.mcps[mcp_id].name for mcp_id in mcp_ids if mcp_id in snapshot.mcps),
-            tools=_hits(tool.canonical for tool in found.tools),
+            tools=_hits(tool.name for tool in found.tools),
             sessions=len(found.session_ids),
             calls=found.calls,
         )

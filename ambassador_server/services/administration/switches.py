@@ -118,7 +118,7 @@ class Switches:
             case SwitchScope.SESSION if await work.sessions.get(target) is not None:
                 return target
             case SwitchScope.TOOL if (entry := self._catalog.resolve(target)) is not None:
-                return entry.ref.canonical
+                return entry.ref.name
             case SwitchScope.TOOL if await _names_tool_of_known_mcp(work, target):
                 return target
             case SwitchScope.TOOL_CLASS if target in {tool_class.value for tool_class in ToolClass}:

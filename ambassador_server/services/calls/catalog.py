@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ambassador_server.domain.audit.events import Resource
+from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool, ToolClass, canonical_name
 from ambassador_server.domain.catalog.published_names import published_names
 from ambassador_server.domain.people.principals import Principal
-from ambassador_server.domain.policy.decide import PrincipalPolicy, ToolRef
+from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
@@ -20,7 +21,7 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 class CatalogEntry:
     """One published tool; what every call of it needs is worked out beforehand."""
 
-    ref: ToolRef
+    ref: CapabilityRef
     mcp_name: str
     published: str
     tool: Tool
@@ -28,7 +29,7 @@ class CatalogEntry:
     encoded_name: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        resource = Resource(kind="tool", id=self.ref.mcp_id, name=self.ref.canonical)
+        resource = Resource(kind=self.ref.kind, id=self.ref.mcp_id, name=self.ref.name)
         object.__setattr__(self, "resource", resource)
         object.__setattr__(self, "encoded_name", json.dumps(self.tool.name).encode())
 
@@ -41,7 +42,7 @@ class CatalogIndex:
     by_name: Mapping[str, CatalogEntry]
 
 
-_NAME: Field[CatalogEntry] = Field(lambda entry: entry.ref.canonical)
+_NAME: Field[CatalogEntry] = Field(lambda entry: entry.ref.name)
 _TOOLS: InMemoryList[CatalogEntry] = InMemoryList(
     noun="tool",
     fields={
@@ -50,7 +51,7 @@ _TOOLS: InMemoryList[CatalogEntry] = InMemoryList(
         "tool_class": Field(lambda entry: entry.tool.tool_class, values=list(ToolClass)),
     },
     order=_NAME,
-    item_id=lambda entry: entry.ref.canonical,
+    item_id=lambda entry: entry.ref.name,
 )
 
 
@@ -117,7 +118,7 @@ class Catalog:
         names = published_names(((mcp.name, tool.name) for mcp, tool in offered), self._separator)
         entries = tuple(
             CatalogEntry(
-                ToolRef(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class),
+                tool_ref(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class),
                 mcp.name,
                 names[mcp.name, tool.name],
                 tool,
@@ -133,7 +134,7 @@ def _by_name(entries: tuple[CatalogEntry, ...]) -> dict[str, CatalogEntry]:
     for entry in entries:
         by_name[f"{entry.mcp_name}:{entry.tool.name}"] = entry
     for entry in entries:
-        by_name[entry.ref.canonical] = entry
+        by_name[entry.ref.name] = entry
     for entry in entries:
         by_name[entry.published] = entry
     return by_name

@@ -4,8 +4,9 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
-from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -27,7 +28,7 @@ class CallInFlight:
 
     __slots__ = ("_running", "deny", "principal", "task", "tool")
 
-    def __init__(self, principal: Principal, tool: ToolRef, running: "set[CallInFlight]") -> None:
+    def __init__(self, principal: Principal, tool: CapabilityRef, running: "set[CallInFlight]") -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("calls run in a task")
@@ -72,11 +73,11 @@ class CallsInFlight:
     def __len__(self) -> int:
         return len(self._running)
 
-    def running(self) -> tuple[tuple[Principal, ToolRef], ...]:
+    def running(self) -> tuple[tuple[Principal, CapabilityRef], ...]:
         """Return who calls what right now."""
         return tuple((running.principal, running.tool) for running in self._running)
 
-    def track(self, principal: Principal, tool: ToolRef) -> CallInFlight:
+    def track(self, principal: Principal, tool: CapabilityRef) -> CallInFlight:
         """Return the current task's call, to be held in a `with` block."""
         return CallInFlight(principal, tool, self._running)
 

@@ -126,7 +126,7 @@ def _mcp(offer: Offer) -> OwnMcp:
 
 def _tool(known: KnownTool) -> OwnTool:
     return OwnTool(
-        name=known.entry.ref.canonical,
+        name=known.entry.ref.name,
         published_as=known.entry.published,
         description=known.entry.tool.description,
         tool_class=known.entry.tool.tool_class,

@@ -9,9 +9,10 @@ from typing import Any
 from ambassador_admin.declarative.objects import Desired, Found, GrantKey, Key, Kind, Wanted
 from ambassador_admin.declarative.operations import Action, Operation
 from ambassador_admin.declarative.yaml_tree import Place
+from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
 from ambassador_server.domain.people.principals import GroupStatus, Membership, Principal, UserStatus
-from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
@@ -80,8 +81,8 @@ def _principal(user: str, key: str) -> Principal:
     return Principal(user_id=user, user_name=user, key_id=key, key_name=key, session_id=None)
 
 
-def _tool(mcp: str, tool: str) -> ToolRef:
-    return ToolRef(mcp, f"{mcp}.{tool}", ToolClass.WRITE)
+def _tool(mcp: str, tool: str) -> CapabilityRef:
+    return tool_ref(mcp, f"{mcp}.{tool}", ToolClass.WRITE)
 
 
 def _is_meant(each: Found, operation: Operation) -> bool:

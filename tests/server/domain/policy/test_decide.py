@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from ambassador_server.domain.catalog.capabilities import tool_ref
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
 from ambassador_server.domain.people.principals import GroupStatus, KeyStatus, Membership, UserStatus
-from ambassador_server.domain.policy.decide import ToolRef, decide
+from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.snapshot import Moment
@@ -157,4 +158,4 @@ def test_a_suspended_group_still_denies():
 
 def test_a_deny_on_one_tool_leaves_the_others():
     world = snapshot(grants=[GRANT, DENY_GRANT])
-    assert isinstance(decide(world, PRINCIPAL, ToolRef("m1", "git.status", ToolClass.WRITE), NOW), Permit)
+    assert isinstance(decide(world, PRINCIPAL, tool_ref("m1", "git.status", ToolClass.WRITE), NOW), Permit)

@@ -229,12 +229,12 @@ async def test_catalog_shows_what_is_granted_and_what_is_chosen():
     await grant(world, delivery=Delivery.OPT_IN, patterns=("git.log", "git.tag"))
     (offer,) = own.offers(PRINCIPAL)
     assert (offer.delivery, offer.subscription) == (Delivery.OPT_IN, None)
-    assert {tool.entry.ref.canonical: tool.refused for tool in offer.tools} == {
+    assert {tool.entry.ref.name: tool.refused for tool in offer.tools} == {
         "git.log": Reason.NOT_SUBSCRIBED,
         "git.tag": Reason.NOT_SUBSCRIBED,
     }
     chosen = await own.subscribe(PRINCIPAL, ORIGIN, "git", ["log"])
-    assert {tool.entry.ref.canonical: tool.refused for tool in chosen.tools} == {
+    assert {tool.entry.ref.name: tool.refused for tool in chosen.tools} == {
         "git.log": None,
         "git.tag": Reason.NOT_SELECTED,
     }
@@ -248,7 +248,7 @@ async def test_no_subscription_ever_widens_what_is_granted(delivery: Delivery):
     assert isinstance(await world.call("git__log"), Answered)
     for tool in ("git__push", "git__tag"):
         assert isinstance(await world.call(tool), Refused)
-    assert [entry.ref.canonical for entry in world.catalog.visible(PRINCIPAL)] == ["git.log"]
+    assert [entry.ref.name for entry in world.catalog.visible(PRINCIPAL)] == ["git.log"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ from ambassador_server.errors import StorageError
 from ambassador_server.mcp.endpoint import McpEndpoint
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.payloads import MsgspecPayloads
-from ambassador_server.ports.downstream import DownstreamChange
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkOrder
 from ambassador_server.services.audit.recorder import Recorder
@@ -111,17 +110,15 @@ async def build(config: ServerConfig, *, writer: str) -> Ambassador:
 def _assemble(
     config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, orders: Sequence[SinkOrder]
 ) -> Ambassador:
-    clock, news = SystemClock(), _News()
+    clock = SystemClock()
     logs = (log, OtherLog(config.audit_dir, config.init_writer))
     journal = FileSinkJournal(config.audit_dir, config.node)
     deliveries = AuditDeliveries(orders=orders, logs=logs, journal=journal, clock=clock)
-    downstreams = DownstreamPool(news, user_limits=user_limits(config), mask=mask_text)
+    downstreams = DownstreamPool(user_limits=user_limits(config), mask=mask_text)
     recorder = Recorder(log=log, clock=clock)
     policy = PolicyKeeper(store=store, clock=clock)
     catalog = Catalog(policy=policy, downstreams=downstreams, separator=config.separator)
-    watch = news.watch = DownstreamWatch(
-        store=store, policy=policy, catalog=catalog, recorder=recorder, downstreams=downstreams
-    )
+    watch = DownstreamWatch(store=store, policy=policy, recorder=recorder, downstreams=downstreams)
     in_flight = CallsInFlight(policy)
     calls = CallPipeline(
         policy=policy,
@@ -142,13 +139,3 @@ def _assemble(
         deliveries=deliveries,
         services=create_services(config, store, log, keys, core),
     )
-
-
-class _News:
-    """Lets the downstreams be built before the watch that follows them."""
-
-    watch: DownstreamWatch | None = None
-
-    def __call__(self, change: DownstreamChange) -> None:
-        if self.watch is not None:
-            self.watch.changed(change)

@@ -1,6 +1,7 @@
 """Every downstream of the catalog; serves the port that the rules call through."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from ambassador_server.domain.catalog.mcps import (
@@ -24,6 +25,7 @@ from ambassador_server.ports.downstream import (
     Reply,
 )
 
+_log = logging.getLogger(__name__)
 _STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
 
 
@@ -39,13 +41,12 @@ class DownstreamPool:
 
     def __init__(
         self,
-        listener: DownstreamListener,
         *,
         limits: Limits | None = None,
         user_limits: UserLimits | None = None,
         mask: Callable[[str], str] = str,
     ) -> None:
-        self._listener = listener
+        self._listeners: list[DownstreamListener] = []
         self._limits = limits or Limits()
         self._mask = mask
         self._running: dict[str, Supervisor] = {}
@@ -56,6 +57,10 @@ class DownstreamPool:
             user_limits or UserLimits(), build=self._supervisor_of_user, dismiss=self._dismiss
         )
 
+    def subscribe(self, listener: DownstreamListener) -> None:
+        """Call the listener, in the event loop, after every change of a downstream."""
+        self._listeners.append(listener)
+
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
         """Reconcile with these entries without waiting; only transport, options and isolation make a restart."""
         wanted = {mcp.mcp_id: mcp for mcp in mcps}
@@ -63,7 +68,7 @@ class DownstreamPool:
             gone = self._running.pop(mcp_id)
             _ = self._dismiss(gone)
             self._users.stop_entry(mcp_id)
-            self._listener(
+            self._tell(
                 DownstreamChange(
                     mcp_id=mcp_id,
                     status=DownstreamStatus.STOPPED,
@@ -170,7 +175,7 @@ class DownstreamPool:
         await asyncio.gather(*self._leaving)
 
     def _start(self, mcp: Mcp, tools: tuple[Tool, ...], *after: asyncio.Task[None]) -> None:
-        supervisor = Supervisor(mcp, tools, listener=self._listener, limits=self._limits, mask=self._mask)
+        supervisor = Supervisor(mcp, tools, listener=self._tell, limits=self._limits, mask=self._mask)
         self._running[mcp.mcp_id] = supervisor
         supervisor.start(*after)
 
@@ -183,6 +188,13 @@ class DownstreamPool:
         return Supervisor(
             mcp, entry.state.tools, listener=_nobody, limits=self._limits, mask=self._mask, era=entry.era
         )
+
+    def _tell(self, change: DownstreamChange) -> None:
+        for listener in self._listeners:
+            try:
+                listener(change)
+            except Exception:  # a defect of one listener must take neither a downstream nor the others along
+                _log.exception("%s: a listener failed", change.mcp_id)
 
     def _connections(self, mcp_id: str) -> Iterator[tuple[str | None, Supervisor]]:
         supervisor = self._running.get(mcp_id)

@@ -296,11 +296,7 @@ class Supervisor:
         change = DownstreamChange(
             mcp_id=self.mcp.mcp_id, status=status, error=error, tools=tools, tools_changed=tools_changed
         )
-        try:
-            self._listener(change)
-        except Exception:
-            # Whoever listens is a stranger to us; its defect must not take a downstream away.
-            _log.exception("%s: a listener failed", self.mcp.name)
+        self._listener(change)
 
 
 def _new_outcome() -> asyncio.Future[DownstreamSession | None]:

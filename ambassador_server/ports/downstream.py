@@ -49,6 +49,10 @@ ProgressHandler = Callable[[bytes], None]
 class Downstreams(Protocol):
     """Every downstream the catalog names, each with its own supervisor."""
 
+    def subscribe(self, listener: DownstreamListener) -> None:
+        """Call the listener, in the event loop, after every change of a downstream, in the order of subscription."""
+        ...
+
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
         """Reconcile with these entries without waiting: start new ones, restart changed ones, stop the rest."""
         ...

@@ -94,9 +94,9 @@ class Call:
 
 @dataclass
 class FakeDownstreams:
-    """Implements `ports.downstream.Downstreams`; set `listener` to hear of changes."""
+    """Implements `ports.downstream.Downstreams`."""
 
-    listener: DownstreamListener | None = None
+    listeners: list[DownstreamListener] = field(default_factory=list)
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     cancelled: list[Call] = field(default_factory=list)
@@ -124,6 +124,10 @@ class FakeDownstreams:
         for mcp in self._running.values():
             if mcp.name == mcp_name:
                 self._change(mcp.mcp_id, DownstreamStatus.DEGRADED, error, self._states[mcp.mcp_id].tools)
+
+    def subscribe(self, listener: DownstreamListener) -> None:
+        """Call the listener after every change."""
+        self.listeners.append(listener)
 
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
         """Connect to new entries and forget the rest, all at once."""
@@ -250,9 +254,8 @@ class FakeDownstreams:
     ) -> None:
         before = self._states[mcp_id].tools
         self._states[mcp_id] = DownstreamState(status=status, error=error, tools=tools)
-        if self.listener is not None:
-            self.listener(
-                DownstreamChange(
-                    mcp_id=mcp_id, status=status, error=error, tools=tools, tools_changed=tools != before
-                )
-            )
+        change = DownstreamChange(
+            mcp_id=mcp_id, status=status, error=error, tools=tools, tools_changed=tools != before
+        )
+        for listener in self.listeners:
+            listener(change)

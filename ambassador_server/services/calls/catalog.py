@@ -65,6 +65,7 @@ class Catalog:
         self._index: CatalogIndex | None = None
         self._mcps: Mapping[str, Mcp] = {}
         policy.subscribe(self._policy_changed)
+        downstreams.subscribe(self._downstream_changed)
 
     def index(self) -> CatalogIndex:
         """Return the current index."""
@@ -98,8 +99,7 @@ class Catalog:
         """Return one page of the published tools of one MCP."""
         return _TOOLS.page((each for each in self.index().entries if each.ref.mcp_id == mcp_id), listing)
 
-    def downstream_changed(self, change: DownstreamChange) -> None:
-        """Forget the index when a downstream offers other tools."""
+    def _downstream_changed(self, change: DownstreamChange) -> None:
         if change.tools_changed:
             self._index = None
 

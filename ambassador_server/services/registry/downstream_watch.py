@@ -1,4 +1,4 @@
-"""Follows the news of the downstreams: the catalog, the audit and the store hear of each change."""
+"""Follows the changes of the downstreams: each is recorded, and the tools of each are stored."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,27 +9,24 @@ from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 _QUIET = frozenset({DownstreamStatus.STARTING, DownstreamStatus.STOPPED})
 
 
 class DownstreamWatch:
-    """Keeps the downstreams in step with the published entries, and everybody in step with the downstreams."""
+    """Keeps the downstreams in step with the published entries, and the audit and the store with the downstreams."""
 
     def __init__(
         self,
         *,
         store: Store,
         policy: PolicyKeeper,
-        catalog: Catalog,
         recorder: Recorder,
         downstreams: Downstreams,
     ) -> None:
         self._store = store
         self._policy = policy
-        self._catalog = catalog
         self._recorder = recorder
         self._downstreams = downstreams
         self._unsaved: dict[str, tuple[Tool, ...]] = {}
@@ -40,12 +37,11 @@ class DownstreamWatch:
         async with self._store.read() as work:
             last_known = await work.tools.all()
         self._applied = self._policy.snapshot.mcps
+        self._downstreams.subscribe(self._downstream_changed)
         self._downstreams.apply(_published(self._applied), last_known)
         self._policy.subscribe(self._policy_changed)
 
-    def changed(self, change: DownstreamChange) -> None:
-        """Take one piece of news; called by the downstreams in the event loop."""
-        self._catalog.downstream_changed(change)
+    def _downstream_changed(self, change: DownstreamChange) -> None:
         if change.tools_changed:
             self._unsaved[change.mcp_id] = change.tools
         if change.status in _QUIET:

@@ -98,7 +98,8 @@ class Bench:
         user_limits: UserLimits | None = None,
     ) -> None:
         self.listener = Listener()
-        self.pool = DownstreamPool(self.listener, limits=limits, user_limits=user_limits, mask=mask)
+        self.pool = DownstreamPool(limits=limits, user_limits=user_limits, mask=mask)
+        self.pool.subscribe(self.listener)
 
     async def ready(self, *mcps: Mcp) -> None:
         """Apply these entries and wait until all of them are ready."""

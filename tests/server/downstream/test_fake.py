@@ -13,7 +13,8 @@ from tests.server.downstream.support import PATIENCE, entry
 
 async def test_tools_answers_and_changes_are_scripted_by_name():
     changes: list[DownstreamChange] = []
-    fake = FakeDownstreams(listener=changes.append)
+    fake = FakeDownstreams()
+    fake.subscribe(changes.append)
     fake.script("box", make_tool("read", readOnlyHint=True), handler=lambda method, _: text_reply(method))
     fake.apply([entry()])
     assert fake.state("m1").status is DownstreamStatus.READY

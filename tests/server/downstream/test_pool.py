@@ -35,7 +35,7 @@ def free_port() -> int:
 
 
 async def test_both_the_pool_and_its_fake_serve_the_port():
-    pool: Downstreams = DownstreamPool(lambda _: None)
+    pool: Downstreams = DownstreamPool()
     fake: Downstreams = FakeDownstreams()
     assert pool.state("x") == fake.state("x")
     assert pool.state("x").status is DownstreamStatus.STOPPED
@@ -175,10 +175,14 @@ async def test_a_listener_that_fails_costs_nothing_but_its_news():
     def failing(_: DownstreamChange) -> None:
         raise ValueError("not my day")
 
-    pool = DownstreamPool(failing, limits=QUICK)
+    heard: list[DownstreamChange] = []
+    pool = DownstreamPool(limits=QUICK)
+    pool.subscribe(failing)
+    pool.subscribe(heard.append)
     pool.apply([entry()])
     reply = await pool.call("m1", "tools/call", b'{"name":"echo"}', user_id="u1", timeout=PATIENCE)
     assert reply.error is None
+    assert [change.status for change in heard] == [DownstreamStatus.READY]
     await pool.close()
 
 

@@ -67,7 +67,6 @@ class World:
         catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
         changes = Changes(store=store, policy=policy, recorder=recorder)
         in_flight = CallsInFlight(policy)
-        downstreams.listener = catalog.downstream_changed
         await policy.refresh()
         downstreams.apply(policy.snapshot.mcps.values())
         return cls(

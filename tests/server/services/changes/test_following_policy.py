@@ -6,7 +6,6 @@ from dataclasses import replace
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
 from ambassador_server.domain.people.principals import UserStatus
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from tests.fakes.audit_log import FakeAuditLog
@@ -68,11 +67,8 @@ async def test_downstreams_hear_of_each_change_of_the_mcps_and_of_every_user_who
         await work.mcps.add(MCP)
     policy = PolicyKeeper(store=store, clock=clock)
     await policy.refresh()
-    catalog = Catalog(policy=policy, downstreams=downstreams, separator="__")
     recorder = Recorder(log=FakeAuditLog(), clock=clock)
-    watch = DownstreamWatch(
-        store=store, policy=policy, catalog=catalog, recorder=recorder, downstreams=downstreams
-    )
+    watch = DownstreamWatch(store=store, policy=policy, recorder=recorder, downstreams=downstreams)
     await watch.start()
     async with store.write() as work:
         await work.users.replace(replace(USER, status=UserStatus.SUSPENDED))

@@ -18,7 +18,6 @@ async def world() -> World:
     watch = DownstreamWatch(
         store=built.store,
         policy=built.policy,
-        catalog=built.catalog,
         recorder=Recorder(log=built.log, clock=built.clock),
         downstreams=built.downstreams,
     )

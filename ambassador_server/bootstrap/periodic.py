@@ -1,4 +1,4 @@
-"""Jobs that run again and again beside the listeners; one that fails is logged and tried again."""
+"""Runs jobs periodically beside the listeners; a job that fails is logged and runs again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import structlog
 
-_log = structlog.get_logger("housekeeping")
+_log = structlog.get_logger("jobs")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run, and how many seconds lie between two runs."""
+    """A job: its name, the seconds between two runs, and what it does."""
 
     name: str
     every: float
@@ -20,7 +20,7 @@ class Job:
 
 
 @asynccontextmanager
-async def housekeeping(jobs: Sequence[Job]) -> AsyncIterator[None]:
+async def run_periodically(jobs: Sequence[Job]) -> AsyncIterator[None]:
     """Run the jobs while the block runs."""
     tasks = [asyncio.create_task(_repeat(job), name=job.name) for job in jobs]
     try:

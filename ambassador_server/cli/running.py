@@ -9,13 +9,14 @@ import ssl
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from ambassador_protocol import __version__
-from ambassador_server.bootstrap.periodic import Job, housekeeping
+from ambassador_server.bootstrap.jobs import clock_driven_jobs
+from ambassador_server.bootstrap.periodic import run_periodically
 from ambassador_server.bootstrap.server import Ambassador, build
 from ambassador_server.cli.options import make_data_dir
 from ambassador_server.config import ServerConfig
@@ -56,7 +57,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
         await ambassador.watch.start()
         ambassador.deliveries.start()
-        await stack.enter_async_context(housekeeping(_jobs(ambassador, settings, tls)))
+        await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
         await _advise(ambassador)
         _settle_memory()
@@ -131,42 +132,6 @@ async def _listen(
 
     stack.push_async_callback(close_both)
     return {"port": first.port, "admin_port": second.port}
-
-
-def _jobs(ambassador: Ambassador, settings: ServerConfig, tls: ssl.SSLContext | None) -> list[Job]:
-    services = ambassador.services
-
-    async def probe_log() -> None:
-        ambassador.log.probe()
-
-    async def forget_audit() -> None:
-        audit = settings.audit
-        await services.audit_retention.keep(
-            segments=_days(audit.keep_segments_days), index=_days(audit.keep_index_days)
-        )
-
-    async def renew_certificates() -> None:
-        if tls is not None and settings.certificate_file is None:
-            renewed = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
-            tls.load_cert_chain(renewed.certificate_file, renewed.key_file)
-
-    return [
-        Job("policy", 1.0, services.policy.refresh),
-        Job("audit index", 1.0, services.audit_search.follow),
-        Job("audit log", 1.0, probe_log),
-        Job("last known tools", 1.0, ambassador.watch.save_tools),
-        Job("key uses", 1.0, services.key_prover.save_uses),
-        Job("session ends", 1.0, services.sessions.follow_ends),
-        Job("sessions", 60.0, services.sessions.forget_expired),
-        Job("logins", 3600.0, services.logins.forget_expired),
-        Job("enrolments", 3600.0, services.enrolments.forget_expired),
-        Job("audit retention", 3600.0, forget_audit),
-        Job("certificates", 86400.0, renew_certificates),
-    ]
-
-
-def _days(number: int | None) -> timedelta | None:
-    return None if number is None else timedelta(days=number)
 
 
 def _announce(

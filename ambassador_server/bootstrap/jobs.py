@@ -1,0 +1,51 @@
+"""Every clock-driven job of a running server: its name, the seconds between two runs, and what it does."""
+
+import ssl
+from collections.abc import Sequence
+from datetime import timedelta
+
+from ambassador_server.bootstrap.periodic import Job
+from ambassador_server.bootstrap.server import Ambassador
+from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.certificates import ensure_certificates
+
+
+def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Sequence[Job]:
+    """Return the jobs; `tls` is the context of the listeners that present the server's certificate."""
+    services, config = ambassador.services, ambassador.config
+
+    async def probe_log() -> None:
+        ambassador.log.probe()
+
+    async def prune_audit() -> None:
+        audit = config.audit
+        segments, index = _days(audit.keep_segments_days), _days(audit.keep_index_days)
+        await services.audit_retention.keep(segments=segments, index=index)
+
+    async def renew_certificates() -> None:
+        _renew_certificates(config, tls)
+
+    return (
+        Job("policy", 1.0, services.policy.refresh),
+        Job("audit index", 1.0, services.audit_search.follow),
+        Job("audit log", 1.0, probe_log),
+        Job("last known tools", 1.0, ambassador.watch.save_tools),
+        Job("key uses", 1.0, services.key_prover.save_uses),
+        Job("session ends", 1.0, services.sessions.follow_ends),
+        Job("sessions", 60.0, services.sessions.forget_expired),
+        Job("logins", 3600.0, services.logins.forget_expired),
+        Job("enrolments", 3600.0, services.enrolments.forget_expired),
+        Job("audit retention", 3600.0, prune_audit),
+        Job("certificates", 86400.0, renew_certificates),
+    )
+
+
+def _renew_certificates(config: ServerConfig, tls: ssl.SSLContext | None) -> None:
+    """Renew our own certificate when it nears its end, and present it from the next connection on."""
+    if tls is not None and config.certificate_file is None:
+        renewed = ensure_certificates(config.certificates_dir, sorted(config.certificate_names()))
+        tls.load_cert_chain(renewed.certificate_file, renewed.key_file)
+
+
+def _days(number: int | None) -> timedelta | None:
+    return None if number is None else timedelta(days=number)

@@ -1,0 +1,50 @@
+"""Periodic jobs run beside each other, and one that fails runs again."""
+
+import asyncio
+
+import pytest
+
+from ambassador_server.bootstrap.periodic import Job, run_periodically
+
+
+async def test_a_job_that_fails_runs_again_and_is_logged_once(capsys: pytest.CaptureFixture[str]) -> None:
+    runs, enough = 0, asyncio.Event()
+
+    async def failing() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 3:
+            enough.set()
+        raise ValueError("the disk is full")
+
+    async with run_periodically([Job("broken", 0.0, failing)]):
+        await asyncio.wait_for(enough.wait(), 30)
+    assert capsys.readouterr().out.count("the disk is full") == 1
+
+
+async def test_a_failing_job_keeps_no_other_from_running() -> None:
+    done = asyncio.Event()
+
+    async def failing() -> None:
+        raise ValueError
+
+    async def working() -> None:
+        done.set()
+
+    async with run_periodically([Job("broken", 0.0, failing), Job("working", 3600.0, working)]):
+        await asyncio.wait_for(done.wait(), 30)
+
+
+async def test_no_job_runs_after_the_block() -> None:
+    started, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def endless() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async with run_periodically([Job("endless", 1.0, endless)]):
+        await asyncio.wait_for(started.wait(), 30)
+    assert cancelled.is_set()

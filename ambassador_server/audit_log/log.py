@@ -11,17 +11,17 @@ from typing import Any, Self
 
 from ambassador_protocol.audit.lines import Pruned, Tip, digest_of, event_line
 from ambassador_protocol.audit.public_keys import PublicKey
-from ambassador_server.audit_log.batch import Batch
 from ambassador_server.audit_log.checkpoints import Notary
-from ambassador_server.audit_log.directory import WriterDirectory
+from ambassador_server.audit_log.event_json import encode_event
 from ambassador_server.audit_log.key_files import export_keys
-from ambassador_server.audit_log.lines import encode_event
-from ambassador_server.audit_log.opening import LogEnd, find_end
+from ambassador_server.audit_log.log_end import LogEnd, find_end
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.pruning import as_statement, find_prunable, remove_segments
 from ambassador_server.audit_log.reader import count_records, read_records
-from ambassador_server.audit_log.syncing import Syncer
-from ambassador_server.audit_log.tail import LogTail
+from ambassador_server.audit_log.segment_writer import LogTail
+from ambassador_server.audit_log.syncer import Syncer
+from ambassador_server.audit_log.write_batch import Batch
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.events import (
     SYSTEM,
     AuditAction,

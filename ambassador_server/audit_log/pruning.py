@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ambassador_protocol.audit.files import segment_name, segment_numbers
 from ambassador_protocol.audit.lines import Line, Pruned, read_line, time_text
-from ambassador_server.audit_log.directory import WriterDirectory
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.ports.audit_log import Removal
 
 _LONGEST_HEADER = 4096

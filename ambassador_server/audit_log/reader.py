@@ -8,7 +8,7 @@ import msgspec
 
 from ambassador_protocol.audit.files import segment_name, segment_numbers
 from ambassador_protocol.audit.lines import digest_of
-from ambassador_server.audit_log.lines import decode_event_line
+from ambassador_server.audit_log.event_json import decode_event_line
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.store import LogPosition

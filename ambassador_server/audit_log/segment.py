@@ -5,7 +5,7 @@ import os
 from typing import Self
 
 from ambassador_protocol.audit.files import segment_name
-from ambassador_server.audit_log.directory import WriterDirectory
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 

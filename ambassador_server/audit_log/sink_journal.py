@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from ambassador_server.audit_log.lines import encode_event
+from ambassador_server.audit_log.event_json import encode_event
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.store import LogPosition

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import Field
 
-from ambassador_server.audit_sinks.shared.documents import document
 from ambassador_server.audit_sinks.shared.http import Poster
 from ambassador_server.audit_sinks.shared.options import Reference, TlsOptions, Url, resolve
+from ambassador_server.audit_sinks.shared.record_json import document
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.ports.audit_sink import AuditSink
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ambassador_server.audit_sinks.shared.documents import document
 from ambassador_server.audit_sinks.shared.options import SinkOptions
+from ambassador_server.audit_sinks.shared.record_json import document
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink

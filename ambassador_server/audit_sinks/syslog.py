@@ -15,8 +15,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ambassador_server.audit_sinks.shared.documents import document
 from ambassador_server.audit_sinks.shared.options import TlsOptions
+from ambassador_server.audit_sinks.shared.record_json import document
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord, Outcome
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink

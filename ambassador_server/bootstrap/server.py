@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ambassador_server.audit_log.log import JsonlAuditLog
-from ambassador_server.audit_log.other_writer import OtherLog
+from ambassador_server.audit_log.read_only_log import OtherLog
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
@@ -32,8 +32,8 @@ from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.use_cases import Services
-from ambassador_server.storage.engine import open_store
-from ambassador_server.storage.target import shown
+from ambassador_server.storage.database_url import shown
+from ambassador_server.storage.sql_store import open_store
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings
 

@@ -27,7 +27,7 @@ def reindex(
 
     Example: ambassador-server audit reindex --data-dir ./data
     """
-    from ambassador_server.cli.reindexing import run_reindex
+    from ambassador_server.cli.audit_reindex import run_reindex
 
     run_reindex(configuration(config, data_dir=data_dir, database_url=database_url), resume=resume)
 

@@ -1,4 +1,4 @@
-"""`ambassador-server init`: the command; what it does is in `initialising.py`, imported only when it runs."""
+"""`ambassador-server init`: the command; what it does is in `server_setup.py`, imported only when it runs."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ def init(
 
     Example: ambassador-server init --data-dir ./data --json
     """
-    from ambassador_server.cli.initialising import initialise
+    from ambassador_server.cli.server_setup import initialise
 
     settings = configuration(
         config, data_dir=data_dir, database_url=database_url, hostnames=tuple(hostname) if hostname else None

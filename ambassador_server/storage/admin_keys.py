@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlalchemy import delete, or_
 
 from ambassador_server.domain.people.administrators import AdminKey
-from ambassador_server.storage.aggregates import ADMIN_KEYS
+from ambassador_server.storage.object_mappings import ADMIN_KEYS
 from ambassador_server.storage.repositories import NamedTableRepository
 from ambassador_server.storage.tables import admin_keys
 from ambassador_server.storage.transaction import Transaction
-from ambassador_server.storage.values import check_key, check_value
+from ambassador_server.storage.value_checks import check_key, check_value
 
 
 class AdminKeyRepository(NamedTableRepository[AdminKey]):

@@ -27,7 +27,7 @@ from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.storage.dialects import Dialect
 from ambassador_server.storage.tables import audit_events
 from ambassador_server.storage.transaction import Transaction
-from ambassador_server.storage.values import check_key, check_value
+from ambassador_server.storage.value_checks import check_key, check_value
 
 MAX_BRANCHES = 128
 """How many branches a query may become; one that would become more is answered as it stands."""

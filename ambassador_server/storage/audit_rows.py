@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from ambassador_server.domain.audit.events import Actor, AuditEvent, AuditRecord, Resource
 from ambassador_server.domain.audit.query import searchable
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.storage.values import check_key, check_value, encode_json
+from ambassador_server.storage.value_checks import check_key, check_value, encode_json
 
 OMITTED = {"omitted": "These details are too deeply nested for the index; the log has them."}
 

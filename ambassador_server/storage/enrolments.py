@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlalchemy import delete
 
 from ambassador_server.domain.people.enrolments import Enrolment
-from ambassador_server.storage.aggregates import ENROLMENTS
+from ambassador_server.storage.object_mappings import ENROLMENTS
 from ambassador_server.storage.repositories import TableRepository
 from ambassador_server.storage.tables import enrolments
 from ambassador_server.storage.transaction import Transaction
-from ambassador_server.storage.values import check_value
+from ambassador_server.storage.value_checks import check_value
 
 
 class EnrolmentRepository(TableRepository[Enrolment]):

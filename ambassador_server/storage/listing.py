@@ -7,11 +7,11 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 
 from ambassador_server.domain.shared.listing import Listing, Position, Slice, sort_text
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.storage.aggregates import Aggregate
-from ambassador_server.storage.fields import where
+from ambassador_server.storage.list_fields import where
+from ambassador_server.storage.object_mappings import Aggregate
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.types import UtcDateTime
-from ambassador_server.storage.values import check_listing, check_value
+from ambassador_server.storage.value_checks import check_listing, check_value
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -7,7 +7,7 @@ from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.tables import groups, memberships, users
 from ambassador_server.storage.transaction import RefusedError, Transaction
-from ambassador_server.storage.values import check_item, check_key
+from ambassador_server.storage.value_checks import check_item, check_key
 
 
 class MembershipRepository:

@@ -10,8 +10,8 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ambassador_server.errors import StorageError
+from ambassador_server.storage.database_url import Target
 from ambassador_server.storage.dialects import Lock
-from ambassador_server.storage.target import Target
 from ambassador_server.storage.transaction import RefusedError, begun, foreign_errors
 
 # Where Alembic keeps the revision.

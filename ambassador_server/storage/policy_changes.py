@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Column, Row, Table, select
 
 from ambassador_server.domain.policy.snapshot import PolicyChanges
-from ambassador_server.storage.aggregates import (
+from ambassador_server.storage.object_mappings import (
     CLIENT_KEYS,
     GRANTS,
     GROUPS,

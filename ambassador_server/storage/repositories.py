@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Delete, Insert, Update, delete, insert, se
 from ambassador_server.domain.people.principals import ClientKey
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import ConflictError, NotFoundError
-from ambassador_server.storage.aggregates import CLIENT_KEYS, Aggregate
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.listing import read_page
+from ambassador_server.storage.object_mappings import CLIENT_KEYS, Aggregate
 from ambassador_server.storage.policy_changes import belongings
 from ambassador_server.storage.transaction import RefusedError, Transaction
-from ambassador_server.storage.values import check_item, check_key, check_value
+from ambassador_server.storage.value_checks import check_item, check_key, check_value
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

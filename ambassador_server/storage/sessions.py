@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlalchemy import delete, or_, select, update
 
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.storage.aggregates import SESSIONS
+from ambassador_server.storage.object_mappings import SESSIONS
 from ambassador_server.storage.repositories import TableRepository
 from ambassador_server.storage.tables import sessions
 from ambassador_server.storage.transaction import Transaction
-from ambassador_server.storage.values import check_key, check_value
+from ambassador_server.storage.value_checks import check_key, check_value
 
 _MOST_EXPIRED = 500
 

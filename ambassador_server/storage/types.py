@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
 
-from ambassador_server.storage.values import encode_json
+from ambassador_server.storage.value_checks import encode_json
 
 
 class CodePointText(Text):

@@ -2,7 +2,11 @@
 
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.admin_keys import AdminKeyRepository
-from ambassador_server.storage.aggregates import (
+from ambassador_server.storage.audit_index import AuditIndexRepository
+from ambassador_server.storage.enrolments import EnrolmentRepository
+from ambassador_server.storage.last_known_tools import LastKnownToolRepository
+from ambassador_server.storage.memberships import MembershipRepository
+from ambassador_server.storage.object_mappings import (
     GRANTS,
     GROUPS,
     KILL_SWITCHES,
@@ -11,9 +15,6 @@ from ambassador_server.storage.aggregates import (
     SUBSCRIPTIONS,
     USERS,
 )
-from ambassador_server.storage.audit import AuditIndexRepository
-from ambassador_server.storage.enrolments import EnrolmentRepository
-from ambassador_server.storage.memberships import MembershipRepository
 from ambassador_server.storage.policy_changes import changes_since
 from ambassador_server.storage.repositories import (
     ClientKeyRepository,
@@ -21,7 +22,6 @@ from ambassador_server.storage.repositories import (
     TableRepository,
 )
 from ambassador_server.storage.sessions import SessionRepository
-from ambassador_server.storage.tools import LastKnownToolRepository
 from ambassador_server.storage.transaction import Transaction
 
 

@@ -25,8 +25,8 @@ from ambassador_server.domain.audit.events import (
 from ambassador_server.domain.audit.query import EVERYTHING, Attribute
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.ports.store import Store
-from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import upgrade
+from ambassador_server.storage.sql_store import open_store
 from tests.benchmarks.figures import Budget, Figure
 from tests.benchmarks.world import FULL, Effort, World
 from tests.conformance.store_samples import NOW, position, record

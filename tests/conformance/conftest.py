@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from ambassador_server.ports.store import Store
-from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import upgrade
+from ambassador_server.storage.sql_store import open_store
 from ambassador_server.storage.tables import metadata
 from tests.fakes.store import InMemoryStore
 from tests.server.storage.postgres import PostgresServer, shared_server

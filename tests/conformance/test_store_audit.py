@@ -23,7 +23,7 @@ from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, IndexedRecord, Store
-from ambassador_server.storage.values import MAX_KEY
+from ambassador_server.storage.value_checks import MAX_KEY
 from tests.conformance.store_samples import HOUR, NOW, event, position, record
 
 LIMIT = 20

@@ -11,7 +11,7 @@ from ambassador_server.domain.audit.query import Attribute, Query, matches, read
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, IndexedRecord, LogPosition
 from ambassador_server.storage.audit_conditions import check_query
-from ambassador_server.storage.values import check_item, check_key, check_value, encode_json
+from ambassador_server.storage.value_checks import check_item, check_key, check_value, encode_json
 
 
 @dataclass

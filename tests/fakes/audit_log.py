@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 
 from ambassador_protocol.audit.lines import GENESIS, Tip, digest_of, event_line
-from ambassador_server.audit_log.batch import Batch
-from ambassador_server.audit_log.lines import encode_event
+from ambassador_server.audit_log.event_json import encode_event
+from ambassador_server.audit_log.write_batch import Batch
 from ambassador_server.domain.audit.events import (
     SYSTEM,
     AuditAction,

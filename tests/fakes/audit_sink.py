@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ambassador_server.audit_sinks.shared.documents import document
+from ambassador_server.audit_sinks.shared.record_json import document
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import SinkRefusedError, SinkUnavailableError
 

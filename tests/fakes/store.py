@@ -19,7 +19,13 @@ from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import ConflictError, NotFoundError, StorageError
 from ambassador_server.ports.store import UnitOfWork
-from ambassador_server.storage.values import check_item, check_key, check_listing, check_value, encode_json
+from ambassador_server.storage.value_checks import (
+    check_item,
+    check_key,
+    check_listing,
+    check_value,
+    encode_json,
+)
 from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
 from tests.fakes.listing import is_open, shelf
 from tests.fakes.policy_changes import MEMBERSHIPS, POLICY_NOUNS, TouchedByVersion

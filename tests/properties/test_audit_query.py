@@ -33,8 +33,8 @@ from ambassador_server.domain.audit.query_parser import MAX_DEPTH, MAX_LENGTH, M
 from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.errors import InvalidQueryError
 from ambassador_server.ports.store import Store
-from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import upgrade
+from ambassador_server.storage.sql_store import open_store
 from tests.conformance.store_samples import HOUR, NOW, position, record
 
 TEXTS = [

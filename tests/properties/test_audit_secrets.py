@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.audit_log.lines import encode_event
+from ambassador_server.audit_log.event_json import encode_event
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.people.principals import Principal

@@ -19,8 +19,8 @@ from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import upgrade
+from ambassador_server.storage.sql_store import open_store
 from tests.conformance.store_samples import (
     HOUR,
     NOW,

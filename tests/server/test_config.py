@@ -7,7 +7,7 @@ import pytest
 
 from ambassador_server.config import load_config
 from ambassador_server.domain.shared.settings import SettingOrigin, Source
-from ambassador_server.storage.target import shown
+from ambassador_server.storage.database_url import shown
 
 SECRETS = ("horse/staple", "battery", "scott")
 

@@ -5,8 +5,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
+from ambassador_server.downstream.http.connect import Place, dial
 from ambassador_server.downstream.http.connection import Connection, NoAnswerError
-from ambassador_server.downstream.http.dial import Place, dial
 
 # Above the calls that may be in flight at once, so that errands and the goodbye find room beside them.
 _MOST: Final = 384

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_sinks import build_sink, read_options
-from ambassador_server.audit_sinks.shared.documents import document
+from ambassador_server.audit_sinks.shared.record_json import document
 from ambassador_server.domain.audit.events import (
     Actor,
     ActorKind,

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from ambassador_server.errors import ConfigurationError
-from ambassador_server.storage import aggregates, dialects
-from ambassador_server.storage.aggregates import Aggregate
+from ambassador_server.storage import dialects, object_mappings
 from ambassador_server.storage.dialects import load
+from ambassador_server.storage.object_mappings import Aggregate
 
 FOLDER = Path(dialects.__file__).parent.parent
-AGGREGATES = [value for value in vars(aggregates).values() if isinstance(value, Aggregate)]
+AGGREGATES = [value for value in vars(object_mappings).values() if isinstance(value, Aggregate)]
 
 
 def test_only_dialect_files_know_a_dialect() -> None:

@@ -17,11 +17,11 @@ from sqlalchemy import Connection, inspect
 
 from ambassador_server.errors import ConfigurationError, StorageError
 from ambassador_server.storage import migrate
+from ambassador_server.storage.database_url import Target
 from ambassador_server.storage.dialects import load
-from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import SchemaState, SchemaStatus, check, revisions, upgrade
+from ambassador_server.storage.sql_store import open_store
 from ambassador_server.storage.tables import metadata
-from ambassador_server.storage.target import Target
 from tests.server.storage.raw import execute, run
 
 LIMIT = 60

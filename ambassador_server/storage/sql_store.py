@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from ambassador_server.errors import StorageError
 from ambassador_server.ports.store import UnitOfWork
+from ambassador_server.storage.database_url import Target
 from ambassador_server.storage.migrate import require_current
-from ambassador_server.storage.target import Target
 from ambassador_server.storage.transaction import transaction
 from ambassador_server.storage.unit_of_work import SqlUnitOfWork
 

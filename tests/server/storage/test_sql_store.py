@@ -16,11 +16,11 @@ from sqlalchemy import text
 from ambassador_server.domain.audit.query import EVERYTHING
 from ambassador_server.errors import AmbassadorError, ConfigurationError, StorageError
 from ambassador_server.ports.store import Store
-from ambassador_server.storage import engine
+from ambassador_server.storage import sql_store
+from ambassador_server.storage.database_url import Target
 from ambassador_server.storage.dialects import sqlite
-from ambassador_server.storage.engine import open_store
 from ambassador_server.storage.migrate import check, upgrade
-from ambassador_server.storage.target import Target
+from ambassador_server.storage.sql_store import open_store
 from tests.conformance.store_samples import NOW, add_owners, client_key, position, record, user
 from tests.server.storage.raw import execute
 
@@ -216,7 +216,7 @@ async def test_two_stores_on_one_database_do_not_overwrite_each_other(url: str, 
 async def test_writer_does_not_wait_for_ever_behind_itself(
     sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_TURN_SECONDS", 0.05)
+    monkeypatch.setattr(sql_store, "_TURN_SECONDS", 0.05)
     store = await opened(f"sqlite:///{sqlite_path}")
     async with store.write() as work:
         await work.users.add(user())

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_server.audit_log.batch import Batch
-from ambassador_server.audit_log.directory import WriterDirectory
 from ambassador_server.audit_log.options import Fsync
 from ambassador_server.audit_log.segment import Segment
-from ambassador_server.audit_log.syncing import Syncer
+from ambassador_server.audit_log.syncer import Syncer
+from ambassador_server.audit_log.write_batch import Batch
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.errors import AuditUnavailableError
 
 

@@ -17,7 +17,7 @@ from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Vocabulary
 from ambassador_server.storage import tables
-from ambassador_server.storage.fields import Field, NameOf, NamesOf, Own, WordsIn
+from ambassador_server.storage.list_fields import Field, NameOf, NamesOf, Own, WordsIn
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

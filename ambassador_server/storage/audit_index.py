@@ -15,7 +15,7 @@ from ambassador_server.storage.audit_rows import from_row, to_row
 from ambassador_server.storage.dialects import Lock
 from ambassador_server.storage.tables import audit_events, audit_positions
 from ambassador_server.storage.transaction import Transaction
-from ambassador_server.storage.values import check_item, check_key, check_value
+from ambassador_server.storage.value_checks import check_item, check_key, check_value
 
 _EVENT = audit_events.c
 _Cursor = ColumnElement[int]

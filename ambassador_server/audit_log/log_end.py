@@ -8,8 +8,8 @@ from pathlib import Path
 from ambassador_protocol.audit.chain import Proof, Walk, walk_segment
 from ambassador_protocol.audit.files import segment_name
 from ambassador_protocol.audit.lines import GENESIS, Tip
-from ambassador_server.audit_log.directory import WriterDirectory
 from ambassador_server.audit_log.segment import Segment
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.errors import ConfigurationError
 
 

@@ -9,7 +9,7 @@ from ambassador_server.domain.catalog.mcps import Tool, ToolClass
 from ambassador_server.errors import ConflictError
 from ambassador_server.storage.tables import last_known_tools
 from ambassador_server.storage.transaction import RefusedError, Transaction
-from ambassador_server.storage.values import check_key
+from ambassador_server.storage.value_checks import check_key
 
 # Definitions are UTF-8 in practice; whatever else a downstream sends survives in escapes, byte for byte.
 _ENCODING = ("utf-8", "surrogateescape")

@@ -5,10 +5,10 @@ from datetime import datetime
 from ambassador_protocol.audit.chain import STOP
 from ambassador_protocol.audit.lines import FORMAT, Header, Pruned, Tip, digest_of, header_line, time_text
 from ambassador_server.audit_log.checkpoints import Notary
-from ambassador_server.audit_log.directory import WriterDirectory
-from ambassador_server.audit_log.opening import LogEnd
+from ambassador_server.audit_log.log_end import LogEnd
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.segment import Segment
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.ports.clock import Clock
 
 

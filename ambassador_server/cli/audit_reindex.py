@@ -4,13 +4,13 @@ import asyncio
 
 import typer
 
-from ambassador_server.audit_log.directory import WriterDirectory
-from ambassador_server.audit_log.other_writer import OtherLog
+from ambassador_server.audit_log.read_only_log import OtherLog
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.services.audit.index import AuditSearch
-from ambassador_server.storage.engine import open_store
+from ambassador_server.storage.sql_store import open_store
 
 
 def run_reindex(settings: ServerConfig, *, resume: bool) -> None:

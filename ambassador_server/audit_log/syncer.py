@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from ambassador_server.audit_log.batch import Batch
-from ambassador_server.audit_log.directory import WriterDirectory
 from ambassador_server.audit_log.options import Fsync
 from ambassador_server.audit_log.segment import Segment
+from ambassador_server.audit_log.write_batch import Batch
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 
 
 class Syncer:

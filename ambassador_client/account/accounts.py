@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ambassador_client.account.credentials import CredentialStore
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}")
-_LARGEST = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Account:
         return f"{self.name} {self.key_id}"
 
 
-class AccountBook:
+class AccountStore:
     """Accounts in one file of a directory of the user's own; every method raises SettingsError when it cannot."""
 
     def __init__(self, directory: Path) -> None:
@@ -99,7 +99,7 @@ class AccountBook:
     def _read(self) -> tuple[str | None, dict[str, Account]]:
         try:
             with self._path.open("rb") as file:
-                content = json.loads(file.read(_LARGEST))
+                content = json.loads(file.read(_MAX_BYTES))
             accounts = {name: _account(name, each) for name, each in content["accounts"].items()}
             default = content.get("default")
         except FileNotFoundError:

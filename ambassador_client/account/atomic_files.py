@@ -11,7 +11,7 @@ from ambassador_client.errors import SettingsError
 
 # What Windows says while another program has the file open: access denied, sharing violation, lock violation.
 _IN_USE: Final = frozenset({5, 32, 33})
-_WAITS: Final = (
+_RETRY_SECONDS: Final = (
     0.01,
     0.02,
     0.04,
@@ -22,10 +22,10 @@ _WAITS: Final = (
 )  # seconds; indexers and virus scanners look in briefly
 
 
-def put_file(path: Path, content: bytes, ready: Callable[[Path], None] = lambda _: None) -> None:
+def put_file(path: Path, content: bytes, prepare: Callable[[Path], None] = lambda _: None) -> None:
     """Put the content at `path`, complete and on the disk, or leave everything as it was; raises OSError.
 
-    The file is for its owner alone unless `ready`, which gets it before it takes its place, says otherwise.
+    The file is for its owner alone unless `prepare`, which gets it before it takes its place, says otherwise.
     """
     import tempfile  # noqa: PLC0415 - takes long to import, and the relay hardly ever writes a file
 
@@ -37,8 +37,8 @@ def put_file(path: Path, content: bytes, ready: Callable[[Path], None] = lambda 
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        ready(Path(name))
-        _patiently(lambda: os.replace(name, path))
+        prepare(Path(name))
+        _retry_while_in_use(lambda: os.replace(name, path))
     except BaseException:
         with suppress(OSError):
             os.unlink(name)
@@ -48,7 +48,7 @@ def put_file(path: Path, content: bytes, ready: Callable[[Path], None] = lambda 
 def remove_file(path: Path) -> bool:
     """Delete the file, which need not be there, and tell whether it was; raises OSError."""
     try:
-        _patiently(path.unlink)
+        _retry_while_in_use(path.unlink)
     except FileNotFoundError:
         return False
     return True
@@ -73,13 +73,13 @@ def remove_private_file(path: Path) -> bool:
         raise SettingsError(f"cannot delete {path}: {error.strerror}", "Delete it by hand.") from error
 
 
-def _patiently(act: Callable[[], None]) -> None:
+def _retry_while_in_use(operation: Callable[[], None]) -> None:
     """Do it, again and again for a second or so while Windows says that the file is in use."""
-    for seconds in _WAITS:
+    for seconds in _RETRY_SECONDS:
         try:
-            return act()
+            return operation()
         except PermissionError as error:
             if getattr(error, "winerror", None) not in _IN_USE:
                 raise
             time.sleep(seconds)
-    return act()
+    return operation()

@@ -20,7 +20,7 @@ ADD_KEYRING = "pipx inject mcp-ambassador keyring"
 NO_KEYRING = f"The library for the system's keyring is not installed; this adds it: {ADD_KEYRING}"
 
 _SERVICE = "mcp-ambassador"
-_LARGEST_SECRET = 4096
+_MAX_SECRET_CHARACTERS = 4096
 
 
 class CredentialStore:
@@ -38,14 +38,14 @@ class CredentialStore:
         if secret is not None:
             return secret
         backend = self._keyring()
-        return None if backend is None else _from_keyring(backend, name)
+        return None if backend is None else _read_from_keyring(backend, name)
 
     def put(self, name: str, secret: str) -> str:
         """Keep the secret and return the place, in words; what was kept under the name before is gone."""
         backend = self._keyring()
-        if backend is not None and _into_keyring(backend, name, secret):
+        if backend is not None and _write_to_keyring(backend, name, secret):
             self._remove_file(name)
-            return self._keyring_in_words(backend)
+            return self._describe_keyring(backend)
         path = self._path(name)
         write_private_file(path, secret)
         return f"file {path}"
@@ -54,13 +54,13 @@ class CredentialStore:
         """Forget the secret; False when there was none."""
         had_file = self._remove_file(name)
         backend = self._keyring()
-        return (backend is not None and _out_of_keyring(backend, name)) or had_file
+        return (backend is not None and _delete_from_keyring(backend, name)) or had_file
 
     def describe(self, name: str) -> str:
         """Return, in words, where the secret is kept, or would be."""
         path = self._path(name)
         backend = None if path.exists() else self._keyring()
-        return f"file {path}" if backend is None else self._keyring_in_words(backend)
+        return f"file {path}" if backend is None else self._describe_keyring(backend)
 
     def _keyring(self) -> "KeyringBackend | None":
         keyring = _library()
@@ -75,7 +75,7 @@ class CredentialStore:
             return None
 
     @staticmethod
-    def _keyring_in_words(backend: "KeyringBackend") -> str:
+    def _describe_keyring(backend: "KeyringBackend") -> str:
         return f"system keyring ({backend.name})"
 
     def _path(self, name: str) -> Path:
@@ -89,7 +89,7 @@ class CredentialStore:
             flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
             with os.fdopen(os.open(path, flags), encoding="utf-8") as file:
                 _refuse_unless_private(os.fstat(file.fileno()), path)
-                return file.read(_LARGEST_SECRET).strip() or None
+                return file.read(_MAX_SECRET_CHARACTERS).strip() or None
         except FileNotFoundError:
             return None
         except UnicodeDecodeError:
@@ -123,12 +123,12 @@ def _refuse_unless_private(status: os.stat_result, path: Path) -> None:
         raise SettingsError(f"others can read the secret in {path}", f"Run: chmod 600 {path}")
 
 
-def _from_keyring(backend: "KeyringBackend", name: str) -> str | None:
+def _read_from_keyring(backend: "KeyringBackend", name: str) -> str | None:
     with _open_keyring():
         return backend.get_password(_SERVICE, name)
 
 
-def _into_keyring(backend: "KeyringBackend", name: str, secret: str) -> bool:
+def _write_to_keyring(backend: "KeyringBackend", name: str, secret: str) -> bool:
     try:
         with _open_keyring():
             backend.set_password(_SERVICE, name, secret)
@@ -137,7 +137,7 @@ def _into_keyring(backend: "KeyringBackend", name: str, secret: str) -> bool:
     return True
 
 
-def _out_of_keyring(backend: "KeyringBackend", name: str) -> bool:
+def _delete_from_keyring(backend: "KeyringBackend", name: str) -> bool:
     with _open_keyring():
         if backend.get_password(_SERVICE, name) is None:
             return False

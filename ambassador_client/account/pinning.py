@@ -25,26 +25,26 @@ from ambassador_protocol.paths import CA_CERTIFICATE
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
 _SECONDS = 10.0
-_LARGEST = 1 << 18
-_MOST = 16
+_MAX_BYTES = 1 << 18
+_MAX_CERTIFICATES = 16
 
 
 Dial = Callable[[float], socket.socket]
 """Connects to the server within so many seconds, where the way to it is not the direct one."""
 
 
-def pinned_certificate(url: str, fingerprint: str, kept_in: Path, dial: Dial | None = None) -> str:
+def pinned_certificate(url: str, fingerprint: str, cache_directory: Path, dial: Dial | None = None) -> str:
     """Return the certificate, PEM, with this SHA-256 in hex: from the directory, else from the server, which is kept.
 
     It is the server's own one or the CA it hands out. Nothing secret is sent before it is found. Raises
     UntrustedCertificateError where the server has none such, UnreachableError where it is not there.
     """
-    path = kept_in / f"{fingerprint}.pem"
+    path = cache_directory / f"{fingerprint}.pem"
     with suppress(OSError, UnicodeDecodeError):
         kept = path.read_text(encoding="ascii")
-        if (found := _matching(_from_pem(kept), fingerprint)) is not None:
+        if (found := _find_matching(_from_pem(kept), fingerprint)) is not None:
             return found
-    found = _matching(_offered(url, dial), fingerprint)
+    found = _find_matching(_server_certificates(url, dial), fingerprint)
     if found is None:
         raise UntrustedCertificateError(
             f"no certificate of {url} has the fingerprint you gave",
@@ -55,7 +55,7 @@ def pinned_certificate(url: str, fingerprint: str, kept_in: Path, dial: Dial | N
     return found
 
 
-def _matching(certificates: Iterator[bytes], fingerprint: str) -> str | None:
+def _find_matching(certificates: Iterator[bytes], fingerprint: str) -> str | None:
     for der in certificates:
         if hmac.compare_digest(hashlib.sha256(der).hexdigest(), fingerprint):
             return ssl.DER_cert_to_PEM_cert(der)
@@ -63,12 +63,12 @@ def _matching(certificates: Iterator[bytes], fingerprint: str) -> str | None:
 
 
 def _from_pem(text: str) -> Iterator[bytes]:
-    for body in _CERTIFICATE.findall(text)[:_MOST]:
+    for body in _CERTIFICATE.findall(text)[:_MAX_CERTIFICATES]:
         with suppress(ValueError):
             yield base64.b64decode("".join(body.split()), validate=True)
 
 
-def _offered(url: str, dial: Dial | None) -> Iterator[bytes]:
+def _server_certificates(url: str, dial: Dial | None) -> Iterator[bytes]:
     parts = urlsplit(url)
     host = parts.hostname or ""
     dial = dial or partial(socket.create_connection, (host, parts.port or 443))
@@ -77,13 +77,13 @@ def _offered(url: str, dial: Dial | None) -> Iterator[bytes]:
     context.verify_mode = ssl.CERT_NONE
     try:
         with (
-            dial(_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=host) as sealed,
+            dial(_SECONDS) as tcp_socket,
+            context.wrap_socket(tcp_socket, server_hostname=host) as tls_socket,
         ):
-            leaf = sealed.getpeercert(binary_form=True)
+            leaf = tls_socket.getpeercert(binary_form=True)
             if leaf is not None:
                 yield leaf
-            yield from _from_pem(_fetch(sealed, parts.netloc, parts.path + CA_CERTIFICATE))
+            yield from _from_pem(_fetch_ca_certificate(tls_socket, parts.netloc, parts.path + CA_CERTIFICATE))
     except OSError as error:
         raise UnreachableError(
             f"cannot reach {url} : {error.strerror or error}", "Is the server running? Check the address."
@@ -92,16 +92,16 @@ def _offered(url: str, dial: Dial | None) -> Iterator[bytes]:
         raise BadAnswerError(f"{url} does not answer in HTTP", "Check the address.") from error
 
 
-def _fetch(sealed: ssl.SSLSocket, authority: str, path: str) -> str:
+def _fetch_ca_certificate(tls_socket: ssl.SSLSocket, authority: str, path: str) -> str:
     http = h11.Connection(h11.CLIENT)
     headers = [("Host", authority), ("Connection", "close")]
-    sealed.sendall(http.send(h11.Request(method="GET", target=path, headers=headers)) or b"")
-    sealed.sendall(http.send(h11.EndOfMessage()) or b"")
+    tls_socket.sendall(http.send(h11.Request(method="GET", target=path, headers=headers)) or b"")
+    tls_socket.sendall(http.send(h11.EndOfMessage()) or b"")
     body = bytearray()
-    while len(body) <= _LARGEST:
+    while len(body) <= _MAX_BYTES:
         event = http.next_event()
         if event is h11.NEED_DATA:
-            http.receive_data(sealed.recv(1 << 16))
+            http.receive_data(tls_socket.recv(1 << 16))
         elif isinstance(event, h11.Data):
             body += event.data
         elif not isinstance(event, h11.Response | h11.InformationalResponse):

@@ -22,11 +22,11 @@ ENVIRONMENT: Final = {
 """What other programs go by as well, in capitals or in small letters."""
 
 _VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-_EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
+_NO_PROXY_VARIABLES: Final = ("no_proxy", "NO_PROXY")
 
 
 @dataclass(frozen=True, slots=True)
-class Tunnel:
+class ProxyTunnel:
     """A proxy on the way to one server; `proxy` is its address as it may be shown, without user and password."""
 
     proxy: str
@@ -50,10 +50,10 @@ class Tunnel:
             raise
         return sock
 
-    def unreachable(self, said: str) -> UnreachableError:
-        """Return the error for a proxy that is not there; `said` is the system's word for it."""
+    def unreachable(self, reason: str) -> UnreachableError:
+        """Return the error for a proxy that is not there; `reason` is the system's word for it."""
         return UnreachableError(
-            f"cannot reach the proxy {self.proxy} : {said}", "Check HTTPS_PROXY and the network."
+            f"cannot reach the proxy {self.proxy} : {reason}", "Check HTTPS_PROXY and the network."
         )
 
     def _connect(self, sock: socket.socket, deadline: float) -> None:
@@ -77,7 +77,7 @@ class Tunnel:
             raise BadAnswerError(f"{self.proxy} is no HTTP proxy", "Check HTTPS_PROXY.") from error
         self._check(event.status_code, http.trailing_data[0])
 
-    def _check(self, status: int, early: bytes) -> None:
+    def _check(self, status: int, unexpected: bytes) -> None:
         if status == 407:
             raise UnreachableError(
                 f"the proxy {self.proxy} wants a user and a password, or other ones",
@@ -88,47 +88,47 @@ class Tunnel:
                 f"the proxy {self.proxy} refused the way to {self.host}:{self.port} with HTTP {status}",
                 "Ask your administrator, or name the server in NO_PROXY.",
             )
-        if early:
+        if unexpected:
             raise BadAnswerError(f"{self.proxy} speaks before the server does", "Check HTTPS_PROXY.")
 
 
-def tunnel_to(url: str, environ: Mapping[str, str]) -> Tunnel | None:
+def tunnel_to(url: str, environ: Mapping[str, str]) -> ProxyTunnel | None:
     """Return the way to a server, None for the direct one; raises SettingsError for a proxy that cannot be used."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or DEFAULT_CLIENT_PORT
     variable = next((name for name in _VARIABLES if environ.get(name)), None)
     if variable is None or parts.scheme != "https" or is_loopback(host):
         return None
-    exceptions = next((environ[name] for name in _EXCEPTIONS if name in environ), "")
-    if any(_excepts(entry.strip().lower(), host, port) for entry in exceptions.split(",")):
+    exceptions = next((environ[name] for name in _NO_PROXY_VARIABLES if name in environ), "")
+    if any(_matches_exception(entry.strip().lower(), host, port) for entry in exceptions.split(",")):
         return None
     try:
-        proxy_host, proxy_port, authorization = _read(environ[variable].strip())
+        proxy_host, proxy_port, authorization = _parse_proxy(environ[variable].strip())
     except ValueError as error:
         # The value itself may hold a password.
         raise SettingsError(
             f"{variable} names no proxy we can use", "Write http://host:port into it."
         ) from error
     name = f"[{proxy_host}]" if ":" in proxy_host else proxy_host
-    return Tunnel(f"http://{name}:{proxy_port}", proxy_host, proxy_port, host, port, authorization)
+    return ProxyTunnel(f"http://{name}:{proxy_port}", proxy_host, proxy_port, host, port, authorization)
 
 
-def _read(value: str) -> tuple[str, int, str | None]:
+def _parse_proxy(value: str) -> tuple[str, int, str | None]:
     parts = urlsplit(value if "://" in value else f"http://{value}")
     if parts.scheme != "http" or not parts.hostname or not parts.hostname.isascii():
         raise ValueError("not the address of an HTTP proxy")
     check_host(parts.hostname)
-    return parts.hostname, parts.port or 80, _basic(parts.username, parts.password)
+    return parts.hostname, parts.port or 80, _basic_credentials(parts.username, parts.password)
 
 
-def _basic(user: str | None, password: str | None) -> str | None:
+def _basic_credentials(user: str | None, password: str | None) -> str | None:
     if user is None:
         return None
     pair = f"{unquote(user)}:{unquote(password or '')}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
-def _excepts(entry: str, host: str, port: int) -> bool:
+def _matches_exception(entry: str, host: str, port: int) -> bool:
     """Tell whether an entry of NO_PROXY, a name, a domain, an address or a network, covers the server."""
     if entry == "*":
         return True

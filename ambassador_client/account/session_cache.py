@@ -20,13 +20,13 @@ from ambassador_client.account.paths import runtime_directory
 from ambassador_protocol.sessions import RegisterResponse
 
 _SLOTS = 32
-_LONGEST = 1 << 14
+_MAX_BYTES = 1 << 14
 _MARGIN_SECONDS = 60
 _LOCKED_BYTE = 1 << 30  # on Windows; far behind the content, which stays readable
 _UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 
-class Holder(NamedTuple):
+class SlotOwner(NamedTuple):
     """Whose session: `key` names the preshared key, or is it; no other holder comes by this one's session."""
 
     key: str
@@ -46,7 +46,7 @@ class Slot:
         self._descriptor = descriptor
 
     @classmethod
-    def claim(cls, directory: Path, server_url: str, holder: Holder) -> "Slot":
+    def claim(cls, directory: Path, server_url: str, holder: SlotOwner) -> "Slot":
         """Lock the first free slot of this identity at this server, in a directory of the user alone."""
         try:
             _make_private(directory)
@@ -58,7 +58,7 @@ class Slot:
         return cls()
 
     @classmethod
-    def left_behind(cls, directory: Path, server_url: str, key: str) -> tuple[list["Slot"], int]:
+    def claim_all(cls, directory: Path, server_url: str, key: str) -> tuple[list["Slot"], int]:
         """Lock every free slot of this key, and count those that a process holds."""
         free: list[Slot] = []
         held = 0
@@ -76,14 +76,18 @@ class Slot:
             return None
         try:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            granted = RegisterResponse(**json.loads(os.read(self._descriptor, _LONGEST)))
-            return granted if _lasts(granted.expires_at) and _is_token(granted.session_token) else None
+            registration = RegisterResponse(**json.loads(os.read(self._descriptor, _MAX_BYTES)))
+            return (
+                registration
+                if _is_unexpired(registration.expires_at) and _is_token(registration.session_token)
+                else None
+            )
         except (OSError, ValueError, TypeError, RecursionError):
             return None
 
-    def store(self, granted: RegisterResponse) -> None:
+    def store(self, registration: RegisterResponse) -> None:
         """Remember the session in place of the one before."""
-        members = {name: getattr(granted, name) for name in RegisterResponse.__slots__}
+        members = {name: getattr(registration, name) for name in RegisterResponse.__slots__}
         self._write(json.dumps(members).encode())
 
     def clear(self) -> None:
@@ -105,7 +109,7 @@ class Slot:
             os.write(self._descriptor, content)
 
 
-def _lasts(expires_at: str) -> bool:
+def _is_unexpired(expires_at: str) -> bool:
     # Times of one form in one zone sort as text, and the module that knows dates takes half a megabyte.
     soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + _MARGIN_SECONDS))
     return _UTC_TIME.fullmatch(expires_at) is not None and expires_at > soon
@@ -115,9 +119,9 @@ def _is_token(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value
 
 
-def _paths(directory: Path, server_url: str, holder: Holder) -> Iterator[Path]:
-    whose, name = _digest(server_url, holder.key), _digest(holder.friendly_name, holder.host_tool)
-    return (directory / f"session-{whose}-{name}-{number}.json" for number in range(_SLOTS))
+def _paths(directory: Path, server_url: str, holder: SlotOwner) -> Iterator[Path]:
+    owner, name = _digest(server_url, holder.key), _digest(holder.friendly_name, holder.host_tool)
+    return (directory / f"session-{owner}-{name}-{number}.json" for number in range(_SLOTS))
 
 
 def _digest(*members: str) -> str:

@@ -13,13 +13,13 @@ from ambassador_protocol.sessions import HOST_TOOLS
 
 HEARTBEAT_SECONDS = 120.0
 
-_LEAST_HEARTBEAT, _MOST_HEARTBEAT = 15.0, 300.0
+_MIN_HEARTBEAT, _MAX_HEARTBEAT = 15.0, 300.0
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
-def normal_url(value: Any) -> str:
+def parse_url(value: Any) -> str:
     """Return the address with its port, without a slash at the end; raises ValueError with what would be right."""
-    parts = urlsplit(text(value).strip())
+    parts = urlsplit(parse_text(value).strip())
     host = parts.hostname
     if parts.scheme not in ("https", "http") or not host:
         raise ValueError("it must look like https://ambassador.example.com")
@@ -67,21 +67,21 @@ def fingerprint(value: Any) -> str:
     return digits
 
 
-def text(value: Any) -> str:
+def parse_text(value: Any) -> str:
     """Return one line of text."""
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError("it must be one line of text")
     return value
 
 
-def host_tool(value: Any) -> str:
+def parse_host_tool(value: Any) -> str:
     """Return the name of an application, of those the server knows."""
     if value not in HOST_TOOLS:
         raise ValueError(f"it must be one of {', '.join(HOST_TOOLS)}")
     return str(value)
 
 
-def heartbeat(value: Any) -> float:
+def parse_heartbeat(value: Any) -> float:
     """Return seconds, brought between the least and the most."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("it must be a number of seconds")
@@ -91,10 +91,10 @@ def heartbeat(value: Any) -> float:
         raise ValueError("it must be a number of seconds") from error
     if math.isnan(seconds):
         raise ValueError("it must be a number of seconds")
-    return min(max(seconds, _LEAST_HEARTBEAT), _MOST_HEARTBEAT)
+    return min(max(seconds, _MIN_HEARTBEAT), _MAX_HEARTBEAT)
 
 
-def truth(value: Any) -> bool:
+def parse_bool(value: Any) -> bool:
     """Return what a word for true or false means."""
     if isinstance(value, bool):
         return value
@@ -106,6 +106,6 @@ def truth(value: Any) -> bool:
     raise ValueError("it must be true or false")
 
 
-def path(value: Any) -> Path | None:
+def parse_path(value: Any) -> Path | None:
     """Return a path, with the home folder for a tilde."""
-    return expanded(text(value))
+    return expanded(parse_text(value))

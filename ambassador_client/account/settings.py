@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ambassador_client.account import setting_parsers
-from ambassador_client.account.accounts import Account, AccountBook
+from ambassador_client.account.accounts import Account, AccountStore
 from ambassador_client.account.paths import config_directory, referenced
 from ambassador_client.account.sources import LARGEST_FILE, Flags, Sources, read_config
 from ambassador_client.errors import NoCredentialsError, SettingsError
 from ambassador_protocol.sessions import RegisterRequest
 
-_LONGEST_NAME = 128
+_MAX_NAME = 128
 
 
 class Credential(NamedTuple):
@@ -67,38 +67,38 @@ def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Sett
     server_url = _server_url(sources, account)
     if account is not None and account.server != server_url:
         account = None  # its key and its certificate are for its own server alone
-    ca_file = sources.take("ca_file", setting_parsers.path, None)
+    ca_file = sources.take("ca_file", setting_parsers.parse_path, None)
     if ca_file is None and account is not None and account.ca_file is not None:
         ca_file = Path(account.ca_file)
     return Settings(
         server_url=server_url,
         credential=_credential(sources, environ, account),
         friendly_name=_friendly_name(sources, environ),
-        host_tool=sources.take("host_tool", setting_parsers.host_tool, "custom"),
+        host_tool=sources.take("host_tool", setting_parsers.parse_host_tool, "custom"),
         heartbeat_seconds=sources.take(
-            "heartbeat_interval_seconds", setting_parsers.heartbeat, setting_parsers.HEARTBEAT_SECONDS
+            "heartbeat_interval_seconds", setting_parsers.parse_heartbeat, setting_parsers.HEARTBEAT_SECONDS
         ),
-        allow_self_signed=sources.take("allow_self_signed", setting_parsers.truth, False),
+        allow_self_signed=sources.take("allow_self_signed", setting_parsers.parse_bool, False),
         ca_file=ca_file,
         fingerprint=sources.take("fingerprint", setting_parsers.fingerprint, None),
         account=account,
     )
 
 
-def account_book(environ: Mapping[str, str] = os.environ) -> AccountBook:
+def account_store(environ: Mapping[str, str] = os.environ) -> AccountStore:
     """Return the accounts of this user."""
-    return AccountBook(config_directory(environ))
+    return AccountStore(config_directory(environ))
 
 
 def _account(sources: Sources, environ: Mapping[str, str]) -> Account | None:
-    book, found = account_book(environ), sources.find("account")
-    return book.find(None) if found is None else book.get(str(found[0]))
+    store, found = account_store(environ), sources.find("account")
+    return store.find(None) if found is None else store.get(str(found[0]))
 
 
 def _server_url(sources: Sources, account: Account | None) -> str:
-    if account is not None and _is_chosen(sources):
+    if account is not None and _names_account(sources):
         return account.server
-    url = sources.take("server_url", setting_parsers.normal_url, "" if account is None else account.server)
+    url = sources.take("server_url", setting_parsers.parse_url, "" if account is None else account.server)
     if not url:
         raise SettingsError(
             "no server address is set",
@@ -109,7 +109,7 @@ def _server_url(sources: Sources, account: Account | None) -> str:
 
 def _credential(sources: Sources, environ: Mapping[str, str], account: Account | None) -> Credential:
     found = sources.find("preshared_key")
-    if found is not None and (account is None or not _is_chosen(sources)):
+    if found is not None and (account is None or not _names_account(sources)):
         value, place = found
         key = _checked_key(_resolve(value, place, environ), place)
         return Credential(key, place, lambda: key)
@@ -117,16 +117,16 @@ def _credential(sources: Sources, environ: Mapping[str, str], account: Account |
         raise NoCredentialsError(
             "no preshared key is set", "Set MCP_AMBASSADOR_PRESHARED_KEY, or run: ambassador-client login URL"
         )
-    return Credential(account.label, f"account {account.name}", lambda: _kept_key(account, environ))
+    return Credential(account.label, f"account {account.name}", lambda: _stored_key(account, environ))
 
 
-def _is_chosen(sources: Sources) -> bool:
+def _names_account(sources: Sources) -> bool:
     """Tell whether the command line names the account: what is said there goes before every variable."""
     return sources.flags.account is not None and sources.flags.server_url is None
 
 
-def _kept_key(account: Account, environ: Mapping[str, str]) -> str:
-    key = account_book(environ).credentials().get(account.name)
+def _stored_key(account: Account, environ: Mapping[str, str]) -> str:
+    key = account_store(environ).credentials().get(account.name)
     if key is None:
         raise _missing_key(account)
     return _checked_key(key, f"account {account.name}")
@@ -170,4 +170,4 @@ def _resolve(value: Any, place: str, environ: Mapping[str, str]) -> str:
 
 def _friendly_name(sources: Sources, environ: Mapping[str, str]) -> str:
     default = environ.get("HOSTNAME") or socket.gethostname() or "unnamed"
-    return (sources.take("friendly_name", setting_parsers.text, "") or default)[:_LONGEST_NAME]
+    return (sources.take("friendly_name", setting_parsers.parse_text, "") or default)[:_MAX_NAME]

@@ -10,7 +10,7 @@ from ambassador_client.account.settings import Settings
 from ambassador_client.errors import SettingsError
 
 
-def context_for(
+def context_from_settings(
     settings: Settings, dial: Callable[[float], socket.socket] | None = None
 ) -> ssl.SSLContext | None:
     """Return what these settings believe, None for a server without TLS; may ask the server for a pinned certificate.
@@ -31,7 +31,7 @@ def pinned_context(pem: str) -> ssl.SSLContext:
     """Return a context that believes this certificate alone, be it a CA's or the server's own."""
     context = ssl.create_default_context(cadata=pem)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return _limited(context)
+    return _with_protocol_limits(context)
 
 
 def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl.SSLContext:
@@ -40,7 +40,7 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
     `allow_self_signed` believes any certificate whatever. Raises SettingsError for a file without certificates.
     """
     if allow_self_signed:
-        return _limited(_credulous())
+        return _with_protocol_limits(_unverified_context())
     try:
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except ssl.SSLError as error:
@@ -55,17 +55,17 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
         # What somebody named is believed whether it is a CA's or the server's own: a login by the fingerprint of the
         # server's own certificate keeps that one. Newer versions of Python do so by themselves.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return _limited(context)
+    return _with_protocol_limits(context)
 
 
-def _credulous() -> ssl.SSLContext:
+def _unverified_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def _limited(context: ssl.SSLContext) -> ssl.SSLContext:
+def _with_protocol_limits(context: ssl.SSLContext) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context

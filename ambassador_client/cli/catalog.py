@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from ambassador_client.cli.command import Run, command, noun
+from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import Format, show, show_rows
 from ambassador_client.errors import BadAnswerError, NotFoundError
 from ambassador_protocol.paths import OWN_CATALOG, OWN_SUBSCRIPTIONS
@@ -17,7 +17,7 @@ _Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The name of the MCP.")
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    group = noun("The MCPs that are granted to you.")
+    group = command_group("The MCPs that are granted to you.")
     command(group, "list", list_all)
     command(group, "show", show_mcp)
     app.add_typer(group, name="catalog")
@@ -76,7 +76,7 @@ def unsubscribe(run: Run, name: _Mcp) -> int:
 
     Example: ambassador-client unsubscribe github
     """
-    run.server.ask("DELETE", _path(name))
+    run.server.request("DELETE", _path(name))
     run.say(f"This client has no choice of {name} any more.")
     return 0
 
@@ -94,7 +94,7 @@ def select(
     return 0
 
 
-def why_not(run: Run, names: Collection[str]) -> str:
+def refusal_hint(run: Run, names: Collection[str]) -> str:
     """Return the next step for a tool of one of these names that is not offered; empty where the catalog has none."""
     for mcp in _catalog(run):
         for tool in mcp.get("tools") or []:
@@ -104,7 +104,7 @@ def why_not(run: Run, names: Collection[str]) -> str:
 
 
 def _put(run: Run, name: str, tools: list[str] | None) -> None:
-    _show(run, run.server.ask("PUT", _path(name), {} if not tools else {"tools": tools}))
+    _show(run, run.server.request("PUT", _path(name), {} if not tools else {"tools": tools}))
 
 
 def _path(name: str) -> str:
@@ -114,7 +114,7 @@ def _path(name: str) -> str:
 
 
 def _catalog(run: Run) -> list[dict[str, Any]]:
-    mcps = run.server.ask("GET", OWN_CATALOG).get("mcps")
+    mcps = run.server.request("GET", OWN_CATALOG).get("mcps")
     if not isinstance(mcps, list) or not all(isinstance(each, dict) for each in mcps):
         raise BadAnswerError(
             "the server's catalog cannot be read", "Are client and server of the same version?"

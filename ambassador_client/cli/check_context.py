@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from ambassador_client.account.proxy_tunnel import Tunnel, tunnel_to
+from ambassador_client.account.proxy_tunnel import ProxyTunnel, tunnel_to
 from ambassador_client.account.settings import Credential, Settings, load_settings
 from ambassador_client.cli.command import Run
 from ambassador_client.errors import NoCredentialsError
@@ -16,7 +16,7 @@ from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 CONNECT_SECONDS = 10.0
 
 
-class Hint(Exception):
+class CheckWarning(Exception):
     """What is odd and hinders nothing, and what mends it."""
 
     def __init__(self, cause: str, fix: str) -> None:
@@ -24,12 +24,12 @@ class Hint(Exception):
         self.cause, self.fix = cause, fix
 
 
-class Setup:
-    """What is examined; `mend` allows those changes that cannot do harm, `me` is what the server says of us."""
+class CheckContext:
+    """What is examined; `fix` allows those changes that cannot do harm, `me` is what the server says of us."""
 
-    def __init__(self, run: Run, *, mend: bool) -> None:
+    def __init__(self, run: Run, *, fix: bool) -> None:
         self.run = run
-        self.mend = mend
+        self.fix = fix
         self.me: dict[str, Any] = {}
 
     @cached_property
@@ -49,12 +49,12 @@ class Setup:
             return replace(settings, credential=Credential("", "nowhere", reveal))
 
     @cached_property
-    def tunnel(self) -> Tunnel | None:
+    def tunnel(self) -> ProxyTunnel | None:
         """The proxy on the way, if there is one."""
         return tunnel_to(self.settings.server_url, os.environ)
 
     @cached_property
-    def place(self) -> tuple[str, int]:
+    def first_hop(self) -> tuple[str, int]:
         """Where the first connection goes: to the proxy, or to the server."""
         if self.tunnel is not None:
             return self.tunnel.proxy_host, self.tunnel.proxy_port
@@ -65,4 +65,4 @@ class Setup:
         """Connect to the server, through the proxy if there is one."""
         if self.tunnel is not None:
             return self.tunnel.dial(CONNECT_SECONDS)
-        return socket.create_connection(self.place, timeout=CONNECT_SECONDS)
+        return socket.create_connection(self.first_hop, timeout=CONNECT_SECONDS)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from ambassador_client.account.accounts import AccountBook
-from ambassador_client.account.settings import Settings, account_book, load_settings
+from ambassador_client.account.accounts import AccountStore
+from ambassador_client.account.settings import Settings, account_store, load_settings
 from ambassador_client.account.sources import Flags
 from ambassador_client.cli.output import Format
 from ambassador_client.errors import one_line
 
 if TYPE_CHECKING:
-    from ambassador_client.cli.server_client import Server
+    from ambassador_client.cli.server_client import ServerClient
 
 P = ParamSpec("P")
 
@@ -38,31 +38,31 @@ class Run:
         return load_settings(self.flags)
 
     @property
-    def book(self) -> AccountBook:
+    def accounts(self) -> AccountStore:
         """The accounts of this user."""
-        return account_book(os.environ)
+        return account_store(os.environ)
 
     @cached_property
-    def server(self) -> "Server":
+    def server(self) -> "ServerClient":
         """The server of this run, to which the key is presented."""
         return self.connect(self.settings, self.settings.preshared_key)
 
-    def connect(self, settings: Settings, secret: str | None) -> "Server":
+    def connect(self, settings: Settings, secret: str | None) -> "ServerClient":
         """Return a server to which this secret is presented."""
         # Not above: an HTTP library takes longer than all the rest.
         from ambassador_client.account.proxy_tunnel import tunnel_to
-        from ambassador_client.account.tls import context_for
-        from ambassador_client.cli.server_client import Server
+        from ambassador_client.account.tls import context_from_settings
+        from ambassador_client.cli.server_client import ServerClient
 
         tunnel = tunnel_to(settings.server_url, os.environ)
-        tls = context_for(settings, None if tunnel is None else tunnel.dial)
-        return Server(settings.server_url, tls, secret, tunnel)
+        tls = context_from_settings(settings, None if tunnel is None else tunnel.dial)
+        return ServerClient(settings.server_url, tls, secret, tunnel)
 
     def say(self, words: str) -> None:
         """Tell a person something that is no data."""
         sys.stderr.write(f"{one_line(words)}\n")
 
-    def secret(self, prompt: str) -> str:
+    def prompt_secret(self, prompt: str) -> str:
         """Return what is typed, which the terminal does not show."""
         return getpass(prompt, stream=sys.stderr)
 
@@ -70,7 +70,7 @@ class Run:
 Command = Callable[Concatenate[Run, P], int | None]
 
 
-def _shared(
+def _shared_options(
     account: Annotated[
         str | None,
         typer.Option("--account", metavar="NAME", help="The account to use, of those logged in to."),
@@ -95,7 +95,7 @@ def _shared(
 def command(group: typer.Typer, name: str, function: Callable[Concatenate[Run, ...], int | None]) -> None:
     """Add a command; its function gets the run, then its own parameters, and returns an exit code or None."""
     own = list(signature(function, eval_str=True).parameters.values())[1:]
-    shared = list(signature(_shared, eval_str=True).parameters.values())
+    shared = list(signature(_shared_options, eval_str=True).parameters.values())
     taken = {parameter.name for parameter in own}
 
     def run(**values: Any) -> int:
@@ -111,6 +111,6 @@ def command(group: typer.Typer, name: str, function: Callable[Concatenate[Run, .
     group.command(name, help=function.__doc__, context_settings=HELP)(run)
 
 
-def noun(help: str) -> typer.Typer:
+def command_group(help: str) -> typer.Typer:
     """Return an empty group of commands."""
     return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, context_settings=HELP)

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_client.cli import local_checks, server_checks
-from ambassador_client.cli.check_context import Hint, Setup
+from ambassador_client.cli.check_context import CheckContext, CheckWarning
 from ambassador_client.cli.command import Run
 from ambassador_client.cli.output import Format, show_rows
 from ambassador_client.errors import ClientError, one_line
 
-Check = Callable[[Setup], str]
+Check = Callable[[CheckContext], str]
 
 _CHECKS: dict[str, Check] = {
     "executable": local_checks.executable,
@@ -31,8 +31,8 @@ _CHECKS: dict[str, Check] = {
     "old sessions": local_checks.old_sessions,
     "applications": local_checks.applications,
 }
-_ESSENTIAL = {"configuration", "address", "connection", "certificate", "server", "session"}
-_ALWAYS = {"applications"}
+_REQUIRED_BY_LATER = {"configuration", "address", "connection", "certificate", "server", "session"}
+_INDEPENDENT = {"applications"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +47,18 @@ class Finding:
     exit_code: int = 0
 
 
-def examine(run: Run, *, mend: bool) -> Iterator[Finding]:
+def run_checks(run: Run, *, fix: bool) -> Iterator[Finding]:
     """Yield what each check finds; where one fails that the others build on, those are skipped."""
-    setup = Setup(run, mend=mend)
-    stopped_by = ""
+    context = CheckContext(run, fix=fix)
+    failed_check = ""
     for name, check in _CHECKS.items():
-        if stopped_by and name not in _ALWAYS:
-            yield Finding(check=name, status="skipped", cause=f"{stopped_by} comes first")
+        if failed_check and name not in _INDEPENDENT:
+            yield Finding(check=name, status="skipped", cause=f"{failed_check} comes first")
             continue
-        finding = _found(name, check, setup)
+        finding = _run_check(name, check, context)
         yield finding
-        if name in _ESSENTIAL and finding.status == "failed":
-            stopped_by = name
+        if name in _REQUIRED_BY_LATER and finding.status == "failed":
+            failed_check = name
 
 
 def doctor(
@@ -74,7 +74,7 @@ def doctor(
 
     Example: ambassador-client doctor
     """
-    findings = list(examine(run, mend=fix))
+    findings = list(run_checks(run, fix=fix))
     if as_json or run.output is Format.JSON:
         show_rows([_view(each) for each in findings], Format.JSON)
     else:
@@ -95,10 +95,10 @@ def _view(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _found(name: str, check: Check, setup: Setup) -> Finding:
+def _run_check(name: str, check: Check, context: CheckContext) -> Finding:
     try:
-        return Finding(check=name, status="ok", cause=check(setup))
-    except Hint as hint:
+        return Finding(check=name, status="ok", cause=check(context))
+    except CheckWarning as hint:
         return Finding(check=name, status="warning", cause=hint.cause, fix=hint.fix)
     except ClientError as error:
         return Finding(

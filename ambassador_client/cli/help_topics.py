@@ -3,11 +3,11 @@
 import typer
 
 from ambassador_client.account import proxy_tunnel, sources
-from ambassador_client.cli.command import Run, command, noun
+from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.hosts import PARTIAL
 from ambassador_client.cli.output import show_rows
 
-_OWN = {
+_MEANINGS = {
     "server_url": "the address of the server",
     "preshared_key": "the preshared key, or where it is: env://NAME or file://PATH",
     "friendly_name": "how administrators see this client",
@@ -38,7 +38,7 @@ PRECEDENCE = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    group = noun("The environment variables and the exit codes.")
+    group = command_group("The environment variables and the exit codes.")
     command(group, "environment", environment)
     command(group, "exit-codes", exit_codes)
     app.add_typer(group, name="help")
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 def variables() -> dict[str, str]:
     """Return every variable with what it means; one that an option says as well names it."""
     own = {
-        variable: _OWN[name] + (f"; as {sources.FLAGS[name]}" if name in sources.FLAGS else "")
+        variable: _MEANINGS[name] + (f"; as {sources.FLAGS[name]}" if name in sources.FLAGS else "")
         for name, variable in sources.ENVIRONMENT.items()
     }
     return {**own, **proxy_tunnel.ENVIRONMENT, "NO_COLOR": "no colours when it is set to anything"}

@@ -11,9 +11,14 @@ from ambassador_client.account.paths import state_directory
 from ambassador_client.cli.output import Format, show_rows
 from ambassador_client.errors import ClientError, NotFoundError, UsageError
 from ambassador_client.hosts.installing.host import Host, Launch, Machine
-from ambassador_client.hosts.installing.installer import Change, ChangedSinceError, Installer, difference
+from ambassador_client.hosts.installing.installer import Change, ChangedSinceError, Installer, unified_diff
 from ambassador_client.hosts.installing.journal import Journal
-from ambassador_client.hosts.installing.launch import Wishes, installed_command, launch_for, missing
+from ambassador_client.hosts.installing.launch import (
+    LaunchOptions,
+    installed_command,
+    launch_for,
+    missing_settings,
+)
 from ambassador_client.hosts.installing.registry import all_hosts, host_named
 from ambassador_client.hosts.installing.status import HostStatus, is_installed, status_of
 
@@ -38,10 +43,12 @@ def register(app: typer.Typer, settings: dict[str, Any]) -> None:
     app.command("install", context_settings=settings)(install)
     app.command("uninstall", context_settings=settings)(uninstall)
     app.command("undo", context_settings=settings)(undo)
-    noun = typer.Typer(help="Tell which AI applications are there, and whether they start this client.")
-    noun.callback(invoke_without_command=True, context_settings=settings)(hosts)
-    noun.command("print", context_settings=settings)(print_entry)
-    app.add_typer(noun, name="hosts")
+    command_group = typer.Typer(
+        help="Tell which AI applications are there, and whether they start this client."
+    )
+    command_group.callback(invoke_without_command=True, context_settings=settings)(hosts)
+    command_group.command("print", context_settings=settings)(print_entry)
+    app.add_typer(command_group, name="hosts")
 
 
 def install(
@@ -60,20 +67,20 @@ def install(
 
     Example: ambassador-client install vscode claude_code
     """
-    machine, installer = _world()
+    machine, installer = _machine_and_installer()
     present = [host for host in all_hosts() if is_installed(host, machine)]
     chosen = _choose(hosts, everything, present, "install", "Enter MCP Ambassador into")
-    wishes = Wishes(account=account, config=config, server_url=server, ca_file=ca_file)
+    options = LaunchOptions(account=account, config=config, server_url=server, ca_file=ca_file)
     command = installed_command(sys.argv[0])
-    launches = {host.name: launch_for(host, wishes, machine.environ, command) for host in chosen}
-    code = _each(
+    launches = {host.name: launch_for(host, options, machine.environ, command) for host in chosen}
+    code = _apply_to_each(
         chosen,
         lambda host: installer.plan_install(host, launches[host.name]),
         installer.make,
         dry_run,
         output,
     )
-    for sentence in missing(wishes, machine.environ):
+    for sentence in missing_settings(options, machine.environ):
         sys.stderr.write(f"note: {sentence}\n")
     return code
 
@@ -88,7 +95,7 @@ def uninstall(
 
     Example: ambassador-client uninstall --all
     """
-    machine, installer = _world()
+    machine, installer = _machine_and_installer()
     journal, launch = _journal(machine), _launch(machine)
     present = [
         host
@@ -96,7 +103,7 @@ def uninstall(
         if status_of(host, machine, journal, launch(host)).configured not in ("no", "unknown")
     ]
     chosen = _choose(hosts, everything, present, "uninstall", "Take MCP Ambassador out of")
-    return _each(chosen, installer.plan_uninstall, installer.make, dry_run, output)
+    return _apply_to_each(chosen, installer.plan_uninstall, installer.make, dry_run, output)
 
 
 def undo(hosts: _Hosts = None, dry_run: _DryRun = False, output: _Output = None) -> int:
@@ -104,7 +111,7 @@ def undo(hosts: _Hosts = None, dry_run: _DryRun = False, output: _Output = None)
 
     Example: ambassador-client undo
     """
-    _, installer = _world()
+    _, installer = _machine_and_installer()
     chosen = [host_named(word) for word in hosts or ()] or list(installer.last_run(all_hosts()))
     if not chosen:
         raise NotFoundError("there is nothing to undo")
@@ -115,7 +122,7 @@ def undo(hosts: _Hosts = None, dry_run: _DryRun = False, output: _Output = None)
             raise NotFoundError(f"there is nothing to undo for {host.name}")
         return change
 
-    return _each(chosen, plan, installer.undo, dry_run, output)
+    return _apply_to_each(chosen, plan, installer.undo, dry_run, output)
 
 
 def hosts(ctx: typer.Context, output: _Output = None) -> None:
@@ -125,7 +132,7 @@ def hosts(ctx: typer.Context, output: _Output = None) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    found = statuses()
+    found = host_statuses()
     if output is Format.JSON:
         show_rows([each.view() for each in found], output)
         return
@@ -143,9 +150,9 @@ def hosts(ctx: typer.Context, output: _Output = None) -> None:
     )
 
 
-def statuses() -> list[HostStatus]:
+def host_statuses() -> list[HostStatus]:
     """Return how it stands with every application."""
-    machine, _ = _world()
+    machine, _ = _machine_and_installer()
     journal, launch = _journal(machine), _launch(machine)
     return [status_of(host, machine, journal, launch(host)) for host in all_hosts()]
 
@@ -161,15 +168,15 @@ def print_entry(
 
     Example: ambassador-client hosts print cursor
     """
-    machine = Machine.real()
+    machine = Machine.current()
     chosen = host_named(host)
-    wishes = Wishes(account=account, config=config, server_url=server, ca_file=ca_file)
-    launch = launch_for(chosen, wishes, machine.environ, installed_command(sys.argv[0]))
-    sys.stdout.write(chosen.editor.put("", chosen.place, chosen.entry(launch)))
+    options = LaunchOptions(account=account, config=config, server_url=server, ca_file=ca_file)
+    launch = launch_for(chosen, options, machine.environ, installed_command(sys.argv[0]))
+    sys.stdout.write(chosen.editor.put("", chosen.entry_path, chosen.entry(launch)))
 
 
-def _world() -> tuple[Machine, Installer]:
-    machine = Machine.real()
+def _machine_and_installer() -> tuple[Machine, Installer]:
+    machine = Machine.current()
     return machine, Installer(machine, _journal(machine))
 
 
@@ -179,7 +186,7 @@ def _journal(machine: Machine) -> Journal:
 
 def _launch(machine: Machine) -> Callable[[Host], Launch]:
     command = installed_command(sys.argv[0])
-    return lambda host: launch_for(host, Wishes(), {}, command)
+    return lambda host: launch_for(host, LaunchOptions(), {}, command)
 
 
 def _choose(
@@ -196,7 +203,7 @@ def _choose(
         raise NotFoundError(f"no application {fact}", f"Name one, as in: ambassador-client {verb} vscode")
     if everything:
         return present
-    machine = Machine.real()
+    machine = Machine.current()
     return [
         host
         for host in present
@@ -204,7 +211,7 @@ def _choose(
     ]
 
 
-def _each(
+def _apply_to_each(
     chosen: Sequence[Host],
     plan: Callable[[Host], Change],
     make: Callable[[Change], None],
@@ -225,7 +232,7 @@ def _each(
             if isinstance(error, ChangedSinceError):
                 _show_difference(error.back, output)
             sys.stderr.write(f"{host.name}: {error}\n")
-            rows.append({"name": host.name, "result": "failed", "file": str(host.file(Machine.real()))})
+            rows.append({"name": host.name, "result": "failed", "file": str(host.file(Machine.current()))})
     if output is Format.JSON or not dry_run:
         show_rows(rows, output)
     if not errors:
@@ -235,4 +242,4 @@ def _each(
 
 def _show_difference(change: Change, output: Format | None) -> None:
     if output is not Format.JSON:
-        sys.stdout.writelines(f"{line}\n" for line in difference(change))
+        sys.stdout.writelines(f"{line}\n" for line in unified_diff(change))

@@ -1,4 +1,4 @@
-"""What `doctor` looks at on this machine; each check says what it found, or raises a Hint or a ClientError."""
+"""What `doctor` looks at on this machine; each check says what it found, or raises a CheckWarning or a ClientError."""
 
 import shutil
 import sys
@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ambassador_client.account.session_cache import Slot, sessions_directory
-from ambassador_client.cli.check_context import Hint, Setup
-from ambassador_client.cli.hosts import statuses
+from ambassador_client.cli.check_context import CheckContext, CheckWarning
+from ambassador_client.cli.hosts import host_statuses
 from ambassador_client.errors import ServerRefusedError, SettingsError
 from ambassador_protocol import __version__
 from ambassador_protocol.paths import ME
@@ -15,96 +15,98 @@ from ambassador_protocol.paths import ME
 _SOON = timedelta(days=7)
 
 
-def executable(setup: Setup) -> str:
+def executable(context: CheckContext) -> str:
     """Is the command found by its name?"""
     found = shutil.which("ambassador-client")
     if found is None:
-        raise Hint(
+        raise CheckWarning(
             "ambassador-client is not on the PATH, so applications do not find it by its name",
             f"Add {Path(sys.executable).parent} to the PATH, or install with the whole path.",
         )
     return f"{found}, version {__version__}"
 
 
-def configuration(setup: Setup) -> str:
+def configuration(context: CheckContext) -> str:
     """Is there a server to talk to, and which account is meant?"""
-    settings = setup.settings
+    settings = context.settings
     account = "no account" if settings.account is None else f"account {settings.account.name}"
     return f"{settings.server_url}, {account}"
 
 
-def files(setup: Setup) -> str:
+def files(context: CheckContext) -> str:
     """Are the files with secrets this user's alone?"""
-    directory = setup.run.book.directory
-    open_ones = [path for path in _private(directory) if path.stat().st_mode & 0o077]
+    directory = context.run.accounts.directory
+    open_ones = [path for path in _private_paths(directory) if path.stat().st_mode & 0o077]
     if sys.platform == "win32" or not open_ones:
         return f"what is in {directory} is yours alone"
-    if not setup.mend:
+    if not context.fix:
         raise SettingsError(f"others can read {open_ones[0]}", "Run: ambassador-client doctor --fix")
     for path in open_ones:
         path.chmod(0o700 if path.is_dir() else 0o600)
     return f"{len(open_ones)} file(s) were open to others and are not any more"
 
 
-def key(setup: Setup) -> str:
+def key(context: CheckContext) -> str:
     """Can the key be had, and does it last?"""
-    setup.settings.preshared_key  # noqa: B018 - whether it can be had is the question
-    account = setup.settings.account
+    context.settings.preshared_key  # noqa: B018 - whether it can be had is the question
+    account = context.settings.account
     expires = None if account is None else _moment(account.key_expires_at)
     if expires is not None and expires - datetime.now(UTC) < _SOON:
-        raise Hint(f"the key ends on {expires:%Y-%m-%d}", "Run: ambassador-client key rotate")
-    return f"from {setup.settings.credential.place}"
+        raise CheckWarning(f"the key ends on {expires:%Y-%m-%d}", "Run: ambassador-client key rotate")
+    return f"from {context.settings.credential.place}"
 
 
-def proxy(setup: Setup) -> str:
+def proxy(context: CheckContext) -> str:
     """Does a proxy stand between?"""
-    return "none is used" if setup.tunnel is None else f"the server is reached through {setup.tunnel.proxy}"
+    return (
+        "none is used" if context.tunnel is None else f"the server is reached through {context.tunnel.proxy}"
+    )
 
 
-def old_sessions(setup: Setup) -> str:
+def old_sessions(context: CheckContext) -> str:
     """Are there cached sessions that the server has forgotten?"""
-    settings = setup.settings
-    slots, held = Slot.left_behind(sessions_directory(), settings.server_url, settings.credential.label)
-    stale = [slot for slot in slots if _is_stale(setup, slot)]
-    for slot in stale if setup.mend else []:
+    settings = context.settings
+    slots, held = Slot.claim_all(sessions_directory(), settings.server_url, settings.credential.label)
+    stale = [slot for slot in slots if _is_stale(context, slot)]
+    for slot in stale if context.fix else []:
         slot.clear()
     for slot in slots:
         slot.release()
-    if stale and not setup.mend:
-        raise Hint(
+    if stale and not context.fix:
+        raise CheckWarning(
             f"{len(stale)} cached session(s) are worth nothing any more",
             "Run: ambassador-client doctor --fix",
         )
     return f"{held} in use, {len(slots) - len(stale)} kept, {len(stale)} cleared"
 
 
-def applications(setup: Setup) -> str:
+def applications(context: CheckContext) -> str:
     """Which applications start this client, and as it was installed?"""
-    there = [each for each in statuses() if each.installed]
+    there = [each for each in host_statuses() if each.installed]
     drifted = [each for each in there if each.configured in ("drifted", "unknown")]
     if drifted:
         first = drifted[0]
-        mend = f"Run: ambassador-client install {first.name}"
+        fix = f"Run: ambassador-client install {first.name}"
         if first.configured == "unknown":
-            mend = f"Correct {first.file}, which install leaves alone until then."
-        raise Hint(f"{first.title}: {first.detail}", mend)
+            fix = f"Correct {first.file}, which install leaves alone until then."
+        raise CheckWarning(f"{first.title}: {first.detail}", fix)
     entered = [each.title for each in there if each.configured == "yes"]
     if not entered:
-        raise Hint("no application starts this client", "Run: ambassador-client install --all")
+        raise CheckWarning("no application starts this client", "Run: ambassador-client install --all")
     return ", ".join(entered)
 
 
-def _is_stale(setup: Setup, slot: Slot) -> bool:
+def _is_stale(context: CheckContext, slot: Slot) -> bool:
     if (session := slot.load()) is None:
         return False
     try:
-        setup.run.connect(setup.settings, session.session_token).ask("GET", ME)
+        context.run.connect(context.settings, session.session_token).request("GET", ME)
     except ServerRefusedError as error:
         return error.status == 401
     return False
 
 
-def _private(directory: Path) -> list[Path]:
+def _private_paths(directory: Path) -> list[Path]:
     return [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
 
 

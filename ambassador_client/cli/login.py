@@ -16,7 +16,7 @@ from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_client.account.paths import expanded
 from ambassador_client.account.session_cache import Slot, sessions_directory
 from ambassador_client.account.settings import Credential, Settings
-from ambassador_client.cli.command import Run, command, noun
+from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import show, show_rows
 from ambassador_client.cli.secret_input import KEY_PREFIX, read_secret
 from ambassador_client.errors import ClientError, SettingsError, UsageError
@@ -31,10 +31,10 @@ def register(app: typer.Typer) -> None:
     command(app, "logout", logout)
     command(app, "whoami", whoami)
     command(app, "accounts", accounts)
-    account = noun("Choose among the accounts logged in to.")
+    account = command_group("Choose among the accounts logged in to.")
     command(account, "use", use)
     app.add_typer(account, name="account")
-    key = noun("The key of an account.")
+    key = command_group("The key of an account.")
     command(key, "rotate", rotate)
     app.add_typer(key, name="key")
 
@@ -63,29 +63,29 @@ def login(
     """
     if code is not None and key_from is not None:
         raise UsageError("--code and --key-from exclude each other", "")
-    settings, ca_pem = _first_contact(run, url)
+    settings, ca_pem = _login_settings(run, url)
     name = check_name(run.flags.account or _default_name(settings.server_url))
-    known = run.book.find(name) if any(each.name == name for each in run.book.all()) else None
+    known = run.accounts.find(name) if any(each.name == name for each in run.accounts.all()) else None
     if known is not None and known.server != settings.server_url:
         raise SettingsError(
             f"account {name} is for {known.server}", "Keep this one under another name: --account NAME"
         )
-    secret = code or read_secret(key_from, lambda: run.secret("Key (amb_pk_...) or one-time code: "))
+    secret = code or read_secret(key_from, lambda: run.prompt_secret("Key (amb_pk_...) or one-time code: "))
     if ca_pem is None and settings.ca_file is not None:
-        ca_pem = _text_of(settings.ca_file)
+        ca_pem = _read_ca_file(settings.ca_file)
 
     def keep_account(key: str, told: dict[str, Any]) -> tuple[Account, str]:
-        place = run.book.credentials().put(name, key)
-        kept = run.book.save(_account(name, settings, told), ca_pem=ca_pem, make_default=not keep)
+        place = run.accounts.credentials().put(name, key)
+        kept = run.accounts.save(_account(name, settings, told), ca_pem=ca_pem, make_default=not keep)
         return kept, place
 
     if not secret.startswith(KEY_PREFIX):
-        answer = run.connect(settings, None).ask("POST", ENROL, {"code": secret})
+        answer = run.connect(settings, None).request("POST", ENROL, {"code": secret})
         secret = str(answer.get("preshared_key"))
         keep_account(secret, answer)  # before anything else can go wrong: the code is used up
     me = _check(run, settings, secret)
     account, place = keep_account(secret, me)
-    show(_shown(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
+    show(_account_view(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
     if lacks_keyring():
         run.say(NO_KEYRING)
     return 0
@@ -96,15 +96,15 @@ def logout(run: Run) -> int:
 
     Example: ambassador-client logout --account work
     """
-    account = run.book.get(run.flags.account)
-    slots, held = Slot.left_behind(sessions_directory(), account.server, account.label)
+    account = run.accounts.get(run.flags.account)
+    slots, held = Slot.claim_all(sessions_directory(), account.server, account.label)
     for slot in slots:
         if (session := slot.load()) is not None:
-            _end(run, account, session.session_token, session)
+            _end_session(run, account, session.session_token, session)
         slot.clear()
         slot.release()
-    forgotten = run.book.credentials().delete(account.name)
-    run.book.remove(account.name)
+    forgotten = run.accounts.credentials().delete(account.name)
+    run.accounts.remove(account.name)
     if forgotten or not lacks_keyring():
         run.say(
             f"Logged out of {account.server}; the key of account {account.name} is gone from this machine."
@@ -121,7 +121,7 @@ def whoami(run: Run) -> int:
 
     Example: ambassador-client whoami -o json
     """
-    me = run.server.ask("GET", ME)
+    me = run.server.request("GET", ME)
     key = me.get("key") or {}
     view = {
         "server": run.settings.server_url,
@@ -143,11 +143,11 @@ def accounts(run: Run) -> int:
 
     Example: ambassador-client accounts
     """
-    default = run.book.default()
+    default = run.accounts.default()
     rows = [
         {"account": each.name, "default": each.name == default, "server": each.server, "user": each.user}
         | {"key": each.key_name, "key_expires_at": each.key_expires_at}
-        for each in run.book.all()
+        for each in run.accounts.all()
     ]
     if not rows:
         run.say("There is no account. Run: ambassador-client login URL")
@@ -161,7 +161,7 @@ def use(run: Run, name: Annotated[str, typer.Argument(metavar="NAME", help="The 
 
     Example: ambassador-client account use work
     """
-    account = run.book.use(name)
+    account = run.accounts.use(name)
     run.say(f"{account.name} at {account.server} is the default account now.")
     return 0
 
@@ -186,11 +186,11 @@ def rotate(
             "the key in use comes from a setting, where a new one cannot be put",
             "Run ambassador-client login first, or ask your administrator.",
         )
-    answer = run.server.ask("POST", OWN_KEY_ROTATION, {"overlap_seconds": _seconds(overlap)})
-    place = run.book.credentials().put(account.name, str(answer.get("preshared_key")))
+    answer = run.server.request("POST", OWN_KEY_ROTATION, {"overlap_seconds": _seconds(overlap)})
+    place = run.accounts.credentials().put(account.name, str(answer.get("preshared_key")))
     key = answer.get("key") or {}
     renewed = replace(account, key_id=str(key.get("id")), key_expires_at=key.get("expires_at"))
-    run.book.save(renewed, make_default=False)
+    run.accounts.save(renewed, make_default=False)
     view = {
         "account": account.name,
         "key": key.get("name"),
@@ -202,14 +202,14 @@ def rotate(
     return 0
 
 
-def _understood(argument: str, parse: Callable[[str], str], text: str) -> str:
+def _parse_argument(argument: str, parse: Callable[[str], str], text: str) -> str:
     try:
         return parse(text)
     except ValueError as error:
         raise UsageError(f"{argument} is wrong: {error}", "Run: ambassador-client login --help") from None
 
 
-def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
+def _login_settings(run: Run, url: str) -> tuple[Settings, str | None]:
     """Return the settings for a server nothing is known of yet, and the certificate its fingerprint led to."""
     flags = run.flags
     if flags.server_url is not None:
@@ -218,9 +218,11 @@ def _first_contact(run: Run, url: str) -> tuple[Settings, str | None]:
         )
     if flags.fingerprint is not None and flags.ca_file is not None:
         raise UsageError("--ca-file and --fingerprint exclude each other", "")
-    address = _understood("URL", setting_parsers.normal_url, url if "://" in url else f"https://{url}")
-    pin = flags.fingerprint and _understood("--fingerprint", setting_parsers.fingerprint, flags.fingerprint)
-    known = next((each for each in run.book.all() if each.server == address), None)
+    address = _parse_argument("URL", setting_parsers.parse_url, url if "://" in url else f"https://{url}")
+    pin = flags.fingerprint and _parse_argument(
+        "--fingerprint", setting_parsers.fingerprint, flags.fingerprint
+    )
+    known = next((each for each in run.accounts.all() if each.server == address), None)
     ca_file = flags.ca_file or (None if known is None or pin is not None else known.ca_file)
     settings = Settings(
         server_url=address,
@@ -248,14 +250,14 @@ def _check(run: Run, settings: Settings, secret: str) -> dict[str, Any]:
     session = run.connect(settings, None).register(replace(settings.identity, preshared_key=secret))
     server = run.connect(settings, session.session_token)
     try:
-        return server.ask("GET", ME)
+        return server.request("GET", ME)
     finally:
         with suppress(ClientError):
             server.disconnect(session)
 
 
-def _end(run: Run, account: Account, token: str, session: Any) -> None:
-    settings, _ = _first_contact(Run(replace(run.flags, fingerprint=None), run.output), account.server)
+def _end_session(run: Run, account: Account, token: str, session: Any) -> None:
+    settings, _ = _login_settings(Run(replace(run.flags, fingerprint=None), run.output), account.server)
     try:
         run.connect(settings, token).disconnect(session)
     except ClientError as error:
@@ -274,7 +276,7 @@ def _account(name: str, settings: Settings, me: dict[str, Any]) -> Account:
     )
 
 
-def _shown(account: Account) -> dict[str, Any]:
+def _account_view(account: Account) -> dict[str, Any]:
     told = asdict(account)
     return {name: told[name] for name in ("name", "server", "user", "key_name", "key_expires_at")}
 
@@ -285,7 +287,7 @@ def _default_name(address: str) -> str:
     return host if parts.port == DEFAULT_CLIENT_PORT else f"{host}:{parts.port}"
 
 
-def _text_of(path: Path) -> str:
+def _read_ca_file(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

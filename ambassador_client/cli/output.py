@@ -23,7 +23,7 @@ def show(view: Mapping[str, Any], output: Format | None) -> None:
         return
     width = max(map(len, view)) + 2
     for name, value in view.items():
-        sys.stdout.write(f"{name.replace('_', ' '):<{width}}{_in_words(value)}\n")
+        sys.stdout.write(f"{name.replace('_', ' '):<{width}}{_format_value(value)}\n")
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
@@ -32,14 +32,14 @@ def show_rows(rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return
     cells = [[name.upper() for name in rows[0]]] if rows else []
-    cells += [[one_line(_in_words(value)) for value in row.values()] for row in rows]
+    cells += [[one_line(_format_value(value)) for value in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
         sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
 
-def _in_words(value: object) -> str:
+def _format_value(value: object) -> str:
     match value:
         case None:
             return "-"

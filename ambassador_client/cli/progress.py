@@ -29,12 +29,12 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.stop()
 
-    def tell(self, note: dict[str, Any]) -> None:
+    def update(self, params: dict[str, Any]) -> None:
         """Show the params of one progress notification."""
         if self._bar is None:
             return
-        done, total = _number(note.get("progress")), _number(note.get("total"))
-        said = note.get("message")
+        done, total = _number(params.get("progress")), _number(params.get("total"))
+        said = params.get("message")
         told = one_line(said) if isinstance(said, str) else ""
         share = "/".join(f"{each:.10g}" for each in (done, total) if each is not None)
         (task,) = self._bar.task_ids

@@ -4,28 +4,28 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ambassador_client.cli.tool_arguments import allowed_values, in_words, read_value
+from ambassador_client.cli.tool_arguments import allowed_values, describe_type, read_value
 from ambassador_client.errors import UsageError, one_line
 
 CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
 """What a client that has somebody to ask declares."""
 
-_MOST_FIELDS = 50
+_MAX_FIELDS = 50
 
 
-def somebody_is_there() -> bool:
+def is_interactive() -> bool:
     """Tell whether a question would be seen and could be answered."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def put(tool: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def ask_user(tool: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Ask the person and return the result of `elicitation/create`; the end of the input cancels."""
     _say(f"{tool} asks: {_text(params.get('message'))}")
     try:
         if params.get("mode") == "url":
             _say(f"It wants you to visit: {_text(params.get('url'))}")
-            return {"action": "accept" if _agreed("Have you done that?") else "decline"}
-        if not _agreed("Answer?"):
+            return {"action": "accept" if _confirm("Have you done that?") else "decline"}
+        if not _confirm("Answer?"):
             return {"action": "decline"}
         return {"action": "accept", "content": _form(params.get("requestedSchema"))}
     except EOFError:
@@ -39,7 +39,7 @@ def _form(schema: Any) -> dict[str, Any]:
     wanted = required if isinstance(required, list) else []
     answers: dict[str, Any] = {}
     fields = list(properties.items()) if isinstance(properties, dict) else []
-    for name, field in fields[:_MOST_FIELDS]:
+    for name, field in fields[:_MAX_FIELDS]:
         _answer(answers, name, field if isinstance(field, dict) else {}, required=name in wanted)
     return answers
 
@@ -64,7 +64,7 @@ def _answer(answers: dict[str, Any], name: str, field: Mapping[str, Any], *, req
 def _prompt(name: str, field: Mapping[str, Any], *, required: bool) -> str:
     title, said = _text(field.get("title")) or one_line(name), _text(field.get("description"))
     allowed = allowed_values(field)
-    about = [", ".join(one_line(str(each)) for each in allowed[:20]) if allowed else in_words(field)]
+    about = [", ".join(one_line(str(each)) for each in allowed[:20]) if allowed else describe_type(field)]
     if "default" in field:
         about.append(f"default {one_line(str(field['default']))}")
     elif not required:
@@ -72,7 +72,7 @@ def _prompt(name: str, field: Mapping[str, Any], *, required: bool) -> str:
     return f"{title}{f': {said}' if said else ''} ({'; '.join(about)}): "
 
 
-def _agreed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     return _read(f"{question} [y/N] ").lower() in ("y", "yes")
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from ambassador_client.account.tls import context_for
-from ambassador_client.cli.check_context import CONNECT_SECONDS, Hint, Setup
+from ambassador_client.account.tls import context_from_settings
+from ambassador_client.cli.check_context import CONNECT_SECONDS, CheckContext, CheckWarning
 from ambassador_client.errors import (
     ClientError,
     ServerRefusedError,
@@ -18,31 +18,31 @@ from ambassador_client.errors import (
 from ambassador_protocol import __version__
 from ambassador_protocol.paths import HEALTH, ME, READY
 
-_MOST_SKEW = timedelta(minutes=2)
+_MAX_SKEW = timedelta(minutes=2)
 
 
-def address(setup: Setup) -> str:
+def address(context: CheckContext) -> str:
     """Is the host name known?"""
-    host, port = setup.place
+    host, port = context.first_hop
     try:
         found = {each[4][0] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
-        if setup.tunnel is not None:
-            raise setup.tunnel.unreachable("the host name is not known") from error
+        if context.tunnel is not None:
+            raise context.tunnel.unreachable("the host name is not known") from error
         raise UnreachableError(
             f"the host name {host} is not known", "Check the address and the network, or a VPN."
         ) from error
     return f"{host} is {', '.join(sorted(map(str, found)))}"
 
 
-def connection(setup: Setup) -> str:
+def connection(context: CheckContext) -> str:
     """Does anything listen there?"""
-    host, port = setup.place
+    host, port = context.first_hop
     try:
         socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
     except OSError as error:
-        if setup.tunnel is not None:
-            raise setup.tunnel.unreachable((error.strerror or str(error)).lower()) from error
+        if context.tunnel is not None:
+            raise context.tunnel.unreachable((error.strerror or str(error)).lower()) from error
         raise UnreachableError(
             f"cannot reach {host}:{port} : {(error.strerror or str(error)).lower()}",
             "Is the server running? Does a firewall stand between?",
@@ -50,78 +50,82 @@ def connection(setup: Setup) -> str:
     return f"{host}:{port} answers"
 
 
-def certificate(setup: Setup) -> str:
+def certificate(context: CheckContext) -> str:
     """Is whoever listens to be trusted?"""
-    context = context_for(setup.settings, None if setup.tunnel is None else setup.tunnel.dial)
-    if context is None:
+    tls = context_from_settings(context.settings, None if context.tunnel is None else context.tunnel.dial)
+    if tls is None:
         return "none: without TLS, on this machine only"
-    if setup.settings.allow_self_signed:
-        raise Hint(
+    if context.settings.allow_self_signed:
+        raise CheckWarning(
             "any certificate is believed: the server could be anyone", "Give a CA file or a fingerprint."
         )
-    host = urlsplit(setup.settings.server_url).hostname
+    host = urlsplit(context.settings.server_url).hostname
     try:
         with (
-            setup.dial() as plain,
-            context.wrap_socket(plain, server_hostname=host) as sealed,
+            context.dial() as tcp_socket,
+            tls.wrap_socket(tcp_socket, server_hostname=host) as tls_socket,
         ):
-            told = sealed.getpeercert() or {}
-            return f"trusted until {told.get('notAfter', 'an unknown day')}, {sealed.version()}"
+            told = tls_socket.getpeercert() or {}
+            return f"trusted until {told.get('notAfter', 'an unknown day')}, {tls_socket.version()}"
     except ssl.SSLCertVerificationError as error:
-        raise _untrusted(setup.settings.server_url, error) from error
+        raise _untrusted(context.settings.server_url, error) from error
     except OSError as error:
         raise UnreachableError(f"TLS with {host} failed: {error}", "Is it the port of the server?") from error
 
 
-def server(setup: Setup) -> str:
+def server(context: CheckContext) -> str:
     """Is the server well and ready?"""
-    server = setup.run.connect(setup.settings, None)
-    if server.ask("GET", HEALTH).get("status") != "ok":
+    server = context.run.connect(context.settings, None)
+    if server.request("GET", HEALTH).get("status") != "ok":
         raise UnreachableError(f"{server.url} is not well", "Tell your administrator.")
     try:
-        server.ask("GET", READY)
+        server.request("GET", READY)
     except ServerRefusedError as error:
-        raise Hint(
+        raise CheckWarning(
             "the server runs but is not ready for calls", "Try again soon; tell your administrator."
         ) from error
     return "well and ready"
 
 
-def clock(setup: Setup) -> str:
+def clock(context: CheckContext) -> str:
     """Do this machine and the server agree on the time?"""
-    said = setup.run.connect(setup.settings, None).date(HEALTH)
+    said = context.run.connect(context.settings, None).date(HEALTH)
     if said is None:
         return "the server does not tell the time"
     skew = abs(parsedate_to_datetime(said) - datetime.now(UTC))
-    if skew > _MOST_SKEW:
-        raise Hint(f"this machine and the server are {skew} apart", "Let the clock be set by the network.")
+    if skew > _MAX_SKEW:
+        raise CheckWarning(
+            f"this machine and the server are {skew} apart", "Let the clock be set by the network."
+        )
     return f"within {skew.total_seconds():.0f} s of the server"
 
 
-def session(setup: Setup) -> str:
+def session(context: CheckContext) -> str:
     """Does the server open a session for the key?"""
-    session = setup.run.connect(setup.settings, None).register(setup.settings.identity)
-    server = setup.run.connect(setup.settings, session.session_token)
+    session = context.run.connect(context.settings, None).register(context.settings.identity)
+    server = context.run.connect(context.settings, session.session_token)
     try:
-        setup.me = server.ask("GET", ME)
+        context.me = server.request("GET", ME)
     finally:
         with suppress(ClientError):
             server.disconnect(session)
-    version = setup.me.get("server_version")
+    version = context.me.get("server_version")
     if version != __version__:
-        raise Hint(f"the server is {version}, this client {__version__}", "Bring both to the same version.")
-    return f"you are {setup.me.get('user')}, by key {(setup.me.get('key') or {}).get('name')}"
+        raise CheckWarning(
+            f"the server is {version}, this client {__version__}", "Bring both to the same version."
+        )
+    return f"you are {context.me.get('user')}, by key {(context.me.get('key') or {}).get('name')}"
 
 
-def tools(setup: Setup) -> str:
+def tools(context: CheckContext) -> str:
     """Is there anything to call?"""
-    if (refused := setup.me.get("refused")) is not None:
-        raise Hint(f"nothing is permitted now: {refused}", "Ask your administrator.")
-    if not setup.me.get("tools"):
-        raise Hint(
+    if (refused := context.me.get("refused")) is not None:
+        raise CheckWarning(f"nothing is permitted now: {refused}", "Ask your administrator.")
+    if not context.me.get("tools"):
+        raise CheckWarning(
             "there is no tool for you", "Run ambassador-client catalog list, or ask your administrator."
         )
-    return f"{setup.me['tools']} tools"
+    return f"{context.me['tools']} tools"
 
 
 def _untrusted(url: str, error: ssl.SSLCertVerificationError) -> ClientError:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from ambassador_client.account.proxy_tunnel import Tunnel
+from ambassador_client.account.proxy_tunnel import ProxyTunnel
 from ambassador_client.cli.questions import CAPABILITIES
 from ambassador_client.errors import (
     MAY_HAVE_RUN,
@@ -43,8 +43,8 @@ from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
 Json = dict[str, Any]
 
 _CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, MAX_CALL_SECONDS + 60.0
-_LARGEST = 64 << 20
-_MOST_ROUNDS = 10
+_MAX_BYTES = 64 << 20
+_MAX_ROUNDS = 10
 _META = {
     META_VERSION: MODERN_VERSION,
     META_CLIENT_INFO: {"name": "ambassador-client", "version": __version__},
@@ -53,7 +53,7 @@ _META = {
 
 
 _NOT_FOUND, _FAILED = (ProblemCode.NOT_FOUND, 5), (ProblemCode.TOOL_FAILED, 1)
-_OUTCOMES: Mapping[int, tuple[ProblemCode, int]] = {
+_CODES_BY_JSONRPC_CODE: Mapping[int, tuple[ProblemCode, int]] = {
     Code.INVALID_PARAMS: (ProblemCode.BAD_REQUEST, 2),
     Code.DENIED: (ProblemCode.DENIED, 4),
     Code.DOWNSTREAM_UNAVAILABLE: (ProblemCode.DOWNSTREAM_UNAVAILABLE, 7),
@@ -71,16 +71,16 @@ class CallError(ClientError):
         self.error = error
         data = error.get("data")
         unknown = isinstance(data, dict) and data.get("reason") == "unknown_tool"
-        code, exit_code = _NOT_FOUND if unknown else _OUTCOMES.get(_number(error), _FAILED)
+        code, exit_code = _NOT_FOUND if unknown else _CODES_BY_JSONRPC_CODE.get(_number(error), _FAILED)
         self.code = code.value
         self.exit_code = exit_code
 
 
-class Server:
+class ServerClient:
     """One server, and the secret presented to it: a key, a session token, or none."""
 
     def __init__(
-        self, url: str, tls: ssl.SSLContext | None, secret: str | None, tunnel: Tunnel | None = None
+        self, url: str, tls: ssl.SSLContext | None, secret: str | None, tunnel: ProxyTunnel | None = None
     ) -> None:
         self.url = url
         self._tunnel = tunnel
@@ -98,13 +98,13 @@ class Server:
             headers=headers,
         )
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
         """Send a request and return the object in the answer; an empty answer is an empty object."""
         with self._stream(method, path, body) as response:
             content = self._read(response)
             if not response.is_success:
                 raise refusal(response.status_code, content, response.headers.get("retry-after"))
-        return self._object(content) if content else {}
+        return self._parse_object(content) if content else {}
 
     def text(self, path: str) -> str:
         """Return the text of an answer, whatever its status."""
@@ -120,27 +120,27 @@ class Server:
     def register(self, identity: RegisterRequest) -> RegisterResponse:
         """Open a session."""
         wanted = {name: getattr(identity, name) for name in RegisterRequest.__slots__}
-        answer = self.ask("POST", REGISTER, wanted)
+        answer = self.request("POST", REGISTER, wanted)
         told = {name: answer.get(name) for name in RegisterResponse.__slots__}
         if not all(isinstance(value, str) for value in told.values()):
-            raise self._not_ours()
+            raise self._not_an_ambassador()
         return RegisterResponse(**{name: str(value) for name, value in told.items()})
 
     def disconnect(self, session: RegisterResponse) -> None:
         """End a session of ours, if it has not ended by itself."""
         try:
-            self.ask("DELETE", f"{CONNECTIONS}/{quote(session.connection_id, safe='')}")
+            self.request("DELETE", f"{CONNECTIONS}/{quote(session.connection_id, safe='')}")
         except ServerRefusedError as error:
             if error.status not in (401, 404, 410):
                 raise
 
     def tools(self) -> list[Json]:
         """Return the definitions of the tools that can be called."""
-        tools = self._message("tools/list", {}, {}).get("tools")
+        tools = self._send_message("tools/list", {}, {}).get("tools")
         if not isinstance(tools, list) or not all(
             isinstance(tool, dict) and isinstance(tool.get("name"), str) for tool in tools
         ):
-            raise self._not_ours()
+            raise self._not_an_ambassador()
         return tools
 
     def call(
@@ -159,8 +159,8 @@ class Server:
         meta = {"progressToken": 1, META_CLIENT_CAPABILITIES: {} if answer is None else CAPABILITIES}
         first = {"name": tool, "arguments": arguments, "_meta": meta}
         params = first
-        for round_ in range(_MOST_ROUNDS):
-            result = self._message("tools/call", params, {NAME_HEADER: tool, **headers}, progress)
+        for round_ in range(_MAX_ROUNDS):
+            result = self._send_message("tools/call", params, {NAME_HEADER: tool, **headers}, progress)
             if result.get("resultType") != "input_required":
                 return result
             asked, state = result.get("inputRequests"), result.get("requestState")
@@ -169,7 +169,7 @@ class Server:
             params |= {} if state is None else {"requestState": state}
             if not asked:
                 time.sleep(min(0.05 * 2**round_, 0.25))
-        raise BadAnswerError(f"{tool} asks without end", f"It was answered {_MOST_ROUNDS} times.")
+        raise BadAnswerError(f"{tool} asks without end", f"It was answered {_MAX_ROUNDS} times.")
 
     def _answers(self, asked: Any, answer: Callable[[Json], Json] | None) -> Json:
         answers: Json = {}
@@ -186,7 +186,7 @@ class Server:
             answers[key] = answer(params)
         return answers
 
-    def _message(
+    def _send_message(
         self,
         method: str,
         params: Json,
@@ -203,7 +203,7 @@ class Server:
             **headers,
         }
         with self._stream("POST", MCP, body, sent) as response:
-            for message in self._messages(response):
+            for message in self._read_messages(response):
                 if message.get("id") == number and ("result" in message or "error" in message):
                     return self._result(message)
                 if message.get("method") == "notifications/progress":
@@ -213,22 +213,22 @@ class Server:
             MAY_HAVE_RUN,
         )
 
-    def _messages(self, response: httpx.Response) -> Iterator[Json]:
+    def _read_messages(self, response: httpx.Response) -> Iterator[Json]:
         if response.headers.get("content-type", "").startswith("text/event-stream"):
-            reader = EventReader(_LARGEST)
+            reader = EventReader(_MAX_BYTES)
             for chunk in response.iter_bytes():
-                yield from (self._object(event.data) for event in reader.feed(chunk) if event.data)
+                yield from (self._parse_object(event.data) for event in reader.feed(chunk) if event.data)
             return
         content = self._read(response)
         if not response.is_success and b'"jsonrpc"' not in content:
             raise refusal(response.status_code, content, response.headers.get("retry-after"))
-        yield self._object(content)
+        yield self._parse_object(content)
 
     def _result(self, message: Json) -> Json:
         if isinstance(error := message.get("error"), dict):
             raise CallError(error)
         if not isinstance(result := message.get("result"), dict):
-            raise self._not_ours()
+            raise self._not_an_ambassador()
         return result
 
     @contextmanager
@@ -246,27 +246,27 @@ class Server:
         content = bytearray()
         for chunk in response.iter_bytes():
             content += chunk
-            if len(content) > _LARGEST:
+            if len(content) > _MAX_BYTES:
                 raise TooLargeError("the server's answer is too large", "Ask for less at once.")
         return bytes(content)
 
-    def _object(self, content: bytes) -> Json:
+    def _parse_object(self, content: bytes) -> Json:
         try:
             value = json.loads(content)
         except (ValueError, RecursionError):
-            raise self._not_ours() from None
+            raise self._not_an_ambassador() from None
         if not isinstance(value, dict):
-            raise self._not_ours()
+            raise self._not_an_ambassador()
         return value
 
-    def _not_ours(self) -> BadAnswerError:
+    def _not_an_ambassador(self) -> BadAnswerError:
         return BadAnswerError(
             f"{self.url} does not answer like an MCP Ambassador server",
             "Check the address: the client port is 8443 where nothing else is said.",
         )
 
 
-def _proxy(tunnel: Tunnel) -> httpx.Proxy:
+def _proxy(tunnel: ProxyTunnel) -> httpx.Proxy:
     headers = {} if tunnel.authorization is None else {"Proxy-Authorization": tunnel.authorization}
     return httpx.Proxy(tunnel.proxy, headers=headers)
 
@@ -277,7 +277,7 @@ def _number(error: Json) -> int:
 
 
 @contextmanager
-def _in_our_words(url: str, tunnel: Tunnel | None) -> Iterator[None]:
+def _in_our_words(url: str, tunnel: ProxyTunnel | None) -> Iterator[None]:
     try:
         yield
     except httpx.TimeoutException:

@@ -59,7 +59,7 @@ def _look(run: Run, view: dict[str, Any]) -> None:
     view["session_expires_at"] = session.expires_at
     server = run.connect(run.settings, session.session_token)
     try:
-        me = server.ask("GET", ME)
+        me = server.request("GET", ME)
     finally:
         with suppress(ClientError):
             server.disconnect(session)

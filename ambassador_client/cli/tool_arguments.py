@@ -12,13 +12,13 @@ Schema = Mapping[str, Any]
 _TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 
 
-def read_arguments(schema: Schema, pairs: Iterable[str], given: str | None) -> dict[str, Any]:
-    """Return the arguments: those of the JSON object `given`, and the pairs over them.
+def read_arguments(schema: Schema, pairs: Iterable[str], json_text: str | None) -> dict[str, Any]:
+    """Return the arguments: those of the JSON object `json_text`, and the pairs over them.
 
     A key that is repeated makes a list; `a.b=1` reaches into an object. Raises UsageError that names the argument.
     """
-    arguments = {} if given is None else _object(given)
-    _check_given(schema, arguments)
+    arguments = {} if json_text is None else _object(json_text)
+    _check_object(schema, arguments)
     repeated: dict[str, list[str]] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -35,7 +35,7 @@ def read_arguments(schema: Schema, pairs: Iterable[str], given: str | None) -> d
 
 def read_value(schema: Schema, name: str, text: str) -> Any:
     """Return one value as its schema wants it, a list with commas between; raises UsageError that names it."""
-    if "array" in _kinds(schema) and not text.lstrip().startswith("["):
+    if "array" in _types(schema) and not text.lstrip().startswith("["):
         items = _items(schema)
         return [_value(items, name, each.strip()) for each in text.split(",")]
     return _value(schema, name, text)
@@ -43,11 +43,11 @@ def read_value(schema: Schema, name: str, text: str) -> Any:
 
 def allowed_values(schema: Schema) -> list[Any] | None:
     """Return the values a schema enumerates, in either of its ways, or None where it does not."""
-    told = schema.get("enum")
-    if isinstance(told, list):
-        return told
-    for word in ("oneOf", "anyOf"):
-        options = schema.get(word)
+    declared = schema.get("enum")
+    if isinstance(declared, list):
+        return declared
+    for keyword in ("oneOf", "anyOf"):
+        options = schema.get(keyword)
         if isinstance(options, list) and all(
             isinstance(each, Mapping) and "const" in each for each in options
         ):
@@ -55,9 +55,9 @@ def allowed_values(schema: Schema) -> list[Any] | None:
     return None
 
 
-def in_words(schema: Schema) -> str:
+def describe_type(schema: Schema) -> str:
     """Return what a schema wants, for a person."""
-    return " or ".join(sorted(_kinds(schema))) or "any value"
+    return " or ".join(sorted(_types(schema))) or "any value"
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -79,9 +79,9 @@ def _place(arguments: dict[str, Any], schema: Schema, key: str, values: list[str
         _place(inner, _properties(schema)[head], rest, values)
         return
     wanted = _schema_of(schema, key)
-    kinds = _kinds(wanted)
-    if len(values) > 1 or ("array" in kinds and not values[0].lstrip().startswith("[")):
-        if kinds and "array" not in kinds:
+    types = _types(wanted)
+    if len(values) > 1 or ("array" in types and not values[0].lstrip().startswith("[")):
+        if types and "array" not in types:
             raise UsageError(f"{key} is given {len(values)} times", "It takes one value.")
         items = _items(wanted)
         arguments[key] = [_value(items, key, value) for value in values]
@@ -101,35 +101,35 @@ def _schema_of(schema: Schema, key: str) -> Schema:
 
 
 def _value(schema: Schema, key: str, text: str) -> Any:
-    kinds = _kinds(schema)
-    value = _as_any_of(kinds, text)
-    if value is _NOTHING:
-        raise UsageError(f"{key} must be {in_words(schema)}, not {text[:60]!r}", "Correct it.")
+    types = _types(schema)
+    value = _convert_to_any(types, text)
+    if value is _NO_VALUE:
+        raise UsageError(f"{key} must be {describe_type(schema)}, not {text[:60]!r}", "Correct it.")
     allowed = allowed_values(schema)
     if allowed is not None and value not in allowed:
-        told = ", ".join(map(str, allowed[:20]))
-        raise UsageError(f"{key} cannot be {text[:60]!r}", f"It is one of: {told}.")
+        listed = ", ".join(map(str, allowed[:20]))
+        raise UsageError(f"{key} cannot be {text[:60]!r}", f"It is one of: {listed}.")
     return value
 
 
-_NOTHING = object()
+_NO_VALUE = object()
 
 
-def _check_given(schema: Schema, arguments: Mapping[str, Any]) -> None:
+def _check_object(schema: Schema, arguments: Mapping[str, Any]) -> None:
     """Refuse what an object holds that the tool cannot take; deeper than this the tool judges for itself."""
     for key, value in arguments.items():
         wanted = _schema_of(schema, key)
-        kinds = _kinds(wanted)
-        if kinds and not kinds & _kinds_of(value):
+        types = _types(wanted)
+        if types and not types & _types_of(value):
             said = json.dumps(value)[:60]
-            raise UsageError(f"{key} must be {in_words(wanted)}, not {said}", "Correct it.")
+            raise UsageError(f"{key} must be {describe_type(wanted)}, not {said}", "Correct it.")
         allowed = allowed_values(wanted)
         if allowed is not None and value not in allowed:
-            told = ", ".join(map(str, allowed[:20]))
-            raise UsageError(f"{key} cannot be {json.dumps(value)[:60]}", f"It is one of: {told}.")
+            listed = ", ".join(map(str, allowed[:20]))
+            raise UsageError(f"{key} cannot be {json.dumps(value)[:60]}", f"It is one of: {listed}.")
 
 
-def _kinds_of(value: Any) -> frozenset[str]:
+def _types_of(value: Any) -> frozenset[str]:
     match value:
         case None:
             return frozenset({"null"})
@@ -148,26 +148,26 @@ def _kinds_of(value: Any) -> frozenset[str]:
             return frozenset({"object"})
 
 
-def _as_any_of(kinds: frozenset[str], text: str) -> Any:
-    """Return the text as the narrowest of the kinds it can be; text is the widest."""
-    for kind in ("null", "boolean", "integer", "number", "object", "array"):
-        if kind in kinds and (value := _as(kind, text)) is not _NOTHING:
+def _convert_to_any(types: frozenset[str], text: str) -> Any:
+    """Return the text as the narrowest of the types it can be; text is the widest."""
+    for type_name in ("null", "boolean", "integer", "number", "object", "array"):
+        if type_name in types and (value := _convert(type_name, text)) is not _NO_VALUE:
             return value
-    return text if "string" in kinds or not kinds else _NOTHING
+    return text if "string" in types or not types else _NO_VALUE
 
 
-def _as(kind: str, text: str) -> Any:
-    if kind == "boolean":
-        word = text.lower()
-        return word in _TRUE if word in (*_TRUE, *_FALSE) else _NOTHING
+def _convert(type_name: str, text: str) -> Any:
+    if type_name == "boolean":
+        keyword = text.lower()
+        return keyword in _TRUE if keyword in (*_TRUE, *_FALSE) else _NO_VALUE
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return _NOTHING
-    if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
-        return value if isinstance(value, int) or math.isfinite(value) else _NOTHING
-    types = {"null": type(None), "integer": int, "object": dict, "array": list}
-    return value if type(value) is types.get(kind) else _NOTHING
+        return _NO_VALUE
+    if type_name == "number" and isinstance(value, int | float) and not isinstance(value, bool):
+        return value if isinstance(value, int) or math.isfinite(value) else _NO_VALUE
+    python_types = {"null": type(None), "integer": int, "object": dict, "array": list}
+    return value if type(value) is python_types.get(type_name) else _NO_VALUE
 
 
 def _items(schema: Schema) -> Schema:
@@ -175,33 +175,33 @@ def _items(schema: Schema) -> Schema:
     return items if isinstance(items, Mapping) else {}
 
 
-def _kinds(schema: Schema) -> frozenset[str]:
-    told = schema.get("type")
-    if isinstance(told, str):
-        return frozenset({told})
-    if isinstance(told, list):
-        return frozenset(each for each in told if isinstance(each, str))
+def _types(schema: Schema) -> frozenset[str]:
+    declared = schema.get("type")
+    if isinstance(declared, str):
+        return frozenset({declared})
+    if isinstance(declared, list):
+        return frozenset(each for each in declared if isinstance(each, str))
     found: frozenset[str] = frozenset()
-    for word in ("anyOf", "oneOf"):
-        options = schema.get(word)
+    for keyword in ("anyOf", "oneOf"):
+        options = schema.get(keyword)
         for option in options if isinstance(options, list) else []:
-            found |= _kinds(option) if isinstance(option, Mapping) else frozenset()
+            found |= _types(option) if isinstance(option, Mapping) else frozenset()
     return found
 
 
 def _properties(schema: Schema) -> Mapping[str, Schema]:
-    told = schema.get("properties")
+    declared = schema.get("properties")
     return {
         name: each if isinstance(each, Mapping) else {}
-        for name, each in (told.items() if isinstance(told, Mapping) else ())
+        for name, each in (declared.items() if isinstance(declared, Mapping) else ())
     }
 
 
 def _check_required(schema: Schema, arguments: Mapping[str, Any]) -> None:
-    told = schema.get("required")
-    names = [name for name in told if isinstance(name, str)] if isinstance(told, list) else []
+    declared = schema.get("required")
+    names = [name for name in declared if isinstance(name, str)] if isinstance(declared, list) else []
     missing = [name for name in names if name not in arguments]
     if missing:
         first = missing[0]
-        wanted = in_words(_properties(schema).get(first, {}))
+        wanted = describe_type(_properties(schema).get(first, {}))
         raise UsageError(f"the argument {first!r} is missing", f"Add {first}=..., {wanted}.")

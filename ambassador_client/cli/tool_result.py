@@ -13,7 +13,7 @@ from ambassador_client.errors import ClientError, SettingsError, one_line
 from ambassador_protocol.problems import ProblemCode
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_MOST_FILES = 100
+_MAX_FILES = 100
 
 # The same names everywhere: not what this machine was configured to believe.
 _types = mimetypes.MimeTypes()
@@ -27,25 +27,25 @@ class ToolFailedError(ClientError):
     code = ProblemCode.TOOL_FAILED.value
 
 
-class Keeper:
+class FileSaver:
     """Writes what is no text into files of a directory; without one nothing is written."""
 
     def __init__(self, directory: Path | None, tool: str) -> None:
         self._directory = directory
         self._name = _UNSAFE.sub("-", tool)[:60] or "tool"
         self._number = 0
-        self._kept = 0
+        self._saved = 0
 
     @property
-    def advice(self) -> str:
+    def hint(self) -> str:
         """Say what becomes of data that was not kept."""
-        return "--save DIR keeps it" if self._directory is None else f"not saved, after {_MOST_FILES} files"
+        return "--save DIR keeps it" if self._directory is None else f"not saved, after {_MAX_FILES} files"
 
-    def keep(self, data: bytes, media_type: str) -> Path | None:
+    def save(self, data: bytes, media_type: str) -> Path | None:
         """Write the data to a file that was not there before and return its path, or None where nothing is kept."""
-        if self._directory is None or self._kept >= _MOST_FILES:
+        if self._directory is None or self._saved >= _MAX_FILES:
             return None
-        self._kept += 1
+        self._saved += 1
         suffix = _types.guess_extension(media_type.partition(";")[0].strip().lower()) or ".bin"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -64,17 +64,17 @@ class Keeper:
             ) from error
 
 
-def show_result(result: Mapping[str, Any], keeper: Keeper) -> None:
+def show_result(result: Mapping[str, Any], saver: FileSaver) -> None:
     """Write the text to standard output and tell of the rest on standard error."""
     blocks = result.get("content")
     shown = False
     for block in blocks if isinstance(blocks, list) else []:
-        shown = _show(block if isinstance(block, dict) else {}, keeper) or shown
+        shown = _show(block if isinstance(block, dict) else {}, saver) or shown
     if not shown and "structuredContent" in result:
         sys.stdout.write(json.dumps(result["structuredContent"], indent=2, ensure_ascii=True) + "\n")
 
 
-def _show(block: Mapping[str, Any], keeper: Keeper) -> bool:
+def _show(block: Mapping[str, Any], saver: FileSaver) -> bool:
     kind = block.get("type")
     if kind == "text":
         _write(str(block.get("text", "")))
@@ -89,18 +89,18 @@ def _show(block: Mapping[str, Any], keeper: Keeper) -> bool:
         return True
     data = resource.get("data", resource.get("blob"))
     if isinstance(data, str):
-        _tell(str(kind), str(resource.get("mimeType", "application/octet-stream")), data, keeper)
+        _tell(str(kind), str(resource.get("mimeType", "application/octet-stream")), data, saver)
     return False
 
 
-def _tell(kind: str, media_type: str, encoded: str, keeper: Keeper) -> None:
+def _tell(kind: str, media_type: str, encoded: str, saver: FileSaver) -> None:
     try:
         data = base64.b64decode(encoded, validate=True)
     except ValueError:
         sys.stderr.write(f"{one_line(kind)}: damaged\n")
         return
-    path = keeper.keep(data, media_type)
-    where = keeper.advice if path is None else f"saved as {path}"
+    path = saver.save(data, media_type)
+    where = saver.hint if path is None else f"saved as {path}"
     sys.stderr.write(one_line(f"{kind} ({media_type}, {len(data)} bytes): {where}") + "\n")
 
 

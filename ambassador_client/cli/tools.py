@@ -9,23 +9,23 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_client.cli import questions
-from ambassador_client.cli.catalog import why_not
-from ambassador_client.cli.command import Run, command, noun
+from ambassador_client.cli.catalog import refusal_hint
+from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import Format, show, show_rows
 from ambassador_client.cli.progress import ProgressBar
 from ambassador_client.cli.tool_arguments import read_arguments
-from ambassador_client.cli.tool_result import Keeper, ToolFailedError, show_result
+from ambassador_client.cli.tool_result import FileSaver, ToolFailedError, show_result
 from ambassador_client.errors import NotFoundError, UsageError, one_line
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 
-_LARGEST = 16 << 20
+_MAX_CHARACTERS = 16 << 20
 
 _Name = Annotated[str, typer.Argument(metavar="TOOL", help="The name of the tool.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    group = noun("The tools you may call.")
+    group = command_group("The tools you may call.")
     command(group, "list", list_all)
     command(group, "show", show_tool)
     command(group, "search", search)
@@ -38,7 +38,7 @@ def list_all(run: Run) -> int:
 
     Example: ambassador-client tools list
     """
-    _rows(run, run.server.tools())
+    _show_tools(run, run.server.tools())
     return 0
 
 
@@ -51,7 +51,9 @@ def search(
     """
     wanted = word.casefold()
     tools = run.server.tools()
-    _rows(run, [each for each in tools if wanted in f"{each['name']} {each.get('description')}".casefold()])
+    _show_tools(
+        run, [each for each in tools if wanted in f"{each['name']} {each.get('description')}".casefold()]
+    )
     return 0
 
 
@@ -67,13 +69,13 @@ def show_tool(run: Run, name: _Name) -> int:
     schema = tool.get("inputSchema")
     schema = schema if isinstance(schema, dict) else {}
     properties, required = schema.get("properties"), schema.get("required")
-    show({"name": tool["name"], "class": _class(tool), "description": _said(tool)}, None)
+    show({"name": tool["name"], "class": _class(tool), "description": _description(tool)}, None)
     rows = [
         {
             "argument": argument,
-            "type": _type(each),
+            "type": _type_name(each),
             "required": isinstance(required, list) and argument in required,
-            "description": _said(each) if isinstance(each, dict) else "",
+            "description": _description(each) if isinstance(each, dict) else "",
         }
         for argument, each in (properties.items() if isinstance(properties, dict) else ())
     ]
@@ -104,12 +106,14 @@ def call(
     """
     tool = _find(run, name)
     schema = tool.get("inputSchema")
-    told = read_arguments(schema if isinstance(schema, dict) else {}, arguments or [], _given(given))
-    result = _called(run, tool, told)
+    values = read_arguments(
+        schema if isinstance(schema, dict) else {}, arguments or [], _read_json_option(given)
+    )
+    result = _call_tool(run, tool, values)
     if run.output is Format.JSON:
         show(result, run.output)
     else:
-        show_result(result, Keeper(save, str(tool["name"])))
+        show_result(result, FileSaver(save, str(tool["name"])))
     if result.get("isError") is True:
         raise ToolFailedError(f"{tool['name']} ran and says that it failed", "Its answer says why.")
     return 0
@@ -124,40 +128,42 @@ def _find(run: Run, name: str) -> dict[str, Any]:
     near = get_close_matches(name, tools, n=3)
     guess = f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list"
     raise NotFoundError(
-        f"there is no tool {name[:100]!r} that you may call", why_not(run, spellings) or guess
+        f"there is no tool {name[:100]!r} that you may call", refusal_hint(run, spellings) or guess
     )
 
 
-def _given(source: str | None) -> str | None:
+def _read_json_option(source: str | None) -> str | None:
     if source != "-":
         return source
-    text = sys.stdin.read(_LARGEST + 1)
-    if len(text) > _LARGEST:
-        raise UsageError(f"standard input is larger than {_LARGEST >> 20} MB", "Give less.")
+    text = sys.stdin.read(_MAX_CHARACTERS + 1)
+    if len(text) > _MAX_CHARACTERS:
+        raise UsageError(f"standard input is larger than {_MAX_CHARACTERS >> 20} MB", "Give less.")
     return text
 
 
-def _mirrored(tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, str]:
+def _argument_headers(tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, str]:
     try:
         return param_headers(read_header_map(json.dumps(tool).encode()), arguments)
     except (InvalidAnnotationError, UnicodeEncodeError):
         return {}
 
 
-def _called(run: Run, tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+def _call_tool(run: Run, tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
     name = str(tool["name"])
     with ProgressBar(name) as bar:
 
         def answer(params: dict[str, Any]) -> dict[str, Any]:
             with bar.hidden():
-                return questions.put(name, params)
+                return questions.ask_user(name, params)
 
-        asking = answer if questions.somebody_is_there() else None
-        return run.server.call(name, arguments, _mirrored(tool, arguments), bar.tell, asking)
+        ask_user = answer if questions.is_interactive() else None
+        return run.server.call(name, arguments, _argument_headers(tool, arguments), bar.update, ask_user)
 
 
-def _rows(run: Run, tools: list[dict[str, Any]]) -> None:
-    rows = [{"tool": each["name"], "class": _class(each), "description": _said(each)} for each in tools]
+def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
+    rows = [
+        {"tool": each["name"], "class": _class(each), "description": _description(each)} for each in tools
+    ]
     if not rows:
         run.say("There is no such tool for you. Run: ambassador-client catalog list")
     if rows or run.output is not None:
@@ -165,18 +171,18 @@ def _rows(run: Run, tools: list[dict[str, Any]]) -> None:
 
 
 def _class(tool: dict[str, Any]) -> str:
-    told = tool.get("annotations")
-    hints = told if isinstance(told, dict) else {}
+    values = tool.get("annotations")
+    hints = values if isinstance(values, dict) else {}
     if hints.get("readOnlyHint") is True:
         return "read-only"
     return "write" if hints.get("destructiveHint") is False else "destructive"
 
 
-def _said(described: dict[str, Any]) -> str:
+def _description(described: dict[str, Any]) -> str:
     said = described.get("description")
     return one_line(said) if isinstance(said, str) else ""
 
 
-def _type(schema: Any) -> str:
-    told = schema.get("type") if isinstance(schema, dict) else None
-    return " or ".join(map(str, told)) if isinstance(told, list) else str(told or "any")
+def _type_name(schema: Any) -> str:
+    values = schema.get("type") if isinstance(schema, dict) else None
+    return " or ".join(map(str, values)) if isinstance(values, list) else str(values or "any")

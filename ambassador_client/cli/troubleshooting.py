@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import typer
 
 from ambassador_client.account.sources import ENVIRONMENT
-from ambassador_client.cli.command import Run, command, noun
-from ambassador_client.cli.doctor import doctor, examine
+from ambassador_client.cli.command import Run, command, command_group
+from ambassador_client.cli.doctor import doctor, run_checks
 from ambassador_client.cli.output import Format, show, show_rows
 from ambassador_client.errors import ClientError, NotFoundError
 from ambassador_protocol import __version__
@@ -21,7 +21,9 @@ from ambassador_protocol.explanations import EXPLANATIONS, find_code
 from ambassador_protocol.problems import ProblemCode
 
 _LIBRARIES = ("h11", "httpx", "typer", "rich", "keyring")
-_TOLD = frozenset({"server_url", "host_tool", "heartbeat_interval_seconds", "allow_self_signed", "account"})
+_SHOWN_SETTINGS = frozenset(
+    {"server_url", "host_tool", "heartbeat_interval_seconds", "allow_self_signed", "account"}
+)
 """The settings whose value says nothing that is to be kept; of all others only whether they are set is told."""
 
 _PROXIES = (
@@ -41,7 +43,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     command(app, "doctor", doctor)
     command(app, "bugreport", bugreport)
-    group = noun("What the codes of errors mean.")
+    group = command_group("What the codes of errors mean.")
     command(group, "list", list_codes)
     command(group, "show", show_code)
     app.add_typer(group, name="errors")
@@ -90,11 +92,11 @@ def bugreport(run: Run) -> int:
         "versions": _versions(),
         "settings": _settings(),
         "config_file": run.flags.config is not None,
-        "proxies": {name: _proxy(os.environ[name]) for name in _PROXIES if os.environ.get(name)},
+        "proxies": {name: _proxy_addresses(os.environ[name]) for name in _PROXIES if os.environ.get(name)},
         "accounts": _accounts(run),
-        "doctor": [asdict(each) for each in examine(run, mend=False)],
+        "doctor": [asdict(each) for each in run_checks(run, fix=False)],
     }
-    show(_masked(report), Format.JSON)
+    show(_mask_keys(report), Format.JSON)
     return 0
 
 
@@ -118,7 +120,9 @@ def _settings() -> dict[str, str]:
     for name, variable in ENVIRONMENT.items():
         value = os.environ.get(variable)
         if value:
-            shown[variable] = _address(value) if name == "server_url" else value if name in _TOLD else "set"
+            shown[variable] = (
+                _address(value) if name == "server_url" else value if name in _SHOWN_SETTINGS else "set"
+            )
     return shown
 
 
@@ -140,17 +144,17 @@ def _accounts(run: Run) -> Any:
                 "key_expires_at": each.key_expires_at,
                 "has_ca": bool(each.ca_file),
             }
-            for each in run.book.all()
+            for each in run.accounts.all()
         ]
     except ClientError as error:
         return str(error)
 
 
-def _proxy(value: str) -> str:
-    return ", ".join(_without_user(part.strip()) for part in value.split(","))
+def _proxy_addresses(value: str) -> str:
+    return ", ".join(_without_credentials(part.strip()) for part in value.split(","))
 
 
-def _without_user(value: str) -> str:
+def _without_credentials(value: str) -> str:
     """Return an address without the user and password that may stand in it."""
     head, at, tail = value.rpartition("@")
     if not at:
@@ -159,10 +163,10 @@ def _without_user(value: str) -> str:
     return f"{scheme}://****@{tail}" if scheme else f"****@{tail}"
 
 
-def _masked(value: Any) -> Any:
+def _mask_keys(value: Any) -> Any:
     """Mask what looks like a key of ours, wherever it came from."""
     if isinstance(value, str):
         return _SECRET.sub(r"amb_\1_****", value)
     if isinstance(value, dict):
-        return {str(name): _masked(each) for name, each in value.items()}
-    return [_masked(each) for each in value] if isinstance(value, list) else value
+        return {str(name): _mask_keys(each) for name, each in value.items()}
+    return [_mask_keys(each) for each in value] if isinstance(value, list) else value

@@ -10,7 +10,7 @@ HOST = Host(
     editor=JsoncEditor(),
     container="mcpServers",
     file=lambda machine: machine.directory("CLAUDE_CONFIG_DIR", machine.home) / ".claude.json",
-    signs=lambda machine: [
+    detection_paths=lambda machine: [
         machine.directory("CLAUDE_CONFIG_DIR", machine.home) / ".claude.json",
         machine.directory("CLAUDE_CONFIG_DIR", machine.home / ".claude"),
     ],

@@ -26,5 +26,5 @@ HOST = Host(
     editor=JsoncEditor(),
     container="mcpServers",
     file=lambda machine: _directory(machine) / "claude_desktop_config.json",
-    signs=lambda machine: [_directory(machine)],
+    detection_paths=lambda machine: [_directory(machine)],
 )

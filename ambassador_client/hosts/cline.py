@@ -24,6 +24,6 @@ HOST = Host(
     editor=JsoncEditor(),
     container="mcpServers",
     file=_file,
-    signs=lambda machine: [_data(machine)],
+    detection_paths=lambda machine: [_data(machine)],
     commands=("cline",),
 )

@@ -10,6 +10,6 @@ HOST = Host(
     editor=TomlEditor(),
     container="mcp_servers",
     file=lambda machine: machine.directory("CODEX_HOME", machine.home / ".codex") / "config.toml",
-    signs=lambda machine: [machine.directory("CODEX_HOME", machine.home / ".codex")],
+    detection_paths=lambda machine: [machine.directory("CODEX_HOME", machine.home / ".codex")],
     commands=("codex",),
 )

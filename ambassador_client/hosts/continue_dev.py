@@ -32,10 +32,10 @@ HOST = Host(
     editor=YamlEditor(),
     container="mcpServers",
     file=lambda machine: _directory(machine) / "config.yaml",
-    signs=lambda machine: [_directory(machine)],
+    detection_paths=lambda machine: [_directory(machine)],
     commands=("cn",),
     entry=_entry,
     in_list=True,
     skeleton={"name": "Local", "version": "0.0.1", "schema": "v1"},
-    in_the_way=_old_file,
+    blocking_reason=_old_file,
 )

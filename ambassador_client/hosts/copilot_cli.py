@@ -17,7 +17,7 @@ HOST = Host(
     editor=JsoncEditor(),
     container="mcpServers",
     file=lambda machine: machine.directory("COPILOT_HOME", machine.home / ".copilot") / "mcp-config.json",
-    signs=lambda machine: [machine.directory("COPILOT_HOME", machine.home / ".copilot")],
+    detection_paths=lambda machine: [machine.directory("COPILOT_HOME", machine.home / ".copilot")],
     commands=("copilot",),
     entry=_entry,
 )

@@ -10,7 +10,7 @@ HOST = Host(
     editor=JsoncEditor(),
     container="mcpServers",
     file=lambda machine: machine.home / ".cursor" / "mcp.json",
-    signs=lambda machine: [machine.home / ".cursor"],
+    detection_paths=lambda machine: [machine.home / ".cursor"],
     commands=("cursor",),
     entry=typed_entry,
 )

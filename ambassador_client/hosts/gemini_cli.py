@@ -13,6 +13,6 @@ HOST = Host(
     editor=JsoncEditor(),
     container="mcpServers",
     file=lambda machine: machine.directory("GEMINI_CLI_HOME", machine.home) / ".gemini" / "settings.json",
-    signs=lambda machine: [machine.directory("GEMINI_CLI_HOME", machine.home) / ".gemini"],
+    detection_paths=lambda machine: [machine.directory("GEMINI_CLI_HOME", machine.home) / ".gemini"],
     commands=("gemini",),
 )

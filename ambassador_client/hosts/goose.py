@@ -8,7 +8,7 @@ from ambassador_client.hosts.installing.host import ENTRY, Host, Launch, Machine
 
 
 def _directory(machine: Machine) -> PurePath:
-    if (root := machine.named("GOOSE_PATH_ROOT")) is not None:
+    if (root := machine.path_from("GOOSE_PATH_ROOT")) is not None:
         return root / "config"
     if machine.platform == "win32":
         return machine.application_data / "Block" / "goose" / "config"
@@ -36,7 +36,7 @@ HOST = Host(
     editor=YamlEditor(),
     container="extensions",
     file=lambda machine: _directory(machine) / "config.yaml",
-    signs=lambda machine: [_directory(machine)],
+    detection_paths=lambda machine: [_directory(machine)],
     commands=("goose",),
     entry=_entry,
 )

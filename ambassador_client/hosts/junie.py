@@ -10,6 +10,6 @@ HOST = Host(
     editor=JsoncEditor(),
     container="mcpServers",
     file=lambda machine: machine.home / ".junie" / "mcp" / "mcp.json",
-    signs=lambda machine: [machine.home / ".junie"],
+    detection_paths=lambda machine: [machine.home / ".junie"],
     commands=("junie",),
 )

@@ -7,7 +7,7 @@ from ambassador_client.hosts.installing.host import Host, Machine, typed_entry
 
 
 def _user(machine: Machine) -> PurePath:
-    if (portable := machine.named("VSCODE_PORTABLE")) is not None:
+    if (portable := machine.path_from("VSCODE_PORTABLE")) is not None:
         return portable / "user-data" / "User"
     return machine.application_data / "Code" / "User"
 
@@ -23,7 +23,7 @@ HOST = Host(
     editor=JsoncEditor(),
     container="servers",
     file=_file,
-    signs=lambda machine: [_user(machine)],
+    detection_paths=lambda machine: [_user(machine)],
     commands=("code",),
     entry=typed_entry,
 )

@@ -10,6 +10,6 @@ HOST = Host(
     editor=JsoncEditor(),
     container="mcpServers",
     file=lambda machine: machine.home / ".codeium" / "windsurf" / "mcp_config.json",
-    signs=lambda machine: [machine.home / ".codeium" / "windsurf"],
+    detection_paths=lambda machine: [machine.home / ".codeium" / "windsurf"],
     commands=("windsurf",),
 )

@@ -26,7 +26,7 @@ HOST = Host(
     editor=JsoncEditor(),
     container="context_servers",
     file=lambda machine: _directory(machine) / "settings.json",
-    signs=lambda machine: [_directory(machine)],
+    detection_paths=lambda machine: [_directory(machine)],
     commands=("zed", "zeditor"),
     entry=_entry,
 )

@@ -16,12 +16,12 @@ from ambassador_client.errors import (
     UnreachableError,
     UntrustedCertificateError,
 )
-from ambassador_client.link.http_connection import Connection, Dial, Endpoint, StaleConnectionError
+from ambassador_client.link.http_connection import Dial, HttpConnection, ServerAddress, StaleConnectionError
 from ambassador_protocol.events import EventReader, EventTooLargeError
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
 
-_REST_SECONDS = 1.0
-_LONGEST_RETRY = 60.0
+_DISCARD_SECONDS = 1.0
+_MAX_RETRY_SECONDS = 60.0
 _IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
 
 
@@ -30,23 +30,23 @@ def _clocks() -> tuple[float, float]:
     return time.monotonic(), time.time()
 
 
-class Limits(NamedTuple):
+class HttpLimits(NamedTuple):
     """What one link may use; times are in seconds: `answer` bounds each silence of an answer, `control` a whole one.
 
-    `aside` connections pass the queue; `held_bytes` bounds all answers together that are not yet handed on.
+    `priority` connections pass the queue; `buffered_bytes` bounds all answers together that are not yet handed on.
     """
 
     connections: int = 64
-    aside: int = 8
+    priority: int = 8
     answer_bytes: int = 64 << 20
-    held_bytes: int = 256 << 20
+    buffered_bytes: int = 256 << 20
     connect: float = 10.0
     # The server gives up before; that it is still there is for the kernel to ask, and for heartbeats.
     answer: float = MAX_CALL_SECONDS + 60.0
     control: float = 15.0
 
 
-class Request(NamedTuple):
+class HttpRequest(NamedTuple):
     """One HTTP request; `replayable` says that running it twice does no harm."""
 
     method: str
@@ -56,7 +56,7 @@ class Request(NamedTuple):
     replayable: bool = True
 
 
-class Reply(NamedTuple):
+class BufferedResponse(NamedTuple):
     """A whole answer."""
 
     status: int
@@ -65,14 +65,14 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class _Holding:
+class _MemoryBudget:
     """How many bytes of answers are in memory."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._bytes = 0
 
-    def change(self, difference: int) -> None:
+    def adjust(self, difference: int) -> None:
         """Count bytes that came, or went; raises TooLargeError when there are too many."""
         self._bytes += difference
         if difference > 0 and self._bytes > self._most:
@@ -85,7 +85,9 @@ class _Holding:
 class Response:
     """An answer whose head is here and whose body is still to be read, once, in one of two ways."""
 
-    def __init__(self, head: h11.Response, connection: Connection, limits: Limits, holding: _Holding) -> None:
+    def __init__(
+        self, head: h11.Response, connection: HttpConnection, limits: HttpLimits, budget: _MemoryBudget
+    ) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in head.headers}
         self.status = head.status_code
         self.content_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
@@ -93,8 +95,8 @@ class Response:
         self.mcp_session = headers.get(b"mcp-session-id")
         self._connection = connection
         self._limits = limits
-        self._holding = holding
-        self._held = 0
+        self._budget = budget
+        self._buffered = 0
         self._events = EventReader(limits.answer_bytes)
 
     @property
@@ -105,20 +107,20 @@ class Response:
     @property
     def retry_seconds(self) -> float:
         """Return how long the server of the stream wants to be left alone after its end."""
-        return min(self._events.retry_seconds, _LONGEST_RETRY)
+        return min(self._events.retry_seconds, _MAX_RETRY_SECONDS)
 
-    async def read(self) -> Reply:
+    async def read(self) -> BufferedResponse:
         """Return the whole answer; raises TooLargeError above the limit, UnreachableError when it breaks off."""
         pieces: list[bytes] = []
         size = 0
         while (piece := await self._connection.receive(self._limits.answer)) is not None:
             size += len(piece)
-            self._hold(size)
+            self._set_buffered(size)
             if size > self._limits.answer_bytes:
                 most = self._limits.answer_bytes >> 20
                 raise TooLargeError(f"the server's answer is larger than {most} MB", "Ask for less at once.")
             pieces.append(piece)
-        return Reply(self.status, self.content_type, self.retry_after, b"".join(pieces))
+        return BufferedResponse(self.status, self.content_type, self.retry_after, b"".join(pieces))
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the data of each event as it comes; raises UnreachableError when it breaks off or falls silent."""
@@ -127,7 +129,7 @@ class Response:
                 events = self._events.feed(piece)
             except EventTooLargeError as error:
                 raise TooLargeError(f"the server sent {error}", "Ask for less at once.") from None
-            self._hold(self._events.size + sum(len(event.data) for event in events))
+            self._set_buffered(self._events.size + sum(len(event.data) for event in events))
             for event in events:
                 if event.data:
                     yield event.data
@@ -135,64 +137,64 @@ class Response:
     async def discard(self) -> None:
         """Read to the end, so that the connection can be used again, but wait no longer than a second for it."""
         with suppress(TimeoutError, UnreachableError):
-            async with asyncio.timeout(_REST_SECONDS):
+            async with asyncio.timeout(_DISCARD_SECONDS):
                 while await self._connection.receive(None) is not None:
                     pass
 
     def release(self) -> None:
         """Let others have the memory."""
-        self._hold(0)
+        self._set_buffered(0)
 
-    def _hold(self, size: int) -> None:
-        difference, self._held = size - self._held, size
-        self._holding.change(difference)
+    def _set_buffered(self, size: int) -> None:
+        difference, self._buffered = size - self._buffered, size
+        self._budget.adjust(difference)
 
 
-class Link:
+class HttpClient:
     """Everything the client sends to one server goes through one of these.
 
-    `trust` says whom to believe where that is not known yet: it may block, and is asked again after a refusal.
+    `tls_factory` says whom to believe where that is not known yet: it may block, and is asked again after a refusal.
     """
 
     def __init__(
         self,
         url: str,
         tls: ssl.SSLContext | None,
-        limits: Limits | None = None,
+        limits: HttpLimits | None = None,
         *,
-        trust: Callable[[], ssl.SSLContext | None] | None = None,
+        tls_factory: Callable[[], ssl.SSLContext | None] | None = None,
         dial: Dial | None = None,
     ) -> None:
-        self._limits = limits or Limits()
-        self._endpoint = Endpoint.of(url, tls, dial)
-        self._trust = trust
-        self._trusting = asyncio.Lock()
+        self._limits = limits or HttpLimits()
+        self._address = ServerAddress.of(url, tls, dial)
+        self._tls_factory = tls_factory
+        self._tls_lock = asyncio.Lock()
         self._slots = asyncio.Semaphore(self._limits.connections)
-        self._aside = asyncio.Semaphore(self._limits.aside)
-        self._holding = _Holding(self._limits.held_bytes)
-        self._idle: list[tuple[tuple[float, float], Connection]] = []
+        self._priority_slots = asyncio.Semaphore(self._limits.priority)
+        self._budget = _MemoryBudget(self._limits.buffered_bytes)
+        self._idle: list[tuple[tuple[float, float], HttpConnection]] = []
 
     @property
     def url(self) -> str:
         """Return the base address of the server."""
-        return self._endpoint.url
+        return self._address.url
 
     @asynccontextmanager
-    async def exchange(self, request: Request, *, aside: bool = False) -> AsyncIterator[Response]:
+    async def exchange(self, request: HttpRequest, *, priority: bool = False) -> AsyncIterator[Response]:
         """Send a request when one of the connections is free, and hand out the answer to be read inside.
 
-        What a call waits for must pass the queue of calls `aside`, or both would wait for ever.
+        What a call waits for must pass the queue of calls with `priority`, or both would wait for ever.
         A connection that turns out to be dead is replaced once, but only for a replayable request: any other may
         have run. Leaving before the end closes the connection, which tells the server to stop working on it.
         """
-        slots = self._aside if aside else self._slots
-        async with slots, self._opened(request) as response:
+        slots = self._priority_slots if priority else self._slots
+        async with slots, self._open_response(request) as response:
             yield response
 
-    async def fetch(self, request: Request) -> Reply:
+    async def fetch(self, request: HttpRequest) -> BufferedResponse:
         """Send a small request past the queue and return the whole answer, within the time for control."""
         try:
-            async with asyncio.timeout(self._limits.control), self._opened(request) as response:
+            async with asyncio.timeout(self._limits.control), self._open_response(request) as response:
                 return await response.read()
         except TimeoutError as error:
             self.close()
@@ -208,9 +210,9 @@ class Link:
             self._idle.pop()[1].abort()
 
     @asynccontextmanager
-    async def _opened(self, request: Request) -> AsyncIterator[Response]:
+    async def _open_response(self, request: HttpRequest) -> AsyncIterator[Response]:
         connection, head = await self._send(request)
-        response = Response(head, connection, self._limits, self._holding)
+        response = Response(head, connection, self._limits, self._budget)
         try:
             yield response
         except UnreachableError:
@@ -218,12 +220,12 @@ class Link:
             raise
         finally:
             response.release()
-            if connection.recycle():
+            if connection.reset_for_reuse():
                 self._idle.append((_clocks(), connection))
             else:
                 connection.abort()
 
-    async def _send(self, request: Request) -> tuple[Connection, h11.Response]:
+    async def _send(self, request: HttpRequest) -> tuple[HttpConnection, h11.Response]:
         connection = self._take_idle()
         if connection is not None:
             try:
@@ -234,20 +236,20 @@ class Link:
         connection = await self._connect()
         return connection, await self._ask(connection, request)
 
-    async def _connect(self) -> Connection:
-        if self._trust is not None and self._endpoint.tls is None and self._endpoint.is_encrypted:
-            async with self._trusting:
-                if self._endpoint.tls is None:
-                    self._endpoint = self._endpoint._replace(tls=await asyncio.to_thread(self._trust))
+    async def _connect(self) -> HttpConnection:
+        if self._tls_factory is not None and self._address.tls is None and self._address.is_encrypted:
+            async with self._tls_lock:
+                if self._address.tls is None:
+                    self._address = self._address._replace(tls=await asyncio.to_thread(self._tls_factory))
         try:
-            return await Connection.open(self._endpoint, self._limits.connect)
+            return await HttpConnection.open(self._address, self._limits.connect)
         except UntrustedCertificateError:
-            if self._trust is not None:
+            if self._tls_factory is not None:
                 # The CA may have been renewed, and its file with it.
-                self._endpoint = self._endpoint._replace(tls=None)
+                self._address = self._address._replace(tls=None)
             raise
 
-    async def _ask(self, connection: Connection, request: Request) -> h11.Response:
+    async def _ask(self, connection: HttpConnection, request: HttpRequest) -> h11.Response:
         try:
             return await connection.send(
                 request.method,
@@ -255,7 +257,7 @@ class Link:
                 request.headers,
                 request.body,
                 timeout=self._limits.answer,
-                advice=TRY_AGAIN if request.replayable else MAY_HAVE_RUN,
+                next_step=TRY_AGAIN if request.replayable else MAY_HAVE_RUN,
             )
         except BaseException as error:
             connection.abort()
@@ -263,7 +265,7 @@ class Link:
                 self.close()
             raise
 
-    def _take_idle(self) -> Connection | None:
+    def _take_idle(self) -> HttpConnection | None:
         now = _clocks()
         while self._idle and _elapsed(self._idle[0][0], now) > _IDLE_SECONDS:
             self._idle.pop(0)[1].abort()

@@ -36,7 +36,7 @@ Dial = Callable[[float], socket.socket]
 """Connects to the server within so many seconds where the way is not the direct one; may block."""
 
 
-class Endpoint(NamedTuple):
+class ServerAddress(NamedTuple):
     """Where the server is; `url` is its base address with the path prefix and no slash at the end."""
 
     url: str
@@ -48,7 +48,7 @@ class Endpoint(NamedTuple):
     dial: Dial | None = None
 
     @classmethod
-    def of(cls, url: str, tls: ssl.SSLContext | None, dial: Dial | None = None) -> "Endpoint":
+    def of(cls, url: str, tls: ssl.SSLContext | None, dial: Dial | None = None) -> "ServerAddress":
         """Take apart a base address that Settings has already found good."""
         parts = urlsplit(url)
         tls = tls if parts.scheme == "https" else None
@@ -61,7 +61,7 @@ class Endpoint(NamedTuple):
         return self.url.startswith("https:")
 
     @property
-    def _certified_name(self) -> Any:
+    def _certificate_name(self) -> Any:
         """Return whom the certificate must name; text would load the tables of international names for nothing."""
         return self.host.encode() if self.host.isascii() else self.host
 
@@ -69,7 +69,7 @@ class Endpoint(NamedTuple):
         """Return a new stream, over the direct way or the one that was given; raises OSError or ClientError."""
         if self.is_encrypted and self.tls is None:
             raise RuntimeError("an address with TLS needs to know whom to trust")
-        name = self._certified_name if self.tls else None
+        name = self._certificate_name if self.tls else None
         if self.dial is None:
             return await asyncio.open_connection(
                 self.host, self.port, ssl=self.tls, server_hostname=name, happy_eyeballs_delay=0.25
@@ -82,32 +82,32 @@ class StaleConnectionError(UnreachableError):
     """A connection used before broke without a byte of an answer; whether the request ran is not known."""
 
 
-class Connection:
+class HttpConnection:
     """One request at a time; after an error or a cancelled exchange it can only be aborted."""
 
     def __init__(
-        self, endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, address: ServerAddress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._endpoint = endpoint
+        self._address = address
         self._reader = reader
         self._writer = writer
         self._descriptor: int = writer.get_extra_info("socket").fileno()
         self._http = h11.Connection(h11.CLIENT)
-        self._advice = ""
+        self._next_step = ""
         self._used = False
         self._answered = False
         self._head_seen = False
 
     @classmethod
-    async def open(cls, endpoint: Endpoint, seconds: float) -> "Connection":
+    async def open(cls, address: ServerAddress, seconds: float) -> "HttpConnection":
         """Connect within so many seconds; raises UnreachableError or UntrustedCertificateError."""
         try:
             async with asyncio.timeout(seconds):
-                reader, writer = await endpoint.connect(seconds)
+                reader, writer = await address.connect(seconds)
         except OSError as error:
-            raise _connect_error(endpoint, error) from error
+            raise _connect_error(address, error) from error
         _keep_alive(writer.get_extra_info("socket"))
-        return cls(endpoint, reader, writer)
+        return cls(address, reader, writer)
 
     async def send(
         self,
@@ -117,18 +117,18 @@ class Connection:
         body: bytes,
         *,
         timeout: float,
-        advice: str,
+        next_step: str,
     ) -> h11.Response:
         """Send one request and return the head of its answer, which must come within `timeout` seconds.
 
-        Raises StaleConnectionError where a connection used before broke first, else UnreachableError; `advice` is
+        Raises StaleConnectionError where a connection used before broke first, else UnreachableError; `next_step` is
         what to do then.
         """
-        self._advice = advice
-        lines = [("Host", self._endpoint.authority), *headers]
+        self._next_step = next_step
+        lines = [("Host", self._address.authority), *headers]
         if body or method == "POST":
             lines.append(("Content-Length", str(len(body))))
-        head = self._http.send(h11.Request(method=method, target=self._endpoint.prefix + path, headers=lines))
+        head = self._http.send(h11.Request(method=method, target=self._address.prefix + path, headers=lines))
         data = self._http.send(h11.Data(body)) if body else b""
         self._http.send(h11.EndOfMessage())
         # Not drained: the server may answer, and refuse, before it has read a large body.
@@ -141,7 +141,7 @@ class Connection:
         while isinstance(event, h11.InformationalResponse):
             event = await self._next_event(timeout)
         if not isinstance(event, h11.Response):
-            raise self._broken()
+            raise self._broken_error()
         self._used = self._head_seen = True
         return event
 
@@ -152,9 +152,9 @@ class Connection:
             return bytes(event.data)
         if isinstance(event, h11.EndOfMessage):
             return None
-        raise self._broken()
+        raise self._broken_error()
 
-    def recycle(self) -> bool:
+    def reset_for_reuse(self) -> bool:
         """Make ready for another request; False when the connection has to go."""
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
@@ -176,8 +176,8 @@ class Connection:
                 self._http.receive_data(await self._read(timeout))
         except h11.RemoteProtocolError as error:
             if self._answered and not self._head_seen:
-                raise _not_http(self._endpoint, error) from error
-            raise self._broken() from error
+                raise _not_http(self._address, error) from error
+            raise self._broken_error() from error
         return event
 
     async def _read(self, timeout: float | None) -> bytes:
@@ -185,17 +185,17 @@ class Connection:
             async with asyncio.timeout(timeout):
                 data = await self._reader.read(_READ_BYTES)
         except TimeoutError as error:
-            cause = f"{self._endpoint.url} gave no answer within {timeout:g} s"
-            raise UnreachableError(cause, self._advice) from error
+            cause = f"{self._address.url} gave no answer within {timeout:g} s"
+            raise UnreachableError(cause, self._next_step) from error
         except OSError as error:
-            raise self._broken() from error
+            raise self._broken_error() from error
         self._answered = self._answered or bool(data)
         return data
 
-    def _broken(self) -> UnreachableError:
-        cause = f"the connection to {self._endpoint.url} broke before the answer was complete"
+    def _broken_error(self) -> UnreachableError:
+        cause = f"the connection to {self._address.url} broke before the answer was complete"
         kind = StaleConnectionError if self._used and not self._answered else UnreachableError
-        return kind(cause, self._advice)
+        return kind(cause, self._next_step)
 
 
 def _is_readable(descriptor: int) -> bool:
@@ -216,22 +216,22 @@ def _keep_alive(sock: socket.socket) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _not_http(endpoint: Endpoint, error: h11.RemoteProtocolError) -> ClientError:
+def _not_http(address: ServerAddress, error: h11.RemoteProtocolError) -> ClientError:
     if getattr(error, "error_status_hint", 400) == 431:
-        return TooLargeError(f"{endpoint.url} sent an answer with too long a head", "Check the address.")
+        return TooLargeError(f"{address.url} sent an answer with too long a head", "Check the address.")
     return BadAnswerError(
-        f"{endpoint.url} does not answer in HTTP", "Check the address: is it https://, and is the port right?"
+        f"{address.url} does not answer in HTTP", "Check the address: is it https://, and is the port right?"
     )
 
 
-def _connect_error(endpoint: Endpoint, error: OSError) -> ClientError:
+def _connect_error(address: ServerAddress, error: OSError) -> ClientError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return UntrustedCertificateError(
-            f"the certificate of {endpoint.url} is not trusted: {error.verify_message}",
+            f"the certificate of {address.url} is not trusted: {error.verify_message}",
             "Put the server's CA certificate into a file and name it in MCP_AMBASSADOR_CA_FILE.",
         )
     return UnreachableError(
-        f"cannot reach {endpoint.url} : {_reason(error)}",
+        f"cannot reach {address.url} : {_reason(error)}",
         "Is the server running? Check MCP_AMBASSADOR_URL and the network, then run: ambassador-client status",
     )
 

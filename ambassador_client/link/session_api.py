@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ambassador_client.errors import BadAnswerError
-from ambassador_client.link.http_client import Link, Reply, Request
+from ambassador_client.link.http_client import BufferedResponse, HttpClient, HttpRequest
 from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
 from ambassador_protocol.paths import (
@@ -22,55 +22,55 @@ from ambassador_protocol.paths import (
 from ambassador_protocol.sessions import RegisterRequest, RegisterResponse
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,4096}")
-_GONE = frozenset({401, 404, 410})
+_SESSION_ENDED = frozenset({401, 404, 410})
 
 
-async def register(link: Link, wanted: RegisterRequest) -> RegisterResponse:
+async def register(http: HttpClient, identity: RegisterRequest) -> RegisterResponse:
     """Open a session; raises ServerRefusedError when the key is not accepted, another LinkError otherwise."""
     body = {
-        "preshared_key": wanted.preshared_key,
-        "friendly_name": wanted.friendly_name,
-        "host_tool": wanted.host_tool,
+        "preshared_key": identity.preshared_key,
+        "friendly_name": identity.friendly_name,
+        "host_tool": identity.host_tool,
     }
-    reply = await link.fetch(Request("POST", REGISTER, _headers(json=True), json.dumps(body).encode()))
-    answer = _accepted(link, reply)
-    granted = {name: answer.get(name) for name in RegisterResponse.__slots__}
-    if not all(isinstance(value, str) for value in granted.values()):
-        raise _not_ours(link)
-    if not _HEADER_SAFE.fullmatch(str(granted["session_token"])):
-        raise _not_ours(link)
-    return RegisterResponse(**{name: str(value) for name, value in granted.items()})
+    reply = await http.fetch(HttpRequest("POST", REGISTER, _headers(json=True), json.dumps(body).encode()))
+    answer = _read_accepted(http, reply)
+    registration = {name: answer.get(name) for name in RegisterResponse.__slots__}
+    if not all(isinstance(value, str) for value in registration.values()):
+        raise _not_an_ambassador(http)
+    if not _HEADER_SAFE.fullmatch(str(registration["session_token"])):
+        raise _not_an_ambassador(http)
+    return RegisterResponse(**{name: str(value) for name, value in registration.items()})
 
 
-async def heartbeat(link: Link, token: str) -> bool:
+async def heartbeat(http: HttpClient, token: str) -> bool:
     """Tell the server that this client lives; False when the session is no more."""
-    reply = await link.fetch(Request("POST", HEARTBEAT, _headers(token, json=True), b"{}"))
-    if reply.status in _GONE:
+    reply = await http.fetch(HttpRequest("POST", HEARTBEAT, _headers(token, json=True), b"{}"))
+    if reply.status in _SESSION_ENDED:
         return False
     if reply.status != 429:  # too soon after the last one, so that one counted
-        _accepted(link, reply)
+        _read_accepted(http, reply)
     return True
 
 
-async def disconnect(link: Link, granted: RegisterResponse) -> None:
+async def disconnect(http: HttpClient, registration: RegisterResponse) -> None:
     """End the session; one that has ended already is no error."""
-    path = f"{CONNECTIONS}/{quote(granted.connection_id, safe='')}"
-    reply = await link.fetch(Request("DELETE", path, _headers(granted.session_token)))
-    if reply.status not in _GONE:
-        _accepted(link, reply)
+    path = f"{CONNECTIONS}/{quote(registration.connection_id, safe='')}"
+    reply = await http.fetch(HttpRequest("DELETE", path, _headers(registration.session_token)))
+    if reply.status not in _SESSION_ENDED:
+        _read_accepted(http, reply)
 
 
-async def leave(link: Link, token: str, headers: Sequence[tuple[str, str]]) -> None:
+async def end_conversation(http: HttpClient, token: str, headers: Sequence[tuple[str, str]]) -> None:
     """End the session of the protocol that these headers name; a server may not want to hear of it."""
-    await link.fetch(Request("DELETE", MCP, [*_headers(token), *headers]))
+    await http.fetch(HttpRequest("DELETE", MCP, [*_headers(token), *headers]))
 
 
-async def list_tools(link: Link, token: str) -> list[dict[str, Any]]:
+async def list_tools(http: HttpClient, token: str) -> list[dict[str, Any]]:
     """Return the tools this session may call, as `GET /v1/tools` describes them."""
-    reply = await link.fetch(Request("GET", TOOLS, _headers(token)))
-    tools = _accepted(link, reply).get("tools")
+    reply = await http.fetch(HttpRequest("GET", TOOLS, _headers(token)))
+    tools = _read_accepted(http, reply).get("tools")
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise _not_ours(link)
+        raise _not_an_ambassador(http)
     return tools
 
 
@@ -83,20 +83,20 @@ def _headers(token: str | None = None, *, json: bool = False) -> list[tuple[str,
     return headers
 
 
-def _accepted(link: Link, reply: Reply) -> dict[str, Any]:
+def _read_accepted(http: HttpClient, reply: BufferedResponse) -> dict[str, Any]:
     if not 200 <= reply.status < 300:
         raise refusal(reply.status, reply.body, reply.retry_after)
     try:
         answer = json.loads(reply.body)
     except (ValueError, RecursionError) as error:
-        raise _not_ours(link) from error
+        raise _not_an_ambassador(http) from error
     if not isinstance(answer, dict):
-        raise _not_ours(link)
+        raise _not_an_ambassador(http)
     return answer
 
 
-def _not_ours(link: Link) -> BadAnswerError:
+def _not_an_ambassador(http: HttpClient) -> BadAnswerError:
     return BadAnswerError(
-        f"{link.url} does not answer like an MCP Ambassador server",
+        f"{http.url} does not answer like an MCP Ambassador server",
         "Check the address in MCP_AMBASSADOR_URL.",
     )

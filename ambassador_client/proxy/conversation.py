@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from ambassador_client.link.http_client import Response
     from ambassador_client.proxy.session import Session
 
-_LATER = frozenset({401, 429})
+_RETRYABLE = frozenset({401, 429})
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 _INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
 
-class Handshake:
+class Conversation:
     """What the host said at its start, and which session the server gave for it, if it gives any.
 
     The host has its answer long before: the server hears of it with the first message that needs it.
@@ -25,35 +25,35 @@ class Handshake:
 
     def __init__(self) -> None:
         self.version = LATEST_LEGACY
-        self.is_complete = False
-        self._hello: bytes | None = None
+        self.is_initialized = False
+        self._initialize_body: bytes | None = None
         self._token: str | None = None
         self._session_id: str | None = None
-        self._was_open = False
-        self._shaking = asyncio.Lock()
+        self._was_established = False
+        self._handshake_lock = asyncio.Lock()
 
     def begin(self, message: Message, version: str) -> None:
         """Take note of `initialize`; whatever there was before is over."""
         self.version = version
-        self.is_complete = False
-        self._hello = message.body
+        self.is_initialized = False
+        self._initialize_body = message.body
         self._token = self._session_id = None
-        self._was_open = False
+        self._was_established = False
 
-    def complete(self) -> None:
+    def mark_initialized(self) -> None:
         """Take note of `notifications/initialized`."""
-        self.is_complete = True
+        self.is_initialized = True
 
     async def headers(self, session: "Session", common: Headers) -> Headers:
         """Return what the headers of a message of this era add, once the server knows the host."""
-        if self._hello is None:
+        if self._initialize_body is None:
             return []
-        async with self._shaking:
+        async with self._handshake_lock:
             if self._token is None or self._token != session.token:
-                await self._shake(session, [*common, (VERSION_HEADER, self.version)])
+                await self._perform_handshake(session, [*common, (VERSION_HEADER, self.version)])
         return self._own_headers()
 
-    def farewell(self) -> Headers:
+    def closing_headers(self) -> Headers:
         """Return the headers that name the session the server gave, if there is one, to end it."""
         own = self._own_headers()
         return [*own, (VERSION_HEADER, self.version)] if own else []
@@ -66,20 +66,22 @@ class Handshake:
             self._token = self._session_id = None
         return True
 
-    async def _shake(self, session: "Session", common: Headers) -> None:
+    async def _perform_handshake(self, session: "Session", common: Headers) -> None:
         self._session_id = None
-        async with session.post(common, self._hello or b"", replayable=True, aside=True) as response:
-            if response.status in _LATER or response.status >= 500:
+        async with session.post(
+            common, self._initialize_body or b"", replayable=True, priority=True
+        ) as response:
+            if response.status in _RETRYABLE or response.status >= 500:
                 reply = await response.read()
                 raise refusal(reply.status, reply.body, reply.retry_after)
             given = response.mcp_session if response.status == 200 else None
             self._session_id = given if given and _SESSION_ID.fullmatch(given) else None
             await response.discard()
-        if self._was_open and self.is_complete:
+        if self._was_established and self.is_initialized:
             headers = [*common, *self._own_headers()]
-            async with session.post(headers, _INITIALIZED, replayable=True, aside=True) as response:
+            async with session.post(headers, _INITIALIZED, replayable=True, priority=True) as response:
                 await response.discard()
-        self._was_open = True
+        self._was_established = True
         self._token = session.token
 
     def _own_headers(self) -> Headers:

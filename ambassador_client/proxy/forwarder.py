@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from ambassador_client.errors import ClientError, UnreachableError
 from ambassador_client.link.refusals import refusal
-from ambassador_client.proxy.conversation import Handshake
+from ambassador_client.proxy.conversation import Conversation
 from ambassador_client.proxy.message import Headers, Message
 from ambassador_client.proxy.server_responses import (
-    UnfinishedError,
-    is_mismatch,
+    IncompleteResponseError,
+    is_header_mismatch,
     next_cursor,
     read_event,
-    read_note,
-    read_reply,
+    read_response,
+    read_server_message,
 )
 from ambassador_protocol import __version__
 from ambassador_protocol.mcp import VERSION_HEADER
@@ -25,7 +25,7 @@ from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 if TYPE_CHECKING:
     from ambassador_client.link.http_client import Response
     from ambassador_client.proxy.session import Session
-    from ambassador_client.proxy.tool_headers import Mirror
+    from ambassador_client.proxy.tool_headers import ToolHeaders
     from ambassador_protocol.param_headers import HeaderMap
 
 _HEADERS = [
@@ -35,10 +35,10 @@ _HEADERS = [
 ]
 _EVENTS = "text/event-stream"
 _ANNOTATION = b"x-mcp-header"
-_MOST_PAGES = 100
-_MOST_FAILURES = 5
-_LASTING_SECONDS = 60.0
-_NOTHING = Message(b"", None, None, {})
+_MAX_PAGES = 100
+_MAX_FAILURES = 5
+_STABLE_SECONDS = 60.0
+_EMPTY_MESSAGE = Message(b"", None, None, {})
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -46,42 +46,44 @@ Send = Callable[[bytes], Awaitable[None]]
 class Forwarder:
     """Sends the host's messages; `send` takes the lines for the host that are no answers."""
 
-    def __init__(self, opening: "asyncio.Task[Session]", send: Send, report: Callable[[str], None]) -> None:
-        self.handshake = Handshake()
-        self._opening = opening
+    def __init__(
+        self, session_task: "asyncio.Task[Session]", send: Send, report: Callable[[str], None]
+    ) -> None:
+        self.conversation = Conversation()
+        self._session_task = session_task
         self._send = send
         self._report = report
-        self._mirror: Mirror | None = None
+        self._tool_headers: ToolHeaders | None = None
         self._last_event = ""
-        self._pause_wanted = 0.0
+        self._requested_pause = 0.0
 
     def headers(self, message: Message) -> Headers:
         """Return what the headers say of a message; raises MessageError."""
-        mirrored: HeaderMap = {}
-        if self._mirror is not None and message.method == "tools/call":
-            mirrored = self._mirror.map_of(message.params.get("name"))
-        return [*_HEADERS, *message.headers(self.handshake.version, mirrored)]
+        header_map: HeaderMap = {}
+        if self._tool_headers is not None and message.method == "tools/call":
+            header_map = self._tool_headers.header_map_of(message.params.get("name"))
+        return [*_HEADERS, *message.headers(self.conversation.version, header_map)]
 
-    async def ask(self, message: Message, headers: Headers, conclude: Send) -> None:
-        """Send a request and hand its answer to `conclude`; raises ClientError."""
+    async def forward_request(self, message: Message, headers: Headers, send_answer: Send) -> None:
+        """Send a request and hand its answer to `send_answer`; raises ClientError."""
         if message.method == "subscriptions/listen":
-            return await self._subscribe(message, headers, conclude)
-        mismatch = await self._ask(message, headers, conclude)
+            return await self._subscribe(message, headers, send_answer)
+        mismatch = await self._forward(message, headers, send_answer)
         if mismatch is None:
             return None
         # The server knows the tool's annotations better than we do, and has not run the call.
-        learned = await self._learn(message)
+        learned = await self._refresh_headers(message)
         if learned is not None and learned != headers:
-            mismatch = await self._ask(message, learned, conclude)
+            mismatch = await self._forward(message, learned, send_answer)
         if mismatch is not None:
-            await conclude(mismatch)
+            await send_answer(mismatch)
         return None
 
-    async def tell(self, message: Message, headers: Headers) -> None:
+    async def forward_one_way(self, message: Message, headers: Headers) -> None:
         """Send a notification or a response; the host cannot be told what becomes of it."""
         try:
             # Sent twice it means the same: the server knows a response by its id, and the rest are states.
-            async with self._posted(message, headers, aside=True) as response:
+            async with self._post(message, headers, priority=True) as response:
                 reply = await response.read()
             if reply.status >= 400:
                 self._report(str(refusal(reply.status, reply.body)))
@@ -94,22 +96,22 @@ class Forwarder:
 
         failures = 0
         while True:
-            await (await self._session()).works()
+            await (await self._session()).wait_until_working()
             begun = asyncio.get_running_loop().time()
-            error: ClientError = UnfinishedError(_NOTHING)
+            error: ClientError = IncompleteResponseError(_EMPTY_MESSAGE)
             try:
-                async with self._posted(
-                    _NOTHING, self._stream_headers(self._last_event), aside=True
+                async with self._post(
+                    _EMPTY_MESSAGE, self._stream_headers(self._last_event), priority=True
                 ) as response:
-                    if not await self._overhear(response):
+                    if not await self._relay_stream(response):
                         return
             except ClientError as broken:
                 error = broken
-            lasted = asyncio.get_running_loop().time() - begun >= _LASTING_SECONDS
+            lasted = asyncio.get_running_loop().time() - begun >= _STABLE_SECONDS
             failures = 1 if lasted else failures + 1
-            await asyncio.sleep(max(pause_after(error, failures), self._pause_wanted))
+            await asyncio.sleep(max(pause_after(error, failures), self._requested_pause))
 
-    async def _overhear(self, response: "Response") -> bool:
+    async def _relay_stream(self, response: "Response") -> bool:
         """Pass on a stream to its end; False where the server offers none."""
         if response.status == 429 or response.status >= 500:
             raise refusal(response.status, b"", response.retry_after)
@@ -117,115 +119,123 @@ class Forwarder:
             return False
         try:
             async for event in response.events():
-                await self._send(read_note(event))
+                await self._send(read_server_message(event))
         finally:
             self._last_event = response.last_event_id or self._last_event
-            self._pause_wanted = response.retry_seconds
+            self._requested_pause = response.retry_seconds
         return True
 
     def _stream_headers(self, last_id: str) -> Headers:
         headers = [("Accept", _EVENTS), (CLIENT_VERSION_HEADER, __version__)]
-        headers.append((VERSION_HEADER, self.handshake.version))
+        headers.append((VERSION_HEADER, self.conversation.version))
         return [*headers, ("Last-Event-ID", last_id)] if last_id else headers
 
-    async def _subscribe(self, message: Message, headers: Headers, conclude: Send) -> None:
+    async def _subscribe(self, message: Message, headers: Headers, send_answer: Send) -> None:
         from ambassador_client.proxy.subscriptions import Subscription  # noqa: PLC0415 - not every host wants it
 
         async def listen(send: Send, end: Send) -> None:
-            async with self._posted(message, headers) as response:
+            async with self._post(message, headers) as response:
                 if response.status == 200 and response.content_type == _EVENTS:
-                    await self._pump(message, response, end, send)
+                    await self._relay_events(message, response, end, send)
                 else:
-                    await end(read_reply(message, await response.read()))
+                    await end(read_response(message, await response.read()))
 
-        await Subscription(message, self._send, conclude).keep(await self._session(), listen)
+        await Subscription(message, self._send, send_answer).run(await self._session(), listen)
 
-    async def _ask(self, message: Message, headers: Headers, conclude: Send) -> bytes | None:
+    async def _forward(self, message: Message, headers: Headers, send_answer: Send) -> bytes | None:
         """Return the refusal where the server misses a mirrored argument, else None after the answer."""
         response = None
         try:
-            async with self._posted(message, headers, replayable=message.is_safe) as response:
+            async with self._post(message, headers, replayable=message.is_safe) as response:
                 if response.status == 200 and response.content_type == _EVENTS:
-                    await self._pump(message, response, conclude, self._send)
+                    await self._relay_events(message, response, send_answer, self._send)
                     return None
-                line = read_reply(message, await response.read())
-                if response.status == 400 and message.method == "tools/call" and is_mismatch(line):
+                line = read_response(message, await response.read())
+                if response.status == 400 and message.method == "tools/call" and is_header_mismatch(line):
                     return line
-                await conclude(self._noted(message, line))
-        except (UnreachableError, UnfinishedError):
+                await send_answer(self._learn_tool_headers(message, line))
+        except (UnreachableError, IncompleteResponseError):
             if message.is_modern or response is None or not response.last_event_id:
                 raise
-            await self._resume(message, response, conclude)
+            await self._resume(message, response, send_answer)
         return None
 
-    async def _resume(self, message: Message, ended: "Response", conclude: Send) -> None:
+    async def _resume(self, message: Message, ended: "Response", send_answer: Send) -> None:
         """Go on with an answer where its stream ended: in the sessions era a server may hang up and be called back."""
         from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - imported while the host has its answer
 
         response, failures, last_id = ended, 0, ended.last_event_id
-        while failures < _MOST_FAILURES:
+        while failures < _MAX_FAILURES:
             failures += 1
-            await asyncio.sleep(max(pause_after(UnfinishedError(message), failures), response.retry_seconds))
+            await asyncio.sleep(
+                max(pause_after(IncompleteResponseError(message), failures), response.retry_seconds)
+            )
             try:
-                async with self._posted(_NOTHING, self._stream_headers(last_id)) as response:
+                async with self._post(_EMPTY_MESSAGE, self._stream_headers(last_id)) as response:
                     if response.status != 200 or response.content_type != _EVENTS:
                         break
-                    return await self._pump(message, response, conclude, self._send)
-            except (UnreachableError, UnfinishedError):
+                    return await self._relay_events(message, response, send_answer, self._send)
+            except (UnreachableError, IncompleteResponseError):
                 if response.last_event_id not in ("", last_id):
                     failures, last_id = 0, response.last_event_id
-        raise UnfinishedError(message)
+        raise IncompleteResponseError(message)
 
-    async def _pump(self, message: Message, response: "Response", conclude: Send, send: Send) -> None:
+    async def _relay_events(
+        self, message: Message, response: "Response", send_answer: Send, send: Send
+    ) -> None:
         async for event in response.events():
             line, is_answer = read_event(message, event)
             if is_answer:
-                await conclude(self._noted(message, line))
+                await send_answer(self._learn_tool_headers(message, line))
                 return await response.discard()
             await send(line)
-        raise UnfinishedError(message)
+        raise IncompleteResponseError(message)
 
     @asynccontextmanager
-    async def _posted(
-        self, message: Message, headers: Headers, *, replayable: bool = True, aside: bool = False
+    async def _post(
+        self, message: Message, headers: Headers, *, replayable: bool = True, priority: bool = False
     ) -> AsyncIterator["Response"]:
         """Send a message, and once more where the server had lost the session it belongs to."""
         session = await self._session()
         sent: Headers = []
 
-        async def more() -> Headers:
+        async def conversation_headers() -> Headers:
             nonlocal sent
-            sent = [] if message.is_modern else await self.handshake.headers(session, _HEADERS)
+            sent = [] if message.is_modern else await self.conversation.headers(session, _HEADERS)
             return sent
 
         for last_try in (False, True):
             async with session.post(
-                headers, message.body, replayable=replayable, aside=aside, more=more
+                headers,
+                message.body,
+                replayable=replayable,
+                priority=priority,
+                extra_headers=conversation_headers,
             ) as response:
-                if last_try or not self.handshake.is_lost(response, sent):
+                if last_try or not self.conversation.is_lost(response, sent):
                     yield response
                     return
                 await response.discard()
 
-    def _noted(self, message: Message, line: bytes) -> bytes:
-        if message.method != "tools/list" or (self._mirror is None and _ANNOTATION not in line):
+    def _learn_tool_headers(self, message: Message, line: bytes) -> bytes:
+        if message.method != "tools/list" or (self._tool_headers is None and _ANNOTATION not in line):
             return line
-        if self._mirror is None:
-            from ambassador_client.proxy.tool_headers import Mirror  # noqa: PLC0415 - few tools want it
+        if self._tool_headers is None:
+            from ambassador_client.proxy.tool_headers import ToolHeaders  # noqa: PLC0415 - few tools want it
 
-            self._mirror = Mirror(self._report)
-        return self._mirror.learn(line)
+            self._tool_headers = ToolHeaders(self._report)
+        return self._tool_headers.learn_from_list(line)
 
-    async def _learn(self, message: Message) -> Headers | None:
+    async def _refresh_headers(self, message: Message) -> Headers | None:
         """List the tools ourselves, and return what the headers of a call are after that."""
         call = Message.parse(message.body)
         params = {"_meta": call.params.get("_meta")}
         try:
-            for _ in range(_MOST_PAGES):
+            for _ in range(_MAX_PAGES):
                 request = {"jsonrpc": "2.0", "id": "tools", "method": "tools/list", "params": params}
                 page = Message.parse(json.dumps(request).encode())
-                async with self._posted(page, self.headers(page)) as response:
-                    line = self._noted(page, read_reply(page, await response.read()))
+                async with self._post(page, self.headers(page)) as response:
+                    line = self._learn_tool_headers(page, read_response(page, await response.read()))
                 if (cursor := next_cursor(line)) is None:
                     return self.headers(call)
                 params["cursor"] = cursor
@@ -234,10 +244,10 @@ class Forwarder:
         return None
 
     async def _session(self) -> "Session":
-        if not self._opening.done():
-            await asyncio.wait([self._opening])
-        error = self._opening.exception()
+        if not self._session_task.done():
+            await asyncio.wait([self._session_task])
+        error = self._session_task.exception()
         if error is not None:
             # One error is raised for many requests: it must not collect their tracebacks.
             raise error.with_traceback(None)
-        return self._opening.result()
+        return self._session_task.result()

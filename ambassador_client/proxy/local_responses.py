@@ -26,14 +26,14 @@ from ambassador_protocol.problems import ProblemCode
 _SERVER_INFO = {"name": "mcp-ambassador", "title": "MCP Ambassador", "version": __version__}
 _DISCOVER_TTL_MS = 3_600_000
 
-_KINDS: tuple[tuple[type[ClientError], Code], ...] = (
+_CODE_BY_ERROR: tuple[tuple[type[ClientError], Code], ...] = (
     (NoCredentialsError, Code.NOT_AUTHENTICATED),
     (UnreachableError, Code.SERVER_UNREACHABLE),
     (UntrustedCertificateError, Code.SERVER_UNREACHABLE),
     (TooLargeError, Code.TOO_LARGE),
 )
 
-_STATUSES = {
+_CODE_BY_STATUS = {
     401: Code.NOT_AUTHENTICATED,
     403: Code.DENIED,
     413: Code.TOO_LARGE,
@@ -43,13 +43,13 @@ _STATUSES = {
     504: Code.SERVER_UNREACHABLE,
 }
 
-_PROBLEMS = {
+_CODE_BY_PROBLEM = {
     ProblemCode.AUDIT_UNAVAILABLE.value: Code.AUDIT_UNAVAILABLE,
     ProblemCode.DOWNSTREAM_UNAVAILABLE.value: Code.DOWNSTREAM_UNAVAILABLE,
     ProblemCode.DOWNSTREAM_TIMEOUT.value: Code.DOWNSTREAM_TIMEOUT,
 }
 
-EMPTY: Final[dict[str, dict[str, Any]]] = {
+EMPTY_RESULTS: Final[dict[str, dict[str, Any]]] = {
     "prompts/list": {"prompts": []},
     "resources/list": {"resources": []},
     "resources/templates/list": {"resourceTemplates": []},
@@ -61,23 +61,23 @@ EMPTY: Final[dict[str, dict[str, Any]]] = {
 TOOLS_CHANGED = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
 
-def choose_version(params: dict[str, Any]) -> str:
+def negotiate_version(params: dict[str, Any]) -> str:
     """Return the version the host asked for when it is one of the handshake era, else the latest of that era."""
     wanted = params.get("protocolVersion")
     return wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY
 
 
-def initialized(message: Message, version: str) -> bytes:
+def initialize_response(message: Message, version: str) -> bytes:
     """Answer `initialize`."""
     result = {"protocolVersion": version, "capabilities": FEATURES, "serverInfo": _SERVER_INFO}
     return _result(message.id, result)
 
 
-def discovered(message: Message) -> bytes:
+def discover_response(message: Message) -> bytes:
     """Answer `server/discover`."""
     if message.version is not None and message.version not in MODERN_VERSIONS:
         data = {"supported": list(MODERN_VERSIONS), "requested": message.version}
-        return failed(message.id, Code.UNSUPPORTED_VERSION, "Unsupported protocol version", data)
+        return error_response(message.id, Code.UNSUPPORTED_VERSION, "Unsupported protocol version", data)
     result = {
         "resultType": "complete",
         "supportedVersions": list(MODERN_VERSIONS),
@@ -89,14 +89,14 @@ def discovered(message: Message) -> bytes:
     return _result(message.id, result)
 
 
-def pong(message: Message) -> bytes:
+def ping_response(message: Message) -> bytes:
     """Answer `ping`."""
     return _result(message.id, {"resultType": "complete"} if message.is_modern else {})
 
 
-def nothing(message: Message) -> bytes:
-    """Answer for a server that does not have a method of EMPTY: there is none of what was asked for."""
-    result = EMPTY[message.method or ""]
+def empty_response(message: Message) -> bytes:
+    """Answer for a server that does not have a method of EMPTY_RESULTS: there is none of what was asked for."""
+    result = EMPTY_RESULTS[message.method or ""]
     if message.is_modern:
         result = {**result, "resultType": "complete"}
         if message.method != "completion/complete":
@@ -104,28 +104,30 @@ def nothing(message: Message) -> bytes:
     return _result(message.id, result)
 
 
-def failed(request_id: RequestId | None, code: int, text: str, data: dict[str, Any] | None = None) -> bytes:
+def error_response(
+    request_id: RequestId | None, code: int, text: str, data: dict[str, Any] | None = None
+) -> bytes:
     """Answer with an error."""
-    return _line(error_reply(request_id, code, text, data))
+    return _encode(error_reply(request_id, code, text, data))
 
 
-def failure(request_id: RequestId | None, error: ClientError) -> bytes:
+def client_error_response(request_id: RequestId | None, error: ClientError) -> bytes:
     """Answer with an error of the client or of the HTTP side of the server."""
     data = {"code": error.code}
     if isinstance(error, ServerRefusedError) and error.request_id is not None:
         data["request_id"] = error.request_id
-    return failed(request_id, _code_of(error), str(error), data)
+    return error_response(request_id, _code_of(error), str(error), data)
 
 
 def _code_of(error: ClientError) -> Code:
     if isinstance(error, ServerRefusedError):
-        return _PROBLEMS.get(error.code) or _STATUSES.get(error.status, Code.INTERNAL_ERROR)
-    return next((code for kind, code in _KINDS if isinstance(error, kind)), Code.INTERNAL_ERROR)
+        return _CODE_BY_PROBLEM.get(error.code) or _CODE_BY_STATUS.get(error.status, Code.INTERNAL_ERROR)
+    return next((code for kind, code in _CODE_BY_ERROR if isinstance(error, kind)), Code.INTERNAL_ERROR)
 
 
 def _result(request_id: RequestId | None, result: dict[str, Any]) -> bytes:
-    return _line({"jsonrpc": "2.0", "id": request_id, "result": result})
+    return _encode({"jsonrpc": "2.0", "id": request_id, "result": result})
 
 
-def _line(message: dict[str, Any]) -> bytes:
+def _encode(message: dict[str, Any]) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ambassador_client.errors import ClientError, one_line
 from ambassador_client.proxy.message import Headers
-from ambassador_client.proxy.parent_process import parent_gone
+from ambassador_client.proxy.parent_process import parent_exited
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.reporter import Reporter
 from ambassador_client.proxy.stdio import Output, read_frames
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ambassador_client.account.sources import Flags
     from ambassador_client.proxy.session import Session
 
-_LEAVE_SECONDS = 2.0  # hosts kill what has not gone by then
+_EXIT_SECONDS = 2.0  # hosts kill what has not gone by then
 _ANSWER_SECONDS = 1.4  # of these, for answers that are still on their way
 
 _STDIN, _STDOUT = 0, 1
@@ -54,62 +54,62 @@ def run(arguments: Sequence[str]) -> int:
     gc.freeze()
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(
-        lambda _, context: report(_in_words(context.get("exception"), context["message"]))
+        lambda _, context: report(_describe_failure(context.get("exception"), context["message"]))
     )
     return loop.run_until_complete(_serve(flags, report))
 
 
 async def _serve(flags: "Flags | None", report: Reporter) -> int:
     output = await Output.open(_STDOUT)
-    opening = asyncio.create_task(asyncio.to_thread(_open_session, flags, report))
-    relay = Relay(output, opening, report=report)
+    session_task = asyncio.create_task(asyncio.to_thread(_create_session, flags, report))
+    relay = Relay(output, session_task, report=report)
     reading = asyncio.create_task(relay.run(read_frames(_STDIN)))
-    keeping = asyncio.create_task(_keep(opening, relay, report))
-    orphaned = asyncio.create_task(parent_gone())
-    ends = {reading, orphaned, *map(asyncio.create_task, (output.closed.wait(), _signalled()))}
-    await asyncio.wait({*ends, keeping}, return_when=asyncio.FIRST_COMPLETED)
-    if keeping.done() and keeping.exception() is None:
+    maintaining = asyncio.create_task(_maintain_session(session_task, relay, report))
+    parent_exit = asyncio.create_task(parent_exited())
+    ends = {reading, parent_exit, *map(asyncio.create_task, (output.closed.wait(), _signal_received()))}
+    await asyncio.wait({*ends, maintaining}, return_when=asyncio.FIRST_COMPLETED)
+    if maintaining.done() and maintaining.exception() is None:
         # Without good settings there is no session, and the handshake and the reason are still served.
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    deadline = asyncio.get_running_loop().time() + _LEAVE_SECONDS
-    mistakes = [
+    deadline = asyncio.get_running_loop().time() + _EXIT_SECONDS
+    failures = [
         task.exception()
-        for task in (reading, keeping, orphaned)
+        for task in (reading, maintaining, parent_exit)
         if task.done() and task.exception() is not None
     ]
-    for mistake in mistakes:
-        report(_in_words(mistake))
+    for failure in failures:
+        report(_describe_failure(failure))
     answers_wanted = reading.done() and not output.closed.is_set()
     reading.cancel()
     await relay.finish(_ANSWER_SECONDS if answers_wanted else 0)
-    keeping.cancel()
+    maintaining.cancel()
     with suppress(TimeoutError):
         async with asyncio.timeout_at(deadline):
             left = deadline - asyncio.get_running_loop().time()
-            await asyncio.gather(_close(opening, relay.farewell(), left / 2), output.flush())
-    return 1 if mistakes else 0
+            await asyncio.gather(_close(session_task, relay.closing_headers(), left / 2), output.flush())
+    return 1 if failures else 0
 
 
-def _in_words(mistake: BaseException | None, otherwise: str = "") -> str:
-    what = one_line(otherwise) if mistake is None else type(mistake).__name__
+def _describe_failure(failure: BaseException | None, otherwise: str = "") -> str:
+    what = one_line(otherwise) if failure is None else type(failure).__name__
     return f"AMB-1000 {what} in the client. Please report it."
 
 
-async def _keep(opening: "asyncio.Task[Session]", relay: Relay, report: Reporter) -> None:
+async def _maintain_session(session_task: "asyncio.Task[Session]", relay: Relay, report: Reporter) -> None:
     try:
-        session = await asyncio.shield(opening)
+        session = await asyncio.shield(session_task)
     except ClientError as error:
         report(str(error))
         return
-    await session.keep(relay.tools_changed)
+    await session.run(relay.announce_tools_changed)
 
 
-async def _close(opening: "asyncio.Task[Session]", farewell: Headers, seconds: float) -> None:
-    if opening.done() and opening.exception() is None:
-        await opening.result().close(farewell, seconds)
+async def _close(session_task: "asyncio.Task[Session]", closing_headers: Headers, seconds: float) -> None:
+    if session_task.done() and session_task.exception() is None:
+        await session_task.result().close(closing_headers, seconds)
 
 
-async def _signalled() -> None:
+async def _signal_received() -> None:
     """Return when the host or a person asks the process to go."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
@@ -123,7 +123,7 @@ async def _signalled() -> None:
     await asked.wait()
 
 
-def _open_session(flags: "Flags | None", report: Reporter) -> "Session":
-    from ambassador_client.proxy.session_factory import open_session  # noqa: PLC0415 - the handshake is answered meanwhile
+def _create_session(flags: "Flags | None", report: Reporter) -> "Session":
+    from ambassador_client.proxy.session_factory import create_session  # noqa: PLC0415 - the handshake is answered meanwhile
 
-    return open_session(flags, report)
+    return create_session(flags, report)

@@ -25,12 +25,12 @@ SAFE_METHODS: Final = frozenset(
 )
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_BLANK = " \t\n\r"
-_decoder = json.JSONDecoder(parse_constant=_refuse)
+_WHITESPACE = " \t\n\r"
+_decoder = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def read_json(raw: bytes) -> Any:
@@ -100,13 +100,15 @@ class Message:
         """Tell whether the message may be sent twice."""
         return self.method in SAFE_METHODS
 
-    def headers(self, negotiated: str, mirrored: Mapping[tuple[str, ...], str]) -> list[tuple[str, str]]:
-        """Return the headers that repeat the message, `negotiated` being the version of the handshake.
+    def headers(
+        self, handshake_version: str, header_map: Mapping[tuple[str, ...], str]
+    ) -> list[tuple[str, str]]:
+        """Return the headers that repeat the message, `handshake_version` being the version of the handshake.
 
-        `mirrored` says which arguments are repeated. Raises MessageError for a text that has no UTF-8 form.
+        `header_map` says which arguments are repeated. Raises MessageError for a text that has no UTF-8 form.
         """
         if self.version is None:
-            return [(VERSION_HEADER, negotiated)]
+            return [(VERSION_HEADER, handshake_version)]
         try:
             headers = [(VERSION_HEADER, encode_header_value(self.version))]
             if self.method is not None:
@@ -114,17 +116,17 @@ class Message:
                 name = self.params.get(NAME_PARAMS.get(self.method, ""))
                 if isinstance(name, str):
                     headers.append((NAME_HEADER, encode_header_value(name)))
-            if mirrored:
-                headers += _mirror(mirrored, self.params.get("arguments"))
+            if header_map:
+                headers += _argument_headers(header_map, self.params.get("arguments"))
         except UnicodeEncodeError as error:
             raise MessageError(Code.INVALID_PARAMS, "A name holds half a surrogate pair.", self.id) from error
         return headers
 
 
-def _mirror(mirrored: Mapping[tuple[str, ...], str], arguments: Any) -> list[tuple[str, str]]:
+def _argument_headers(header_map: Mapping[tuple[str, ...], str], arguments: Any) -> list[tuple[str, str]]:
     from ambassador_protocol.param_headers import param_headers  # noqa: PLC0415 - few tools want it
 
-    return list(param_headers(mirrored, arguments).items())
+    return list(param_headers(header_map, arguments).items())
 
 
 def split_batch(line: bytes) -> list[bytes]:
@@ -136,7 +138,7 @@ def split_batch(line: bytes) -> list[bytes]:
     parts: list[bytes] = []
     position = 1
     for _ in values:
-        while text[position] in _BLANK:
+        while text[position] in _WHITESPACE:
             position += 1
         end = _decoder.raw_decode(text, position)[1]
         parts.append(text[position:end].encode())

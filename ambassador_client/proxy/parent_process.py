@@ -7,10 +7,10 @@ import sys
 from io import FileIO
 from typing import Any, Final, Protocol
 
-LOOK_SECONDS: Final = 120.0
+POLL_SECONDS: Final = 120.0
 
 
-class Watch(Protocol):
+class ProcessWatch(Protocol):
     """Something the loop can poll, which becomes readable when a process has ended."""
 
     def fileno(self) -> int:
@@ -22,28 +22,28 @@ class Watch(Protocol):
         ...
 
 
-async def parent_gone(platform: str = sys.platform) -> None:
+async def parent_exited(platform: str = sys.platform) -> None:
     """Return when the process that started us has ended.
 
     The system tells, and that costs nothing until then; where it does not, we look now and then, as seldom as the
     session is kept alive.
     """
     if platform == "win32":
-        from ambassador_client.proxy.parent_process_windows import host_gone  # noqa: PLC0415 - for Windows alone
+        from ambassador_client.proxy.parent_process_windows import host_exited  # noqa: PLC0415 - for Windows alone
 
-        return await host_gone()
+        return await host_exited()
     parent = os.getppid()
     if parent <= 1:
         await asyncio.Event().wait()  # started by the system, or by the first process of a container
     watch = _watch(parent)
     while os.getppid() == parent:
         if watch is not None:
-            return await _readable(watch)
-        await asyncio.sleep(LOOK_SECONDS)
+            return await _wait_readable(watch)
+        await asyncio.sleep(POLL_SECONDS)
     return None
 
 
-def _watch(parent: int) -> Watch | None:
+def _watch(parent: int) -> ProcessWatch | None:
     try:
         if hasattr(os, "pidfd_open"):  # Linux
             return FileIO(os.pidfd_open(parent))
@@ -54,8 +54,8 @@ def _watch(parent: int) -> Watch | None:
     return None
 
 
-def _kernel_queue(parent: int, system: Any) -> Watch:
-    queue: Watch = system.kqueue()
+def _kernel_queue(parent: int, system: Any) -> ProcessWatch:
+    queue: ProcessWatch = system.kqueue()
     end = system.kevent(
         parent, filter=system.KQ_FILTER_PROC, flags=system.KQ_EV_ADD, fflags=system.KQ_NOTE_EXIT
     )
@@ -67,7 +67,7 @@ def _kernel_queue(parent: int, system: Any) -> Watch:
     return queue
 
 
-async def _readable(watch: Watch) -> None:
+async def _wait_readable(watch: ProcessWatch) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_reader(watch.fileno(), ended.set)

@@ -96,7 +96,7 @@ class Kernel32:
             self._library.CloseHandle(handle)
 
 
-async def host_gone(kernel: Callable[[], Kernel] = lambda: Kernel32(_kernel32())) -> None:
+async def host_exited(kernel: Callable[[], Kernel] = lambda: Kernel32(_kernel32())) -> None:
     """Return when the host has ended; never if the system does not let us see it: the end of input says it then."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -104,7 +104,7 @@ async def host_gone(kernel: Callable[[], Kernel] = lambda: Kernel32(_kernel32())
     def watch() -> None:
         with suppress(OSError, RuntimeError):  # the second: the loop has been closed, nobody waits any more
             system = kernel()
-            host = host_of(os.getpid(), system.processes(), launchers())
+            host = find_host(os.getpid(), system.processes(), launcher_programs())
             if host is not None:
                 system.wait(host)
                 loop.call_soon_threadsafe(ended.set)
@@ -113,16 +113,16 @@ async def host_gone(kernel: Callable[[], Kernel] = lambda: Kernel32(_kernel32())
     await ended.wait()
 
 
-def host_of(process: int, table: Mapping[int, Process], between: Sequence[str]) -> int | None:
-    """Return the process that started us, past the launchers `between`, the nearest first; None when it has gone."""
-    for launcher in between:
+def find_host(process: int, table: Mapping[int, Process], launchers: Sequence[str]) -> int | None:
+    """Return the process that started us, past our launchers, the nearest first; None when it has ended."""
+    for launcher in launchers:
         parent = _parent(process, table)
         if parent is not None and table[parent].program.lower() == launcher:
             process = parent
     return _parent(process, table)
 
 
-def launchers(
+def launcher_programs(
     executable: str = sys.executable, prefix: str = sys.prefix, base: str = sys.base_prefix
 ) -> list[str]:
     """Return the programs that may stand between the host and us, the nearest first."""

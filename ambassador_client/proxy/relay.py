@@ -28,25 +28,25 @@ MAX_IN_FLIGHT = 1024
 MAX_HELD_BYTES = 4 * MAX_LINE_BYTES
 
 
-class _Flight(NamedTuple):
+class _InFlight(NamedTuple):
     message: Message
     task: asyncio.Task[None]
 
 
 class Relay:
-    """Serves one host. `opening` is the task that loads the session; it fails when the settings are of no use."""
+    """Serves one host. `session_task` is the task that loads the session; it fails when the settings are of no use."""
 
     def __init__(
-        self, output: Output, opening: "asyncio.Task[Session]", *, report: Callable[[str], None]
+        self, output: Output, session_task: "asyncio.Task[Session]", *, report: Callable[[str], None]
     ) -> None:
         self._output = output
         self._report = report
-        self._forwarder = Forwarder(opening, self._send, report)
-        self._listening: asyncio.Task[None] | None = None
+        self._forwarder = Forwarder(session_task, self._send_line, report)
+        self._stream_task: asyncio.Task[None] | None = None
         self._sending = asyncio.Lock()
-        self._flights: dict[RequestId, _Flight] = {}
+        self._in_flight: dict[RequestId, _InFlight] = {}
         self._held_bytes = 0
-        self._forwarding: set[asyncio.Task[None]] = set()
+        self._one_way_tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, frames: AsyncIterable[Frame]) -> None:
         """Serve until the input ends; slow down when the host does not read what we write."""
@@ -55,27 +55,27 @@ class Relay:
             del frame
             await self._output.drain()
 
-    def tools_changed(self) -> None:
+    def announce_tools_changed(self) -> None:
         """Tell a host of the handshake era to list the tools again."""
-        if self._forwarder.handshake.is_complete:
+        if self._forwarder.conversation.is_initialized:
             self._output.send(local_responses.TOOLS_CHANGED)
             self._listen()
 
-    def farewell(self) -> Headers:
+    def closing_headers(self) -> Headers:
         """Return what the server is to hear about the end of its session with the host, if it gave one."""
-        return self._forwarder.handshake.farewell()
+        return self._forwarder.conversation.closing_headers()
 
     async def finish(self, seconds: float) -> None:
         """Wait a little for answers that are on their way, then give up the rest."""
         endless = {
             flight.task
-            for flight in self._flights.values()
+            for flight in self._in_flight.values()
             if flight.message.method == "subscriptions/listen"
         }
-        tasks = {flight.task for flight in self._flights.values()} | self._forwarding
+        tasks = {flight.task for flight in self._in_flight.values()} | self._one_way_tasks
         if waited_for := tasks - endless:
             await asyncio.wait(waited_for, timeout=seconds)
-        for task in {*tasks, *filter(None, [self._listening])}:
+        for task in {*tasks, *filter(None, [self._stream_task])}:
             task.cancel()
 
     def _accept(self, frame: Frame) -> None:
@@ -89,16 +89,16 @@ class Relay:
             self._refuse(error)
 
     def _parts(self, frame: Frame) -> Sequence[Frame]:
-        if isinstance(frame, LineTooLong) or self._forwarder.handshake.version != BATCH_VERSION:
+        if isinstance(frame, LineTooLong) or self._forwarder.conversation.version != BATCH_VERSION:
             return [frame]
         return split_batch(frame) if frame.startswith(b"[") else [frame]
 
     def _refuse(self, error: MessageError) -> None:
-        self._output.send(local_responses.failed(error.request_id, error.code, error.text))
+        self._output.send(local_responses.error_response(error.request_id, error.code, error.text))
 
     def _serve(self, frame: Frame) -> None:
         if isinstance(frame, LineTooLong):
-            return self._drop(frame)
+            return self._refuse_long_line(frame)
         message = Message.parse(frame)
         if message.is_request:
             self._accept_request(message)
@@ -107,43 +107,43 @@ class Relay:
         else:
             self._forward(message)
             if message.method == "notifications/initialized":
-                self._forwarder.handshake.complete()
+                self._forwarder.conversation.mark_initialized()
                 self._listen()
         return None
 
-    def _drop(self, line: LineTooLong) -> None:
-        from ambassador_client.proxy.truncated_line import salvage  # noqa: PLC0415 - rare
+    def _refuse_long_line(self, line: LineTooLong) -> None:
+        from ambassador_client.proxy.truncated_line import read_outer_members  # noqa: PLC0415 - rare
 
         text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."
-        found = salvage(line)
+        found = read_outer_members(line)
         found_id = found["id"] if is_request_id(found.get("id")) else None
         if found_id is None or isinstance(found.get("method"), str):
             raise MessageError(Code.TOO_LARGE, text, found_id)
         if "result" in found or "error" in found:
             # The server waits for this response; the host must not take the id for one of its own.
-            self._forward(Message.parse(local_responses.failed(found_id, Code.TOO_LARGE, text)))
+            self._forward(Message.parse(local_responses.error_response(found_id, Code.TOO_LARGE, text)))
             return
         raise MessageError(Code.TOO_LARGE, text)
 
     def _accept_request(self, message: Message) -> None:
         match message.method:
             case "initialize":
-                version = local_responses.choose_version(message.params)
-                self._output.send(local_responses.initialized(message, version))
-                self._forwarder.handshake.begin(message, version)
+                version = local_responses.negotiate_version(message.params)
+                self._output.send(local_responses.initialize_response(message, version))
+                self._forwarder.conversation.begin(message, version)
             case "server/discover":
-                self._output.send(local_responses.discovered(message))
+                self._output.send(local_responses.discover_response(message))
             case "ping":
-                self._output.send(local_responses.pong(message))
+                self._output.send(local_responses.ping_response(message))
             case _:
-                self._start(message)
+                self._start_request(message)
 
-    def _start(self, message: Message) -> None:
-        if message.id is None or message.id in self._flights:
+    def _start_request(self, message: Message) -> None:
+        if message.id is None or message.id in self._in_flight:
             raise MessageError(
                 Code.INVALID_REQUEST, "A request with this id is still being answered.", message.id
             )
-        if len(self._flights) >= MAX_IN_FLIGHT:
+        if len(self._in_flight) >= MAX_IN_FLIGHT:
             text = f"AMB-1010 {MAX_IN_FLIGHT} requests are waiting for answers already. Try again later."
             raise MessageError(Code.OVERLOADED, text, message.id)
         if self._held_bytes + len(message.body) > MAX_HELD_BYTES:
@@ -152,67 +152,69 @@ class Relay:
         headers = self._forwarder.headers(message)
         message.params = {}  # the bytes are what is passed on; a large call is not held twice while it runs
         task = asyncio.create_task(self._answer(message, headers))
-        self._flights[message.id] = _Flight(message, task)
+        self._in_flight[message.id] = _InFlight(message, task)
         self._held_bytes += len(message.body)
 
     async def _answer(self, message: Message, headers: Headers) -> None:
         try:
-            await self._forwarder.ask(message, headers, partial(self._conclude, message))
+            await self._forwarder.forward_request(message, headers, partial(self._send_answer, message))
         except ClientError as error:
-            await self._conclude(message, local_responses.failure(message.id, error))
+            await self._send_answer(message, local_responses.client_error_response(message.id, error))
         except Exception as error:
             # The one place that stands between a mistake of ours and a host that waits for ever.
             self._report(f"AMB-1000 {type(error).__name__} in the relay. Please report it.")
-            line = local_responses.failed(message.id, Code.INTERNAL_ERROR, "AMB-1000 the client failed.")
-            await self._conclude(message, line)
+            line = local_responses.error_response(
+                message.id, Code.INTERNAL_ERROR, "AMB-1000 the client failed."
+            )
+            await self._send_answer(message, line)
 
-    async def _conclude(self, message: Message, line: bytes) -> None:
+    async def _send_answer(self, message: Message, line: bytes) -> None:
         async with self._sending:
             await self._output.drain()
             # A request that was cancelled is no longer in the table, and nothing more is said about it.
-            flight = None if message.id is None else self._flights.get(message.id)
+            flight = None if message.id is None else self._in_flight.get(message.id)
             if flight is not None and flight.message is message:
-                self._forget(flight)
+                self._remove(flight)
                 self._output.send(line)
 
-    async def _send(self, line: bytes) -> None:
+    async def _send_line(self, line: bytes) -> None:
         # One after another, or all that wait for the host would write at the moment it reads.
         async with self._sending:
             await self._output.drain()
             self._output.send(line)
 
-    def _forget(self, flight: _Flight) -> None:
+    def _remove(self, flight: _InFlight) -> None:
         if flight.message.id is not None:
-            del self._flights[flight.message.id]
+            del self._in_flight[flight.message.id]
             self._held_bytes -= len(flight.message.body)
 
     def _cancel(self, message: Message) -> None:
         request_id = message.params.get("requestId")
-        flight = self._flights.get(request_id) if isinstance(request_id, str | int) else None
+        flight = self._in_flight.get(request_id) if isinstance(request_id, str | int) else None
         if flight is None:
             return
-        self._forget(flight)
+        self._remove(flight)
         flight.task.cancel()
         if not flight.message.is_modern:
             self._forward(message)
 
     def _listen(self) -> None:
-        if self._listening is None or self._listening.done():
-            self._listening = asyncio.create_task(self._listen_behind(tuple(self._forwarding)))
+        if self._stream_task is None or self._stream_task.done():
+            self._stream_task = asyncio.create_task(self._listen_after(tuple(self._one_way_tasks)))
 
-    async def _listen_behind(self, told: Collection[asyncio.Task[None]]) -> None:
+    async def _listen_after(self, earlier: Collection[asyncio.Task[None]]) -> None:
         """Ask for the server's own stream once it has heard what comes first; the connection serves both."""
-        if told:
-            await asyncio.wait(told)
+        if earlier:
+            await asyncio.wait(earlier)
         await self._forwarder.listen()
 
     def _forward(self, message: Message) -> None:
-        if len(self._forwarding) >= MAX_IN_FLIGHT:
+        if len(self._one_way_tasks) >= MAX_IN_FLIGHT:
             self._report(
                 "AMB-1010 a notification was dropped: too many are waiting. Is the server reachable?"
             )
             return
         headers = self._forwarder.headers(message)
-        task = asyncio.create_task(self._forwarder.tell(message, headers))
-        self._forwarding.add(task)
-        task.add_done_callback(self._forwarding.discard)
+        task = asyncio.create_task(self._forwarder.forward_one_way(message, headers))
+        self._one_way_tasks.add(task)
+        task.add_done_callback(self._one_way_tasks.discard)

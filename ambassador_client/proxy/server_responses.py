@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 from ambassador_client.errors import MAY_HAVE_RUN, TRY_AGAIN, BadAnswerError
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy import local_responses
-from ambassador_client.proxy.local_responses import EMPTY
+from ambassador_client.proxy.local_responses import EMPTY_RESULTS
 from ambassador_client.proxy.message import Message, is_request_id, read_json
 from ambassador_protocol.jsonrpc import Code
 
 if TYPE_CHECKING:
-    from ambassador_client.link.http_client import Reply
+    from ambassador_client.link.http_client import BufferedResponse
 
 _NEXT_STEP = "Is there something between this machine and the server? Ask your administrator."
 
 
-def read_reply(message: Message, reply: "Reply") -> bytes:
+def read_response(message: Message, reply: "BufferedResponse") -> bytes:
     """Return the line that answers the request, the server's own bytes where they do.
 
     Raises ServerRefusedError or BadAnswerError where there is no JSON-RPC message in the answer.
@@ -25,7 +25,9 @@ def read_reply(message: Message, reply: "Reply") -> bytes:
     line = None if value is None else _answer(message, value, reply.body)
     if line is not None:
         return (
-            local_responses.nothing(message) if message.method in EMPTY and is_unknown_method(line) else line
+            local_responses.empty_response(message)
+            if message.method in EMPTY_RESULTS and is_unknown_method(line)
+            else line
         )
     if reply.status != 200:
         raise refusal(reply.status, reply.body, reply.retry_after)
@@ -38,14 +40,14 @@ def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:
     if value is None:
         raise BadAnswerError("the server sent an event that is not JSON", _NEXT_STEP)
     if "method" in value:
-        return read_note(event), False
+        return read_server_message(event), False
     line = _answer(message, value, event)
     if line is None:
         raise BadAnswerError("the server answered another request", _NEXT_STEP)
     return line, True
 
 
-def read_note(event: bytes) -> bytes:
+def read_server_message(event: bytes) -> bytes:
     """Return the line of an event that nobody asked for: a request or a notification of the server."""
     value = _object(event)
     is_message = value is not None and value.get("jsonrpc") == "2.0" and isinstance(value.get("method"), str)
@@ -54,7 +56,7 @@ def read_note(event: bytes) -> bytes:
     return event
 
 
-def is_mismatch(line: bytes) -> bool:
+def is_header_mismatch(line: bytes) -> bool:
     """Tell whether an answer says that the headers do not repeat the body as they must."""
     error = (_object(line) or {}).get("error")
     return isinstance(error, dict) and error.get("code") == Code.HEADER_MISMATCH
@@ -73,7 +75,7 @@ def next_cursor(line: bytes) -> str | None:
     return cursor if isinstance(cursor, str) else None
 
 
-class UnfinishedError(BadAnswerError):
+class IncompleteResponseError(BadAnswerError):
     """A stream ended before it held the answer."""
 
     def __init__(self, message: Message) -> None:

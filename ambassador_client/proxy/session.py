@@ -13,7 +13,7 @@ from ambassador_client.errors import (
     UntrustedCertificateError,
 )
 from ambassador_client.link import session_api
-from ambassador_client.link.http_client import Link, Request, Response
+from ambassador_client.link.http_client import HttpClient, HttpRequest, Response
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.message import Headers
 from ambassador_protocol.paths import MCP, SESSION_TOKEN_HEADER
@@ -22,8 +22,8 @@ from ambassador_protocol.sessions import RegisterRequest
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _REFUSED_PAUSE = 300.0  # a key that was refused may be put right, but a server counts failures
-_HURRY_PAUSE = 1.0
-_MOST_VAIN = 3
+_MIN_RETRY_PAUSE = 1.0
+_MAX_REJECTED_SESSIONS = 3
 
 
 class Session:
@@ -31,24 +31,24 @@ class Session:
 
     def __init__(
         self,
-        link: Link,
+        http: HttpClient,
         identity: Callable[[], RegisterRequest],
         slot: Slot,
         *,
         heartbeat_seconds: float,
         report: Callable[[str], None],
     ) -> None:
-        self._link = link
+        self._http = http
         self._identity = identity
         self._slot = slot
         self._heartbeat_seconds = heartbeat_seconds
         self._report = report
-        self._granted = slot.load()
+        self._registration = slot.load()
         self._problem: ClientError | None = None
         self._failures = 0
-        self._vain = 0
+        self._rejected_sessions = 0
         self._tried_at = 0.0
-        self._settled = asyncio.Event()
+        self._attempted = asyncio.Event()
         self._working = asyncio.Event()
         self._broken = asyncio.Event()
         self._wake = asyncio.Event()
@@ -56,9 +56,9 @@ class Session:
     @property
     def token(self) -> str | None:
         """Return the token of the session there is."""
-        return None if self._granted is None else self._granted.session_token
+        return None if self._registration is None else self._registration.session_token
 
-    async def keep(self, on_recovery: Callable[[], None]) -> None:
+    async def run(self, on_recovery: Callable[[], None]) -> None:
         """Open the session and keep it for ever, and call when the server works again after it did not.
 
         Only the task that runs this registers, so there is never a second session.
@@ -67,7 +67,7 @@ class Session:
             self._wake.clear()
             pause = await self._attempt(on_recovery)
             self._tried_at = asyncio.get_running_loop().time()
-            self._settled.set()
+            self._attempted.set()
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -81,25 +81,25 @@ class Session:
         body: bytes,
         *,
         replayable: bool = False,
-        aside: bool = False,
-        more: Callable[[], Awaitable[Headers]] | None = None,
+        priority: bool = False,
+        extra_headers: Callable[[], Awaitable[Headers]] | None = None,
     ) -> AsyncIterator[Response]:
         """Send one MCP message and hand out the answer; without a body, ask for the server's own stream.
 
-        `more` is asked for further headers before each try, and `aside` passes the queue of calls. A 401 means that
+        `extra_headers` returns further headers before each try; `priority` passes the queue of calls. A 401 means that
         the message did not run: it goes out once more under a new session. Raises ClientError.
         """
         for last_try in (False, True):
-            added = [] if more is None else await more()
+            added = [] if extra_headers is None else await extra_headers()
             token = await self._token()
             lines = [*headers, *added, (SESSION_TOKEN_HEADER, token)]
-            request = Request("POST" if body else "GET", MCP, lines, body, replayable or not body)
+            request = HttpRequest("POST" if body else "GET", MCP, lines, body, replayable or not body)
             answered = False
             try:
-                async with self._link.exchange(request, aside=aside) as response:
-                    self._vain = self._vain if response.status == 401 else 0
+                async with self._http.exchange(request, priority=priority) as response:
+                    self._rejected_sessions = self._rejected_sessions if response.status == 401 else 0
                     if response.status != 401 or last_try:
-                        if self._may_hurry():
+                        if self._may_retry_now():
                             self._wake.set()
                         answered = True
                         yield response
@@ -107,63 +107,65 @@ class Session:
                     reply = await response.read()
             except (UnreachableError, UntrustedCertificateError) as error:
                 if body or not answered:  # a stream that is cut says nothing about the server
-                    self._lose(error)
+                    self._mark_broken(error)
                 raise
             self._renew(token, refusal(reply.status, reply.body, reply.retry_after))
 
-    async def works(self) -> None:
+    async def wait_until_working(self) -> None:
         """Wait until there is a session and the server is there."""
         await self._working.wait()
 
-    async def breaks(self) -> None:
+    async def wait_until_broken(self) -> None:
         """Wait until the server is away."""
         await self._broken.wait()
 
-    async def close(self, farewell: Headers = (), seconds: float = 0.0) -> None:
+    async def close(self, closing_headers: Headers = (), seconds: float = 0.0) -> None:
         """End the session; when that fails, it stays in the slot for the next process.
 
-        `farewell` are the headers of the protocol's own session, which is ended before, within so many seconds.
+        `closing_headers` are the headers of the protocol's own session, which is ended before, within so many seconds.
         """
-        if self._granted is not None:
-            if farewell:
+        if self._registration is not None:
+            if closing_headers:
                 with suppress(ClientError, TimeoutError):
                     async with asyncio.timeout(seconds):
-                        await session_api.leave(self._link, self._granted.session_token, farewell)
+                        await session_api.end_conversation(
+                            self._http, self._registration.session_token, closing_headers
+                        )
             try:
-                await session_api.disconnect(self._link, self._granted)
+                await session_api.disconnect(self._http, self._registration)
                 self._slot.clear()
             except ClientError as error:
                 self._report(str(error))
-        self._link.close()
+        self._http.close()
 
     async def _token(self) -> str:
-        if self._granted is None:
-            if self._may_hurry():
-                self._ask_keeper()
-            await self._settled.wait()
-        if self._granted is not None:
-            return self._granted.session_token
+        if self._registration is None:
+            if self._may_retry_now():
+                self._request_attempt()
+            await self._attempted.wait()
+        if self._registration is not None:
+            return self._registration.session_token
         # One error is raised for many requests: it must not collect their tracebacks.
         raise (self._problem or ClientError("there is no session")).with_traceback(None)
 
     def _renew(self, refused_token: str, error: ClientError) -> None:
-        if self._granted is None or self._granted.session_token != refused_token:
+        if self._registration is None or self._registration.session_token != refused_token:
             return
-        self._granted = None
-        if self._vain < _MOST_VAIN:
-            self._ask_keeper()
+        self._registration = None
+        if self._rejected_sessions < _MAX_REJECTED_SESSIONS:
+            self._request_attempt()
         else:
             # Session after session is refused: another one for every call would help nobody.
-            self._note(error)
-            asyncio.get_running_loop().call_later(_longer(self._vain), self._wake.set)
+            self._record_problem(error)
+            asyncio.get_running_loop().call_later(_longer(self._rejected_sessions), self._wake.set)
 
-    def _may_hurry(self) -> bool:
+    def _may_retry_now(self) -> bool:
         # A request is a reason to try now, except where trying is what the server has had enough of.
         waited = asyncio.get_running_loop().time() - self._tried_at
-        return self._problem is not None and not _is_refusal(self._problem) and waited >= _HURRY_PAUSE
+        return self._problem is not None and not _is_refusal(self._problem) and waited >= _MIN_RETRY_PAUSE
 
-    def _ask_keeper(self) -> None:
-        self._settled.clear()
+    def _request_attempt(self) -> None:
+        self._attempted.clear()
         self._wake.set()
 
     async def _attempt(self, on_recovery: Callable[[], None]) -> float:
@@ -171,37 +173,39 @@ class Session:
             await self._ensure()
         except ClientError as error:
             self._failures += 1
-            self._note(error)
+            self._record_problem(error)
             return pause_after(error, self._failures)
         self._failures = 0
         self._working.set()
         self._broken.clear()
         if self._problem is not None:
             self._problem = None
-            self._report(f"connected to {self._link.url}")
+            self._report(f"connected to {self._http.url}")
             on_recovery()
         return self._heartbeat_seconds
 
     async def _ensure(self) -> None:
-        granted = self._granted
-        lives = granted is not None and await session_api.heartbeat(self._link, granted.session_token)
-        if lives and self._granted is granted:
-            self._vain = 0
+        registration = self._registration
+        lives = registration is not None and await session_api.heartbeat(
+            self._http, registration.session_token
+        )
+        if lives and self._registration is registration:
+            self._rejected_sessions = 0
             return
-        self._granted = None
-        self._settled.clear()
+        self._registration = None
+        self._attempted.clear()
         # A keyring may ask its owner first, and the relay answers meanwhile.
         identity = await asyncio.to_thread(self._identity)
-        self._granted = await session_api.register(self._link, identity)
-        self._vain += 1
-        self._slot.store(self._granted)
+        self._registration = await session_api.register(self._http, identity)
+        self._rejected_sessions += 1
+        self._slot.store(self._registration)
 
-    def _lose(self, error: ClientError) -> None:
+    def _mark_broken(self, error: ClientError) -> None:
         if self._problem is None:
-            self._note(error)
+            self._record_problem(error)
             self._wake.set()
 
-    def _note(self, error: ClientError) -> None:
+    def _record_problem(self, error: ClientError) -> None:
         if str(error) != str(self._problem):
             self._report(str(error))
         self._problem = error

@@ -5,27 +5,29 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ambassador_client.account.session_cache import Holder, Slot, sessions_directory
+from ambassador_client.account.session_cache import Slot, SlotOwner, sessions_directory
 from ambassador_client.account.settings import load_settings
 from ambassador_client.account.sources import Flags
-from ambassador_client.account.tls import context_for
-from ambassador_client.link.http_client import Link
+from ambassador_client.account.tls import context_from_settings
+from ambassador_client.link.http_client import HttpClient
 from ambassador_client.proxy.session import Session
 
 if TYPE_CHECKING:
-    from ambassador_client.account.proxy_tunnel import Tunnel
+    from ambassador_client.account.proxy_tunnel import ProxyTunnel
 
 
-def open_session(flags: Flags | None, report: Callable[[str], None]) -> Session:
+def create_session(flags: Flags | None, report: Callable[[str], None]) -> Session:
     """Return the session the settings describe, not yet opened; raises ClientError for settings of no use."""
     settings = load_settings(flags or Flags())
-    tunnel = _tunnel(settings.server_url, os.environ)
+    tunnel = _configured_tunnel(settings.server_url, os.environ)
     dial = None if tunnel is None else tunnel.dial
     if settings.is_encrypted and settings.allow_self_signed:
         report("any certificate is believed (MCP_AMBASSADOR_ALLOW_SELF_SIGNED): the server could be anyone")
-    holder = Holder(settings.credential.label, settings.friendly_name, settings.host_tool)
+    holder = SlotOwner(settings.credential.label, settings.friendly_name, settings.host_tool)
     return Session(
-        Link(settings.server_url, None, trust=partial(context_for, settings, dial), dial=dial),
+        HttpClient(
+            settings.server_url, None, tls_factory=partial(context_from_settings, settings, dial), dial=dial
+        ),
         lambda: settings.identity,
         Slot.claim(sessions_directory(), settings.server_url, holder),
         heartbeat_seconds=settings.heartbeat_seconds,
@@ -33,7 +35,7 @@ def open_session(flags: Flags | None, report: Callable[[str], None]) -> Session:
     )
 
 
-def _tunnel(url: str, environ: Mapping[str, str]) -> "Tunnel | None":
+def _configured_tunnel(url: str, environ: Mapping[str, str]) -> "ProxyTunnel | None":
     if not any(name.lower().endswith("_proxy") for name in environ):
         return None
     from ambassador_client.account.proxy_tunnel import tunnel_to  # noqa: PLC0415 - most networks have no proxy

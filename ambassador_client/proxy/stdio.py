@@ -34,7 +34,7 @@ class Output:
         if can_poll(descriptor):
             pipe = FileIO(descriptor, "wb", closefd=False)
             return (await asyncio.get_running_loop().connect_write_pipe(_PolledOutput, pipe))[1]
-        _make_ready(descriptor)
+        _prepare_for_threads(descriptor)
         return _ThreadOutput(descriptor)
 
     def send(self, message: bytes) -> None:
@@ -54,7 +54,7 @@ class Output:
     def _write(self, line: bytes) -> None:
         raise NotImplementedError
 
-    def _lose(self) -> None:
+    def _mark_closed(self) -> None:
         self.closed.set()
         self._may_write.set()
 
@@ -84,7 +84,7 @@ class _PolledOutput(Output, asyncio.BaseProtocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         """Called by the loop when the host has closed the pipe."""
-        self._lose()
+        self._mark_closed()
 
     def _write(self, line: bytes) -> None:
         self._transport.write(line)
@@ -134,7 +134,7 @@ class _ThreadOutput(Output):
                         rest = rest[size:]
                         self._loop.call_soon_threadsafe(self._written, size)
             except OSError:
-                self._loop.call_soon_threadsafe(self._lose)
+                self._loop.call_soon_threadsafe(self._mark_closed)
 
 
 async def read_frames(descriptor: int, limit: int = MAX_LINE_BYTES) -> AsyncIterator[Frame]:
@@ -176,7 +176,7 @@ async def _thread_chunks(descriptor: int) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     chunks: asyncio.Queue[bytes] = asyncio.Queue()
     room = threading.Semaphore(_WAITING_CHUNKS)
-    _make_ready(descriptor)
+    _prepare_for_threads(descriptor)
 
     def pump() -> None:
         chunk = b"more"
@@ -197,7 +197,7 @@ async def _thread_chunks(descriptor: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _make_ready(descriptor: int, platform: str = sys.platform) -> None:
+def _prepare_for_threads(descriptor: int, platform: str = sys.platform) -> None:
     """Let a thread wait in reading and writing, and let no line end become two characters."""
     if platform == "win32":
         import msvcrt  # noqa: PLC0415 - is there on Windows alone

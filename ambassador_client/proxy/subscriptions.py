@@ -24,70 +24,70 @@ _CHANGES = {
     "promptsListChanged": "notifications/prompts/list_changed",
     "resourcesListChanged": "notifications/resources/list_changed",
 }
-_LASTING_SECONDS = 60.0
+_STABLE_SECONDS = 60.0
 
 
 class Subscription:
     """One such request of the host, which ends when the server says so or the host has enough."""
 
-    def __init__(self, message: Message, send: Send, conclude: Send) -> None:
+    def __init__(self, message: Message, send: Send, send_answer: Send) -> None:
         self._message = message
         self._send = send
-        self._conclude = conclude
-        self._honoured: dict[str, Any] | None = None
-        self._is_served = True
+        self._send_answer = send_answer
+        self._accepted: dict[str, Any] | None = None
+        self._is_supported = True
         self._is_over = False
 
-    async def keep(self, session: "Session", listen: Listen) -> None:
+    async def run(self, session: "Session", listen: Listen) -> None:
         """Serve it to its end; raises ClientError where the server was never there."""
         from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - imported while the host has its answer
 
         loop = asyncio.get_running_loop()
         failures = 0
-        while self._is_served and not self._is_over:
+        while self._is_supported and not self._is_over:
             begun = loop.time()
             try:
-                await listen(self._pass_on, self._end)
+                await listen(self._forward, self._end)
             except ClientError as broken:
-                if self._honoured is None:
+                if self._accepted is None:
                     raise
-                failures = 1 if loop.time() - begun >= _LASTING_SECONDS else failures + 1
+                failures = 1 if loop.time() - begun >= _STABLE_SECONDS else failures + 1
                 await asyncio.sleep(pause_after(broken, failures))
-                await session.works()
+                await session.wait_until_working()
         while not self._is_over:
-            await session.breaks()
-            await session.works()
-            await self._tell_changes()
+            await session.wait_until_broken()
+            await session.wait_until_working()
+            await self._send_changes()
 
-    async def _pass_on(self, line: bytes) -> None:
+    async def _forward(self, line: bytes) -> None:
         note = read_json(line)
         if note.get("method") != _ACKNOWLEDGED:
             return await self._send(line)
         params = note.get("params")
-        honoured = params.get("notifications") if isinstance(params, dict) else None
-        again, self._honoured = self._honoured is not None, honoured if isinstance(honoured, dict) else {}
+        accepted = params.get("notifications") if isinstance(params, dict) else None
+        again, self._accepted = self._accepted is not None, accepted if isinstance(accepted, dict) else {}
         # To the host it is one subscription: it hears what it may have missed, and not that there was a gap.
-        await (self._tell_changes() if again else self._send(line))
+        await (self._send_changes() if again else self._send(line))
         return None
 
     async def _end(self, line: bytes) -> None:
         if not is_unknown_method(line):
             self._is_over = True
-            return await self._conclude(line)
+            return await self._send_answer(line)
         # The server tells of no changes; that it came back, which may be one, is known here.
-        self._is_served = False
+        self._is_supported = False
         wanted = Message.parse(self._message.body).params.get("notifications")
         is_wanted = isinstance(wanted, dict) and wanted.get(_TOOLS) is True
-        self._honoured = {_TOOLS: True} if is_wanted else {}
-        await self._note(_ACKNOWLEDGED, notifications=self._honoured)
+        self._accepted = {_TOOLS: True} if is_wanted else {}
+        await self._notify(_ACKNOWLEDGED, notifications=self._accepted)
         return None
 
-    async def _tell_changes(self) -> None:
+    async def _send_changes(self) -> None:
         for name, method in _CHANGES.items():
-            if (self._honoured or {}).get(name) is True:
-                await self._note(method)
+            if (self._accepted or {}).get(name) is True:
+                await self._notify(method)
 
-    async def _note(self, method: str, **params: Any) -> None:
+    async def _notify(self, method: str, **params: Any) -> None:
         params["_meta"] = {META_SUBSCRIPTION: self._message.id}
         note = {"jsonrpc": "2.0", "method": method, "params": params}
         await self._send(json.dumps(note, separators=(",", ":")).encode())

@@ -10,18 +10,18 @@ from ambassador_protocol.param_headers import HeaderMap, InvalidAnnotationError,
 MAX_TOOLS: Final = 4096
 
 
-class Mirror:
+class ToolHeaders:
     """Remembers the last annotations of at most so many tools; `report` hears which tools are left out, and why."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
         self._maps: dict[str, HeaderMap] = {}
 
-    def map_of(self, tool: object) -> HeaderMap:
+    def header_map_of(self, tool: object) -> HeaderMap:
         """Return what a call of the tool mirrors."""
         return self._maps.get(tool, {}) if isinstance(tool, str) else {}
 
-    def learn(self, line: bytes) -> bytes:
+    def learn_from_list(self, line: bytes) -> bytes:
         """Take note of an answer to `tools/list`, and return it without the tools whose annotations are wrong.
 
         The protocol wants those left out: nobody on the way could tell what their headers mean.
@@ -31,13 +31,13 @@ class Mirror:
         tools = result.get("tools") if isinstance(result, dict) else None
         if not isinstance(tools, list):
             return line
-        kept = [tool for tool in tools if self._note(tool)]
+        kept = [tool for tool in tools if self._remember(tool)]
         if len(kept) == len(tools):
             return line
         result["tools"] = kept
         return json.dumps(answer, separators=(",", ":")).encode()
 
-    def _note(self, tool: Any) -> bool:
+    def _remember(self, tool: Any) -> bool:
         name = tool.get("name") if isinstance(tool, dict) else None
         if not isinstance(name, str):
             return True

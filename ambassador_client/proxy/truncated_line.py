@@ -15,7 +15,7 @@ _FIRST = re.compile(rb"\s*\{((?:\s*" + _MEMBER + rb"\s*,)*)(?:\s*(" + _STRING + 
 _LAST = re.compile(rb"((?:,\s*" + _MEMBER + rb"\s*)*)\}\s*\Z")
 
 
-def salvage(line: LineTooLong) -> dict[str, Any]:
+def read_outer_members(line: LineTooLong) -> dict[str, Any]:
     """Return the members at the beginning and at the end of the line, with `...` for one whose value was lost.
 
     Hosts write the id first or last, because what is long is in between.

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from ambassador_client.account.session_cache import Slot
-from ambassador_client.link.http_client import Limits, Link
+from ambassador_client.link.http_client import HttpClient, HttpLimits
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
 from ambassador_client.proxy.stdio import Output, read_frames
@@ -38,7 +38,7 @@ class _Inside:
 
 @asynccontextmanager
 async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) -> AsyncIterator[Host]:
-    """Run a relay with these limits of its link; it has ended when the block ends."""
+    """Run a relay with these limits of its client; it has ended when the block ends."""
     ours, theirs = socket.socketpair()
     ours_too, theirs_too = socket.socketpair()
     process = _Inside()
@@ -46,7 +46,7 @@ async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) ->
     _, process.stdin = await asyncio.open_connection(sock=ours)
     host = Host(cast(asyncio.subprocess.Process, process))
     session = Session(
-        Link(url, None, Limits(**limits)),
+        HttpClient(url, None, HttpLimits(**limits)),
         lambda: _ME,
         Slot(),
         heartbeat_seconds=heartbeat_seconds,
@@ -60,7 +60,7 @@ async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) ->
     relay = Relay(output, asyncio.create_task(opened()), report=process.report)
     before = asyncio.all_tasks()
     running = asyncio.create_task(relay.run(read_frames(theirs.fileno())))
-    keeping = asyncio.create_task(session.keep(relay.tools_changed))
+    keeping = asyncio.create_task(session.run(relay.announce_tools_changed))
     try:
         yield host
     finally:
@@ -69,7 +69,7 @@ async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) ->
         await asyncio.wait([running, keeping])
         await relay.finish(0)
         await asyncio.wait({asyncio.create_task(asyncio.sleep(0)), *_tasks_of_the_relay(before)})
-        await session.close(relay.farewell(), 1)
+        await session.close(relay.closing_headers(), 1)
         for stream in (process.stdin, writer):
             stream.close()
             await stream.wait_closed()

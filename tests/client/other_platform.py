@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ambassador_client.proxy import main, parent_process, stdio
-from ambassador_client.proxy.parent_process_windows import Process, host_gone
+from ambassador_client.proxy.parent_process_windows import Process, host_exited
 
 BREAK = signal.SIGUSR1
 
@@ -72,7 +72,7 @@ def windows() -> None:
     can_poll = stdio.can_poll
     stdio.can_poll = lambda descriptor: can_poll(descriptor, "win32")
     asyncio.new_event_loop = ProactorLike
-    main.parent_gone = lambda: host_gone(ProcessTable)
+    main.parent_exited = lambda: host_exited(ProcessTable)
     signal.SIGBREAK = BREAK  # type: ignore[attr-defined]
     del select.poll
 
@@ -87,7 +87,7 @@ def macos() -> None:
 
 def unknown() -> None:
     del os.pidfd_open
-    parent_process.LOOK_SECONDS = 0.05  # type: ignore[misc]
+    parent_process.POLL_SECONDS = 0.05  # type: ignore[misc]
 
 
 if __name__ == "__main__":

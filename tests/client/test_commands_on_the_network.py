@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ambassador_client.cli.tool_result import Keeper, show_result
+from ambassador_client.cli.tool_result import FileSaver, show_result
 from ambassador_client.errors import SettingsError
 from tests.client.certificates import FAR_AWAY, make_server_identity
 from tests.client.fake_http_proxy import fake_proxy
@@ -179,7 +179,7 @@ def test_data_is_kept_beside_what_is_there(tmp_path: Path, capsys: pytest.Captur
         image(b"x", "no/such"),
         image(b"y", "../../etc"),
     ]
-    show_result({"content": blocks}, Keeper(tmp_path, "../tool"))
+    show_result({"content": blocks}, FileSaver(tmp_path, "../tool"))
     output, errors = capsys.readouterr()
     assert output == "see\n"
     assert (tmp_path / "tool-1.png").read_bytes() == b"old"
@@ -195,16 +195,16 @@ def test_data_without_a_place_is_told_of(capsys: pytest.CaptureFixture[str]):
     text = {"type": "resource", "resource": {"uri": "a://b", "text": "inside"}}
     link = {"type": "resource_link", "uri": "a://c"}
     damaged = {"type": "audio", "data": "!", "mimeType": "a/b"}
-    show_result({"content": [resource, text, link, damaged, 5]}, Keeper(None, "t"))
+    show_result({"content": [resource, text, link, damaged, 5]}, FileSaver(None, "t"))
     output, errors = capsys.readouterr()
     assert output == "inside\na://c\n"
     assert errors == "resource (x/y, 3 bytes): --save DIR keeps it\naudio: damaged\n"
-    show_result({"structuredContent": {"a": 1}}, Keeper(None, "t"))
+    show_result({"structuredContent": {"a": 1}}, FileSaver(None, "t"))
     assert json.loads(capsys.readouterr().out) == {"a": 1}
 
 
 def test_answer_of_many_parts_does_not_fill_the_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    show_result({"content": [image(b"x")] * 150}, Keeper(tmp_path, "t"))
+    show_result({"content": [image(b"x")] * 150}, FileSaver(tmp_path, "t"))
     assert len(list(tmp_path.iterdir())) == 100
     assert capsys.readouterr().err.count("not saved, after 100 files") == 50
 
@@ -212,4 +212,4 @@ def test_answer_of_many_parts_does_not_fill_the_disk(tmp_path: Path, capsys: pyt
 def test_directory_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot write into"):
-        Keeper(tmp_path / "file", "t").keep(b"", "image/png")
+        FileSaver(tmp_path / "file", "t").save(b"", "image/png")

@@ -11,10 +11,10 @@ from ambassador_admin.context.store import ContextBook
 from ambassador_admin.declarative.key_destinations import KeyFiles
 from ambassador_admin.errors import AdminError
 from ambassador_client.account import atomic_files
-from ambassador_client.account.accounts import Account, AccountBook
+from ambassador_client.account.accounts import Account, AccountStore
 from ambassador_client.account.atomic_files import put_file, remove_file
 from ambassador_client.errors import ClientError
-from ambassador_client.hosts.installing.host_file import look, replace
+from ambassador_client.hosts.installing.host_file import read_host_file, replace_host_file
 
 SHARING_VIOLATION = 32
 
@@ -91,11 +91,11 @@ def test_a_refusal_that_will_stay_is_not_waited_for(windows: Windows, tmp_path: 
 
 
 def _host(file: Path, text: str) -> None:
-    replace(look(file), text.encode())
+    replace_host_file(read_host_file(file), text.encode())
 
 
 def _account(file: Path, text: str) -> None:
-    AccountBook(file.parent).save(Account(name=text, server="https://ambassador.example.com"))
+    AccountStore(file.parent).save(Account(name=text, server="https://ambassador.example.com"))
 
 
 def _context(file: Path, text: str) -> None:
@@ -149,7 +149,7 @@ def test_the_file_of_a_host_keeps_its_mode_and_its_link(windows: Windows, tmp_pa
     real.chmod(0o644)
     link.symlink_to(real)
     windows.refusals = 2
-    replace(look(link), b"new")
+    replace_host_file(read_host_file(link), b"new")
     assert (link.is_symlink(), real.read_text(), real.stat().st_mode & 0o777) == (True, "new", 0o644)
 
 

@@ -10,13 +10,13 @@ import pytest
 from ambassador_client.account.tls import ssl_context
 from ambassador_client.errors import BadAnswerError, TooLargeError, UnreachableError
 from ambassador_client.link import http_client
-from ambassador_client.link.http_client import Limits, Link, Request
+from ambassador_client.link.http_client import HttpClient, HttpLimits, HttpRequest
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
 from ambassador_server.services.registry import mcp_facts
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-CALL = Request("POST", "/mcp", [("Content-Type", "application/json")], b'{"call":1}', replayable=False)
+CALL = HttpRequest("POST", "/mcp", [("Content-Type", "application/json")], b'{"call":1}', replayable=False)
 LIST = CALL._replace(replayable=True)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -74,14 +74,14 @@ async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     await reader.read()
 
 
-async def ask(link: Link, request: Request) -> bytes:
+async def ask(link: HttpClient, request: HttpRequest) -> bytes:
     async with link.exchange(request) as response:
         return (await response.read()).body
 
 
 @asynccontextmanager
-async def linked(url: str, **limits: float) -> AsyncIterator[Link]:
-    link = Link(url, None, Limits(**limits))  # type: ignore[arg-type] # times are floats, sizes stay as they are
+async def linked(url: str, **limits: float) -> AsyncIterator[HttpClient]:
+    link = HttpClient(url, None, HttpLimits(**limits))  # type: ignore[arg-type] # times are floats, sizes stay as they are
     try:
         yield link
     finally:
@@ -122,7 +122,7 @@ async def test_answers_that_together_are_too_large_are_refused():
 
     async with (
         wire(answering(body(4000), body(4000), body(2000)), answering(body(4000))) as served,
-        linked(served.url, held_bytes=5000) as link,
+        linked(served.url, buffered_bytes=5000) as link,
     ):
         # What was handed on does not count any more.
         assert [len(await ask(link, CALL)) for _ in range(2)] == [4000, 4000]
@@ -142,13 +142,13 @@ async def test_what_passes_the_queue_is_bounded_too():
             await release.wait()
             writer.write(OK)
 
-    async def aside(link: Link) -> int:
-        async with link.exchange(CALL, aside=True) as response:
+    async def with_priority(link: HttpClient) -> int:
+        async with link.exchange(CALL, priority=True) as response:
             return (await response.read()).status
 
-    async with wire(hold) as served, linked(served.url, connections=1, aside=2) as link:
+    async with wire(hold) as served, linked(served.url, connections=1, priority=2) as link:
         call = asyncio.create_task(ask(link, CALL))
-        others = [asyncio.create_task(aside(link)) for _ in range(10)]
+        others = [asyncio.create_task(with_priority(link)) for _ in range(10)]
         release.set()
         async with asyncio.timeout(10):
             assert await asyncio.gather(*others) == [200] * 10
@@ -242,7 +242,9 @@ async def test_a_server_that_falls_silent_in_its_answer_is_given_up():
 
 async def test_a_handshake_that_never_ends_is_given_up():
     async with wire(silent) as served:
-        link = Link(served.url.replace("http", "https"), ssl_context(ca_file=None), Limits(connect=0.2))
+        link = HttpClient(
+            served.url.replace("http", "https"), ssl_context(ca_file=None), HttpLimits(connect=0.2)
+        )
         with pytest.raises(UnreachableError, match="no connection in time"):
             await ask(link, CALL)
 
@@ -331,7 +333,7 @@ async def test_connections_are_bounded_and_the_rest_wait():
 
 async def test_an_unknown_host_name_is_said_so():
     with pytest.raises(UnreachableError, match="the host name is not known"):
-        await ask(Link("http://host.invalid:80", None), CALL)
+        await ask(HttpClient("http://host.invalid:80", None), CALL)
 
 
 async def test_a_refused_port_is_said_so_for_a_name_with_several_addresses():
@@ -340,7 +342,7 @@ async def test_a_refused_port_is_said_so_for_a_name_with_several_addresses():
     free.close()
     await free.wait_closed()
     with pytest.raises(UnreachableError, match="connection refused"):
-        await ask(Link(f"http://localhost:{port}", None), CALL)
+        await ask(HttpClient(f"http://localhost:{port}", None), CALL)
 
 
 async def test_the_request_is_what_was_asked_for():
@@ -359,4 +361,4 @@ async def test_the_request_is_what_was_asked_for():
 
 
 def test_nobody_loses_patience_before_the_server_may():
-    assert Limits().answer > MAX_CALL_SECONDS == mcp_facts.MAX_CALL_SECONDS
+    assert HttpLimits().answer > MAX_CALL_SECONDS == mcp_facts.MAX_CALL_SECONDS

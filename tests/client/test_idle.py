@@ -14,7 +14,7 @@ BEATS = 20
 _COUNTED = """
 import os, selectors, sys
 from ambassador_client.account import setting_parsers
-setting_parsers._LEAST_HEARTBEAT = setting_parsers._MOST_HEARTBEAT = 0.02
+setting_parsers._MIN_HEARTBEAT = setting_parsers._MAX_HEARTBEAT = 0.02
 looks = 0
 select = selectors.DefaultSelector.select
 def counted(self, timeout=None):

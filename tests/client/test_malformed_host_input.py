@@ -15,7 +15,7 @@ from ambassador_client.proxy.framing import LineTooLong, Splitter
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
 from ambassador_client.proxy.stdio import Output, read_frames
-from ambassador_client.proxy.truncated_line import salvage
+from ambassador_client.proxy.truncated_line import read_outer_members
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
 
@@ -156,7 +156,7 @@ def test_what_is_salvaged_of_a_line_is_what_it_said(
     params = {"x": "y" * 9000, "id": "inner", "more": message, "last": {"id": "inner"}}
     members = {"jsonrpc": "2.0", "id": request_id, "method": "a/b", "params": params}
     whole = {name: members[name] for name in order}
-    found = salvage(too_long(json.dumps(whole, separators=blank).encode()))
+    found = read_outer_members(too_long(json.dumps(whole, separators=blank).encode()))
     assert {name: value for name, value in found.items() if value is not ...} == {
         name: members[name] for name in ("jsonrpc", "id", "method")
     }
@@ -164,13 +164,13 @@ def test_what_is_salvaged_of_a_line_is_what_it_said(
 
 @given(st.binary(min_size=1, max_size=300).map(lambda raw: raw.replace(b"\n", b"") or b"x"))
 def test_rubbish_is_salvaged_as_nothing_at_all_or_something(raw: bytes):
-    assert isinstance(salvage(LineTooLong(raw, raw)), dict)
+    assert isinstance(read_outer_members(LineTooLong(raw, raw)), dict)
 
 
 @pytest.mark.parametrize("inner", ['"id":7', '"a":1,"id":7', '"a":"\\"id\\":7}"'])
 def test_an_id_inside_is_not_the_messages(inner: str):
     line = f'{{"params":{{"x":"{"y" * 9000}",{inner}}}}}'
-    assert "id" not in salvage(too_long(line.encode()))
+    assert "id" not in read_outer_members(too_long(line.encode()))
 
 
 async def test_a_request_too_long_is_refused_by_its_id(server: FakeServer, proxy: Host):

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ambassador_client.errors import ClientError
-from ambassador_client.link.http_client import Reply
+from ambassador_client.link.http_client import BufferedResponse
 from ambassador_client.proxy.message import Message
-from ambassador_client.proxy.server_responses import read_event, read_note, read_reply
+from ambassador_client.proxy.server_responses import read_event, read_response, read_server_message
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
 from tests.client.test_malformed_host_input import IDS, VALUES, read_lines
@@ -54,7 +54,7 @@ def test_a_body_is_the_answer_or_an_error(
     body: bytes, status: int, kind: str, retry_after: str | None, method: str
 ):
     try:
-        found = judged(read_reply(question(method), Reply(status, kind, retry_after, body)))
+        found = judged(read_response(question(method), BufferedResponse(status, kind, retry_after, body)))
     except ClientError:
         return
     assert found["id"] == 1
@@ -68,7 +68,7 @@ def test_a_body_is_the_answer_or_an_error(
     method="tools/call",
 )
 def test_an_event_is_a_message_or_an_error(event: bytes, method: str):
-    for read in (lambda: read_event(question(method), event)[0], lambda: read_note(event)):
+    for read in (lambda: read_event(question(method), event)[0], lambda: read_server_message(event)):
         try:
             found = judged(read())
         except ClientError:

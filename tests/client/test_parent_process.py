@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from ambassador_client.proxy import parent_process
-from ambassador_client.proxy.parent_process import parent_gone
+from ambassador_client.proxy.parent_process import parent_exited
 from ambassador_client.proxy.parent_process_windows import (
     Kernel32,
     Process,
     ProcessEntry,
-    host_gone,
-    host_of,
-    launchers,
+    find_host,
+    host_exited,
+    launcher_programs,
 )
 
 US, PYTHON, LAUNCHER, HOST, SHELL = 50, 40, 30, 20, 10
@@ -61,13 +61,13 @@ def without(*processes: int) -> dict[int, Process]:
 def test_the_host_is_found_behind_the_launchers(
     table: Mapping[int, Process], between: list[str], host: int | None
 ):
-    assert host_of(US, table, between) == host
+    assert find_host(US, table, between) == host
 
 
 def test_the_launchers_there_may_be():
     own = r"C:\Users\me\pipx\venvs\mcp-ambassador\Scripts\Python.exe"
-    assert launchers(own, r"C:\Users\me\pipx\venvs\mcp-ambassador", r"C:\Python313") == BETWEEN
-    assert launchers(r"C:\Python313\python.exe", r"C:\Python313", r"C:\Python313") == BETWEEN[1:]
+    assert launcher_programs(own, r"C:\Users\me\pipx\venvs\mcp-ambassador", r"C:\Python313") == BETWEEN
+    assert launcher_programs(r"C:\Python313\python.exe", r"C:\Python313", r"C:\Python313") == BETWEEN[1:]
 
 
 class Function:
@@ -174,7 +174,7 @@ class OwnTable:
 async def test_the_end_of_the_host_is_told_once_it_has_come():
     ended = threading.Event()
     kernel = OwnTable(lambda: assert_waits(ended))
-    watching = asyncio.create_task(host_gone(lambda: kernel))
+    watching = asyncio.create_task(host_exited(lambda: kernel))
     await asyncio.to_thread(kernel.asked.wait, 10)
     assert not watching.done()
     ended.set()
@@ -193,7 +193,7 @@ def _refuse() -> None:
     "kernel", [OwnTable(_refuse), OwnTable(_refuse, None)], ids=["not allowed", "gone before we looked"]
 )
 async def test_a_host_that_cannot_be_seen_has_not_ended(kernel: OwnTable):
-    watching = asyncio.create_task(host_gone(lambda: kernel))
+    watching = asyncio.create_task(host_exited(lambda: kernel))
     await asyncio.to_thread(kernel.asked.wait, 10)
     for thread in threading.enumerate():
         if thread.name == "host":
@@ -210,7 +210,7 @@ async def test_linux_tells_when_a_process_has_ended():
     )
     watch = parent_process._watch(process.pid)
     assert watch is not None
-    watching = asyncio.create_task(parent_process._readable(watch))
+    watching = asyncio.create_task(parent_process._wait_readable(watch))
     await asyncio.sleep(0)
     assert not watching.done()
     await process.communicate(b"")
@@ -219,7 +219,7 @@ async def test_linux_tells_when_a_process_has_ended():
 
 async def test_nobody_is_missed_where_the_system_started_us(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "getppid", lambda: 1)
-    watching = asyncio.create_task(parent_gone("linux"))
+    watching = asyncio.create_task(parent_exited("linux"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert not watching.done()

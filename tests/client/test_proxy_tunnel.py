@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_client.account.proxy_tunnel import Tunnel, tunnel_to
+from ambassador_client.account.proxy_tunnel import ProxyTunnel, tunnel_to
 from ambassador_client.account.tls import ssl_context
 from ambassador_client.errors import ClientError, SettingsError, UntrustedCertificateError
-from ambassador_client.link.http_client import Limits, Link, Request
+from ambassador_client.link.http_client import HttpClient, HttpLimits, HttpRequest
 from tests.client.certificates import make_server_identity
 from tests.client.fake_http_proxy import FakeProxy, fake_proxy
 from tests.client.fake_server import FakeServer, running_server
@@ -20,7 +20,7 @@ URL = "https://ambassador.example:8443"
 SECRET = "us er:p@ss/é"
 
 
-def way(url: str = URL, **environ: str) -> Tunnel | None:
+def way(url: str = URL, **environ: str) -> ProxyTunnel | None:
     return tunnel_to(url, {"HTTPS_PROXY": "http://proxy:3128", **environ})
 
 
@@ -114,10 +114,12 @@ async def secure(tmp_path: Path) -> AsyncIterator[FakeServer]:
 
 
 async def status(proxy: FakeProxy, secure: FakeServer, ca_file: Path, user: str | None = None) -> int:
-    tunnel = Tunnel(f"http://127.0.0.1:{proxy.port}", "127.0.0.1", proxy.port, "127.0.0.1", secure.port, user)
-    link = Link(secure.url, ssl_context(ca_file=ca_file), Limits(connect=5), dial=tunnel.dial)
+    tunnel = ProxyTunnel(
+        f"http://127.0.0.1:{proxy.port}", "127.0.0.1", proxy.port, "127.0.0.1", secure.port, user
+    )
+    link = HttpClient(secure.url, ssl_context(ca_file=ca_file), HttpLimits(connect=5), dial=tunnel.dial)
     try:
-        return (await link.fetch(Request("GET", "/v1/tools", []))).status
+        return (await link.fetch(HttpRequest("GET", "/v1/tools", []))).status
     finally:
         link.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ambassador_client.proxy.local_responses import EMPTY
+from ambassador_client.proxy.local_responses import EMPTY_RESULTS
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
 from ambassador_client.proxy.stdio import Output
@@ -301,11 +301,11 @@ async def test_lines_that_are_no_messages_are_told_so(proxy: Host):
 
 
 @pytest.mark.parametrize("modern", [False, True])
-@pytest.mark.parametrize("method", EMPTY)
+@pytest.mark.parametrize("method", EMPTY_RESULTS)
 async def test_what_the_server_does_not_have_is_empty(proxy: Host, method: str, modern: bool):
     """We say that we have it before we know the server."""
     result = (await proxy.request(method, modern=modern))["result"]
-    assert EMPTY[method].items() <= result.items()
+    assert EMPTY_RESULTS[method].items() <= result.items()
     assert ("resultType" in result) == modern
 
 

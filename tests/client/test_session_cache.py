@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ambassador_client.account import session_cache
-from ambassador_client.account.session_cache import Holder, Slot
+from ambassador_client.account.session_cache import Slot, SlotOwner
 from ambassador_protocol.sessions import RegisterResponse
 
 URL = "https://a:8443"
-ME = Holder(key="amb_pk_1", friendly_name="me", host_tool="cli")
+ME = SlotOwner(key="amb_pk_1", friendly_name="me", host_tool="cli")
 GRANTED = RegisterResponse(
     session_id="s",
     session_token="amb_st_secret",
@@ -64,7 +64,7 @@ def test_a_process_that_dies_lets_go(tmp_path: Path):
         (URL, ME._replace(host_tool="zed")),
     ],
 )
-def test_another_identity_does_not_find_it(tmp_path: Path, url: str, identity: Holder):
+def test_another_identity_does_not_find_it(tmp_path: Path, url: str, identity: SlotOwner):
     slot = Slot.claim(tmp_path / "s", URL, ME)
     slot.store(GRANTED)
     slot.release()
@@ -160,7 +160,7 @@ def test_sessions_of_a_key_that_was_left_behind_are_found_and_those_in_use_are_c
         slot = Slot.claim(tmp_path / "s", URL, other)
         slot.store(GRANTED)
         slot.release()
-    free, held = Slot.left_behind(tmp_path / "s", URL, ME.key)
+    free, held = Slot.claim_all(tmp_path / "s", URL, ME.key)
     assert ([slot.load() for slot in free], held) == ([GRANTED], 1)
     in_use.release()
 

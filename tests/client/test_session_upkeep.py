@@ -1,4 +1,4 @@
-"""The keeper of the session in this process, where its times can be made short."""
+"""The upkeep of the session in this process, where its times can be made short."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ import pytest
 
 from ambassador_client.account.session_cache import Slot
 from ambassador_client.errors import BadAnswerError, ClientError, ServerRefusedError, UnreachableError
-from ambassador_client.link.http_client import Link
+from ambassador_client.link.http_client import HttpClient
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.session import Session, pause_after
 from ambassador_protocol.sessions import RegisterRequest
@@ -32,9 +32,9 @@ class Watcher:
 @asynccontextmanager
 async def kept(server: FakeServer, heartbeat_seconds: float) -> AsyncIterator[tuple[Session, Watcher]]:
     watcher = Watcher()
-    link = Link(server.url, None)
-    session = Session(link, lambda: ME, Slot(), heartbeat_seconds=heartbeat_seconds, report=watcher.report)
-    keeping = asyncio.create_task(session.keep(watcher.recovered.set))
+    http = HttpClient(server.url, None)
+    session = Session(http, lambda: ME, Slot(), heartbeat_seconds=heartbeat_seconds, report=watcher.report)
+    keeping = asyncio.create_task(session.run(watcher.recovered.set))
     try:
         yield session, watcher
     finally:
@@ -88,7 +88,9 @@ async def test_a_server_that_goes_and_comes_back_is_noticed_by_the_beats(server:
 
 
 async def test_closing_twice_or_without_a_session_is_harmless(server: FakeServer):
-    session = Session(Link(server.url, None), lambda: ME, Slot(), heartbeat_seconds=1, report=lambda _: None)
+    session = Session(
+        HttpClient(server.url, None), lambda: ME, Slot(), heartbeat_seconds=1, report=lambda _: None
+    )
     await session.close()
     assert server.disconnected == []
 

@@ -101,14 +101,18 @@ async def test_account_is_found_without_a_keyring(server: FakeServer, state: Pat
 def test_initialize_is_what_the_sdk_expects(asked: str):
     message = Message.parse(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize"}).encode())
     result = json.loads(
-        local_responses.initialized(message, local_responses.choose_version({"protocolVersion": asked}))
+        local_responses.initialize_response(
+            message, local_responses.negotiate_version({"protocolVersion": asked})
+        )
     )["result"]
     assert InitializeResult.model_validate(result).protocol_version in (asked, "2025-11-25")
 
 
 def test_discover_is_what_the_sdk_expects():
     message = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": MODERN}}
-    result = json.loads(local_responses.discovered(Message.parse(json.dumps(message).encode())))["result"]
+    result = json.loads(local_responses.discover_response(Message.parse(json.dumps(message).encode())))[
+        "result"
+    ]
     parsed = DiscoverResult.model_validate(result)
     assert parsed.supported_versions == ["2026-07-28"]
     assert parsed.model_dump(by_alias=True, mode="json", exclude_none=True) == result

@@ -129,5 +129,5 @@ def test_windows_leaves_line_ends_alone(monkeypatch: pytest.MonkeyPatch):
     modes: dict[int, int] = {}
     monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(setmode=modes.__setitem__))
     monkeypatch.setattr(os, "O_BINARY", 0x8000, raising=False)
-    stdio._make_ready(1, "win32")
+    stdio._prepare_for_threads(1, "win32")
     assert modes == {1: 0x8000}

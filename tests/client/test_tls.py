@@ -9,7 +9,7 @@ import pytest
 
 from ambassador_client.account.tls import ssl_context
 from ambassador_client.errors import SettingsError, UntrustedCertificateError
-from ambassador_client.link.http_client import Link, Request
+from ambassador_client.link.http_client import HttpClient, HttpRequest
 from tests.client.certificates import make_server_identities, make_server_identity
 from tests.client.fake_server import FakeServer, running_server
 from tests.client.host import environment, host
@@ -28,9 +28,9 @@ async def secure(tmp_path: Path) -> AsyncIterator[FakeServer]:
 
 
 async def status(url: str, context: ssl.SSLContext) -> int:
-    link = Link(url, context)
+    link = HttpClient(url, context)
     try:
-        return (await link.fetch(Request("GET", "/v1/tools", []))).status
+        return (await link.fetch(HttpRequest("GET", "/v1/tools", []))).status
     finally:
         link.close()
 

@@ -10,7 +10,7 @@ from mcp.shared.inbound import InboundModernRoute, classify_inbound_request, fin
 from mcp.shared.inbound import validate_mcp_param_headers as validate
 
 from ambassador_client.proxy.message import Message, MessageError
-from ambassador_client.proxy.tool_headers import MAX_TOOLS, Mirror
+from ambassador_client.proxy.tool_headers import MAX_TOOLS, ToolHeaders
 from tests.client.fake_server import FakeServer
 from tests.client.host import MODERN, Host
 
@@ -66,17 +66,17 @@ def test_the_sdk_takes_the_headers_for_the_message(method: str, params: dict[str
 
 @given(schema=SCHEMAS, arguments=ARGUMENTS)
 def test_the_sdk_takes_the_mirrored_arguments_for_those_of_the_body(schema: Any, arguments: dict[str, Any]):
-    mirror = Mirror(silent)
+    mirror = ToolHeaders(silent)
     tools = [{"name": "tool", "inputSchema": schema}, {"name": "other", "inputSchema": {}}]
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools, "x": 1}}).encode()
-    kept = [tool["name"] for tool in json.loads(mirror.learn(line))["result"]["tools"]]
+    kept = [tool["name"] for tool in json.loads(mirror.learn_from_list(line))["result"]["tools"]]
     if find_invalid_x_mcp_header(schema) is not None:
         assert kept == ["other"]
-        assert mirror.map_of("tool") == {}
+        assert mirror.header_map_of("tool") == {}
         return
     assert kept == ["tool", "other"]
     sent = message("tools/call", {"name": "tool", "arguments": _without_constants(arguments)})
-    headers = lowered(sent.headers("unused", mirror.map_of("tool")))
+    headers = lowered(sent.headers("unused", mirror.header_map_of("tool")))
     assert validate(schema, sent.params["arguments"], headers) is None
 
 
@@ -95,20 +95,22 @@ def test_half_a_surrogate_pair_in_a_mirrored_argument_is_refused():
     "line", [b"{}", b'{"result":{}}', b'{"result":{"tools":[1,{},{"name":3}]}}', b'{"error":{}}']
 )
 def test_a_list_that_is_none_passes_as_it_is(line: bytes):
-    assert Mirror(silent).learn(line) == line
+    assert ToolHeaders(silent).learn_from_list(line) == line
 
 
 def test_memory_is_bounded_and_the_last_word_counts():
-    mirror = Mirror(silent)
+    mirror = ToolHeaders(silent)
     annotated = {"properties": {"a": {"type": "string", "x-mcp-header": "A"}}}
     for begin in range(0, 3 * MAX_TOOLS, 1000):
         tools = [{"name": f"t{n}", "inputSchema": annotated} for n in range(begin, begin + 1000)]
-        mirror.learn(json.dumps({"result": {"tools": tools}}).encode())
-    known = [n for n in range(13_000) if mirror.map_of(f"t{n}")]
+        mirror.learn_from_list(json.dumps({"result": {"tools": tools}}).encode())
+    known = [n for n in range(13_000) if mirror.header_map_of(f"t{n}")]
     assert len(known) == MAX_TOOLS
-    assert mirror.map_of(f"t{known[-1]}") == {("a",): "A"}
-    mirror.learn(json.dumps({"result": {"tools": [{"name": f"t{known[-1]}", "inputSchema": {}}]}}).encode())
-    assert mirror.map_of(f"t{known[-1]}") == {}
+    assert mirror.header_map_of(f"t{known[-1]}") == {("a",): "A"}
+    mirror.learn_from_list(
+        json.dumps({"result": {"tools": [{"name": f"t{known[-1]}", "inputSchema": {}}]}}).encode()
+    )
+    assert mirror.header_map_of(f"t{known[-1]}") == {}
 
 
 REGION = {

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import ambassador_client.hosts
-from ambassador_client.account.atomic_files import _WAITS
+from ambassador_client.account.atomic_files import _RETRY_SECONDS
 from ambassador_client.hosts.installing.registry import all_hosts
-from ambassador_client.proxy.parent_process import LOOK_SECONDS
+from ambassador_client.proxy.parent_process import POLL_SECONDS
 from tests.documents import hosts
 from tests.documents.build import ROOT
 
@@ -30,12 +30,12 @@ def test_every_variable_that_moves_a_file_is_named() -> None:
     read = {
         name
         for path in folder.glob("*.py")
-        for name in re.findall(r'(?:named|directory)\(\s*"(\w+)"', path.read_text())
+        for name in re.findall(r'(?:path_from|directory)\(\s*"(\w+)"', path.read_text())
     }
     assert len(read) >= 12
     assert {name for name in read if f"`{name}`" not in TEXT} - {"LOCALAPPDATA"} == set()
 
 
 def test_the_figures_are_those_of_the_code() -> None:
-    assert f"{sum(_WAITS):.1f} s" in TEXT
-    assert pytest.approx(120) == LOOK_SECONDS
+    assert f"{sum(_RETRY_SECONDS):.1f} s" in TEXT
+    assert pytest.approx(120) == POLL_SECONDS

@@ -73,10 +73,11 @@ def test_every_method_of_the_specification_may_be_sent_twice_or_is_known_not_to(
 
 
 @pytest.mark.parametrize(
-    ("method", "version"), [pair for pair in methods.SERVER_RESULTS if pair[0] in local_responses.EMPTY]
+    ("method", "version"),
+    [pair for pair in methods.SERVER_RESULTS if pair[0] in local_responses.EMPTY_RESULTS],
 )
 def test_what_stands_for_nothing_is_an_answer_in_every_version(method: str, version: str):
     params = {"_meta": {mcp.META_VERSION: version}} if version in mcp.MODERN_VERSIONS else {}
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    answer = json.loads(local_responses.nothing(message.Message.parse(json.dumps(body).encode())))
+    answer = json.loads(local_responses.empty_response(message.Message.parse(json.dumps(body).encode())))
     methods.SERVER_RESULTS[method, version].model_validate(answer["result"])

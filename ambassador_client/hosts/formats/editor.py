@@ -1,4 +1,4 @@
-"""What an editor of a file format can do, and how a place inside a file is written."""
+"""What an editor of a file format can do, and how a path inside a file is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class FormatError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ElementNamed:
     """The element of a list whose member `name` has this value."""
 
     name: str
@@ -22,8 +22,8 @@ class Named:
         return self.name
 
 
-Step = str | Named
-Place = tuple[Step, ...]
+PathStep = str | ElementNamed
+EntryPath = tuple[PathStep, ...]
 
 
 class Editor(Protocol):
@@ -33,38 +33,38 @@ class Editor(Protocol):
         """Return the value of the whole text; an empty text is an empty mapping."""
         ...
 
-    def put(self, text: str, place: Place, value: Any) -> str:
-        """Return the text with the value at the place; what is missing on the way there is made."""
+    def put(self, text: str, path: EntryPath, value: Any) -> str:
+        """Return the text with the value at the path; what is missing on the way there is made."""
         ...
 
-    def remove(self, text: str, place: Place) -> str:
-        """Return the text without what is at the place, which need not be there."""
+    def remove(self, text: str, path: EntryPath) -> str:
+        """Return the text without what is at the path, which need not be there."""
         ...
 
 
-def find(data: Any, place: Place) -> Any:
-    """Return what is at the place, or None."""
-    for step in place:
+def find(data: Any, path: EntryPath) -> Any:
+    """Return what is at the path, or None."""
+    for step in path:
         data = _child(data, step)
     return data
 
 
-def same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Tell whether two values are equal in kind as well: to us, unlike to Python, 1 is not True."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(map(is_same, one, other))
     return bool(one == other) or repr(one) == repr(other) == "nan"
 
 
-def without(data: Any, place: Place) -> Any:
-    """Return the data without what is at the place, nor the containers that are empty then."""
-    step, rest = place[0], place[1:]
+def without_entry(data: Any, path: EntryPath) -> Any:
+    """Return the data without what is at the path, nor the containers that are empty then."""
+    step, rest = path[0], path[1:]
     child = _child(data, step)
-    left = without(child, rest) if rest and child is not None else None
+    left = without_entry(child, rest) if rest and child is not None else None
     if isinstance(data, list):
         return (
             [left if item is child else item for item in data if item is not child or left]
@@ -74,16 +74,16 @@ def without(data: Any, place: Place) -> Any:
     return {key: left if key == step else item for key, item in data.items() if key != step or left}
 
 
-def wrapped(place: Sequence[Step], value: Any) -> Any:
+def wrap(path: Sequence[PathStep], value: Any) -> Any:
     """Return the value inside the containers that lead to it."""
-    for step in reversed(place):
-        value = [value] if isinstance(step, Named) else {step: value}
+    for step in reversed(path):
+        value = [value] if isinstance(step, ElementNamed) else {step: value}
     return value
 
 
-def shown(place: Sequence[Step]) -> str:
-    """Return the place in words, for errors."""
-    return ".".join(map(str, place)) or "the file"
+def format_path(path: Sequence[PathStep]) -> str:
+    """Return the path in words, for errors."""
+    return ".".join(map(str, path)) or "the file"
 
 
 def line_end(text: str) -> str:
@@ -92,8 +92,8 @@ def line_end(text: str) -> str:
     return "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
 
 
-def _child(data: Any, step: Step) -> Any:
-    if isinstance(step, Named):
+def _child(data: Any, step: PathStep) -> Any:
+    if isinstance(step, ElementNamed):
         items = data if isinstance(data, list) else []
         return next(
             (each for each in items if isinstance(each, dict) and each.get("name") == step.name), None

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ambassador_client.hosts.formats.editor import (
+    EntryPath,
     FormatError,
-    Place,
+    format_path,
+    is_same,
     line_end,
-    same,
-    shown,
-    wrapped,
+    wrap,
 )
 from ambassador_client.hosts.formats.jsonc_syntax import Member, Node, parse
 
@@ -28,33 +28,33 @@ class JsoncEditor:
         root = parse(text)
         return {} if root is None else root.value
 
-    def put(self, text: str, place: Place, value: Any) -> str:
+    def put(self, text: str, path: EntryPath, value: Any) -> str:
         """See Editor."""
         node = parse(text)
         if node is None:
             break_before = "" if text == "" or text.endswith("\n") else line_end(text)
-            return self.put(f"{text}{break_before}{{}}{line_end(text)}", place, value)
+            return self.put(f"{text}{break_before}{{}}{line_end(text)}", path, value)
         style = _Style.of(text, node)
-        for index, step in enumerate(place):
+        for index, step in enumerate(path):
             if node.members is None:
-                raise FormatError(f"{shown(place[:index])} is not an object")
+                raise FormatError(f"{format_path(path[:index])} is not an object")
             member = node.member(str(step))
             if member is None:
-                return _insert(text, style, node, str(step), wrapped(place[index + 1 :], value))
+                return _insert(text, style, node, str(step), wrap(path[index + 1 :], value))
             node = member.value
-        if same(node.value, value):
+        if is_same(node.value, value):
             return text
         inline = "\n" not in text[node.start : node.end]
         new = style.render(value, None if inline and style.inline else _line_indent(text, node.start))
         return text[: node.start] + new + text[node.end :]
 
-    def remove(self, text: str, place: Place) -> str:
+    def remove(self, text: str, path: EntryPath) -> str:
         """See Editor."""
         node = parse(text)
-        for step in place[:-1]:
+        for step in path[:-1]:
             member = None if node is None else node.member(str(step))
             node = None if member is None else member.value
-        member = None if node is None else node.member(str(place[-1]))
+        member = None if node is None else node.member(str(path[-1]))
         return text if node is None or member is None else _cut(text, node, member)
 
 

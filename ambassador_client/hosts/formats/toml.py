@@ -3,7 +3,14 @@
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from ambassador_client.hosts.formats.editor import DEEPEST, FormatError, Place, line_end, same, shown
+from ambassador_client.hosts.formats.editor import (
+    DEEPEST,
+    EntryPath,
+    FormatError,
+    format_path,
+    is_same,
+    line_end,
+)
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -17,34 +24,34 @@ class TomlEditor:
         """See Editor."""
         return _parse(text).unwrap()
 
-    def put(self, text: str, place: Place, value: Any) -> str:
+    def put(self, text: str, path: EntryPath, value: Any) -> str:
         """See Editor."""
         import tomlkit  # noqa: PLC0415 - only the commands that edit files need it
 
         document = _parse(text)
         parent: MutableMapping[str, Any] = document
-        for index, step in enumerate(place[:-1]):
+        for index, step in enumerate(path[:-1]):
             if step not in parent:
                 parent[str(step)] = tomlkit.table(is_super_table=True)
             parent = parent[str(step)]
             if not isinstance(parent, MutableMapping):
-                raise FormatError(f"{shown(place[: index + 1])} is not a table")
-        found = parent.get(str(place[-1]))
-        if found is not None and same(getattr(found, "unwrap", lambda: found)(), value):
+                raise FormatError(f"{format_path(path[: index + 1])} is not a table")
+        found = parent.get(str(path[-1]))
+        if found is not None and is_same(getattr(found, "unwrap", lambda: found)(), value):
             return text
         inline = isinstance(parent, tomlkit.items.InlineTable)
-        parent[str(place[-1])] = _inline(value) if inline else _table(value)
+        parent[str(path[-1])] = _inline(value) if inline else _table(value)
         return _written(document, text)
 
-    def remove(self, text: str, place: Place) -> str:
+    def remove(self, text: str, path: EntryPath) -> str:
         """See Editor."""
         document = _parse(text)
         parent: Any = document
-        for step in place[:-1]:
+        for step in path[:-1]:
             parent = parent.get(str(step)) if isinstance(parent, MutableMapping) else None
-        if not isinstance(parent, MutableMapping) or place[-1] not in parent:
+        if not isinstance(parent, MutableMapping) or path[-1] not in parent:
             return text
-        del parent[str(place[-1])]
+        del parent[str(path[-1])]
         return _written(document, text)
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import yaml
 
 from ambassador_client.hosts.formats.editor import (
+    ElementNamed,
+    EntryPath,
     FormatError,
-    Named,
-    Place,
-    Step,
+    PathStep,
     find,
+    format_path,
+    is_same,
     line_end,
-    same,
-    shown,
-    wrapped,
+    wrap,
 )
 from ambassador_client.hosts.formats.yaml_nodes import child, compose, dump, end_of, is_empty, is_flow, load
 
@@ -30,33 +30,33 @@ class YamlEditor:
         """See Editor."""
         return load(text)
 
-    def put(self, text: str, place: Place, value: Any) -> str:
+    def put(self, text: str, path: EntryPath, value: Any) -> str:
         """See Editor."""
-        existing = find(load(text), place)
-        if existing is not None and same(existing, value):
+        existing = find(load(text), path)
+        if existing is not None and is_same(existing, value):
             return text
         node = compose(text)
         if node is None or (isinstance(node, yaml.ScalarNode) and is_empty(node)):
             break_before = "" if text == "" or text.endswith("\n") else line_end(text)
-            return text + break_before + _lines(text, place[0], wrapped(place[1:], value), 0) + line_end(text)
+            return text + break_before + _lines(text, path[0], wrap(path[1:], value), 0) + line_end(text)
         column, parent_key = 0, None
         holder = start = node
-        for index, step in enumerate(place):
-            _check(node, place[:index], step)
+        for index, step in enumerate(path):
+            _check(node, path[:index], step)
             found = child(node, step)
             if found is None:
-                return _insert(text, node, parent_key, step, wrapped(place[index + 1 :], value), column)
+                return _insert(text, node, parent_key, step, wrap(path[index + 1 :], value), column)
             holder, (_, start, node) = node, found
             column, parent_key = start.start_mark.column + 2, start
-        return _replace(text, holder, start, node, place[-1], value)
+        return _replace(text, holder, start, node, path[-1], value)
 
-    def remove(self, text: str, place: Place) -> str:
+    def remove(self, text: str, path: EntryPath) -> str:
         """See Editor."""
         node, parent_key = compose(text), None
-        for step in place[:-1]:
+        for step in path[:-1]:
             found = None if node is None else child(node, step)
             _, parent_key, node = found or (0, None, None)
-        found = None if node is None else child(node, place[-1])
+        found = None if node is None else child(node, path[-1])
         if node is None or found is None:
             return text
         if is_flow(node):
@@ -64,24 +64,28 @@ class YamlEditor:
         return _cut_block(text, node, parent_key, found[1], found[2])
 
 
-def _check(node: yaml.Node, place: Place, step: Step) -> None:
-    kind, word = (yaml.SequenceNode, "list") if isinstance(step, Named) else (yaml.MappingNode, "mapping")
+def _check(node: yaml.Node, path: EntryPath, step: PathStep) -> None:
+    kind, word = (
+        (yaml.SequenceNode, "list") if isinstance(step, ElementNamed) else (yaml.MappingNode, "mapping")
+    )
     if not isinstance(node, kind) and not (isinstance(node, yaml.ScalarNode) and is_empty(node)):
-        raise FormatError(f"{shown(place)} is not a {word}")
+        raise FormatError(f"{format_path(path)} is not a {word}")
 
 
-def _lines(text: str, step: Step, value: Any, column: int) -> str:
-    written = dump([value] if isinstance(step, Named) else {step: value})
+def _lines(text: str, step: PathStep, value: Any, column: int) -> str:
+    written = dump([value] if isinstance(step, ElementNamed) else {step: value})
     return written.replace("\n", line_end(text) + " " * column)
 
 
-def _flow(step: Step, value: Any) -> str:
-    if isinstance(step, Named):
+def _flow(step: PathStep, value: Any) -> str:
+    if isinstance(step, ElementNamed):
         return json.dumps(value, ensure_ascii=False)
     return json.dumps({step: value}, ensure_ascii=False)[1:-1]
 
 
-def _insert(text: str, node: yaml.Node, key: yaml.Node | None, step: Step, value: Any, column: int) -> str:
+def _insert(
+    text: str, node: yaml.Node, key: yaml.Node | None, step: PathStep, value: Any, column: int
+) -> str:
     if not is_empty(node):
         if is_flow(node):
             at = node.start_mark.index + 1
@@ -98,12 +102,14 @@ def _insert(text: str, node: yaml.Node, key: yaml.Node | None, step: Step, value
     return f"{text[:at]}{line_end(text)}{' ' * column}{_lines(text, step, value, column)}{text[at:]}"
 
 
-def _replace(text: str, holder: yaml.Node, start: yaml.Node, node: yaml.Node, step: Step, value: Any) -> str:
+def _replace(
+    text: str, holder: yaml.Node, start: yaml.Node, node: yaml.Node, step: PathStep, value: Any
+) -> str:
     first, end = start.start_mark.index, end_of(text, node)
     if is_flow(holder):
         return text[:first] + _flow(step, value) + text[end:]
     column = start.start_mark.column
-    if isinstance(step, Named):
+    if isinstance(step, ElementNamed):
         written = dump(value).replace("\n", line_end(text) + " " * column)
     else:
         written = _lines(text, step, value, column)

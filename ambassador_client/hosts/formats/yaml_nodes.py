@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from ambassador_client.hosts.formats.editor import DEEPEST, FormatError, Named, Step
+from ambassador_client.hosts.formats.editor import DEEPEST, ElementNamed, FormatError, PathStep
 from ambassador_protocol import bounded_yaml
 
 T = TypeVar("T")
@@ -61,9 +61,9 @@ def is_empty(node: yaml.Node) -> bool:
     return not node.value
 
 
-def child(node: yaml.Node, step: Step) -> tuple[int, yaml.Node, yaml.Node] | None:
+def child(node: yaml.Node, step: PathStep) -> tuple[int, yaml.Node, yaml.Node] | None:
     """Return the index of what is at the step, the node where it starts, and its value."""
-    if isinstance(step, Named):
+    if isinstance(step, ElementNamed):
         items = node.value if isinstance(node, yaml.SequenceNode) else []
         for index, item in enumerate(items):
             name = child(item, "name")

@@ -8,13 +8,13 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from ambassador_client.account import paths
-from ambassador_client.hosts.formats.editor import Editor, Named, Place
+from ambassador_client.hosts.formats.editor import Editor, ElementNamed, EntryPath
 
 ENTRY = "ambassador"
 PLATFORMS: Final = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}  # every host has a file on each
 
 # Members that people change in their application: we set them once, and leave them alone then.
-_LEFT_TO_PEOPLE = frozenset({"description", "enabled", "timeout", "tools"})
+_USER_MEMBERS = frozenset({"description", "enabled", "timeout", "tools"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Machine:
     environ: Mapping[str, str]
 
     @classmethod
-    def real(cls) -> "Machine":
+    def current(cls) -> "Machine":
         """Return the machine we run on."""
         return cls(home=paths.home(), platform=sys.platform, environ=os.environ)
 
@@ -37,14 +37,14 @@ class Machine:
         """Return where a path of this machine is found."""
         return Path(path)
 
-    def named(self, variable: str) -> PurePath | None:
+    def path_from(self, variable: str) -> PurePath | None:
         """Return the path a variable holds; an empty or relative one does not count."""
         path = type(self.home)(self.environ.get(variable, ""))
         return path if path.is_absolute() else None
 
     def directory(self, variable: str, otherwise: PurePath) -> PurePath:
         """Return the directory a variable names, or the other one."""
-        return self.named(variable) or otherwise
+        return self.path_from(variable) or otherwise
 
     @property
     def config(self) -> PurePath:
@@ -85,9 +85,9 @@ def typed_entry(launch: Launch) -> dict[str, Any]:
 class Host:
     """One application.
 
-    `name` is the configuration word, `tool` what the server knows the application as, `container` the place of the
-    entries in the file, `signs` the paths that only the application makes, `commands` its programs. `skeleton` is
-    what a file needs besides an entry when we make it.
+    `name` is the configuration word, `tool` what the server knows the application as, `container` the path of the
+    entries in the file, `detection_paths` the paths that only the application makes, `commands` its programs.
+    `skeleton` is what a file needs besides an entry when we make it.
     """
 
     name: str
@@ -96,19 +96,19 @@ class Host:
     editor: Editor
     container: str
     file: Callable[[Machine], PurePath]
-    signs: Callable[[Machine], Sequence[PurePath]]
+    detection_paths: Callable[[Machine], Sequence[PurePath]]
     commands: tuple[str, ...] = ()
     entry: Callable[[Launch], dict[str, Any]] = stdio_entry
     in_list: bool = False
     skeleton: Mapping[str, Any] = field(default_factory=dict)
-    in_the_way: Callable[[Machine], str | None] = lambda _: None
+    blocking_reason: Callable[[Machine], str | None] = lambda _: None
 
     @property
-    def place(self) -> Place:
-        """Return the place of our entry in the file."""
-        return (self.container, Named(ENTRY) if self.in_list else ENTRY)
+    def entry_path(self) -> EntryPath:
+        """Return the path of our entry in the file."""
+        return (self.container, ElementNamed(ENTRY) if self.in_list else ENTRY)
 
     def managed(self) -> frozenset[str]:
         """Return the members of the entry that are ours; others are the application's and the user's."""
         every = self.entry(Launch(command="", arguments=(), environment={"": ""}))
-        return frozenset(every) - _LEFT_TO_PEOPLE
+        return frozenset(every) - _USER_MEMBERS

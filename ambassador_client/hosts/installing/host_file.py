@@ -12,12 +12,12 @@ from pathlib import Path
 from ambassador_client.account.atomic_files import put_file, remove_file
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError
 
-LARGEST = 8 << 20
-_MARK = "\ufeff"
+MAX_BYTES = 8 << 20
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class HostFile:
     """A file as it was: `real` is where links lead, `content` is None when there is no file."""
 
     path: Path
@@ -28,17 +28,17 @@ class Found:
     def text(self) -> str:
         """Return the text, without a byte order mark; raises HostFileError."""
         try:
-            return (self.content or b"").decode().removeprefix(_MARK)
+            return (self.content or b"").decode().removeprefix(_BYTE_ORDER_MARK)
         except UnicodeDecodeError as error:
             raise HostFileError(f"{self.path} is not UTF-8 text", "Correct it in the application.") from error
 
     def encoded(self, text: str) -> bytes:
         """Return what to write for a new text: it starts with a byte order mark if the file does."""
-        marked = (self.content or b"").startswith(_MARK.encode())
-        return (_MARK + text if marked else text).encode()
+        marked = (self.content or b"").startswith(_BYTE_ORDER_MARK.encode())
+        return (_BYTE_ORDER_MARK + text if marked else text).encode()
 
 
-def look(path: Path) -> Found:
+def read_host_file(path: Path) -> HostFile:
     """Read a file, if it is one we may change; raises HostFileError."""
     real = Path(os.path.realpath(path))
     try:
@@ -47,21 +47,21 @@ def look(path: Path) -> Found:
         if path.is_symlink():
             raise HostFileError(f"{path} is a link that leads nowhere", "Mend or delete the link.") from None
         _check_parent(real)
-        return Found(path=path, real=real, content=None)
+        return HostFile(path=path, real=real, content=None)
     except OSError as error:
         raise _unreadable(path, error) from error
     _check(path, status)
     try:
         with real.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise _unreadable(path, error) from error
-    if len(content) > LARGEST:
-        raise HostFileError(f"{path} is larger than {LARGEST >> 20} MB", "Is it the right file?")
-    return Found(path=path, real=real, content=content)
+    if len(content) > MAX_BYTES:
+        raise HostFileError(f"{path} is larger than {MAX_BYTES >> 20} MB", "Is it the right file?")
+    return HostFile(path=path, real=real, content=content)
 
 
-def replace(found: Found, content: bytes | None) -> None:
+def replace_host_file(found: HostFile, content: bytes | None) -> None:
     """Put the content in place of what was found, None to delete it; raises HostFileError, ChangedMeanwhileError."""
     try:
         if content is None:
@@ -81,7 +81,7 @@ def digest(content: bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def _ready(found: Found, new: Path) -> None:
+def _ready(found: HostFile, new: Path) -> None:
     if found.content is not None:
         _keep_attributes(found.real, new)
     _check_unchanged(found)
@@ -97,7 +97,7 @@ def _keep_attributes(original: Path, copy: Path) -> None:
             os.chmod(copy, stat.S_IMODE(status.st_mode))
 
 
-def _check_unchanged(found: Found) -> None:
+def _check_unchanged(found: HostFile) -> None:
     try:
         content = found.real.read_bytes()
     except FileNotFoundError:
@@ -111,12 +111,12 @@ def _check(path: Path, status: os.stat_result) -> None:
         raise HostFileError(f"{path} is a directory", "Move it away.")
     if not stat.S_ISREG(status.st_mode):
         raise HostFileError(f"{path} is not a regular file", "Move it away.")
-    if _is_foreign(status):
+    if _has_other_owner(status):
         raise HostFileError(f"{path} belongs to somebody else", "Run this as its owner.")
     if status.st_mode & 0o222 == 0:
         raise HostFileError(f"{path} is read-only", "Allow its owner to write it.")
-    if status.st_size > LARGEST:
-        raise HostFileError(f"{path} is larger than {LARGEST >> 20} MB", "Is it the right file?")
+    if status.st_size > MAX_BYTES:
+        raise HostFileError(f"{path} is larger than {MAX_BYTES >> 20} MB", "Is it the right file?")
 
 
 def _check_parent(real: Path) -> None:
@@ -129,12 +129,12 @@ def _check_parent(real: Path) -> None:
             raise _unreadable(directory, error) from error
         if not stat.S_ISDIR(status.st_mode):
             raise HostFileError(f"{directory} is not a directory", "Move it away.")
-        if _is_foreign(status):
+        if _has_other_owner(status):
             raise HostFileError(f"{directory} belongs to somebody else", "Run this as its owner.")
         return
 
 
-def _is_foreign(status: os.stat_result) -> bool:
+def _has_other_owner(status: os.stat_result) -> bool:
     return sys.platform != "win32" and status.st_uid != os.getuid()
 
 

@@ -9,11 +9,11 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from ambassador_client.errors import ChangedMeanwhileError, HostFileError, one_line
-from ambassador_client.hosts.formats.editor import FormatError, find, same, without
+from ambassador_client.hosts.formats.editor import FormatError, find, is_same, without_entry
 from ambassador_client.hosts.installing import host_file
 from ambassador_client.hosts.installing.host import Host, Launch, Machine
-from ambassador_client.hosts.installing.host_file import Found
-from ambassador_client.hosts.installing.journal import Journal, Ours
+from ambassador_client.hosts.installing.host_file import HostFile
+from ambassador_client.hosts.installing.journal import Journal, OwnedParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +21,10 @@ class Change:
     """What is to become of a file: `after` is its new text, None when it goes; `result` is one word for people."""
 
     host: Host
-    found: Found
+    found: HostFile
     after: bytes | None
     result: str
-    ours: Ours
+    ours: OwnedParts
 
     @property
     def is_needed(self) -> bool:
@@ -42,20 +42,20 @@ class Installer:
 
     def plan_install(self, host: Host, launch: Launch) -> Change:
         """Return the change that enters us, or brings our entry up to date."""
-        if (reason := host.in_the_way(self._machine)) is not None:
+        if (reason := host.blocking_reason(self._machine)) is not None:
             raise HostFileError(reason)
-        found = host_file.look(self._machine.local(host.file(self._machine)))
+        found = host_file.read_host_file(self._machine.local(host.file(self._machine)))
         ours = self._journal.record(host.name).ours
         data = _load(host, found)
-        existing = find(data, host.place)
+        existing = find(data, host.entry_path)
         entry = _merged(host, existing, host.entry(launch))
         text = found.text
         if found.content is None:
             for key, value in host.skeleton.items():
                 text = host.editor.put(text, (key,), value)
-        after = _edited(host, found, lambda: host.editor.put(text, host.place, entry))
-        made_container = find(data, host.place[:1]) is None
-        now = Ours(
+        after = _edited(host, found, lambda: host.editor.put(text, host.entry_path, entry))
+        made_container = find(data, host.entry_path[:1]) is None
+        now = OwnedParts(
             entry=entry,
             containers=[host.container] if made_container else ours.containers,
             file=found.content is None or ours.file,
@@ -65,17 +65,17 @@ class Installer:
 
     def plan_uninstall(self, host: Host) -> Change:
         """Return the change that takes our entry out, and what we made for it if nothing else is in there."""
-        found = host_file.look(self._machine.local(host.file(self._machine)))
-        if find(_load(host, found), host.place) is None:
-            return Change(host=host, found=found, after=found.content, result="absent", ours=Ours())
+        found = host_file.read_host_file(self._machine.local(host.file(self._machine)))
+        if find(_load(host, found), host.entry_path) is None:
+            return Change(host=host, found=found, after=found.content, result="absent", ours=OwnedParts())
         ours = self._journal.record(host.name).ours
-        text = host.editor.remove(found.text, host.place)
-        if host.container in ours.containers and not find(host.editor.load(text), host.place[:1]):
-            text = host.editor.remove(text, host.place[:1])
+        text = host.editor.remove(found.text, host.entry_path)
+        if host.container in ours.containers and not find(host.editor.load(text), host.entry_path[:1]):
+            text = host.editor.remove(text, host.entry_path[:1])
         after: bytes | None = _edited(host, found, lambda: text)
-        if ours.file and same(host.editor.load(text), dict(host.skeleton)):
+        if ours.file and is_same(host.editor.load(text), dict(host.skeleton)):
             after = None
-        return Change(host=host, found=found, after=after, result="removed", ours=Ours())
+        return Change(host=host, found=found, after=after, result="removed", ours=OwnedParts())
 
     def plan_undo(self, host: Host) -> Change | None:
         """Return the way back from the newest change; None when none is known."""
@@ -83,7 +83,7 @@ class Installer:
         if not record.steps:
             return None
         step = record.steps[-1]
-        found = host_file.look(Path(step.file))
+        found = host_file.read_host_file(Path(step.file))
         before = self._journal.backup(step)
         back = Change(host=host, found=found, after=before, result="restored", ours=step.ours)
         if host_file.digest(found.content) != step.after:
@@ -96,18 +96,20 @@ class Installer:
             return
         host = change.host.name
         found = change.found
-        record = self._journal.begin(host, self._run, found.path, found.content, change.after, change.ours)
+        record = self._journal.record_change(
+            host, self._run, found.path, found.content, change.after, change.ours
+        )
         try:
-            host_file.replace(found, change.after)
+            host_file.replace_host_file(found, change.after)
         except BaseException:
-            self._journal.drop(self._journal.record(host).steps[-1])
+            self._journal.delete_backup(self._journal.record(host).steps[-1])
             self._journal.save(host, record)
             raise
 
     def undo(self, change: Change) -> None:
         """Make a change of `plan_undo`."""
-        host_file.replace(change.found, change.after)
-        self._journal.step_back(change.host.name)
+        host_file.replace_host_file(change.found, change.after)
+        self._journal.remove_last_step(change.host.name)
 
     def last_run(self, hosts: tuple[Host, ...]) -> tuple[Host, ...]:
         """Return those whose newest change belongs to the newest run of all."""
@@ -127,7 +129,7 @@ class ChangedSinceError(ChangedMeanwhileError):
         self.back = back
 
 
-def difference(change: Change) -> Iterator[str]:
+def unified_diff(change: Change) -> Iterator[str]:
     """Yield the lines of a unified diff of the file."""
     before, after = (_lines(content) for content in (change.found.content, change.after))
     name = str(change.found.path)
@@ -136,7 +138,7 @@ def difference(change: Change) -> Iterator[str]:
         yield "".join(char if char.isprintable() or char == "\t" else "?" for char in line)
 
 
-def is_ours(entry: Any) -> bool:
+def starts_this_client(entry: Any) -> bool:
     """Tell whether an entry starts this program."""
     words = entry.values() if isinstance(entry, dict) else ()
     firsts = [word[0] if isinstance(word, list) and word else word for word in words]
@@ -152,33 +154,35 @@ def _lines(content: bytes | None) -> list[str]:
 
 
 def _merged(host: Host, existing: Any, entry: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(existing, dict) or not is_ours(existing):
+    if not isinstance(existing, dict) or not starts_this_client(existing):
         return entry
     managed = host.managed()
     kept = {key: value for key, value in existing.items() if key not in managed or key in entry}
     return {**entry, **kept, **{key: value for key, value in entry.items() if key in managed}}
 
 
-def _load(host: Host, found: Found) -> Any:
+def _load(host: Host, found: HostFile) -> Any:
     try:
         return host.editor.load(found.text)
     except FormatError as error:
         raise _malformed(found, error) from error
 
 
-def _malformed(found: Found, error: FormatError) -> HostFileError:
+def _malformed(found: HostFile, error: FormatError) -> HostFileError:
     return HostFileError(
         f"{found.path} cannot be edited: {one_line(str(error))}", "Correct it, then try again."
     )
 
 
-def _edited(host: Host, found: Found, edit: Callable[[], str]) -> bytes:
+def _edited(host: Host, found: HostFile, edit: Callable[[], str]) -> bytes:
     """Return the new content, proven to hold everything else as it was."""
     try:
         text = edit()
         before, after = host.editor.load(found.text), host.editor.load(text)
     except FormatError as error:
         raise _malformed(found, error) from error
-    if found.content is not None and not same(without(before, host.place), without(after, host.place)):
+    if found.content is not None and not is_same(
+        without_entry(before, host.entry_path), without_entry(after, host.entry_path)
+    ):
         raise HostFileError(f"{found.path} is written in a way we cannot edit safely", "Enter us by hand.")
     return found.encoded(text)

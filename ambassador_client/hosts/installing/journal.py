@@ -13,11 +13,11 @@ from ambassador_client.account.atomic_files import remove_private_file, write_pr
 from ambassador_client.errors import HostFileError, SettingsError
 from ambassador_client.hosts.installing.host_file import digest
 
-_MOST_STEPS = 10
+_MAX_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ours:
+class OwnedParts:
     """What in a file is ours: the entry as we wrote it, the containers we made, the whole file."""
 
     entry: dict[str, Any] | None = None
@@ -33,14 +33,14 @@ class Step:
     file: str
     backup: str | None
     after: str | None
-    ours: Ours
+    ours: OwnedParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What we know of one application's file, the newest step last."""
 
-    ours: Ours = field(default_factory=Ours)
+    ours: OwnedParts = field(default_factory=OwnedParts)
     steps: tuple[Step, ...] = ()
 
 
@@ -55,8 +55,8 @@ class Journal:
         path = self._path(host)
         try:
             data = json.loads(path.read_bytes())
-            steps = tuple(Step(**{**each, "ours": Ours(**each["ours"])}) for each in data["steps"])
-            return Record(ours=Ours(**data["ours"]), steps=steps)
+            steps = tuple(Step(**{**each, "ours": OwnedParts(**each["ours"])}) for each in data["steps"])
+            return Record(ours=OwnedParts(**data["ours"]), steps=steps)
         except FileNotFoundError:
             return Record()
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -64,8 +64,8 @@ class Journal:
                 f"{path} cannot be read", "Move it away; undo forgets that change."
             ) from error
 
-    def begin(
-        self, host: str, run: str, file: Path, before: bytes | None, after: bytes | None, ours: Ours
+    def record_change(
+        self, host: str, run: str, file: Path, before: bytes | None, after: bytes | None, ours: OwnedParts
     ) -> Record:
         """Keep a copy of the file and note the change that follows; return the record as it was."""
         record = self.record(host)
@@ -76,9 +76,9 @@ class Journal:
             write_private_file(self._directory / backup, before)
         step = Step(run=run, file=str(file), backup=backup, after=digest(after), ours=record.ours)
         steps = (*record.steps, step)
-        self.save(host, Record(ours=ours, steps=steps[-_MOST_STEPS:]))
-        for old in steps[:-_MOST_STEPS]:
-            self.drop(old)
+        self.save(host, Record(ours=ours, steps=steps[-_MAX_STEPS:]))
+        for old in steps[:-_MAX_STEPS]:
+            self.delete_backup(old)
         return record
 
     def save(self, host: str, record: Record) -> None:
@@ -94,17 +94,17 @@ class Journal:
         except OSError as error:
             raise HostFileError(f"the copy of {step.file} is gone: {error.strerror}") from error
 
-    def drop(self, step: Step) -> None:
+    def delete_backup(self, step: Step) -> None:
         """Delete the copy of a step that nobody can go back to any more; one that stays is in nobody's way."""
         if step.backup is not None:
             with suppress(SettingsError):
                 remove_private_file(self._directory / step.backup)
 
-    def step_back(self, host: str) -> None:
+    def remove_last_step(self, host: str) -> None:
         """Forget the newest step: the file is as it was before."""
         record = self.record(host)
         self.save(host, replace(record, ours=record.steps[-1].ours, steps=record.steps[:-1]))
-        self.drop(record.steps[-1])
+        self.delete_backup(record.steps[-1])
 
     def _path(self, host: str) -> Path:
         return self._directory / f"{host}.json"

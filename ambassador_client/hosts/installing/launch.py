@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from ambassador_client.account.setting_parsers import normal_url
-from ambassador_client.account.settings import account_book
+from ambassador_client.account.setting_parsers import parse_url
+from ambassador_client.account.settings import account_store
 from ambassador_client.account.sources import ACCOUNT_VARIABLE
 from ambassador_client.errors import SettingsError, UsageError
 from ambassador_client.hosts.installing.host import Host, Launch
 
 PROGRAM = "ambassador-client"
 _KEY = "MCP_AMBASSADOR_PRESHARED_KEY"
-_CARRIED = (
+_COPIED_VARIABLES = (
     ACCOUNT_VARIABLE,
     "MCP_AMBASSADOR_URL",
     "MCP_AMBASSADOR_CA_FILE",
@@ -27,7 +27,7 @@ _REFERENCES = ("env://", "file://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class LaunchOptions:
     """What the person who installs said about settings."""
 
     account: str | None = None
@@ -43,7 +43,7 @@ class Wishes:
 
 def launch_for(
     host: Host,
-    wishes: Wishes,
+    options: LaunchOptions,
     environ: Mapping[str, str],
     command: tuple[str, ...],
     *,
@@ -51,26 +51,26 @@ def launch_for(
 ) -> Launch:
     """Return what the application starts; `paths` is `os.path` of its platform. Raises SettingsError, UsageError."""
     arguments = [*command[1:], "proxy", "--host-tool", host.tool]
-    if wishes.account is not None:
-        arguments += ["--account", account_book(environ).get(wishes.account).name]
-    if wishes.config is not None:
-        arguments += ["--config", paths.abspath(wishes.config)]
-    if wishes.server_url is not None:
-        arguments += ["--server", _address(wishes.server_url, "--server")]
-    if wishes.ca_file is not None:
-        arguments += ["--ca-file", paths.abspath(wishes.ca_file)]
-    environment = {} if wishes.is_complete else _carried(environ, paths)
+    if options.account is not None:
+        arguments += ["--account", account_store(environ).get(options.account).name]
+    if options.config is not None:
+        arguments += ["--config", paths.abspath(options.config)]
+    if options.server_url is not None:
+        arguments += ["--server", _address(options.server_url, "--server")]
+    if options.ca_file is not None:
+        arguments += ["--ca-file", paths.abspath(options.ca_file)]
+    environment = {} if options.is_complete else _copied_variables(environ, paths)
     for word in (command[0], *arguments, *environment.values()):
         _check(word)
     return Launch(command=command[0], arguments=tuple(arguments), environment=environment)
 
 
-def missing(wishes: Wishes, environ: Mapping[str, str]) -> list[str]:
+def missing_settings(options: LaunchOptions, environ: Mapping[str, str]) -> list[str]:
     """Return, in sentences, what the applications will not know."""
-    if wishes.is_complete or account_book(environ).find(environ.get(ACCOUNT_VARIABLE)) is not None:
+    if options.is_complete or account_store(environ).find(environ.get(ACCOUNT_VARIABLE)) is not None:
         return []
     sentences = []
-    if wishes.server_url is None and not environ.get("MCP_AMBASSADOR_URL"):
+    if options.server_url is None and not environ.get("MCP_AMBASSADOR_URL"):
         sentences.append("No server address is set: run ambassador-client login, or give --server URL.")
     key = environ.get(_KEY, "")
     if not key.startswith(_REFERENCES):
@@ -101,8 +101,8 @@ def installed_command(
     return (paths.abspath(executable), "-m", "ambassador_client")
 
 
-def _carried(environ: Mapping[str, str], paths: ModuleType) -> dict[str, str]:
-    carried = {name: environ[name] for name in _CARRIED if environ.get(name)}
+def _copied_variables(environ: Mapping[str, str], paths: ModuleType) -> dict[str, str]:
+    carried = {name: environ[name] for name in _COPIED_VARIABLES if environ.get(name)}
     if (address := carried.get("MCP_AMBASSADOR_URL")) is not None:
         _address(address, "MCP_AMBASSADOR_URL")
     if (file := carried.get("MCP_AMBASSADOR_CA_FILE")) is not None:
@@ -114,7 +114,7 @@ def _carried(environ: Mapping[str, str], paths: ModuleType) -> dict[str, str]:
 
 def _address(value: str, place: str) -> str:
     try:
-        normal_url(value)  # an address with a password in it is refused here
+        parse_url(value)  # an address with a password in it is refused here
     except ValueError as error:
         raise SettingsError(f"{place} is wrong: {error}", f"Correct {place}.") from error
     return value

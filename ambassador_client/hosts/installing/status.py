@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ambassador_client.errors import ClientError
-from ambassador_client.hosts.formats.editor import FormatError, find, same
+from ambassador_client.hosts.formats.editor import FormatError, find, is_same
 from ambassador_client.hosts.installing import host_file
 from ambassador_client.hosts.installing.host import Host, Launch, Machine
 from ambassador_client.hosts.installing.journal import Journal
@@ -39,7 +39,7 @@ def is_installed(host: Host, machine: Machine) -> bool:
     """Tell whether the application seems to be there: its program, or what only it makes."""
     path = machine.environ.get("PATH", os.defpath)
     return any(shutil.which(command, path=path) for command in host.commands) or any(
-        machine.local(sign).exists() for sign in host.signs(machine)
+        machine.local(sign).exists() for sign in host.detection_paths(machine)
     )
 
 
@@ -62,8 +62,8 @@ def status_of(host: Host, machine: Machine, journal: Journal, launch: Launch) ->
 
 
 def _compare(host: Host, machine: Machine, journal: Journal, launch: Launch) -> tuple[str, str]:
-    found = host_file.look(machine.local(host.file(machine)))
-    entry = find(host.editor.load(found.text), host.place)
+    found = host_file.read_host_file(machine.local(host.file(machine)))
+    entry = find(host.editor.load(found.text), host.entry_path)
     if entry is None:
         return "no", ""
     if not isinstance(entry, dict):
@@ -73,7 +73,7 @@ def _compare(host: Host, machine: Machine, journal: Journal, launch: Launch) -> 
     names = (
         {"command", "cmd"} if written is None else host.managed()
     )  # of an entry by hand, only the program counts
-    differing = sorted(name for name in names if not same(entry.get(name), expected.get(name)))
+    differing = sorted(name for name in names if not is_same(entry.get(name), expected.get(name)))
     if differing:
         return "drifted", f"{', '.join(differing)} differ{'s' if len(differing) == 1 else ''}"
     command = entry.get("command", entry.get("cmd"))

@@ -8,13 +8,13 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from types import ModuleType
 from typing import NamedTuple
 
-from ambassador_client.hosts.formats.editor import Named
+from ambassador_client.hosts.formats.editor import ElementNamed
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.formats.toml import TomlEditor
 from ambassador_client.hosts.installing.host import PLATFORMS, Host, Launch, Machine
 from ambassador_client.hosts.installing.installer import Installer
 from ambassador_client.hosts.installing.journal import Journal
-from ambassador_client.hosts.installing.launch import Wishes, launch_for
+from ambassador_client.hosts.installing.launch import LaunchOptions, launch_for
 from ambassador_client.hosts.installing.registry import all_hosts
 from tests.client.fake_server import KEY
 
@@ -72,13 +72,17 @@ def commented(host: Host) -> str:
         return _JSONC % host.container
     if isinstance(host.editor, TomlEditor):
         return _TOML % host.container
-    first = "  # theirs\n  - name: other\n" if isinstance(host.place[-1], Named) else "  other:  # theirs\n"
+    first = (
+        "  # theirs\n  - name: other\n"
+        if isinstance(host.entry_path[-1], ElementNamed)
+        else "  other:  # theirs\n"
+    )
     return _YAML % (host.container, first)
 
 
 def outdated(host: Host) -> str:
     """Return the same with an entry of ours from before, and a member in it that is the user's."""
-    return host.editor.put(commented(host), host.place, {**host.entry(OLD), "note": "mine"})
+    return host.editor.put(commented(host), host.entry_path, {**host.entry(OLD), "note": "mine"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +132,8 @@ def elsewhere(platform: str, root: Path, **more: str) -> Elsewhere:
 def launch_there(host: Host, machine: Machine) -> Launch:
     """Return what `install` on that machine lets the application start."""
     there = _ELSEWHERE[machine.platform]
-    wishes = Wishes(ca_file=type(there.home)(there.certificate))
-    return launch_for(host, wishes, machine.environ, (there.program,), paths=there.paths)
+    options = LaunchOptions(ca_file=type(there.home)(there.certificate))
+    return launch_for(host, options, machine.environ, (there.program,), paths=there.paths)
 
 
 def cases(host: Host, machine: Elsewhere) -> Iterator[tuple[str, bytes | None]]:

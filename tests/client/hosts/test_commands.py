@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_client.account.accounts import Account
-from ambassador_client.account.settings import account_book
+from ambassador_client.account.settings import account_store
 from ambassador_client.hosts.installing.launch import installed_command
 from ambassador_client.hosts.installing.registry import all_hosts
 from tests.client.fake_server import KEY
@@ -87,7 +87,7 @@ def test_settings_by_option(shell: Shell):
     assert shell.run("install", "cursor", "--account", "work")[2].startswith(
         "AMB-5003 there is no account 'work'."
     )
-    book = account_book({"XDG_CONFIG_HOME": str(shell.home / ".config")})
+    book = account_store({"XDG_CONFIG_HOME": str(shell.home / ".config")})
     book.save(Account(name="work", server=URL))
     assert shell.run("install", "cursor")[2] == ""
     assert shell.run("install", "cursor", "--account", "work")[0] == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_client.errors import ChangedMeanwhileError, ClientError, HostFileError
-from ambassador_client.hosts.installing.host_file import LARGEST, look, replace
+from ambassador_client.hosts.installing.host_file import MAX_BYTES, read_host_file, replace_host_file
 from ambassador_client.hosts.installing.registry import host_named
 from tests.client.hosts.goldens import LAUNCH, installer, machine
 
@@ -43,7 +43,7 @@ def _read_only(file: Path) -> None:
 
 def _huge(file: Path) -> None:
     file.touch()
-    os.truncate(file, LARGEST + 1)
+    os.truncate(file, MAX_BYTES + 1)
 
 
 def _malformed(file: Path) -> None:
@@ -164,9 +164,9 @@ def test_a_new_file_is_for_its_owner_alone(file: Path, tmp_path: Path):
 def test_a_write_that_fails_changes_nothing(tmp_path: Path):
     target = tmp_path / "file"
     target.write_text("old")
-    found = look(target)
+    found = read_host_file(target)
     target.unlink()
     target.mkdir()
     with pytest.raises(ClientError):
-        replace(found, b"new")
+        replace_host_file(found, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

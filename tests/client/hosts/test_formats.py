@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_client.hosts.formats.editor import DEEPEST, Editor, FormatError, Named, find, same, without
+from ambassador_client.hosts.formats.editor import (
+    DEEPEST,
+    Editor,
+    ElementNamed,
+    FormatError,
+    find,
+    is_same,
+    without_entry,
+)
 from ambassador_client.hosts.formats.jsonc import JsoncEditor
 from ambassador_client.hosts.formats.toml import TomlEditor
 from ambassador_client.hosts.formats.yaml import YamlEditor
@@ -83,9 +91,9 @@ def test_jsonc_keeps_everything_else(text: str):
     before = JSONC.load(text)
     put = JSONC.put(text, PLACE, ENTRY)
     after = JSONC.load(put)
-    assert same(find(after, PLACE), ENTRY)
-    assert same(without(after, PLACE), without(before, PLACE))
-    assert list(without(after, PLACE)) == list(without(before, PLACE))
+    assert is_same(find(after, PLACE), ENTRY)
+    assert is_same(without_entry(after, PLACE), without_entry(before, PLACE))
+    assert list(without_entry(after, PLACE)) == list(without_entry(before, PLACE))
     assert is_spread_over(text, put)
     assert comments(put) == comments(text)
     assert JSONC.put(put, PLACE, ENTRY) == put
@@ -98,7 +106,7 @@ def test_jsonc_keeps_everything_else(text: str):
     )
 
     removed = JSONC.remove(other, PLACE)
-    assert same(without(JSONC.load(removed), PLACE), without(before, PLACE))
+    assert is_same(without_entry(JSONC.load(removed), PLACE), without_entry(before, PLACE))
     assert find(JSONC.load(removed), PLACE) is None
     assert comments(removed) == comments(text)
     assert JSONC.remove(removed, PLACE) == removed
@@ -134,14 +142,14 @@ def test_jsonc_reads_anything_or_says_no(text: str):
         put = JSONC.put(text, PLACE, ENTRY)
     except FormatError:
         return
-    assert JSONC.load(JSONC.remove(put, PLACE)) == without(JSONC.load(put), PLACE) | {"mcpServers": {}}
+    assert JSONC.load(JSONC.remove(put, PLACE)) == without_entry(JSONC.load(put), PLACE) | {"mcpServers": {}}
 
 
 @settings(deadline=None)
 @given(_VALUE)
 def test_jsonc_reads_what_json_reads(value: Any):
     for text in (json.dumps(value), json.dumps(value, indent=1, ensure_ascii=False)):
-        assert same(JSONC.load(text), json.loads(text))
+        assert is_same(JSONC.load(text), json.loads(text))
 
 
 @pytest.mark.parametrize(
@@ -202,43 +210,46 @@ models: []
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "path"),
     [
         (GOOSE, ("extensions", "ambassador")),
-        (LIST, ("mcpServers", Named("ambassador"))),
+        (LIST, ("mcpServers", ElementNamed("ambassador"))),
         ("a: 1\n", ("extensions", "ambassador")),
-        ("a: 1", ("mcpServers", Named("ambassador"))),
+        ("a: 1", ("mcpServers", ElementNamed("ambassador"))),
         ("# only words\n", ("extensions", "ambassador")),
-        ("", ("mcpServers", Named("ambassador"))),
+        ("", ("mcpServers", ElementNamed("ambassador"))),
         ("{}\n", ("extensions", "ambassador")),
         ("extensions:   # none\nb: 2\n", ("extensions", "ambassador")),
         ("extensions: {}\nb: 2\n", ("extensions", "ambassador")),
         ("extensions: null # none\nb: 2\n", ("extensions", "ambassador")),
         ("extensions: {one: {cmd: x}, }\n", ("extensions", "ambassador")),
-        ("mcpServers: [{name: one}]\n", ("mcpServers", Named("ambassador"))),
-        ("mcpServers:\n    - name: one\n      args:\n        - x", ("mcpServers", Named("ambassador"))),
+        ("mcpServers: [{name: one}]\n", ("mcpServers", ElementNamed("ambassador"))),
+        (
+            "mcpServers:\n    - name: one\n      args:\n        - x",
+            ("mcpServers", ElementNamed("ambassador")),
+        ),
         (
             "---\nextensions:\n  x:\n    y: |\n      text\n\n---\n".removesuffix("---\n"),
             ("extensions", "ambassador"),
         ),
     ],
 )
-def test_yaml_keeps_everything_else(text: str, place: Any, newline: str):
+def test_yaml_keeps_everything_else(text: str, path: Any, newline: str):
     text = text.replace("\n", newline)
     entry = {"name": "ambassador", **ENTRY}
     before = YAML.load(text)
-    put = YAML.put(text, place, entry)
-    assert same(find(YAML.load(put), place), entry)
-    assert same(without(YAML.load(put), place), without(before, place))
-    assert YAML.put(put, place, entry) == put
+    put = YAML.put(text, path, entry)
+    assert is_same(find(YAML.load(put), path), entry)
+    assert is_same(without_entry(YAML.load(put), path), without_entry(before, path))
+    assert YAML.put(put, path, entry) == put
     assert re.findall("#.*", put) == re.findall("#.*", text)
     assert newline not in text or newline == "\n" or put.count("\n") == put.count("\r\n")
 
-    other = YAML.put(put, place, {"name": "ambassador", "cmd": "y"})
-    assert find(YAML.load(other), place) == {"name": "ambassador", "cmd": "y"}
-    removed = YAML.remove(other, place)
-    assert same(without(YAML.load(removed), place), without(before, place))
-    if len(find(before, place[:1]) or ()) > 0:
+    other = YAML.put(put, path, {"name": "ambassador", "cmd": "y"})
+    assert find(YAML.load(other), path) == {"name": "ambassador", "cmd": "y"}
+    removed = YAML.remove(other, path)
+    assert is_same(without_entry(YAML.load(removed), path), without_entry(before, path))
+    if len(find(before, path[:1]) or ()) > 0:
         assert removed == text
         assert is_spread_over(text, put)
 
@@ -285,18 +296,18 @@ y = [ 1,
 )
 def test_toml_keeps_everything_else(text: str, newline: str):
     text = text.replace("\n", newline)
-    place = ("mcp_servers", "ambassador")
+    path = ("mcp_servers", "ambassador")
     before = TOML.load(text)
-    put = TOML.put(text, place, ENTRY)
-    assert same(find(TOML.load(put), place), ENTRY)
-    assert same(without(TOML.load(put), place), without(before, place))
+    put = TOML.put(text, path, ENTRY)
+    assert is_same(find(TOML.load(put), path), ENTRY)
+    assert is_same(without_entry(TOML.load(put), path), without_entry(before, path))
     assert is_spread_over(text, put)
-    assert TOML.put(put, place, ENTRY) == put
+    assert TOML.put(put, path, ENTRY) == put
     assert newline not in text or newline == "\n" or put.count("\n") == put.count("\r\n")
-    other = TOML.put(put, place, {"command": "x"})
-    assert find(TOML.load(other), place) == {"command": "x"}
-    removed = TOML.remove(other, place)
-    assert same(without(TOML.load(removed), place), without(before, place))
+    other = TOML.put(put, path, {"command": "x"})
+    assert find(TOML.load(other), path) == {"command": "x"}
+    removed = TOML.remove(other, path)
+    assert is_same(without_entry(TOML.load(removed), path), without_entry(before, path))
     assert is_spread_over(text, removed)
 
 

@@ -8,7 +8,7 @@ from ambassador_client.errors import ChangedMeanwhileError, HostFileError, Usage
 from ambassador_client.hosts.formats.editor import find
 from ambassador_client.hosts.installing import registry
 from ambassador_client.hosts.installing.host import PLATFORMS, Host, Launch
-from ambassador_client.hosts.installing.installer import Installer, is_ours
+from ambassador_client.hosts.installing.installer import Installer, starts_this_client
 from ambassador_client.hosts.installing.journal import Journal
 from ambassador_client.hosts.installing.registry import all_hosts, host_named
 from ambassador_client.hosts.installing.status import is_installed, status_of
@@ -133,12 +133,12 @@ def test_what_is_read_on_windows_is_what_was_meant(host: Host, tmp_path: Path):
     launch = launch_there(host, there)
     changes = Installer(there, Journal(tmp_path / "state"))
     changes.make(changes.plan_install(host, launch))
-    entry = find(host.editor.load(there.local(host.file(there)).read_text(encoding="utf-8")), host.place)
+    entry = find(host.editor.load(there.local(host.file(there)).read_text(encoding="utf-8")), host.entry_path)
     assert entry == host.entry(launch)
     words = [word for each in entry.values() for word in (each if isinstance(each, list) else [each])]
     assert r"C:\Users\my näme\.local\bin\ambassador-client.exe" in words
     assert r"C:\ProgramData\new\ours.pem" in words
-    assert is_ours(entry)
+    assert starts_this_client(entry)
     again = changes.plan_install(host, launch)
     assert (again.is_needed, again.result) == (False, "unchanged")
 
@@ -249,17 +249,17 @@ def test_an_entry_of_the_same_name_for_another_program_is_replaced_whole(tmp_pat
     file.write_text('{"mcpServers": {"ambassador": {"url": "https://elsewhere", "headers": {}}}}')
     after = installer(tmp_path).plan_install(host, LAUNCH).after
     assert after is not None
-    assert find(host.editor.load(after.decode()), host.place) == host.entry(LAUNCH)
+    assert find(host.editor.load(after.decode()), host.entry_path) == host.entry(LAUNCH)
 
 
 def test_what_people_switched_off_stays_off(tmp_path: Path):
     host = host_named("goose")
     file = host.file(machine(tmp_path))
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(host.editor.put("", host.place, {**host.entry(OLD), "enabled": False}))
+    file.write_text(host.editor.put("", host.entry_path, {**host.entry(OLD), "enabled": False}))
     after = installer(tmp_path).plan_install(host, LAUNCH).after
     assert after is not None
-    entry = find(host.editor.load(after.decode()), host.place)
+    entry = find(host.editor.load(after.decode()), host.entry_path)
     assert (entry["enabled"], entry["cmd"]) == (False, LAUNCH.command)
 
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ColumnElement, delete, insert, select
 
-from ambassador_server.domain.people.principals import Membership
+from ambassador_server.domain.people.groups import Membership
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.tables import groups, memberships, users

@@ -10,9 +10,11 @@ from sqlalchemy import Column, ColumnElement, Table, and_, or_, true
 
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.administrators import AdminKey, Password
+from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.enrolments import Enrolment
-from ambassador_server.domain.people.principals import ClientKey, Group, User
+from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Vocabulary

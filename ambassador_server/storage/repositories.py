@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Insert, Update, delete, insert, select, update
 
-from ambassador_server.domain.people.principals import ClientKey
+from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.storage.dialects import Lock, Violation

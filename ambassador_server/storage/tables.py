@@ -18,7 +18,9 @@ from sqlalchemy import (
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus
 from ambassador_server.domain.people.administrators import Role
-from ambassador_server.domain.people.principals import AuthSource, GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.storage.types import (

@@ -23,9 +23,11 @@ from ambassador_server.domain.catalog.mcps import (
     canonical_name,
 )
 from ambassador_server.domain.people.administrators import Administrator, AdminKey
+from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.enrolments import Enrolment
-from ambassador_server.domain.people.principals import ClientKey, Group, User
+from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.snapshot import Snapshot

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import ToolClass
-from ambassador_server.domain.people.principals import Membership
+from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Effect

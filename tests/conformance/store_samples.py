@@ -14,16 +14,11 @@ from ambassador_server.domain.audit.events import (
 )
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
 from ambassador_server.domain.people.administrators import AdminKey, Password, Role
+from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.domain.people.enrolments import Enrolment
-from ambassador_server.domain.people.principals import (
-    ClientKey,
-    Group,
-    GroupStatus,
-    KeyStatus,
-    User,
-    UserStatus,
-)
+from ambassador_server.domain.people.groups import Group, GroupStatus
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.ports.store import LogPosition, UnitOfWork

@@ -10,7 +10,9 @@ import pytest
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, ToolClass
 from ambassador_server.domain.people.administrators import Role
-from ambassador_server.domain.people.principals import AuthSource, KeyStatus, Membership, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError, StorageError

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.people.principals import Membership
+from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.store import Store, UnitOfWork

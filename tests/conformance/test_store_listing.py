@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.mcps import Isolation, McpStatus
 from ambassador_server.domain.people.administrators import Role
-from ambassador_server.domain.people.principals import KeyStatus, Membership, User, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.globs import glob_matches

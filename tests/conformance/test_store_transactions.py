@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.people.principals import Membership, UserStatus
+from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.errors import ConflictError, NotFoundError, StorageError
 from ambassador_server.ports.store import Store, UnitOfWork
 from tests.conformance.store_samples import (

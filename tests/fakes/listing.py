@@ -5,7 +5,9 @@ from typing import Any
 
 from ambassador_server.domain.catalog.mcps import Isolation, McpStatus
 from ambassador_server.domain.people.administrators import Role
-from ambassador_server.domain.people.principals import AuthSource, GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing

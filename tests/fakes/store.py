@@ -10,9 +10,11 @@ from typing import Any, Generic, TypeVar
 
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
 from ambassador_server.domain.people.administrators import AdminKey, Password
+from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.enrolments import Enrolment
-from ambassador_server.domain.people.principals import ClientKey, Group, Membership, User
+from ambassador_server.domain.people.groups import Group, Membership
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch

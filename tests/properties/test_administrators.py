@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Administrator, Right, Role, rights_of
-from ambassador_server.domain.people.principals import AuthSource, UserStatus
 from ambassador_server.domain.people.role_rules import is_admin
+from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.services.administration.users import UserFacts
 from tests.server.services.sign_in.test_logins import CONSOLE, Office

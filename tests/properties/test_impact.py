@@ -7,14 +7,11 @@ from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.capabilities import tool_ref
 from ambassador_server.domain.catalog.mcps import ToolClass
-from ambassador_server.domain.people.principals import (
-    GroupStatus,
-    KeyStatus,
-    Membership,
-    Principal,
-    UserStatus,
-)
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.groups import GroupStatus, Membership
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decide import PrincipalPolicy, decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Effect

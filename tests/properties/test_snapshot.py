@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.domain.people.principals import Membership, UserStatus
+from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import ConflictError, NotFoundError

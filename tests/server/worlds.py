@@ -5,16 +5,10 @@ from typing import Any
 
 from ambassador_server.domain.catalog.capabilities import tool_ref
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
-from ambassador_server.domain.people.principals import (
-    ClientKey,
-    Group,
-    GroupStatus,
-    KeyStatus,
-    Membership,
-    Principal,
-    User,
-    UserStatus,
-)
+from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
+from ambassador_server.domain.people.groups import Group, GroupStatus, Membership
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.grants import Effect, Grant, Subscription
 from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope

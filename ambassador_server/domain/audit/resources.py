@@ -3,8 +3,10 @@
 from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.administrators import AdminKey
-from ambassador_server.domain.people.principals import ClientKey, Group, User
+from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant
 
 

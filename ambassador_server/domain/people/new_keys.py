@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from ambassador_server.domain.people.administrators import AdminKey, Role
-from ambassador_server.domain.people.principals import ClientKey, KeyStatus
+from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.domain.secrets.tokens import (
     ADMIN_KEY_PREFIX,
     PRESHARED_KEY_PREFIX,

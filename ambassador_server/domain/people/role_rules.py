@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ambassador_server.domain.people.administrators import Administrator, AdminKey, Right, Role, rights_of
-from ambassador_server.domain.people.principals import AuthSource, User, UserStatus
+from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.errors import ConflictError, InvalidInputError, MissingRightError
 
 _ANOTHER = "Let another administrator do it."

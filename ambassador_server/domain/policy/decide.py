@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import McpStatus
-from ambassador_server.domain.people.principals import GroupStatus, KeyStatus, Principal, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decision import Decision, Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, Subscription
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot

@@ -6,7 +6,8 @@ from datetime import datetime
 from shlex import quote
 
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
-from ambassador_server.domain.people.principals import GroupStatus, Principal
+from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Decision, Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, Subscription

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
-from ambassador_server.domain.people.principals import ClientKey, Principal, UserStatus
+from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Effect

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Self
 
 from ambassador_server.domain.catalog.mcps import Mcp
-from ambassador_server.domain.people.principals import ClientKey, Group, Membership, User
+from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.groups import Group, Membership
+from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.grouping import Grouping, gather, put
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import canonical_name
 from ambassador_server.domain.people.administrators import Role
-from ambassador_server.domain.people.principals import AuthSource, ClientKey, Principal, User
+from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.users import AuthSource, User
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.explanation import Explanation, explain

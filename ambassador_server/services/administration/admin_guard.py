@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from ambassador_server.domain.people.administrators import AdminKey, Role
-from ambassador_server.domain.people.principals import User
 from ambassador_server.domain.people.role_rules import is_admin
+from ambassador_server.domain.people.users import User
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import UnitOfWork
 

@@ -8,8 +8,8 @@ from typing import Any
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import key_resource
+from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.domain.people.new_keys import mint_client_key
-from ambassador_server.domain.people.principals import ClientKey, KeyStatus
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError

@@ -7,7 +7,7 @@ from typing import Any
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import group_resource
-from ambassador_server.domain.people.principals import Group, GroupStatus, Membership
+from ambassador_server.domain.people.groups import Group, GroupStatus, Membership
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text

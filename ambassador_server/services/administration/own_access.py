@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from ambassador_server.domain.audit.actors import Requester, user_actor
 from ambassador_server.domain.catalog.mcps import Mcp
-from ambassador_server.domain.people.principals import ClientKey, KeyStatus, Origin, Principal, User
+from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
+from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.sessions import Session
+from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.grants import Delivery, Subscription

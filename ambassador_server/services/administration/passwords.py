@@ -5,8 +5,8 @@ from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Password
 from ambassador_server.domain.people.password_rules import check_password
-from ambassador_server.domain.people.principals import User
 from ambassador_server.domain.people.role_rules import check_new_password
+from ambassador_server.domain.people.users import User
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.passwords import PasswordHashing

@@ -9,7 +9,6 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Role
-from ambassador_server.domain.people.principals import AuthSource, User, UserStatus
 from ambassador_server.domain.people.role_rules import (
     can_log_in,
     check_not_locking_out,
@@ -17,6 +16,7 @@ from ambassador_server.domain.people.role_rules import (
     check_user_change,
     is_admin,
 )
+from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import Expected, check_revision

@@ -1,7 +1,9 @@
 """Finds one object by the name or id that a request gives, or raises NotFoundError."""
 
 from ambassador_server.domain.catalog.mcps import Mcp
-from ambassador_server.domain.people.principals import ClientKey, Group, User
+from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.groups import Group
+from ambassador_server.domain.people.users import User
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.store import UnitOfWork
 

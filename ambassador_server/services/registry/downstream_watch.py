@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog.mcps import DownstreamStatus, Mcp, McpStatus, Tool
-from ambassador_server.domain.people.principals import UserStatus
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.ports.store import Store

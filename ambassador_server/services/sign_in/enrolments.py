@@ -7,9 +7,11 @@ from datetime import timedelta
 from ambassador_server.domain.audit.actors import Requester, user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.audit.resources import key_resource
+from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.new_keys import mint_client_key
-from ambassador_server.domain.people.principals import ClientKey, Origin, Principal, User, UserStatus
+from ambassador_server.domain.people.principals import Origin, Principal
+from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.secrets.tokens import digest_key, mint_code, plain_code
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name

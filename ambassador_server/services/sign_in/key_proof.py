@@ -5,7 +5,9 @@ from datetime import datetime
 
 from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
-from ambassador_server.domain.people.principals import ClientKey, Origin, Principal, User, UserStatus
+from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.principals import Origin, Principal
+from ambassador_server.domain.people.users import User, UserStatus
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Reason
 from ambassador_server.domain.secrets.tokens import (

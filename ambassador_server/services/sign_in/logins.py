@@ -9,7 +9,8 @@ from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import admin_key_resource
 from ambassador_server.domain.people.administrators import Administrator, AdminKey
 from ambassador_server.domain.people.new_keys import mint_admin_key
-from ambassador_server.domain.people.principals import Origin, User
+from ambassador_server.domain.people.principals import Origin
+from ambassador_server.domain.people.users import User
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store

@@ -6,8 +6,9 @@ from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction,
 from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Password
 from ambassador_server.domain.people.password_rules import comparable
-from ambassador_server.domain.people.principals import Origin, User
+from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.people.role_rules import can_log_in
+from ambassador_server.domain.people.users import User
 from ambassador_server.domain.shared.names import check_name
 from ambassador_server.errors import WrongPasswordError
 from ambassador_server.ports.passwords import PasswordHashing, PasswordTurn

@@ -8,7 +8,7 @@ from ambassador_protocol.admin.keys import IssuedKey, KeyChange, KeyPut, KeyRota
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.domain.people.principals import ClientKey, KeyStatus
+from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.services.administration.client_keys import KeyFacts
 from ambassador_server.web.app_keys import SERVICES
 from ambassador_server.web.bodies import json_response

@@ -6,7 +6,7 @@ from ambassador_protocol.admin.groups import GroupPut, GroupView, NewGroup
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import GROUPS
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.domain.people.principals import Group, GroupStatus
+from ambassador_server.domain.people.groups import Group, GroupStatus
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.administration.groups import GroupFacts
 from ambassador_server.services.changes.writing import WriteResult

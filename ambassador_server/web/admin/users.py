@@ -8,7 +8,7 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut, UserView
 from ambassador_protocol.paths import USERS
 from ambassador_server.domain.people.administrators import Right, Role
-from ambassador_server.domain.people.principals import AuthSource, User, UserStatus
+from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.administration.users import UserFacts
 from ambassador_server.services.changes.writing import WriteResult

@@ -17,7 +17,7 @@ from ambassador_protocol.me import (
     OwnTool,
 )
 from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_SUBSCRIPTIONS
-from ambassador_server.domain.people.principals import ClientKey
+from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.services.administration.own_access import KnownTool, Offer
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL, SERVICES

@@ -11,7 +11,9 @@ from ambassador_admin.declarative.operations import Action, Operation
 from ambassador_admin.declarative.yaml_tree import Place
 from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
-from ambassador_server.domain.people.principals import GroupStatus, Membership, Principal, UserStatus
+from ambassador_server.domain.people.groups import GroupStatus, Membership
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Delivery, Effect

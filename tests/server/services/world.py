@@ -6,7 +6,8 @@ from typing import Self
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditEvent
 from ambassador_server.domain.people.administrators import Administrator, Role
-from ambassador_server.domain.people.principals import Membership, Origin, Principal
+from ambassador_server.domain.people.groups import Membership
+from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.sessions import SessionBounds
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.mcp.payloads import MsgspecPayloads

@@ -21,7 +21,9 @@ from ambassador_server.domain.catalog.mcps import (
     ToolClass,
 )
 from ambassador_server.domain.people.administrators import Right, Role
-from ambassador_server.domain.people.principals import AuthSource, GroupStatus, KeyStatus, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.storage.migrate import upgrade

@@ -6,13 +6,13 @@ from itertools import product
 import pytest
 
 from ambassador_server.domain.people.administrators import Administrator, Role, rights_of
-from ambassador_server.domain.people.principals import AuthSource, User, UserStatus
 from ambassador_server.domain.people.role_rules import (
     check_key_roles,
     check_new_password,
     check_not_locking_out,
     check_user_change,
 )
+from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.errors import AmbassadorError, ConflictError, InvalidInputError, MissingRightError
 from tests.server.worlds import USER
 

@@ -8,7 +8,9 @@ import pytest
 
 from ambassador_server.domain.catalog.capabilities import tool_ref
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
-from ambassador_server.domain.people.principals import GroupStatus, KeyStatus, Membership, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.groups import GroupStatus, Membership
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from ambassador_server.domain.people.principals import GroupStatus, UserStatus
+from ambassador_server.domain.people.groups import GroupStatus
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit
 from ambassador_server.domain.policy.explanation import explain

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ambassador_server.domain.audit.events import AuditAction
-from ambassador_server.domain.people.principals import ClientKey, KeyStatus
+from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.services.administration.client_keys import KeyFacts, Keys
 from ambassador_server.services.administration.subscriptions import Subscriptions

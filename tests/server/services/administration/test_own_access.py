@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction
-from ambassador_server.domain.people.principals import KeyStatus, Principal, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decision import Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope

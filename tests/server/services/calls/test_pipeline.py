@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ambassador_server.domain.audit.events import AuditAction, Outcome
-from ambassador_server.domain.people.principals import UserStatus
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decision import Reason
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import (

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
-from ambassador_server.domain.people.principals import UserStatus
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ambassador_server.domain.people.principals import UserStatus
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.errors import StorageError
 from ambassador_server.ports.store import UnitOfWork

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ambassador_server.domain.catalog.mcps import DownstreamStatus, McpStatus
-from ambassador_server.domain.people.principals import UserStatus
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from tests.server.services.world import World

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.people.principals import Origin, UserStatus
+from ambassador_server.domain.people.principals import Origin
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.secrets.tokens import mint_code, plain_code
 from ambassador_server.domain.shared.listing import Listing

@@ -8,7 +8,8 @@ import pytest
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.people.administrators import Administrator, Right, Role
-from ambassador_server.domain.people.principals import AuthSource, Origin, UserStatus
+from ambassador_server.domain.people.principals import Origin
+from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.shared.listing import Listing
 from ambassador_server.errors import (
     AmbassadorError,

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from ambassador_server.domain.audit.events import AuditAction, AuditEvent
-from ambassador_server.domain.people.principals import KeyStatus, Origin, UserStatus
+from ambassador_server.domain.people.client_keys import KeyStatus
+from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.people.sessions import Session, SessionBounds
+from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX, digest_key, mint_key, visible_prefix
 from ambassador_server.domain.shared.listing import Listing

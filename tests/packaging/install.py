@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def build_wheel(directory: Path, version: str = __version__) -> Path:
     text, changes = re.subn(r'(?m)^__version__ = ".+"$', f'__version__ = "{version}"', module.read_text())
     assert changes == 1
     module.write_text(text)
-    _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(directory), str(sources))
+    # With the build backend that is installed here, not with the newest of today.
+    words = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(directory), str(sources))
+    _run(sys.executable, "-m", "pip", *words)
     (wheel,) = directory.glob("*.whl")
     return wheel
 
@@ -46,8 +49,8 @@ def build_wheel(directory: Path, version: str = __version__) -> Path:
 class Pipx:
     """A pipx whose environments, commands, manuals and completions are below one directory.
 
-    It uses the configuration and the cache that pip has on this machine; the commands it installs get a home of
-    their own and nothing else.
+    It uses the configuration and the cache that pip has on this machine, and of every library the version that is
+    installed here; the commands it installs get a home of their own and nothing else.
     """
 
     directory: Path
@@ -85,8 +88,18 @@ class Pipx:
             if not name.startswith(("PIPX_", "PYTHON", "MCP_AMBASSADOR"))
         }
         places = {name: str(self.directory / place) for name, place in own.items()}
-        chosen = {"PIPX_DEFAULT_BACKEND": "pip", "PIPX_DISABLE_SHARED_LIBS_AUTO_UPGRADE": "1"}
+        chosen = {
+            "PIPX_DEFAULT_BACKEND": "pip",
+            "PIPX_DISABLE_SHARED_LIBS_AUTO_UPGRADE": "1",
+            "PIP_CONSTRAINT": str(self._constraints()),
+        }
         return _run(sys.executable, "-m", "pipx", *words, env=inherited | places | chosen)
+
+    def _constraints(self) -> Path:
+        file = self.directory / "constraints.txt"
+        installed = {each.name: each.version for each in distributions() if each.name != DISTRIBUTION}
+        file.write_text("".join(f"{name}=={version}\n" for name, version in installed.items()))
+        return file
 
     def person(self, **more: str) -> dict[str, str]:
         """Return the environment of whoever uses the commands."""

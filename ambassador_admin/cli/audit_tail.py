@@ -1,7 +1,6 @@
 """`audit tail`: the latest events, and those that come."""
 
 import json
-import random
 import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -15,10 +14,10 @@ from ambassador_admin.cli.command import verb
 from ambassador_admin.context import AdminContext
 from ambassador_admin.errors import BadAnswerError, UnreachableError
 from ambassador_admin.output import Format, Stream
+from ambassador_protocol.backoff import Backoff
 from ambassador_protocol.events import Event
 
-_FIRST_WAIT = 1.0
-_LONGEST_WAIT = 30.0
+_PAUSES = Backoff(1.0, 30.0)
 _LINES = 10
 _LINES_SINCE = 1000
 
@@ -85,7 +84,7 @@ class _Follower:
                     self._admin.output.warn(f"{error.message} Trying again until the server is back.")
                 self._failures += 1
             # A stream that just ends has been ended by a server that goes away or asks who we are.
-            time.sleep(self._wait())
+            time.sleep(_PAUSES.after(self._failures + 1))
 
     def _show(self, events: Sequence[Event]) -> None:
         items: list[dict[str, Any]] = []
@@ -101,10 +100,6 @@ class _Follower:
         if self._failures > 0:
             self._failures = 0
             self._admin.output.say("The server is back; going on where it was lost.")
-
-    def _wait(self) -> float:
-        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures, 10))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads the return of many, hides nothing
 
 
 def _item(event: Event) -> dict[str, Any]:

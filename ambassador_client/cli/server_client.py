@@ -24,6 +24,7 @@ from ambassador_client.errors import (
 )
 from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
+from ambassador_protocol.backoff import Backoff
 from ambassador_protocol.events import EventReader, EventTooLargeError
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
@@ -45,6 +46,7 @@ Json = dict[str, Any]
 _CONNECT_SECONDS, _ANSWER_SECONDS, _CALL_SECONDS = 10.0, 60.0, MAX_CALL_SECONDS + 60.0
 _MAX_BYTES = 64 << 20
 _MAX_ROUNDS = 10
+_PAUSES = Backoff(0.05, 0.25)
 _META = {
     META_VERSION: MODERN_VERSION,
     META_CLIENT_INFO: {"name": "ambassador-client", "version": __version__},
@@ -159,7 +161,7 @@ class ServerClient:
         meta = {"progressToken": 1, META_CLIENT_CAPABILITIES: {} if answer is None else CAPABILITIES}
         first = {"name": tool, "arguments": arguments, "_meta": meta}
         params = first
-        for round_ in range(_MAX_ROUNDS):
+        for round_ in range(1, _MAX_ROUNDS + 1):
             result = self._send_message("tools/call", params, {NAME_HEADER: tool, **headers}, progress)
             if result.get("resultType") != "input_required":
                 return result
@@ -168,7 +170,7 @@ class ServerClient:
             # Exactly what came, and none where none came.
             params |= {} if state is None else {"requestState": state}
             if not asked:
-                time.sleep(min(0.05 * 2**round_, 0.25))
+                time.sleep(_PAUSES.after(round_))
         raise BadAnswerError(f"{tool} asks without end", f"It was answered {_MAX_ROUNDS} times.")
 
     def _answers(self, asked: Any, answer: Callable[[Json], Json] | None) -> Json:

@@ -14,7 +14,7 @@ from ambassador_client.proxy.message import Headers
 from ambassador_client.proxy.parent_process import parent_exited
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.reporter import Reporter
-from ambassador_client.proxy.stdio import Output, read_frames
+from ambassador_client.proxy.stdio import Output, read_lines
 
 if TYPE_CHECKING:
     from ambassador_client.account.sources import Flags
@@ -63,7 +63,7 @@ async def _serve(flags: "Flags | None", report: Reporter) -> int:
     output = await Output.open(_STDOUT)
     session_task = asyncio.create_task(asyncio.to_thread(_create_session, flags, report))
     relay = Relay(output, session_task, report=report)
-    reading = asyncio.create_task(relay.run(read_frames(_STDIN)))
+    reading = asyncio.create_task(relay.run(read_lines(_STDIN)))
     maintaining = asyncio.create_task(_maintain_session(session_task, relay, report))
     parent_exit = asyncio.create_task(parent_exited())
     ends = {reading, parent_exit, *map(asyncio.create_task, (output.closed.wait(), _signal_received()))}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from ambassador_client.errors import ClientError
 from ambassador_client.proxy import local_responses
 from ambassador_client.proxy.forwarder import Forwarder
-from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, LineTooLong
 from ambassador_client.proxy.message import (
     Headers,
     Message,
@@ -17,8 +16,9 @@ from ambassador_client.proxy.message import (
     is_request_id,
     split_batch,
 )
-from ambassador_client.proxy.stdio import Output
+from ambassador_client.proxy.stdio import MAX_LINE_BYTES, Output
 from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.line_splitter import Line, LongLine
 from ambassador_protocol.mcp import BATCH_VERSION
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ class Relay:
         self._held_bytes = 0
         self._one_way_tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, frames: AsyncIterable[Frame]) -> None:
+    async def run(self, lines: AsyncIterable[Line]) -> None:
         """Serve until the input ends; slow down when the host does not read what we write."""
-        async for frame in frames:
-            self._accept(frame)
-            del frame
+        async for line in lines:
+            self._accept(line)
+            del line
             await self._output.drain()
 
     def announce_tools_changed(self) -> None:
@@ -78,9 +78,9 @@ class Relay:
         for task in {*tasks, *filter(None, [self._stream_task])}:
             task.cancel()
 
-    def _accept(self, frame: Frame) -> None:
+    def _accept(self, line: Line) -> None:
         try:
-            for part in self._parts(frame):
+            for part in self._parts(line):
                 try:
                     self._serve(part)
                 except MessageError as error:
@@ -88,18 +88,18 @@ class Relay:
         except MessageError as error:
             self._refuse(error)
 
-    def _parts(self, frame: Frame) -> Sequence[Frame]:
-        if isinstance(frame, LineTooLong) or self._forwarder.conversation.version != BATCH_VERSION:
-            return [frame]
-        return split_batch(frame) if frame.startswith(b"[") else [frame]
+    def _parts(self, line: Line) -> Sequence[Line]:
+        if isinstance(line, LongLine) or self._forwarder.conversation.version != BATCH_VERSION:
+            return [line]
+        return split_batch(line) if line.startswith(b"[") else [line]
 
     def _refuse(self, error: MessageError) -> None:
         self._output.send(local_responses.error_response(error.request_id, error.code, error.text))
 
-    def _serve(self, frame: Frame) -> None:
-        if isinstance(frame, LineTooLong):
-            return self._refuse_long_line(frame)
-        message = Message.parse(frame)
+    def _serve(self, line: Line) -> None:
+        if isinstance(line, LongLine):
+            return self._refuse_long_line(line)
+        message = Message.parse(line)
         if message.is_request:
             self._accept_request(message)
         elif message.method == "notifications/cancelled":
@@ -111,7 +111,7 @@ class Relay:
                 self._listen()
         return None
 
-    def _refuse_long_line(self, line: LineTooLong) -> None:
+    def _refuse_long_line(self, line: LongLine) -> None:
         from ambassador_client.proxy.truncated_line import read_outer_members  # noqa: PLC0415 - rare
 
         text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."

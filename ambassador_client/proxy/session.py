@@ -1,7 +1,6 @@
 """The proxy's session with the server: opened, kept alive, renewed and closed, always by the one keeper task."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -16,11 +15,11 @@ from ambassador_client.link import session_api
 from ambassador_client.link.http_client import HttpClient, HttpRequest, Response
 from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.message import Headers
+from ambassador_protocol.backoff import Backoff, jitter
 from ambassador_protocol.paths import MCP, SESSION_TOKEN_HEADER
 from ambassador_protocol.sessions import RegisterRequest
 
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
+_BACKOFF = Backoff(0.5, 30.0)
 _REFUSED_PAUSE = 300.0  # a key that was refused may be put right, but a server counts failures
 _MIN_RETRY_PAUSE = 1.0
 _MAX_REJECTED_SESSIONS = 3
@@ -157,7 +156,7 @@ class Session:
         else:
             # Session after session is refused: another one for every call would help nobody.
             self._record_problem(error)
-            asyncio.get_running_loop().call_later(_longer(self._rejected_sessions), self._wake.set)
+            asyncio.get_running_loop().call_later(_BACKOFF.after(self._rejected_sessions), self._wake.set)
 
     def _may_retry_now(self) -> bool:
         # A request is a reason to try now, except where trying is what the server has had enough of.
@@ -216,19 +215,10 @@ class Session:
 def pause_after(error: ClientError, failures: int) -> float:
     """Return how many seconds to wait: what the server asked for, else longer each time, never in step."""
     if isinstance(error, ServerRefusedError) and error.retry_after is not None:
-        return error.retry_after + _jitter()
+        return error.retry_after + jitter()
     if isinstance(error, ServerRefusedError) and 400 <= error.status < 500 and error.status != 429:
-        return _REFUSED_PAUSE * _jitter()
-    return _longer(failures)
-
-
-def _longer(failures: int) -> float:
-    exponential: float = min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
-    return exponential * _jitter()
-
-
-def _jitter() -> float:
-    return 0.5 + os.urandom(1)[0] / 510
+        return _REFUSED_PAUSE * jitter()
+    return _BACKOFF.after(failures)
 
 
 def _is_refusal(error: ClientError) -> bool:

@@ -11,8 +11,9 @@ from io import FileIO
 from queue import SimpleQueue
 from typing import Final, cast
 
-from ambassador_client.proxy.framing import MAX_LINE_BYTES, Frame, Splitter
+from ambassador_protocol.line_splitter import Line, LineSplitter
 
+MAX_LINE_BYTES: Final = 64 << 20
 _READ_BYTES: Final = 1 << 16
 _WRITE_BYTES: Final = 1 << 20
 _WAITING_CHUNKS: Final = 4
@@ -137,16 +138,16 @@ class _ThreadOutput(Output):
                 self._loop.call_soon_threadsafe(self._mark_closed)
 
 
-async def read_frames(descriptor: int, limit: int = MAX_LINE_BYTES) -> AsyncIterator[Frame]:
-    """Yield the frames of standard input until its end."""
-    splitter = Splitter(limit)
+async def read_lines(descriptor: int, limit: int = MAX_LINE_BYTES) -> AsyncIterator[Line]:
+    """Yield the lines of standard input until its end."""
+    splitter = LineSplitter(limit)
     chunks = _pipe_chunks(descriptor) if can_poll(descriptor) else _thread_chunks(descriptor)
     async for chunk in chunks:
-        frames = splitter.feed(chunk)[::-1]
-        while frames:
-            yield frames.pop()  # a large one is not kept while we wait for the next
-    for frame in splitter.finish():
-        yield frame
+        lines = splitter.feed(chunk)[::-1]
+        while lines:
+            yield lines.pop()  # a large one is not kept while we wait for the next
+    for line in splitter.finish():
+        yield line
 
 
 def can_poll(descriptor: int, platform: str = sys.platform) -> bool:

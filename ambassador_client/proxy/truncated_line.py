@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from ambassador_client.proxy.framing import LineTooLong
+from ambassador_protocol.line_splitter import LongLine
 
 _STRING = rb'"(?:[^"\\]|\\.)*"'
 _SCALAR = rb"(?:" + _STRING + rb"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)"
@@ -15,7 +15,7 @@ _FIRST = re.compile(rb"\s*\{((?:\s*" + _MEMBER + rb"\s*,)*)(?:\s*(" + _STRING + 
 _LAST = re.compile(rb"((?:,\s*" + _MEMBER + rb"\s*)*)\}\s*\Z")
 
 
-def read_outer_members(line: LineTooLong) -> dict[str, Any]:
+def read_outer_members(line: LongLine) -> dict[str, Any]:
     """Return the members at the beginning and at the end of the line, with `...` for one whose value was lost.
 
     Hosts write the id first or last, because what is long is in between.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.read_only_log import OtherLog
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
@@ -24,7 +25,7 @@ from ambassador_server.mcp.endpoint import McpEndpoint
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.payloads import MsgspecPayloads
 from ambassador_server.ports.store import Store
-from ambassador_server.services.audit.delivery import AuditDeliveries, SinkOrder
+from ambassador_server.services.audit.delivery import LONGEST_WAIT, AuditDeliveries, SinkOrder
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
@@ -36,6 +37,8 @@ from ambassador_server.storage.database_url import shown
 from ambassador_server.storage.sql_store import open_store
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings
+
+_SINK_PAUSES = Backoff(0.5, LONGEST_WAIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,9 @@ def _assemble(
     clock = SystemClock()
     logs = (log, OtherLog(config.audit_dir, config.init_writer))
     journal = FileSinkJournal(config.audit_dir, config.node)
-    deliveries = AuditDeliveries(orders=orders, logs=logs, journal=journal, clock=clock)
+    deliveries = AuditDeliveries(
+        orders=orders, logs=logs, journal=journal, clock=clock, pause_after=_SINK_PAUSES.after
+    )
     downstreams = DownstreamPool(user_limits=user_limits(config), mask=mask_text)
     recorder = Recorder(log=log, clock=clock)
     policy = PolicyKeeper(store=store, clock=clock)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ambassador_server.domain.backoff import Backoff
+from ambassador_protocol.backoff import Backoff
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
@@ -75,6 +75,7 @@ class Supervisor:
         self._era = era
         self._era_is_proven = era is not None
         self._backoff = Backoff(limits.first_retry, limits.longest_retry)
+        self._failures = 0
         self._delay = 0.0
         self._connected_at = 0.0
         self._attempted_at = 0.0
@@ -269,9 +270,10 @@ class Supervisor:
         """Go without a connection; callers are told the reason, administrators also the last words."""
         self._reason = reason
         if self._connection and asyncio.get_running_loop().time() - self._connected_at >= self._limits.stable:
-            self._backoff.reset()
+            self._failures = 0
         self._connection = None
-        self._delay = self._backoff.next()
+        self._failures += 1
+        self._delay = self._backoff.after(self._failures)
         self._is_waiting = True
         self._wake.clear()
         error = f"{reason}: {last_words}" if last_words else reason

@@ -10,7 +10,7 @@ from ambassador_client.account.session_cache import Slot
 from ambassador_client.link.http_client import HttpClient, HttpLimits
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
-from ambassador_client.proxy.stdio import Output, read_frames
+from ambassador_client.proxy.stdio import Output, read_lines
 from ambassador_protocol.sessions import RegisterRequest
 from tests.client.fake_server import KEY
 from tests.client.host import Host
@@ -59,7 +59,7 @@ async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) ->
     output = await Output.open(theirs_too.fileno())
     relay = Relay(output, asyncio.create_task(opened()), report=process.report)
     before = asyncio.all_tasks()
-    running = asyncio.create_task(relay.run(read_frames(theirs.fileno())))
+    running = asyncio.create_task(relay.run(read_lines(theirs.fileno())))
     keeping = asyncio.create_task(session.run(relay.announce_tools_changed))
     try:
         yield host

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_client.errors import UnreachableError
-from ambassador_client.proxy.framing import LineTooLong, Splitter
 from ambassador_client.proxy.relay import Relay
 from ambassador_client.proxy.session import Session
-from ambassador_client.proxy.stdio import Output, read_frames
+from ambassador_client.proxy.stdio import Output, read_lines
 from ambassador_client.proxy.truncated_line import read_outer_members
+from ambassador_protocol.line_splitter import LineSplitter, LongLine
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
 
@@ -64,7 +64,7 @@ async def relayed(data: bytes) -> bytes:
         running = Relay(output, opening, report=lambda _: None)
         feeding = asyncio.create_task(asyncio.to_thread(_write, write_end, data))
         async with asyncio.timeout(20):
-            await running.run(read_frames(read_end))
+            await running.run(read_lines(read_end))
             await feeding
             await running.finish(5)
             await output.flush()
@@ -82,7 +82,7 @@ def _refuse(constant: str) -> Any:
     raise AssertionError(f"{constant} on standard output")
 
 
-def read_lines(output: bytes) -> list[dict[str, Any]]:
+def messages_of(output: bytes) -> list[dict[str, Any]]:
     """Return the messages; fails for anything else."""
     assert output == b"" or output.endswith(b"\n")
     found = [json.loads(line.decode(), parse_constant=_refuse) for line in output.split(b"\n")[:-1]]
@@ -93,7 +93,7 @@ def read_lines(output: bytes) -> list[dict[str, Any]]:
 
 @given(lines=st.lists(LINES, max_size=12))
 def test_whatever_comes_in_messages_come_out(lines: list[bytes]):
-    found = read_lines(asyncio.run(relayed(b"".join(line + b"\n" for line in lines))))
+    found = messages_of(asyncio.run(relayed(b"".join(line + b"\n" for line in lines))))
     asked = [line for line in lines if line.strip()]
     assert len(found) <= 4 * len(asked)
 
@@ -106,7 +106,7 @@ def test_rubbish_lines_are_refused_without_an_id(batch: list[Any], blank: tuple[
         b'{"jsonrpc":"2.0","id":1,"method":"ping","x":NaN}',
         json.dumps(batch, separators=blank).encode(),
     ]
-    found = read_lines(asyncio.run(relayed(b"".join(line + b"\n" for line in lines))))
+    found = messages_of(asyncio.run(relayed(b"".join(line + b"\n" for line in lines))))
     codes = [(message["id"], message["error"]["code"]) for message in found]
     # A list with what is no JSON in it is none either.
     assert codes[:3] == [(None, -32700)] * 3
@@ -133,15 +133,15 @@ def test_the_messages_of_a_batch_are_answered_one_by_one(
     ]
     array = json.dumps([*batch, 7, [batch]], separators=blank, ensure_ascii=False).encode(errors="replace")
     line = around.encode() + array.replace(b"[{", b"[" + around.encode() + b"{") + around.encode()
-    found = read_lines(asyncio.run(relayed(json.dumps(hello).encode() + b"\n" + line + b"\n[]\n")))
+    found = messages_of(asyncio.run(relayed(json.dumps(hello).encode() + b"\n" + line + b"\n[]\n")))
     assert [message["id"] for message in found[1:-3]] == list(range(len(names)))
     assert [message["error"]["code"] for message in found[-3:]] == [-32600] * 3
 
 
-def too_long(line: bytes) -> LineTooLong:
-    (frame,) = Splitter(limit=len(line) - 1).feed(line + b"\n")
-    assert isinstance(frame, LineTooLong)
-    return frame
+def too_long(line: bytes) -> LongLine:
+    (found,) = LineSplitter(limit=len(line) - 1).feed(line + b"\n")
+    assert isinstance(found, LongLine)
+    return found
 
 
 @given(
@@ -164,7 +164,7 @@ def test_what_is_salvaged_of_a_line_is_what_it_said(
 
 @given(st.binary(min_size=1, max_size=300).map(lambda raw: raw.replace(b"\n", b"") or b"x"))
 def test_rubbish_is_salvaged_as_nothing_at_all_or_something(raw: bytes):
-    assert isinstance(read_outer_members(LineTooLong(raw, raw)), dict)
+    assert isinstance(read_outer_members(LongLine(raw, raw)), dict)
 
 
 @pytest.mark.parametrize("inner", ['"id":7', '"a":1,"id":7', '"a":"\\"id\\":7}"'])

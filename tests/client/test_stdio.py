@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from ambassador_client.proxy import stdio
-from ambassador_client.proxy.framing import Frame, LineTooLong
-from ambassador_client.proxy.stdio import Output, can_poll, read_frames
+from ambassador_client.proxy.stdio import Output, can_poll, read_lines
+from ambassador_protocol.line_splitter import Line, LongLine
 
 MIB = 1 << 20
 PIPE_HOLDS = 64 * 1024
@@ -37,26 +37,26 @@ def close(end: int) -> None:
     os.close(nothing)
 
 
-async def until(frames: AsyncIterator[Frame]) -> list[Frame]:
+async def until(lines: AsyncIterator[Line]) -> list[Line]:
     async with asyncio.timeout(10):
-        return [frame async for frame in frames]
+        return [line async for line in lines]
 
 
 async def test_lines_are_read_whatever_their_ends_and_their_size(pipe: tuple[int, int]):
     read_end, write_end = pipe
     os.write(write_end, b"one\r\n\ntwo\n" + b"x" * 200 + b"\nlast")
     close(write_end)
-    one, two, long, last = await until(read_frames(read_end, limit=100))
+    one, two, long, last = await until(read_lines(read_end, limit=100))
     assert (one, two, last) == (b"one", b"two", b"last")
-    assert isinstance(long, LineTooLong)
+    assert isinstance(long, LongLine)
 
 
 async def test_no_more_is_read_than_is_wanted(pipe: tuple[int, int]):
     read_end, write_end = pipe
     os.set_blocking(write_end, False)
-    frames = read_frames(read_end)
+    lines = read_lines(read_end)
     os.write(write_end, b"first\n")
-    assert await anext(frames) == b"first"
+    assert await anext(lines) == b"first"
     # The reader takes what it may ahead of us and then leaves the host waiting: the pipe stays full.
     written, full = 0, 0
     async with asyncio.timeout(10):
@@ -70,7 +70,7 @@ async def test_no_more_is_read_than_is_wanted(pipe: tuple[int, int]):
     assert written <= 5 * (1 << 16) + PIPE_HOLDS
     os.set_blocking(write_end, True)
     close(write_end)
-    assert sum(len(frame) + 1 for frame in await until(frames) if isinstance(frame, bytes)) <= written + 1
+    assert sum(len(line) + 1 for line in await until(lines) if isinstance(line, bytes)) <= written + 1
 
 
 async def test_writing_slows_down_when_the_host_does_not_read(pipe: tuple[int, int]):

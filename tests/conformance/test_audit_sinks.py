@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
-from ambassador_server.domain.backoff import Backoff
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
 from ambassador_server.services.audit.delivery import AuditDeliveries, Delivery, SinkOrder, SinkStatus
@@ -25,6 +25,7 @@ from tests.server.downstream.certificates import make_certificate
 
 NODE = "node-1"
 PATIENCE = 20.0
+PAUSES = Backoff(0.01, 0.05)
 KINDS: dict[str, Callable[[Path], Receiver]] = {
     "fake": receivers.InMemory,
     "webhook": receivers.WebhookReceiver,
@@ -74,7 +75,7 @@ class Bench:
             logs=[self.log],
             journal=FileSinkJournal(self.audit, NODE),
             clock=ManualClock(),
-            backoff=Backoff(0.01, 0.05),
+            pause_after=PAUSES.after,
         )
 
     def run(self, delivery: Delivery) -> "asyncio.Task[None]":
@@ -291,7 +292,9 @@ async def test_an_oversized_record_arrives_without_its_details(bench: Bench):
 async def test_the_end_delivers_what_is_left(bench: Bench):
     order = replace(bench.delivery().order, linger=60.0)
     journal = FileSinkJournal(bench.audit, NODE)
-    deliveries = AuditDeliveries(orders=[order], logs=[bench.log], journal=journal, clock=ManualClock())
+    deliveries = AuditDeliveries(
+        orders=[order], logs=[bench.log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+    )
     deliveries.start()
     await bench.append(120)
     async with asyncio.timeout(PATIENCE):
@@ -306,7 +309,9 @@ async def test_the_end_does_not_wait_for_a_receiver_that_does_not_answer(bench: 
     await bench.append(2000)
     order = bench.delivery(timeout=600.0).order
     journal = FileSinkJournal(bench.audit, NODE)
-    deliveries = AuditDeliveries(orders=[order], logs=[bench.log], journal=journal, clock=ManualClock())
+    deliveries = AuditDeliveries(
+        orders=[order], logs=[bench.log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+    )
     deliveries.start()
     async with asyncio.timeout(PATIENCE):
         await deliveries.close()
@@ -325,7 +330,7 @@ async def test_words_of_a_receiver_reach_no_terminal_as_they_are_and_no_secret_i
     order = SinkOrder(name="talker", kind="any", sink=Talker(FakeReceiver(), 65536))
     journal = FileSinkJournal(tmp_path, NODE)
     delivery = Delivery(
-        order=order, logs=[log], journal=journal, clock=ManualClock(), backoff=Backoff(0.01, 0.05)
+        order=order, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
     )
     task = asyncio.create_task(delivery.run())
     status = await status_when(delivery, lambda status: status.failures)
@@ -352,7 +357,7 @@ async def test_a_sink_that_breaks_in_its_own_way_is_tried_again(tmp_path: Path):
     order = SinkOrder(name="broken", kind="any", sink=Broken(receiver, 65536))
     journal = FileSinkJournal(tmp_path, NODE)
     delivery = Delivery(
-        order=order, logs=[log], journal=journal, clock=ManualClock(), backoff=Backoff(0.01, 0.05)
+        order=order, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
     )
     task = asyncio.create_task(delivery.run())
     status = await status_when(delivery, lambda status: status.delivered == 1)

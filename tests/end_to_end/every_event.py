@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
@@ -198,7 +199,9 @@ async def _prune(directory: Path) -> None:
     clock.advance(10 * 86400)
     search = AuditSearch(store=store, logs=[log], clock=clock)
     journal = FileSinkJournal(directory, "main")
-    deliveries = AuditDeliveries(orders=[], logs=[log], journal=journal, clock=clock)
+    deliveries = AuditDeliveries(
+        orders=[], logs=[log], journal=journal, clock=clock, pause_after=Backoff(0.01, 0.05).after
+    )
     retention = AuditRetention(
         store=store,
         log=log,

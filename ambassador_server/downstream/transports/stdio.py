@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from ambassador_protocol.line_splitter import Line, LineSplitter, LongLine
 from ambassador_server.downstream.child_process import ChildProcess
-from ambassador_server.downstream.lines import LineSplitter, OutputRing
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
+from ambassador_server.downstream.output_ring import OutputRing
 from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
@@ -93,8 +94,8 @@ class StdioTransport:
         self._waiting: dict[int, asyncio.Future[Reply | str]] = {}
         self._strange = OutputRing(hooks.mask)
         self._complaints = OutputRing(hooks.mask)
-        self._lines = LineSplitter(LARGEST_MESSAGE, self._too_long)
-        self._error_lines = LineSplitter(_LARGEST_ERROR_LINE, lambda head, _: self._complaints.add(head))
+        self._lines = LineSplitter(LARGEST_MESSAGE)
+        self._error_lines = LineSplitter(_LARGEST_ERROR_LINE)
 
     async def open(self) -> None:
         """Start the program."""
@@ -165,7 +166,7 @@ class StdioTransport:
         return self._child
 
     def _child_ended(self, ended: asyncio.Future[int | None]) -> None:
-        self._complaints.add(self._error_lines.rest())
+        self._complain(self._error_lines.finish())
         self._end(_farewell(ended.result()))
 
     def _end(self, reason: str) -> None:
@@ -177,12 +178,17 @@ class StdioTransport:
 
     def _read(self, chunk: bytes) -> None:
         for line in self._lines.feed(chunk):
-            if line and not line.isspace():
+            if isinstance(line, LongLine):
+                self._unreadable(line.head, line.tail, f"answered with more than {LARGEST_MESSAGE} bytes")
+            else:
                 self._take(line)
 
     def _read_errors(self, chunk: bytes) -> None:
-        for line in self._error_lines.feed(chunk):
-            self._complaints.add(line)
+        self._complain(self._error_lines.feed(chunk))
+
+    def _complain(self, lines: list[Line]) -> None:
+        for line in lines:
+            self._complaints.add(line.head if isinstance(line, LongLine) else line)
 
     def _take(self, line: bytes) -> None:
         message = decode_message(line)
@@ -212,9 +218,6 @@ class StdioTransport:
 
     def _stray(self, line: bytes) -> None:
         self._strange.add(line)
-
-    def _too_long(self, head: bytes, tail: bytes) -> None:
-        self._unreadable(head, tail, f"answered with more than {LARGEST_MESSAGE} bytes")
 
     def _unreadable(self, head: bytes, tail: bytes, why: str) -> None:
         self._stray(head)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
-from ambassador_server.domain.backoff import Backoff
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.errors import AmbassadorError, SinkRefusedError, SinkUnavailableError
 from ambassador_server.ports.audit_log import AuditLogReader
@@ -17,11 +16,12 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition
 
 LONGEST_WAIT = 60.0
+"""A sink that fails is tried again after this many seconds at the latest, whatever it asks for."""
+
 MAX_BEHIND = 100_000
 """Further than this nobody counts how many records wait."""
 
 _log = logging.getLogger(__name__)
-_FIRST_WAIT = 0.5
 _REST = 2.0
 """How much longer a sink rests than it read, when it has more to read: calls come first."""
 
@@ -77,14 +77,15 @@ class _Progress:
 class Delivery:
     """One sink; its `run` neither ends nor raises before `stop`.
 
-    At least once and in order: a position is stored only when the receiver has everything before it.
+    At least once and in order: a position is stored only when the receiver has everything before it. `pause_after`
+    returns how long to wait after so many failures in a row.
     """
 
     order: SinkOrder
     logs: Sequence[AuditLogReader]
     journal: SinkJournal
     clock: Clock
-    backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_WAIT, LONGEST_WAIT))
+    pause_after: Callable[[int], float]
     _positions: dict[str, LogPosition] | None = None
     _progress: _Progress = field(default_factory=_Progress)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,9 +97,9 @@ class Delivery:
                 rest = await self._round()
                 rest = self.order.linger if rest is None else rest
                 self._note_success()
-                self.backoff.reset()
             except Exception as error:  # a supervisor: whatever went wrong with one sink, it is tried again
-                rest = max(self.backoff.next(), min(self._note_failure(error), LONGEST_WAIT))
+                asked_for = min(self._note_failure(error), LONGEST_WAIT)
+                rest = max(self.pause_after(self._progress.failures), asked_for)
             await self._rest(rest)
         try:
             while await self._round() is not None:
@@ -238,9 +239,11 @@ class AuditDeliveries:
         logs: Sequence[AuditLogReader],
         journal: SinkJournal,
         clock: Clock,
+        pause_after: Callable[[int], float],
     ) -> None:
         self._deliveries = [
-            Delivery(order=order, logs=logs, journal=journal, clock=clock) for order in orders
+            Delivery(order=order, logs=logs, journal=journal, clock=clock, pause_after=pause_after)
+            for order in orders
         ]
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
@@ -49,6 +50,7 @@ class World:
             logs=[log],
             journal=FileSinkJournal(directory, WRITER),
             clock=clock,
+            pause_after=Backoff(0.01, 0.05).after,
         )
         recorder = Recorder(log=log, clock=clock)
         self.retention = AuditRetention(

@@ -1,4 +1,4 @@
-"""Envelopes, params of both eras and lines, as bytes."""
+"""Envelopes and params of both eras, as bytes."""
 
 import json
 import re
@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.domain.backoff import Backoff
 from ambassador_server.downstream.envelope import legacy_params, modern_params
-from ambassador_server.downstream.lines import LineSplitter, OutputRing
 from ambassador_server.downstream.wire.messages import (
     decode_message,
     encode_answer,
@@ -132,48 +130,3 @@ def test_a_host_without_a_name_is_given_ours():
 def test_modern_params_that_are_no_object_are_refused(params: bytes):
     with pytest.raises(InvalidInputError, match="not a JSON object"):
         modern_params(params)
-
-
-@settings(deadline=None)
-@given(st.lists(st.binary(max_size=20), max_size=8), st.integers(1, 7))
-def test_lines_come_out_whole_however_they_are_cut(pieces: list[bytes], size: int):
-    stream = b"\n".join(pieces)
-    splitter = LineSplitter(1000, lambda *_: None)
-    lines = [
-        line for start in range(0, len(stream), size) for line in splitter.feed(stream[start : start + size])
-    ]
-    assert [*lines, splitter.rest()] == stream.split(b"\n")
-
-
-@settings(deadline=None)
-@given(st.integers(1, 50), st.integers(1, 9))
-def test_a_line_beyond_the_limit_is_reported_and_the_next_one_is_whole(excess: int, size: int):
-    reports: list[tuple[bytes, bytes]] = []
-    splitter = LineSplitter(10, lambda head, tail: reports.append((head, tail)))
-    long = b"h" + b"x" * (9 + excess) + b"t"
-    stream = b"ok\n" + long + b"\nnext\n"
-    lines = [
-        line for start in range(0, len(stream), size) for line in splitter.feed(stream[start : start + size])
-    ]
-    assert lines == [b"ok", b"next"]
-    ((head, tail),) = reports
-    assert head.startswith(b"h")
-    assert tail.endswith(b"t")
-
-
-def test_the_output_ring_is_bounded_and_masks_before_it_cuts():
-    ring = OutputRing(lambda text: text.replace("secret", "***"), lines=2, width=8)
-    for line in (b"first", b"  ", b"a\x1b[0m\tb", b"xxxxxxsecret"):
-        ring.add(line)
-    assert ring.all() == ("a [0m b", "xxxxxx**")
-    assert ring.last() == "xxxxxx**"
-
-
-def test_back_off_doubles_within_its_bounds_and_starts_over():
-    backoff = Backoff(0.5, 60.0)
-    spans = [backoff.next() for _ in range(100)]
-    for number, seconds in enumerate(spans):
-        span = min(60.0, 0.5 * 2**number)
-        assert span / 2 <= seconds <= span
-    backoff.reset()
-    assert backoff.next() <= 0.5

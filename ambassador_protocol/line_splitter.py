@@ -1,0 +1,60 @@
+"""Bytes of a pipe cut into lines, one message or one text each."""
+
+from typing import Final, NamedTuple
+
+_KEPT_BYTES: Final = 4096
+
+
+class LongLine(NamedTuple):
+    """Stands in the place of a line above the limit: its first and its last bytes, the rest was thrown away."""
+
+    head: bytes
+    tail: bytes
+
+
+Line = bytes | LongLine
+
+
+class LineSplitter:
+    """Turns chunks of any size into lines, without white space around them and never empty."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()  # a list of pieces would take many times their size where they are small
+        self._size = 0
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> list[Line]:
+        """Return the lines that end in this chunk."""
+        *ends, rest = chunk.split(b"\n")
+        lines: list[Line] = []
+        for end in ends:
+            line = self._end(end) if self._size or len(end) > self._limit else end.strip()
+            if line:
+                lines.append(line)
+        if rest:
+            self._keep(rest)
+        return lines
+
+    def finish(self) -> list[Line]:
+        """Return what stands behind the last newline, which is a line, too, when nothing more can come."""
+        line = self._end(b"")
+        return [line] if line else []
+
+    def _keep(self, piece: bytes) -> None:
+        self._size += len(piece)
+        self._kept += piece
+        if self._size > self._limit:
+            # What was thrown away lay between the two.
+            self._tail = (
+                (self._tail + piece)[-_KEPT_BYTES:] if self._tail else bytes(self._kept[-_KEPT_BYTES:])
+            )
+            del self._kept[_KEPT_BYTES:]
+
+    def _end(self, piece: bytes) -> Line:
+        self._keep(piece)
+        line = bytes(self._kept)
+        end = LongLine(line, self._tail) if self._size > self._limit else line.strip()
+        self._kept.clear()
+        self._size, self._tail = 0, b""
+        return end

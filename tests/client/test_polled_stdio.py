@@ -1,0 +1,50 @@
+"""The two streams to the host where the loop polls them."""
+
+import asyncio
+import os
+
+from ambassador_client.proxy.stdio import Output, read_lines
+from ambassador_protocol.line_splitter import LongLine
+
+PIPE_HOLDS = 64 * 1024
+
+
+async def test_a_message_is_one_line_whatever_is_in_it():
+    read_end, write_end = os.pipe()
+    output = await Output.open(write_end)
+    output.send(b'{\r\n "a":\n 1}')
+    await output.flush()
+    assert os.read(read_end, 100) == b'{   "a":  1}\n'
+    os.close(read_end)
+    async with asyncio.timeout(5):
+        await output.closed.wait()
+        await output.drain()
+    output.send(b"{}")
+    os.close(write_end)
+
+
+async def test_flushing_waits_for_the_reader():
+    read_end, write_end = os.pipe()
+    output = await Output.open(write_end)
+    line = b"x" * (1 << 20)
+    output.send(line)
+    flushed = asyncio.create_task(output.flush())
+    left = len(line) + 1
+    while left:
+        # What the pipe itself holds is out of our hands already.
+        assert left <= PIPE_HOLDS or not flushed.done()
+        left -= len(await asyncio.to_thread(os.read, read_end, 1 << 20))
+    await asyncio.wait_for(flushed, 5)
+    os.close(read_end)
+    await asyncio.wait_for(output.closed.wait(), 5)
+    os.close(write_end)
+
+
+async def test_a_line_that_is_too_long_is_answered_and_the_next_one_read():
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"x" * 200 + b"\n{}\n")
+    os.close(write_end)
+    lines = [line async for line in read_lines(read_end, limit=100)]
+    assert isinstance(lines[0], LongLine)
+    assert lines[1:] == [b"{}"]
+    os.close(read_end)

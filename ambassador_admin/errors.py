@@ -40,14 +40,14 @@ class AdminError(Exception):
         exit_code: ExitCode | None = None,
         request_id: str | None = None,
         operation: int | None = None,
-        place: tuple[str, int] | None = None,
+        position: tuple[str, int] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.request_id = request_id
         self.operation = operation
-        self.place = place
+        self.position = position
         if code is not None:
             self.code = code
         if exit_code is not None:

@@ -11,7 +11,7 @@ from ambassador_admin.errors import UsageError
 _SECONDS = 300
 
 
-class Recipient:
+class SecretCommand:
     """No shell reads the command, and it does not inherit the admin key; `option` is where the command was named.
 
     A `detached` one is not reached by a Ctrl-C at our terminal, nor can it ask there.
@@ -40,7 +40,7 @@ class Recipient:
         if shutil.which(self.program, path=self._environ.get("PATH")) is None:
             raise UsageError(f"{self._option}: there is no program {self.program!r} to run.")
 
-    def give(self, secret: str, variables: Mapping[str, str] | None = None) -> str | None:
+    def run(self, secret: str, variables: Mapping[str, str] | None = None) -> str | None:
         """Run the command with the secret and a line end; return in words why it did not take it, or None."""
         try:
             done = subprocess.run(  # noqa: S603 # the administrator's own command, and no shell reads it

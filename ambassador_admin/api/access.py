@@ -8,9 +8,9 @@ _MISSING = "ambassador-admin user list, ambassador-admin key list --user USER, a
 
 def explain(user: str, tool: str, key: str | None) -> Request:
     """Explain one decision."""
-    return get(f"{ACCESS}/explain", query={"user": user, "tool": tool, "key": key}, missing=_MISSING)
+    return get(f"{ACCESS}/explain", query={"user": user, "tool": tool, "key": key}, missing_hint=_MISSING)
 
 
 def who_can(tool: str) -> Request:
     """List who may call a tool."""
-    return get(f"{ACCESS}/who-can", query={"tool": tool}, missing="ambassador-admin mcp tools MCP")
+    return get(f"{ACCESS}/who-can", query={"tool": tool}, missing_hint="ambassador-admin mcp tools MCP")

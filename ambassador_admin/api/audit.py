@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ambassador_admin.api.request import Request, below, body_of, get
+from ambassador_admin.api.request import Request, body_of, get, subpath
 from ambassador_protocol.admin.audit import Pruning
 from ambassador_protocol.paths import (
     AUDIT_EVENTS,
@@ -33,8 +33,8 @@ def stream(filters: Mapping[str, str | None], cursor: str) -> Request:
 def trace(found_by: str) -> Request:
     """Ask for everything recorded of one request, by its id or the id of one of its events."""
     return get(
-        below(AUDIT_TRACES, found_by),
-        missing="ambassador-admin audit query -o wide shows the ids of events and requests",
+        subpath(AUDIT_TRACES, found_by),
+        missing_hint="ambassador-admin audit query -o wide shows the ids of events and requests",
     )
 
 

@@ -1,4 +1,4 @@
-"""Carries requests to the admin API: the key, paging, and every answer that is no as an error of ours.
+"""Carries requests to the admin API: the key, paging, and list_all answer that is no as an error of ours.
 
 Only imported by a command that has something to send: an HTTP library takes as long as all the rest.
 """
@@ -102,7 +102,7 @@ class ApiClient:
             raise self._refusal(answer, request)
         return answer.status < 300, found
 
-    def fetch_openly(self, request: Request) -> dict[str, Any]:
+    def fetch_without_key(self, request: Request) -> dict[str, Any]:
         """Send the request without the key and return the object in the answer."""
         answer = self._exchange(request, key=None)
         if answer.status >= 300:
@@ -122,7 +122,7 @@ class ApiClient:
 
     def page(self, request: Request, *, limit: int, cursor: str | None = None) -> Page:
         """Return one page of a list."""
-        answer = self.fetch(request.asking(limit=str(limit), cursor=cursor))
+        answer = self.fetch(request.with_query(limit=str(limit), cursor=cursor))
         items, following = answer.get("items"), answer.get("next_cursor")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise self._nonsense("its list has no items")
@@ -229,7 +229,7 @@ class ApiClient:
             exit_code=_EXIT_CODES.get(answer.status, ExitCode.GENERAL),
             request_id=request_id if isinstance(request_id, str) else None,
             operation=operation if isinstance(operation, int) else None,
-            place=_place(problem, request),
+            position=_error_position(problem, request),
         )
 
     def _general_hint(self, answer: _Answer) -> str | None:
@@ -271,7 +271,7 @@ def _mapped(server: str) -> Iterator[None]:
         raise BadAnswerError(f"The answer of {server} cannot be read: {error}.") from None
 
 
-def _place(problem: Mapping[str, Any], request: Request) -> tuple[str, int] | None:
+def _error_position(problem: Mapping[str, Any], request: Request) -> tuple[str, int] | None:
     """Return the parameter that could not be read, and where it goes wrong, if the server says so."""
     text, position = request.query.get(str(problem.get("parameter"))), problem.get("position")
     return (text, position) if isinstance(text, str) and isinstance(position, int) else None

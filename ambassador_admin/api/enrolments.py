@@ -1,20 +1,22 @@
 """What `/v1/admin/enrolments` takes."""
 
-from ambassador_admin.api.request import Request, below, body_of, get, shown
+from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
 from ambassador_protocol.admin.enrolments import NewEnrolment
 from ambassador_protocol.paths import ENROLMENTS
 
 _MISSING = "ambassador-admin enrolment list"
 
 
-def every(*, user: str | None) -> Request:
+def list_all(*, user: str | None) -> Request:
     """List the codes that can still be exchanged, of everyone or of one user."""
-    return get(ENROLMENTS, query={"user": user}, missing="ambassador-admin user list")
+    return get(ENROLMENTS, query={"user": user}, missing_hint="ambassador-admin user list")
 
 
 def cancel(enrolment_id: str) -> Request:
     """Make a code worthless."""
-    return Request(method="DELETE", path=below(ENROLMENTS, enrolment_id), missing=_MISSING, taken=_MISSING)
+    return Request(
+        method="DELETE", path=subpath(ENROLMENTS, enrolment_id), missing_hint=_MISSING, conflict_hint=_MISSING
+    )
 
 
 def issue(enrolment: NewEnrolment) -> Request:
@@ -23,6 +25,6 @@ def issue(enrolment: NewEnrolment) -> Request:
         method="POST",
         path=ENROLMENTS,
         body=body_of(enrolment),
-        missing="ambassador-admin user list",
-        taken=f"ambassador-admin user show {shown(enrolment.user)}",
+        missing_hint="ambassador-admin user list",
+        conflict_hint=f"ambassador-admin user show {quoted(enrolment.user)}",
     )

@@ -1,13 +1,13 @@
 """What `/v1/admin/grants` takes."""
 
-from ambassador_admin.api.request import Request, below, body_of, get
+from ambassador_admin.api.request import Request, body_of, get, subpath
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.paths import GRANTS
 
 _MISSING = "ambassador-admin grant list"
 
 
-def every() -> Request:
+def list_all() -> Request:
     """List the grants."""
     return get(GRANTS)
 
@@ -18,11 +18,11 @@ def add(grant: NewGrant) -> Request:
         method="POST",
         path=GRANTS,
         body=body_of(grant),
-        missing="ambassador-admin group list, ambassador-admin mcp list",
-        taken=_MISSING,
+        missing_hint="ambassador-admin group list, ambassador-admin mcp list",
+        conflict_hint=_MISSING,
     )
 
 
 def remove(grant_id: str) -> Request:
     """Take a grant back."""
-    return Request(method="DELETE", path=below(GRANTS, grant_id), missing=_MISSING)
+    return Request(method="DELETE", path=subpath(GRANTS, grant_id), missing_hint=_MISSING)

@@ -1,6 +1,6 @@
 """What `/v1/admin/groups` takes."""
 
-from ambassador_admin.api.request import Request, below, body_of, get, shown
+from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
 from ambassador_protocol.paths import GROUPS, MEMBERSHIPS
 
@@ -8,14 +8,14 @@ MISSING = "ambassador-admin group list"
 _EITHER_MISSING = f"{MISSING}, ambassador-admin user list"
 
 
-def every() -> Request:
+def list_all() -> Request:
     """List the groups."""
     return get(GROUPS)
 
 
-def one(name: str) -> Request:
+def show(name: str) -> Request:
     """Read one group."""
-    return get(below(GROUPS, name), missing=MISSING)
+    return get(subpath(GROUPS, name), missing_hint=MISSING)
 
 
 def memberships() -> Request:
@@ -29,31 +29,33 @@ def create(group: NewGroup) -> Request:
         method="POST",
         path=GROUPS,
         body=body_of(group),
-        taken=f"ambassador-admin group show {shown(group.name)}",
+        conflict_hint=f"ambassador-admin group show {quoted(group.name)}",
     )
 
 
 def update(name: str, facts: GroupPut) -> Request:
     """Change what the facts name."""
-    return Request(method="PATCH", path=below(GROUPS, name), body=body_of(facts), missing=MISSING)
+    return Request(method="PATCH", path=subpath(GROUPS, name), body=body_of(facts), missing_hint=MISSING)
 
 
 def remove(name: str) -> Request:
     """Delete a group."""
-    return Request(method="DELETE", path=below(GROUPS, name), missing=MISSING)
+    return Request(method="DELETE", path=subpath(GROUPS, name), missing_hint=MISSING)
 
 
 def add_member(group: str, user: str) -> Request:
     """Put a user into a group."""
-    return Request(method="PUT", path=_member(group, user), missing=_EITHER_MISSING)
+    return Request(method="PUT", path=_member(group, user), missing_hint=_EITHER_MISSING)
 
 
 def remove_member(group: str, user: str) -> Request:
     """Take a user out of a group."""
     return Request(
-        method="DELETE", path=_member(group, user), missing=f"ambassador-admin group show {shown(group)}"
+        method="DELETE",
+        path=_member(group, user),
+        missing_hint=f"ambassador-admin group show {quoted(group)}",
     )
 
 
 def _member(group: str, user: str) -> str:
-    return below(GROUPS, group, "members", user)
+    return subpath(GROUPS, group, "members", user)

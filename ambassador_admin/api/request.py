@@ -11,34 +11,36 @@ from ambassador_admin.errors import UsageError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_ASIDE: Mapping[str, str] = {}
+_NO_QUERY: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call; `missing` and `taken` are the hints for a user whom the server answers 404 or 409."""
+    """One call; `missing_hint` and `conflict_hint` are the hints for a user whom the server answers 404 or 409."""
 
     method: str
     path: str
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
-    missing: str | None = None
-    taken: str | None = None
+    missing_hint: str | None = None
+    conflict_hint: str | None = None
 
-    def asking(self, **query: str | Sequence[str] | None) -> "Request":
+    def with_query(self, **query: str | Sequence[str] | None) -> "Request":
         """Return the same request with these parameters, too; those that are None say nothing."""
         said = {name: value for name, value in query.items() if value is not None}
         return replace(self, query={**self.query, **said})
 
     def hint(self, status: int) -> str | None:
         """Return what mends this status."""
-        return {404: self.missing, 409: self.taken}.get(status)
+        return {404: self.missing_hint, 409: self.conflict_hint}.get(status)
 
 
-def get(path: str, *, query: Mapping[str, str | None] = _ASIDE, missing: str | None = None) -> Request:
+def get(
+    path: str, *, query: Mapping[str, str | None] = _NO_QUERY, missing_hint: str | None = None
+) -> Request:
     """Read; query members that are None are left out."""
     present = {name: value for name, value in query.items() if value is not None}
-    return Request(method="GET", path=path, query=present, missing=missing)
+    return Request(method="GET", path=path, query=present, missing_hint=missing_hint)
 
 
 def body_of(body: "DataclassInstance") -> dict[str, Any]:
@@ -46,7 +48,7 @@ def body_of(body: "DataclassInstance") -> dict[str, Any]:
     return {name: value for name, value in asdict(body).items() if value is not None}
 
 
-def below(path: str, *segments: str) -> str:
+def subpath(path: str, *segments: str) -> str:
     """Append path segments, percent-encoded so that no name can leave its place."""
     for segment in segments:
         if segment.strip(".") == "":
@@ -54,6 +56,6 @@ def below(path: str, *segments: str) -> str:
     return "/".join([path, *(quote(segment, safe="") for segment in segments)])
 
 
-def shown(name: str) -> str:
+def quoted(name: str) -> str:
     """Return the name as a shell would take it back."""
     return shlex.quote(name)

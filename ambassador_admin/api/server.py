@@ -26,4 +26,6 @@ def health() -> Request:
 
 def ca_certificate() -> Request:
     """Ask for the CA certificate; it proves nothing until its fingerprint has been compared."""
-    return get(CA_CERTIFICATE, missing="the server has no CA of its own: use --ca FILE, or neither option")
+    return get(
+        CA_CERTIFICATE, missing_hint="the server has no CA of its own: use --ca FILE, or neither option"
+    )

@@ -1,6 +1,6 @@
 """What `/v1/admin/kill-switches` takes."""
 
-from ambassador_admin.api.request import Request, below, body_of, get
+from ambassador_admin.api.request import Request, body_of, get, subpath
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.paths import SWITCHES
 
@@ -15,7 +15,7 @@ _LISTS = {
 }
 
 
-def every(*, lifted: bool) -> Request:
+def list_all(*, lifted: bool) -> Request:
     """List the kill switches, those lifted or run out only on demand."""
     return get(SWITCHES, query={"all": "true" if lifted else None})
 
@@ -26,17 +26,19 @@ def activate(switch: NewSwitch) -> Request:
         method="POST",
         path=SWITCHES,
         body=body_of(switch),
-        missing=_LISTS.get(switch.scope),
-        taken="ambassador-admin kill list",
+        missing_hint=_LISTS.get(switch.scope),
+        conflict_hint="ambassador-admin kill list",
     )
 
 
 def show(switch_id: str) -> Request:
     """Ask for one kill switch and its impact."""
-    return get(below(SWITCHES, switch_id), missing="ambassador-admin kill list --all")
+    return get(subpath(SWITCHES, switch_id), missing_hint="ambassador-admin kill list --all")
 
 
 def lift(switch_id: str) -> Request:
     """End a stop."""
     listing = "ambassador-admin kill list --all"
-    return Request(method="POST", path=below(SWITCHES, switch_id, "lift"), missing=listing, taken=listing)
+    return Request(
+        method="POST", path=subpath(SWITCHES, switch_id, "lift"), missing_hint=listing, conflict_hint=listing
+    )

@@ -7,11 +7,11 @@ import typer
 
 from ambassador_admin.api import access
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.list_options import Rows
+from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.policy_cases import read_cases
 from ambassador_admin.cli.users import USER
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of
@@ -62,13 +62,13 @@ Tool = Annotated[str, typer.Argument(metavar="TOOL", help="The tool, as mcp.tool
 
 @verb(app, "explain")
 def explain(
-    admin: AdminContext,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose call."), Kind.USER],
+    admin: Invocation,
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whose call."), NameKind.USER],
     tool: Tool,
     key: Annotated[
         str | None,
         typer.Option("--key", metavar="KEY", help="With this key, by name or id; else the best one."),
-        Kind.KEY,
+        NameKind.KEY,
     ] = None,
 ) -> None:
     """Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it.
@@ -84,17 +84,17 @@ def explain(
 
 
 @verb(app, "who-can")
-def who_can(admin: AdminContext, tool: Tool, rows: Rows) -> None:
+def who_can(admin: Invocation, tool: Tool, list_options: ListOptions) -> None:
     """List the users who may call a tool now.
 
     Example: ambassador-admin access who-can time.get_current_time
     """
-    rows.show(admin, access.who_can(tool), USER)
+    list_options.show(admin, access.who_can(tool), USER)
 
 
 @verb(app, "test")
 def test(
-    admin: AdminContext,
+    admin: Invocation,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="YAML: a list `cases` of user, tool and expect.")
     ],
@@ -115,7 +115,7 @@ def test(
                 "tool": answer["tool"],
                 "expected": expected,
                 "got": got,
-                "holds": case.holds(answer),
+                "holds": case.matches(answer),
                 "remedy": answer["remedy"],
             }
         )

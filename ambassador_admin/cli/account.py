@@ -12,8 +12,8 @@ import typer
 from ambassador_admin.api import account, server, trust
 from ambassador_admin.api.address import normalise_url
 from ambassador_admin.cli.command import verb
-from ambassador_admin.cli.login_options import Identity
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.login_options import LoginOptions
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.context.secrets import read_password
 from ambassador_admin.context.settings import KEY_VARIABLE, URL_VARIABLE
 from ambassador_admin.context.store import Context
@@ -25,7 +25,7 @@ from ambassador_admin.errors import (
     UsageError,
 )
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_protocol.admin.account import PasswordChange, Whoami
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT
@@ -36,7 +36,7 @@ WHOAMI = View(
         Column("NAME", "name"),
         Column("KIND", "kind"),
         Column("ROLES", "roles"),
-        Column("EXPIRES", "expires_at", when),
+        Column("EXPIRES", "expires_at", relative_time),
         Column("SERVER VERSION", "server_version"),
     ),
     fields_of(Whoami),
@@ -49,7 +49,7 @@ LOGIN = View(
         Column("NAME", "name"),
         Column("KIND", "kind"),
         Column("ROLES", "roles"),
-        Column("EXPIRES", "expires_at", when),
+        Column("EXPIRES", "expires_at", relative_time),
         Column("KEY KEPT IN", "key_kept_in"),
         Column("PROVED BY", "ca_file"),
     ),
@@ -66,8 +66,8 @@ def register(app: typer.Typer) -> None:
 
 
 def login(
-    admin: AdminContext,
-    identity: Identity,
+    admin: Invocation,
+    login_options: LoginOptions,
     url: Annotated[
         str, typer.Argument(metavar="URL", help="The server's admin address; port 9443 by default.")
     ],
@@ -82,24 +82,26 @@ def login(
 
     Example: ambassador-admin login https://mcp.example.com:9443 --user alice
     """
-    identity.check()
+    login_options.check()
     address = normalise_url(url)
     name = admin.options.context or _context_name(address)
-    known = admin.book.find(name)
+    known = admin.contexts.find(name)
     if known is not None and known.server != address:
         raise UsageError(
             f"Context {name!r} is for {known.server}.",
             hint="--context NAME keeps this one under another name",
         )
-    with _proof(admin, address, fingerprint, known) as ca_file:
-        if identity.user is not None and admin.skips(f"log in as {identity.user} and keep context {name!r}"):
+    with _trusted_ca_file(admin, address, fingerprint, known) as ca_file:
+        if login_options.user is not None and admin.skips_in_dry_run(
+            f"log in as {login_options.user} and keep context {name!r}"
+        ):
             return
-        key, who = identity.prove(admin, address, ca_file)
-        if admin.skips(f"keep the key as context {name!r}"):
+        key, who = login_options.obtain_key(admin, address, ca_file)
+        if admin.skips_in_dry_run(f"keep the key as context {name!r}"):
             admin.output.record(WHOAMI, who)
             return
         place = admin.credentials.put(name, key)
-        context = admin.book.save(
+        context = admin.contexts.save(
             name=name, server=address, ca_pem=None if ca_file is None else _text_of(ca_file)
         )
     facts = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
@@ -110,17 +112,17 @@ def login(
     _warn_of_environment(admin)
 
 
-def logout(admin: AdminContext) -> None:
+def logout(admin: Invocation) -> None:
     """End the login of a context and forget its key; an admin key stays good, unless it is revoked.
 
     Example: ambassador-admin logout --context staging
     """
-    name = admin.options.context or admin.book.current()
+    name = admin.options.context or admin.contexts.current()
     if name is None:
         admin.output.say("There is no current context.")
         return
-    context = admin.book.get(name)
-    if admin.skips(f"forget the key of context {name!r}"):
+    context = admin.contexts.get(name)
+    if admin.skips_in_dry_run(f"forget the key of context {name!r}"):
         return
     _end_login(admin, context)
     forgotten = admin.forget_key(name)
@@ -129,7 +131,7 @@ def logout(admin: AdminContext) -> None:
     )
 
 
-def whoami(admin: AdminContext) -> None:
+def whoami(admin: Invocation) -> None:
     """Show who you are to the server, and what you may do.
 
     Example: ambassador-admin whoami -o json
@@ -137,7 +139,7 @@ def whoami(admin: AdminContext) -> None:
     admin.show_one(server.whoami(), WHOAMI)
 
 
-def _end_login(admin: AdminContext, context: Context) -> None:
+def _end_login(admin: Invocation, context: Context) -> None:
     kept = admin.credentials.get(context.name)
     if kept is None:
         return
@@ -151,7 +153,7 @@ def _end_login(admin: AdminContext, context: Context) -> None:
 
 
 def change_password(
-    admin: AdminContext,
+    admin: Invocation,
     current_from: Annotated[
         str | None,
         typer.Option(
@@ -173,23 +175,32 @@ def change_password(
 
     Example: ambassador-admin change-password
     """
-    if admin.skips("change your password"):
+    if admin.skips_in_dry_run("change your password"):
         return
     who = str(admin.api.fetch(server.whoami()).get("name"))
-    world = admin.world
+    environment = admin.environment
     current = read_password(
-        current_from, who, environ=world.environ, stdin=world.stdin, prompt=admin.person.secret
+        current_from,
+        who,
+        environ=environment.variables,
+        stdin=environment.stdin,
+        prompt=admin.terminal.read_secret,
     )
     new = read_password(
-        password_from, who, is_new=True, environ=world.environ, stdin=world.stdin, prompt=admin.person.secret
+        password_from,
+        who,
+        is_new=True,
+        environ=environment.variables,
+        stdin=environment.stdin,
+        prompt=admin.terminal.read_secret,
     )
     admin.api.send(account.change_password(PasswordChange(current=current, password=new)))
     admin.output.say("Your password is changed; every other login of yours has ended.")
 
 
 @contextmanager
-def _proof(
-    admin: AdminContext, address: str, fingerprint: str | None, known: Context | None
+def _trusted_ca_file(
+    admin: Invocation, address: str, fingerprint: str | None, known: Context | None
 ) -> Iterator[Path | None]:
     ca_file = admin.options.ca
     if ca_file is not None and fingerprint is not None:
@@ -209,9 +220,9 @@ def _proof(
         yield path
 
 
-def _is_trusted(admin: AdminContext, address: str) -> bool:
+def _is_trusted(admin: Invocation, address: str) -> bool:
     """Tell whether this machine trusts the server as it is; without somebody to ask, a no is an error."""
-    if address.startswith("http://") or not admin.person.is_here:
+    if address.startswith("http://") or not admin.terminal.is_interactive:
         return True
     try:
         admin.connect(address, ca_file=None).probe(server.ready())
@@ -220,7 +231,7 @@ def _is_trusted(admin: AdminContext, address: str) -> bool:
     return True
 
 
-def _certificate(admin: AdminContext, address: str, fingerprint: str | None) -> str:
+def _certificate(admin: Invocation, address: str, fingerprint: str | None) -> str:
     """Return the CA certificate with this fingerprint, or with the one that the person says is the right one."""
     wanted = None if fingerprint is None else trust.read_fingerprint(fingerprint)
     unproved = admin.connect(address, ca_file=None, unverified=True)
@@ -230,7 +241,7 @@ def _certificate(admin: AdminContext, address: str, fingerprint: str | None) -> 
         admin.output.say(
             f"The CA of {address} is not known here. The SHA-256 fingerprint it shows:\n{wanted}"
         )
-        admin.person.confirm("Is it the one that ambassador-server printed?", yes=False)
+        admin.terminal.confirm("Is it the one that ambassador-server printed?", yes=False)
     return trust.matching_certificate(offered, wanted)
 
 
@@ -248,7 +259,7 @@ def _context_name(address: str) -> str:
     return host if parts.port == DEFAULT_ADMIN_PORT else f"{host}:{parts.port}"
 
 
-def _warn_of_environment(admin: AdminContext) -> None:
+def _warn_of_environment(admin: Invocation) -> None:
     for variable in (URL_VARIABLE, KEY_VARIABLE):
-        if admin.world.environ.get(variable):
+        if admin.environment.variables.get(variable):
             admin.output.warn(f"{variable} is set and goes before the context you have just logged in to.")

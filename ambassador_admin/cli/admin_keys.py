@@ -6,13 +6,13 @@ import typer
 
 from ambassador_admin.api import admin_keys
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.issued_secrets import KeyFile, Secret, hand_over
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.cli.parsing import seconds
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.issued_secrets import KeyFile, SecretKind, issue_secret
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.admin_keys import AdminKeyView, NewAdminKey
 
 ADMIN_KEY = View(
@@ -23,11 +23,11 @@ ADMIN_KEY = View(
         Column("STATUS", "status", status=True),
         Column("USER", "user"),
         Column("ROLES", "roles"),
-        Column("EXPIRES", "expires_at", when),
+        Column("EXPIRES", "expires_at", relative_time),
         Column("PREFIX", "prefix", wide=True),
         Column("CREATED BY", "created_by", wide=True),
-        Column("CREATED", "created_at", when, wide=True),
-        Column("REVOKED", "revoked_at", when, wide=True),
+        Column("CREATED", "created_at", relative_time, wide=True),
+        Column("REVOKED", "revoked_at", relative_time, wide=True),
     ),
     fields_of(AdminKeyView),
 )
@@ -36,7 +36,7 @@ ISSUED = View(
     (Column("NAME", "key.name"), Column("KEY", "admin_key")),
     (*fields_of(AdminKeyView, "key."), "admin_key"),
 )
-ISSUED_ADMIN_KEY = Secret(
+ISSUED_ADMIN_KEY = SecretKind(
     noun="admin-key",
     field="admin_key",
     handle="name",
@@ -51,7 +51,7 @@ app = noun("The keys programs administer with, and the logins of people.")
 
 @verb(app, "issue", changes=True)
 def issue(
-    admin: AdminContext,
+    admin: Invocation,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for, such as a pipeline.")],
     role: Annotated[
         list[str],
@@ -70,23 +70,23 @@ def issue(
 
     Example: ambassador-admin admin-key issue ci --role provisioner --for 30d
     """
-    key = NewAdminKey(name=name, roles=role, expires_in_seconds=seconds(duration))
-    hand_over(admin, admin_keys.issue(key), ISSUED_ADMIN_KEY, key_file)
+    key = NewAdminKey(name=name, roles=role, expires_in_seconds=parse_duration(duration))
+    issue_secret(admin, admin_keys.issue(key), ISSUED_ADMIN_KEY, key_file)
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext, rows: Rows) -> None:
+def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the admin keys, and who is logged in.
 
     Example: ambassador-admin admin-key list --filter role=admin
     """
-    rows.show(admin, admin_keys.every(), ADMIN_KEY)
+    list_options.show(admin, admin_keys.list_all(), ADMIN_KEY)
 
 
 @verb(app, "revoke", destroys=True)
 def revoke(
-    admin: AdminContext,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name."), Kind.ADMIN_KEY],
+    admin: Invocation,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name."), NameKind.ADMIN_KEY],
 ) -> None:
     """End an admin key, or somebody's login, at once and for good.
 

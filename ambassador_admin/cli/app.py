@@ -35,17 +35,17 @@ from ambassador_admin.cli import (
     subscriptions,
     users,
 )
-from ambassador_admin.cli.command import accept_early, noun
-from ambassador_admin.context import World
+from ambassador_admin.cli.command import accept_options_before_noun, noun
+from ambassador_admin.context.invocation import Environment
 from ambassador_admin.errors import AdminError, ExitCode, ReaderGoneError, UsageError
-from ambassador_admin.output.text import pointed_at, printable
+from ambassador_admin.output.text import mark_position, printable
 from ambassador_client.errors import SettingsError as AccountError
 
 PROGRAM = "ambassador-admin"
 _COMPLETION = "_AMBASSADOR_ADMIN_COMPLETE"
 
 app = noun("Administer MCP Ambassador: who may use which tools, and what happened.")
-accept_early(app)
+accept_options_before_noun(app)
 account.register(app)
 status.register(app)
 app.add_typer(contexts.app, name="context")
@@ -73,37 +73,39 @@ app.add_typer(error_codes.app, name="errors")
 app.add_typer(help_topics.app, name="help")
 
 
-def run(arguments: Sequence[str], world: World | None = None) -> int:
+def run(arguments: Sequence[str], environment: Environment | None = None) -> int:
     """Run one command line and return its exit code; nothing but words reaches stderr."""
-    world = world or World.real()
+    environment = environment or Environment.real()
     try:
-        return _dispatch(arguments, world)
+        return _dispatch(arguments, environment)
     except ReaderGoneError:
         return ExitCode.OK
     except AdminError as error:
-        return _report(world, error)
+        return _report(environment, error)
     except AccountError as error:
-        return _report(world, _translated(error))
+        return _report(environment, _translated(error))
     except typer.TyperException as error:
-        return _report(world, _usage(error))
+        return _report(environment, _usage(error))
     except typer.Abort:
         return ExitCode.INTERRUPTED
     # The edge of the program: a defect of ours is one line, too, never a traceback.
     except Exception as error:
-        return _report(world, AdminError(f"This is a defect of {PROGRAM}: {error!r}."))
+        return _report(environment, AdminError(f"This is a defect of {PROGRAM}: {error!r}."))
     finally:
         _let_go_of_stdout()
 
 
-def _dispatch(arguments: Sequence[str], world: World) -> int:
+def _dispatch(arguments: Sequence[str], environment: Environment) -> int:
     _check_text(arguments)
-    if _COMPLETION in world.environ:
-        get_completion_inspect_parameters()  # registers the shells, which Typer otherwise does for its own options
+    if _COMPLETION in environment.variables:
+        get_completion_inspect_parameters()  # registers the shells, which Typer fallback does for its own options
     # Without an argument a person wants to know what there is.
     words = list(arguments) or ["--help"]
-    code = _tree().main(words, prog_name=PROGRAM, standalone_mode=False, obj=world)
-    if code == ExitCode.INTERRUPTED and world.stderr.isatty():
-        world.stderr.write("\n")  # the terminal shows ^C, and the shell's prompt wants a line of its own
+    code = _tree().main(words, prog_name=PROGRAM, standalone_mode=False, obj=environment)
+    if code == ExitCode.INTERRUPTED and environment.stderr.isatty():
+        environment.stderr.write(
+            "\n"
+        )  # the terminal shows ^C, and the shell's prompt wants a line of its own
     return code if isinstance(code, int) else ExitCode.OK
 
 
@@ -112,17 +114,17 @@ def _tree() -> Any:
     return typer.main.get_command(app)
 
 
-def _report(world: World, error: AdminError) -> int:
+def _report(environment: Environment, error: AdminError) -> int:
     lines = [f"error: {error.code} {error.message}"]
-    if error.place is not None:
-        lines += pointed_at(*error.place)
+    if error.position is not None:
+        lines += mark_position(*error.position)
     if error.hint:
         lines.append(f"hint: {error.hint}")
     if error.request_id:
         lines.append(f"request: {error.request_id}")
     try:
-        world.stderr.write("".join(f"{printable(line)}\n" for line in lines))
-        world.stderr.flush()
+        environment.stderr.write("".join(f"{printable(line)}\n" for line in lines))
+        environment.stderr.flush()
     except OSError:
         pass  # nobody listens, and the exit code says the same
     return error.exit_code

@@ -6,22 +6,22 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.api import audit
-from ambassador_admin.cli.audit_filters import Asked
+from ambassador_admin.cli.audit_filters import AuditFilters
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.text import printable
-from ambassador_admin.output.view import Column, clock, fields_of, plain
+from ambassador_admin.output.view import Column, exact_time, fields_of, plain
 from ambassador_protocol.admin.audit import TraceView
 
 EVENT = View(
     "events",
     (
-        Column("TIME", "at", clock, whole=True),
+        Column("TIME", "at", exact_time, whole=True),
         Column("OUTCOME", "outcome", status=True),
         Column("ACTION", "action", whole=True),
-        Column("ACTOR", "actor.name", otherwise="actor.id"),
-        Column("RESOURCE", "resource.name", otherwise="resource.id"),
+        Column("ACTOR", "actor.name", fallback="actor.id"),
+        Column("RESOURCE", "resource.name", fallback="resource.id"),
         Column("REASON", "reason"),
         Column("KEY", "actor.key_name", wide=True),
         Column("SOURCE", "source", wide=True),
@@ -62,16 +62,16 @@ TRACE = View(
     "requests",
     (
         Column("REQUEST", "request_id"),
-        Column("TIME", "at", clock),
-        Column("ACTOR", "actor.name", otherwise="actor.id"),
+        Column("TIME", "at", exact_time),
+        Column("ACTOR", "actor.name", fallback="actor.id"),
         Column("KEY", "actor.key_name"),
         Column("SOURCE", "source"),
         Column("SESSION", "session_id"),
         Column("ACTION", "action"),
-        Column("RESOURCE", "resource.name", otherwise="resource.id"),
+        Column("RESOURCE", "resource.name", fallback="resource.id"),
         Column("DECISION", "decision"),
-        Column("GRANT", "grant", _grant, otherwise="grant_id"),
-        Column("KILL SWITCH", "switch", _switch, otherwise="switch_id"),
+        Column("GRANT", "grant", _grant, fallback="grant_id"),
+        Column("KILL SWITCH", "switch", _switch, fallback="switch_id"),
         Column("OUTCOME", "outcome", status=True),
         Column("REASON", "reason"),
         Column("NO OUTCOME YET", "open"),
@@ -87,8 +87,8 @@ app = noun("What happened: every call, refusal and change.")
 
 @verb(app, "query")
 def query(
-    admin: AdminContext,
-    asked: Asked,
+    admin: Invocation,
+    filters: AuditFilters,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 100,
 ) -> None:
     """Find events, newest first.
@@ -96,7 +96,7 @@ def query(
     Example: ambassador-admin audit query user=alice decision=deny since=7d
     """
     # One more than asked for tells whether there are more.
-    events = list(admin.api.items(audit.newest(asked.query(admin.world.now())), limit=limit + 1))
+    events = list(admin.api.items(audit.newest(filters.query(admin.environment.now())), limit=limit + 1))
     admin.output.rows(EVENT, events[:limit])
     if len(events) > limit:
         admin.output.say(f"More than {limit} events match; --limit shows more.")
@@ -104,7 +104,7 @@ def query(
 
 @verb(app, "show")
 def show(
-    admin: AdminContext,
+    admin: Invocation,
     found_by: Annotated[
         str, typer.Argument(metavar="REQUEST", help="The id of a request, or of one of its events.")
     ],
@@ -127,8 +127,8 @@ def show(
 
 @verb(app, "stats")
 def stats(
-    admin: AdminContext,
-    asked: Asked,
+    admin: Invocation,
+    filters: AuditFilters,
     by: Annotated[
         str,
         typer.Option(
@@ -143,7 +143,7 @@ def stats(
 
     Example: ambassador-admin audit stats --by reason decision=deny --since 24h
     """
-    found = admin.api.fetch(audit.statistics(asked.query(admin.world.now()), by, top))
+    found = admin.api.fetch(audit.statistics(filters.query(admin.environment.now()), by, top))
     if admin.output.format in (Format.JSON, Format.YAML, Format.JSONL):
         admin.output.document(found)
         return

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ambassador_admin.api import audit
-from ambassador_admin.cli.audit_filters import Asked
+from ambassador_admin.cli.audit_filters import AuditFilters
 from ambassador_admin.cli.command import verb
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, UsageError
 from ambassador_admin.output.export import ExportFormat, Layout, layout
 
@@ -29,8 +29,8 @@ def register(group: typer.Typer) -> None:
 
 
 def export(
-    admin: AdminContext,
-    asked: Asked,
+    admin: Invocation,
+    filters: AuditFilters,
     format: Annotated[
         ExportFormat, typer.Option("--format", metavar="FORMAT", help=f"One of {', '.join(ExportFormat)}.")
     ] = ExportFormat.JSONL,
@@ -49,16 +49,16 @@ def export(
 
     Example: ambassador-admin audit export --format cef --since 24h --file day.cef
     """
-    if admin.output.chosen is not None or admin.output.fields is not None:
+    if admin.output.requested_format is not None or admin.output.fields is not None:
         raise UsageError(
             "An export is not shown as a list; -o and --fields say nothing here.", hint="--format"
         )
     with _destination(admin, file, appends=cursor > 0) as write:
-        _Exporter(admin, layout(format), write).run(asked.query(admin.world.now()), cursor)
+        _Exporter(admin, layout(format), write).run(filters.query(admin.environment.now()), cursor)
 
 
 class _Exporter:
-    def __init__(self, admin: AdminContext, shape: Layout, write: Write) -> None:
+    def __init__(self, admin: Invocation, shape: Layout, write: Write) -> None:
         self._admin = admin
         self._shape = shape
         self._write = write
@@ -71,13 +71,13 @@ class _Exporter:
             self._write(self._shape.header())
         try:
             while at < end:
-                at = self._step(filters, at, end)
+                at = self._export_page(filters, at, end)
         except BaseException as error:
-            self._leave_off(at, error)
+            self._report_position(at, error)
             raise
         self._admin.output.say(f"{self._count} events; --cursor {max(at, end)} goes on from here.")
 
-    def _step(self, filters: dict[str, str | None], at: int, end: int) -> int:
+    def _export_page(self, filters: dict[str, str | None], at: int, end: int) -> int:
         page = self._admin.api.page(audit.after(filters, str(at)), limit=_PAGE)
         events = [event for event in page.items if int(event["cursor"]) <= end]
         self._write([self._shape.line(event) for event in events])
@@ -91,7 +91,7 @@ class _Exporter:
         found = self._admin.api.page(audit.newest({}), limit=1).items
         return int(found[0]["cursor"]) if found else 0
 
-    def _leave_off(self, at: int, error: BaseException) -> None:
+    def _report_position(self, at: int, error: BaseException) -> None:
         said = f"--cursor {at} goes on where this export broke off"
         if isinstance(error, AdminError):
             error.hint = said
@@ -107,7 +107,7 @@ def _following(page: "Page") -> int:
 
 
 @contextmanager
-def _destination(admin: AdminContext, file: Path | None, *, appends: bool) -> Iterator[Write]:
+def _destination(admin: Invocation, file: Path | None, *, appends: bool) -> Iterator[Write]:
     """Yield what writes lines; a new file is for its owner alone, and an old one is never overwritten."""
     if file is None:
         yield lambda lines: admin.output.write("\n".join(lines)) if lines else None

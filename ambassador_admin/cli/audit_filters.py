@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.cli.parsing import moment, stamp
+from ambassador_admin.cli.parsing import format_time, parse_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AuditFilters:
     """What is asked for; everything that is said must hold."""
 
     words: Annotated[
@@ -66,7 +66,7 @@ class Asked:
             "outcome": self.outcome,
             "reason": self.reason,
             "request": self.request,
-            "since": moment(self.since, now, "--since"),
-            "until": moment(self.until, now, "--until"),
+            "since": parse_time(self.since, now, "--since"),
+            "until": parse_time(self.until, now, "--until"),
         }
-        return said | {"now": stamp(now) if self.words or self.where else None}
+        return said | {"now": format_time(now) if self.words or self.where else None}

@@ -6,17 +6,17 @@ import typer
 
 from ambassador_admin.api import audit
 from ambassador_admin.cli.command import verb
-from ambassador_admin.cli.parsing import seconds
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, clock, fields_of
+from ambassador_admin.output.view import Column, exact_time, fields_of
 from ambassador_protocol.admin.audit import Pruning, PruningView
 
 PRUNED = View(
     "prunings",
     (
-        Column("BEFORE", "before", clock),
+        Column("BEFORE", "before", exact_time),
         Column("SEGMENTS", "segments"),
         Column("FIRST RECORD", "first_seq"),
         Column("LAST RECORD", "last_seq"),
@@ -33,7 +33,7 @@ def register(group: typer.Typer) -> None:
 
 
 def prune(
-    admin: AdminContext,
+    admin: Invocation,
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="DURATION", help="What is older goes; at least a day.")
     ],
@@ -51,7 +51,7 @@ def prune(
     """
     if index_only and segments_only:
         raise UsageError("--index-only and --segments-only exclude each other.")
-    age = seconds(older_than, "--older-than") or 0
+    age = parse_duration(older_than, "--older-than") or 0
     admin.confirm(f"Remove audit records that are older than {older_than}, for ever?")
     pruning = Pruning(older_than_seconds=age, segments=not index_only, index=not segments_only)
     admin.submit(audit.prune(pruning), PRUNED)

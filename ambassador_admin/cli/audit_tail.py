@@ -9,9 +9,9 @@ import typer
 
 from ambassador_admin.api import audit
 from ambassador_admin.cli.audit import EVENT
-from ambassador_admin.cli.audit_filters import Asked
+from ambassador_admin.cli.audit_filters import AuditFilters
 from ambassador_admin.cli.command import verb
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import BadAnswerError, UnreachableError
 from ambassador_admin.output import Format, Stream
 from ambassador_protocol.backoff import Backoff
@@ -28,8 +28,8 @@ def register(group: typer.Typer) -> None:
 
 
 def tail(
-    admin: AdminContext,
-    asked: Asked,
+    admin: Invocation,
+    filters: AuditFilters,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Keep showing what comes, until Ctrl-C.")
     ] = False,
@@ -49,23 +49,23 @@ def tail(
 
     Example: ambassador-admin audit tail --follow decision=deny --since 10m
     """
-    filters = asked.query(admin.world.now())
-    admin.output.prefer(Format.JSONL)
+    query = filters.query(admin.environment.now())
+    admin.output.set_pipe_format(Format.JSONL)
     stream = admin.output.stream(EVENT) if follow else None
-    wanted = lines if lines is not None else _LINES if asked.since is None else _LINES_SINCE
-    latest = list(admin.api.items(audit.newest(filters), limit=max(wanted, 1)))
+    wanted = lines if lines is not None else _LINES if filters.since is None else _LINES_SINCE
+    latest = list(admin.api.items(audit.newest(query), limit=max(wanted, 1)))
     shown = latest[:wanted][::-1]
     if stream is None:
         admin.output.rows(EVENT, shown)
         return
     stream.show(shown)
-    _Follower(admin, stream, filters).follow(str(latest[0].get("cursor")) if latest else "0")
+    _Follower(admin, stream, query).follow(str(latest[0].get("cursor")) if latest else "0")
 
 
 class _Follower:
     """Shows what is newer than a cursor, and goes on from there when a lost server is back."""
 
-    def __init__(self, admin: AdminContext, stream: Stream, filters: Mapping[str, str | None]) -> None:
+    def __init__(self, admin: Invocation, stream: Stream, filters: Mapping[str, str | None]) -> None:
         self._admin = admin
         self._stream = stream
         self._filters = filters
@@ -76,7 +76,7 @@ class _Follower:
         while True:
             try:
                 for events, last_id in self._admin.api.follow(audit.stream(self._filters, cursor)):
-                    self._welcome_back()
+                    self._reset_failures()
                     self._show(events)
                     cursor = last_id or cursor
             except UnreachableError as error:
@@ -96,7 +96,7 @@ class _Follower:
         if items:
             self._stream.show(items)
 
-    def _welcome_back(self) -> None:
+    def _reset_failures(self) -> None:
         if self._failures > 0:
             self._failures = 0
             self._admin.output.say("The server is back; going on where it was lost.")

@@ -8,11 +8,11 @@ import typer
 
 from ambassador_admin.api import audit
 from ambassador_admin.cli.command import verb
-from ambassador_admin.cli.parsing import moment
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.parsing import parse_time
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, NotFoundError, UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, clock, fields_of
+from ambassador_admin.output.view import Column, exact_time, fields_of
 from ambassador_protocol.audit.lines import Tip
 from ambassador_protocol.audit.public_keys import NoCryptographyError, NoKeyError, PublicKey, keys_in
 from ambassador_protocol.audit.verify import Span, WriterVerification, verify
@@ -26,7 +26,7 @@ FINDING = View(
         Column("RECORDS", "records"),
         Column("CHECKPOINTS", "checkpoints"),
         Column("PROVED TO", "covered_seq"),
-        Column("PROVED AT", "covered_at", clock, wide=True),
+        Column("PROVED AT", "covered_at", exact_time, wide=True),
         Column("UNCOVERED", "uncovered"),
         Column("LAST", "seq"),
         Column("DIGEST", "digest", wide=True, whole=True),
@@ -52,7 +52,7 @@ def register(group: typer.Typer) -> None:
 
 
 def verify_log(
-    admin: AdminContext,
+    admin: Invocation,
     since: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="Leave out segments that ended before.")
     ] = None,
@@ -78,8 +78,8 @@ def verify_log(
 
     Example: ambassador-admin audit verify --offline ./audit --key audit-key.pem
     """
-    now = admin.world.now()
-    span = Span(since=moment(since, now, "--from"), until=moment(until, now, "--to"))
+    now = admin.environment.now()
+    span = Span(since=parse_time(since, now, "--from"), until=parse_time(until, now, "--to"))
     if offline is None:
         if key or anchor:
             raise UsageError("--key and --anchor go with --offline.", hint="add --offline DIR")
@@ -91,13 +91,13 @@ def verify_log(
     _refuse_broken(found)
 
 
-def show_key(admin: AdminContext) -> None:
+def show_key(admin: Invocation) -> None:
     """Show the public keys that checkpoints are signed with, to be kept where the server cannot change them.
 
     Example: ambassador-admin audit key
     """
     keys = list(admin.api.items(audit.keys()))
-    if admin.output.chosen is None and admin.output.fields is None:
+    if admin.output.requested_format is None and admin.output.fields is None:
         admin.output.write("".join(str(item.get("pem")) for item in keys).rstrip("\n"))
     else:
         admin.output.rows(KEY, keys)
@@ -144,7 +144,7 @@ def _anchor(text: str) -> tuple[str, Tip]:
     return writer, Tip(int(seq), digest.lower())
 
 
-def _tell_limits(admin: AdminContext, found: Sequence[dict[str, Any]]) -> None:
+def _tell_limits(admin: Invocation, found: Sequence[dict[str, Any]]) -> None:
     for each in found:
         if each.get("fault") is not None:
             continue

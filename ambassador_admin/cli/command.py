@@ -8,14 +8,14 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext, World
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Environment, Invocation
 from ambassador_admin.context.settings import GlobalOptions
 from ambassador_admin.output import Format
 from ambassador_protocol import __version__
 
 P = ParamSpec("P")
-Verb = Callable[Concatenate[AdminContext, P], None]
+Verb = Callable[Concatenate[Invocation, P], None]
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -43,8 +43,8 @@ def verb(
             options = _collect(GlobalOptions, values)
             for parameter, kind in value_objects.items():
                 values[parameter] = _collect(kind, values)
-            earlier, world = ctx.obj
-            with AdminContext(options.over(earlier), world) as admin:
+            earlier, environment = ctx.obj
+            with Invocation(options.merged_over(earlier), environment) as admin:
                 function(admin, **values)  # type: ignore[call-arg] # the parser fills in what `own` declares
 
         _declare(command, [*_expanded(own), *extra, *_SHARED])
@@ -54,7 +54,7 @@ def verb(
     return register
 
 
-def accept_early(group: typer.Typer) -> None:
+def accept_options_before_noun(group: typer.Typer) -> None:
     """Let the shared options stand before the noun, too."""
 
     def remember(ctx: typer.Context, version: bool, **values: Any) -> None:
@@ -76,7 +76,7 @@ def _shared(
     context: Annotated[
         str | None,
         typer.Option("--context", metavar="NAME", help="The context to use, instead of the current one."),
-        Kind.CONTEXT,
+        NameKind.CONTEXT,
     ] = None,
     output: Annotated[
         Format | None, typer.Option("--output", "-o", metavar="FORMAT", help=f"One of {', '.join(Format)}.")
@@ -100,8 +100,8 @@ def _changing(
 
 def _show_version(ctx: typer.Context, wanted: bool) -> None:
     if wanted:
-        world: World = ctx.obj
-        world.stdout.write(f"{ctx.info_name} {__version__}\n")
+        environment: Environment = ctx.obj
+        environment.stdout.write(f"{ctx.info_name} {__version__}\n")
         raise typer.Exit
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.context import AdminContext
-from ambassador_admin.context.settings import Source, chosen_format, wants_colour
+from ambassador_admin.context.invocation import Invocation
+from ambassador_admin.context.settings import SettingSource, resolve_colour, resolve_format
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column, fields_of
 from ambassador_protocol.admin.server import SettingView
@@ -25,7 +25,7 @@ app = noun("The settings this program goes by.")
 
 @verb(app, "view")
 def view(
-    admin: AdminContext,
+    admin: Invocation,
     show_origin: Annotated[
         bool,
         typer.Option(
@@ -39,20 +39,20 @@ def view(
     """
     rows = [
         {"name": name, "value": value}
-        | ({"origin": source.origin, "source": source.place} if show_origin else {})
+        | ({"origin": source.kind, "source": source.name} if show_origin else {})
         for name, value, source in _settings(admin)
     ]
     admin.output.rows(SETTING if show_origin else _PLAIN, rows)
 
 
-def _settings(admin: AdminContext) -> Iterator[tuple[str, Any, Source]]:
-    settings, environ = admin.settings, admin.world.environ
+def _settings(admin: Invocation) -> Iterator[tuple[str, Any, SettingSource]]:
+    settings, environ = admin.settings, admin.environment.variables
     sources = settings.sources
-    format, format_from = chosen_format(admin.options, environ)
-    colour, colour_from = wants_colour(admin.options, environ)
+    format, format_from = resolve_format(admin.options, environ)
+    colour, colour_from = resolve_colour(admin.options, environ)
     yield "server", settings.server, sources["server"]
     yield "context", settings.context and settings.context.name, sources["context"]
     yield "ca_file", settings.ca_file and str(settings.ca_file), sources["ca_file"]
-    yield "key", admin.key_place(), sources["key"]
+    yield "key", admin.describe_key_source(), sources["key"]
     yield "output", format or Format.TABLE, format_from
     yield "colour", "on a terminal" if colour else "never", colour_from

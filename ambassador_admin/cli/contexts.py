@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column
 
@@ -23,16 +23,16 @@ CONTEXT = View(
 
 app = noun("The servers you have logged in to.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name."), Kind.CONTEXT]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name."), NameKind.CONTEXT]
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext) -> None:
+def list_all(admin: Invocation) -> None:
     """List the contexts.
 
     Example: ambassador-admin context list
     """
-    current = admin.book.current()
+    current = admin.contexts.current()
     rows = [
         {
             "name": known.name,
@@ -40,31 +40,31 @@ def list_all(admin: AdminContext) -> None:
             "server": known.server,
             "ca_file": known.ca_file,
         }
-        for known in admin.book.all()
+        for known in admin.contexts.all()
     ]
     admin.output.rows(CONTEXT, rows)
 
 
 @verb(app, "use", changes=True)
-def use(admin: AdminContext, name: Name) -> None:
+def use(admin: Invocation, name: Name) -> None:
     """Make a context the current one.
 
     Example: ambassador-admin context use staging
     """
-    context = admin.book.get(name)
-    if not admin.skips(f"use context {name!r}"):
-        admin.book.use(name)
+    context = admin.contexts.get(name)
+    if not admin.skips_in_dry_run(f"use context {name!r}"):
+        admin.contexts.use(name)
         admin.output.say(f"Now using {name!r}: {context.server}")
 
 
 @verb(app, "remove", changes=True)
-def remove(admin: AdminContext, name: Name) -> None:
+def remove(admin: Invocation, name: Name) -> None:
     """Forget a context and its key.
 
     Example: ambassador-admin context remove staging
     """
-    admin.book.get(name)
-    if not admin.skips(f"remove context {name!r} and its key"):
+    admin.contexts.get(name)
+    if not admin.skips_in_dry_run(f"remove context {name!r} and its key"):
         admin.forget_key(name)
-        admin.book.remove(name)
+        admin.contexts.remove(name)
         admin.output.say(f"Removed context {name!r}.")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ambassador_admin.cli.command import verb
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, ConflictError, ExitCode, UsageError
 from ambassador_admin.output import Format, View
 from ambassador_admin.output.view import Column
 from ambassador_protocol.problems import ProblemCode
 
 if TYPE_CHECKING:
-    from ambassador_admin.declarative.apply import Account
-    from ambassador_admin.declarative.key_destinations import Handover
-    from ambassador_admin.declarative.objects import Desired, Found
+    from ambassador_admin.declarative.apply import ApplyResult
+    from ambassador_admin.declarative.key_destinations import KeyDestination
+    from ambassador_admin.declarative.objects import CurrentObject, DesiredState
     from ambassador_admin.declarative.plan import Plan
 
 CHANGE = View(
@@ -37,7 +37,7 @@ _AGAIN = "the same command again completes it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class FileOptions:
     """What to hold the server to."""
 
     file: Annotated[
@@ -56,7 +56,7 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysTo:
+class KeyOptions:
     """Where keys go that are issued."""
 
     keys_to: Annotated[
@@ -82,7 +82,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    admin: AdminContext,
+    admin: Invocation,
     owner: Annotated[
         str | None,
         typer.Option("--owner", metavar="LABEL", help="Only what this label owns; '' is nobody's."),
@@ -106,18 +106,18 @@ def export(
         admin.output.write(export_text(found))
 
 
-def diff(admin: AdminContext, declared: Declared) -> None:
+def diff(admin: Invocation, files: FileOptions) -> None:
     """Say what `apply` would change; exit 10 when that is anything.
 
     Example: ambassador-admin diff -f people.yaml --prune
     """
-    plan = _plan(admin, declared)
+    plan = _plan(admin, files)
     _show(admin, plan)
     if plan.operations:
         raise typer.Exit(ExitCode.DRIFT)
 
 
-def apply(admin: AdminContext, declared: Declared, keys: KeysTo) -> None:
+def apply(admin: Invocation, files: FileOptions, key_options: KeyOptions) -> None:
     """Make the server what files say, in an order in which no moment is wider than both ends.
 
     Nothing that another file or a person owns is touched. What a broken-off run has done stays done; the same command
@@ -125,27 +125,27 @@ def apply(admin: AdminContext, declared: Declared, keys: KeysTo) -> None:
 
     Example: ambassador-admin apply -f people.yaml --prune --yes
     """
-    plan = _plan(admin, declared)
-    handover = _handover(admin, plan, keys)
+    plan = _plan(admin, files)
+    destination = _destination(admin, plan, key_options)
     if admin.options.dry_run:
         _show(admin, plan)
         admin.output.say("Dry run: nothing was sent.")
         return
     removals = sum(operation.action == "remove" for operation in plan.operations)
-    if declared.prune and removals:
+    if files.prune and removals:
         if not admin.options.yes:
             _show(admin, plan)
         admin.confirm(f"Apply {len(plan.operations)} changes, {removals} of which remove something?")
-    _carry_out(admin, plan, handover)
+    _carry_out(admin, plan, destination)
 
 
-def _plan(admin: AdminContext, declared: Declared) -> "Plan":
+def _plan(admin: Invocation, files: FileOptions) -> "Plan":
     from ambassador_admin.declarative.plan import make_plan
 
-    desired = _desired(admin, declared)
+    desired = _desired(admin, files)
     state = _state(admin)
     plan = make_plan(
-        desired, state, now=admin.world.now(), prune=declared.prune, take_over=declared.take_over
+        desired, state, now=admin.environment.now(), prune=files.prune, take_over=files.take_over
     )
     if plan.conflicts:
         for line in plan.conflicts[:20]:
@@ -156,81 +156,81 @@ def _plan(admin: AdminContext, declared: Declared) -> "Plan":
     return plan
 
 
-def _desired(admin: AdminContext, declared: Declared) -> "Desired":
+def _desired(admin: Invocation, files: FileOptions) -> "DesiredState":
     from ambassador_admin.declarative.document import FaultsError, read_desired
 
     try:
-        desired = read_desired(declared.file)
+        desired = read_desired(files.file)
     except FaultsError as error:
         for line in error.lines:
             admin.output.say(line)
         raise
     for warning in desired.warnings:
         admin.output.warn(warning)
-    if declared.prune and desired.owners == {None}:
+    if files.prune and desired.owners == {None}:
         raise UsageError("--prune needs a file with an owner: what nobody owns is never pruned.")
     return desired
 
 
-def _state(admin: AdminContext) -> "list[Found]":
+def _state(admin: Invocation) -> "list[CurrentObject]":
     from ambassador_admin.declarative.progress import progress
     from ambassador_admin.declarative.server_state import read_state
 
-    with progress(admin.world.stderr, "Reading") as advance:
-        return read_state(admin.api, admin.world.now(), lambda: advance(1))
+    with progress(admin.environment.stderr, "Reading") as advance:
+        return read_state(admin.api, admin.environment.now(), lambda: advance(1))
 
 
-def _handover(admin: AdminContext, plan: "Plan", keys: KeysTo) -> "Handover | None":
+def _destination(admin: Invocation, plan: "Plan", key_options: KeyOptions) -> "KeyDestination | None":
     from ambassador_admin.declarative.key_destinations import KeyCommand, KeyFiles
 
     wanted = [each.key for each in plan.operations if each.kind == "key" and each.action == "create"]
-    if keys.keys_to is not None and keys.keys_command is not None:
+    if key_options.keys_to is not None and key_options.keys_command is not None:
         raise UsageError("Keys go to a directory or to a command, not to both.")
-    handover: Handover | None = None
-    if keys.keys_to is not None:
-        handover = KeyFiles(keys.keys_to)
-    elif keys.keys_command is not None:
-        handover = KeyCommand(keys.keys_command, admin.world.environ)
+    destination: KeyDestination | None = None
+    if key_options.keys_to is not None:
+        destination = KeyFiles(key_options.keys_to)
+    elif key_options.keys_command is not None:
+        destination = KeyCommand(key_options.keys_command, admin.environment.variables)
     if wanted and not admin.options.dry_run:
-        if handover is None:
+        if destination is None:
             raise UsageError(
                 f"{len(wanted)} keys would be issued, and a key is said only once.",
                 hint="--keys-to DIR, or --keys-command CMD",
             )
-        handover.prepare(wanted)
-    return handover
+        destination.prepare(wanted)
+    return destination
 
 
-def _carry_out(admin: AdminContext, plan: "Plan", handover: "Handover | None") -> None:
-    from ambassador_admin.declarative.apply import Application
+def _carry_out(admin: Invocation, plan: "Plan", destination: "KeyDestination | None") -> None:
+    from ambassador_admin.declarative.apply import PlanRunner
     from ambassador_admin.declarative.progress import progress
 
-    with progress(admin.world.stderr, "Applying", len(plan.operations)) as advance:
-        application = Application(admin.api, handover, advance)
-        with _said_when_interrupted(admin, plan, application.account):
-            application.run(plan.operations)
-    account = application.account
-    _report(admin, plan, account)
-    _conclude(plan, account)
+    with progress(admin.environment.stderr, "Applying", len(plan.operations)) as advance:
+        runner = PlanRunner(admin.api, destination, advance)
+        with _report_interrupt(admin, plan, runner.result):
+            runner.run(plan.operations)
+    result = runner.result
+    _report(admin, plan, result)
+    _fail_unless_complete(plan, result)
 
 
 @contextmanager
-def _said_when_interrupted(admin: AdminContext, plan: "Plan", account: "Account") -> Iterator[None]:
+def _report_interrupt(admin: Invocation, plan: "Plan", result: "ApplyResult") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         admin.output.say(
-            f"Interrupted: {len(account.done)} of {len(plan.operations)} changes are done, the last request may be; "
+            f"Interrupted: {len(result.done)} of {len(plan.operations)} changes are done, the last request may be; "
             f"{_AGAIN}."
         )
         raise
 
 
-def _report(admin: AdminContext, plan: "Plan", account: "Account") -> None:
+def _report(admin: Invocation, plan: "Plan", result: "ApplyResult") -> None:
     from ambassador_admin.declarative.plan_output import item, line
 
-    errors = {id(operation): error.message for operation, error in account.failed}
-    done = {*map(id, account.done)}
+    errors = {id(operation): error.message for operation, error in result.failed}
+    done = {*map(id, result.done)}
     results = [
         "done" if id(each) in done else "failed" if id(each) in errors else "left" for each in plan.operations
     ]
@@ -243,7 +243,7 @@ def _report(admin: AdminContext, plan: "Plan", account: "Account") -> None:
     else:
         rows = zip(plan.operations, results, strict=True)
         admin.output.rows(CHANGE, [item(each, result, errors.get(id(each))) for each, result in rows])
-    for operation, error in account.failed:
+    for operation, error in result.failed:
         admin.output.say(f"failed: {line(operation)}: {error.message}")
     for note in plan.notes:
         admin.output.say(f"note: {note}")
@@ -252,13 +252,13 @@ def _report(admin: AdminContext, plan: "Plan", account: "Account") -> None:
     )
 
 
-def _conclude(plan: "Plan", account: "Account") -> None:
-    if len(account.done) == len(plan.operations):
+def _fail_unless_complete(plan: "Plan", result: "ApplyResult") -> None:
+    if len(result.done) == len(plan.operations):
         return
-    cause = account.broke_off or (account.failed[0][1] if account.failed else None)
-    if not account.done and cause is not None:
+    cause = result.aborted_by or (result.failed[0][1] if result.failed else None)
+    if not result.done and cause is not None:
         raise cause
-    missing = len(plan.operations) - len(account.done)
+    missing = len(plan.operations) - len(result.done)
     raise AdminError(
         f"{missing} of {len(plan.operations)} changes were not made"
         + (f": {cause.message}" if cause is not None else "."),
@@ -268,7 +268,7 @@ def _conclude(plan: "Plan", account: "Account") -> None:
     )
 
 
-def _show(admin: AdminContext, plan: "Plan") -> None:
+def _show(admin: Invocation, plan: "Plan") -> None:
     from ambassador_admin.declarative.plan_output import counted, item, line
 
     if admin.output.format in (Format.TABLE, Format.WIDE) and admin.output.fields is None:

@@ -6,11 +6,11 @@ import typer
 
 from ambassador_admin.api import enrolments
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.enrolments import EnrolmentView
 
 ENROLMENT = View(
@@ -19,9 +19,9 @@ ENROLMENT = View(
         Column("ID", "id", id=True),
         Column("USER", "user", whole=True),
         Column("NAME", "name"),
-        Column("EXPIRES", "expires_at", when),
+        Column("EXPIRES", "expires_at", relative_time),
         Column("BY", "created_by"),
-        Column("CREATED", "created_at", when, wide=True),
+        Column("CREATED", "created_at", relative_time, wide=True),
     ),
     fields_of(EnrolmentView),
 )
@@ -31,30 +31,30 @@ app = noun("The one-time codes that nobody has used yet; key enrol makes them.")
 
 @verb(app, "list")
 def list_all(
-    admin: AdminContext,
-    rows: Rows,
+    admin: Invocation,
+    list_options: ListOptions,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="USER", help="Only this user's."), Kind.USER
+        str | None, typer.Option("--user", metavar="USER", help="Only this user's."), NameKind.USER
     ] = None,
 ) -> None:
     """List the one-time codes that can still be exchanged; the codes themselves are not shown.
 
     Example: ambassador-admin enrolment list --user alice
     """
-    rows.show(admin, enrolments.every(user=user), ENROLMENT)
+    list_options.show(admin, enrolments.list_all(user=user), ENROLMENT)
 
 
 @verb(app, "cancel", destroys=True)
 def cancel(
-    admin: AdminContext,
+    admin: Invocation,
     enrolment_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The enrolment's id, or its beginning."), Kind.ENROLMENT
+        str, typer.Argument(metavar="ID", help="The enrolment's id, or its beginning."), NameKind.ENROLMENT
     ],
 ) -> None:
     """Make a one-time code worthless before its time; a key it was exchanged for already stays good.
 
     Example: ambassador-admin enrolment cancel 0198c0de
     """
-    enrolment_id = admin.full_id(enrolments.every(user=None), enrolment_id)
+    enrolment_id = admin.resolve_id(enrolments.list_all(user=None), enrolment_id)
     admin.confirm(f"Cancel enrolment {enrolment_id}?")
-    admin.discard(enrolments.cancel(enrolment_id), f"Cancelled enrolment {enrolment_id}.")
+    admin.send_and_say(enrolments.cancel(enrolment_id), f"Cancelled enrolment {enrolment_id}.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, ExitCode
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column
@@ -33,7 +33,7 @@ app = noun("What the codes of errors mean.")
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext) -> None:
+def list_all(admin: Invocation) -> None:
     """List every code and what it means.
 
     Example: ambassador-admin errors list
@@ -43,7 +43,7 @@ def list_all(admin: AdminContext) -> None:
 
 @verb(app, "show")
 def show(
-    admin: AdminContext,
+    admin: Invocation,
     code: Annotated[str, typer.Argument(metavar="CODE", help="Such as AMB-5001, or 5001.")],
 ) -> None:
     """Say what a code means and what to do.

@@ -6,12 +6,12 @@ import typer
 
 from ambassador_admin.api import grants
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.cli.parsing import seconds
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.grants import GrantView, NewGrant
 
 GRANT = View(
@@ -23,9 +23,9 @@ GRANT = View(
         Column("EFFECT", "effect", status=True),
         Column("TOOLS", "tools"),
         Column("DELIVERY", "delivery", wide=True),
-        Column("EXPIRES", "expires_at", when),
+        Column("EXPIRES", "expires_at", relative_time),
         Column("OWNER", "owner", wide=True),
-        Column("CREATED", "created_at", when, wide=True),
+        Column("CREATED", "created_at", relative_time, wide=True),
         Column("BY", "created_by", wide=True),
     ),
     fields_of(GrantView),
@@ -36,9 +36,9 @@ app = noun("Which tools a group may, or may not, call.")
 
 @verb(app, "add", changes=True)
 def add(
-    admin: AdminContext,
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="Who gets the grant."), Kind.GROUP],
-    mcp: Annotated[str, typer.Argument(metavar="MCP", help="Whose tools."), Kind.MCP],
+    admin: Invocation,
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="Who gets the grant."), NameKind.GROUP],
+    mcp: Annotated[str, typer.Argument(metavar="MCP", help="Whose tools."), NameKind.MCP],
     tool: Annotated[
         list[str] | None,
         typer.Option(
@@ -71,31 +71,31 @@ def add(
         effect="deny" if deny else "permit",
         delivery="opt_in" if opt_in else "automatic",
         owner=owner,
-        expires_in_seconds=seconds(duration),
+        expires_in_seconds=parse_duration(duration),
     )
     admin.submit(grants.add(grant), GRANT)
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext, rows: Rows) -> None:
+def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the grants.
 
     Example: ambassador-admin grant list --filter mcp=time --filter effect=deny
     """
-    rows.show(admin, grants.every(), GRANT)
+    list_options.show(admin, grants.list_all(), GRANT)
 
 
 @verb(app, "remove", destroys=True)
 def remove(
-    admin: AdminContext,
+    admin: Invocation,
     grant_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The grant's id, or its beginning."), Kind.GRANT
+        str, typer.Argument(metavar="ID", help="The grant's id, or its beginning."), NameKind.GRANT
     ],
 ) -> None:
     """Take a grant back; it ends with the next call.
 
     Example: ambassador-admin grant remove 0198c0de
     """
-    grant_id = admin.full_id(grants.every(), grant_id)
+    grant_id = admin.resolve_id(grants.list_all(), grant_id)
     admin.confirm(f"Remove grant {grant_id}?")
-    admin.discard(grants.remove(grant_id), f"Removed grant {grant_id}.")
+    admin.send_and_say(grants.remove(grant_id), f"Removed grant {grant_id}.")

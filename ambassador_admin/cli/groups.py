@@ -6,12 +6,12 @@ import typer
 
 from ambassador_admin.api import groups
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.groups import GroupPut, GroupView, NewGroup
 
 GROUP = View(
@@ -22,7 +22,7 @@ GROUP = View(
         Column("MEMBERS", "members"),
         Column("DESCRIPTION", "description"),
         Column("OWNER", "owner", wide=True),
-        Column("CREATED", "created_at", when),
+        Column("CREATED", "created_at", relative_time),
     ),
     fields_of(GroupView),
 )
@@ -30,13 +30,13 @@ GROUP = View(
 app = noun("What grants are given to: groups of users.")
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The group's name.")]
-Name = Annotated[NewName, Kind.GROUP]
-User = Annotated[str, typer.Argument(metavar="USER", help="The user's name."), Kind.USER]
+Name = Annotated[NewName, NameKind.GROUP]
+User = Annotated[str, typer.Argument(metavar="USER", help="The user's name."), NameKind.USER]
 
 
 @verb(app, "create", changes=True)
 def create(
-    admin: AdminContext,
+    admin: Invocation,
     name: NewName,
     description: Annotated[
         str, typer.Option("--description", metavar="TEXT", help="What the group is for.")
@@ -50,26 +50,26 @@ def create(
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext, rows: Rows) -> None:
+def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the groups.
 
     Example: ambassador-admin group list
     """
-    rows.show(admin, groups.every(), GROUP)
+    list_options.show(admin, groups.list_all(), GROUP)
 
 
 @verb(app, "show")
-def show(admin: AdminContext, name: Name) -> None:
+def show(admin: Invocation, name: Name) -> None:
     """Show one group.
 
     Example: ambassador-admin group show developers
     """
-    admin.show_one(groups.one(name), GROUP)
+    admin.show_one(groups.show(name), GROUP)
 
 
 @verb(app, "update", changes=True)
 def update(
-    admin: AdminContext,
+    admin: Invocation,
     name: Name,
     description: Annotated[
         str | None, typer.Option("--description", metavar="TEXT", help="What the group is for.")
@@ -96,7 +96,7 @@ def update(
 
 
 @verb(app, "delete", destroys=True)
-def delete(admin: AdminContext, name: Name) -> None:
+def delete(admin: Invocation, name: Name) -> None:
     """Delete a group with its memberships and grants; the users stay.
 
     Example: ambassador-admin group delete developers --yes
@@ -106,7 +106,7 @@ def delete(admin: AdminContext, name: Name) -> None:
 
 
 @verb(app, "add-member", changes=True)
-def add_member(admin: AdminContext, name: Name, user: User) -> None:
+def add_member(admin: Invocation, name: Name, user: User) -> None:
     """Put a user into a group.
 
     Example: ambassador-admin group add-member developers alice
@@ -115,7 +115,7 @@ def add_member(admin: AdminContext, name: Name, user: User) -> None:
 
 
 @verb(app, "remove-member", changes=True)
-def remove_member(admin: AdminContext, name: Name, user: User) -> None:
+def remove_member(admin: Invocation, name: Name, user: User) -> None:
     """Take a user out of a group.
 
     Example: ambassador-admin group remove-member developers alice

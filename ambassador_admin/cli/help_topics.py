@@ -1,7 +1,7 @@
 """`help`: what no single command can explain, from the tables the program itself goes by."""
 
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.context.settings import (
     CA_VARIABLE,
     CONTEXT_VARIABLE,
@@ -45,7 +45,7 @@ app = noun("The environment variables and the exit codes.")
 
 
 @verb(app, "environment")
-def environment(admin: AdminContext) -> None:
+def environment(admin: Invocation) -> None:
     """List the environment variables.
 
     Example: ambassador-admin help environment
@@ -55,7 +55,7 @@ def environment(admin: AdminContext) -> None:
 
 
 @verb(app, "exit-codes")
-def exit_codes(admin: AdminContext) -> None:
+def exit_codes(admin: Invocation) -> None:
     """List the exit codes.
 
     Example: ambassador-admin help exit-codes

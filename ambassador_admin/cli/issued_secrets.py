@@ -9,11 +9,11 @@ from typing import Annotated, Protocol, Self
 
 import typer
 
-from ambassador_admin.api.request import Request, shown
-from ambassador_admin.context import AdminContext
+from ambassador_admin.api.request import Request, quoted
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, ReaderGoneError, UsageError
 from ambassador_admin.output import Format, Item, View
-from ambassador_admin.secret_command import Recipient
+from ambassador_admin.secret_command import SecretCommand
 
 KeyFile = Annotated[
     Path | None,
@@ -31,7 +31,7 @@ ToCommand = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
+class SecretKind:
     """A kind of key: `field` of the answer holds the secret, `key` describes it and names it by its `handle`.
 
     `noun` is what commands call it, `advice` what to do with it, and `revoke` how to take back the one of a handle.
@@ -45,48 +45,48 @@ class Secret:
     issued: View
     revoke: Callable[[str], Request]
 
-    def of(self, issued: Item) -> str:
+    def secret_in(self, issued: Item) -> str:
         """Return the secret."""
         secret = issued.get(self.field)
         if not isinstance(secret, str) or not secret.isprintable():
-            raise BadAnswerError("The server issued a key without saying it.", hint=self.listing)
+            raise BadAnswerError("The server issued a key without saying it.", hint=self.list_command)
         return secret
 
-    def name(self, issued: Item) -> str:
+    def handle_of(self, issued: Item) -> str:
         """Return what the key is called in commands."""
-        return str(_described(issued).get(self.handle))
+        return str(_key_of(issued).get(self.handle))
 
     @property
-    def listing(self) -> str:
+    def list_command(self) -> str:
         """Return the command that lists the keys."""
         return f"ambassador-admin {self.noun} list"
 
-    def revoking(self, issued: Item) -> str:
+    def revoke_command(self, issued: Item) -> str:
         """Return the command that revokes the key."""
-        return f"ambassador-admin {self.noun} revoke {shown(self.name(issued))}"
+        return f"ambassador-admin {self.noun} revoke {quoted(self.handle_of(issued))}"
 
 
-def hand_over(
-    admin: AdminContext,
+def issue_secret(
+    admin: Invocation,
     request: Request,
-    kind: Secret,
+    kind: SecretKind,
     key_file: Path | None,
     to_command: str | None = None,
     *,
     may_exist: bool = False,
 ) -> None:
     """Send the request and deliver the secret of its answer; `may_exist` allows an answer without one."""
-    with _receiver(admin, kind, key_file, to_command) as receiver:
-        issued = admin.apply(request, receiver.view)
+    with _destination(admin, kind, key_file, to_command) as destination:
+        issued = admin.send_change(request, destination.view)
         if issued is None:
             return
         if may_exist and issued.get(kind.field) is None:
-            _show_existing(admin, issued, kind, receiver.view)
+            _show_existing(admin, issued, kind, destination.view)
         else:
-            receiver.take(issued)
+            destination.deliver(issued)
 
 
-class _Receiver(Protocol):
+class _Destination(Protocol):
     """Whatever the secret goes to; it is ready before there is a secret, and gone when none came."""
 
     view: View
@@ -101,35 +101,41 @@ class _Receiver(Protocol):
         /,
     ) -> None: ...
 
-    def take(self, issued: Item) -> None:
+    def deliver(self, issued: Item) -> None:
         """Deliver the secret."""
         ...
 
 
-def _receiver(admin: AdminContext, kind: Secret, key_file: Path | None, to_command: str | None) -> _Receiver:
+def _destination(
+    admin: Invocation, kind: SecretKind, key_file: Path | None, to_command: str | None
+) -> _Destination:
     if key_file is not None and to_command is not None:
         raise UsageError("A key goes to a file or to a command, not to both.")
     if admin.options.dry_run or (key_file is None and to_command is None):
-        return _Screen(admin, kind)
+        return _StandardOutput(admin, kind)
     return (
-        _NewFile(admin, kind, key_file) if key_file is not None else _Command(admin, kind, to_command or "")
+        _NewFile(admin, kind, key_file)
+        if key_file is not None
+        else _ExternalCommand(admin, kind, to_command or "")
     )
 
 
-def _described(issued: Item) -> Item:
+def _key_of(issued: Item) -> Item:
     key = issued.get("key")
     return key if isinstance(key, dict) else {}
 
 
-def _show_existing(admin: AdminContext, issued: Item, kind: Secret, view: View) -> None:
+def _show_existing(admin: Invocation, issued: Item, kind: SecretKind, view: View) -> None:
     if view is kind.described:
-        admin.output.record(view, _described(issued))
+        admin.output.record(view, _key_of(issued))
     elif _is_for_program(admin):
         admin.output.record(view, issued)
-    admin.output.say(f"There is a good key already ({kind.handle} {kind.name(issued)}); nothing was issued.")
+    admin.output.say(
+        f"There is a good key already ({kind.handle} {kind.handle_of(issued)}); nothing was issued."
+    )
 
 
-def show_secret(admin: AdminContext, view: View, item: Item, secret: str, advice: str) -> None:
+def show_secret(admin: Invocation, view: View, item: Item, secret: str, advice: str) -> None:
     """Show an item that holds a secret; to a person the secret alone, and what to do with it."""
     if _is_for_program(admin):
         admin.output.record(view, item)
@@ -139,14 +145,14 @@ def show_secret(admin: AdminContext, view: View, item: Item, secret: str, advice
     admin.output.advise(advice)
 
 
-def _is_for_program(admin: AdminContext) -> bool:
+def _is_for_program(admin: Invocation) -> bool:
     return admin.output.fields is not None or admin.output.format not in (Format.TABLE, Format.WIDE)
 
 
-class _Screen:
+class _StandardOutput:
     """Standard output: the secret alone, or the whole answer in a format for programs."""
 
-    def __init__(self, admin: AdminContext, kind: Secret) -> None:
+    def __init__(self, admin: Invocation, kind: SecretKind) -> None:
         self._admin = admin
         self._kind = kind
         self.view = kind.issued
@@ -157,28 +163,28 @@ class _Screen:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def take(self, issued: Item) -> None:
+    def deliver(self, issued: Item) -> None:
         """Show the secret; raises AdminError when nobody read it."""
         try:
             self._show(issued)
         except ReaderGoneError:
             raise AdminError(
-                "A key was issued, nobody read it, and it is lost.", hint=self._kind.revoking(issued)
+                "A key was issued, nobody read it, and it is lost.", hint=self._kind.revoke_command(issued)
             ) from None
 
     def _show(self, issued: Item) -> None:
         kind = self._kind
         advice = (
-            f"Above is the key ({kind.handle} {kind.name(issued)}). It is not shown again and cannot be recovered: "
-            f"{kind.advice}"
+            f"Above is the key ({kind.handle} {kind.handle_of(issued)}). "
+            f"It is not shown again and cannot be recovered: {kind.advice}"
         )
-        show_secret(self._admin, kind.issued, issued, kind.of(issued), advice)
+        show_secret(self._admin, kind.issued, issued, kind.secret_in(issued), advice)
 
 
 class _NewFile:
     """A file that must not exist yet, made before the key is and gone again when there is none to write."""
 
-    def __init__(self, admin: AdminContext, kind: Secret, path: Path) -> None:
+    def __init__(self, admin: Invocation, kind: SecretKind, path: Path) -> None:
         self._admin = admin
         self._kind = kind
         self._path = path
@@ -199,56 +205,56 @@ class _NewFile:
         if not self._written:
             self._path.unlink(missing_ok=True)
 
-    def take(self, issued: Item) -> None:
+    def deliver(self, issued: Item) -> None:
         """Write the secret and a line end, and show what it belongs to."""
         try:
-            os.write(self._descriptor, f"{self._kind.of(issued)}\n".encode())
+            os.write(self._descriptor, f"{self._kind.secret_in(issued)}\n".encode())
             os.fsync(self._descriptor)
         except OSError as error:
             raise AdminError(
                 f"{self._path} cannot be written: {error.strerror}. A key was issued and is lost.",
-                hint=f"{self._kind.listing}, then {self._kind.noun} revoke",
+                hint=f"{self._kind.list_command}, then {self._kind.noun} revoke",
             ) from None
         self._written = True
-        self._admin.output.record(self.view, _described(issued))
+        self._admin.output.record(self.view, _key_of(issued))
         self._admin.output.say(f"The key is in {self._path}; only you can read it.")
 
 
-class _Command:
+class _ExternalCommand:
     """A command that reads the secret from its standard input; a key it did not take is revoked again."""
 
-    def __init__(self, admin: AdminContext, kind: Secret, command: str) -> None:
+    def __init__(self, admin: Invocation, kind: SecretKind, command: str) -> None:
         self._admin = admin
         self._kind = kind
-        self._recipient = Recipient("--to-command", command, admin.world.environ)
+        self._command = SecretCommand("--to-command", command, admin.environment.variables)
         self.view = kind.described
 
     def __enter__(self) -> Self:
-        self._recipient.check()
+        self._command.check()
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def take(self, issued: Item) -> None:
+    def deliver(self, issued: Item) -> None:
         """Run the command with the secret and a line end; raises AdminError when it fails."""
-        secret = self._kind.of(issued)
+        secret = self._kind.secret_in(issued)
         try:
-            failure = self._recipient.give(secret)
+            failure = self._command.run(secret)
         except BaseException:
             self._revoke(issued)
             raise
         if failure is not None:
             self._revoke(issued)
-            raise AdminError(f"{self._recipient.program!r} {failure}. The key it was given is revoked.")
-        self._admin.output.record(self.view, _described(issued))
-        self._admin.output.say(f"The key was given to {self._recipient.program!r}.")
+            raise AdminError(f"{self._command.program!r} {failure}. The key it was given is revoked.")
+        self._admin.output.record(self.view, _key_of(issued))
+        self._admin.output.say(f"The key was given to {self._command.program!r}.")
 
     def _revoke(self, issued: Item) -> None:
         try:
-            self._admin.api.send(self._kind.revoke(self._kind.name(issued)))
+            self._admin.api.send(self._kind.revoke(self._kind.handle_of(issued)))
         except AdminError as error:
             raise AdminError(
                 f"The key could not be handed over, and not be revoked either: {error.message}",
-                hint=self._kind.revoking(issued),
+                hint=self._kind.revoke_command(issued),
             ) from error

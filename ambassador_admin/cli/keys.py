@@ -6,13 +6,13 @@ import typer
 
 from ambassador_admin.api import enrolments, keys
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.issued_secrets import KeyFile, Secret, ToCommand, hand_over
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.cli.parsing import seconds
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.issued_secrets import KeyFile, SecretKind, ToCommand, issue_secret
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.enrolments import IssuedEnrolment, NewEnrolment
 from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, KeyView, NewKey
 
@@ -24,11 +24,11 @@ KEY = View(
         Column("NAME", "name"),
         Column("STATUS", "status", status=True),
         Column("PREFIX", "prefix", wide=True),
-        Column("EXPIRES", "expires_at", when),
-        Column("LAST USED", "last_used_at", when),
+        Column("EXPIRES", "expires_at", relative_time),
+        Column("LAST USED", "last_used_at", relative_time),
         Column("LAST HOST", "last_host", wide=True),
         Column("OWNER", "owner", wide=True),
-        Column("CREATED", "created_at", when, wide=True),
+        Column("CREATED", "created_at", relative_time, wide=True),
     ),
     fields_of(KeyView),
 )
@@ -43,12 +43,12 @@ ENROLMENT = View(
         Column("USER", "user"),
         Column("NAME", "name"),
         Column("CODE", "code", whole=True),
-        Column("EXPIRES", "expires_at", when),
+        Column("EXPIRES", "expires_at", relative_time),
     ),
     fields_of(IssuedEnrolment),
 )
 
-CLIENT_KEY = Secret(
+CLIENT_KEY = SecretKind(
     noun="key",
     field="preshared_key",
     handle="id",
@@ -59,15 +59,15 @@ CLIENT_KEY = Secret(
     revoke=keys.revoke,
 )
 
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning."), Kind.KEY]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning."), NameKind.KEY]
 
 app = noun("The preshared keys of users' clients.")
 
 
 @verb(app, "issue", changes=True)
 def issue(
-    admin: AdminContext,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key."), Kind.USER],
+    admin: Invocation,
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key."), NameKind.USER],
     name: Annotated[
         str, typer.Option("--name", metavar="TEXT", help="What the key is for, such as a machine.")
     ],
@@ -88,18 +88,18 @@ def issue(
 
     Example: ambassador-admin key issue alice --name laptop --key-file alice.key
     """
-    lasts = seconds(duration)
+    lasts = parse_duration(duration)
     if if_missing:
         request = keys.ensure(user, name, KeyPut(expires_in_seconds=lasts, owner=owner))
     else:
         request = keys.issue(NewKey(user=user, name=name, expires_in_seconds=lasts, owner=owner))
-    hand_over(admin, request, CLIENT_KEY, key_file, to_command, may_exist=if_missing)
+    issue_secret(admin, request, CLIENT_KEY, key_file, to_command, may_exist=if_missing)
 
 
 @verb(app, "enrol", changes=True)
 def enrol(
-    admin: AdminContext,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key it will be."), Kind.USER],
+    admin: Invocation,
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key it will be."), NameKind.USER],
     name: Annotated[
         str, typer.Option("--name", metavar="TEXT", help="What the key is for, such as a machine.")
     ] = "client",
@@ -122,8 +122,8 @@ def enrol(
     wanted = NewEnrolment(
         user=user,
         name=name,
-        expires_in_seconds=seconds(duration) or 0,
-        key_expires_in_seconds=seconds(key_duration, "--key-for"),
+        expires_in_seconds=parse_duration(duration) or 0,
+        key_expires_in_seconds=parse_duration(key_duration, "--key-for"),
     )
     if admin.submit(enrolments.issue(wanted), ENROLMENT) is not None:
         admin.output.say("The user runs: ambassador-client login URL-OF-THE-SERVER --code CODE")
@@ -131,7 +131,7 @@ def enrol(
 
 @verb(app, "rotate", changes=True)
 def rotate(
-    admin: AdminContext,
+    admin: Invocation,
     key_id: KeyId,
     overlap: Annotated[
         str, typer.Option("--overlap", metavar="DURATION", help="How long the old key stays good.")
@@ -145,28 +145,28 @@ def rotate(
 
     Example: ambassador-admin key rotate 0198c0de --overlap 7d
     """
-    key_id = admin.full_id(keys.every(user=None), key_id)
-    rotation = KeyRotation(overlap_seconds=seconds(overlap) or 0)
-    hand_over(admin, keys.rotate(key_id, rotation), CLIENT_KEY, key_file, to_command)
+    key_id = admin.resolve_id(keys.list_all(user=None), key_id)
+    rotation = KeyRotation(overlap_seconds=parse_duration(overlap) or 0)
+    issue_secret(admin, keys.rotate(key_id, rotation), CLIENT_KEY, key_file, to_command)
 
 
 @verb(app, "list")
 def list_all(
-    admin: AdminContext,
-    rows: Rows,
+    admin: Invocation,
+    list_options: ListOptions,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="USER", help="Only this user's keys."), Kind.USER
+        str | None, typer.Option("--user", metavar="USER", help="Only this user's keys."), NameKind.USER
     ] = None,
 ) -> None:
     """List the client keys.
 
     Example: ambassador-admin key list --user alice
     """
-    rows.show(admin, keys.every(user=user), KEY)
+    list_options.show(admin, keys.list_all(user=user), KEY)
 
 
 @verb(app, "suspend", changes=True)
-def suspend(admin: AdminContext, key_id: KeyId) -> None:
+def suspend(admin: Invocation, key_id: KeyId) -> None:
     """Put a key out of use until it is activated again; it holds from the next call on.
 
     Example: ambassador-admin key suspend 0198c0de
@@ -175,7 +175,7 @@ def suspend(admin: AdminContext, key_id: KeyId) -> None:
 
 
 @verb(app, "activate", changes=True)
-def activate(admin: AdminContext, key_id: KeyId) -> None:
+def activate(admin: Invocation, key_id: KeyId) -> None:
     """Make a suspended key good again.
 
     Example: ambassador-admin key activate 0198c0de
@@ -185,18 +185,18 @@ def activate(admin: AdminContext, key_id: KeyId) -> None:
 
 @verb(app, "revoke", destroys=True)
 def revoke(
-    admin: AdminContext,
+    admin: Invocation,
     key_id: KeyId,
 ) -> None:
     """End a key at once and for good.
 
     Example: ambassador-admin key revoke 0198c0de
     """
-    key_id = admin.full_id(keys.every(user=None), key_id)
+    key_id = admin.resolve_id(keys.list_all(user=None), key_id)
     admin.confirm(f"Revoke key {key_id} for good?")
     admin.submit(keys.revoke(key_id), KEY)
 
 
-def _set_status(admin: AdminContext, key_id: str, status: str) -> None:
-    key_id = admin.full_id(keys.every(user=None), key_id)
+def _set_status(admin: Invocation, key_id: str, status: str) -> None:
+    key_id = admin.resolve_id(keys.list_all(user=None), key_id)
     admin.submit(keys.change(key_id, KeyChange(status=status)), KEY)

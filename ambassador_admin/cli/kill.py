@@ -8,14 +8,14 @@ import typer
 
 from ambassador_admin.api import keys, mcps, sessions, switches
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.cli.parsing import seconds
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError
 from ambassador_admin.output import View
 from ambassador_admin.output.text import printable
-from ambassador_admin.output.view import Column, fields_of, plain, when
+from ambassador_admin.output.view import Column, fields_of, plain, relative_time
 from ambassador_protocol.admin.switches import ImpactView, NewSwitch, SwitchView
 
 _NAMES_SHOWN = 10
@@ -31,9 +31,9 @@ SWITCH = View(
         Column("REASON", "reason"),
         Column("MESSAGE", "message", wide=True),
         Column("BY", "author", wide=True),
-        Column("SINCE", "created_at", when),
-        Column("EXPIRES", "expires_at", when),
-        Column("LIFTED", "lifted_at", when, wide=True),
+        Column("SINCE", "created_at", relative_time),
+        Column("EXPIRES", "expires_at", relative_time),
+        Column("LIFTED", "lifted_at", relative_time, wide=True),
         Column("LIFTED BY", "lifted_by", wide=True),
     ),
     fields_of(SwitchView),
@@ -89,14 +89,16 @@ _SCOPES = {
     ),
 }
 
-_KINDS = {kind.value: kind for kind in (Kind.USER, Kind.GROUP, Kind.KEY, Kind.SESSION, Kind.MCP)}
-_WITH_ID = {"key": keys.every(user=None), "session": sessions.every(user=None)}
+_KINDS = {
+    kind.value: kind for kind in (NameKind.USER, NameKind.GROUP, NameKind.KEY, NameKind.SESSION, NameKind.MCP)
+}
+_WITH_ID = {"key": keys.list_all(user=None), "session": sessions.list_all(user=None)}
 
 app = noun("Stop calls at once, and lift the stop again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class SwitchOptions:
     """What can be said of any stop."""
 
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")]
@@ -110,96 +112,96 @@ class Stop:
 
 
 @verb(app, "everyone", destroys=True)
-def kill_everyone(admin: AdminContext, stop: Stop) -> None:
+def kill_everyone(admin: Invocation, switch_options: SwitchOptions) -> None:
     """Stop every call of every user.
 
     Example: ambassador-admin kill everyone --reason 'incident 42' --for 30m
     """
-    if not stop.drill:
+    if not switch_options.drill:
         admin.confirm("Stop every call of every user?")
-    _activate(admin, "everyone", None, stop)
+    _activate(admin, "everyone", None, switch_options)
 
 
-def _offer(scope: str, metavar: str, help: str) -> None:
+def _register_scope(scope: str, metavar: str, help: str) -> None:
     def kill(
-        admin: AdminContext,
+        admin: Invocation,
         target: Annotated[str, typer.Argument(metavar=metavar, help="What to stop."), _KINDS.get(scope)],
-        stop: Stop,
+        switch_options: SwitchOptions,
     ) -> None:
         if scope in _WITH_ID:
-            target = admin.full_id(_WITH_ID[scope], target)
-        _activate(admin, scope.replace("-", "_"), target, stop)
+            target = admin.resolve_id(_WITH_ID[scope], target)
+        _activate(admin, scope.replace("-", "_"), target, switch_options)
 
     kill.__doc__ = help
     verb(app, scope, changes=True)(kill)
 
 
 for _scope, (_metavar, _help, _example) in _SCOPES.items():
-    _offer(_scope, _metavar, f"{_help}\n\nExample: ambassador-admin kill {_scope} {_example}")
+    _register_scope(_scope, _metavar, f"{_help}\n\nExample: ambassador-admin kill {_scope} {_example}")
 
 
 @verb(app, "show")
 def show(
-    admin: AdminContext,
+    admin: Invocation,
     switch_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), Kind.SWITCH
+        str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), NameKind.SWITCH
     ],
 ) -> None:
     """Show a kill switch and what it hits; for a drill, or one that is over, what it would hit if it were in force.
 
     Example: ambassador-admin kill show 0198c0de
     """
-    admin.show_one(switches.show(admin.full_id(switches.every(lifted=True), switch_id)), DETAIL)
+    admin.show_one(switches.show(admin.resolve_id(switches.list_all(lifted=True), switch_id)), DETAIL)
 
 
 @verb(app, "list")
 def list_all(
-    admin: AdminContext,
-    rows: Rows,
+    admin: Invocation,
+    list_options: ListOptions,
     lifted: Annotated[bool, typer.Option("--all", help="Also those lifted or run out.")] = False,
 ) -> None:
     """List the kill switches that are in force.
 
     Example: ambassador-admin kill list --all
     """
-    rows.show(admin, switches.every(lifted=lifted), SWITCH)
+    list_options.show(admin, switches.list_all(lifted=lifted), SWITCH)
 
 
 @verb(app, "lift", changes=True)
 def lift(
-    admin: AdminContext,
+    admin: Invocation,
     switch_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), Kind.SWITCH
+        str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), NameKind.SWITCH
     ],
 ) -> None:
     """End a stop at once.
 
     Example: ambassador-admin kill lift 0198c0de
     """
-    admin.submit(switches.lift(admin.full_id(switches.every(lifted=True), switch_id)), SWITCH)
+    admin.submit(switches.lift(admin.resolve_id(switches.list_all(lifted=True), switch_id)), SWITCH)
 
 
-def _activate(admin: AdminContext, scope: str, target: str | None, stop: Stop) -> None:
+def _activate(admin: Invocation, scope: str, target: str | None, switch_options: SwitchOptions) -> None:
     switch = NewSwitch(
         scope=scope,
         target=target,
-        reason=stop.reason,
-        message=stop.message,
-        expires_in_seconds=seconds(stop.duration),
-        drill=stop.drill,
+        reason=switch_options.reason,
+        message=switch_options.message,
+        expires_in_seconds=parse_duration(switch_options.duration),
+        drill=switch_options.drill,
     )
     activated = admin.submit(switches.activate(switch), DETAIL)
     if activated is None:
         return
     if scope == "tool":
         _warn_of_unknown_tool(admin, str(activated.get("target")))
-    if stop.drill:
+    if switch_options.drill:
         admin.output.say("This is a drill: it stops nothing, and shows what the switch would hit.")
     else:
         admin.output.advise(f"To end the stop: ambassador-admin kill lift {activated.get('id')}")
 
 
-def _warn_of_unknown_tool(admin: AdminContext, tool: str) -> None:
+def _warn_of_unknown_tool(admin: Invocation, tool: str) -> None:
     # A tool can be stopped while its MCP is away, so the server takes any name: a slip would stop nothing.
     try:
         known = {item.get("name") for item in admin.api.items(mcps.tools(tool.partition(".")[0]))}

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from ambassador_admin.api.request import Request
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class ListOptions:
     """Which rows of a list; None means all, in the order the server gives them."""
 
     filter: Annotated[
@@ -28,6 +28,6 @@ class Rows:
     ] = None
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = None
 
-    def show(self, admin: AdminContext, request: Request, view: View) -> None:
+    def show(self, admin: Invocation, request: Request, view: View) -> None:
         """Fetch and show what was asked for of a list."""
-        admin.show_list(request.asking(filter=self.filter, sort=self.sort), view, limit=self.limit)
+        admin.show_list(request.with_query(filter=self.filter, sort=self.sort), view, limit=self.limit)

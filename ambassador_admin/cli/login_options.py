@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from ambassador_admin.api import account, server
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.context.secrets import check_key, read_key, read_password
 from ambassador_admin.errors import BadAnswerError, UsageError
 from ambassador_admin.output import Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class LoginOptions:
     """What `login` is told of who logs in."""
 
     key_from: Annotated[
@@ -45,22 +45,25 @@ class Identity:
         if self.user is not None and self.key_from is not None:
             raise UsageError("--key-from and --user exclude each other.")
 
-    def prove(self, admin: AdminContext, address: str, ca_file: Path | None) -> tuple[str, Item]:
+    def obtain_key(self, admin: Invocation, address: str, ca_file: Path | None) -> tuple[str, Item]:
         """Return a key that is good at this server, and who it makes us; a password opens one."""
-        world = admin.world
+        environment = admin.environment
         if self.user is None:
             key = read_key(
-                self.key_from, environ=world.environ, stdin=world.stdin, prompt=admin.person.secret
+                self.key_from,
+                environ=environment.variables,
+                stdin=environment.stdin,
+                prompt=admin.terminal.read_secret,
             )
             return key, admin.connect(address, ca_file=ca_file, key=lambda: key).fetch(server.whoami())
         password = read_password(
             self.password_from,
             self.user,
-            environ=world.environ,
-            stdin=world.stdin,
-            prompt=admin.person.secret,
+            environ=environment.variables,
+            stdin=environment.stdin,
+            prompt=admin.terminal.read_secret,
         )
-        opened = admin.connect(address, ca_file=ca_file).fetch_openly(account.login(self.user, password))
+        opened = admin.connect(address, ca_file=ca_file).fetch_without_key(account.login(self.user, password))
         secret, who = opened.get("admin_key"), opened.get("who")
         if not isinstance(secret, str) or not isinstance(who, dict):
             raise BadAnswerError("The server opened a login without saying its key.")

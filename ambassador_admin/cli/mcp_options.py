@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ambassador_admin.cli.parsing import pairs
+from ambassador_admin.cli.parsing import parse_pairs
 from ambassador_admin.declarative.secrets import REFERENCES, looks_secret
 from ambassador_admin.errors import UsageError
 
 
-class Arguments(StrEnum):
+class ArgumentPolicy(StrEnum):
     """How much of a call's arguments the audit keeps."""
 
     NONE = "none"
@@ -34,7 +34,7 @@ class Isolation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class McpOptions:
     """What can be said of an MCP besides its name and command."""
 
     transport: Annotated[
@@ -62,7 +62,7 @@ class Entry:
         list[str] | None, typer.Option("--tag", metavar="WORD", help="A tag; may be repeated. '' for none.")
     ] = None
     arguments: Annotated[
-        Arguments | None,
+        ArgumentPolicy | None,
         typer.Option("--arguments", help="What the audit keeps of a call's arguments; redacted at first."),
     ] = None
     timeout: Annotated[
@@ -79,11 +79,11 @@ class Entry:
     ] = None
 
     @property
-    def is_connection(self) -> bool:
+    def describes_connection(self) -> bool:
         """Tell whether anything is said about how to connect."""
         return any(part is not None for part in (self.transport, self.url, self.header, self.env))
 
-    def facts(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, Any]:
         """Return what is said besides that, by the names of the API."""
         said = {
             "display_name": self.display_name,
@@ -96,7 +96,7 @@ class Entry:
         }
         return {name: value for name, value in said.items() if value is not None}
 
-    def connection(self, command: list[str]) -> tuple[str, dict[str, Any]]:
+    def transport_and_options(self, command: list[str]) -> tuple[str, dict[str, Any]]:
         """Return the transport and its options; raises UsageError unless they describe exactly one."""
         return self.transport or ("stdio" if command else "streamable_http"), self._options(command)
 
@@ -106,7 +106,7 @@ class Entry:
                 "An MCP is either a command or a URL.",
                 hint="end with -- COMMAND ARG…, or name a --url",
             )
-        headers, env = pairs(self.header or [], "--header"), pairs(self.env or [], "--env")
+        headers, env = parse_pairs(self.header or [], "--header"), parse_pairs(self.env or [], "--env")
         if self.url is not None:
             if env:
                 raise UsageError("--env is for a command; a URL takes --header.")
@@ -116,7 +116,7 @@ class Entry:
         return {"command": command[0], "args": command[1:]} | ({"env": env} if env else {})
 
 
-def risks(option: str, given: Mapping[str, str]) -> Iterator[str]:
+def secret_warnings(option: str, given: Mapping[str, str]) -> Iterator[str]:
     """Yield what is risky about the variables or headers of an MCP."""
     for name, value in given.items():
         if value.startswith(REFERENCES):

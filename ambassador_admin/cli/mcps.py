@@ -8,13 +8,13 @@ import typer
 
 from ambassador_admin.api import mcps
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.cli.mcp_options import Entry, risks
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.cli.mcp_options import McpOptions, secret_warnings
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, duration, fields_of, when
+from ambassador_admin.output.view import Column, duration, fields_of, relative_time
 from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp, OutputView, ToolView
 
 MCP = View(
@@ -33,7 +33,7 @@ MCP = View(
         Column("TIMEOUT", "call_timeout_seconds", duration, wide=True),
         Column("ISOLATION", "isolation", wide=True),
         Column("OWNER", "owner", wide=True),
-        Column("CREATED", "created_at", when, wide=True),
+        Column("CREATED", "created_at", relative_time, wide=True),
         Column("ERROR", "error"),
     ),
     fields_of(McpView),
@@ -72,7 +72,7 @@ TOOL = View(
 app = noun("The catalog of downstream MCP servers.")
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The MCP's name.")]
-Name = Annotated[NewName, Kind.MCP]
+Name = Annotated[NewName, NameKind.MCP]
 
 Command = Annotated[
     list[str] | None,
@@ -81,25 +81,25 @@ Command = Annotated[
 
 
 @verb(app, "add", changes=True)
-def add(admin: AdminContext, name: NewName, entry: Entry, command: Command = None) -> None:
+def add(admin: Invocation, name: NewName, described: McpOptions, command: Command = None) -> None:
     """Add an MCP to the catalog, as a draft.
 
     For a secret in --env or --header write env://NAME or file:///PATH: the server resolves it when it connects.
 
     Example: ambassador-admin mcp add time -- uvx mcp-server-time
     """
-    transport, options = entry.connection(command or [])
+    transport, options = described.transport_and_options(command or [])
     _warn(admin, options)
-    mcp = NewMcp(name=name, transport=transport, options=options, **entry.facts())
+    mcp = NewMcp(name=name, transport=transport, options=options, **described.attributes())
     if admin.submit(mcps.add(mcp), MCP):
         admin.output.advise(f"It is a draft and serves nobody yet. Next: ambassador-admin mcp publish {name}")
 
 
 @verb(app, "update", changes=True)
 def update(
-    admin: AdminContext,
+    admin: Invocation,
     name: Name,
-    entry: Entry,
+    described: McpOptions,
     no_test: Annotated[
         bool,
         typer.Option(
@@ -116,9 +116,9 @@ def update(
 
     Example: ambassador-admin mcp update time --timeout 30 -- uvx mcp-server-time
     """
-    facts = McpPut(**entry.facts())
-    if entry.is_connection or command:
-        transport, options = entry.connection(command or [])
+    facts = McpPut(**described.attributes())
+    if described.describes_connection or command:
+        transport, options = described.transport_and_options(command or [])
         _warn(admin, options)
         facts = replace(facts, transport=transport, options=options)
     if facts == McpPut():
@@ -127,25 +127,25 @@ def update(
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext, rows: Rows) -> None:
+def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the catalog.
 
     Example: ambassador-admin mcp list --filter tag=demo -o wide
     """
-    rows.show(admin, mcps.every(), MCP)
+    list_options.show(admin, mcps.list_all(), MCP)
 
 
 @verb(app, "show")
-def show(admin: AdminContext, name: Name) -> None:
+def show(admin: Invocation, name: Name) -> None:
     """Show one MCP and the state of its connection.
 
     Example: ambassador-admin mcp show time
     """
-    admin.show_one(mcps.one(name), MCP)
+    admin.show_one(mcps.show(name), MCP)
 
 
 @verb(app, "publish", changes=True)
-def publish(admin: AdminContext, name: Name) -> None:
+def publish(admin: Invocation, name: Name) -> None:
     """Let an MCP serve those who have a grant.
 
     Example: ambassador-admin mcp publish time
@@ -157,7 +157,7 @@ def publish(admin: AdminContext, name: Name) -> None:
 
 
 @verb(app, "test")
-def test(admin: AdminContext, name: Name) -> None:
+def test(admin: Invocation, name: Name) -> None:
     """Connect to an MCP apart from the running one and list what it offers; nothing changes.
 
     Example: ambassador-admin mcp test time
@@ -167,7 +167,7 @@ def test(admin: AdminContext, name: Name) -> None:
 
 
 @verb(app, "archive", destroys=True)
-def archive(admin: AdminContext, name: Name) -> None:
+def archive(admin: Invocation, name: Name) -> None:
     """Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back.
 
     Example: ambassador-admin mcp archive time
@@ -177,17 +177,17 @@ def archive(admin: AdminContext, name: Name) -> None:
 
 
 @verb(app, "remove", destroys=True)
-def remove(admin: AdminContext, name: Name) -> None:
+def remove(admin: Invocation, name: Name) -> None:
     """Delete an MCP that is not published, with its grants.
 
     Example: ambassador-admin mcp remove time
     """
     admin.confirm(f"Remove MCP {name} and its grants for good?")
-    admin.discard(mcps.remove(name), f"Removed MCP {name}.")
+    admin.send_and_say(mcps.remove(name), f"Removed MCP {name}.")
 
 
 @verb(app, "restart", changes=True)
-def restart(admin: AdminContext, name: Name) -> None:
+def restart(admin: Invocation, name: Name) -> None:
     """Stop and start the connections to an MCP; calls in flight fail, users' own start with their next call.
 
     Example: ambassador-admin mcp restart time
@@ -197,22 +197,22 @@ def restart(admin: AdminContext, name: Name) -> None:
 
 @verb(app, "status")
 def status(
-    admin: AdminContext,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this MCP."), Kind.MCP] = None,
+    admin: Invocation,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this MCP."), NameKind.MCP] = None,
 ) -> None:
     """Show how the MCPs are: their state, open connections, calls in flight and attempts to connect again.
 
     Example: ambassador-admin mcp status
     """
     if name is None:
-        admin.show_list(mcps.every(), HEALTH)
+        admin.show_list(mcps.list_all(), HEALTH)
     else:
-        admin.show_one(mcps.one(name), HEALTH)
+        admin.show_one(mcps.show(name), HEALTH)
 
 
 @verb(app, "logs")
 def logs(
-    admin: AdminContext,
+    admin: Invocation,
     name: Name,
     lines: Annotated[
         int, typer.Option("--lines", "-n", metavar="N", min=1, help="The last N of each connection.")
@@ -226,15 +226,15 @@ def logs(
 
 
 @verb(app, "tools")
-def tools(admin: AdminContext, name: Name, rows: Rows) -> None:
+def tools(admin: Invocation, name: Name, list_options: ListOptions) -> None:
     """List the tools of an MCP.
 
     Example: ambassador-admin mcp tools time --fields name,tool_class
     """
-    rows.show(admin, mcps.tools(name), TOOL)
+    list_options.show(admin, mcps.tools(name), TOOL)
 
 
-def _warn(admin: AdminContext, options: Mapping[str, Any]) -> None:
+def _warn(admin: Invocation, options: Mapping[str, Any]) -> None:
     for option, given in (("--header", options.get("headers", {})), ("--env", options.get("env", {}))):
-        for risk in risks(option, given):
-            admin.output.warn(risk)
+        for warning in secret_warnings(option, given):
+            admin.output.warn(warning)

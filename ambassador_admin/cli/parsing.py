@@ -12,7 +12,7 @@ _WHOLE = re.compile(r"(\d{1,9}[smhdw])+")
 _EXAMPLE = "for example 30m, 2h, 1h30m, 7d"
 
 
-def seconds(text: str | None, option: str = "--for") -> int | None:
+def parse_duration(text: str | None, option: str = "--for") -> int | None:
     """Return a duration such as `1h30m` in seconds; None stays None."""
     if text is None:
         return None
@@ -24,13 +24,13 @@ def seconds(text: str | None, option: str = "--for") -> int | None:
     return total
 
 
-def moment(text: str | None, now: datetime, option: str) -> str | None:
+def parse_time(text: str | None, now: datetime, option: str) -> str | None:
     """Return a moment in ISO-8601 UTC: a duration counts back from now, anything else is ISO-8601 itself."""
     if text is None:
         return None
     try:
         if _WHOLE.fullmatch(text) is not None:
-            at = now - timedelta(seconds=seconds(text, option) or 0)
+            at = now - timedelta(seconds=parse_duration(text, option) or 0)
         else:
             at = datetime.fromisoformat(text)
             at = at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
@@ -38,15 +38,15 @@ def moment(text: str | None, now: datetime, option: str) -> str | None:
         raise UsageError(
             f"{option}: {text!r} is neither a duration nor a time.", hint=f"{_EXAMPLE}, 2026-01-31T12:00:00Z"
         ) from None
-    return stamp(at)
+    return format_time(at)
 
 
-def stamp(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """Return a time in UTC as the admin API writes it."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+def parse_pairs(texts: Iterable[str], option: str) -> dict[str, str]:
     """Return NAME=VALUE texts as a mapping."""
     found: dict[str, str] = {}
     for text in texts:

@@ -16,7 +16,7 @@ EXAMPLE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class PolicyCase:
     """One expectation; `reason` narrows down a denial."""
 
     user: str
@@ -25,21 +25,21 @@ class Case:
     expect: str
     reason: str | None
 
-    def holds(self, answer: Mapping[str, Any]) -> bool:
+    def matches(self, answer: Mapping[str, Any]) -> bool:
         """Tell whether the server's explanation is what was expected."""
         if self.expect == "allow":
             return answer["allowed"] is True
         return answer["allowed"] is False and self.reason in {None, answer["reason"]}
 
 
-def read_cases(path: Path) -> list[Case]:
+def read_cases(path: Path) -> list[PolicyCase]:
     """Read a file of cases. Raises UsageError that names the case and what is wrong with it."""
     # Here, not above: only this command reads YAML.
-    from ambassador_admin.declarative.readers import FaultError, plain
+    from ambassador_admin.declarative.readers import FaultError, json_value
     from ambassador_admin.declarative.yaml_tree import read_trees
 
     try:
-        contents = [plain(tree) for tree in read_trees(path)]
+        contents = [json_value(tree) for tree in read_trees(path)]
     except FaultError as error:
         raise UsageError(f"{error}.", hint=EXAMPLE) from error
     content = contents[0] if len(contents) == 1 else None
@@ -49,7 +49,7 @@ def read_cases(path: Path) -> list[Case]:
     return [_case(number, case) for number, case in enumerate(cases, 1)]
 
 
-def _case(number: int, case: Any) -> Case:
+def _case(number: int, case: Any) -> PolicyCase:
     if not isinstance(case, dict) or not all(isinstance(value, str) for value in case.values()):
         raise UsageError(f"Case {number} is not a mapping of texts.", hint=EXAMPLE)
     unknown = sorted(set(map(str, case)) - _MEMBERS)
@@ -59,7 +59,7 @@ def _case(number: int, case: Any) -> Case:
         raise UsageError(f"Case {number} {what}.", hint=EXAMPLE)
     if case["expect"] not in _EXPECTATIONS:
         raise UsageError(f"Case {number}: expect is 'allow' or 'deny', not {case['expect']!r}.")
-    return Case(
+    return PolicyCase(
         user=case["user"],
         tool=case["tool"],
         key=case.get("key"),

@@ -9,7 +9,7 @@ import typer
 from ambassador_admin.api import server
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.config import SETTING
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, UnreachableError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, Item, plain
@@ -55,7 +55,7 @@ def register(root: typer.Typer) -> None:
 
 
 @verb(app, "health")
-def health(admin: AdminContext) -> None:
+def health(admin: Invocation) -> None:
     """Ask whether the server can serve calls; exit code 7 says it cannot.
 
     That needs no key. With one, every audit sink is shown, too: how far it is behind, and what fails.
@@ -73,7 +73,7 @@ def health(admin: AdminContext) -> None:
         )
 
 
-def _audit_sinks(admin: AdminContext) -> dict[str, Any]:
+def _audit_sinks(admin: Invocation) -> dict[str, Any]:
     """Return what only an administrator may know; without a key that is nothing, and no reason to fail."""
     try:
         return {"sinks": admin.api.fetch(server.health())["sinks"]}
@@ -82,7 +82,7 @@ def _audit_sinks(admin: AdminContext) -> dict[str, Any]:
 
 
 @verb(app, "version")
-def server_version(admin: AdminContext) -> None:
+def server_version(admin: Invocation) -> None:
     """Show the version of the server.
 
     Example: ambassador-admin server version -o json
@@ -92,7 +92,7 @@ def server_version(admin: AdminContext) -> None:
 
 
 @verb(app, "config")
-def server_config(admin: AdminContext) -> None:
+def server_config(admin: Invocation) -> None:
     """Show the settings the running server goes by, and where each comes from: default, file, environment or flag.
 
     Secrets are never shown.
@@ -102,7 +102,7 @@ def server_config(admin: AdminContext) -> None:
     admin.output.rows(SETTING, admin.api.fetch(server.configuration())["settings"])
 
 
-def version(admin: AdminContext) -> None:
+def version(admin: Invocation) -> None:
     """Show the version of this program.
 
     Example: ambassador-admin version -o json

@@ -6,11 +6,11 @@ import typer
 
 from ambassador_admin.api import sessions
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.sessions import SessionView
 
 SESSION = View(
@@ -21,10 +21,10 @@ SESSION = View(
         Column("KEY", "key"),
         Column("ON", "friendly_name"),
         Column("HOST", "host_tool"),
-        Column("SEEN", "last_seen_at", when),
-        Column("OPENED", "created_at", when, wide=True),
-        Column("EXPIRES", "expires_at", when, wide=True),
-        Column("ENDED", "ended_at", when, wide=True),
+        Column("SEEN", "last_seen_at", relative_time),
+        Column("OPENED", "created_at", relative_time, wide=True),
+        Column("EXPIRES", "expires_at", relative_time, wide=True),
+        Column("ENDED", "ended_at", relative_time, wide=True),
     ),
     fields_of(SessionView),
 )
@@ -34,30 +34,30 @@ app = noun("The client processes that are registered now.")
 
 @verb(app, "list")
 def list_all(
-    admin: AdminContext,
-    rows: Rows,
+    admin: Invocation,
+    list_options: ListOptions,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="USER", help="Only this user's."), Kind.USER
+        str | None, typer.Option("--user", metavar="USER", help="Only this user's."), NameKind.USER
     ] = None,
 ) -> None:
     """List the open sessions.
 
     Example: ambassador-admin session list --user alice
     """
-    rows.show(admin, sessions.every(user=user), SESSION)
+    list_options.show(admin, sessions.list_all(user=user), SESSION)
 
 
 @verb(app, "revoke", destroys=True)
 def revoke(
-    admin: AdminContext,
+    admin: Invocation,
     session_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The session's id, or its beginning."), Kind.SESSION
+        str, typer.Argument(metavar="ID", help="The session's id, or its beginning."), NameKind.SESSION
     ],
 ) -> None:
     """End a session; its client registers anew unless its key is revoked, too.
 
     Example: ambassador-admin session revoke 0198c0de
     """
-    session_id = admin.full_id(sessions.every(user=None), session_id)
+    session_id = admin.resolve_id(sessions.list_all(user=None), session_id)
     admin.confirm(f"Revoke session {session_id}?")
     admin.submit(sessions.revoke(session_id), SESSION)

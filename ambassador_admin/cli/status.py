@@ -7,9 +7,9 @@ import typer
 from ambassador_admin.api import mcps, server, switches, users
 from ambassador_admin.api.request import Request
 from ambassador_admin.cli.command import verb
-from ambassador_admin.context import AdminContext
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, when
+from ambassador_admin.output.view import Column, relative_time
 from ambassador_protocol import __version__
 
 STATUS = View(
@@ -22,7 +22,7 @@ STATUS = View(
         Column("CONTEXT", "context"),
         Column("YOU", "name"),
         Column("ROLES", "roles"),
-        Column("KEY EXPIRES", "expires_at", when),
+        Column("KEY EXPIRES", "expires_at", relative_time),
         Column("USERS", "users"),
         Column("MCPS", "mcps"),
         Column("DEGRADED", "degraded"),
@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
     verb(app, "status")(status)
 
 
-def status(admin: AdminContext) -> None:
+def status(admin: Invocation) -> None:
     """Show who you are to the server, whether it serves, and what stands out there.
 
     Example: ambassador-admin status
@@ -58,7 +58,7 @@ def status(admin: AdminContext) -> None:
     _, ready = admin.api.probe(server.ready())
     who = admin.api.fetch(server.whoami())
     context = admin.settings.context
-    found = list(admin.api.items(mcps.every()))
+    found = list(admin.api.items(mcps.list_all()))
     admin.output.record(
         STATUS,
         {
@@ -70,14 +70,14 @@ def status(admin: AdminContext) -> None:
             "name": who.get("name"),
             "roles": who.get("roles"),
             "expires_at": who.get("expires_at"),
-            "users": _total(admin, users.every()),
+            "users": _total(admin, users.list_all()),
             "mcps": len(found),
             "degraded": [mcp.get("name") for mcp in found if mcp.get("state") == "degraded"],
-            "kill_switches": _total(admin, switches.every(lifted=False)),
+            "kill_switches": _total(admin, switches.list_all(lifted=False)),
         },
     )
 
 
-def _total(admin: AdminContext, listing: Request) -> Any:
+def _total(admin: Invocation, listing: Request) -> Any:
     counted = Request(method=listing.method, path=listing.path, query={**listing.query, "limit": "1"})
     return admin.api.fetch(counted).get("total")

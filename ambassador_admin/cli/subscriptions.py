@@ -6,12 +6,12 @@ import typer
 
 from ambassador_admin.api import keys, subscriptions
 from ambassador_admin.cli.command import noun, verb
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.subscriptions import SubscriptionPut, SubscriptionView
 
 SUBSCRIPTION = View(
@@ -22,7 +22,7 @@ SUBSCRIPTION = View(
         Column("KEY ID", "key_id", id=True),
         Column("MCP", "mcp"),
         Column("TOOLS", "tools"),
-        Column("CREATED", "created_at", when, wide=True),
+        Column("CREATED", "created_at", relative_time, wide=True),
         Column("BY", "created_by", wide=True),
     ),
     fields_of(SubscriptionView),
@@ -31,23 +31,23 @@ SUBSCRIPTION = View(
 app = noun("What clients have chosen of the MCPs that are granted to their users.")
 
 Key = Annotated[
-    str, typer.Argument(metavar="KEY", help="The id of the client's key, or its beginning."), Kind.KEY
+    str, typer.Argument(metavar="KEY", help="The id of the client's key, or its beginning."), NameKind.KEY
 ]
-Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The MCP's name."), Kind.MCP]
+Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The MCP's name."), NameKind.MCP]
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext, rows: Rows) -> None:
+def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the subscriptions.
 
     Example: ambassador-admin subscription list --filter user=alice
     """
-    rows.show(admin, subscriptions.every(), SUBSCRIPTION)
+    list_options.show(admin, subscriptions.list_all(), SUBSCRIPTION)
 
 
 @verb(app, "set", changes=True)
 def put(
-    admin: AdminContext,
+    admin: Invocation,
     key: Key,
     mcp: Mcp,
     tool: Annotated[
@@ -73,15 +73,19 @@ def put(
             "--none and --tool exclude each other.", hint="ambassador-admin subscription set --help"
         )
     choice = SubscriptionPut(tools=[] if none else tool or ["*"])
-    admin.submit(subscriptions.put(admin.full_id(keys.every(user=None), key), mcp, choice), SUBSCRIPTION)
+    admin.submit(
+        subscriptions.put(admin.resolve_id(keys.list_all(user=None), key), mcp, choice), SUBSCRIPTION
+    )
 
 
 @verb(app, "remove", destroys=True)
-def remove(admin: AdminContext, key: Key, mcp: Mcp) -> None:
+def remove(admin: Invocation, key: Key, mcp: Mcp) -> None:
     """Take a client's choice back: it gets what is automatic, and nothing that is opted in to.
 
     Example: ambassador-admin subscription remove 0198c0de time
     """
-    key_id = admin.full_id(keys.every(user=None), key)
+    key_id = admin.resolve_id(keys.list_all(user=None), key)
     admin.confirm(f"Remove the subscription of key {key_id} to {mcp}?")
-    admin.discard(subscriptions.remove(key_id, mcp), f"Removed the subscription of key {key_id} to {mcp}.")
+    admin.send_and_say(
+        subscriptions.remove(key_id, mcp), f"Removed the subscription of key {key_id} to {mcp}."
+    )

@@ -8,13 +8,13 @@ import typer
 from ambassador_admin.api import users
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import show_secret
-from ambassador_admin.cli.list_options import Rows
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext
+from ambassador_admin.cli.list_options import ListOptions
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.context.secrets import read_password
 from ambassador_admin.errors import UsageError
 from ambassador_admin.output import View
-from ambassador_admin.output.view import Column, fields_of, when
+from ambassador_admin.output.view import Column, fields_of, relative_time
 from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut, UserView
 
 USER = View(
@@ -28,7 +28,7 @@ USER = View(
         Column("EMAIL", "email", wide=True),
         Column("SOURCE", "source", wide=True),
         Column("OWNER", "owner", wide=True),
-        Column("CREATED", "created_at", when),
+        Column("CREATED", "created_at", relative_time),
     ),
     fields_of(UserView),
 )
@@ -41,7 +41,7 @@ _PASSWORD_BYTES = 18  # 24 characters
 app = noun("The people tools are published for.")
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
-Name = Annotated[NewName, Kind.USER]
+Name = Annotated[NewName, NameKind.USER]
 DisplayName = Annotated[str | None, typer.Option("--display-name", metavar="TEXT", help="The full name.")]
 Source = Annotated[
     str | None,
@@ -55,7 +55,7 @@ Source = Annotated[
 
 @verb(app, "create", changes=True)
 def create(
-    admin: AdminContext,
+    admin: Invocation,
     name: NewName,
     display_name: DisplayName = None,
     email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="The mail address.")] = None,
@@ -80,26 +80,26 @@ def create(
 
 
 @verb(app, "list")
-def list_all(admin: AdminContext, rows: Rows) -> None:
+def list_all(admin: Invocation, list_options: ListOptions) -> None:
     """List the users.
 
     Example: ambassador-admin user list --filter group=developers --sort=-name
     """
-    rows.show(admin, users.every(), USER)
+    list_options.show(admin, users.list_all(), USER)
 
 
 @verb(app, "show")
-def show(admin: AdminContext, name: Name) -> None:
+def show(admin: Invocation, name: Name) -> None:
     """Show one user.
 
     Example: ambassador-admin user show alice
     """
-    admin.show_one(users.one(name), USER)
+    admin.show_one(users.show(name), USER)
 
 
 @verb(app, "update", changes=True)
 def update(
-    admin: AdminContext,
+    admin: Invocation,
     name: Name,
     display_name: DisplayName = None,
     email: Annotated[
@@ -130,7 +130,7 @@ def update(
 
 
 @verb(app, "suspend", changes=True)
-def suspend(admin: AdminContext, name: Name) -> None:
+def suspend(admin: Invocation, name: Name) -> None:
     """Stop a user's keys from working, until `activate`.
 
     Example: ambassador-admin user suspend alice
@@ -139,7 +139,7 @@ def suspend(admin: AdminContext, name: Name) -> None:
 
 
 @verb(app, "activate", changes=True)
-def activate(admin: AdminContext, name: Name) -> None:
+def activate(admin: Invocation, name: Name) -> None:
     """Let a suspended user's keys work again.
 
     Example: ambassador-admin user activate alice
@@ -148,7 +148,7 @@ def activate(admin: AdminContext, name: Name) -> None:
 
 
 @verb(app, "deactivate", destroys=True)
-def deactivate(admin: AdminContext, name: Name) -> None:
+def deactivate(admin: Invocation, name: Name) -> None:
     """End a user's access, as for somebody who left; `activate` undoes it.
 
     Example: ambassador-admin user deactivate alice --yes
@@ -159,7 +159,7 @@ def deactivate(admin: AdminContext, name: Name) -> None:
 
 @verb(app, "reset-password", changes=True)
 def reset_password(
-    admin: AdminContext,
+    admin: Invocation,
     name: Name,
     password_from: Annotated[
         str | None,
@@ -177,9 +177,9 @@ def reset_password(
     """
     if generate and password_from is not None:
         raise UsageError("--generate and --password-from exclude each other.")
-    if admin.skips(f"give user {name} another password"):
+    if admin.skips_in_dry_run(f"give user {name} another password"):
         return
-    world = admin.world
+    environment = admin.environment
     password = (
         token_urlsafe(_PASSWORD_BYTES)
         if generate
@@ -187,9 +187,9 @@ def reset_password(
             password_from,
             name,
             is_new=True,
-            environ=world.environ,
-            stdin=world.stdin,
-            prompt=admin.person.secret,
+            environ=environment.variables,
+            stdin=environment.stdin,
+            prompt=admin.terminal.read_secret,
         )
     )
     admin.api.send(users.set_password(name, NewPassword(password=password)))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ambassador_admin.completion.kinds import Kind
+from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.directories import cache_directory, config_directory
 
 FRESH_SECONDS = 60
@@ -19,23 +19,23 @@ _ENDING = ".names.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Which names are asked for; `said` holds the options `server`, `context` and `ca` as they were typed."""
+class NameQuery:
+    """Which names are asked for; `options` holds the options `server`, `context` and `ca` as they were typed."""
 
-    kind: Kind
+    kind: NameKind
     prefix: str
-    said: Mapping[str, str]
+    server_options: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class NameList:
     """Names with their descriptions; unless `complete`, there are more that begin with `prefix`."""
 
     prefix: str
     complete: bool
     names: list[tuple[str, str]]
 
-    def holds(self, prefix: str) -> bool:
+    def covers(self, prefix: str) -> bool:
         """Tell whether every name that is to be offered for this prefix is among them."""
         return prefix == self.prefix or (self.complete and prefix.startswith(self.prefix))
 
@@ -43,11 +43,11 @@ class Answer:
 class NameCache:
     """One file per kind and per way to a server: whoever would be asked with another key has another file."""
 
-    def __init__(self, question: Question, environ: Mapping[str, str]) -> None:
+    def __init__(self, query: NameQuery, environ: Mapping[str, str]) -> None:
         self._directory = cache_directory(environ)
-        self.path = self._directory / f"{_digest(question, environ)}{_ENDING}"
+        self.path = self._directory / f"{_digest(query, environ)}{_ENDING}"
 
-    def read(self) -> Answer | None:
+    def read(self) -> NameList | None:
         """Return the answer while it is fresh; raises OSError or ValueError when there is none to be trusted."""
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         with os.fdopen(os.open(self.path, flags), encoding="utf-8") as file:
@@ -57,10 +57,10 @@ class NameCache:
             if sys.platform != "win32" and (status.st_mode & 0o077 or status.st_uid != os.getuid()):
                 return None
             found = json.loads(file.read(_LARGEST))
-        names = [(str(name), str(told)) for name, told in found["names"]]
-        return Answer(prefix=found["prefix"], complete=found["complete"] is True, names=names)
+        names = [(str(name), str(description)) for name, description in found["names"]]
+        return NameList(prefix=found["prefix"], complete=found["complete"] is True, names=names)
 
-    def write(self, answer: Answer) -> None:
+    def write(self, answer: NameList) -> None:
         """Keep the answer, and forget those that are stale."""
         # Not above: reading, which a person waits for, must load as little as it can.
         from ambassador_client.account.atomic_files import write_private_file  # noqa: PLC0415
@@ -72,10 +72,10 @@ class NameCache:
                 other.unlink(missing_ok=True)
 
 
-def _digest(question: Question, environ: Mapping[str, str]) -> str:
+def _digest(query: NameQuery, environ: Mapping[str, str]) -> str:
     """Name everything that decides which server is asked, as whom, and for what."""
     variables = sorted((name, value) for name, value in environ.items() if name.startswith("MCP_AMBASSADOR_"))
-    text = json.dumps([question.kind, sorted(question.said.items()), variables, _version(environ)])
+    text = json.dumps([query.kind, sorted(query.server_options.items()), variables, _version(environ)])
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
 
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from ambassador_admin.completion.cache import Answer, NameCache, Question
-from ambassador_admin.completion.kinds import Kind
+from ambassador_admin.completion.cache import NameCache, NameList, NameQuery
+from ambassador_admin.completion.kinds import NameKind
 
 _SECONDS = 1.0
 _LONGEST_TEXT = 80
@@ -31,45 +31,45 @@ def run(arguments: Sequence[str]) -> None:
 def lines(arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
     """Yield `NAME<tab>DESCRIPTION` for what begins with PREFIX; arguments are KIND, PREFIX and the line so far."""
     kind, prefix, *words = [*arguments, "", ""][: max(2, len(arguments))]
-    question = Question(kind=Kind(kind), prefix=prefix, said=_said(words))
+    query = NameQuery(kind=NameKind(kind), prefix=prefix, server_options=_server_options(words))
     if prefix and _SAFE.fullmatch(prefix) is None:
         return
-    answer = _known(question, environ) or _asked(question, environ)
-    for name, told in answer.names if answer else ():
+    answer = _cached(query, environ) or _fetched(query, environ)
+    for name, description in answer.names if answer else ():
         if name.startswith(prefix) and _SAFE.fullmatch(name):
-            yield f"{name}\t{_one_line(told)}\n"
+            yield f"{name}\t{_one_line(description)}\n"
 
 
-def _said(words: Sequence[str]) -> dict[str, str]:
+def _server_options(words: Sequence[str]) -> dict[str, str]:
     """Return the options that choose a server, as they stand on the line; the last of each is the one that counts."""
-    said = {}
+    options = {}
     for word, following in zip(words, [*words, ""][1:], strict=True):
         name, separator, value = word.partition("=")
         if word == "--":
             break
         if name.startswith("--") and name[2:] in _OPTIONS:
-            said[name[2:]] = value if separator else following
-    return said
+            options[name[2:]] = value if separator else following
+    return options
 
 
-def _known(question: Question, environ: Mapping[str, str]) -> Answer | None:
+def _cached(query: NameQuery, environ: Mapping[str, str]) -> NameList | None:
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        answer = NameCache(question, environ).read()
-        return answer if answer is not None and answer.holds(question.prefix) else None
+        answer = NameCache(query, environ).read()
+        return answer if answer is not None and answer.covers(query.prefix) else None
     return None
 
 
-def _asked(question: Question, environ: Mapping[str, str]) -> Answer | None:
+def _fetched(query: NameQuery, environ: Mapping[str, str]) -> NameList | None:
     from threading import Thread  # noqa: PLC0415 - as everything below, only where the cache has no answer
 
-    found: list[Answer] = []
+    found: list[NameList] = []
 
     def ask() -> None:
         with suppress(Exception):
-            from ambassador_admin.completion.server_lookup import ask as ask_server  # noqa: PLC0415
+            from ambassador_admin.completion.server_lookup import look_up_names  # noqa: PLC0415
 
-            found.append(ask_server(question, environ))
-            NameCache(question, environ).write(found[0])
+            found.append(look_up_names(query, environ))
+            NameCache(query, environ).write(found[0])
 
     # No timeout of a library covers looking up the address, a slow trickle and reading the key, all in one.
     asking = Thread(target=ask, daemon=True)

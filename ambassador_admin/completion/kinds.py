@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class NameKind(StrEnum):
     """Keys, enrolments, kill switches, sessions and grants go by their ids."""
 
     USER = "user"

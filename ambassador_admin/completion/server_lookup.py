@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ambassador_admin.api import admin_keys, enrolments, grants, groups, keys, mcps, sessions, switches, users
 from ambassador_admin.api.request import Request
-from ambassador_admin.completion.cache import Answer, Question
-from ambassador_admin.completion.kinds import Kind
-from ambassador_admin.context import AdminContext, World
+from ambassador_admin.completion.cache import NameList, NameQuery
+from ambassador_admin.completion.kinds import NameKind
+from ambassador_admin.context.invocation import Environment, Invocation
 from ambassador_admin.context.settings import GlobalOptions
 
 _MOST = 200
@@ -18,53 +18,59 @@ _MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A list of the API: `name` is the member to complete, `told` are those that describe it."""
+    """A list of the API: `name` is the member to complete, `description` are those that describe it."""
 
     request: Request
     name: str
-    told: tuple[str, ...]
+    description: tuple[str, ...]
 
 
 _SOURCES = {
-    Kind.USER: _Source(users.every(), "name", ("display_name",)),
-    Kind.GROUP: _Source(groups.every(), "name", ("description",)),
-    Kind.MCP: _Source(mcps.every(), "name", ("display_name",)),
-    Kind.KEY: _Source(keys.every(user=None), "id", ("user", "name")),
-    Kind.ENROLMENT: _Source(enrolments.every(user=None), "id", ("user", "name")),
-    Kind.ADMIN_KEY: _Source(admin_keys.every(), "name", ("user",)),
-    Kind.SWITCH: _Source(switches.every(lifted=False), "id", ("scope", "target", "reason")),
-    Kind.SESSION: _Source(sessions.every(user=None), "id", ("user", "host_tool")),
-    Kind.GRANT: _Source(grants.every(), "id", ("group", "mcp")),
+    NameKind.USER: _Source(users.list_all(), "name", ("display_name",)),
+    NameKind.GROUP: _Source(groups.list_all(), "name", ("description",)),
+    NameKind.MCP: _Source(mcps.list_all(), "name", ("display_name",)),
+    NameKind.KEY: _Source(keys.list_all(user=None), "id", ("user", "name")),
+    NameKind.ENROLMENT: _Source(enrolments.list_all(user=None), "id", ("user", "name")),
+    NameKind.ADMIN_KEY: _Source(admin_keys.list_all(), "name", ("user",)),
+    NameKind.SWITCH: _Source(switches.list_all(lifted=False), "id", ("scope", "target", "reason")),
+    NameKind.SESSION: _Source(sessions.list_all(user=None), "id", ("user", "host_tool")),
+    NameKind.GRANT: _Source(grants.list_all(), "id", ("group", "mcp")),
 }
 
 
-def ask(question: Question, environ: Mapping[str, str]) -> Answer:
+def look_up_names(query: NameQuery, environ: Mapping[str, str]) -> NameList:
     """Return the first names of that kind; raises whatever stands in the way."""
-    said = question.said
+    chosen = query.server_options
     options = GlobalOptions(
-        server=said.get("server"), context=said.get("context"), ca=Path(said["ca"]) if "ca" in said else None
+        server=chosen.get("server"),
+        context=chosen.get("context"),
+        ca=Path(chosen["ca"]) if "ca" in chosen else None,
     )
-    world = World(
-        environ=environ, stdin=StringIO(), stdout=StringIO(), stderr=StringIO(), now=lambda: datetime.now(UTC)
+    environment = Environment(
+        variables=environ,
+        stdin=StringIO(),
+        stdout=StringIO(),
+        stderr=StringIO(),
+        now=lambda: datetime.now(UTC),
     )
-    with AdminContext(options, world) as admin:
-        if question.kind is Kind.CONTEXT:
-            return Answer(
-                prefix="", complete=True, names=[(each.name, each.server) for each in admin.book.all()]
+    with Invocation(options, environment) as admin:
+        if query.kind is NameKind.CONTEXT:
+            return NameList(
+                prefix="", complete=True, names=[(each.name, each.server) for each in admin.contexts.all()]
             )
-        return _listed(admin, _SOURCES[question.kind], question.prefix)
+        return _listed(admin, _SOURCES[query.kind], query.prefix)
 
 
-def _listed(admin: AdminContext, source: _Source, prefix: str) -> Answer:
+def _listed(admin: Invocation, source: _Source, prefix: str) -> NameList:
     # Ids are no field to filter by.
     asked = prefix if source.name == "name" else ""
-    request = source.request.asking(filter=f"name~{asked}*" if asked else None)
-    page = admin.quiet_api.page(request, limit=_MOST)
+    request = source.request.with_query(filter=f"name~{asked}*" if asked else None)
+    page = admin.api_without_keyring.page(request, limit=_MOST)
     names = [
         (
             str(item.get(source.name)),
-            " ".join(str(item[member]) for member in source.told if item.get(member)),
+            " ".join(str(item[member]) for member in source.description if item.get(member)),
         )
         for item in page.items
     ]
-    return Answer(prefix=asked, complete=page.next_cursor is None, names=names)
+    return NameList(prefix=asked, complete=page.next_cursor is None, names=names)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ambassador_admin.api.address import DEFAULT_SERVER, normalise_url
-from ambassador_admin.context.store import Context, ContextBook
+from ambassador_admin.context.store import Context, ContextStore
 from ambassador_admin.errors import SettingsError
 from ambassador_admin.output import Format
 
@@ -20,7 +20,7 @@ OUTPUT_VARIABLE = "MCP_AMBASSADOR_OUTPUT"
 T = TypeVar("T")
 
 
-class Origin(StrEnum):
+class SourceKind(StrEnum):
     """Where a setting can come from; each goes before those below it."""
 
     FLAG = "flag"
@@ -30,11 +30,11 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SettingSource:
     """Where a setting comes from: `place` is the option, the variable or the context; a default has none."""
 
-    origin: Origin = Origin.DEFAULT
-    place: str | None = None
+    kind: SourceKind = SourceKind.DEFAULT
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class GlobalOptions:
     dry_run: bool = False
     yes: bool = False
 
-    def over(self, earlier: "GlobalOptions") -> "GlobalOptions":
+    def merged_over(self, earlier: "GlobalOptions") -> "GlobalOptions":
         """Return these options, with those that were said earlier where these say nothing."""
         names = [field.name for field in fields(self)]
         return GlobalOptions(**{name: getattr(self, name) or getattr(earlier, name) for name in names})
@@ -68,25 +68,25 @@ class Settings:
     ca_file: Path | None
     context: Context | None
     key_reference: str | None
-    sources: Mapping[str, Source]
+    sources: Mapping[str, SettingSource]
 
 
-def resolve_settings(options: GlobalOptions, environ: Mapping[str, str], book: ContextBook) -> Settings:
+def resolve_settings(options: GlobalOptions, environ: Mapping[str, str], contexts: ContextStore) -> Settings:
     """Work out the settings; a context named on the command line goes before the environment as a whole."""
     if options.context is not None:
         environ = {}
-    context, named_by = _context(options, environ, book)
-    kept_by = Source() if context is None else Source(Origin.CONTEXT, context.name)
-    asked, server_by = _first(
-        (options.server, Source(Origin.FLAG, "--server")),
+    context, named_by = _context(options, environ, contexts)
+    kept_by = SettingSource() if context is None else SettingSource(SourceKind.CONTEXT, context.name)
+    asked, server_by = _first_set(
+        (options.server, SettingSource(SourceKind.FLAG, "--server")),
         _variable(environ, URL_VARIABLE),
         (context.server if context else None, kept_by),
     )
     server = normalise_url(asked) if asked else DEFAULT_SERVER
     if context is not None and normalise_url(context.server) != server:
-        context, named_by, kept_by = None, Source(), Source()
-    ca_file, ca_by = _first(
-        (str(options.ca) if options.ca else None, Source(Origin.FLAG, "--ca")),
+        context, named_by, kept_by = None, SettingSource(), SettingSource()
+    ca_file, ca_by = _first_set(
+        (str(options.ca) if options.ca else None, SettingSource(SourceKind.FLAG, "--ca")),
         _variable(environ, CA_VARIABLE),
         (context.ca_file if context else None, kept_by),
     )
@@ -105,10 +105,10 @@ def resolve_settings(options: GlobalOptions, environ: Mapping[str, str], book: C
     )
 
 
-def chosen_format(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[Format | None, Source]:
+def resolve_format(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[Format | None, SettingSource]:
     """Return the format the user asked for, if they did."""
-    asked, source = _first(
-        (options.output, Source(Origin.FLAG, "--output")), _variable(environ, OUTPUT_VARIABLE)
+    asked, source = _first_set(
+        (options.output, SettingSource(SourceKind.FLAG, "--output")), _variable(environ, OUTPUT_VARIABLE)
     )
     try:
         return Format(asked) if asked else None, source
@@ -118,31 +118,31 @@ def chosen_format(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[F
         ) from None
 
 
-def wants_colour(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[bool, Source]:
+def resolve_colour(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[bool, SettingSource]:
     """Tell whether styles are welcome on a terminal, as --no-color, NO_COLOR and TERM say."""
-    refused, source = _first(
-        (options.no_color, Source(Origin.FLAG, "--no-color")),
+    refused, source = _first_set(
+        (options.no_color, SettingSource(SourceKind.FLAG, "--no-color")),
         _variable(environ, "NO_COLOR"),
-        (environ.get("TERM") == "dumb", Source(Origin.ENVIRONMENT, "TERM")),
+        (environ.get("TERM") == "dumb", SettingSource(SourceKind.ENVIRONMENT, "TERM")),
     )
     return not refused, source
 
 
 def _context(
-    options: GlobalOptions, environ: Mapping[str, str], book: ContextBook
-) -> tuple[Context | None, Source]:
-    named, source = _first(
-        (options.context, Source(Origin.FLAG, "--context")),
+    options: GlobalOptions, environ: Mapping[str, str], contexts: ContextStore
+) -> tuple[Context | None, SettingSource]:
+    named, source = _first_set(
+        (options.context, SettingSource(SourceKind.FLAG, "--context")),
         _variable(environ, CONTEXT_VARIABLE),
-        (book.current(), Source(Origin.CONTEXT)),
+        (contexts.current(), SettingSource(SourceKind.CONTEXT)),
     )
-    return book.get(named) if named else None, source
+    return contexts.get(named) if named else None, source
 
 
-def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, Source]:
-    return environ.get(name) or None, Source(Origin.ENVIRONMENT, name)
+def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, SettingSource]:
+    return environ.get(name) or None, SettingSource(SourceKind.ENVIRONMENT, name)
 
 
-def _first(*candidates: tuple[T | None, Source]) -> tuple[T | None, Source]:
+def _first_set(*candidates: tuple[T | None, SettingSource]) -> tuple[T | None, SettingSource]:
     """Return the first that says something."""
-    return next((each for each in candidates if each[0]), (None, Source()))
+    return next((each for each in candidates if each[0]), (None, SettingSource()))

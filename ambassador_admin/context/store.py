@@ -20,7 +20,7 @@ class Context:
     ca_file: str | None = None
 
 
-class ContextBook:
+class ContextStore:
     """The contexts, which of them is current, and the copies of their CA certificates, in one directory."""
 
     def __init__(self, directory: Path) -> None:

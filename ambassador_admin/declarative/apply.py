@@ -1,4 +1,4 @@
-"""Carries out a plan: transaction by transaction, in its order, and keeps account of what became of each operation."""
+"""Carries out a plan: transaction by transaction, in its order, and records what became of each operation."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ambassador_admin.api.keys import revoke
-from ambassador_admin.declarative.key_destinations import Handover, uninterrupted
-from ambassador_admin.declarative.objects import Kind
+from ambassador_admin.declarative.key_destinations import KeyDestination, interrupts_deferred
+from ambassador_admin.declarative.objects import ObjectKind
 from ambassador_admin.declarative.operations import Action, Operation, Phase, batches
-from ambassador_admin.declarative.requests import batch_request, goes_alone, single_request
+from ambassador_admin.declarative.requests import batch_request, must_be_sent_alone, single_request
 from ambassador_admin.errors import AdminError, ExitCode
 
 if TYPE_CHECKING:
@@ -18,87 +18,94 @@ if TYPE_CHECKING:
 
 MAX_FAILURES = 20
 
-_PASSING = (ExitCode.NOT_AUTHENTICATED, ExitCode.UNREACHABLE)
+_TEMPORARY = (ExitCode.NOT_AUTHENTICATED, ExitCode.UNREACHABLE)
 
 
 @dataclass(slots=True)
-class Account:
+class ApplyResult:
     """What became of a plan; an operation in neither list was not tried, or nobody knows."""
 
     done: list[Operation] = field(default_factory=list)
     failed: list[tuple[Operation, AdminError]] = field(default_factory=list)
-    broke_off: AdminError | None = None
+    aborted_by: AdminError | None = None
 
 
-class Application:
+class PlanRunner:
     """One run of a plan. `advance` is called with the number of operations that are settled."""
 
     def __init__(
-        self, api: "ApiClient", handover: Handover | None, advance: Callable[[int], None] = lambda _: None
+        self,
+        api: "ApiClient",
+        destination: KeyDestination | None,
+        advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._api = api
-        self._handover = handover
+        self._destination = destination
         self._advance = advance
-        self._last = max(Phase)
-        self.account = Account()
+        self._last_phase = max(Phase)
+        self.result = ApplyResult()
 
     def run(self, operations: tuple[Operation, ...]) -> None:
-        """Carry out the operations as far as it goes; an interrupt passes through, the account stands."""
+        """Carry out the operations as far as it goes; an interrupt passes through, the result stands."""
         try:
-            for alone, group in groupby(operations, key=goes_alone):
+            for alone, group in groupby(operations, key=must_be_sent_alone):
                 if alone:
-                    self._one_by_one(list(group))
+                    self._send_singly(list(group))
                 else:
                     for batch in batches(group):
-                        self._together(batch)
+                        self._send_batch(batch)
         except AdminError as error:
-            self.account.broke_off = error
+            self.result.aborted_by = error
 
-    def _together(self, batch: list[Operation]) -> None:
-        left = self._allowed(batch)
+    def _send_batch(self, batch: list[Operation]) -> None:
+        left = self._still_allowed(batch)
         while left:
             try:
                 self._api.fetch(batch_request(left))
             except AdminError as error:
                 left = self._without_failed(left, error)
             else:
-                self._settle(left)
+                self._mark_done(left)
                 return
 
     def _without_failed(self, batch: list[Operation], error: AdminError) -> list[Operation]:
         if error.operation is None or not 0 <= error.operation < len(batch):
             raise error
-        culprit = batch[error.operation]
-        if culprit.action is Action.REMOVE and error.exit_code is ExitCode.NOT_FOUND:
-            self._settle([culprit])  # somebody else was faster, and it is gone as it should be
+        failed = batch[error.operation]
+        if failed.action is Action.REMOVE and error.exit_code is ExitCode.NOT_FOUND:
+            self._mark_done([failed])  # somebody else was faster, and it is gone as it should be
         else:
-            self._fail(culprit, error)
-        unit = [culprit] if not culprit.unit else [each for each in batch if each.unit == culprit.unit]
-        return self._allowed([each for each in batch if each not in unit])
+            self._mark_failed(failed, error)
+        atomic_group = (
+            [failed]
+            if not failed.atomic_group
+            else [each for each in batch if each.atomic_group == failed.atomic_group]
+        )
+        return self._still_allowed([each for each in batch if each not in atomic_group])
 
-    def _one_by_one(self, operations: list[Operation]) -> None:
+    def _send_singly(self, operations: list[Operation]) -> None:
         for operation in operations:
-            if operation.phase > self._last:
+            if operation.phase > self._last_phase:
                 return
             try:
-                if operation.kind is Kind.KEY:
-                    self._key(operation)
+                if operation.kind is ObjectKind.KEY:
+                    self._issue_key(operation)
                 else:
                     self._api.send(single_request(operation))
             except AdminError as error:
-                if error.exit_code in _PASSING and operation.kind is Kind.KEY:
+                if error.exit_code in _TEMPORARY and operation.kind is ObjectKind.KEY:
                     raise
-                self._fail(operation, error)
+                self._mark_failed(operation, error)
             else:
-                self._settle([operation])
+                self._mark_done([operation])
 
-    def _key(self, operation: Operation) -> None:
-        with uninterrupted():
+    def _issue_key(self, operation: Operation) -> None:
+        with interrupts_deferred():
             issued = self._api.fetch(single_request(operation))
             secret = issued.get("preshared_key")
-            if isinstance(secret, str) and self._handover is not None:
+            if isinstance(secret, str) and self._destination is not None:
                 with self._revoked_unless_taken(issued):
-                    self._handover.take(operation.key[0], operation.key[1], secret)
+                    self._destination.deliver(operation.key[0], operation.key[1], secret)
 
     @contextmanager
     def _revoked_unless_taken(self, issued: dict[str, object]) -> Iterator[None]:
@@ -110,18 +117,18 @@ class Application:
             self._api.send(revoke(key_id))
             raise
 
-    def _allowed(self, operations: list[Operation]) -> list[Operation]:
-        return [each for each in operations if each.phase <= self._last]
+    def _still_allowed(self, operations: list[Operation]) -> list[Operation]:
+        return [each for each in operations if each.phase <= self._last_phase]
 
-    def _settle(self, operations: list[Operation]) -> None:
-        self.account.done += operations
+    def _mark_done(self, operations: list[Operation]) -> None:
+        self.result.done += operations
         self._advance(len(operations))
 
-    def _fail(self, operation: Operation, error: AdminError) -> None:
-        self.account.failed.append((operation, error))
+    def _mark_failed(self, operation: Operation, error: AdminError) -> None:
+        self.result.failed.append((operation, error))
         self._advance(1)
         # What narrows and did not happen must not be followed by what counts on it.
         if operation.phase <= Phase.SWAP and operation.phase is not Phase.OBJECTS:
-            self._last = min(self._last, max(operation.phase, Phase.DENY))
-        if len(self.account.failed) >= MAX_FAILURES:
+            self._last_phase = min(self._last_phase, max(operation.phase, Phase.DENY))
+        if len(self.result.failed) >= MAX_FAILURES:
             raise AdminError(f"{MAX_FAILURES} operations failed; the rest was not tried.")

@@ -5,21 +5,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from ambassador_admin.declarative.masks import is_masked
-from ambassador_admin.declarative.objects import Found, GrantKey, Kind
+from ambassador_admin.declarative.objects import CurrentObject, GrantKey, ObjectKind
 from ambassador_admin.output.formats import yaml_document
 
 _SECTIONS = {
-    Kind.USER: "users",
-    Kind.GROUP: "groups",
-    Kind.MCP: "mcps",
-    Kind.GRANT: "grants",
-    Kind.KEY: "keys",
+    ObjectKind.USER: "users",
+    ObjectKind.GROUP: "groups",
+    ObjectKind.MCP: "mcps",
+    ObjectKind.GRANT: "grants",
+    ObjectKind.KEY: "keys",
 }
 
 
-def documents(state: Iterable[Found]) -> list[dict[str, Any]]:
+def documents(state: Iterable[CurrentObject]) -> list[dict[str, Any]]:
     """Return a document per owner, that of what nobody owns first."""
-    by_owner: dict[str | None, list[Found]] = defaultdict(list)
+    by_owner: dict[str | None, list[CurrentObject]] = defaultdict(list)
     for found in state:
         by_owner[found.owner].append(found)
     return [_document(owner, by_owner[owner]) for owner in sorted(by_owner, key=lambda each: each or "")]
@@ -30,21 +30,25 @@ def export_text(written: Iterable[dict[str, Any]]) -> str:
     return "\n---\n".join(map(yaml_document, written))
 
 
-def masked(state: Iterable[Found]) -> list[str]:
+def masked(state: Iterable[CurrentObject]) -> list[str]:
     """Return the names of the MCPs whose options cannot be applied as they are shown."""
-    return [found.key[0] for found in state if found.kind is Kind.MCP and is_masked(found.facts["options"])]
+    return [
+        found.key[0]
+        for found in state
+        if found.kind is ObjectKind.MCP and is_masked(found.attributes["options"])
+    ]
 
 
-def _document(owner: str | None, found: list[Found]) -> dict[str, Any]:
-    groups = {each.key[0] for each in found if each.kind is Kind.GROUP}
+def _document(owner: str | None, found: list[CurrentObject]) -> dict[str, Any]:
+    groups = {each.key[0] for each in found if each.kind is ObjectKind.GROUP}
     members: dict[str, list[str]] = defaultdict(list)
     for each in found:
-        if each.kind is Kind.MEMBERSHIP:
+        if each.kind is ObjectKind.MEMBERSHIP:
             members[each.key[0]].append(each.key[1])
     document: dict[str, Any] = {"owner": owner}
     for kind, section in _SECTIONS.items():
         items = [_item(each) for each in sorted(found, key=lambda each: each.key) if each.kind is kind]
-        if kind is Kind.GROUP:
+        if kind is ObjectKind.GROUP:
             for item in items:
                 if item["name"] in members:
                     item["members"] = sorted(members[item["name"]])
@@ -58,10 +62,10 @@ def _document(owner: str | None, found: list[Found]) -> dict[str, Any]:
     return document | ({"memberships": foreign} if foreign else {})
 
 
-def _item(found: Found) -> dict[str, Any]:
-    facts = {name: value for name, value in found.facts.items() if value is not None}
+def _item(found: CurrentObject) -> dict[str, Any]:
+    attributes = {name: value for name, value in found.attributes.items() if value is not None}
     match found.kind:
-        case Kind.GRANT:
+        case ObjectKind.GRANT:
             grant = GrantKey.of(found.key)
             said = {
                 "group": grant.group,
@@ -69,8 +73,8 @@ def _item(found: Found) -> dict[str, Any]:
                 "tools": list(grant.tools),
                 "effect": grant.effect,
             }
-            return said | {"delivery": grant.delivery} | facts
-        case Kind.KEY:
-            return {"user": found.key[0], "name": found.key[1]} | facts
+            return said | {"delivery": grant.delivery} | attributes
+        case ObjectKind.KEY:
+            return {"user": found.key[0], "name": found.key[1]} | attributes
         case _:
-            return {"name": found.key[0]} | facts
+            return {"name": found.key[0]} | attributes

@@ -10,21 +10,21 @@ from typing import Any, Protocol
 
 from ambassador_admin.declarative.objects import Key
 from ambassador_admin.errors import AdminError, UsageError
-from ambassador_admin.secret_command import Recipient
+from ambassador_admin.secret_command import SecretCommand
 from ambassador_client.account.atomic_files import put_file
 
 USER_VARIABLE = "MCP_AMBASSADOR_KEY_USER"
 NAME_VARIABLE = "MCP_AMBASSADOR_KEY_NAME"
 
 
-class Handover(Protocol):
+class KeyDestination(Protocol):
     """Where keys go; `prepare` is called before the first is issued, with all that may come."""
 
     def prepare(self, keys: Iterable[Key]) -> None:
         """Raise UsageError or AdminError when these keys could not be handed over."""
         ...
 
-    def take(self, user: str, name: str, secret: str) -> None:
+    def deliver(self, user: str, name: str, secret: str) -> None:
         """Hand over one; raises AdminError when nobody has it now."""
         ...
 
@@ -51,7 +51,7 @@ class KeyFiles:
         except OSError as error:
             raise self._cannot_be_written(error) from error
 
-    def take(self, user: str, name: str, secret: str) -> None:
+    def deliver(self, user: str, name: str, secret: str) -> None:
         """Write the key and a line end, over the file of an earlier key of this name."""
         path = self._directory / _file_name(user, name)
         try:
@@ -67,21 +67,21 @@ class KeyCommand:
     """A command that is run once per key, which it reads from its standard input; variables say whose it is."""
 
     def __init__(self, command: str, environ: Mapping[str, str]) -> None:
-        self._recipient = Recipient("--keys-command", command, environ, detached=True)
+        self._command = SecretCommand("--keys-command", command, environ, detached=True)
 
     def prepare(self, keys: Iterable[Key]) -> None:
         """Make sure that there is such a program."""
-        self._recipient.check()
+        self._command.check()
 
-    def take(self, user: str, name: str, secret: str) -> None:
+    def deliver(self, user: str, name: str, secret: str) -> None:
         """Run the command; it has taken the key when it ends with 0."""
-        failure = self._recipient.give(secret, {USER_VARIABLE: user, NAME_VARIABLE: name})
+        failure = self._command.run(secret, {USER_VARIABLE: user, NAME_VARIABLE: name})
         if failure is not None:
-            raise AdminError(f"{self._recipient.program!r} {failure}; the key is revoked again.")
+            raise AdminError(f"{self._command.program!r} {failure}; the key is revoked again.")
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def interrupts_deferred() -> Iterator[None]:
     """Let a Ctrl-C wait until the block is done: a key that is being issued must reach somebody, or be revoked."""
     if threading.current_thread() is not threading.main_thread():
         yield

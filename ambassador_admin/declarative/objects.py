@@ -1,17 +1,17 @@
-"""Objects as values, wanted by a file or found on the server, each by what names it and with its facts."""
+"""Objects as values, wanted by a file or found on the server, each by what names it and with its attributes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ambassador_admin.declarative.yaml_tree import Place
+from ambassador_admin.declarative.yaml_tree import FilePosition
 
 Key = tuple[str, ...]
-"""What names an object of a kind; see `Kind`."""
+"""What names an object of a kind; see `ObjectKind`."""
 
 
-class Kind(StrEnum):
+class ObjectKind(StrEnum):
     """The kinds of objects. Their keys: a name; group and user; what a grant says; user and name of the key."""
 
     USER = "user"
@@ -45,32 +45,32 @@ class GrantKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DesiredObject:
     """An object a file names. `owner` is the label of its document, None where it says that nobody owns it."""
 
-    kind: Kind
+    kind: ObjectKind
     key: Key
-    facts: Mapping[str, Any]
+    attributes: Mapping[str, Any]
     owner: str | None
-    place: Place
+    position: FilePosition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class CurrentObject:
     """An object on the server; `item_id` where a name is not enough to say which one is meant."""
 
-    kind: Kind
+    kind: ObjectKind
     key: Key
-    facts: Mapping[str, Any]
+    attributes: Mapping[str, Any]
     owner: str | None
     item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
+class DesiredState:
     """Everything the files say, each object once; `owners` are the labels of all documents, empty ones included."""
 
-    objects: tuple[Wanted, ...]
+    objects: tuple[DesiredObject, ...]
     owners: frozenset[str | None]
     warnings: tuple[str, ...] = field(default=())
 
@@ -84,16 +84,16 @@ def _canonical(pattern: str, mcp: str) -> str:
     return pattern if pattern == "*" or pattern.startswith(f"{mcp}.") else f"{mcp}.{pattern}"
 
 
-def label(kind: Kind, key: Key) -> str:
+def label(kind: ObjectKind, key: Key) -> str:
     """Return how a person calls the object."""
     match kind:
-        case Kind.MEMBERSHIP:
+        case ObjectKind.MEMBERSHIP:
             return f"membership of {key[1]} in {key[0]}"
-        case Kind.GRANT:
+        case ObjectKind.GRANT:
             grant = GrantKey.of(key)
             waits = " (opt-in)" if grant.delivery == "opt_in" else ""
             return f"grant: {grant.effect} {grant.group} {grant.mcp} {' '.join(grant.tools)}{waits}"
-        case Kind.KEY:
+        case ObjectKind.KEY:
             return f"key {key[1]} of {key[0]}"
         case _:
             return f"{kind} {key[0]}"

@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from itertools import groupby
 from typing import Any
 
-from ambassador_admin.declarative.objects import GrantKey, Key, Kind, label
+from ambassador_admin.declarative.objects import GrantKey, Key, ObjectKind, label
 
 BATCH_LIMIT = 500
 """How many operations fit into one transaction."""
@@ -42,20 +42,20 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One change. `before` and `after` hold the facts that change; `facts` are all that are named.
+    """One change. `before` and `after` hold the attributes that change; `attributes` are all that are named.
 
-    Operations of one `unit` must not be taken apart."""
+    Operations of one `atomic_group` must not be taken apart."""
 
     action: Action
-    kind: Kind
+    kind: ObjectKind
     key: Key
     phase: Phase
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     owner: str | None = None
     item_id: str | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    unit: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    atomic_group: str = ""
 
     @property
     def label(self) -> str:
@@ -63,24 +63,24 @@ class Operation:
         return label(self.kind, self.key)
 
 
-def phase_of_creation(kind: Kind, key: Key, *, denying: Collection[str], is_new: bool) -> Phase:
+def phase_of_creation(kind: ObjectKind, key: Key, *, denying: Collection[str], is_new: bool) -> Phase:
     """Return when to create; `denying` are the groups that also deny; `is_new`: a grant refers to new objects."""
     match kind:
-        case Kind.KEY:
+        case ObjectKind.KEY:
             return Phase.KEYS
-        case Kind.MEMBERSHIP:
+        case ObjectKind.MEMBERSHIP:
             return Phase.SWAP if key[0] in denying else Phase.WIDEN
-        case Kind.GRANT if GrantKey.of(key).effect == "permit":
+        case ObjectKind.GRANT if GrantKey.of(key).effect == "permit":
             return Phase.WIDEN
-        case Kind.GRANT:
+        case ObjectKind.GRANT:
             return Phase.DENY if is_new else Phase.NARROW
         case _:
             return Phase.OBJECTS
 
 
-def phase_of_change(kind: Kind, key: Key, before: Mapping[str, Any], after: Mapping[str, Any]) -> Phase:
-    """Return when to change an object from these facts to those."""
-    if kind is Kind.KEY:
+def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after: Mapping[str, Any]) -> Phase:
+    """Return when to change an object from these attributes to those."""
+    if kind is ObjectKind.KEY:
         return Phase.KEYS
     if "published" in after:
         return Phase.PUBLISH if after["published"] else Phase.NARROW
@@ -88,21 +88,21 @@ def phase_of_change(kind: Kind, key: Key, before: Mapping[str, Any], after: Mapp
         if after["status"] == "active":
             return Phase.WIDEN
         return Phase.NARROW if before["status"] == "active" else Phase.OBJECTS
-    if kind is Kind.GRANT and "expires_at" in after:
+    if kind is ObjectKind.GRANT and "expires_at" in after:
         is_longer = (after["expires_at"] or _NEVER) > (before["expires_at"] or _NEVER)
         permits = GrantKey.of(key).effect == "permit"
         return Phase.WIDEN if is_longer == permits else Phase.NARROW
     return Phase.OBJECTS
 
 
-def phase_of_removal(kind: Kind, key: Key, *, denying: Collection[str]) -> Phase:
+def phase_of_removal(kind: ObjectKind, key: Key, *, denying: Collection[str]) -> Phase:
     """Return when to remove."""
     match kind:
-        case Kind.GRANT if GrantKey.of(key).effect == "deny":
+        case ObjectKind.GRANT if GrantKey.of(key).effect == "deny":
             return Phase.WIDEN
-        case Kind.MEMBERSHIP if key[0] in denying:
+        case ObjectKind.MEMBERSHIP if key[0] in denying:
             return Phase.SWAP
-        case Kind.GROUP:
+        case ObjectKind.GROUP:
             return Phase.CLEAR
         case _:
             return Phase.NARROW
@@ -114,10 +114,10 @@ def in_order(operations: Iterable[Operation]) -> list[Operation]:
 
 
 def batches(operations: Iterable[Operation], limit: int = BATCH_LIMIT) -> Iterator[list[Operation]]:
-    """Cut ordered operations into transactions, none of which takes a unit apart."""
+    """Cut ordered operations into transactions, each of which holds an atomic group whole."""
     batch: list[Operation] = []
-    for _, unit in groupby(operations, key=_unit):
-        together = list(unit)
+    for _, atomic_group in groupby(operations, key=_atomic_group):
+        together = list(atomic_group)
         if batch and len(batch) + len(together) > limit:
             yield batch
             batch = []
@@ -127,15 +127,22 @@ def batches(operations: Iterable[Operation], limit: int = BATCH_LIMIT) -> Iterat
 
 
 _NEVER = "9999"
-_KINDS = (Kind.USER, Kind.GROUP, Kind.MCP, Kind.GRANT, Kind.MEMBERSHIP, Kind.KEY)
+_KINDS = (
+    ObjectKind.USER,
+    ObjectKind.GROUP,
+    ObjectKind.MCP,
+    ObjectKind.GRANT,
+    ObjectKind.MEMBERSHIP,
+    ObjectKind.KEY,
+)
 
 
 def _order(operation: Operation) -> tuple[Any, ...]:
     # Of all that widens, what lifts a denial goes last.
-    lifts_denial = operation.kind is Kind.GRANT and operation.action is Action.REMOVE
+    lifts_denial = operation.kind is ObjectKind.GRANT and operation.action is Action.REMOVE
     kind = _KINDS.index(operation.kind)
-    return operation.phase, lifts_denial, operation.unit, kind, operation.key, operation.action
+    return operation.phase, lifts_denial, operation.atomic_group, kind, operation.key, operation.action
 
 
-def _unit(operation: Operation) -> Any:
-    return operation.unit or id(operation)
+def _atomic_group(operation: Operation) -> Any:
+    return operation.atomic_group or id(operation)

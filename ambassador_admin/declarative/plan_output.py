@@ -58,5 +58,5 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _open(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: "(not shown)" if name in _NOT_SHOWN else value for name, value in facts.items()}
+def _open(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: "(not shown)" if name in _NOT_SHOWN else value for name, value in attributes.items()}

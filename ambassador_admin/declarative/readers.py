@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from ambassador_admin.declarative.yaml_tree import Mapping, Node, Place, Scalar, Sequence, duplicates
+from ambassador_admin.declarative.yaml_tree import FilePosition, Mapping, Node, Scalar, Sequence, duplicates
 
 Reader = Callable[[Node], Any]
 
@@ -24,9 +24,9 @@ _INTEGER = re.compile(r"[-+]?\d{1,18}")
 class FaultError(Exception):
     """One thing that is wrong in a file."""
 
-    def __init__(self, place: Place, message: str) -> None:
-        super().__init__(f"{place}: {message}")
-        self.place = place
+    def __init__(self, position: FilePosition, message: str) -> None:
+        super().__init__(f"{position}: {message}")
+        self.position = position
         self.message = message
 
 
@@ -35,7 +35,7 @@ def text(node: Node) -> str:
     value = _scalar(node)
     if len(value.text) > _MAX_TEXT or not value.text.isprintable():
         raise FaultError(
-            node.place,
+            node.position,
             f"must be one line of printable text, at most {_MAX_TEXT} characters, not {shown(value)}",
         )
     return value.text
@@ -47,7 +47,7 @@ def matching(pattern: re.Pattern[str], what: str) -> Reader:
     def read(node: Node) -> str:
         value = _scalar(node)
         if pattern.fullmatch(value.text) is None:
-            raise FaultError(node.place, f"{shown(value)} is not {what}")
+            raise FaultError(node.position, f"{shown(value)} is not {what}")
         return value.text
 
     return read
@@ -70,34 +70,34 @@ def choice(*words: str) -> Reader:
     def read(node: Node) -> str:
         value = _scalar(node)
         if value.text not in words:
-            raise FaultError(node.place, f"must be {' or '.join(words)}, not {shown(value)}")
+            raise FaultError(node.position, f"must be {' or '.join(words)}, not {shown(value)}")
         return value.text
 
     return read
 
 
-def several(read: Reader, *, least: int = 0, most: int = _MAX_ITEMS) -> Reader:
+def list_of(read: Reader, *, least: int = 0, most: int = _MAX_ITEMS) -> Reader:
     """Return a reader of lists."""
 
     def read_all(node: Node) -> list[Any]:
         if not isinstance(node, Sequence):
-            raise FaultError(node.place, "must be a list")
+            raise FaultError(node.position, "must be a list")
         if not least <= len(node.items) <= most:
-            raise FaultError(node.place, f"must have {least} to {most} items, not {len(node.items)}")
+            raise FaultError(node.position, f"must have {least} to {most} items, not {len(node.items)}")
         return [read(item) for item in node.items]
 
     return read_all
 
 
-def placed(read: Reader) -> Reader:
+def with_position(read: Reader) -> Reader:
     """Return a reader of pairs: the value and where it stands."""
-    return lambda node: (read(node), node.place)
+    return lambda node: (read(node), node.position)
 
 
 def boolean(node: Node) -> bool:
     """Read true or false."""
     if not isinstance(node, Scalar) or node.tag != "bool":
-        raise FaultError(node.place, "must be true or false")
+        raise FaultError(node.position, "must be true or false")
     return node.text.lower() in ("true", "yes", "on")
 
 
@@ -105,7 +105,7 @@ def seconds(node: Node) -> int:
     """Read a whole number of seconds, up to ten years."""
     value = number(node)
     if not isinstance(value, int) or not 0 < value <= _MAX_SECONDS:
-        raise FaultError(node.place, f"must be a whole number of seconds between 1 and {_MAX_SECONDS}")
+        raise FaultError(node.position, f"must be a whole number of seconds between 1 and {_MAX_SECONDS}")
     return value
 
 
@@ -120,7 +120,7 @@ def number(node: Node) -> int | float:
             value = math.inf
         if math.isfinite(value):
             return value
-    raise FaultError(node.place, "must be a decimal number")
+    raise FaultError(node.position, "must be a decimal number")
 
 
 def moment(node: Node) -> str:
@@ -132,23 +132,23 @@ def moment(node: Node) -> str:
                 return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         except (ValueError, OverflowError):
             pass
-    raise FaultError(node.place, "must be a time with its zone, for example 2027-01-31T12:00:00Z")
+    raise FaultError(node.position, "must be a time with its zone, for example 2027-01-31T12:00:00Z")
 
 
-def plain(node: Node) -> Any:
+def json_value(node: Node) -> Any:
     """Read any value that JSON has."""
     if isinstance(node, Sequence):
-        return [plain(item) for item in node.items]
+        return [json_value(item) for item in node.items]
     if isinstance(node, Mapping):
         for key in duplicates(node):
-            raise FaultError(key.place, f"{key.text!r} is there twice")
-        return {key.text: plain(value) for key, value in node.entries}
-    return _plain_scalar(node)
+            raise FaultError(key.position, f"{key.text!r} is there twice")
+        return {key.text: json_value(value) for key, value in node.entries}
+    return _json_scalar(node)
 
 
-def _plain_scalar(node: Node) -> Any:
+def _json_scalar(node: Node) -> Any:
     if not isinstance(node, Scalar):
-        raise FaultError(node.place, "must be plain text")
+        raise FaultError(node.position, "must be plain text")
     match node.tag:
         case "bool":
             return boolean(node)
@@ -157,7 +157,7 @@ def _plain_scalar(node: Node) -> Any:
         case "int" | "float":
             return number(node)
         case _ if len(node.text) > _MAX_OPTION:
-            raise FaultError(node.place, f"is longer than {_MAX_OPTION} characters")
+            raise FaultError(node.position, f"is longer than {_MAX_OPTION} characters")
         case _:
             return node.text
 
@@ -165,8 +165,8 @@ def _plain_scalar(node: Node) -> Any:
 def options(node: Node) -> dict[str, Any]:
     """Read a mapping of any values."""
     if not isinstance(node, Mapping):
-        raise FaultError(node.place, "must be a mapping")
-    return dict(plain(node))
+        raise FaultError(node.position, "must be a mapping")
+    return dict(json_value(node))
 
 
 def shown(node: Scalar) -> str:
@@ -176,9 +176,9 @@ def shown(node: Scalar) -> str:
 
 def _scalar(node: Node) -> Scalar:
     if not isinstance(node, Scalar):
-        raise FaultError(node.place, "must be text")
+        raise FaultError(node.position, "must be text")
     if node.tag == "null":
-        raise FaultError(node.place, "says nothing: leave it out, or write '' for the empty text")
+        raise FaultError(node.position, "says nothing: leave it out, or write '' for the empty text")
     if node.tag != "str":
-        raise FaultError(node.place, f"{shown(node)} is a {node.tag} in YAML: put it into quotes")
+        raise FaultError(node.position, f"{shown(node)} is a {node.tag} in YAML: put it into quotes")
     return node

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from ambassador_admin.api.request import Request, below
-from ambassador_admin.declarative.objects import GrantKey, Kind
+from ambassador_admin.api.request import Request, subpath
+from ambassador_admin.declarative.objects import GrantKey, ObjectKind
 from ambassador_admin.declarative.operations import Action, Operation, Phase
 from ambassador_protocol.admin.batch import (
     AddMember,
@@ -28,9 +28,9 @@ from ambassador_protocol.paths import BATCH, KEYS, MCPS
 _CONNECTING = frozenset({"transport", "options", "isolation"})
 
 
-def goes_alone(operation: Operation) -> bool:
+def must_be_sent_alone(operation: Operation) -> bool:
     """Tell whether the operation cannot be part of a transaction: it connects, or its answer holds a secret."""
-    if operation.kind is Kind.MCP and operation.action is Action.CHANGE:
+    if operation.kind is ObjectKind.MCP and operation.action is Action.CHANGE:
         return operation.phase is Phase.PUBLISH or not _CONNECTING.isdisjoint(operation.after)
     return operation.phase is Phase.KEYS
 
@@ -38,23 +38,23 @@ def goes_alone(operation: Operation) -> bool:
 def batch_request(operations: list[Operation]) -> Request:
     """Return the request that carries out the operations together."""
     return Request(
-        method="POST", path=BATCH, body={"operations": [_spoken(_body(each)) for each in operations]}
+        method="POST", path=BATCH, body={"operations": [_without_none(_body(each)) for each in operations]}
     )
 
 
 def single_request(operation: Operation) -> Request:
     """Return the request of an operation that goes alone."""
     if operation.phase is Phase.PUBLISH:
-        return Request(method="POST", path=below(MCPS, operation.key[0], "publish"))
-    if operation.kind is Kind.MCP:
+        return Request(method="POST", path=subpath(MCPS, operation.key[0], "publish"))
+    if operation.kind is ObjectKind.MCP:
         return Request(
-            method="PUT", path=below(MCPS, operation.key[0]), body=_spoken(_body(operation))["set"]
+            method="PUT", path=subpath(MCPS, operation.key[0]), body=_without_none(_body(operation))["set"]
         )
     body = {
         "owner": operation.owner or "",
-        "expires_in_seconds": operation.facts.get("expires_in_seconds"),
+        "expires_in_seconds": operation.attributes.get("expires_in_seconds"),
     }
-    return Request(method="PUT", path=below(KEYS, *operation.key), body=_spoken(body))
+    return Request(method="PUT", path=subpath(KEYS, *operation.key), body=_without_none(body))
 
 
 def _body(operation: Operation) -> dict[str, Any]:
@@ -65,17 +65,17 @@ def _body(operation: Operation) -> dict[str, Any]:
 def _removal(operation: Operation) -> BatchOperation:
     name = operation.key[0]
     match operation.kind:
-        case Kind.USER:
+        case ObjectKind.USER:
             return PutUser(name=name, set=UserPut(status="deactivated"))
-        case Kind.GROUP:
+        case ObjectKind.GROUP:
             return RemoveGroup(name=name)
-        case Kind.MCP:
+        case ObjectKind.MCP:
             return ArchiveMcp(name=name)
-        case Kind.MEMBERSHIP:
+        case ObjectKind.MEMBERSHIP:
             return RemoveMember(group=name, user=operation.key[1])
-        case Kind.GRANT:
+        case ObjectKind.GRANT:
             return RemoveGrant(id=operation.item_id or "")
-        case Kind.KEY:
+        case ObjectKind.KEY:
             return RevokeKey(id=operation.item_id or "")
 
 
@@ -85,15 +85,15 @@ def _put(operation: Operation) -> BatchOperation:
     owner = (operation.owner or "") if claims else None
     said.pop("owner", None)
     match operation.kind:
-        case Kind.USER:
+        case ObjectKind.USER:
             return PutUser(name=name, set=UserPut(**said, owner=owner))
-        case Kind.GROUP:
+        case ObjectKind.GROUP:
             return PutGroup(name=name, set=GroupPut(**said, owner=owner))
-        case Kind.MCP if said.get("published") is False:
+        case ObjectKind.MCP if said.get("published") is False:
             return ArchiveMcp(name=name)
-        case Kind.MCP:
+        case ObjectKind.MCP:
             return PutMcp(name=name, set=McpPut(**said, owner=owner))
-        case Kind.MEMBERSHIP:
+        case ObjectKind.MEMBERSHIP:
             claim = operation.action is Action.CHANGE
             return AddMember(group=name, user=operation.key[1], owner=owner, claim=claim)
         case _:
@@ -108,12 +108,14 @@ def _grant(operation: Operation, owner: str | None) -> NewGrant:
         tools=list(grant.tools),
         effect=grant.effect,
         delivery=grant.delivery,
-        expires_at=operation.facts["expires_at"],
+        expires_at=operation.attributes["expires_at"],
         owner=owner,
     )
 
 
-def _spoken(body: dict[str, Any]) -> dict[str, Any]:
+def _without_none(body: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: _spoken(value) if name == "set" else value for name, value in body.items() if value is not None
+        name: _without_none(value) if name == "set" else value
+        for name, value in body.items()
+        if value is not None
     }

@@ -17,7 +17,7 @@ _STRING = "tag:yaml.org,2002:str"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class FilePosition:
     """A line of a file."""
 
     file: str
@@ -32,7 +32,7 @@ class Place:
 class Node:
     """A scalar, sequence or mapping."""
 
-    place: Place
+    position: FilePosition
 
 
 @dataclass(slots=True)
@@ -89,13 +89,15 @@ class _Builder:
             case yaml.DocumentStartEvent():
                 self._known = {}
             case yaml.ScalarEvent():
-                self._add(Scalar(Place(self._file, line), event.value, self._tag(event, line)), event.anchor)
+                self._add(
+                    Scalar(FilePosition(self._file, line), event.value, self._tag(event, line)), event.anchor
+                )
             case yaml.AliasEvent():
                 self._add(self._known[str(event.anchor)], None)
             case yaml.SequenceStartEvent():
-                self._begin(Sequence(Place(self._file, line)), event, line)
+                self._begin(Sequence(FilePosition(self._file, line)), event, line)
             case yaml.MappingStartEvent():
-                self._begin(Mapping(Place(self._file, line)), event, line)
+                self._begin(Mapping(FilePosition(self._file, line)), event, line)
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 self._keys.pop()
                 self._add(self._open.pop(), self._anchors.pop())
@@ -127,7 +129,7 @@ class _Builder:
             parent.items.append(node)
         elif self._keys[-1] is None:
             if not isinstance(node, Scalar):
-                raise YamlError("a key must be plain text", node.place.line)
+                raise YamlError("a key must be plain text", node.position.line)
             self._keys[-1] = node
         else:
             parent.entries.append((self._keys[-1], node))

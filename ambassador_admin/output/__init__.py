@@ -36,36 +36,36 @@ class Output:
         self._stdout = stdout
         self._stderr = stderr
         self._now = now
-        self.chosen = format
+        self.requested_format = format
         self.format = format or Format.TABLE
         self.fields = fields
         self.is_terminal = stdout.isatty()
-        self._talks_to_person = stderr.isatty()
+        self._stderr_is_terminal = stderr.isatty()
         self._colour = colour and self.is_terminal
 
     def rows(self, view: View, items: Iterable[Item]) -> None:
         """Show a list; an empty one is `[]` for a program and a remark for a person."""
         if self.format in (Format.JSONL, Format.CSV):
-            self._flow(view, iter(items))
+            self._rows_in_batches(view, iter(items))
             return
         listed = list(items)
         if self.fields is not None:
-            view.check(self.fields, listed)
+            view.check_fields(self.fields, listed)
         if self.format in (Format.JSON, Format.YAML):
-            self.document([view.picked(item, self.fields) for item in listed])
+            self.document([view.select(item, self.fields) for item in listed])
             return
         if not listed and self.format in (Format.TABLE, Format.WIDE):
             self.say(f"No {view.plural}.")
             return
         Stream(self, view).show(listed)
 
-    def _flow(self, view: View, items: Iterator[Item]) -> None:
+    def _rows_in_batches(self, view: View, items: Iterator[Item]) -> None:
         # A line stands for itself, so nobody has to hold, or wait for, the end of a long list.
         stream, batch = None, list(islice(items, _BATCH))
         while stream is None or batch:
             if stream is None:
                 if self.fields is not None:
-                    view.check(self.fields, batch)
+                    view.check_fields(self.fields, batch)
                 stream = Stream(self, view)
             stream.show(batch)
             batch = list(islice(items, _BATCH))
@@ -73,20 +73,20 @@ class Output:
     def record(self, view: View, item: Item) -> None:
         """Show one object: a line per field for a person, an object for a program."""
         if self.fields is not None:
-            view.check(self.fields, [item])
+            view.check_fields(self.fields, [item])
         if self.format in (Format.JSON, Format.YAML, Format.JSONL):
-            self.document(view.picked(item, self.fields))
+            self.document(view.select(item, self.fields))
         elif self.format is Format.CSV:
             Stream(self, view).show([item])
         else:
             now = self._now()
-            columns = view.chosen(self.fields, wide=True)
+            columns = view.columns_for(self.fields, wide=True)
             pairs = [(column.title, column.text(item, now)) for column in columns]
             self.write("\n".join(record_lines(pairs, colour=self._colour)))
 
-    def prefer(self, piped: Format) -> None:
+    def set_pipe_format(self, piped: Format) -> None:
         """Give a pipe this format instead of a table, unless the user asked for one."""
-        if self.chosen is None and not self.is_terminal:
+        if self.requested_format is None and not self.is_terminal:
             self.format = piped
 
     def stream(self, view: View) -> "Stream":
@@ -96,7 +96,7 @@ class Output:
                 f"A stream has no end, so it cannot be one {self.format} document.", hint="-o jsonl"
             )
         if self.fields is not None:
-            view.check(self.fields, [])
+            view.check_fields(self.fields, [])
         return Stream(self, view)
 
     def document(self, value: object) -> None:
@@ -110,12 +110,12 @@ class Output:
 
     def advise(self, text: str) -> None:
         """Tell a person at a terminal what to do next; a script does not hear it."""
-        if self._talks_to_person:
+        if self._stderr_is_terminal:
             self.say(text)
 
     def warn(self, text: str) -> None:
         """Warn the user."""
-        label = styled("warning:", "wary", self._colour and self._talks_to_person)
+        label = styled("warning:", "wary", self._colour and self._stderr_is_terminal)
         self._words(f"{label} {printable(text)}")
 
     def write(self, text: str) -> None:
@@ -130,14 +130,14 @@ class Output:
 
     def table(self, view: View) -> Table:
         """Return an empty table for the view, as wide as the terminal."""
-        columns = view.chosen(self.fields, wide=self.format is Format.WIDE)
+        columns = view.columns_for(self.fields, wide=self.format is Format.WIDE)
         width = shutil.get_terminal_size().columns if self.is_terminal else None
         return Table(columns, width=width, colour=self._colour)
 
     def cells(self, view: View, items: Sequence[Item]) -> list[list[str]]:
         """Return the table's cells for these items."""
         now = self._now()
-        columns = view.chosen(self.fields, wide=self.format is Format.WIDE)
+        columns = view.columns_for(self.fields, wide=self.format is Format.WIDE)
         return [[column.text(item, now) for column in columns] for item in items]
 
     def _words(self, text: str) -> None:
@@ -161,7 +161,7 @@ class Stream:
     def show(self, items: Sequence[Item]) -> None:
         """Show a batch."""
         if self._output.format is Format.JSONL:
-            lines = [json_line(self._view.picked(item, self._output.fields)) for item in items]
+            lines = [json_line(self._view.select(item, self._output.fields)) for item in items]
         elif self._output.format is Format.CSV:
             lines = self._csv(items)
         else:

@@ -13,7 +13,7 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
-def pointed_at(text: str, position: int) -> tuple[str, str]:
+def mark_position(text: str, position: int) -> tuple[str, str]:
     """Return the text, or what is around the place, as a line, and below it a line with a caret under the place."""
     start = max(0, position - _AROUND)
     before = ("..." if start else "") + printable(text[start:position])

@@ -35,7 +35,7 @@ def plain(value: Any, _: datetime) -> str:
     return printable(json.dumps(value, ensure_ascii=False))
 
 
-def when(value: Any, now: datetime) -> str:
+def relative_time(value: Any, now: datetime) -> str:
     """Show a time as the distance from now, or as its date when that is long ago or far away."""
     moment = _moment(value)
     if moment is None:
@@ -54,7 +54,7 @@ def duration(value: Any, now: datetime) -> str:
     return f"{value:g}s" if isinstance(value, int | float) else plain(value, now)
 
 
-def clock(value: Any, now: datetime) -> str:
+def exact_time(value: Any, now: datetime) -> str:
     """Show a time to the second, in UTC."""
     moment = _moment(value)
     return plain(value, now) if moment is None else moment.strftime("%Y-%m-%d %H:%M:%SZ")
@@ -68,7 +68,7 @@ def lookup(item: Item, field: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table, one line of a record; `otherwise` is shown where `field` holds nothing.
+    """One column of a table, one line of a record; `fallback` is shown where `field` holds nothing.
 
     A `whole` column is never cut, an `id` only to its first characters; `wide` ones are left out of the narrow
     table, `status` ones are coloured and never cut.
@@ -77,7 +77,7 @@ class Column:
     title: str
     field: str
     show: Callable[[Any, datetime], str] = plain
-    otherwise: str | None = None
+    fallback: str | None = None
     whole: bool = False
     id: bool = False
     wide: bool = False
@@ -86,8 +86,8 @@ class Column:
     def text(self, item: Item, now: datetime) -> str:
         """Return the cell."""
         value = lookup(item, self.field)
-        if value is None and self.otherwise is not None:
-            value = lookup(item, self.otherwise)
+        if value is None and self.fallback is not None:
+            value = lookup(item, self.fallback)
         return self.show(value, now)
 
 
@@ -99,23 +99,23 @@ class View:
     columns: tuple[Column, ...]
     fields: tuple[str, ...]
 
-    def arranged(self, item: Item) -> dict[str, Any]:
+    def ordered(self, item: Item) -> dict[str, Any]:
         """Return the item with the promised fields first, in their order, then those that are news to us."""
         first = {name: item[name] for name in self._names() if name in item}
         return first | {name: item[name] for name in sorted(item.keys() - first.keys())}
 
-    def picked(self, item: Item, fields: Sequence[str] | None) -> dict[str, Any]:
+    def select(self, item: Item, fields: Sequence[str] | None) -> dict[str, Any]:
         """Return the fields asked for, or the whole item."""
-        return self.arranged(item) if fields is None else {field: lookup(item, field) for field in fields}
+        return self.ordered(item) if fields is None else {field: lookup(item, field) for field in fields}
 
-    def chosen(self, fields: Sequence[str] | None, *, wide: bool) -> tuple[Column, ...]:
+    def columns_for(self, fields: Sequence[str] | None, *, wide: bool) -> tuple[Column, ...]:
         """Return the columns to show."""
         if fields is None:
             return tuple(column for column in self.columns if wide or not column.wide)
         known = {column.field: column.show for column in self.columns}
         return tuple(Column(field.upper(), field, known.get(field, plain)) for field in fields)
 
-    def check(self, fields: Sequence[str], items: Sequence[Item]) -> None:
+    def check_fields(self, fields: Sequence[str], items: Sequence[Item]) -> None:
         """Raise UsageError for a field that is neither promised nor in the items."""
         for field in fields:
             promised = any(_within(field, name) or _within(name, field) for name in self.fields)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ambassador_admin.cli.app import run
-from ambassador_admin.context import World
-from ambassador_admin.context.store import ContextBook
+from ambassador_admin.context.invocation import Environment
+from ambassador_admin.context.store import ContextStore
 from ambassador_client.account.credentials import CredentialStore
 from tests.admin.fake_state import ADMIN_KEY
 
@@ -70,19 +70,19 @@ class Shell:
         """Run the command in this process."""
         kind = Terminal if terminal else io.StringIO
         out, err = kind(), kind()
-        world = World(
-            environ={**self.environ, **(environ or {}), **more},
+        environment = Environment(
+            variables={**self.environ, **(environ or {}), **more},
             stdin=kind(stdin),
             stdout=out,
             stderr=err,
             now=lambda: NOW,
         )
-        return Done(run(words, world), out.getvalue(), err.getvalue())
+        return Done(run(words, environment), out.getvalue(), err.getvalue())
 
     def log_in(self, name: str, url: str, key: str = ADMIN_KEY) -> None:
         """Leave behind what a login does."""
         CredentialStore(self.directory).put(name, key)
-        ContextBook(self.directory).save(name=name, server=url, ca_pem=None)
+        ContextStore(self.directory).save(name=name, server=url, ca_pem=None)
 
     def start(self, *words: str, **options: Any) -> "subprocess.Popen[str]":
         """Start the real command in a process of its own."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_admin.context.store import ContextBook
+from ambassador_admin.context.store import ContextStore
 from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import SECRET
 from tests.admin.shell import Shell
@@ -283,6 +283,6 @@ def test_context_changes_have_a_dry_run_too(home: Shell) -> None:
     home.log_in("b", "http://localhost:9443")
     for words in (["context", "use", "a"], ["context", "remove", "a"], ["logout"]):
         assert home.run(*words, "--dry-run").err.startswith("Dry run: would ")
-    book = ContextBook(home.directory)
+    book = ContextStore(home.directory)
     assert (book.current(), [context.name for context in book.all()]) == ("b", ["a", "b"])
     assert sorted(os.listdir(home.directory)) == ["a.secret", "b.secret", "contexts.json"]

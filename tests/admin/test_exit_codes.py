@@ -249,7 +249,7 @@ def test_list_that_never_ends_is_given_up(shell: Shell, api: FakeApi) -> None:
 
 
 def test_defect_of_ours_is_one_line(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users, "every", lambda: 1 / 0)
+    monkeypatch.setattr(users, "list_all", lambda: 1 / 0)
     done = shell.run("user", "list")
     assert (done.code, len(done.err.splitlines())) == (1, 1)
     assert done.err.startswith("error: AMB-1000 ")

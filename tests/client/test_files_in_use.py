@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_admin.context.store import ContextBook
+from ambassador_admin.context.store import ContextStore
 from ambassador_admin.declarative.key_destinations import KeyFiles
 from ambassador_admin.errors import AdminError
 from ambassador_client.account import atomic_files
@@ -99,7 +99,7 @@ def _account(file: Path, text: str) -> None:
 
 
 def _context(file: Path, text: str) -> None:
-    ContextBook(file.parent).save(name=text, server="https://ambassador.example.com", ca_pem=None)
+    ContextStore(file.parent).save(name=text, server="https://ambassador.example.com", ca_pem=None)
 
 
 def _key(file: Path, text: str) -> None:

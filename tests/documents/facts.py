@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from ambassador_admin.cli import help_topics
-from ambassador_admin.context.store import ContextBook
+from ambassador_admin.context.store import ContextStore
 from ambassador_admin.directories import config_directory
 from ambassador_client.account import sources
 from ambassador_client.account.accounts import AccountStore
@@ -44,7 +44,7 @@ def admin_exit_codes() -> Rows:
 def admin_files() -> Rows:
     """Return what logging in leaves on a machine."""
     directory = config_directory({}, "linux")
-    book, credentials = ContextBook(directory), CredentialStore(directory)
+    book, credentials = ContextStore(directory), CredentialStore(directory)
     return (
         (_at_home(book._path), "The contexts: for each its name, its server and what proves the server."),
         (_at_home(book._ca_path("CONTEXT")), "A copy of the CA certificate that proves a server."),

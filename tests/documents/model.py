@@ -9,7 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from ambassador_admin.completion.kinds import Kind
+from ambassador_admin.completion.kinds import NameKind
 
 EXAMPLE = "Example: "
 HELP = "Show the help and exit."
@@ -194,7 +194,7 @@ def _types(callback: Any) -> dict[str, Any]:
 def _live(annotation: Any) -> str:
     """Return the kind of name that the annotation declares."""
     declared = getattr(annotation, "__metadata__", ())
-    return next((each.value for each in declared if isinstance(each, Kind)), "")
+    return next((each.value for each in declared if isinstance(each, NameKind)), "")
 
 
 def _bare(annotation: Any) -> Any:

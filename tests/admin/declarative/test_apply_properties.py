@@ -5,13 +5,13 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_admin.declarative.objects import Desired, Found, Kind
+from ambassador_admin.declarative.objects import CurrentObject, DesiredState, ObjectKind
 from ambassador_admin.declarative.operations import Action, batches
 from ambassador_admin.declarative.plan import Plan, make_plan
 from tests.admin.declarative.server_model import NOW, OURS, THEIRS, access, done, draw_declaration, draw_state
 
 
-def draw_world(seed: int) -> tuple[list[Found], Desired]:
+def draw_world(seed: int) -> tuple[list[CurrentObject], DesiredState]:
     random = Random(seed)
     state = draw_state(random)
     return state, draw_declaration(random, state)
@@ -21,7 +21,7 @@ STATES = st.integers(0, 2**64).map(lambda seed: draw_state(Random(seed)))
 WORLDS = st.integers(0, 2**64).map(draw_world)
 
 
-def plan_for(world: tuple[list[Found], Desired], *, prune: bool) -> Plan:
+def plan_for(world: tuple[list[CurrentObject], DesiredState], *, prune: bool) -> Plan:
     state, desired = world
     plan = make_plan(desired, state, now=NOW, prune=prune, take_over=True)
     assert plan.conflicts == ()
@@ -70,16 +70,16 @@ def test_prune_touches_nothing_that_is_not_its_own(world):
 @given(WORLDS)
 def test_without_prune_nothing_ends_but_grants_that_others_replace(world):
     removed = [each for each in plan_for(world, prune=False).operations if each.action is Action.REMOVE]
-    assert {each.kind for each in removed} <= {Kind.GRANT}
-    wanted = {each.key[:3] for each in world[1].objects if each.kind is Kind.GRANT}
+    assert {each.kind for each in removed} <= {ObjectKind.GRANT}
+    wanted = {each.key[:3] for each in world[1].objects if each.kind is ObjectKind.GRANT}
     assert {each.key[:3] for each in removed} <= wanted
 
 
 @given(STATES)
 def test_nobody_without_a_label_prunes(state):
-    desired = Desired((), frozenset({None}))
+    desired = DesiredState((), frozenset({None}))
     assert make_plan(desired, state, now=NOW, prune=True).operations == ()
 
 
-def same(left: list[Found], right: list[Found]) -> bool:
+def same(left: list[CurrentObject], right: list[CurrentObject]) -> bool:
     return sorted(map(repr, left)) == sorted(map(repr, right))

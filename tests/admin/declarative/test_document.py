@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from ambassador_admin.declarative import readers
 from ambassador_admin.declarative.document import FaultsError, read_desired
 from ambassador_admin.declarative.export import documents, export_text
-from ambassador_admin.declarative.objects import Desired, Found, Kind, canonical_tools
+from ambassador_admin.declarative.objects import CurrentObject, DesiredState, ObjectKind, canonical_tools
 from ambassador_admin.declarative.plan import make_plan
-from ambassador_admin.declarative.yaml_tree import MAX_BYTES, Place, Scalar
+from ambassador_admin.declarative.yaml_tree import MAX_BYTES, FilePosition, Scalar
 from ambassador_admin.errors import UsageError
 from ambassador_protocol.bounded_yaml import MAX_DEPTH
 from ambassador_server.domain.catalog.mcps import check_mcp_name
@@ -22,7 +22,7 @@ from tests.admin.declarative.server_model import NOW
 from tests.admin.declarative.test_apply_properties import STATES
 
 
-def read(directory: Path, text: str | bytes) -> Desired:
+def read(directory: Path, text: str | bytes) -> DesiredState:
     path = directory / "file.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return read_desired([path])
@@ -75,7 +75,7 @@ def test_what_is_wrong_has_a_line(tmp_path: Path, text: str | bytes, said: str) 
     if said:
         assert said in refusal(tmp_path, text)
     else:
-        assert read(tmp_path, text) == Desired((), frozenset())
+        assert read(tmp_path, text) == DesiredState((), frozenset())
 
 
 def test_no_more_than_twenty_faults_are_told(tmp_path: Path) -> None:
@@ -99,7 +99,11 @@ def test_a_directory_is_read_whole_and_no_object_may_be_in_two_files(tmp_path: P
     (tmp_path / "c.txt").write_text("not ours")
     desired = read_desired([tmp_path])
     assert desired.owners == {"ci/a", "ci/b", None}
-    assert {each.kind for each in desired.objects} == {Kind.USER, Kind.GROUP, Kind.MEMBERSHIP}
+    assert {each.kind for each in desired.objects} == {
+        ObjectKind.USER,
+        ObjectKind.GROUP,
+        ObjectKind.MEMBERSHIP,
+    }
     (tmp_path / "b.yml").write_text("owner: ci/b\nusers: [{name: x}]\n")
     with pytest.raises(FaultsError) as caught:
         read_desired([tmp_path])
@@ -116,7 +120,7 @@ def test_a_secret_in_plain_text_is_warned_of_and_never_shown(tmp_path: Path) -> 
 @settings(deadline=None)
 @given(STATES)
 def test_an_export_declares_what_is_there(
-    tmp_path_factory: pytest.TempPathFactory, state: list[Found]
+    tmp_path_factory: pytest.TempPathFactory, state: list[CurrentObject]
 ) -> None:
     text = export_text(documents(state)) if state else "owner: null"
     desired = read(tmp_path_factory.mktemp("export"), text)
@@ -127,7 +131,7 @@ def test_an_export_declares_what_is_there(
 
 def accepts(read: readers.Reader, text: str) -> bool:
     try:
-        return bool(read(Scalar(Place("f", 1), text, "str")) == text)
+        return bool(read(Scalar(FilePosition("f", 1), text, "str")) == text)
     except readers.FaultError:
         return False
 

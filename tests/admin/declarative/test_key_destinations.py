@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_admin.declarative.key_destinations import KeyCommand, KeyFiles, uninterrupted
+from ambassador_admin.declarative.key_destinations import KeyCommand, KeyFiles, interrupts_deferred
 from ambassador_admin.errors import AdminError, UsageError
 
 
@@ -19,8 +19,8 @@ def test_two_keys_never_share_a_file(tmp_path: Path) -> None:
 def test_a_key_replaces_the_file_of_an_earlier_one_whole(tmp_path: Path) -> None:
     files = KeyFiles(tmp_path / "keys")
     files.prepare([("alice", "ci")])
-    files.take("alice", "ci", "first")
-    files.take("alice", "ci", "second")
+    files.deliver("alice", "ci", "first")
+    files.deliver("alice", "ci", "second")
     (path,) = (tmp_path / "keys").iterdir()
     assert (path.name, path.read_text()) == ("alice.ci.key", "second\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -43,7 +43,7 @@ def test_an_interrupt_waits_for_the_key_that_is_being_issued() -> None:
     done: list[str] = []
 
     def issue() -> None:
-        with uninterrupted():
+        with interrupts_deferred():
             os.kill(os.getpid(), signal.SIGINT)
             done.append("handed over")
 

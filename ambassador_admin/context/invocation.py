@@ -1,0 +1,248 @@
+"""What a command works with: its output, its settings and the API, each built when it is first needed."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TextIO
+from urllib.parse import urlencode
+
+from ambassador_admin.api.request import Request
+from ambassador_admin.confirm import Terminal
+from ambassador_admin.context.secrets import check_key, is_reference, resolve
+from ambassador_admin.context.settings import (
+    GlobalOptions,
+    Settings,
+    resolve_colour,
+    resolve_format,
+    resolve_settings,
+)
+from ambassador_admin.context.store import ContextStore
+from ambassador_admin.directories import config_directory
+from ambassador_admin.errors import NoCredentialsError, UsageError
+from ambassador_admin.output import Format, Output, View
+from ambassador_admin.output.formats import json_document
+from ambassador_admin.output.text import printable
+from ambassador_client.account.credentials import ADD_KEYRING, NO_KEYRING, CredentialStore, lacks_keyring
+
+if TYPE_CHECKING:
+    from ambassador_admin.api.client import ApiClient
+
+_ID_LENGTH = 36  # of a UUID in its usual form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Everything outside the program; a test has its own."""
+
+    variables: Mapping[str, str]
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    now: Callable[[], datetime]
+
+    @classmethod
+    def real(cls) -> Self:
+        """Return the environment this process lives in."""
+        return cls(
+            variables=os.environ,
+            stdin=sys.stdin,
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+            now=lambda: datetime.now(UTC),
+        )
+
+
+class Invocation:
+    """One command's view of the environment."""
+
+    def __init__(self, options: GlobalOptions, environment: Environment) -> None:
+        self.options = options
+        self.environment = environment
+        self.terminal = Terminal(environment.stdin, environment.stderr)
+        self._clients: list[ApiClient] = []
+
+    def __enter__(self) -> Self:
+        """Return the context itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections that were opened."""
+        for client in self._clients:
+            client.close()
+
+    @cached_property
+    def output(self) -> Output:
+        """Where data and words go."""
+        options, environment = self.options, self.environment
+        return Output(
+            environment.stdout,
+            environment.stderr,
+            format=resolve_format(options, environment.variables)[0],
+            fields=None if options.fields is None else _names(options.fields),
+            colour=resolve_colour(options, environment.variables)[0],
+            now=environment.now,
+        )
+
+    @cached_property
+    def contexts(self) -> ContextStore:
+        """The contexts of this user."""
+        return ContextStore(self._directory)
+
+    @cached_property
+    def credentials(self) -> CredentialStore:
+        """The admin keys of this user, by context."""
+        return CredentialStore(self._directory)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What holds for this run."""
+        return resolve_settings(self.options, self.environment.variables, self.contexts)
+
+    @cached_property
+    def api(self) -> "ApiClient":
+        """The server of this run."""
+        return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=self._key)
+
+    @cached_property
+    def api_without_keyring(self) -> "ApiClient":
+        """The server of this run, with a key only where no keyring might ask a person to open it."""
+
+        def key() -> str | None:
+            return self._key_from(self.credentials.get_from_file)
+
+        return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=key)
+
+    def connect(
+        self,
+        server: str,
+        *,
+        ca_file: Path | None,
+        key: Callable[[], str | None] = lambda: None,
+        unverified: bool = False,
+    ) -> "ApiClient":
+        """Return a client for any server; `unverified` believes whatever certificate it shows."""
+        # Here, not above: no command may wait for an HTTP library before it has something to send.
+        from ambassador_admin.api.client import ApiClient  # noqa: PLC0415
+        from ambassador_client.account.tls import ssl_context  # noqa: PLC0415
+
+        tls = (
+            ssl_context(ca_file=ca_file, allow_self_signed=unverified)
+            if server.startswith("https:")
+            else None
+        )
+        client = ApiClient(server, key=key, tls=tls)
+        self._clients.append(client)
+        return client
+
+    def show_list(self, request: Request, view: View, *, limit: int | None = None) -> None:
+        """Fetch and show a list, or the first `limit` of it."""
+        self.output.rows(view, self.api.items(request, limit=limit))
+
+    def show_one(self, request: Request, view: View) -> None:
+        """Fetch and show one object."""
+        self.output.record(view, self.api.fetch(request))
+
+    def resolve_id(self, listing: Request, given: str) -> str:
+        """Return the id that begins like this; what is long enough to be one, or begins none, stays as it is."""
+        if not given:
+            raise UsageError("An empty text is no id.")
+        if len(given) >= _ID_LENGTH:
+            return given
+        found = [str(item.get("id")) for item in self.api.items(listing)]
+        matches = [each for each in found if each.startswith(given)]
+        if given in matches or not matches:
+            return given
+        if len(matches) > 1:
+            raise UsageError(
+                f"Several ids begin with {given!r}.", hint=f"one of {', '.join(sorted(matches)[:5])}"
+            )
+        return matches[0]
+
+    def submit(self, request: Request, view: View) -> dict[str, Any] | None:
+        """Send a change and show what became of it; a dry run shows the request and returns None."""
+        changed = self.send_change(request, view)
+        if changed is not None:
+            self.output.record(view, changed)
+        return changed
+
+    def send_change(self, request: Request, view: View) -> dict[str, Any] | None:
+        """Send a change and return what became of it; a dry run shows the request and returns None."""
+        if self.options.dry_run:
+            self._preview(request)
+            return None
+        if self.output.fields is not None:
+            view.check_fields(self.output.fields, [])  # before the change, for afterwards it is done
+        return self.api.fetch(request)
+
+    def send_and_say(self, request: Request, done: str) -> None:
+        """Send a change that leaves nothing to show but the words `done`."""
+        if self.options.dry_run:
+            self._preview(request)
+            return
+        self.api.send(request)
+        self.output.say(done)
+
+    def skips_in_dry_run(self, change: str) -> bool:
+        """Tell whether this is a dry run, and if so say which change on this machine it leaves undone."""
+        if self.options.dry_run:
+            self.output.say(f"Dry run: would {change}.")
+        return self.options.dry_run
+
+    def confirm(self, question: str) -> None:
+        """Return when the user agrees; a dry run needs no agreement."""
+        if not self.options.dry_run:
+            self.terminal.confirm(printable(question), yes=self.options.yes)
+
+    def describe_key_source(self) -> str | None:
+        """Return, in words, where the key of this run is, None where there is none to use; never the key itself."""
+        settings = self.settings
+        if settings.key_reference is not None:
+            return settings.key_reference if is_reference(settings.key_reference) else "the variable itself"
+        return None if settings.context is None else self.credentials.describe(settings.context.name)
+
+    def forget_key(self, name: str) -> bool:
+        """Forget the key of a context, and say where one may be left; False when none was found."""
+        found = self.credentials.delete(name)
+        if not found and lacks_keyring():
+            self.output.say(f"No file held a key of context {name!r}. {NO_KEYRING}")
+        return found
+
+    def _preview(self, request: Request) -> None:
+        path = f"{request.path}?{urlencode(request.query, doseq=True)}" if request.query else request.path
+        if self.output.format in (Format.JSON, Format.YAML, Format.JSONL):
+            self.output.document({"method": request.method, "path": path, "body": request.body})
+        else:
+            body = "" if request.body is None else f"\n{json_document(request.body)}"
+            self.output.write(f"{request.method} {path}{body}")
+        self.output.say("Dry run: nothing was sent.")
+
+    def _key(self) -> str | None:
+        key, context = self._key_from(self.credentials.get), self.settings.context
+        if key is None and context is not None and lacks_keyring():
+            raise NoCredentialsError(
+                f"The key of context {context.name!r} is in no file, and no keyring opens without its library.",
+                hint=f"{ADD_KEYRING}, or ambassador-admin login {context.server}",
+            )
+        return key
+
+    def _key_from(self, keeper: Callable[[str], str | None]) -> str | None:
+        settings = self.settings
+        if settings.key_reference is not None:
+            return check_key(resolve(settings.key_reference, self.environment.variables))
+        kept = None if settings.context is None else keeper(settings.context.name)
+        return None if kept is None else check_key(kept)
+
+    @cached_property
+    def _directory(self) -> Path:
+        return config_directory(self.environment.variables)
+
+
+def _names(fields: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in fields.split(",") if name.strip()))
+    if not names:
+        raise UsageError("--fields names no field.", hint="--fields name,status")
+    return names

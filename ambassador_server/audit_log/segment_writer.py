@@ -12,7 +12,7 @@ from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.ports.clock import Clock
 
 
-class LogTail:
+class SegmentWriter:
     """`tip` is the last line the operating system has, whatever failed since; every method may raise OSError.
 
     `uncovered` counts the records since the last checkpoint.

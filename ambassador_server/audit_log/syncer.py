@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ambassador_server.audit_log.options import Fsync
 from ambassador_server.audit_log.segment import Segment
-from ambassador_server.audit_log.write_batch import Batch
+from ambassador_server.audit_log.write_batch import WriteBatch
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 
 
@@ -32,7 +32,7 @@ class Syncer:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit-log")
         self._retired: list[Segment] = []
-        self._waiting: list[Batch] = []
+        self._waiting: list[WriteBatch] = []
         self._due = False
         self._timer: asyncio.TimerHandle | None = None
         self._rounds: asyncio.Task[None] | None = None
@@ -44,7 +44,7 @@ class Syncer:
         self._segment = segment
         self._start()
 
-    def wrote(self, batch: Batch) -> None:
+    def wrote(self, batch: WriteBatch) -> None:
         """Take a batch the operating system has, and settle it when the policy says so."""
         if self._policy is Fsync.ALWAYS:
             self._waiting.append(batch)
@@ -63,7 +63,7 @@ class Syncer:
         """Return when everything written so far is durable; raises AuditUnavailableError when that failed."""
         if self.durable == self._written:
             return
-        batch = Batch(self._loop)
+        batch = WriteBatch(self._loop)
         self._waiting.append(batch)
         self._start()
         await batch

@@ -7,7 +7,7 @@ from typing import Any
 from ambassador_server.errors import AuditUnavailableError
 
 
-class Batch:
+class WriteBatch:
     """Awaiting it returns when the batch is settled, or raises AuditUnavailableError.
 
     Each awaiter waits on a future of its own: cancelling one of them takes nothing from the others, and a

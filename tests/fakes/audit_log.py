@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from ambassador_protocol.audit.lines import GENESIS, Tip, digest_of, event_line
 from ambassador_server.audit_log.event_json import encode_event
-from ambassador_server.audit_log.write_batch import Batch
+from ambassador_server.audit_log.write_batch import WriteBatch
 from ambassador_server.domain.audit.events import (
     SYSTEM,
     AuditAction,
@@ -29,7 +29,7 @@ class FakeAuditLog:
         self._tip = GENESIS
         self._records: list[AuditRecord] = []
         self._queue: list[AuditEvent] = []
-        self._batch: Batch | None = None
+        self._batch: WriteBatch | None = None
         self._failure: str | None = None
         self._refused = 0
         self.closed = False
@@ -68,12 +68,12 @@ class FakeAuditLog:
         loop = asyncio.get_running_loop()
         if self._failure is not None:
             self._refused += 1
-            refused = Batch(loop)
+            refused = WriteBatch(loop)
             refused.settle(self._failure)
             return refused
         self._queue.append(event)
         if self._batch is None:
-            self._batch = Batch(loop)
+            self._batch = WriteBatch(loop)
             loop.call_soon(self._flush)
         return self._batch
 

@@ -52,7 +52,7 @@ async def recovered() -> AsyncIterator[asyncio.Event]:
             if "takes records again" in record.msg:
                 event.set()
 
-    logger, listener = logging.getLogger("ambassador_server.audit_log.log"), Listener()
+    logger, listener = logging.getLogger("ambassador_server.audit_log"), Listener()
     logger.addHandler(listener)
     yield event
     logger.removeHandler(listener)

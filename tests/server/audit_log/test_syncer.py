@@ -11,7 +11,7 @@ import pytest
 from ambassador_server.audit_log.options import Fsync
 from ambassador_server.audit_log.segment import Segment
 from ambassador_server.audit_log.syncer import Syncer
-from ambassador_server.audit_log.write_batch import Batch
+from ambassador_server.audit_log.write_batch import WriteBatch
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.errors import AuditUnavailableError
 
@@ -55,9 +55,9 @@ def make_syncer(
     return Syncer(policy, 0.01, directory, segment, noted.append)
 
 
-def written(segment: Segment) -> Batch:
+def written(segment: Segment) -> WriteBatch:
     segment.write(b"{}\n")
-    return Batch(asyncio.get_running_loop())
+    return WriteBatch(asyncio.get_running_loop())
 
 
 async def test_always_waits_for_the_disk_and_groups_what_comes_meanwhile(

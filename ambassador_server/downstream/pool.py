@@ -130,17 +130,17 @@ class DownstreamPool:
 
         Raises InvalidInputError for options that make no sense, DownstreamUnavailableError, DownstreamTimeoutError.
         """
-        connection = DownstreamSession(mcp, self._mask)
+        session = DownstreamSession(mcp, self._mask)
         try:
-            tools = await connection.open(None, self._limits.connect)
+            tools = await session.open(None, self._limits.connect)
         except DownstreamTimeoutError as error:
             raise DownstreamTimeoutError(f"{mcp.name}: {error.message}") from error
         except DownstreamUnavailableError as error:
-            words = connection.last_words()
+            words = session.last_words()
             message = f"{mcp.name}: {error.message}" + (f": {words}" if words else "")
             raise DownstreamUnavailableError(message) from error
         finally:
-            await connection.close()
+            await session.close()
         self._probed[mcp.mcp_id] = tools
         return tools
 

@@ -1,0 +1,94 @@
+"""Holds the session that calls use now, and makes calls wait for the next one."""
+
+import asyncio
+from contextlib import suppress
+
+from ambassador_protocol.backoff import Backoff
+from ambassador_server.downstream.session import DownstreamSession
+from ambassador_server.errors import DownstreamUnavailableError
+
+
+class SessionSlot:
+    """The current session of one downstream, and when the next attempt to open one may start.
+
+    An attempt begins with `begin_attempt` and ends with `fill` or `clear`. Between attempts a back-off runs; a call
+    may end it early once the last attempt is `early` seconds old. A session that lasted `stable` seconds resets the
+    back-off.
+    """
+
+    def __init__(self, backoff: Backoff, *, early: float, stable: float) -> None:
+        self.session: DownstreamSession | None = None
+        self._backoff = backoff
+        self._early = early
+        self._stable = stable
+        self._loop = asyncio.get_running_loop()
+        self._reason = "was stopped"
+        self._failures = 0
+        self._delay = 0.0
+        self._filled_at = 0.0
+        self._attempted_at = 0.0
+        self._is_between_attempts = False
+        self._is_final = False
+        self._is_stopped = False
+        self._retry_now = asyncio.Event()
+        # The outcome of the attempt that runs or comes next: a session, or None.
+        self._outcome = self._new_outcome()
+
+    async def next_session(self) -> DownstreamSession:
+        """Return the session that the current or the next attempt opens.
+
+        Raises DownstreamUnavailableError when that attempt fails, or must not start yet.
+        """
+        if self._is_stopped or (self._is_between_attempts and not self._may_attempt_early()):
+            raise DownstreamUnavailableError(self._reason)
+        self._retry_now.set()
+        session = await asyncio.shield(self._outcome)
+        if session is None:
+            raise DownstreamUnavailableError(self._reason)
+        return session
+
+    def begin_attempt(self) -> None:
+        """Let calls wait for the outcome of an attempt that starts now."""
+        self._is_between_attempts = False
+        self._attempted_at = self._loop.time()
+
+    def fill(self, session: DownstreamSession) -> None:
+        """Give this session to the calls that wait and to those that follow."""
+        self.session = session
+        self._filled_at = self._loop.time()
+        self._outcome.set_result(session)
+
+    def clear(self, reason: str, *, is_final: bool = False) -> None:
+        """Go without a session until the next attempt; callers get this reason.
+
+        After a final failure there is no next attempt, because only a change of the options could help.
+        """
+        self._reason = reason
+        self._is_final = is_final
+        if self.session is not None and self._loop.time() - self._filled_at >= self._stable:
+            self._failures = 0
+        self.session = None
+        self._failures += 1
+        self._delay = self._backoff.after(self._failures)
+        self._is_between_attempts = True
+        self._retry_now.clear()
+        if not self._outcome.done():
+            self._outcome.set_result(None)
+        self._outcome = self._new_outcome()
+
+    async def wait_for_attempt(self) -> None:
+        """Return when the next attempt is due."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if self._is_final else self._delay):
+                await self._retry_now.wait()
+
+    def stop(self) -> None:
+        """Refuse every call from now on."""
+        self._is_stopped = True
+
+    def _may_attempt_early(self) -> bool:
+        age = self._loop.time() - self._attempted_at
+        return not self._is_final and age >= min(self._delay, self._early)
+
+    def _new_outcome(self) -> asyncio.Future[DownstreamSession | None]:
+        return self._loop.create_future()

@@ -1,10 +1,10 @@
-"""Where the command `ambassador-client` starts: looks at its arguments before it imports anything."""
+"""Entry point of the command `ambassador-client`: reads the arguments before it imports a library."""
 
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-_WORDS_FOR_PEOPLE = ("--help", "-h", "--version")
+_HUMAN_OPTIONS = ("--help", "-h", "--version")
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def _run(arguments: list[str]) -> int:
     if _is_proxy(arguments):
         return _proxy(arguments[1:] if arguments[:1] == ["proxy"] else arguments)
     if isinstance(sys.stdout, TextIOWrapper):
-        # A pipe of Windows takes the characters of one code page alone.
+        # A pipe on Windows accepts only the characters of its code page.
         sys.stdout.reconfigure(errors="backslashreplace")
     from ambassador_client.cli.app import run
 
@@ -38,10 +38,10 @@ def _proxy(arguments: Sequence[str]) -> int:
 
 
 def _is_proxy(arguments: list[str]) -> bool:
-    """Tell whether a host application started us, with no word, the word `proxy`, or only the original's flags."""
+    """Tell whether a host application started the process: no argument, the word `proxy`, or the original's flags."""
     if arguments:
         first = arguments[0]
-        return first == "proxy" or (first.startswith("--") and first not in _WORDS_FOR_PEOPLE)
+        return first == "proxy" or (first.startswith("--") and first not in _HUMAN_OPTIONS)
     return sys.stdin is None or not sys.stdin.isatty()
 
 

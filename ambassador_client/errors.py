@@ -1,4 +1,4 @@
-"""What can go wrong in the client: each error has a stable code, an exit code, one cause and one next step."""
+"""The client's errors: each has a stable code, an exit code, a cause and a next step."""
 
 import re
 from typing import ClassVar, Final
@@ -6,20 +6,20 @@ from typing import ClassVar, Final
 from ambassador_protocol.problems import ProblemCode
 
 MAY_HAVE_RUN: Final = "Check the result before you try again; the call may have run."
-TRY_AGAIN: Final = "Try again; if it stays so, ask your administrator."
+TRY_AGAIN: Final = "Try again; if it fails again, ask your administrator."
 
 _SECRET = re.compile(r"amb_(pk|st|ak)_[A-Za-z0-9_-]+")
 _LONGEST = 500
 
 
 def one_line(text: str) -> str:
-    """Return text fit for a terminal and a log: one line, no control characters, no key, at most 500 characters."""
+    """Return the text as one line of at most 500 characters, without control characters, keys masked."""
     visible = "".join(char if char.isprintable() else " " for char in text[: 4 * _LONGEST])
     return _SECRET.sub(r"amb_\1_****", " ".join(visible.split()))[:_LONGEST]
 
 
 class ClientError(Exception):
-    """Root of every error the client raises on purpose; the text may be shown to anyone."""
+    """Base class of the client's errors; the text is safe to show: it contains no secret."""
 
     code: str = ProblemCode.INTERNAL.value
     exit_code: int = 1
@@ -35,80 +35,80 @@ class ClientError(Exception):
 
 
 class UsageError(ClientError):
-    """The command line makes no sense."""
+    """The command line is invalid."""
 
     code = ProblemCode.BAD_REQUEST.value
     exit_code = 2
 
 
 class SettingsError(ClientError):
-    """A flag, environment variable or configuration file holds something that cannot be used."""
+    """A flag, environment variable or file contains an unusable value."""
 
     code = ProblemCode.INVALID_SETTINGS.value
     exit_code = 2
 
 
 class NotFoundError(ClientError):
-    """What was asked for is not there."""
+    """The requested object does not exist."""
 
     code = ProblemCode.NOT_FOUND.value
     exit_code = 5
 
 
 class HostFileError(ClientError):
-    """The file of an AI application cannot be read or changed as it is; it was left alone."""
+    """The file of an AI application cannot be read or changed; it was not modified."""
 
     code = ProblemCode.HOST_FILE.value
 
 
 class ChangedMeanwhileError(ClientError):
-    """What was to be changed is no longer what was looked at."""
+    """The object was changed by another program between reading and writing."""
 
     code = ProblemCode.CHANGED_MEANWHILE.value
     exit_code = 6
 
 
 class NoCredentialsError(ClientError):
-    """There is no preshared key to register with."""
+    """No preshared key is available for registration."""
 
     code = ProblemCode.NO_CREDENTIALS.value
     exit_code = 3
 
 
 class LinkError(ClientError):
-    """The server could not be asked, or its answer could not be used."""
+    """The request could not be sent to the server, or its answer is unusable."""
 
 
 class UnreachableError(LinkError):
-    """No connection, or it broke, or nothing came within the deadline."""
+    """The connection failed or broke, or the server did not answer in time."""
 
     code = ProblemCode.UNREACHABLE.value
     exit_code = 7
 
 
 class UntrustedCertificateError(LinkError):
-    """The server's certificate is not one we trust."""
+    """The server's certificate is not trusted."""
 
     code = ProblemCode.UNTRUSTED_CERTIFICATE.value
     exit_code = 7
 
 
 class BadAnswerError(LinkError):
-    """What answered does not speak the protocol."""
+    """The answer does not follow the protocol."""
 
     code = ProblemCode.BAD_ANSWER.value
 
 
 class TooLargeError(LinkError):
-    """The answer is larger than we are willing to hold."""
+    """The answer is larger than the limit."""
 
     code = ProblemCode.TOO_LARGE.value
 
 
 class ServerRefusedError(LinkError):
-    """The server answered, and the answer is no.
+    """The server refused the request.
 
-    `status` is the HTTP status, `retry_after` the seconds the server asked to wait, if it did.
+    `status` is the HTTP status; `retry_after` is the wait in seconds that the server asked for, or None.
     """
 
     _EXIT_CODES: ClassVar[dict[int, int]] = {401: 3, 403: 4, 404: 5, 409: 6, 429: 7, 502: 7, 503: 7, 504: 7}

@@ -9,29 +9,29 @@ _ambassador-client() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'proxy:Relay between an AI application and the server; this is what applications start.'
-        'status:Tell whether the server is reachable, accepts the key, who that makes you, and how many tools it has for you.'
-        'login:Log in to a server, by a key or a one-time code, and keep that as an account.'
-        'logout:End the sessions of an account and forget its key; the key itself stays good until it is revoked.'
-        'whoami:Show who you are to the server.'
-        'accounts:List the accounts of this machine.'
-        'call:Call a tool. Text goes to standard output, what happens meanwhile to standard error.'
-        'subscribe:Take the tools of an MCP that is granted for opting in; all of them, or those that match.'
-        'unsubscribe:Take back what this client has chosen of an MCP\: what is opted in to goes, what comes by itself comes back.'
-        'select:Narrow an MCP to the tools that match, for this client; it never gets more than is granted.'
-        'doctor:Look at everything between this machine and your tools, in order, and say what mends it.'
-        'bugreport:Print what somebody who helps needs to know\: versions, settings and what the doctor says, and never a secret.'
-        'version:Print the versions of the client and of the protocols it speaks.'
-        'install:Let AI applications start this client.'
-        'uninstall:Take this client out of the files of AI applications; whatever else is in them stays.'
-        'undo:Put the files back as they were before the last install or uninstall.'
-        'account:Choose among the accounts logged in to.'
+        'proxy:Relay between an AI application and the server. AI applications start this command.'
+        'status:Show whether the server is reachable and accepts the key, your user, and the number of your tools.'
+        'login:Log in to a server with a key or a one-time code, and save it as an account.'
+        'logout:End the sessions of an account and delete its key from this machine. The key stays valid until it is revoked.'
+        'whoami:Show your user, groups and key at the server.'
+        'accounts:List the accounts on this machine.'
+        'call:Call a tool. Text goes to standard output, progress and messages to standard error.'
+        'subscribe:Subscribe this client to an MCP with an opt-in grant\: to all its tools, or to those that match.'
+        'unsubscribe:Delete this client'\''s subscription or selection of an MCP. Tools of automatic grants come back.'
+        'select:Limit this client to the tools of an MCP that match; a selection never adds tools.'
+        'doctor:Check everything between this machine and your tools, in order, and show how to fix problems.'
+        'bugreport:Print a report for support\: versions, settings and the result of `doctor`, without secrets.'
+        'version:Print the version of the client and the protocol versions it supports.'
+        'install:Configure AI applications to start this client.'
+        'uninstall:Remove this client from the files of AI applications; the rest of the files stays.'
+        'undo:Restore the files to their state before the last install or uninstall.'
+        'account:Change the default account.'
         'key:The key of an account.'
         'tools:The tools you may call.'
-        'catalog:The MCPs that are granted to you.'
-        'errors:What the codes of errors mean.'
+        'catalog:The MCPs that you are granted.'
+        'errors:The error codes and their meaning.'
         'help:The environment variables and the exit codes.'
-        'hosts:Tell which AI applications are there, and whether they start this client.'
+        'hosts:List the AI applications, and whether they are installed and start this client.'
     )
     _arguments -C -s -S : \
         '(- : *)'--version'[Print the version.]' \
@@ -40,11 +40,11 @@ _ambassador-client() {
         '(: *)'--server='[Address of the server.]:URL: ' \
         '(: *)'--ca-file='[Trust only the CA certificates in this PEM file.]:FILE:_files' \
         '(: *)'--fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        '(: *)'--account='[The account to use, of those logged in to.]:NAME: ' \
-        '(: *)'--friendly-name='[How administrators see this client.]:NAME: ' \
-        '(: *)'--host-tool='[The application this client works for.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
-        '(: *)'--heartbeat-interval='[How often the server hears that we are here, from 15 to 300.]:SECONDS: ' \
-        '(: *)'--allow-self-signed'[Believe any certificate\: for trials only.]' \
+        '(: *)'--account='[Use this account of `login`.]:NAME: ' \
+        '(: *)'--friendly-name='[Name of this client as shown to administrators.]:NAME: ' \
+        '(: *)'--host-tool='[The AI application that starts this client.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
+        '(: *)'--heartbeat-interval='[Interval of the heartbeats to the server, from 15 to 300.]:SECONDS: ' \
+        '(: *)'--allow-self-signed'[Accept any certificate; for trials only.]' \
         '1: :->command' \
         '*:: :->below'
     case $state in
@@ -85,89 +85,89 @@ _ambassador-client_proxy() {
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only the CA certificates in this PEM file.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
-        --friendly-name='[How administrators see this client.]:NAME: ' \
-        --host-tool='[The application this client works for.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
-        --heartbeat-interval='[How often the server hears that we are here, from 15 to 300.]:SECONDS: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --account='[Use this account of `login`.]:NAME: ' \
+        --friendly-name='[Name of this client as shown to administrators.]:NAME: ' \
+        --host-tool='[The AI application that starts this client.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
+        --heartbeat-interval='[Interval of the heartbeats to the server, from 15 to 300.]:SECONDS: ' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         $shared
 }
 
 _ambassador-client_status() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_login() {
     _arguments -s -S : \
-        --key-from='[The key, or a one-time code\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
-        --code='[The one-time code your administrator told you.]:CODE: ' \
-        --keep-default'[Leave the default account as it is.]' \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --key-from='[Source of the key or one-time code\: env\://NAME, file\://PATH or - for stdin; default\: a prompt.]:SOURCE: ' \
+        --code='[One-time code from your administrator.]:CODE: ' \
+        --keep-default'[Do not make this the default account.]' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':URL: '
 }
 
 _ambassador-client_logout() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_whoami() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_accounts() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_call() {
     _arguments -s -S : \
-        --json='[All arguments as an object; - for stdin.]:JSON: ' \
-        --save='[Write images and other data into files here.]:DIR:_files' \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --json='[All arguments as a JSON object; - for stdin.]:JSON: ' \
+        --save='[Write images and other data to files in this directory.]:DIR:_files' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':TOOL: ' \
         '*:\[KEY=VALUE\]...: '
@@ -175,40 +175,40 @@ _ambassador-client_call() {
 
 _ambassador-client_subscribe() {
     _arguments -s -S : \
-        '*'--tool='[Only tools like this, such as read_*; may be repeated.]:PATTERN: ' \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        '*'--tool='[Only tools that match, such as read_*; may be repeated.]:PATTERN: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':MCP: '
 }
 
 _ambassador-client_unsubscribe() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':MCP: '
 }
 
 _ambassador-client_select() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':MCP: ' \
         '*:PATTERN...: '
@@ -216,62 +216,62 @@ _ambassador-client_select() {
 
 _ambassador-client_doctor() {
     _arguments -s -S : \
-        --fix'[Mend what cannot do harm\: file modes, worthless cached sessions.]' \
+        --fix'[Fix file modes and delete useless cached sessions.]' \
         --json'[The same as -o json.]' \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_bugreport() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_version() {
     _arguments -s -S : \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_install() {
     _arguments -s -S : \
-        --all'[All applications that are there.]' \
-        --account='[Account of `login`, named in the entry.]:NAME: ' \
-        --config='[JSON file with settings, named in the entry.]:FILE:_files' \
-        --server='[Address of the server, named in the entry.]:URL: ' \
-        --ca-file='[CA certificates, named in the entry.]:FILE:_files' \
-        --dry-run'[Show the differences and change nothing.]' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        --all'[All installed applications.]' \
+        --account='[Account of `login` to write into the entry.]:NAME: ' \
+        --config='[JSON file with settings to write into the entry.]:FILE:_files' \
+        --server='[Address of the server to write into the entry.]:URL: ' \
+        --ca-file='[CA certificates to write into the entry.]:FILE:_files' \
+        --dry-run'[Show the differences without changing anything.]' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
 }
 
 _ambassador-client_uninstall() {
     _arguments -s -S : \
-        --all'[All applications that start us.]' \
-        --dry-run'[Show the differences and change nothing.]' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        --all'[All applications that start this client.]' \
+        --dry-run'[Show the differences without changing anything.]' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
 }
 
 _ambassador-client_undo() {
     _arguments -s -S : \
-        --dry-run'[Show the differences and change nothing.]' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        --dry-run'[Show the differences without changing anything.]' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         '*:\[HOST\]...:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
 }
@@ -280,7 +280,7 @@ _ambassador-client_account() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'use:Make an account the default one.'
+        'use:Make an account the default.'
     )
     _arguments -C -s -S : \
         $shared \
@@ -298,13 +298,13 @@ _ambassador-client_account() {
 
 _ambassador-client_account_use() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':NAME: '
 }
@@ -313,7 +313,7 @@ _ambassador-client_key() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'rotate:Take a new key in place of the one in use, which stays good for the overlap.'
+        'rotate:Replace the key of the account by a new one; the old key stays valid for the overlap.'
     )
     _arguments -C -s -S : \
         $shared \
@@ -331,14 +331,14 @@ _ambassador-client_key() {
 
 _ambassador-client_key_rotate() {
     _arguments -s -S : \
-        --overlap='[How long the old key stays good\: 30m, 12h, 7d.]:DURATION: ' \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --overlap='[How long the old key stays valid\: 30m, 12h, 7d.]:DURATION: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
@@ -347,8 +347,8 @@ _ambassador-client_tools() {
     typeset -A opt_args
     local -a commands=(
         'list:List the tools you may call.'
-        'show:Show a tool\: what it does and which arguments it takes.'
-        'search:List the tools whose name or description holds a word.'
+        'show:Show a tool\: its description and its arguments.'
+        'search:List the tools whose name or description contains a word.'
     )
     _arguments -C -s -S : \
         $shared \
@@ -368,38 +368,38 @@ _ambassador-client_tools() {
 
 _ambassador-client_tools_list() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_tools_show() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':TOOL: '
 }
 
 _ambassador-client_tools_search() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':WORD: '
 }
@@ -408,8 +408,8 @@ _ambassador-client_catalog() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'list:List the MCPs of which something is granted to you, and what this client has chosen.'
-        'show:Show the tools of an MCP that are granted to you, and which of them this client has.'
+        'list:List the MCPs that you are granted, and the selection of this client.'
+        'show:Show the granted tools of an MCP, and which of them this client can call.'
     )
     _arguments -C -s -S : \
         $shared \
@@ -428,25 +428,25 @@ _ambassador-client_catalog() {
 
 _ambassador-client_catalog_list() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_catalog_show() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':MCP: '
 }
@@ -455,8 +455,8 @@ _ambassador-client_errors() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'list:List every code and what it means.'
-        'show:Say what a code means and what to do.'
+        'list:List the error codes and their meaning.'
+        'show:Show the meaning of an error code and what to do.'
     )
     _arguments -C -s -S : \
         $shared \
@@ -475,25 +475,25 @@ _ambassador-client_errors() {
 
 _ambassador-client_errors_list() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_errors_show() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         ':CODE: '
 }
@@ -522,25 +522,25 @@ _ambassador-client_help() {
 
 _ambassador-client_help_environment() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
 _ambassador-client_help_exit-codes() {
     _arguments -s -S : \
-        --account='[The account to use, of those logged in to.]:NAME: ' \
+        --account='[Use this account of `login`.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --allow-self-signed'[Believe any certificate\: for trials only.]' \
+        --allow-self-signed'[Accept any certificate; for trials only.]' \
         --config='[JSON file with settings.]:FILE:_files' \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared
 }
 
@@ -548,10 +548,10 @@ _ambassador-client_hosts() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'print:Print what `install` would write, to enter it by hand.'
+        'print:Print the entry that `install` would write, to add it by hand.'
     )
     _arguments -C -s -S : \
-        '(-o --output)'{-o+,--output=}'[The format of the answer.]:WORD:(table json)' \
+        '(-o --output)'{-o+,--output=}'[Output format.]:WORD:(table json)' \
         $shared \
         '1: :->command' \
         '*:: :->below'
@@ -567,10 +567,10 @@ _ambassador-client_hosts() {
 
 _ambassador-client_hosts_print() {
     _arguments -s -S : \
-        --account='[Account of `login`, named in the entry.]:NAME: ' \
-        --config='[JSON file with settings, named in the entry.]:FILE:_files' \
-        --server='[Address of the server, named in the entry.]:URL: ' \
-        --ca-file='[CA certificates, named in the entry.]:FILE:_files' \
+        --account='[Account of `login` to write into the entry.]:NAME: ' \
+        --config='[JSON file with settings to write into the entry.]:FILE:_files' \
+        --server='[Address of the server to write into the entry.]:URL: ' \
+        --ca-file='[CA certificates to write into the entry.]:FILE:_files' \
         $shared \
         ':HOST:(claude_code claude_desktop cline codex_cli continue_dev copilot_cli cursor gemini_cli goose junie opencode vscode windsurf zed)'
 }

@@ -1,1 +1,1 @@
-"""Who this client is: its settings, its credentials, what it trusts, and its cached session."""
+"""The client's settings, accounts, credentials, TLS trust and cached sessions."""

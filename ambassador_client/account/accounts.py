@@ -1,4 +1,4 @@
-"""The accounts of this user: which servers they have logged in to, as whom, and which one is the default."""
+"""The accounts of this user: the servers they have logged in to, and the default account."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One login: its server, what proves the server, and what is known of the key, which is kept elsewhere."""
+    """One login: its server, the CA file of the server, and the description of the key; not the key itself."""
 
     name: str
     server: str
@@ -31,32 +31,32 @@ class Account:
 
     @property
     def label(self) -> str:
-        """Return what names the key without being it, so that nobody has to open a keyring to know whose it is."""
+        """Return a name for the key, usable without reading the key from the keyring."""
         return f"{self.name} {self.key_id}"
 
 
 class AccountStore:
-    """Accounts in one file of a directory of the user's own; every method raises SettingsError when it cannot."""
+    """The accounts in one file of a private directory; every method raises SettingsError if the file is unusable."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._path = directory / "accounts.json"
 
     def all(self) -> list[Account]:
-        """Return the accounts, by name."""
+        """Return the accounts, sorted by name."""
         return [account for _, account in sorted(self._read()[1].items())]
 
     def default(self) -> str | None:
-        """Return the name of the account that counts when nothing is said."""
+        """Return the name of the default account, or None."""
         return self._read()[0]
 
     def find(self, name: str | None) -> Account | None:
-        """Return the account of this name, or the default one, if there is one."""
+        """Return the account of this name, or the default account for None; None if it does not exist."""
         default, accounts = self._read()
         return accounts.get(name or default or "")
 
     def get(self, name: str | None) -> Account:
-        """Return the account of this name, or the default one, or raise SettingsError."""
+        """Return the account of this name, or the default account for None; raises SettingsError if there is none."""
         account = self.find(name)
         if account is None:
             what = "you are not logged in" if name is None else f"there is no account {name!r}"
@@ -64,7 +64,7 @@ class AccountStore:
         return account
 
     def save(self, account: Account, *, ca_pem: str | None = None, make_default: bool = True) -> Account:
-        """Keep the account, over one of the same name, and the certificate that proves its server."""
+        """Save the account, replacing one of the same name, and the CA certificates of its server, PEM."""
         check_name(account.name)
         default, accounts = self._read()
         if ca_pem is not None:
@@ -76,13 +76,13 @@ class AccountStore:
         return account
 
     def use(self, name: str) -> Account:
-        """Make an account the default one."""
+        """Make an account the default."""
         account = self.get(name)
         self._write(account.name, self._read()[1])
         return account
 
     def remove(self, name: str) -> None:
-        """Forget an account; another one becomes the default, if any is left."""
+        """Delete an account; if it was the default, the first of the others becomes the default."""
         default, accounts = self._read()
         removed = accounts.pop(name, None)
         if removed is not None and removed.ca_file is not None:
@@ -90,8 +90,8 @@ class AccountStore:
         self._write(default if default in accounts else next(iter(sorted(accounts)), None), accounts)
 
     def credentials(self) -> "CredentialStore":
-        """Return where the keys are."""
-        # Not above: the relay of an account-less set-up never asks.
+        """Return the store of the accounts' keys."""
+        # Imported here: a relay without an account never needs it.
         from ambassador_client.account.credentials import CredentialStore  # noqa: PLC0415
 
         return CredentialStore(self.directory)
@@ -113,22 +113,22 @@ class AccountStore:
         return (default if default in accounts else None), accounts
 
     def _write(self, default: str | None, accounts: Mapping[str, Account]) -> None:
-        told = {name: asdict(account) for name, account in sorted(accounts.items())}
-        write_private_file(self._path, json.dumps({"default": default, "accounts": told}, indent=2) + "\n")
+        members = {name: asdict(account) for name, account in sorted(accounts.items())}
+        write_private_file(self._path, json.dumps({"default": default, "accounts": members}, indent=2) + "\n")
 
 
 def check_name(name: str) -> str:
-    """Return the name of an account, or raise SettingsError."""
+    """Return the name if it is a valid account name; raises SettingsError."""
     if _NAME.fullmatch(name) is None:
         raise SettingsError(
-            f"{name!r} cannot name an account", "Take letters, digits and . _ @ : -, at most 64."
+            f"{name!r} is not a valid account name", "Use at most 64 letters, digits and . _ @ : -"
         )
     return name
 
 
 def _account(name: str, members: Mapping[str, Any]) -> Account:
     known = {field.name for field in fields(Account)}
-    told = {key: value for key, value in members.items() if key in known and key != "name"}
-    if not all(value is None or isinstance(value, str) for value in told.values()):
+    strings = {key: value for key, value in members.items() if key in known and key != "name"}
+    if not all(value is None or isinstance(value, str) for value in strings.values()):
         raise TypeError
-    return Account(name=name, **told)
+    return Account(name=name, **strings)

@@ -1,4 +1,4 @@
-"""Puts a file in the place of another in one step, and takes one away: the one place that knows how this may fail."""
+"""Replaces and deletes files atomically; retries while Windows reports them in use."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from typing import Final
 
 from ambassador_client.errors import SettingsError
 
-# What Windows says while another program has the file open: access denied, sharing violation, lock violation.
+# Windows error codes for a file in use: access denied, sharing violation, lock violation.
 _IN_USE: Final = frozenset({5, 32, 33})
 _RETRY_SECONDS: Final = (
     0.01,
@@ -19,15 +19,15 @@ _RETRY_SECONDS: Final = (
     0.16,
     0.32,
     0.64,
-)  # seconds; indexers and virus scanners look in briefly
+)  # indexers and virus scanners open new files for a moment
 
 
 def put_file(path: Path, content: bytes, prepare: Callable[[Path], None] = lambda _: None) -> None:
-    """Put the content at `path`, complete and on the disk, or leave everything as it was; raises OSError.
+    """Write the content to `path` completely and durably, or change nothing; raises OSError.
 
-    The file is for its owner alone unless `prepare`, which gets it before it takes its place, says otherwise.
+    Only the owner can read the file, unless `prepare`, called with the new file before the replacement, changes that.
     """
-    import tempfile  # noqa: PLC0415 - takes long to import, and the relay hardly ever writes a file
+    import tempfile  # noqa: PLC0415 - slow to import, and the relay rarely writes files
 
     descriptor, name = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name}.", suffix=".new"
@@ -46,7 +46,7 @@ def put_file(path: Path, content: bytes, prepare: Callable[[Path], None] = lambd
 
 
 def remove_file(path: Path) -> bool:
-    """Delete the file, which need not be there, and tell whether it was; raises OSError."""
+    """Delete the file and tell whether it existed; raises OSError."""
     try:
         _retry_while_in_use(path.unlink)
     except FileNotFoundError:
@@ -55,18 +55,18 @@ def remove_file(path: Path) -> bool:
 
 
 def write_private_file(path: Path, content: str | bytes) -> None:
-    """Put a file in place, readable by its owner alone, and make its directory; raises SettingsError."""
+    """Write a file that only its owner can read, and create its directory; raises SettingsError."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         put_file(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise SettingsError(
-            f"cannot write {path}: {error.strerror}", "Check the directory's owner and space."
+            f"cannot write {path}: {error.strerror}", "Check the owner of the directory and the free space."
         ) from error
 
 
 def remove_private_file(path: Path) -> bool:
-    """Delete a file of ours and tell whether it was there; raises SettingsError."""
+    """Delete the file and tell whether it existed; raises SettingsError."""
     try:
         return remove_file(path)
     except OSError as error:
@@ -74,7 +74,7 @@ def remove_private_file(path: Path) -> bool:
 
 
 def _retry_while_in_use(operation: Callable[[], None]) -> None:
-    """Do it, again and again for a second or so while Windows says that the file is in use."""
+    """Run the operation; repeat it for about 1.3 seconds while Windows reports the file in use."""
     for seconds in _RETRY_SECONDS:
         try:
             return operation()

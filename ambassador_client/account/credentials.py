@@ -1,4 +1,4 @@
-"""Where secrets rest: in the system's keyring where there is one, else each in a file that only its owner can read."""
+"""Stores secrets in the system's keyring if there is one, else each in a file that only its owner can read."""
 
 import os
 import stat
@@ -17,23 +17,20 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 ADD_KEYRING = "pipx inject mcp-ambassador keyring"
-NO_KEYRING = f"The library for the system's keyring is not installed; this adds it: {ADD_KEYRING}"
+NO_KEYRING = f"The library for the system's keyring is not installed; to install it, run: {ADD_KEYRING}"
 
 _SERVICE = "mcp-ambassador"
 _MAX_SECRET_CHARACTERS = 4096
 
 
 class CredentialStore:
-    """Keeps secrets by name, each in one place.
-
-    `directory` is where the files go. Every method raises SettingsError when the place cannot be used.
-    """
+    """Stores secrets by name, in the keyring or in files of `directory`; every method raises SettingsError."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def get(self, name: str) -> str | None:
-        """Return the secret; a file goes first, so that a machine without keyring never waits for one."""
+        """Return the secret or None; files are read first, because a keyring may be slow."""
         secret = self.get_from_file(name)
         if secret is not None:
             return secret
@@ -41,7 +38,7 @@ class CredentialStore:
         return None if backend is None else _read_from_keyring(backend, name)
 
     def put(self, name: str, secret: str) -> str:
-        """Keep the secret and return the place, in words; what was kept under the name before is gone."""
+        """Store the secret, replacing an older one, and return a description of the place."""
         backend = self._keyring()
         if backend is not None and _write_to_keyring(backend, name, secret):
             self._remove_file(name)
@@ -51,13 +48,13 @@ class CredentialStore:
         return f"file {path}"
 
     def delete(self, name: str) -> bool:
-        """Forget the secret; False when there was none."""
+        """Delete the secret and tell whether it existed."""
         had_file = self._remove_file(name)
         backend = self._keyring()
         return (backend is not None and _delete_from_keyring(backend, name)) or had_file
 
     def describe(self, name: str) -> str:
-        """Return, in words, where the secret is kept, or would be."""
+        """Return a description of the place where the secret is, or would be, stored."""
         path = self._path(name)
         backend = None if path.exists() else self._keyring()
         return f"file {path}" if backend is None else self._describe_keyring(backend)
@@ -69,7 +66,7 @@ class CredentialStore:
         try:
             with _open_keyring():
                 backend = keyring.get_keyring()
-                # The backends that refuse or forget everything have a priority of zero or less.
+                # Backends that store nothing have a priority of zero or less.
                 return backend if float(backend.priority) > 0 else None
         except SettingsError:
             return None
@@ -82,10 +79,10 @@ class CredentialStore:
         return self._directory / f"{quote(name, safe='')}.secret"
 
     def get_from_file(self, name: str) -> str | None:
-        """Return the secret if it is in a file, so that nobody is asked to open a keyring."""
+        """Return the secret if it is in a file, without asking the keyring."""
         path = self._path(name)
         try:
-            # Not to block on a pipe, nor to follow a link, that somebody put in the file's place.
+            # Neither block on a pipe nor follow a link that replaced the file.
             flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
             with os.fdopen(os.open(path, flags), encoding="utf-8") as file:
                 _refuse_unless_private(os.fstat(file.fileno()), path)
@@ -104,14 +101,14 @@ class CredentialStore:
 
 
 def lacks_keyring() -> bool:
-    """Tell whether the library is missing that opens the system's keyring; NO_KEYRING says so to a person."""
+    """Tell whether the keyring library is not installed; NO_KEYRING is the message for that."""
     return _library() is None
 
 
 def _library() -> ModuleType | None:
     try:
-        import keyring  # noqa: PLC0415 - takes longer than all the rest of a start
-    except ImportError:  # on Linux it is an extra
+        import keyring  # noqa: PLC0415 - slow to import
+    except ImportError:  # an optional dependency on Linux
         return None
     return keyring
 
@@ -120,7 +117,7 @@ def _refuse_unless_private(status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise SettingsError(f"{path} is not a regular file", "Delete it and log in again.")
     if sys.platform != "win32" and stat.S_IMODE(status.st_mode) & 0o077:
-        raise SettingsError(f"others can read the secret in {path}", f"Run: chmod 600 {path}")
+        raise SettingsError(f"other users can read the secret in {path}", f"Run: chmod 600 {path}")
 
 
 def _read_from_keyring(backend: "KeyringBackend", name: str) -> str | None:
@@ -151,7 +148,7 @@ def _open_keyring() -> Iterator[None]:
 
     try:
         yield
-    except (KeyringError, OSError, RuntimeError) as error:  # backends let errors of their own sockets through
+    except (KeyringError, OSError, RuntimeError) as error:  # backends also raise errors of their sockets
         raise SettingsError(
-            f"the keyring does not open: {error}", "Unlock it, or give the key another way."
+            f"the keyring cannot be opened: {error}", "Unlock it, or set MCP_AMBASSADOR_PRESHARED_KEY."
         ) from error

@@ -1,4 +1,4 @@
-"""Where the client keeps files, per platform: where platformdirs would, without the time its import takes."""
+"""The directories of the client per platform: the same as platformdirs, without its import time."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ _APPLICATION = "mcp-ambassador"
 
 
 def home() -> Path:
-    """Return the user's home directory; raises SettingsError for a user without one, as containers may have."""
+    """Return the user's home directory; raises SettingsError if it is unknown, as in some containers."""
     try:
         return Path.home()
     except RuntimeError as error:
@@ -19,7 +19,7 @@ def home() -> Path:
 
 
 def runtime_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Return the directory for what need not outlive a log-in: XDG_RUNTIME_DIR, else the state directory."""
+    """Return the directory for files that may be lost at logout: XDG_RUNTIME_DIR, else the state directory."""
     if (
         platform not in ("win32", "darwin")
         and (runtime := _absolute(environ.get("XDG_RUNTIME_DIR"))) is not None
@@ -29,7 +29,7 @@ def runtime_directory(environ: Mapping[str, str] = os.environ, platform: str = s
 
 
 def state_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Return the per-user directory for what the client remembers between runs."""
+    """Return the user's directory for state: journals, certificates and backups."""
     if platform == "win32":
         local = _absolute(environ.get("LOCALAPPDATA"))
         return (local or home() / "AppData" / "Local") / _APPLICATION
@@ -40,7 +40,7 @@ def state_directory(environ: Mapping[str, str] = os.environ, platform: str = sys
 
 
 def config_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Return the per-user directory for what the user has set up."""
+    """Return the user's directory for configuration: accounts and their keys."""
     if platform in ("win32", "darwin"):
         return state_directory(environ, platform) / "client"
     chosen = _absolute(environ.get("XDG_CONFIG_HOME"))
@@ -48,7 +48,7 @@ def config_directory(environ: Mapping[str, str] = os.environ, platform: str = sy
 
 
 def _absolute(value: str | None) -> Path | None:
-    # The XDG specification says that a relative path is invalid and must be ignored.
+    # The XDG specification requires that relative paths are ignored.
     return path if value and (path := Path(value)).is_absolute() else None
 
 
@@ -61,5 +61,5 @@ def referenced(reference: str, platform: str = sys.platform) -> Path:
 
 
 def expanded(path: str) -> Path:
-    """Return the path with the home directory for a tilde; a home that nobody knows is left as it stands."""
+    """Return the path with `~` replaced by the home directory; unchanged if the home is unknown."""
     return Path(os.path.expanduser(path))

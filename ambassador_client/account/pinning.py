@@ -1,4 +1,4 @@
-"""Trust by fingerprint: finds the certificate that has it, once, and keeps it; standard library and h11 only."""
+"""Finds the server or CA certificate with a given fingerprint and caches it; standard library and h11 only."""
 
 import base64
 import hashlib
@@ -30,14 +30,14 @@ _MAX_CERTIFICATES = 16
 
 
 Dial = Callable[[float], socket.socket]
-"""Connects to the server within so many seconds, where the way to it is not the direct one."""
+"""Opens a socket to the server through a proxy within so many seconds."""
 
 
 def pinned_certificate(url: str, fingerprint: str, cache_directory: Path, dial: Dial | None = None) -> str:
-    """Return the certificate, PEM, with this SHA-256 in hex: from the directory, else from the server, which is kept.
+    """Return the certificate, PEM, with this SHA-256 fingerprint in hex.
 
-    It is the server's own one or the CA it hands out. Nothing secret is sent before it is found. Raises
-    UntrustedCertificateError where the server has none such, UnreachableError where it is not there.
+    Reads it from the cache directory, else from the server: its own certificate or the CA certificate it offers. No
+    secret is sent. Raises UntrustedCertificateError if none matches, UnreachableError if there is no connection.
     """
     path = cache_directory / f"{fingerprint}.pem"
     with suppress(OSError, UnicodeDecodeError):
@@ -47,8 +47,8 @@ def pinned_certificate(url: str, fingerprint: str, cache_directory: Path, dial: 
     found = _find_matching(_server_certificates(url, dial), fingerprint)
     if found is None:
         raise UntrustedCertificateError(
-            f"no certificate of {url} has the fingerprint you gave",
-            "Compare it with what ambassador-server printed; somebody may be in between.",
+            f"no certificate of {url} has the given fingerprint",
+            "Compare it with the one that ambassador-server printed; the connection may be intercepted.",
         )
     with suppress(SettingsError):
         write_private_file(path, found)

@@ -1,4 +1,4 @@
-"""The way through a company's proxy: which one the environment names for an address, and CONNECT through it."""
+"""Finds the HTTP proxy that the environment names for a server, and opens CONNECT tunnels through it."""
 
 import base64
 import ipaddress
@@ -16,10 +16,10 @@ from ambassador_client.errors import BadAnswerError, SettingsError, UnreachableE
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 
 ENVIRONMENT: Final = {
-    "HTTPS_PROXY": "the proxy on the way to the server: http://[USER:PASSWORD@]HOST[:PORT]; ALL_PROXY is heeded, too",
-    "NO_PROXY": "servers that are reached directly: names, addresses and networks with commas between, or *",
+    "HTTPS_PROXY": "the proxy for connections to the server: http://[USER:PASSWORD@]HOST[:PORT]; else ALL_PROXY",
+    "NO_PROXY": "servers that are reached without a proxy: names, addresses and networks, separated by commas, or *",
 }
-"""What other programs go by as well, in capitals or in small letters."""
+"""Variables that other programs use, too; also read in small letters."""
 
 _VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _NO_PROXY_VARIABLES: Final = ("no_proxy", "NO_PROXY")
@@ -27,7 +27,7 @@ _NO_PROXY_VARIABLES: Final = ("no_proxy", "NO_PROXY")
 
 @dataclass(frozen=True, slots=True)
 class ProxyTunnel:
-    """A proxy on the way to one server; `proxy` is its address as it may be shown, without user and password."""
+    """A proxy for one server; `proxy` is its address without user and password, safe to show."""
 
     proxy: str
     proxy_host: str
@@ -37,7 +37,7 @@ class ProxyTunnel:
     authorization: str | None = field(default=None, repr=False)
 
     def dial(self, seconds: float) -> socket.socket:
-        """Return a connection to the server, made within so many seconds; raises UnreachableError."""
+        """Return a socket to the server, opened within so many seconds; raises UnreachableError or BadAnswerError."""
         deadline = time.monotonic() + seconds
         try:
             sock = socket.create_connection((self.proxy_host, self.proxy_port), timeout=seconds)
@@ -51,7 +51,7 @@ class ProxyTunnel:
         return sock
 
     def unreachable(self, reason: str) -> UnreachableError:
-        """Return the error for a proxy that is not there; `reason` is the system's word for it."""
+        """Return the error for an unreachable proxy; `reason` is the system's message."""
         return UnreachableError(
             f"cannot reach the proxy {self.proxy} : {reason}", "Check HTTPS_PROXY and the network."
         )
@@ -67,33 +67,35 @@ class ProxyTunnel:
             sock.sendall(http.send(h11.EndOfMessage()) or b"")
             while not isinstance(event := http.next_event(), h11.Response):
                 if event is h11.NEED_DATA:
-                    # Never more than is there before the other side speaks TLS: a proxy that adds to it is refused.
+                    # The server sends nothing before TLS starts, so more bytes than the response are refused.
                     sock.settimeout(max(deadline - time.monotonic(), 0.001))
                     http.receive_data(sock.recv(1 << 16))
         except OSError as error:
-            cause = f"the proxy {self.proxy} broke off: {error.strerror or error}"
+            cause = f"the connection to the proxy {self.proxy} broke: {error.strerror or error}"
             raise UnreachableError(cause, "Check HTTPS_PROXY and the network.") from error
         except h11.ProtocolError as error:
-            raise BadAnswerError(f"{self.proxy} is no HTTP proxy", "Check HTTPS_PROXY.") from error
+            raise BadAnswerError(f"{self.proxy} is not an HTTP proxy", "Check HTTPS_PROXY.") from error
         self._check(event.status_code, http.trailing_data[0])
 
     def _check(self, status: int, unexpected: bytes) -> None:
         if status == 407:
             raise UnreachableError(
-                f"the proxy {self.proxy} wants a user and a password, or other ones",
+                f"the proxy {self.proxy} requires a user and a password, or rejected them",
                 "Write them into HTTPS_PROXY: http://user:password@host:port",
             )
         if not 200 <= status < 300:
             raise UnreachableError(
-                f"the proxy {self.proxy} refused the way to {self.host}:{self.port} with HTTP {status}",
-                "Ask your administrator, or name the server in NO_PROXY.",
+                f"the proxy {self.proxy} refused to connect to {self.host}:{self.port} with HTTP {status}",
+                "Ask your administrator, or add the server to NO_PROXY.",
             )
         if unexpected:
-            raise BadAnswerError(f"{self.proxy} speaks before the server does", "Check HTTPS_PROXY.")
+            raise BadAnswerError(
+                f"{self.proxy} sent data before the connection was used", "Check HTTPS_PROXY."
+            )
 
 
 def tunnel_to(url: str, environ: Mapping[str, str]) -> ProxyTunnel | None:
-    """Return the way to a server, None for the direct one; raises SettingsError for a proxy that cannot be used."""
+    """Return the proxy for a server, None for a direct connection; raises SettingsError for an unusable proxy."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or DEFAULT_CLIENT_PORT
     variable = next((name for name in _VARIABLES if environ.get(name)), None)
@@ -105,9 +107,9 @@ def tunnel_to(url: str, environ: Mapping[str, str]) -> ProxyTunnel | None:
     try:
         proxy_host, proxy_port, authorization = _parse_proxy(environ[variable].strip())
     except ValueError as error:
-        # The value itself may hold a password.
+        # The value may contain a password, so it is not shown.
         raise SettingsError(
-            f"{variable} names no proxy we can use", "Write http://host:port into it."
+            f"{variable} is not a usable proxy address", "Write it as http://host:port."
         ) from error
     name = f"[{proxy_host}]" if ":" in proxy_host else proxy_host
     return ProxyTunnel(f"http://{name}:{proxy_port}", proxy_host, proxy_port, host, port, authorization)
@@ -129,7 +131,7 @@ def _basic_credentials(user: str | None, password: str | None) -> str | None:
 
 
 def _matches_exception(entry: str, host: str, port: int) -> bool:
-    """Tell whether an entry of NO_PROXY, a name, a domain, an address or a network, covers the server."""
+    """Tell whether an entry of NO_PROXY (name, domain, address or network) matches the server."""
     if entry == "*":
         return True
     name, separator, number = entry.rpartition(":")

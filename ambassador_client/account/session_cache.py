@@ -1,7 +1,7 @@
-"""The cached session: a token that the next process may take over, and never two processes at once.
+"""Caches the session token, so that the next process can continue the session of a killed one.
 
-Every process holds one slot, a file it has locked for as long as it lives. A process that was killed leaves its
-session in its slot, and whoever claims the slot next goes on with it; a clean end leaves the slot empty.
+Each process locks one slot, a file, for its lifetime, so that two processes never share a session. A killed process
+leaves its session in the slot for the next process that claims it; a clean exit empties the slot.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ from ambassador_protocol.sessions import RegisterResponse
 _SLOTS = 32
 _MAX_BYTES = 1 << 14
 _MARGIN_SECONDS = 60
-_LOCKED_BYTE = 1 << 30  # on Windows; far behind the content, which stays readable
+_LOCKED_BYTE = 1 << 30  # on Windows; behind the content, so that it stays readable
 _UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 
 class SlotOwner(NamedTuple):
-    """Whose session: `key` names the preshared key, or is it; no other holder comes by this one's session."""
+    """The identity a session belongs to; `key` is the label of the preshared key, or the key itself."""
 
     key: str
     friendly_name: str
@@ -35,31 +35,31 @@ class SlotOwner(NamedTuple):
 
 
 def sessions_directory() -> Path:
-    """Return where the slots of this user are."""
+    """Return the directory of this user's slots."""
     return runtime_directory() / "sessions"
 
 
 class Slot:
-    """A place for one session; without a file it remembers nothing, and everything else works."""
+    """A locked file for one session; without a file it stores nothing."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
 
     @classmethod
-    def claim(cls, directory: Path, server_url: str, holder: SlotOwner) -> "Slot":
-        """Lock the first free slot of this identity at this server, in a directory of the user alone."""
+    def claim(cls, directory: Path, server_url: str, owner: SlotOwner) -> "Slot":
+        """Lock the first free slot of this identity and server; creates the private directory."""
         try:
             _make_private(directory)
-            for path in _paths(directory, server_url, holder):
+            for path in _paths(directory, server_url, owner):
                 if (descriptor := _lock(path)) is not None:
                     return cls(descriptor)
         except OSError:
-            pass  # no cache is a lost convenience, never a reason not to work
+            pass  # the client works without a cache
         return cls()
 
     @classmethod
     def claim_all(cls, directory: Path, server_url: str, key: str) -> tuple[list["Slot"], int]:
-        """Lock every free slot of this key, and count those that a process holds."""
+        """Lock every free slot of this server and key; return them and the number of slots in use."""
         free: list[Slot] = []
         held = 0
         with suppress(OSError):
@@ -71,7 +71,7 @@ class Slot:
         return free, held
 
     def load(self) -> RegisterResponse | None:
-        """Return the session the last holder left, unless it is about to expire."""
+        """Return the session in the slot, or None if there is none or it expires soon."""
         if self._descriptor is None:
             return None
         try:
@@ -86,16 +86,16 @@ class Slot:
             return None
 
     def store(self, registration: RegisterResponse) -> None:
-        """Remember the session in place of the one before."""
+        """Write the session to the slot."""
         members = {name: getattr(registration, name) for name in RegisterResponse.__slots__}
         self._write(json.dumps(members).encode())
 
     def clear(self) -> None:
-        """Forget the session."""
+        """Empty the slot."""
         self._write(b"")
 
     def release(self) -> None:
-        """Let another process have the slot, with what is in it."""
+        """Unlock the slot; its content stays."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -110,7 +110,7 @@ class Slot:
 
 
 def _is_unexpired(expires_at: str) -> bool:
-    # Times of one form in one zone sort as text, and the module that knows dates takes half a megabyte.
+    # ISO times in UTC compare as text; importing datetime would cost half a megabyte.
     soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + _MARGIN_SECONDS))
     return _UTC_TIME.fullmatch(expires_at) is not None and expires_at > soon
 
@@ -119,9 +119,9 @@ def _is_token(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value
 
 
-def _paths(directory: Path, server_url: str, holder: SlotOwner) -> Iterator[Path]:
-    owner, name = _digest(server_url, holder.key), _digest(holder.friendly_name, holder.host_tool)
-    return (directory / f"session-{owner}-{name}-{number}.json" for number in range(_SLOTS))
+def _paths(directory: Path, server_url: str, owner: SlotOwner) -> Iterator[Path]:
+    key, name = _digest(server_url, owner.key), _digest(owner.friendly_name, owner.host_tool)
+    return (directory / f"session-{key}-{name}-{number}.json" for number in range(_SLOTS))
 
 
 def _digest(*members: str) -> str:
@@ -137,7 +137,7 @@ def _make_private(directory: Path) -> None:
 
 
 def _lock(path: Path, platform: str = sys.platform) -> int | None:
-    """Open the file and lock it for as long as it is open; None when another process has it. Raises OSError."""
+    """Open and lock the file; return None if another process has locked it. Raises OSError."""
     kind = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | kind, 0o600)
     try:
@@ -149,13 +149,13 @@ def _lock(path: Path, platform: str = sys.platform) -> int | None:
 
 
 def _lock_on_posix(descriptor: int) -> None:
-    import fcntl  # noqa: PLC0415 - is not there on Windows
+    import fcntl  # noqa: PLC0415 - not on Windows
 
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _lock_on_windows(descriptor: int) -> None:
-    import msvcrt  # noqa: PLC0415 - is there on Windows alone
+    import msvcrt  # noqa: PLC0415 - Windows only
 
     os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
     msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]

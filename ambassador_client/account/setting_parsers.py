@@ -1,4 +1,4 @@
-"""How the value of one setting is read; what is wrong with it is a ValueError that says what would be right."""
+"""Parsers for the values of settings; each raises ValueError with a description of valid values."""
 
 import ipaddress
 import math
@@ -18,15 +18,15 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def parse_url(value: Any) -> str:
-    """Return the address with its port, without a slash at the end; raises ValueError with what would be right."""
+    """Return the server address with its port and without a slash at the end; raises ValueError."""
     parts = urlsplit(parse_text(value).strip())
     host = parts.hostname
     if parts.scheme not in ("https", "http") or not host:
         raise ValueError("it must look like https://ambassador.example.com")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ValueError("an address has no user, password, query or fragment")
+        raise ValueError("the address must not have a user, password, query or fragment")
     if not all(char.isprintable() and char != " " and char.isascii() for char in host + parts.path):
-        raise ValueError("an address is written in ASCII; write the host name in its xn-- form")
+        raise ValueError("the address must be ASCII; write the host name in its xn-- form")
     check_host(host)
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(
@@ -39,18 +39,18 @@ def parse_url(value: Any) -> str:
 def _port(parts: SplitResult) -> int:
     port = parts.port  # raises ValueError when it is not a port
     if port == 0:
-        raise ValueError("port 0 is no port")
+        raise ValueError("port 0 is not valid")
     return DEFAULT_CLIENT_PORT if port is None else port
 
 
 def check_host(host: str) -> None:
-    """Raise ValueError for a name that no look-up takes: it would fail with an error that says nothing of the name."""
+    """Raise ValueError for an invalid host name, before a lookup would fail with a less helpful error."""
     if not all(0 < len(part) < 64 for part in host.removesuffix(".").split(".")):
-        raise ValueError("the parts of a host name have 1 to 63 characters each")
+        raise ValueError("each part of a host name has 1 to 63 characters")
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether the host is this machine itself."""
+    """Tell whether the host is this machine."""
     if host == "localhost":
         return True
     try:
@@ -68,21 +68,21 @@ def fingerprint(value: Any) -> str:
 
 
 def parse_text(value: Any) -> str:
-    """Return one line of text."""
+    """Return one line of text; raises ValueError."""
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError("it must be one line of text")
     return value
 
 
 def parse_host_tool(value: Any) -> str:
-    """Return the name of an application, of those the server knows."""
+    """Return the name of a host tool that the server knows; raises ValueError."""
     if value not in HOST_TOOLS:
         raise ValueError(f"it must be one of {', '.join(HOST_TOOLS)}")
     return str(value)
 
 
 def parse_heartbeat(value: Any) -> float:
-    """Return seconds, brought between the least and the most."""
+    """Return the heartbeat interval in seconds, limited to 15 to 300; raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("it must be a number of seconds")
     try:
@@ -95,7 +95,7 @@ def parse_heartbeat(value: Any) -> float:
 
 
 def parse_bool(value: Any) -> bool:
-    """Return what a word for true or false means."""
+    """Return the boolean for a word such as yes or off; raises ValueError."""
     if isinstance(value, bool):
         return value
     word = str(value).strip().lower()
@@ -107,5 +107,5 @@ def parse_bool(value: Any) -> bool:
 
 
 def parse_path(value: Any) -> Path | None:
-    """Return a path, with the home folder for a tilde."""
+    """Return the path with `~` expanded; raises ValueError."""
     return expanded(parse_text(value))

@@ -1,4 +1,4 @@
-"""The client's settings: flag before environment before configuration file before default."""
+"""The client's settings, read from flags, environment, configuration file and account, in this order."""
 
 import os
 import socket
@@ -18,9 +18,9 @@ _MAX_NAME = 128
 
 
 class Credential(NamedTuple):
-    """A key that is looked up when it is needed; `label` tells keys apart, and `place` says in words where this is.
+    """A key that is read when needed; `label` identifies it, `place` describes where it is stored.
 
-    `reveal` may take long, where a keyring asks its owner first. It raises NoCredentialsError or SettingsError.
+    `reveal` returns the key; it may block while a keyring asks its owner. Raises NoCredentialsError, SettingsError.
     """
 
     label: str
@@ -30,7 +30,7 @@ class Credential(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything the client was told. `server_url` has scheme, host and port, and no slash at the end."""
+    """The validated settings. `server_url` has scheme, host and port, and no slash at the end."""
 
     server_url: str
     credential: Credential = field(repr=False)
@@ -44,29 +44,29 @@ class Settings:
 
     @property
     def preshared_key(self) -> str:
-        """Return the key, from wherever it is."""
+        """Return the key; raises NoCredentialsError or SettingsError."""
         return self.credential.reveal()
 
     @property
     def identity(self) -> RegisterRequest:
-        """Return what this client registers with."""
+        """Return the registration request of this client; reads the key."""
         return RegisterRequest(
             preshared_key=self.preshared_key, friendly_name=self.friendly_name, host_tool=self.host_tool
         )
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether the server is spoken to over TLS."""
+        """Tell whether the server is reached over TLS."""
         return self.server_url.startswith("https:")
 
 
 def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Collect the settings; raises SettingsError or NoCredentialsError naming the place to mend."""
+    """Read the settings; raises SettingsError or NoCredentialsError that names the wrong place."""
     sources = Sources(flags, environ, {} if flags.config is None else read_config(flags.config))
     account = _account(sources, environ)
     server_url = _server_url(sources, account)
     if account is not None and account.server != server_url:
-        account = None  # its key and its certificate are for its own server alone
+        account = None  # its key and its certificates are only for its own server
     ca_file = sources.take("ca_file", setting_parsers.parse_path, None)
     if ca_file is None and account is not None and account.ca_file is not None:
         ca_file = Path(account.ca_file)
@@ -86,7 +86,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Sett
 
 
 def account_store(environ: Mapping[str, str] = os.environ) -> AccountStore:
-    """Return the accounts of this user."""
+    """Return the account store of this user."""
     return AccountStore(config_directory(environ))
 
 
@@ -121,7 +121,7 @@ def _credential(sources: Sources, environ: Mapping[str, str], account: Account |
 
 
 def _names_account(sources: Sources) -> bool:
-    """Tell whether the command line names the account: what is said there goes before every variable."""
+    """Tell whether the command line names the account, which overrides every variable."""
     return sources.flags.account is not None and sources.flags.server_url is None
 
 
@@ -133,14 +133,14 @@ def _stored_key(account: Account, environ: Mapping[str, str]) -> str:
 
 
 def _missing_key(account: Account) -> NoCredentialsError:
-    from ambassador_client.account.credentials import ADD_KEYRING, lacks_keyring  # noqa: PLC0415 - seldom needed
+    from ambassador_client.account.credentials import ADD_KEYRING, lacks_keyring  # noqa: PLC0415 - rarely needed
 
     login = f"ambassador-client login {account.server}"
     if not lacks_keyring():
-        return NoCredentialsError(f"the key of account {account.name} is gone", f"Run: {login}")
+        return NoCredentialsError(f"the key of account {account.name} is missing", f"Run: {login}")
     return NoCredentialsError(
-        f"the key of account {account.name} is in no file, and no keyring opens without its library",
-        f"Run: {ADD_KEYRING}, or with the key or a new code at hand: {login}",
+        f"the key of account {account.name} is not in a file, and the library for the keyring is not installed",
+        f"Run: {ADD_KEYRING}, or log in again with the key or a new code: {login}",
     )
 
 
@@ -163,8 +163,8 @@ def _resolve(value: Any, place: str, environ: Mapping[str, str]) -> str:
                 return file.read(LARGEST_FILE).decode()
         except OSError as error:
             raise NoCredentialsError(f"cannot read {path}: {error.strerror}", f"Correct {place}.") from error
-        except ValueError as error:  # no text, or a path that can be none
-            raise NoCredentialsError(f"{path} holds no key", f"Correct {place}.") from error
+        except ValueError as error:  # not text, or an invalid path
+            raise NoCredentialsError(f"{path} contains no key", f"Correct {place}.") from error
     return value
 
 

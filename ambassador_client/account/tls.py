@@ -1,4 +1,4 @@
-"""What TLS certificate of the server is believed."""
+"""Creates the TLS contexts that verify the server's certificate."""
 
 import socket
 import ssl
@@ -13,14 +13,14 @@ from ambassador_client.errors import SettingsError
 def context_from_settings(
     settings: Settings, dial: Callable[[float], socket.socket] | None = None
 ) -> ssl.SSLContext | None:
-    """Return what these settings believe, None for a server without TLS; may ask the server for a pinned certificate.
+    """Return the TLS context for these settings, None for http://; may fetch a pinned certificate from the server.
 
     Raises SettingsError, UntrustedCertificateError or UnreachableError.
     """
     if not settings.is_encrypted:
         return None
     if settings.fingerprint is not None and settings.ca_file is None and not settings.allow_self_signed:
-        from ambassador_client.account.pinning import pinned_certificate  # noqa: PLC0415 - few pin, all start
+        from ambassador_client.account.pinning import pinned_certificate  # noqa: PLC0415 - rarely needed
 
         pem = pinned_certificate(settings.server_url, settings.fingerprint, state_directory() / "trust", dial)
         return pinned_context(pem)
@@ -28,16 +28,16 @@ def context_from_settings(
 
 
 def pinned_context(pem: str) -> ssl.SSLContext:
-    """Return a context that believes this certificate alone, be it a CA's or the server's own."""
+    """Return a context that trusts only this PEM certificate, which may be a CA's or the server's own."""
     context = ssl.create_default_context(cadata=pem)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return _with_protocol_limits(context)
 
 
 def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl.SSLContext:
-    """Return a client context, TLS 1.2 or newer: trusts the system's CAs, or only the certificates in `ca_file`.
+    """Return a client context for TLS 1.2 or newer that trusts the system's CAs, or only the certificates in `ca_file`.
 
-    `allow_self_signed` believes any certificate whatever. Raises SettingsError for a file without certificates.
+    `allow_self_signed` accepts any certificate. Raises SettingsError for an unusable file.
     """
     if allow_self_signed:
         return _with_protocol_limits(_unverified_context())
@@ -45,15 +45,15 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except ssl.SSLError as error:
         raise SettingsError(
-            f"{ca_file} holds no PEM certificate", "Give the CA certificate of the server."
+            f"{ca_file} contains no PEM certificate", "Give the CA certificate of the server."
         ) from error
     except OSError as error:
         raise SettingsError(
             f"cannot read the CA file {ca_file}: {error.strerror}", "Check MCP_AMBASSADOR_CA_FILE."
         ) from error
     if ca_file is not None:
-        # What somebody named is believed whether it is a CA's or the server's own: a login by the fingerprint of the
-        # server's own certificate keeps that one. Newer versions of Python do so by themselves.
+        # Trust a server certificate in the file as well as a CA: a login by fingerprint may have saved either. Newer
+        # versions of Python do this by default.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return _with_protocol_limits(context)
 

@@ -1,1 +1,1 @@
-"""The words for people: everything but the relay."""
+"""The commands for people: everything but the relay."""

@@ -1,4 +1,4 @@
-"""The command line for people: the words, their options, and one line for whatever goes wrong."""
+"""The command line for people: registers the commands and prints each error as one line."""
 
 import os
 import sys
@@ -18,11 +18,11 @@ from ambassador_protocol.mcp import LEGACY_VERSIONS, MODERN_VERSIONS
 _PROGRAM = "ambassador-client"
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-_Output = Annotated[Format | None, typer.Option("--output", "-o", help="The format of the answer.")]
+_Output = Annotated[Format | None, typer.Option("--output", "-o", help="Output format.")]
 
 
 def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
-    """Run one command and return its exit code; `proxy` is what the word `proxy` does."""
+    """Run one command and return its exit code; `proxy` implements the command `proxy`."""
     try:
         code = _app(proxy)(args=list(arguments or ["--help"]), prog_name=_PROGRAM, standalone_mode=False)
         sys.stdout.flush()
@@ -35,17 +35,19 @@ def run(arguments: Sequence[str], proxy: Callable[[Sequence[str]], int]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        return _hang_up()
+        return _reader_closed()
     except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):  # the library makes a failure of it
-            return _hang_up()
+        if isinstance(
+            ended.__context__, BrokenPipeError
+        ):  # typer turns a closed pipe into an exit with a failure
+            return _reader_closed()
         raise
     return code if isinstance(code, int) else 0
 
 
 def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
     app = typer.Typer(
-        help="All the MCP tools your organisation published for you, in your AI application.",
+        help="Makes the MCP tools that your organisation publishes for you available in your AI application.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -63,7 +65,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
 
     @app.command("proxy", context_settings=_PASS_ON, add_help_option=False)
     def _proxy(ctx: typer.Context) -> int:
-        """Relay between an AI application and the server; this is what applications start.
+        """Relay between an AI application and the server. AI applications start this command.
 
         Example: ambassador-client proxy --host-tool claude-code
         """
@@ -78,7 +80,7 @@ def _app(proxy: Callable[[Sequence[str]], int]) -> typer.Typer:
 
 
 def version(output: _Output = None) -> int:
-    """Print the versions of the client and of the protocols it speaks.
+    """Print the version of the client and the protocol versions it supports.
 
     Example: ambassador-client version
     """
@@ -92,7 +94,7 @@ def _fail(error: ClientError) -> int:
     return error.exit_code
 
 
-def _hang_up() -> int:
-    # Whoever read our output has gone; without this the interpreter complains when it flushes at the end.
+def _reader_closed() -> int:
+    # The reader has closed the output; without this the final flush of the interpreter fails.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -1,4 +1,4 @@
-"""`catalog`, `subscribe`, `unsubscribe` and `select`: what is granted to the user, and what this client takes of it."""
+"""The commands `catalog`, `subscribe`, `unsubscribe` and `select`."""
 
 import sys
 from collections.abc import Collection
@@ -16,8 +16,8 @@ _Mcp = Annotated[str, typer.Argument(metavar="MCP", help="The name of the MCP.")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    group = command_group("The MCPs that are granted to you.")
+    """Register the commands."""
+    group = command_group("The MCPs that you are granted.")
     command(group, "list", list_all)
     command(group, "show", show_mcp)
     app.add_typer(group, name="catalog")
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_all(run: Run) -> int:
-    """List the MCPs of which something is granted to you, and what this client has chosen.
+    """List the MCPs that you are granted, and the selection of this client.
 
     Example: ambassador-client catalog list
     """
@@ -37,12 +37,12 @@ def list_all(run: Run) -> int:
     elif mcps:
         show_rows([_row(each) for each in mcps], None)
     else:
-        run.say("Nothing is granted to you. Ask your administrator.")
+        run.say("You have no grants. Ask your administrator.")
     return 0
 
 
 def show_mcp(run: Run, name: _Mcp) -> int:
-    """Show the tools of an MCP that are granted to you, and which of them this client has.
+    """Show the granted tools of an MCP, and which of them this client can call.
 
     Example: ambassador-client catalog show github
     """
@@ -59,11 +59,11 @@ def subscribe(
     tool: Annotated[
         list[str] | None,
         typer.Option(
-            "--tool", metavar="PATTERN", help="Only tools like this, such as read_*; may be repeated."
+            "--tool", metavar="PATTERN", help="Only tools that match, such as read_*; may be repeated."
         ),
     ] = None,
 ) -> int:
-    """Take the tools of an MCP that is granted for opting in; all of them, or those that match.
+    """Subscribe this client to an MCP with an opt-in grant: to all its tools, or to those that match.
 
     Example: ambassador-client subscribe github --tool 'issue_*'
     """
@@ -72,21 +72,21 @@ def subscribe(
 
 
 def unsubscribe(run: Run, name: _Mcp) -> int:
-    """Take back what this client has chosen of an MCP: what is opted in to goes, what comes by itself comes back.
+    """Delete this client's subscription or selection of an MCP. Tools of automatic grants come back.
 
     Example: ambassador-client unsubscribe github
     """
     run.server.request("DELETE", _path(name))
-    run.say(f"This client has no choice of {name} any more.")
+    run.say(f"This client no longer has a subscription or selection of {name}.")
     return 0
 
 
 def select(
     run: Run,
     name: _Mcp,
-    tools: Annotated[list[str], typer.Argument(metavar="PATTERN...", help="The tools to keep.")],
+    tools: Annotated[list[str], typer.Argument(metavar="PATTERN...", help="Patterns of the tools to keep.")],
 ) -> int:
-    """Narrow an MCP to the tools that match, for this client; it never gets more than is granted.
+    """Limit this client to the tools of an MCP that match; a selection never adds tools.
 
     Example: ambassador-client select github 'issue_*' search_code
     """
@@ -95,7 +95,7 @@ def select(
 
 
 def refusal_hint(run: Run, names: Collection[str]) -> str:
-    """Return the next step for a tool of one of these names that is not offered; empty where the catalog has none."""
+    """Return the next step for a tool of one of these names that is refused; empty if the catalog has none."""
     for mcp in _catalog(run):
         for tool in mcp.get("tools") or []:
             if tool.get("published_as") in names and (reason := tool.get("refused")) is not None:
@@ -117,7 +117,7 @@ def _catalog(run: Run) -> list[dict[str, Any]]:
     mcps = run.server.request("GET", OWN_CATALOG).get("mcps")
     if not isinstance(mcps, list) or not all(isinstance(each, dict) for each in mcps):
         raise BadAnswerError(
-            "the server's catalog cannot be read", "Are client and server of the same version?"
+            "the server's catalog cannot be read", "Check that client and server have the same version."
         )
     return mcps
 

@@ -1,4 +1,4 @@
-"""What the checks of `doctor` look at: one run's settings, and the way to its server."""
+"""The data that the checks of `doctor` share: settings, proxy and connection."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ CONNECT_SECONDS = 10.0
 
 
 class CheckWarning(Exception):
-    """What is odd and hinders nothing, and what mends it."""
+    """A problem that does not stop the client; `fix` is the next step."""
 
     def __init__(self, cause: str, fix: str) -> None:
         super().__init__(cause)
@@ -25,7 +25,7 @@ class CheckWarning(Exception):
 
 
 class CheckContext:
-    """What is examined; `fix` allows those changes that cannot do harm, `me` is what the server says of us."""
+    """The shared state of the checks; `fix` allows safe changes, `me` is the server's answer to GET /v1/me."""
 
     def __init__(self, run: Run, *, fix: bool) -> None:
         self.run = run
@@ -34,11 +34,11 @@ class CheckContext:
 
     @cached_property
     def settings(self) -> Settings:
-        """What holds for this run, with or without a key; raises SettingsError."""
+        """The settings of this run, with or without a key; raises SettingsError."""
         try:
             return self.run.settings
         except NoCredentialsError as error:
-            # What is between us and the server can be looked at without a key.
+            # The connection to the server can be checked without a key.
             keyless = {**os.environ, "MCP_AMBASSADOR_PRESHARED_KEY": "none"}
             missing = error
 
@@ -50,19 +50,19 @@ class CheckContext:
 
     @cached_property
     def tunnel(self) -> ProxyTunnel | None:
-        """The proxy on the way, if there is one."""
+        """The HTTP proxy between this machine and the server, or None."""
         return tunnel_to(self.settings.server_url, os.environ)
 
     @cached_property
     def first_hop(self) -> tuple[str, int]:
-        """Where the first connection goes: to the proxy, or to the server."""
+        """Host and port of the first connection: the proxy or the server."""
         if self.tunnel is not None:
             return self.tunnel.proxy_host, self.tunnel.proxy_port
         parts = urlsplit(self.settings.server_url)
         return parts.hostname or "", parts.port or DEFAULT_CLIENT_PORT
 
     def dial(self) -> socket.socket:
-        """Connect to the server, through the proxy if there is one."""
+        """Open a socket to the server, through the proxy if there is one."""
         if self.tunnel is not None:
             return self.tunnel.dial(CONNECT_SECONDS)
         return socket.create_connection(self.first_hop, timeout=CONNECT_SECONDS)

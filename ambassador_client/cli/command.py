@@ -1,4 +1,4 @@
-"""Registers a function as a command and gives every one the same options: which server, which account, which format."""
+"""Registers functions as commands and adds the common options: server, account, trust and output format."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class Run:
-    """One run of a command: what it was told, and the server it is about."""
+    """One run of a command: its options, settings and server."""
 
     def __init__(self, flags: Flags, output: Format | None) -> None:
         self.flags = flags
@@ -34,7 +34,7 @@ class Run:
 
     @cached_property
     def settings(self) -> Settings:
-        """What holds for this run; raises SettingsError or NoCredentialsError."""
+        """The settings of this run; raises SettingsError or NoCredentialsError."""
         return load_settings(self.flags)
 
     @property
@@ -44,12 +44,12 @@ class Run:
 
     @cached_property
     def server(self) -> "ServerClient":
-        """The server of this run, to which the key is presented."""
+        """A client for the server of this run that sends the preshared key."""
         return self.connect(self.settings, self.settings.preshared_key)
 
     def connect(self, settings: Settings, secret: str | None) -> "ServerClient":
-        """Return a server to which this secret is presented."""
-        # Not above: an HTTP library takes longer than all the rest.
+        """Return a client for a server that sends this secret; None sends no secret."""
+        # Imported here: httpx is slow to import.
         from ambassador_client.account.proxy_tunnel import tunnel_to
         from ambassador_client.account.tls import context_from_settings
         from ambassador_client.cli.server_client import ServerClient
@@ -59,11 +59,11 @@ class Run:
         return ServerClient(settings.server_url, tls, secret, tunnel)
 
     def say(self, words: str) -> None:
-        """Tell a person something that is no data."""
+        """Write a message for people to standard error."""
         sys.stderr.write(f"{one_line(words)}\n")
 
     def prompt_secret(self, prompt: str) -> str:
-        """Return what is typed, which the terminal does not show."""
+        """Return a secret typed at the terminal, which is not echoed."""
         return getpass(prompt, stream=sys.stderr)
 
 
@@ -73,7 +73,7 @@ Command = Callable[Concatenate[Run, P], int | None]
 def _shared_options(
     account: Annotated[
         str | None,
-        typer.Option("--account", metavar="NAME", help="The account to use, of those logged in to."),
+        typer.Option("--account", metavar="NAME", help="Use this account of `login`."),
     ] = None,
     server: Annotated[str | None, typer.Option(metavar="URL", help="Address of the server.")] = None,
     ca_file: Annotated[
@@ -84,24 +84,24 @@ def _shared_options(
         typer.Option(metavar="SHA256", help="Trust the server or CA certificate with this fingerprint."),
     ] = None,
     allow_self_signed: Annotated[
-        bool | None, typer.Option("--allow-self-signed", help="Believe any certificate: for trials only.")
+        bool | None, typer.Option("--allow-self-signed", help="Accept any certificate; for trials only.")
     ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with settings.")] = None,
-    output: Annotated[Format | None, typer.Option("--output", "-o", help="The format of the answer.")] = None,
+    output: Annotated[Format | None, typer.Option("--output", "-o", help="Output format.")] = None,
 ) -> None:
-    """Declare the options of every command."""
+    """Declare the common options."""
 
 
 def command(group: typer.Typer, name: str, function: Callable[Concatenate[Run, ...], int | None]) -> None:
-    """Add a command; its function gets the run, then its own parameters, and returns an exit code or None."""
+    """Register a command; `function` takes the Run and its own parameters and returns an exit code or None."""
     own = list(signature(function, eval_str=True).parameters.values())[1:]
     shared = list(signature(_shared_options, eval_str=True).parameters.values())
     taken = {parameter.name for parameter in own}
 
     def run(**values: Any) -> int:
-        told = {each.name: values.pop(each.name) for each in shared if each.name not in taken}
-        output = told.pop("output", None)
-        flags = Flags(server_url=told.pop("server", None), **told)
+        common = {each.name: values.pop(each.name) for each in shared if each.name not in taken}
+        output = common.pop("output", None)
+        flags = Flags(server_url=common.pop("server", None), **common)
         return function(Run(flags, output), **values) or 0
 
     options = [each for each in shared if each.name not in taken]

@@ -1,4 +1,4 @@
-"""`doctor`: looks at everything between this machine and the tools, in order, and says what mends it."""
+"""The command `doctor`: checks everything between this machine and the tools, in order, and names the fix."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ _INDEPENDENT = {"applications"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one check found; `code` is that of `errors show`, `fix` is empty where nothing is to do."""
+    """The result of one check; `code` is an error code, `fix` the next step or empty."""
 
     check: str
     status: str
@@ -48,12 +48,12 @@ class Finding:
 
 
 def run_checks(run: Run, *, fix: bool) -> Iterator[Finding]:
-    """Yield what each check finds; where one fails that the others build on, those are skipped."""
+    """Yield the result of each check; checks that depend on a failed one are skipped."""
     context = CheckContext(run, fix=fix)
     failed_check = ""
     for name, check in _CHECKS.items():
         if failed_check and name not in _INDEPENDENT:
-            yield Finding(check=name, status="skipped", cause=f"{failed_check} comes first")
+            yield Finding(check=name, status="skipped", cause=f"depends on: {failed_check}")
             continue
         finding = _run_check(name, check, context)
         yield finding
@@ -64,13 +64,13 @@ def run_checks(run: Run, *, fix: bool) -> Iterator[Finding]:
 def doctor(
     run: Run,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Mend what cannot do harm: file modes, worthless cached sessions.")
+        bool, typer.Option("--fix", help="Fix file modes and delete useless cached sessions.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
 ) -> int:
-    """Look at everything between this machine and your tools, in order, and say what mends it.
+    """Check everything between this machine and your tools, in order, and show how to fix problems.
 
-    The exit code is that of the first check that failed; a warning hinders nothing.
+    The exit code is that of the first failed check; warnings do not change it.
 
     Example: ambassador-client doctor
     """
@@ -98,8 +98,8 @@ def _view(finding: Finding) -> dict[str, Any]:
 def _run_check(name: str, check: Check, context: CheckContext) -> Finding:
     try:
         return Finding(check=name, status="ok", cause=check(context))
-    except CheckWarning as hint:
-        return Finding(check=name, status="warning", cause=hint.cause, fix=hint.fix)
+    except CheckWarning as warning:
+        return Finding(check=name, status="warning", cause=warning.cause, fix=warning.fix)
     except ClientError as error:
         return Finding(
             check=name,

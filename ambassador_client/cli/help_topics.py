@@ -1,4 +1,4 @@
-"""`help`: what no single command can explain, from the tables the program itself goes by."""
+"""The command `help`: environment variables and exit codes, from the tables that the program uses."""
 
 import typer
 
@@ -9,35 +9,35 @@ from ambassador_client.cli.output import show_rows
 
 _MEANINGS = {
     "server_url": "the address of the server",
-    "preshared_key": "the preshared key, or where it is: env://NAME or file://PATH",
-    "friendly_name": "how administrators see this client",
-    "host_tool": "the application this client works for",
-    "heartbeat_interval_seconds": "how often the server hears that the client is here, in seconds from 15 to 300",
-    "allow_self_signed": "believe any certificate: for trials only",
+    "preshared_key": "the preshared key, or its place: env://NAME or file://PATH",
+    "friendly_name": "name of this client as shown to administrators",
+    "host_tool": "the AI application that starts this client",
+    "heartbeat_interval_seconds": "interval of the heartbeats to the server, in seconds from 15 to 300",
+    "allow_self_signed": "accept any certificate; for trials only",
     "ca_file": "trust only the CA certificates of this file",
     "fingerprint": "trust the server or CA certificate with this fingerprint, SHA-256",
-    "account": "the account to use, of those logged in to",
+    "account": "the account of `login` to use",
 }
 EXIT_CODES = {
-    0: "done; also when the reader of the output stopped reading",
-    1: "failed for a reason without a code of its own, as a tool does that answers with an error",
-    2: "the command line, a setting or a value makes no sense",
-    3: "no key, or one that the server does not accept",
+    0: "success; also when the reader closed the output early",
+    1: "a failure without an exit code of its own, such as a tool that returns an error",
+    2: "the command line, a setting or a value is invalid",
+    3: "no key, or the server does not accept it",
     4: "the server does not permit this",
-    5: "nothing has that name",
-    6: "what was to be changed is no longer what was looked at, or its state does not allow the change",
-    7: "no server there, one that is overloaded or not ready, or one whose certificate is not trusted (AMB-5002)",
-    PARTIAL: "some of what was to be done was done, the rest was not; the messages tell which",
+    5: "no object of this name exists",
+    6: "conflict: the object was changed meanwhile, or its state does not allow the change",
+    7: "the server is unreachable, overloaded or not ready, or its certificate is not trusted (AMB-5002)",
+    PARTIAL: "partial success: some changes were made, others failed; the messages name them",
     130: "interrupted by Ctrl-C",
 }
 PRECEDENCE = (
-    "An option goes before a variable, a variable before the configuration file, that before the account. An account "
-    "named with --account goes before every variable. An empty variable counts as none."
+    "An option overrides a variable, a variable overrides the configuration file, the file overrides the account. An "
+    "account named with --account overrides every variable. An empty variable counts as not set."
 )
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Register the commands."""
     group = command_group("The environment variables and the exit codes.")
     command(group, "environment", environment)
     command(group, "exit-codes", exit_codes)
@@ -45,12 +45,12 @@ def register(app: typer.Typer) -> None:
 
 
 def variables() -> dict[str, str]:
-    """Return every variable with what it means; one that an option says as well names it."""
+    """Return every environment variable with its meaning and, if there is one, the equivalent option."""
     own = {
-        variable: _MEANINGS[name] + (f"; as {sources.FLAGS[name]}" if name in sources.FLAGS else "")
+        variable: _MEANINGS[name] + (f"; same as {sources.FLAGS[name]}" if name in sources.FLAGS else "")
         for name, variable in sources.ENVIRONMENT.items()
     }
-    return {**own, **proxy_tunnel.ENVIRONMENT, "NO_COLOR": "no colours when it is set to anything"}
+    return {**own, **proxy_tunnel.ENVIRONMENT, "NO_COLOR": "disables colours if set to any value"}
 
 
 def environment(run: Run) -> int:

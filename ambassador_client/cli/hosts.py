@@ -1,4 +1,4 @@
-"""The commands that enter us into the files of AI applications, take us out again, and tell how it stands."""
+"""The commands `install`, `uninstall`, `undo` and `hosts`, which manage the entry in the files of AI applications."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -23,28 +23,32 @@ from ambassador_client.hosts.installing.registry import all_hosts, host_named
 from ambassador_client.hosts.installing.status import HostStatus, is_installed, status_of
 
 PARTIAL = 9
-"""The exit code where some files were changed and others could not be."""
+"""The exit code if some files were changed and others could not be."""
 
 _Hosts = Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="Names from `hosts`.")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the differences and change nothing.")]
-_Output = Annotated[Format | None, typer.Option("--output", "-o", help="The format of the answer.")]
-_Account = Annotated[str | None, typer.Option(metavar="NAME", help="Account of `login`, named in the entry.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the differences without changing anything.")]
+_Output = Annotated[Format | None, typer.Option("--output", "-o", help="Output format.")]
+_Account = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Account of `login` to write into the entry.")
+]
 _Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="JSON file with settings, named in the entry.")
+    Path | None, typer.Option(metavar="FILE", help="JSON file with settings to write into the entry.")
 ]
 _Server = Annotated[
-    str | None, typer.Option(metavar="URL", help="Address of the server, named in the entry.")
+    str | None, typer.Option(metavar="URL", help="Address of the server to write into the entry.")
 ]
-_CaFile = Annotated[Path | None, typer.Option(metavar="FILE", help="CA certificates, named in the entry.")]
+_CaFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="CA certificates to write into the entry.")
+]
 
 
 def register(app: typer.Typer, settings: dict[str, Any]) -> None:
-    """Add the commands to the program."""
+    """Register the commands."""
     app.command("install", context_settings=settings)(install)
     app.command("uninstall", context_settings=settings)(uninstall)
     app.command("undo", context_settings=settings)(undo)
     command_group = typer.Typer(
-        help="Tell which AI applications are there, and whether they start this client."
+        help="List the AI applications, and whether they are installed and start this client."
     )
     command_group.callback(invoke_without_command=True, context_settings=settings)(hosts)
     command_group.command("print", context_settings=settings)(print_entry)
@@ -53,7 +57,7 @@ def register(app: typer.Typer, settings: dict[str, Any]) -> None:
 
 def install(
     hosts: _Hosts = None,
-    everything: Annotated[bool, typer.Option("--all", help="All applications that are there.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All installed applications.")] = False,
     account: _Account = None,
     config: _Config = None,
     server: _Server = None,
@@ -61,15 +65,15 @@ def install(
     dry_run: _DryRun = False,
     output: _Output = None,
 ) -> int:
-    """Let AI applications start this client.
+    """Configure AI applications to start this client.
 
-    MCP_AMBASSADOR_URL, MCP_AMBASSADOR_CA_FILE and a key by reference are written into the entry, a key itself never.
+    The entry contains MCP_AMBASSADOR_URL, MCP_AMBASSADOR_CA_FILE and a key by reference; never the key itself.
 
     Example: ambassador-client install vscode claude_code
     """
     machine, installer = _machine_and_installer()
     present = [host for host in all_hosts() if is_installed(host, machine)]
-    chosen = _choose(hosts, everything, present, "install", "Enter MCP Ambassador into")
+    chosen = _choose(hosts, everything, present, "install", "Add MCP Ambassador to")
     options = LaunchOptions(account=account, config=config, server_url=server, ca_file=ca_file)
     command = installed_command(sys.argv[0])
     launches = {host.name: launch_for(host, options, machine.environ, command) for host in chosen}
@@ -87,11 +91,13 @@ def install(
 
 def uninstall(
     hosts: _Hosts = None,
-    everything: Annotated[bool, typer.Option("--all", help="All applications that start us.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All applications that start this client.")
+    ] = False,
     dry_run: _DryRun = False,
     output: _Output = None,
 ) -> int:
-    """Take this client out of the files of AI applications; whatever else is in them stays.
+    """Remove this client from the files of AI applications; the rest of the files stays.
 
     Example: ambassador-client uninstall --all
     """
@@ -102,12 +108,12 @@ def uninstall(
         for host in all_hosts()
         if status_of(host, machine, journal, launch(host)).configured not in ("no", "unknown")
     ]
-    chosen = _choose(hosts, everything, present, "uninstall", "Take MCP Ambassador out of")
+    chosen = _choose(hosts, everything, present, "uninstall", "Remove MCP Ambassador from")
     return _apply_to_each(chosen, installer.plan_uninstall, installer.make, dry_run, output)
 
 
 def undo(hosts: _Hosts = None, dry_run: _DryRun = False, output: _Output = None) -> int:
-    """Put the files back as they were before the last install or uninstall.
+    """Restore the files to their state before the last install or uninstall.
 
     Example: ambassador-client undo
     """
@@ -126,7 +132,7 @@ def undo(hosts: _Hosts = None, dry_run: _DryRun = False, output: _Output = None)
 
 
 def hosts(ctx: typer.Context, output: _Output = None) -> None:
-    """Tell which AI applications are there, and whether they start this client.
+    """List the AI applications, and whether they are installed and start this client.
 
     Example: ambassador-client hosts -o json
     """
@@ -151,7 +157,7 @@ def hosts(ctx: typer.Context, output: _Output = None) -> None:
 
 
 def host_statuses() -> list[HostStatus]:
-    """Return how it stands with every application."""
+    """Return the status of every application."""
     machine, _ = _machine_and_installer()
     journal, launch = _journal(machine), _launch(machine)
     return [status_of(host, machine, journal, launch(host)) for host in all_hosts()]
@@ -164,7 +170,7 @@ def print_entry(
     server: _Server = None,
     ca_file: _CaFile = None,
 ) -> None:
-    """Print what `install` would write, to enter it by hand.
+    """Print the entry that `install` would write, to add it by hand.
 
     Example: ambassador-client hosts print cursor
     """
@@ -199,7 +205,7 @@ def _choose(
     if not everything and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("no application is named", f"Run: ambassador-client {verb} --all")
     if not present:
-        fact = "is there" if verb == "install" else "starts this client"
+        fact = "is installed" if verb == "install" else "starts this client"
         raise NotFoundError(f"no application {fact}", f"Name one, as in: ambassador-client {verb} vscode")
     if everything:
         return present

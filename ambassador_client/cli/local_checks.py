@@ -1,4 +1,4 @@
-"""What `doctor` looks at on this machine; each check says what it found, or raises a CheckWarning or a ClientError."""
+"""The checks of `doctor` on this machine; each returns its result or raises a CheckWarning or a ClientError."""
 
 import shutil
 import sys
@@ -16,55 +16,55 @@ _SOON = timedelta(days=7)
 
 
 def executable(context: CheckContext) -> str:
-    """Is the command found by its name?"""
+    """Check that the command is on the PATH."""
     found = shutil.which("ambassador-client")
     if found is None:
         raise CheckWarning(
-            "ambassador-client is not on the PATH, so applications do not find it by its name",
-            f"Add {Path(sys.executable).parent} to the PATH, or install with the whole path.",
+            "ambassador-client is not on the PATH, so applications cannot start it by name",
+            f"Add {Path(sys.executable).parent} to the PATH, or use the full path.",
         )
     return f"{found}, version {__version__}"
 
 
 def configuration(context: CheckContext) -> str:
-    """Is there a server to talk to, and which account is meant?"""
+    """Check that a server address is set; name the account."""
     settings = context.settings
     account = "no account" if settings.account is None else f"account {settings.account.name}"
     return f"{settings.server_url}, {account}"
 
 
 def files(context: CheckContext) -> str:
-    """Are the files with secrets this user's alone?"""
+    """Check that only the user can read the files with secrets."""
     directory = context.run.accounts.directory
-    open_ones = [path for path in _private_paths(directory) if path.stat().st_mode & 0o077]
-    if sys.platform == "win32" or not open_ones:
-        return f"what is in {directory} is yours alone"
+    unprotected = [path for path in _private_paths(directory) if path.stat().st_mode & 0o077]
+    if sys.platform == "win32" or not unprotected:
+        return f"only you can read {directory}"
     if not context.fix:
-        raise SettingsError(f"others can read {open_ones[0]}", "Run: ambassador-client doctor --fix")
-    for path in open_ones:
+        raise SettingsError(f"other users can read {unprotected[0]}", "Run: ambassador-client doctor --fix")
+    for path in unprotected:
         path.chmod(0o700 if path.is_dir() else 0o600)
-    return f"{len(open_ones)} file(s) were open to others and are not any more"
+    return f"{len(unprotected)} file(s) were readable by others; their modes are fixed"
 
 
 def key(context: CheckContext) -> str:
-    """Can the key be had, and does it last?"""
-    context.settings.preshared_key  # noqa: B018 - whether it can be had is the question
+    """Check that the key can be read and does not expire soon."""
+    context.settings.preshared_key  # noqa: B018 - raises if the key cannot be read
     account = context.settings.account
     expires = None if account is None else _moment(account.key_expires_at)
     if expires is not None and expires - datetime.now(UTC) < _SOON:
-        raise CheckWarning(f"the key ends on {expires:%Y-%m-%d}", "Run: ambassador-client key rotate")
+        raise CheckWarning(f"the key expires on {expires:%Y-%m-%d}", "Run: ambassador-client key rotate")
     return f"from {context.settings.credential.place}"
 
 
 def proxy(context: CheckContext) -> str:
-    """Does a proxy stand between?"""
+    """Name the HTTP proxy, if one is used."""
     return (
         "none is used" if context.tunnel is None else f"the server is reached through {context.tunnel.proxy}"
     )
 
 
 def old_sessions(context: CheckContext) -> str:
-    """Are there cached sessions that the server has forgotten?"""
+    """Check for cached sessions that have ended at the server."""
     settings = context.settings
     slots, held = Slot.claim_all(sessions_directory(), settings.server_url, settings.credential.label)
     stale = [slot for slot in slots if _is_stale(context, slot)]
@@ -74,23 +74,23 @@ def old_sessions(context: CheckContext) -> str:
         slot.release()
     if stale and not context.fix:
         raise CheckWarning(
-            f"{len(stale)} cached session(s) are worth nothing any more",
+            f"{len(stale)} cached session(s) have ended at the server",
             "Run: ambassador-client doctor --fix",
         )
-    return f"{held} in use, {len(slots) - len(stale)} kept, {len(stale)} cleared"
+    return f"{held} in use, {len(slots) - len(stale)} kept, {len(stale)} deleted"
 
 
 def applications(context: CheckContext) -> str:
-    """Which applications start this client, and as it was installed?"""
-    there = [each for each in host_statuses() if each.installed]
-    drifted = [each for each in there if each.configured in ("drifted", "unknown")]
+    """Check which applications start this client, and whether their entries are unchanged."""
+    installed = [each for each in host_statuses() if each.installed]
+    drifted = [each for each in installed if each.configured in ("drifted", "unknown")]
     if drifted:
         first = drifted[0]
         fix = f"Run: ambassador-client install {first.name}"
         if first.configured == "unknown":
-            fix = f"Correct {first.file}, which install leaves alone until then."
+            fix = f"Correct {first.file}, then run install again."
         raise CheckWarning(f"{first.title}: {first.detail}", fix)
-    entered = [each.title for each in there if each.configured == "yes"]
+    entered = [each.title for each in installed if each.configured == "yes"]
     if not entered:
         raise CheckWarning("no application starts this client", "Run: ambassador-client install --all")
     return ", ".join(entered)

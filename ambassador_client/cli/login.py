@@ -1,4 +1,4 @@
-"""`login`, `logout`, `whoami`, `accounts`, `account use` and `key rotate`: who this user is to which server."""
+"""The commands `login`, `logout`, `whoami`, `accounts`, `account use` and `key rotate`."""
 
 import os
 from collections.abc import Callable
@@ -26,12 +26,12 @@ _UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Register the commands."""
     command(app, "login", login)
     command(app, "logout", logout)
     command(app, "whoami", whoami)
     command(app, "accounts", accounts)
-    account = command_group("Choose among the accounts logged in to.")
+    account = command_group("Change the default account.")
     command(account, "use", use)
     app.add_typer(account, name="account")
     key = command_group("The key of an account.")
@@ -46,45 +46,45 @@ def login(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="The key, or a one-time code: env://NAME, file://PATH or - for stdin; else a prompt.",
+            help="Source of the key or one-time code: env://NAME, file://PATH or - for stdin; default: a prompt.",
         ),
     ] = None,
     code: Annotated[
-        str | None, typer.Option(metavar="CODE", help="The one-time code your administrator told you.")
+        str | None, typer.Option(metavar="CODE", help="One-time code from your administrator.")
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep-default", help="Leave the default account as it is.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep-default", help="Do not make this the default account.")
+    ] = False,
 ) -> int:
-    """Log in to a server, by a key or a one-time code, and keep that as an account.
+    """Log in to a server with a key or a one-time code, and save it as an account.
 
-    The key is checked with the server first. It is kept in the system's keyring where there is one, else in a file
-    that only you can read. On Linux `pipx inject mcp-ambassador keyring` adds what opens a keyring.
+    The server checks the key first. The key is saved in the system's keyring if there is one, else in a file that only
+    you can read. On Linux `pipx inject mcp-ambassador keyring` installs support for the keyring.
 
     Example: ambassador-client login https://mcp.example.com --code 7KQF-3M2X-9TWD
     """
     if code is not None and key_from is not None:
-        raise UsageError("--code and --key-from exclude each other", "")
+        raise UsageError("--code and --key-from cannot be used together", "")
     settings, ca_pem = _login_settings(run, url)
     name = check_name(run.flags.account or _default_name(settings.server_url))
     known = run.accounts.find(name) if any(each.name == name for each in run.accounts.all()) else None
     if known is not None and known.server != settings.server_url:
-        raise SettingsError(
-            f"account {name} is for {known.server}", "Keep this one under another name: --account NAME"
-        )
+        raise SettingsError(f"account {name} is for {known.server}", "Choose another name: --account NAME")
     secret = code or read_secret(key_from, lambda: run.prompt_secret("Key (amb_pk_...) or one-time code: "))
     if ca_pem is None and settings.ca_file is not None:
         ca_pem = _read_ca_file(settings.ca_file)
 
-    def keep_account(key: str, told: dict[str, Any]) -> tuple[Account, str]:
+    def save_account(key: str, me: dict[str, Any]) -> tuple[Account, str]:
         place = run.accounts.credentials().put(name, key)
-        kept = run.accounts.save(_account(name, settings, told), ca_pem=ca_pem, make_default=not keep)
-        return kept, place
+        saved = run.accounts.save(_account(name, settings, me), ca_pem=ca_pem, make_default=not keep)
+        return saved, place
 
     if not secret.startswith(KEY_PREFIX):
         answer = run.connect(settings, None).request("POST", ENROL, {"code": secret})
         secret = str(answer.get("preshared_key"))
-        keep_account(secret, answer)  # before anything else can go wrong: the code is used up
+        save_account(secret, answer)  # saved at once, because the code works only once
     me = _check(run, settings, secret)
-    account, place = keep_account(secret, me)
+    account, place = save_account(secret, me)
     show(_account_view(account) | {"tools": me.get("tools"), "key_kept_in": place}, run.output)
     if lacks_keyring():
         run.say(NO_KEYRING)
@@ -92,7 +92,7 @@ def login(
 
 
 def logout(run: Run) -> int:
-    """End the sessions of an account and forget its key; the key itself stays good until it is revoked.
+    """End the sessions of an account and delete its key from this machine. The key stays valid until it is revoked.
 
     Example: ambassador-client logout --account work
     """
@@ -107,17 +107,19 @@ def logout(run: Run) -> int:
     run.accounts.remove(account.name)
     if forgotten or not lacks_keyring():
         run.say(
-            f"Logged out of {account.server}; the key of account {account.name} is gone from this machine."
+            f"Logged out of {account.server}; the key of account {account.name} was deleted from this machine."
         )
     else:
-        run.say(f"Logged out of {account.server}. No file held a key of account {account.name}. {NO_KEYRING}")
+        run.say(
+            f"Logged out of {account.server}. There was no file with a key of account {account.name}. {NO_KEYRING}"
+        )
     if held:
-        run.say(f"{held} running application(s) keep their sessions until they end.")
+        run.say(f"{held} running application(s) keep their sessions until they exit.")
     return 0
 
 
 def whoami(run: Run) -> int:
-    """Show who you are to the server.
+    """Show your user, groups and key at the server.
 
     Example: ambassador-client whoami -o json
     """
@@ -139,7 +141,7 @@ def whoami(run: Run) -> int:
 
 
 def accounts(run: Run) -> int:
-    """List the accounts of this machine.
+    """List the accounts on this machine.
 
     Example: ambassador-client accounts
     """
@@ -157,33 +159,32 @@ def accounts(run: Run) -> int:
 
 
 def use(run: Run, name: Annotated[str, typer.Argument(metavar="NAME", help="The account.")]) -> int:
-    """Make an account the default one.
+    """Make an account the default.
 
     Example: ambassador-client account use work
     """
     account = run.accounts.use(name)
-    run.say(f"{account.name} at {account.server} is the default account now.")
+    run.say(f"{account.name} at {account.server} is now the default account.")
     return 0
 
 
 def rotate(
     run: Run,
     overlap: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long the old key stays good: 30m, 12h, 7d.")
+        str, typer.Option(metavar="DURATION", help="How long the old key stays valid: 30m, 12h, 7d.")
     ] = "24h",
 ) -> int:
-    """Take a new key in place of the one in use, which stays good for the overlap.
+    """Replace the key of the account by a new one; the old key stays valid for the overlap.
 
-    It ends when the old one would have, unless your administrators let you prolong it: a new term is theirs to give.
-    The new key is kept where the old one was; applications that run go on with the old one until they are started
-    again.
+    The new key expires when the old one would have, unless your administrators allow a longer term. It is saved in
+    the place of the old one. Running applications use the old key until they are restarted.
 
     Example: ambassador-client key rotate --overlap 7d
     """
     account = run.settings.account
     if account is None or not run.settings.credential.place.startswith("account "):
         raise SettingsError(
-            "the key in use comes from a setting, where a new one cannot be put",
+            "the key in use comes from a setting, which rotation cannot change",
             "Run ambassador-client login first, or ask your administrator.",
         )
     answer = run.server.request("POST", OWN_KEY_ROTATION, {"overlap_seconds": _seconds(overlap)})
@@ -210,14 +211,14 @@ def _parse_argument(argument: str, parse: Callable[[str], str], text: str) -> st
 
 
 def _login_settings(run: Run, url: str) -> tuple[Settings, str | None]:
-    """Return the settings for a server nothing is known of yet, and the certificate its fingerprint led to."""
+    """Return the settings for a login at this address, and the certificate that matches the fingerprint, PEM."""
     flags = run.flags
     if flags.server_url is not None:
         raise UsageError(
             "the server is the argument of login, not an option", "Run: ambassador-client login URL"
         )
     if flags.fingerprint is not None and flags.ca_file is not None:
-        raise UsageError("--ca-file and --fingerprint exclude each other", "")
+        raise UsageError("--ca-file and --fingerprint cannot be used together", "")
     address = _parse_argument("URL", setting_parsers.parse_url, url if "://" in url else f"https://{url}")
     pin = flags.fingerprint and _parse_argument(
         "--fingerprint", setting_parsers.fingerprint, flags.fingerprint
@@ -246,7 +247,7 @@ def _login_settings(run: Run, url: str) -> tuple[Settings, str | None]:
 
 
 def _check(run: Run, settings: Settings, secret: str) -> dict[str, Any]:
-    """Open a session with the key, ask who it makes us, and leave; raises what the server says."""
+    """Check the key with a short session and return the answer to GET /v1/me; raises LinkError."""
     session = run.connect(settings, None).register(replace(settings.identity, preshared_key=secret))
     server = run.connect(settings, session.session_token)
     try:
@@ -261,7 +262,7 @@ def _end_session(run: Run, account: Account, token: str, session: Any) -> None:
     try:
         run.connect(settings, token).disconnect(session)
     except ClientError as error:
-        run.say(f"The server does not know that you left: {error.cause}. The session ends by itself.")
+        run.say(f"The session could not be ended: {error.cause}. It expires by itself.")
 
 
 def _account(name: str, settings: Settings, me: dict[str, Any]) -> Account:
@@ -277,8 +278,8 @@ def _account(name: str, settings: Settings, me: dict[str, Any]) -> Account:
 
 
 def _account_view(account: Account) -> dict[str, Any]:
-    told = asdict(account)
-    return {name: told[name] for name in ("name", "server", "user", "key_name", "key_expires_at")}
+    members = asdict(account)
+    return {name: members[name] for name in ("name", "server", "user", "key_name", "key_expires_at")}
 
 
 def _default_name(address: str) -> str:

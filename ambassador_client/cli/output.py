@@ -1,4 +1,4 @@
-"""How an answer is shown: lines for people, JSON for programs."""
+"""Writes results to standard output: text for people, JSON for programs."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ class Format(StrEnum):
 
 
 def show(view: Mapping[str, Any], output: Format | None) -> None:
-    """Write the view to standard output; people get one line for each member."""
+    """Write the members to standard output, one line each, or as a JSON object."""
     if output is Format.JSON:
         sys.stdout.write(json.dumps(view, indent=2) + "\n")
         return
@@ -27,7 +27,7 @@ def show(view: Mapping[str, Any], output: Format | None) -> None:
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], output: Format | None) -> None:
-    """Write the rows to standard output; people get a table, its columns named by the members of the first row."""
+    """Write the rows to standard output as a table or JSON array; the first row names the columns."""
     if output is Format.JSON:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal while a tool runs; in a pipe there is nothing of it."""
+"""The progress bar of a running tool, on a terminal only."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """A bar on standard error for the length of a block; it leaves no trace."""
+    """A context manager that shows a progress bar on standard error and removes it at the end."""
 
     def __init__(self, tool: str) -> None:
         self._tool = tool
@@ -21,7 +21,7 @@ class ProgressBar:
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             self._bar = _bar()
-            self._bar.add_task(one_line(self._tool), total=None, share="", told="")
+            self._bar.add_task(one_line(self._tool), total=None, share="", message="")
             self._bar.start()
         return self
 
@@ -30,19 +30,19 @@ class ProgressBar:
             self._bar.stop()
 
     def update(self, params: dict[str, Any]) -> None:
-        """Show the params of one progress notification."""
+        """Show the params of a progress notification."""
         if self._bar is None:
             return
         done, total = _number(params.get("progress")), _number(params.get("total"))
-        said = params.get("message")
-        told = one_line(said) if isinstance(said, str) else ""
+        text = params.get("message")
+        message = one_line(text) if isinstance(text, str) else ""
         share = "/".join(f"{each:.10g}" for each in (done, total) if each is not None)
         (task,) = self._bar.task_ids
-        self._bar.update(task, completed=done, total=total, share=share, told=told)
+        self._bar.update(task, completed=done, total=total, share=share, message=message)
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Leave the terminal to somebody else for the length of a block."""
+        """Hide the bar for the length of a block."""
         if self._bar is None:
             yield
             return
@@ -54,13 +54,13 @@ class ProgressBar:
 
 
 def _bar() -> "Progress":
-    # Only who watches waits for the library.
+    # Imported here: rich is slow to import and needed only on a terminal.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
     def text(form: str) -> TextColumn:
-        # What a server says is text, whatever it looks like.
+        # Text of a server must not be read as markup.
         return TextColumn(form, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
 
     return Progress(
@@ -69,7 +69,7 @@ def _bar() -> "Progress":
         BarColumn(bar_width=24),
         text("{task.fields[share]}"),
         TimeElapsedColumn(),
-        text("{task.fields[told]}"),
+        text("{task.fields[message]}"),
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=False,
@@ -80,5 +80,5 @@ def _bar() -> "Progress":
 def _number(value: object) -> int | float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Not a number, and more than a bar can show, are left out.
+    # Skips NaN and numbers too large for the bar.
     return value if abs(value) < 1e15 else None

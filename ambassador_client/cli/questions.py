@@ -1,4 +1,4 @@
-"""What a tool asks while it runs (an elicitation of the protocol), put to the person at the terminal."""
+"""Asks the user at the terminal the questions of a running tool (MCP elicitation)."""
 
 import sys
 from collections.abc import Mapping
@@ -8,23 +8,23 @@ from ambassador_client.cli.tool_arguments import allowed_values, describe_type, 
 from ambassador_client.errors import UsageError, one_line
 
 CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
-"""What a client that has somebody to ask declares."""
+"""The client capabilities that are declared when a user can be asked."""
 
 _MAX_FIELDS = 50
 
 
 def is_interactive() -> bool:
-    """Tell whether a question would be seen and could be answered."""
+    """Tell whether standard input and error are a terminal, so that a user can answer."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask_user(tool: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask the person and return the result of `elicitation/create`; the end of the input cancels."""
+    """Ask the user and return the result of `elicitation/create`; the end of the input cancels."""
     _say(f"{tool} asks: {_text(params.get('message'))}")
     try:
         if params.get("mode") == "url":
-            _say(f"It wants you to visit: {_text(params.get('url'))}")
-            return {"action": "accept" if _confirm("Have you done that?") else "decline"}
+            _say(f"Open this address: {_text(params.get('url'))}")
+            return {"action": "accept" if _confirm("Done?") else "decline"}
         if not _confirm("Answer?"):
             return {"action": "decline"}
         return {"action": "accept", "content": _form(params.get("requestedSchema"))}
@@ -45,7 +45,7 @@ def _form(schema: Any) -> dict[str, Any]:
 
 
 def _answer(answers: dict[str, Any], name: str, field: Mapping[str, Any], *, required: bool) -> None:
-    """Ask for one field until the answer fits, or is left out where it may be."""
+    """Ask for one field until the answer is valid, or empty where the field is optional."""
     while True:
         text = _read(_prompt(name, field, required=required))
         if not text and "default" in field:

@@ -1,4 +1,4 @@
-"""Where a person's secret comes from: a prompt, stdin, `env://NAME` or `file://PATH`, never the command line itself."""
+"""Reads a secret from a prompt, stdin, `env://NAME` or `file://PATH`, never from the command line."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ KEY_PREFIX = "amb_pk_"
 
 
 def read_secret(source: str | None, prompt: Callable[[], str]) -> str:
-    """Return the secret; None means the prompt on a terminal and stdin otherwise. Raises NoCredentialsError."""
+    """Return the secret; None reads a prompt at a terminal, else stdin. Raises NoCredentialsError or UsageError."""
     if source is None and sys.stdin is not None and sys.stdin.isatty():
         text = prompt()
     elif source is None or source == "-":
@@ -24,12 +24,12 @@ def read_secret(source: str | None, prompt: Callable[[], str]) -> str:
         text = _first_line(referenced(source))
     else:
         raise UsageError(
-            "a secret on the command line is visible to every process of this machine",
-            "Name where it is: env://NAME, file://PATH, or - for stdin.",
+            "other processes can read a secret on the command line",
+            "Give its place: env://NAME, file://PATH, or - for stdin.",
         )
     secret = text.strip()
     if not secret or not secret.isascii() or not secret.isprintable():
-        raise NoCredentialsError("no key was given, or a damaged one", "Type it in, or use --key-from.")
+        raise NoCredentialsError("the key is missing or damaged", "Type it at the prompt, or use --key-from.")
     return secret
 
 

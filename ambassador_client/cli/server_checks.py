@@ -1,4 +1,4 @@
-"""What `doctor` looks at between this machine and the tools; each check says what it found, or raises."""
+"""The checks of `doctor` on the connection and the server; each returns its result or raises."""
 
 import socket
 import ssl
@@ -22,21 +22,21 @@ _MAX_SKEW = timedelta(minutes=2)
 
 
 def address(context: CheckContext) -> str:
-    """Is the host name known?"""
+    """Check that the host name resolves."""
     host, port = context.first_hop
     try:
         found = {each[4][0] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
         if context.tunnel is not None:
-            raise context.tunnel.unreachable("the host name is not known") from error
+            raise context.tunnel.unreachable("the host name cannot be resolved") from error
         raise UnreachableError(
-            f"the host name {host} is not known", "Check the address and the network, or a VPN."
+            f"the host name {host} cannot be resolved", "Check the address, the network and the VPN."
         ) from error
     return f"{host} is {', '.join(sorted(map(str, found)))}"
 
 
 def connection(context: CheckContext) -> str:
-    """Does anything listen there?"""
+    """Check that the port accepts connections."""
     host, port = context.first_hop
     try:
         socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
@@ -45,19 +45,19 @@ def connection(context: CheckContext) -> str:
             raise context.tunnel.unreachable((error.strerror or str(error)).lower()) from error
         raise UnreachableError(
             f"cannot reach {host}:{port} : {(error.strerror or str(error)).lower()}",
-            "Is the server running? Does a firewall stand between?",
+            "Is the server running? Does a firewall block the port?",
         ) from error
     return f"{host}:{port} answers"
 
 
 def certificate(context: CheckContext) -> str:
-    """Is whoever listens to be trusted?"""
+    """Check that the server's certificate is trusted."""
     tls = context_from_settings(context.settings, None if context.tunnel is None else context.tunnel.dial)
     if tls is None:
-        return "none: without TLS, on this machine only"
+        return "none: http:// without TLS, for this machine only"
     if context.settings.allow_self_signed:
         raise CheckWarning(
-            "any certificate is believed: the server could be anyone", "Give a CA file or a fingerprint."
+            "any certificate is accepted: the server is not authenticated", "Give a CA file or a fingerprint."
         )
     host = urlsplit(context.settings.server_url).hostname
     try:
@@ -65,43 +65,46 @@ def certificate(context: CheckContext) -> str:
             context.dial() as tcp_socket,
             tls.wrap_socket(tcp_socket, server_hostname=host) as tls_socket,
         ):
-            told = tls_socket.getpeercert() or {}
-            return f"trusted until {told.get('notAfter', 'an unknown day')}, {tls_socket.version()}"
+            found = tls_socket.getpeercert() or {}
+            return f"trusted until {found.get('notAfter', 'an unknown day')}, {tls_socket.version()}"
     except ssl.SSLCertVerificationError as error:
         raise _untrusted(context.settings.server_url, error) from error
     except OSError as error:
-        raise UnreachableError(f"TLS with {host} failed: {error}", "Is it the port of the server?") from error
+        raise UnreachableError(
+            f"TLS with {host} failed: {error}", "Check that this is the port of the server."
+        ) from error
 
 
 def server(context: CheckContext) -> str:
-    """Is the server well and ready?"""
+    """Check that the server is healthy and ready."""
     server = context.run.connect(context.settings, None)
     if server.request("GET", HEALTH).get("status") != "ok":
-        raise UnreachableError(f"{server.url} is not well", "Tell your administrator.")
+        raise UnreachableError(f"{server.url} reports that it is not healthy", "Tell your administrator.")
     try:
         server.request("GET", READY)
     except ServerRefusedError as error:
         raise CheckWarning(
             "the server runs but is not ready for calls", "Try again soon; tell your administrator."
         ) from error
-    return "well and ready"
+    return "healthy and ready"
 
 
 def clock(context: CheckContext) -> str:
-    """Do this machine and the server agree on the time?"""
-    said = context.run.connect(context.settings, None).date(HEALTH)
-    if said is None:
-        return "the server does not tell the time"
-    skew = abs(parsedate_to_datetime(said) - datetime.now(UTC))
+    """Compare the clock of this machine with the server's."""
+    date = context.run.connect(context.settings, None).date(HEALTH)
+    if date is None:
+        return "the server sends no time"
+    skew = abs(parsedate_to_datetime(date) - datetime.now(UTC))
     if skew > _MAX_SKEW:
         raise CheckWarning(
-            f"this machine and the server are {skew} apart", "Let the clock be set by the network."
+            f"the clocks of this machine and the server differ by {skew}",
+            "Set the clock over the network (NTP).",
         )
     return f"within {skew.total_seconds():.0f} s of the server"
 
 
 def session(context: CheckContext) -> str:
-    """Does the server open a session for the key?"""
+    """Check that the server opens a session for the key."""
     session = context.run.connect(context.settings, None).register(context.settings.identity)
     server = context.run.connect(context.settings, session.session_token)
     try:
@@ -112,18 +115,18 @@ def session(context: CheckContext) -> str:
     version = context.me.get("server_version")
     if version != __version__:
         raise CheckWarning(
-            f"the server is {version}, this client {__version__}", "Bring both to the same version."
+            f"the server is {version}, this client {__version__}", "Install the same version on both."
         )
-    return f"you are {context.me.get('user')}, by key {(context.me.get('key') or {}).get('name')}"
+    return f"user {context.me.get('user')}, key {(context.me.get('key') or {}).get('name')}"
 
 
 def tools(context: CheckContext) -> str:
-    """Is there anything to call?"""
+    """Check that there are tools to call."""
     if (refused := context.me.get("refused")) is not None:
-        raise CheckWarning(f"nothing is permitted now: {refused}", "Ask your administrator.")
+        raise CheckWarning(f"every call is refused now: {refused}", "Ask your administrator.")
     if not context.me.get("tools"):
         raise CheckWarning(
-            "there is no tool for you", "Run ambassador-client catalog list, or ask your administrator."
+            "you have no tools", "Run ambassador-client catalog list, or ask your administrator."
         )
     return f"{context.me['tools']} tools"
 
@@ -132,7 +135,7 @@ def _untrusted(url: str, error: ssl.SSLCertVerificationError) -> ClientError:
     if error.verify_code in (9, 10):  # not yet valid, expired
         return UntrustedCertificateError(
             f"the certificate of {url} is not valid at this time: {error.verify_message}",
-            f"Is the clock right? It says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. If so, tell your administrator.",
+            f"Check the clock: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. If it is right, tell your administrator.",
         )
     return UntrustedCertificateError(
         f"the certificate of {url} is not trusted: {error.verify_message}",

@@ -1,4 +1,4 @@
-"""The server as the commands for people ask it."""
+"""The HTTP client of the commands for people."""
 
 import itertools
 import json
@@ -66,7 +66,7 @@ _CODES_BY_JSONRPC_CODE: Mapping[int, tuple[ProblemCode, int]] = {
 
 
 class CallError(ClientError):
-    """The server answered a message with an error of the protocol; `error` is that, whole."""
+    """The server answered with a JSON-RPC error; `error` is the whole error object."""
 
     def __init__(self, error: Json) -> None:
         super().__init__(str(error.get("message", "the call failed")))
@@ -79,7 +79,7 @@ class CallError(ClientError):
 
 
 class ServerClient:
-    """One server, and the secret presented to it: a key, a session token, or none."""
+    """A client for one server that sends one secret: a key, a session token, or none."""
 
     def __init__(
         self, url: str, tls: ssl.SSLContext | None, secret: str | None, tunnel: ProxyTunnel | None = None
@@ -92,16 +92,16 @@ class ServerClient:
             headers["Authorization"] = f"Bearer {secret}"
         self._http = httpx.Client(
             base_url=url,
-            verify=tls or False,  # without TLS, which is for this machine alone, there is nothing to verify
+            verify=tls or False,  # http:// is allowed for this machine only
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-            # Which proxy is used, and for what, is decided in the one place that decides it for the relay, too.
+            # The proxy is chosen by account/proxy_tunnel, as for the relay.
             proxy=None if tunnel is None else _proxy(tunnel),
             trust_env=False,
             headers=headers,
         )
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
-        """Send a request and return the object in the answer; an empty answer is an empty object."""
+        """Send a request and return the JSON object of the answer, empty for an empty body; raises LinkError."""
         with self._stream(method, path, body) as response:
             content = self._read(response)
             if not response.is_success:
@@ -109,18 +109,18 @@ class ServerClient:
         return self._parse_object(content) if content else {}
 
     def text(self, path: str) -> str:
-        """Return the text of an answer, whatever its status."""
+        """Return the text of an answer of any status."""
         with self._stream("GET", path, None) as response:
             return self._read(response).decode(errors="replace")
 
     def date(self, path: str) -> str | None:
-        """Return what time the server says it is."""
+        """Return the Date header of an answer, or None."""
         with self._stream("GET", path, None) as response:
             said: str | None = response.headers.get("date")
         return said
 
     def register(self, identity: RegisterRequest) -> RegisterResponse:
-        """Open a session."""
+        """Register a session; raises LinkError."""
         wanted = {name: getattr(identity, name) for name in RegisterRequest.__slots__}
         answer = self.request("POST", REGISTER, wanted)
         told = {name: answer.get(name) for name in RegisterResponse.__slots__}
@@ -129,7 +129,7 @@ class ServerClient:
         return RegisterResponse(**{name: str(value) for name, value in told.items()})
 
     def disconnect(self, session: RegisterResponse) -> None:
-        """End a session of ours, if it has not ended by itself."""
+        """End a session; a session that has already ended is not an error."""
         try:
             self.request("DELETE", f"{CONNECTIONS}/{quote(session.connection_id, safe='')}")
         except ServerRefusedError as error:
@@ -137,7 +137,7 @@ class ServerClient:
                 raise
 
     def tools(self) -> list[Json]:
-        """Return the definitions of the tools that can be called."""
+        """Return the definitions of the tools that the user may call."""
         tools = self._send_message("tools/list", {}, {}).get("tools")
         if not isinstance(tools, list) or not all(
             isinstance(tool, dict) and isinstance(tool.get("name"), str) for tool in tools
@@ -155,8 +155,8 @@ class ServerClient:
     ) -> Json:
         """Call a tool and return the result.
 
-        `progress` gets what the server tells meanwhile; `answer` takes the params of a question to the user and returns
-        the result of `elicitation/create`, and is None where there is nobody to ask.
+        `progress` receives the params of progress notifications. `answer` takes the params of a question and returns
+        the result of `elicitation/create`; it is None without a terminal. Raises CallError or LinkError.
         """
         meta = {"progressToken": 1, META_CLIENT_CAPABILITIES: {} if answer is None else CAPABILITIES}
         first = {"name": tool, "arguments": arguments, "_meta": meta}
@@ -167,11 +167,13 @@ class ServerClient:
                 return result
             asked, state = result.get("inputRequests"), result.get("requestState")
             params = first | ({"inputResponses": self._answers(asked, answer)} if asked else {})
-            # Exactly what came, and none where none came.
+            # requestState is returned unchanged, and left out if the server sent none.
             params |= {} if state is None else {"requestState": state}
             if not asked:
                 time.sleep(_PAUSES.after(round_))
-        raise BadAnswerError(f"{tool} asks without end", f"It was answered {_MAX_ROUNDS} times.")
+        raise BadAnswerError(
+            f"{tool} asks again and again", f"It was answered {_MAX_ROUNDS} times; the call was stopped."
+        )
 
     def _answers(self, asked: Any, answer: Callable[[Json], Json] | None) -> Json:
         answers: Json = {}
@@ -183,7 +185,8 @@ class ServerClient:
                 or request.get("method") != "elicitation/create"
             ):
                 raise BadAnswerError(
-                    "the tool asks for what this client did not offer", "Run the command on a terminal."
+                    "the tool asks a question that this client cannot answer",
+                    "Run the command at a terminal.",
                 )
             answers[key] = answer(params)
         return answers
@@ -264,7 +267,7 @@ class ServerClient:
     def _not_an_ambassador(self) -> BadAnswerError:
         return BadAnswerError(
             f"{self.url} does not answer like an MCP Ambassador server",
-            "Check the address: the client port is 8443 where nothing else is said.",
+            "Check the address; the default client port is 8443.",
         )
 
 
@@ -308,7 +311,7 @@ def _in_our_words(url: str, tunnel: ProxyTunnel | None) -> Iterator[None]:
 def _next_step(url: str, error: httpx.TransportError | None = None) -> str:
     if url.startswith("http:") and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
         return "Is it https://, and is the port right?"
-    # Whoever is about to log in has no account that would tell the doctor which server is meant.
+    # Before the first login there is no account, so the command names the server.
     return f"Is the server running? Run: ambassador-client doctor --server {url}"
 
 

@@ -1,4 +1,4 @@
-"""The `status` command: one round trip with the server, as the proxy would make it."""
+"""The command `status`: registers a session as the proxy does and shows the result."""
 
 from contextlib import suppress
 from typing import Any
@@ -17,7 +17,7 @@ from ambassador_protocol.paths import ME
 
 
 def status(run: Run) -> int:
-    """Tell whether the server is reachable, accepts the key, who that makes you, and how many tools it has for you.
+    """Show whether the server is reachable and accepts the key, your user, and the number of your tools.
 
     Example: ambassador-client status -o json
     """
@@ -40,7 +40,7 @@ def status(run: Run) -> int:
     }
     problem: ClientError | None = None
     try:
-        _look(run, view)
+        _query(run, view)
     except LinkError as error:
         problem = error
         view["problem"] = {"code": error.code, "message": str(error)}
@@ -53,7 +53,7 @@ def status(run: Run) -> int:
     return 0
 
 
-def _look(run: Run, view: dict[str, Any]) -> None:
+def _query(run: Run, view: dict[str, Any]) -> None:
     session = run.connect(run.settings, None).register(run.settings.identity)
     view["key_accepted"] = True
     view["session_expires_at"] = session.expires_at

@@ -1,4 +1,4 @@
-"""Arguments of a tool as people type them: `key=value`, each value read as the tool's schema wants it."""
+"""Parses the arguments of a tool from `key=value` pairs and JSON, by the tool's input schema."""
 
 import json
 import math
@@ -13,9 +13,9 @@ _TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 
 
 def read_arguments(schema: Schema, pairs: Iterable[str], json_text: str | None) -> dict[str, Any]:
-    """Return the arguments: those of the JSON object `json_text`, and the pairs over them.
+    """Return the arguments: the JSON object `json_text`, overridden by the `key=value` pairs.
 
-    A key that is repeated makes a list; `a.b=1` reaches into an object. Raises UsageError that names the argument.
+    A repeated key makes a list; `a.b=1` sets a member of an object. Raises UsageError that names the argument.
     """
     arguments = {} if json_text is None else _object(json_text)
     _check_object(schema, arguments)
@@ -24,7 +24,7 @@ def read_arguments(schema: Schema, pairs: Iterable[str], json_text: str | None) 
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(
-                f"{pair[:60]!r} is no argument", "Write key=value, or give an object with --json."
+                f"{pair[:60]!r} is not an argument", "Write key=value, or give an object with --json."
             )
         repeated.setdefault(key, []).append(value)
     for key, values in repeated.items():
@@ -34,7 +34,7 @@ def read_arguments(schema: Schema, pairs: Iterable[str], json_text: str | None) 
 
 
 def read_value(schema: Schema, name: str, text: str) -> Any:
-    """Return one value as its schema wants it, a list with commas between; raises UsageError that names it."""
+    """Parse one value by its schema; a list is separated by commas. Raises UsageError that names it."""
     if "array" in _types(schema) and not text.lstrip().startswith("["):
         items = _items(schema)
         return [_value(items, name, each.strip()) for each in text.split(",")]
@@ -42,7 +42,7 @@ def read_value(schema: Schema, name: str, text: str) -> Any:
 
 
 def allowed_values(schema: Schema) -> list[Any] | None:
-    """Return the values a schema enumerates, in either of its ways, or None where it does not."""
+    """Return the values that a schema allows by `enum` or `const` alternatives, or None."""
     declared = schema.get("enum")
     if isinstance(declared, list):
         return declared
@@ -56,7 +56,7 @@ def allowed_values(schema: Schema) -> list[Any] | None:
 
 
 def describe_type(schema: Schema) -> str:
-    """Return what a schema wants, for a person."""
+    """Return the types that a schema allows, as text for people."""
     return " or ".join(sorted(_types(schema))) or "any value"
 
 
@@ -75,7 +75,9 @@ def _place(arguments: dict[str, Any], schema: Schema, key: str, values: list[str
     if dot and key not in _properties(schema) and head in _properties(schema):
         inner = arguments.setdefault(head, {})
         if not isinstance(inner, dict):
-            raise UsageError(f"{head} is given twice, once as a whole", "Give it one way.")
+            raise UsageError(
+                f"{head} is given both as a whole and by its members", "Use one of the two forms."
+            )
         _place(inner, _properties(schema)[head], rest, values)
         return
     wanted = _schema_of(schema, key)
@@ -116,7 +118,7 @@ _NO_VALUE = object()
 
 
 def _check_object(schema: Schema, arguments: Mapping[str, Any]) -> None:
-    """Refuse what an object holds that the tool cannot take; deeper than this the tool judges for itself."""
+    """Check the top-level members of the JSON object; the server checks deeper ones."""
     for key, value in arguments.items():
         wanted = _schema_of(schema, key)
         types = _types(wanted)
@@ -138,7 +140,7 @@ def _types_of(value: Any) -> frozenset[str]:
         case int():
             return frozenset({"integer", "number"})
         case float():
-            # To a schema 1.0 is an integer.
+            # JSON Schema counts 1.0 as an integer.
             return frozenset({"integer", "number"} if value.is_integer() else {"number"})
         case str():
             return frozenset({"string"})
@@ -149,7 +151,7 @@ def _types_of(value: Any) -> frozenset[str]:
 
 
 def _convert_to_any(types: frozenset[str], text: str) -> Any:
-    """Return the text as the narrowest of the types it can be; text is the widest."""
+    """Convert the text to the first matching type, string last."""
     for type_name in ("null", "boolean", "integer", "number", "object", "array"):
         if type_name in types and (value := _convert(type_name, text)) is not _NO_VALUE:
             return value

@@ -1,4 +1,4 @@
-"""The result of a tool, shown to a person: text as text, everything else as a file or a line that tells of it."""
+"""Shows the result of a tool to a person: text on standard output, other data as files."""
 
 import base64
 import json
@@ -15,20 +15,20 @@ from ambassador_protocol.problems import ProblemCode
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_FILES = 100
 
-# The same names everywhere: not what this machine was configured to believe.
+# Independent of the machine's own media types, so that file names are the same everywhere.
 _types = mimetypes.MimeTypes()
 for _media_type, _suffix in {"audio/wav": ".wav", "audio/ogg": ".ogg", "image/webp": ".webp"}.items():
     _types.add_type(_media_type, _suffix)
 
 
 class ToolFailedError(ClientError):
-    """The tool ran and says that it failed."""
+    """The tool ran and returned an error."""
 
     code = ProblemCode.TOOL_FAILED.value
 
 
 class FileSaver:
-    """Writes what is no text into files of a directory; without one nothing is written."""
+    """Writes data that is not text to files of a directory; without a directory it writes nothing."""
 
     def __init__(self, directory: Path | None, tool: str) -> None:
         self._directory = directory
@@ -38,11 +38,13 @@ class FileSaver:
 
     @property
     def hint(self) -> str:
-        """Say what becomes of data that was not kept."""
-        return "--save DIR keeps it" if self._directory is None else f"not saved, after {_MAX_FILES} files"
+        """Return the reason why data was not saved, or how to save it."""
+        return (
+            "not saved; use --save DIR" if self._directory is None else f"not saved, after {_MAX_FILES} files"
+        )
 
     def save(self, data: bytes, media_type: str) -> Path | None:
-        """Write the data to a file that was not there before and return its path, or None where nothing is kept."""
+        """Write the data to a new file and return its path, or None if it was not saved."""
         if self._directory is None or self._saved >= _MAX_FILES:
             return None
         self._saved += 1
@@ -65,7 +67,7 @@ class FileSaver:
 
 
 def show_result(result: Mapping[str, Any], saver: FileSaver) -> None:
-    """Write the text to standard output and tell of the rest on standard error."""
+    """Write text to standard output, and one line for each other block to standard error."""
     blocks = result.get("content")
     shown = False
     for block in blocks if isinstance(blocks, list) else []:
@@ -89,11 +91,11 @@ def _show(block: Mapping[str, Any], saver: FileSaver) -> bool:
         return True
     data = resource.get("data", resource.get("blob"))
     if isinstance(data, str):
-        _tell(str(kind), str(resource.get("mimeType", "application/octet-stream")), data, saver)
+        _show_data(str(kind), str(resource.get("mimeType", "application/octet-stream")), data, saver)
     return False
 
 
-def _tell(kind: str, media_type: str, encoded: str, saver: FileSaver) -> None:
+def _show_data(kind: str, media_type: str, encoded: str, saver: FileSaver) -> None:
     try:
         data = base64.b64decode(encoded, validate=True)
     except ValueError:
@@ -106,6 +108,6 @@ def _tell(kind: str, media_type: str, encoded: str, saver: FileSaver) -> None:
 
 def _write(text: str) -> None:
     if sys.stdout.isatty():
-        # What a tool says must not move the cursor, nor name the window.
+        # Control characters from a tool must not control the terminal.
         text = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")

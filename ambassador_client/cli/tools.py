@@ -1,4 +1,4 @@
-"""`tools` and `call`: what an application would be offered, and a call as an application would make it."""
+"""The commands `tools` and `call`: list the tools that an AI application would get, and call one."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ _Name = Annotated[str, typer.Argument(metavar="TOOL", help="The name of the tool
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Register the commands."""
     group = command_group("The tools you may call.")
     command(group, "list", list_all)
     command(group, "show", show_tool)
@@ -45,7 +45,7 @@ def list_all(run: Run) -> int:
 def search(
     run: Run, word: Annotated[str, typer.Argument(metavar="WORD", help="Part of a name or a description.")]
 ) -> int:
-    """List the tools whose name or description holds a word.
+    """List the tools whose name or description contains a word.
 
     Example: ambassador-client tools search issue
     """
@@ -58,7 +58,7 @@ def search(
 
 
 def show_tool(run: Run, name: _Name) -> int:
-    """Show a tool: what it does and which arguments it takes.
+    """Show a tool: its description and its arguments.
 
     Example: ambassador-client tools show time__get_current_time
     """
@@ -89,18 +89,21 @@ def call(
     run: Run,
     name: _Name,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Arguments, read as the tool wants.")
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Arguments, converted to the types of the tool."),
     ] = None,
     given: Annotated[
-        str | None, typer.Option("--json", metavar="JSON", help="All arguments as an object; - for stdin.")
+        str | None,
+        typer.Option("--json", metavar="JSON", help="All arguments as a JSON object; - for stdin."),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write images and other data into files here.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write images and other data to files in this directory."),
     ] = None,
 ) -> int:
-    """Call a tool. Text goes to standard output, what happens meanwhile to standard error.
+    """Call a tool. Text goes to standard output, progress and messages to standard error.
 
-    A key that is repeated makes a list; a.b=1 reaches into an object.
+    A repeated key makes a list; a.b=1 sets a member of an object.
 
     Example: ambassador-client call time__get_current_time timezone=Europe/Zurich
     """
@@ -115,7 +118,7 @@ def call(
     else:
         show_result(result, FileSaver(save, str(tool["name"])))
     if result.get("isError") is True:
-        raise ToolFailedError(f"{tool['name']} ran and says that it failed", "Its answer says why.")
+        raise ToolFailedError(f"{tool['name']} ran and failed", "Its output says why.")
     return 0
 
 
@@ -165,7 +168,7 @@ def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
         {"tool": each["name"], "class": _class(each), "description": _description(each)} for each in tools
     ]
     if not rows:
-        run.say("There is no such tool for you. Run: ambassador-client catalog list")
+        run.say("You have no such tool. Run: ambassador-client catalog list")
     if rows or run.output is not None:
         show_rows(rows, run.output)
 

@@ -1,4 +1,4 @@
-"""`errors` and `bugreport`: what a code means, and what somebody who helps needs to know."""
+"""The commands `doctor`, `errors` and `bugreport`."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ _LIBRARIES = ("h11", "httpx", "typer", "rich", "keyring")
 _SHOWN_SETTINGS = frozenset(
     {"server_url", "host_tool", "heartbeat_interval_seconds", "allow_self_signed", "account"}
 )
-"""The settings whose value says nothing that is to be kept; of all others only whether they are set is told."""
+"""The settings whose value is printed; of the others only whether they are set."""
 
 _PROXIES = (
     "HTTPS_PROXY",
@@ -40,17 +40,17 @@ _SECRET = re.compile(r"amb_(pk|st|ak)_[A-Za-z0-9_-]*")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Register the commands."""
     command(app, "doctor", doctor)
     command(app, "bugreport", bugreport)
-    group = command_group("What the codes of errors mean.")
+    group = command_group("The error codes and their meaning.")
     command(group, "list", list_codes)
     command(group, "show", show_code)
     app.add_typer(group, name="errors")
 
 
 def list_codes(run: Run) -> int:
-    """List every code and what it means.
+    """List the error codes and their meaning.
 
     Example: ambassador-client errors list
     """
@@ -61,15 +61,15 @@ def list_codes(run: Run) -> int:
 
 
 def show_code(
-    run: Run, code: Annotated[str, typer.Argument(metavar="CODE", help="Such as AMB-5001, or 5001.")]
+    run: Run, code: Annotated[str, typer.Argument(metavar="CODE", help="For example AMB-5001 or 5001.")]
 ) -> int:
-    """Say what a code means and what to do.
+    """Show the meaning of an error code and what to do.
 
     Example: ambassador-client errors show AMB-5001
     """
     found = find_code(code)
     if found is None:
-        raise NotFoundError(f"there is no code {code[:40]!r}", "Run: ambassador-client errors list")
+        raise NotFoundError(f"there is no error code {code[:40]!r}", "Run: ambassador-client errors list")
     explanation = EXPLANATIONS[found]
     if run.output is Format.JSON:
         show(
@@ -84,7 +84,7 @@ def show_code(
 
 
 def bugreport(run: Run) -> int:
-    """Print what somebody who helps needs to know: versions, settings and what the doctor says, and never a secret.
+    """Print a report for support: versions, settings and the result of `doctor`, without secrets.
 
     Example: ambassador-client bugreport
     """
@@ -127,7 +127,7 @@ def _settings() -> dict[str, str]:
 
 
 def _address(value: str) -> str:
-    """Return where a server is, without what else a person may have written into its address."""
+    """Return scheme, host and port of a server address, without other parts such as a password."""
     try:
         parts = urlsplit(value)
         return f"{parts.scheme}://{parts.hostname}:{parts.port}"
@@ -155,7 +155,7 @@ def _proxy_addresses(value: str) -> str:
 
 
 def _without_credentials(value: str) -> str:
-    """Return an address without the user and password that may stand in it."""
+    """Return an address with user and password masked."""
     head, at, tail = value.rpartition("@")
     if not at:
         return value
@@ -164,7 +164,7 @@ def _without_credentials(value: str) -> str:
 
 
 def _mask_keys(value: Any) -> Any:
-    """Mask what looks like a key of ours, wherever it came from."""
+    """Return the value with all keys and tokens masked."""
     if isinstance(value, str):
         return _SECRET.sub(r"amb_\1_****", value)
     if isinstance(value, dict):

@@ -1,1 +1,1 @@
-"""The AI applications we can enter ourselves into: one file each, named by its configuration word."""
+"""The AI applications that `install` can configure: one module each, named by its configuration word."""

@@ -1,6 +1,6 @@
 """Claude Desktop: `mcpServers` in `claude_desktop_config.json` (MCP documentation, "Connect to local MCP servers").
 
-The package of the Microsoft Store sees a directory of its own in place of APPDATA. Linux follows the XDG directory.
+The Microsoft Store package has its own directory in place of APPDATA. On Linux the XDG directory is used.
 """
 
 from pathlib import PurePath

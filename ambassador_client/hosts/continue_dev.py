@@ -1,6 +1,6 @@
 """Continue: the list `mcpServers` in `config.yaml` (its documentation, "config.yaml Reference").
 
-A `config.yaml` makes Continue forget a `config.json`, so we make none where there is only the old file.
+Continue ignores `config.json` once there is a `config.yaml`, so none is created beside an old `config.json`.
 """
 
 from pathlib import PurePath
@@ -18,7 +18,7 @@ def _old_file(machine: Machine) -> str | None:
     directory = machine.local(_directory(machine))
     if (directory / "config.yaml").exists() or not (directory / "config.json").exists():
         return None
-    return f"Continue would forget {directory / 'config.json'} for a config.yaml; migrate it to config.yaml first"
+    return f"Continue would ignore {directory / 'config.json'} if config.yaml existed; migrate it to config.yaml first"
 
 
 def _entry(launch: Launch) -> dict[str, Any]:

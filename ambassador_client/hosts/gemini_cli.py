@@ -1,6 +1,6 @@
 """Gemini CLI: `mcpServers` in `~/.gemini/settings.json` (its documentation, "Gemini CLI configuration").
 
-GEMINI_CLI_HOME takes the place of the home directory.
+GEMINI_CLI_HOME replaces the home directory.
 """
 
 from ambassador_client.hosts.formats.jsonc import JsoncEditor

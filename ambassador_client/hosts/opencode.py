@@ -1,6 +1,6 @@
 """opencode: `mcp` in `opencode.json` or `opencode.jsonc` (its documentation, "MCP servers" and "Config").
 
-The directory is the XDG one on every platform.
+It uses the XDG directory on every platform.
 """
 
 from pathlib import PurePath

@@ -1,1 +1,1 @@
-"""The way to the server: HTTP/1.1 over asyncio, and the session endpoints on top of it."""
+"""The link to the server: an HTTP/1.1 client over asyncio, and the session endpoints."""

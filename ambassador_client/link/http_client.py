@@ -1,4 +1,4 @@
-"""The HTTP client of the link: a bounded pool of kept-alive connections, whole answers and event streams."""
+"""An asyncio HTTP client for one server: a bounded pool of kept-alive connections, responses and event streams."""
 
 import asyncio
 import ssl
@@ -22,18 +22,19 @@ from ambassador_protocol.mcp import MAX_CALL_SECONDS
 
 _DISCARD_SECONDS = 1.0
 _MAX_RETRY_SECONDS = 60.0
-_IDLE_SECONDS = 30.0  # shorter than any server or load balancer keeps a silent connection
+_IDLE_SECONDS = 30.0  # shorter than servers and load balancers keep idle connections
 
 
 def _clocks() -> tuple[float, float]:
-    """Return two times in seconds: one stands still while the machine sleeps, the other may be set."""
+    """Return two times in seconds: the first stops while the machine sleeps, the second may be set."""
     return time.monotonic(), time.time()
 
 
 class HttpLimits(NamedTuple):
-    """What one link may use; times are in seconds: `answer` bounds each silence of an answer, `control` a whole one.
+    """Limits of one client. Times are in seconds.
 
-    `priority` connections pass the queue; `buffered_bytes` bounds all answers together that are not yet handed on.
+    `answer` bounds each pause within a response, `control` a whole control request. `priority` is the number of
+    connections reserved for priority requests; `buffered_bytes` bounds the unread responses together.
     """
 
     connections: int = 64
@@ -41,13 +42,13 @@ class HttpLimits(NamedTuple):
     answer_bytes: int = 64 << 20
     buffered_bytes: int = 256 << 20
     connect: float = 10.0
-    # The server gives up before; that it is still there is for the kernel to ask, and for heartbeats.
+    # Longer than the server's own limit; TCP keep-alive and heartbeats detect a dead server earlier.
     answer: float = MAX_CALL_SECONDS + 60.0
     control: float = 15.0
 
 
 class HttpRequest(NamedTuple):
-    """One HTTP request; `replayable` says that running it twice does no harm."""
+    """One HTTP request; `replayable` means that it may run twice."""
 
     method: str
     path: str
@@ -57,7 +58,7 @@ class HttpRequest(NamedTuple):
 
 
 class BufferedResponse(NamedTuple):
-    """A whole answer."""
+    """A complete response with its body."""
 
     status: int
     content_type: str
@@ -66,24 +67,24 @@ class BufferedResponse(NamedTuple):
 
 
 class _MemoryBudget:
-    """How many bytes of answers are in memory."""
+    """Counts the bytes of responses in memory and refuses more than the limit."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._bytes = 0
 
     def adjust(self, difference: int) -> None:
-        """Count bytes that came, or went; raises TooLargeError when there are too many."""
+        """Add a positive or negative number of bytes; raises TooLargeError above the limit."""
         self._bytes += difference
-        if difference > 0 and self._bytes > self._most:
+        if difference > 0 and self._bytes > self._limit:
             cause = (
-                f"the answers on their way to the application are larger than {self._most >> 20} MB together"
+                f"the answers being sent to the application are larger than {self._limit >> 20} MB together"
             )
             raise TooLargeError(cause, "Ask for less at once.")
 
 
 class Response:
-    """An answer whose head is here and whose body is still to be read, once, in one of two ways."""
+    """A response whose head has arrived; its body is read once, by `read` or by `events`."""
 
     def __init__(
         self, head: h11.Response, connection: HttpConnection, limits: HttpLimits, budget: _MemoryBudget
@@ -101,16 +102,16 @@ class Response:
 
     @property
     def last_event_id(self) -> str:
-        """Return the id of the last event that had one."""
+        """Return the last event id of the stream, or an empty string."""
         return self._events.last_id
 
     @property
     def retry_seconds(self) -> float:
-        """Return how long the server of the stream wants to be left alone after its end."""
+        """Return the wait in seconds before a reconnection that the stream asked for."""
         return min(self._events.retry_seconds, _MAX_RETRY_SECONDS)
 
     async def read(self) -> BufferedResponse:
-        """Return the whole answer; raises TooLargeError above the limit, UnreachableError when it breaks off."""
+        """Return the complete response; raises TooLargeError above the limit, UnreachableError if it breaks off."""
         pieces: list[bytes] = []
         size = 0
         while (piece := await self._connection.receive(self._limits.answer)) is not None:
@@ -123,7 +124,7 @@ class Response:
         return BufferedResponse(self.status, self.content_type, self.retry_after, b"".join(pieces))
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield the data of each event as it comes; raises UnreachableError when it breaks off or falls silent."""
+        """Yield the data of each event as it arrives; raises UnreachableError if the stream breaks off or times out."""
         while (piece := await self._connection.receive(self._limits.answer)) is not None:
             try:
                 events = self._events.feed(piece)
@@ -135,14 +136,14 @@ class Response:
                     yield event.data
 
     async def discard(self) -> None:
-        """Read to the end, so that the connection can be used again, but wait no longer than a second for it."""
+        """Read the rest within one second, so that the connection can be reused."""
         with suppress(TimeoutError, UnreachableError):
             async with asyncio.timeout(_DISCARD_SECONDS):
                 while await self._connection.receive(None) is not None:
                     pass
 
     def release(self) -> None:
-        """Let others have the memory."""
+        """Remove this response from the memory budget."""
         self._set_buffered(0)
 
     def _set_buffered(self, size: int) -> None:
@@ -151,9 +152,9 @@ class Response:
 
 
 class HttpClient:
-    """Everything the client sends to one server goes through one of these.
+    """An HTTP client for one server.
 
-    `tls_factory` says whom to believe where that is not known yet: it may block, and is asked again after a refusal.
+    `tls_factory` creates the TLS context if `tls` is None; it may block and is called again after a certificate error.
     """
 
     def __init__(
@@ -181,18 +182,18 @@ class HttpClient:
 
     @asynccontextmanager
     async def exchange(self, request: HttpRequest, *, priority: bool = False) -> AsyncIterator[Response]:
-        """Send a request when one of the connections is free, and hand out the answer to be read inside.
+        """Send a request when a connection is free, and yield the response.
 
-        What a call waits for must pass the queue of calls with `priority`, or both would wait for ever.
-        A connection that turns out to be dead is replaced once, but only for a replayable request: any other may
-        have run. Leaving before the end closes the connection, which tells the server to stop working on it.
+        A message that a running call depends on needs `priority`, or both would wait for ever. A dead idle
+        connection is replaced once, but only for a replayable request: any other may have run. Leaving the block
+        early closes the connection, which tells the server to cancel the request.
         """
         slots = self._priority_slots if priority else self._slots
         async with slots, self._open_response(request) as response:
             yield response
 
     async def fetch(self, request: HttpRequest) -> BufferedResponse:
-        """Send a small request past the queue and return the whole answer, within the time for control."""
+        """Send a control request outside the queue and return the response; raises UnreachableError on timeout."""
         try:
             async with asyncio.timeout(self._limits.control), self._open_response(request) as response:
                 return await response.read()
@@ -202,10 +203,7 @@ class HttpClient:
             raise UnreachableError(cause, "Is the server overloaded or suspended?") from error
 
     def close(self) -> None:
-        """Close the connections that wait for another request.
-
-        Where one broke, the others may be as dead, and a call would find that out at its own cost.
-        """
+        """Close the idle connections; after one broke, the others are probably dead, too."""
         while self._idle:
             self._idle.pop()[1].abort()
 
@@ -245,7 +243,7 @@ class HttpClient:
             return await HttpConnection.open(self._address, self._limits.connect)
         except UntrustedCertificateError:
             if self._tls_factory is not None:
-                # The CA may have been renewed, and its file with it.
+                # The CA file may have been replaced: read it again next time.
                 self._address = self._address._replace(tls=None)
             raise
 
@@ -278,5 +276,5 @@ class HttpClient:
 
 
 def _elapsed(then: tuple[float, float], now: tuple[float, float]) -> float:
-    """Return the seconds between two readings of the clocks, by whichever saw more pass: a sleep counts."""
+    """Return the seconds between two readings, by the clock that advanced more, so that a sleep counts."""
     return max(abs(late - early) for early, late in zip(then, now, strict=True))

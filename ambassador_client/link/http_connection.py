@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to the server: open it, send a request, read the answer."""
+"""One HTTP/1.1 connection to the server: connects, sends a request, reads the response."""
 
 import asyncio
 import contextlib
@@ -26,18 +26,18 @@ from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 _READ_BYTES = 1 << 16
 _WRITE_AT_ONCE_BYTES = 1 << 16
 
-# asyncio fills a buffer of this size for every connection; its own is four times as large as what we read at once.
+# asyncio allocates a buffer of this size per connection; its default is four times _READ_BYTES.
 SSLProtocol.max_size = _READ_BYTES
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 70_000}
 
 
 Dial = Callable[[float], socket.socket]
-"""Connects to the server within so many seconds where the way is not the direct one; may block."""
+"""Opens a socket to the server through a proxy within so many seconds; may block."""
 
 
 class ServerAddress(NamedTuple):
-    """Where the server is; `url` is its base address with the path prefix and no slash at the end."""
+    """The address of the server; `url` is its base address with the path prefix and no slash at the end."""
 
     url: str
     host: str
@@ -49,7 +49,7 @@ class ServerAddress(NamedTuple):
 
     @classmethod
     def of(cls, url: str, tls: ssl.SSLContext | None, dial: Dial | None = None) -> "ServerAddress":
-        """Take apart a base address that Settings has already found good."""
+        """Parse a base address that the settings have validated."""
         parts = urlsplit(url)
         tls = tls if parts.scheme == "https" else None
         port = parts.port or DEFAULT_CLIENT_PORT
@@ -57,18 +57,18 @@ class ServerAddress(NamedTuple):
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether the server is spoken to over TLS."""
+        """Tell whether the connection uses TLS."""
         return self.url.startswith("https:")
 
     @property
     def _certificate_name(self) -> Any:
-        """Return whom the certificate must name; text would load the tables of international names for nothing."""
+        """Return the name the certificate must have; bytes, because text would import the IDNA tables."""
         return self.host.encode() if self.host.isascii() else self.host
 
     async def connect(self, seconds: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Return a new stream, over the direct way or the one that was given; raises OSError or ClientError."""
+        """Open a stream, directly or with `dial`; raises OSError or ClientError."""
         if self.is_encrypted and self.tls is None:
-            raise RuntimeError("an address with TLS needs to know whom to trust")
+            raise RuntimeError("an https address needs a TLS context")
         name = self._certificate_name if self.tls else None
         if self.dial is None:
             return await asyncio.open_connection(
@@ -79,11 +79,11 @@ class ServerAddress(NamedTuple):
 
 
 class StaleConnectionError(UnreachableError):
-    """A connection used before broke without a byte of an answer; whether the request ran is not known."""
+    """A reused connection broke before the first byte of the response; the request may have run."""
 
 
 class HttpConnection:
-    """One request at a time; after an error or a cancelled exchange it can only be aborted."""
+    """A connection for one request at a time; after an error or a cancelled exchange it can only be aborted."""
 
     def __init__(
         self, address: ServerAddress, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -119,10 +119,9 @@ class HttpConnection:
         timeout: float,
         next_step: str,
     ) -> h11.Response:
-        """Send one request and return the head of its answer, which must come within `timeout` seconds.
+        """Send one request and return the head of its response, which must arrive within `timeout` seconds.
 
-        Raises StaleConnectionError where a connection used before broke first, else UnreachableError; `next_step` is
-        what to do then.
+        Raises StaleConnectionError if a reused connection broke first, else UnreachableError, with `next_step`.
         """
         self._next_step = next_step
         lines = [("Host", self._address.authority), *headers]
@@ -131,7 +130,7 @@ class HttpConnection:
         head = self._http.send(h11.Request(method=method, target=self._address.prefix + path, headers=lines))
         data = self._http.send(h11.Data(body)) if body else b""
         self._http.send(h11.EndOfMessage())
-        # Not drained: the server may answer, and refuse, before it has read a large body.
+        # Not drained: the server may refuse the request before it has read a large body.
         if len(body) <= _WRITE_AT_ONCE_BYTES:
             self._writer.write((head or b"") + (data or b""))
         else:
@@ -146,7 +145,7 @@ class HttpConnection:
         return event
 
     async def receive(self, timeout: float | None) -> bytes | None:
-        """Return the next piece of the answer's body, or None at its end; `timeout` bounds the silence before it."""
+        """Return the next piece of the body, or None at its end; `timeout` is the longest wait for it, in seconds."""
         event = await self._next_event(timeout)
         if isinstance(event, h11.Data):
             return bytes(event.data)
@@ -155,7 +154,7 @@ class HttpConnection:
         raise self._broken_error()
 
     def reset_for_reuse(self) -> bool:
-        """Make ready for another request; False when the connection has to go."""
+        """Prepare for another request; return False if the connection cannot be reused."""
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
@@ -163,11 +162,11 @@ class HttpConnection:
         return self.is_open()
 
     def is_open(self) -> bool:
-        """Tell whether the server has neither hung up yet nor said what nobody asked for."""
+        """Tell whether the server has neither closed the connection nor sent unexpected bytes."""
         return not (self._reader.at_eof() or self._writer.is_closing() or _is_readable(self._descriptor))
 
     def abort(self) -> None:
-        """Close at once, without waiting for anything."""
+        """Close the connection at once."""
         self._writer.transport.abort()
 
     async def _next_event(self, timeout: float | None) -> object:
@@ -199,7 +198,7 @@ class HttpConnection:
 
 
 def _is_readable(descriptor: int) -> bool:
-    # The loop may not have looked since the server hung up, and a call that was sent cannot be sent again.
+    # Asks the kernel: the loop may not have noticed a closed connection yet, and a call must not be sent twice.
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([descriptor], [], [], 0)[0])
     poll = select.poll()
@@ -208,7 +207,7 @@ def _is_readable(descriptor: int) -> bool:
 
 
 def _keep_alive(sock: socket.socket) -> None:
-    # An answer may take minutes; only the kernel can tell a slow server from one that is no longer there.
+    # A response may take minutes; TCP keep-alive tells a slow server from a dead one.
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE.items():
@@ -238,13 +237,13 @@ def _connect_error(address: ServerAddress, error: OSError) -> ClientError:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
-        return "no connection in time"
+        return "the connection timed out"
     if isinstance(error, socket.gaierror):
-        return "the host name is not known"
+        return "the host name cannot be resolved"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'handshake'})"
     number = error.errno
     if number is None and (told := re.search(r"\[Errno (\d+)]", str(error))):
-        # Several addresses failed, and asyncio folded their errors into one text.
+        # Several addresses failed; asyncio joins their errors in one text.
         number = int(told[1])
     return os.strerror(number).lower() if number else str(error)

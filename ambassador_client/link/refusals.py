@@ -1,4 +1,4 @@
-"""How an HTTP answer that says no becomes an error: problem documents, the original's flat errors, anything else."""
+"""Converts an HTTP error response into a ServerRefusedError: problem documents, the original's flat errors, others."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from typing import Any
 from ambassador_client.errors import ServerRefusedError
 from ambassador_protocol.problems import ProblemCode
 
-_LONGEST_WAIT = 3600.0
+_MAX_WAIT_SECONDS = 3600.0
 
 _CODES = {
     400: ProblemCode.BAD_REQUEST,
@@ -30,7 +30,7 @@ _NEXT_STEPS = {
 
 
 def refusal(status: int, body: bytes, retry_after: str | None = None) -> ServerRefusedError:
-    """Return the error for an HTTP answer, in the server's own words where it has any."""
+    """Return the error for an HTTP response, with the server's code, message and hint where it has them."""
     problem = _object(body)
     code = _text(problem, "code") or _CODES.get(status, ProblemCode.BAD_ANSWER).value
     cause = _text(problem, "message") or _text(problem, "detail") or f"the server answered HTTP {status}"
@@ -50,8 +50,8 @@ def _next_step(status: int, wait: float | None) -> str:
     if wait is not None:
         return f"Try again in {math.ceil(wait)} s."
     if status == 429 or status >= 500:
-        return "Try again later; if it stays so, tell your administrator."
-    return _NEXT_STEPS.get(status, "Are client and server of the same version?")
+        return "Try again later; if it happens again, tell your administrator."
+    return _NEXT_STEPS.get(status, "Check that client and server have the same version.")
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -68,15 +68,15 @@ def _text(problem: dict[str, Any], member: str) -> str | None:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Return the seconds of a Retry-After header, which is a number or a date; at most an hour."""
+    """Return the seconds of a Retry-After header, a number or a date; at most an hour; None if unreadable."""
     if retry_after is None:
         return None
     if retry_after.isascii() and retry_after.strip().isdigit():
-        return min(float(retry_after), _LONGEST_WAIT)
+        return min(float(retry_after), _MAX_WAIT_SECONDS)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and dates are rare
 
     try:
         wait = parsedate_to_datetime(retry_after).timestamp() - time.time()
     except (ValueError, TypeError):
         return None
-    return min(max(wait, 0.0), _LONGEST_WAIT)
+    return min(max(wait, 0.0), _MAX_WAIT_SECONDS)

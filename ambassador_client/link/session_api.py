@@ -1,4 +1,4 @@
-"""The session endpoints: register, heartbeat, disconnect, and the list of tools."""
+"""Requests to the session endpoints: register, heartbeat, disconnect, and the list of tools."""
 
 import json
 import re
@@ -26,7 +26,7 @@ _SESSION_ENDED = frozenset({401, 404, 410})
 
 
 async def register(http: HttpClient, identity: RegisterRequest) -> RegisterResponse:
-    """Open a session; raises ServerRefusedError when the key is not accepted, another LinkError otherwise."""
+    """Register a session; raises ServerRefusedError if the key is not accepted, else another LinkError."""
     body = {
         "preshared_key": identity.preshared_key,
         "friendly_name": identity.friendly_name,
@@ -43,17 +43,17 @@ async def register(http: HttpClient, identity: RegisterRequest) -> RegisterRespo
 
 
 async def heartbeat(http: HttpClient, token: str) -> bool:
-    """Tell the server that this client lives; False when the session is no more."""
+    """Send a heartbeat; return False if the session has ended."""
     reply = await http.fetch(HttpRequest("POST", HEARTBEAT, _headers(token, json=True), b"{}"))
     if reply.status in _SESSION_ENDED:
         return False
-    if reply.status != 429:  # too soon after the last one, so that one counted
+    if reply.status != 429:  # sent too soon after the last one, which counted
         _read_accepted(http, reply)
     return True
 
 
 async def disconnect(http: HttpClient, registration: RegisterResponse) -> None:
-    """End the session; one that has ended already is no error."""
+    """End the session; a session that has already ended is not an error."""
     path = f"{CONNECTIONS}/{quote(registration.connection_id, safe='')}"
     reply = await http.fetch(HttpRequest("DELETE", path, _headers(registration.session_token)))
     if reply.status not in _SESSION_ENDED:
@@ -61,7 +61,7 @@ async def disconnect(http: HttpClient, registration: RegisterResponse) -> None:
 
 
 async def end_conversation(http: HttpClient, token: str, headers: Sequence[tuple[str, str]]) -> None:
-    """End the session of the protocol that these headers name; a server may not want to hear of it."""
+    """End the MCP conversation that the headers name; the server may refuse, which is ignored."""
     await http.fetch(HttpRequest("DELETE", MCP, [*_headers(token), *headers]))
 
 

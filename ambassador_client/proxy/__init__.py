@@ -1,1 +1,1 @@
-"""The relay between the host's pipes and the server; imports nothing but the standard library and h11."""
+"""The relay between a host application and the server; imports only the standard library and h11."""

@@ -1,4 +1,4 @@
-"""The sessions era at the server: opened with the host's own `initialize`, and opened again when it was lost."""
+"""The host's MCP session with the server in the legacy era: the handshake, and its repetition after a loss."""
 
 import asyncio
 import re
@@ -18,9 +18,9 @@ _INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
 
 class Conversation:
-    """What the host said at its start, and which session the server gave for it, if it gives any.
+    """The legacy conversation of one host: its `initialize` message and the MCP session id from the server.
 
-    The host has its answer long before: the server hears of it with the first message that needs it.
+    The proxy has answered `initialize` by itself; the server receives it before the first message that needs it.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Conversation:
         self._handshake_lock = asyncio.Lock()
 
     def begin(self, message: Message, version: str) -> None:
-        """Take note of `initialize`; whatever there was before is over."""
+        """Store the host's `initialize` message and forget the previous conversation."""
         self.version = version
         self.is_initialized = False
         self._initialize_body = message.body
@@ -41,11 +41,11 @@ class Conversation:
         self._was_established = False
 
     def mark_initialized(self) -> None:
-        """Take note of `notifications/initialized`."""
+        """Record that the host sent `notifications/initialized`."""
         self.is_initialized = True
 
     async def headers(self, session: "Session", common: Headers) -> Headers:
-        """Return what the headers of a message of this era add, once the server knows the host."""
+        """Return the additional headers of a legacy message; performs the handshake with the server first if needed."""
         if self._initialize_body is None:
             return []
         async with self._handshake_lock:
@@ -54,12 +54,12 @@ class Conversation:
         return self._own_headers()
 
     def closing_headers(self) -> Headers:
-        """Return the headers that name the session the server gave, if there is one, to end it."""
+        """Return the headers of the request that ends the server's MCP session; empty if there is none."""
         own = self._own_headers()
         return [*own, (VERSION_HEADER, self.version)] if own else []
 
     def is_lost(self, response: "Response", sent: Headers) -> bool:
-        """Tell whether the server no longer knows the session in the headers that were sent: nothing has run."""
+        """Tell whether the server no longer knows the session that `sent` names; the message did not run."""
         if response.status != 404 or not sent:
             return False
         if sent == self._own_headers():

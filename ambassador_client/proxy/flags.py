@@ -1,4 +1,4 @@
-"""The command line of the proxy, in the words of the original client."""
+"""The command line options of the proxy; their names are those of the original client."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser, which raises UsageError for what it does not understand."""
+    """Return the argument parser; it raises UsageError for invalid arguments."""
     parser = _Parser(
         prog="ambassador-client proxy",
         description="Relay between an AI application on standard input and output and the MCP Ambassador server.",
-        epilog="The preshared key comes from MCP_AMBASSADOR_PRESHARED_KEY or the configuration file, never from here.",
+        epilog="The preshared key is set by MCP_AMBASSADOR_PRESHARED_KEY or the configuration file, not by an option.",
         allow_abbrev=False,
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="JSON file with settings")
@@ -28,28 +28,30 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fingerprint", metavar="SHA256", help="trust the server or CA certificate with this fingerprint"
     )
-    parser.add_argument("--account", metavar="NAME", help="the account to use, of those logged in to")
-    parser.add_argument("--friendly-name", metavar="NAME", help="how administrators see this client")
-    parser.add_argument("--host-tool", metavar="TOOL", help="the application this client works for")
+    parser.add_argument("--account", metavar="NAME", help="use this account of `login`")
+    parser.add_argument(
+        "--friendly-name", metavar="NAME", help="name of this client as shown to administrators"
+    )
+    parser.add_argument("--host-tool", metavar="TOOL", help="the AI application that starts this client")
     parser.add_argument(
         "--heartbeat-interval",
         dest="heartbeat_interval_seconds",
         metavar="SECONDS",
-        help="how often the server hears that we are here, from 15 to 300",
+        help="interval of the heartbeats to the server, from 15 to 300",
     )
     parser.add_argument(
         "--allow-self-signed",
         action="store_true",
         default=None,
-        help="believe any certificate: for trials only",
+        help="accept any certificate; for trials only",
     )
-    # The original's cache flags have no meaning here and do no harm.
+    # Flags of the original client that have no effect; accepted so that its configurations keep working.
     parser.add_argument("--cache-ttl", help=argparse.SUPPRESS)
     parser.add_argument("--disable-cache", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
 def parse_flags(arguments: Sequence[str]) -> Flags:
-    """Return the flags; raises UsageError, and ends the process after `--help`."""
+    """Parse the flags; raises UsageError, and SystemExit after `--help`."""
     given = vars(parser().parse_args(list(arguments)))
     return Flags(**{name: given[name] for name in Flags.__slots__})

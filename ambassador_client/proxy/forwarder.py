@@ -1,4 +1,4 @@
-"""One message's way to the server and back: its headers, the session it belongs to, what its answer brings."""
+"""Sends messages of the host to the server and hands the answers back, each in its session."""
 
 import asyncio
 import json
@@ -44,7 +44,9 @@ Send = Callable[[bytes], Awaitable[None]]
 
 
 class Forwarder:
-    """Sends the host's messages; `send` takes the lines for the host that are no answers."""
+    """Sends the host's messages to the server.
+
+    `send` writes lines to the host that are not answers: notifications and requests of the server."""
 
     def __init__(
         self, session_task: "asyncio.Task[Session]", send: Send, report: Callable[[str], None]
@@ -58,20 +60,20 @@ class Forwarder:
         self._requested_pause = 0.0
 
     def headers(self, message: Message) -> Headers:
-        """Return what the headers say of a message; raises MessageError."""
+        """Return the HTTP headers of a message; raises MessageError."""
         header_map: HeaderMap = {}
         if self._tool_headers is not None and message.method == "tools/call":
             header_map = self._tool_headers.header_map_of(message.params.get("name"))
         return [*_HEADERS, *message.headers(self.conversation.version, header_map)]
 
     async def forward_request(self, message: Message, headers: Headers, send_answer: Send) -> None:
-        """Send a request and hand its answer to `send_answer`; raises ClientError."""
+        """Send a request and pass its answer to `send_answer`; raises ClientError."""
         if message.method == "subscriptions/listen":
             return await self._subscribe(message, headers, send_answer)
         mismatch = await self._forward(message, headers, send_answer)
         if mismatch is None:
             return None
-        # The server knows the tool's annotations better than we do, and has not run the call.
+        # The annotations known here are outdated. The server has not run the call, so it can be sent again.
         learned = await self._refresh_headers(message)
         if learned is not None and learned != headers:
             mismatch = await self._forward(message, learned, send_answer)
@@ -80,9 +82,9 @@ class Forwarder:
         return None
 
     async def forward_one_way(self, message: Message, headers: Headers) -> None:
-        """Send a notification or a response; the host cannot be told what becomes of it."""
+        """Send a notification or a response; errors are only reported, because the host waits for no answer."""
         try:
-            # Sent twice it means the same: the server knows a response by its id, and the rest are states.
+            # Sending it twice is harmless: a response is matched by its id, and notifications are idempotent.
             async with self._post(message, headers, priority=True) as response:
                 reply = await response.read()
             if reply.status >= 400:
@@ -91,8 +93,8 @@ class Forwarder:
             self._report(str(error))
 
     async def listen(self) -> None:
-        """Pass on what the server of the sessions era says unasked, for as long as it offers a stream for that."""
-        from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - imported while the host has its answer
+        """Relay the server's own event stream of the legacy era until the server does not offer one."""
+        from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - not before the first answer
 
         failures = 0
         while True:
@@ -112,7 +114,7 @@ class Forwarder:
             await asyncio.sleep(max(pause_after(error, failures), self._requested_pause))
 
     async def _relay_stream(self, response: "Response") -> bool:
-        """Pass on a stream to its end; False where the server offers none."""
+        """Relay a stream to its end; return False if the server offers none."""
         if response.status == 429 or response.status >= 500:
             raise refusal(response.status, b"", response.retry_after)
         if response.status != 200 or response.content_type != _EVENTS:
@@ -131,7 +133,7 @@ class Forwarder:
         return [*headers, ("Last-Event-ID", last_id)] if last_id else headers
 
     async def _subscribe(self, message: Message, headers: Headers, send_answer: Send) -> None:
-        from ambassador_client.proxy.subscriptions import Subscription  # noqa: PLC0415 - not every host wants it
+        from ambassador_client.proxy.subscriptions import Subscription  # noqa: PLC0415 - rarely needed
 
         async def listen(send: Send, end: Send) -> None:
             async with self._post(message, headers) as response:
@@ -143,7 +145,7 @@ class Forwarder:
         await Subscription(message, self._send, send_answer).run(await self._session(), listen)
 
     async def _forward(self, message: Message, headers: Headers, send_answer: Send) -> bytes | None:
-        """Return the refusal where the server misses a mirrored argument, else None after the answer."""
+        """Return the error line if the server rejects the headers, else None after the answer was sent."""
         response = None
         try:
             async with self._post(message, headers, replayable=message.is_safe) as response:
@@ -161,8 +163,8 @@ class Forwarder:
         return None
 
     async def _resume(self, message: Message, ended: "Response", send_answer: Send) -> None:
-        """Go on with an answer where its stream ended: in the sessions era a server may hang up and be called back."""
-        from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - imported while the host has its answer
+        """Resume an answer stream after it ended early: a legacy server may close it and continue in a new one."""
+        from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - not before the first answer
 
         response, failures, last_id = ended, 0, ended.last_event_id
         while failures < _MAX_FAILURES:
@@ -195,7 +197,7 @@ class Forwarder:
     async def _post(
         self, message: Message, headers: Headers, *, replayable: bool = True, priority: bool = False
     ) -> AsyncIterator["Response"]:
-        """Send a message, and once more where the server had lost the session it belongs to."""
+        """Send a message; repeat it once if the server no longer knows the conversation."""
         session = await self._session()
         sent: Headers = []
 
@@ -221,13 +223,13 @@ class Forwarder:
         if message.method != "tools/list" or (self._tool_headers is None and _ANNOTATION not in line):
             return line
         if self._tool_headers is None:
-            from ambassador_client.proxy.tool_headers import ToolHeaders  # noqa: PLC0415 - few tools want it
+            from ambassador_client.proxy.tool_headers import ToolHeaders  # noqa: PLC0415 - rarely needed
 
             self._tool_headers = ToolHeaders(self._report)
         return self._tool_headers.learn_from_list(line)
 
     async def _refresh_headers(self, message: Message) -> Headers | None:
-        """List the tools ourselves, and return what the headers of a call are after that."""
+        """List the tools to learn their annotations, then return the headers of the call; None if listing fails."""
         call = Message.parse(message.body)
         params = {"_meta": call.params.get("_meta")}
         try:
@@ -248,6 +250,6 @@ class Forwarder:
             await asyncio.wait([self._session_task])
         error = self._session_task.exception()
         if error is not None:
-            # One error is raised for many requests: it must not collect their tracebacks.
+            # The same error object is raised for many requests and must not collect their tracebacks.
             raise error.with_traceback(None)
         return self._session_task.result()

@@ -1,4 +1,4 @@
-"""What the proxy says itself: the handshakes, which must not wait for the network, and errors."""
+"""Builds the messages that the proxy sends on its own: handshakes, pings, empty lists and errors."""
 
 import json
 from typing import Any, Final
@@ -56,25 +56,25 @@ EMPTY_RESULTS: Final[dict[str, dict[str, Any]]] = {
     "completion/complete": {"completion": {"values": []}},
     "logging/setLevel": {},
 }
-"""We say that we have these before we know the server."""
+"""Results of methods that the handshake announces before the server is known; used where the server lacks them."""
 
 TOOLS_CHANGED = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
 
 def negotiate_version(params: dict[str, Any]) -> str:
-    """Return the version the host asked for when it is one of the handshake era, else the latest of that era."""
+    """Return the requested version if it belongs to the legacy era, else the latest legacy version."""
     wanted = params.get("protocolVersion")
     return wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY
 
 
 def initialize_response(message: Message, version: str) -> bytes:
-    """Answer `initialize`."""
+    """Return the response to `initialize`."""
     result = {"protocolVersion": version, "capabilities": FEATURES, "serverInfo": _SERVER_INFO}
     return _result(message.id, result)
 
 
 def discover_response(message: Message) -> bytes:
-    """Answer `server/discover`."""
+    """Return the response to `server/discover`."""
     if message.version is not None and message.version not in MODERN_VERSIONS:
         data = {"supported": list(MODERN_VERSIONS), "requested": message.version}
         return error_response(message.id, Code.UNSUPPORTED_VERSION, "Unsupported protocol version", data)
@@ -90,12 +90,12 @@ def discover_response(message: Message) -> bytes:
 
 
 def ping_response(message: Message) -> bytes:
-    """Answer `ping`."""
+    """Return the response to `ping`."""
     return _result(message.id, {"resultType": "complete"} if message.is_modern else {})
 
 
 def empty_response(message: Message) -> bytes:
-    """Answer for a server that does not have a method of EMPTY_RESULTS: there is none of what was asked for."""
+    """Return an empty result for a method of EMPTY_RESULTS that the server does not have."""
     result = EMPTY_RESULTS[message.method or ""]
     if message.is_modern:
         result = {**result, "resultType": "complete"}
@@ -107,12 +107,12 @@ def empty_response(message: Message) -> bytes:
 def error_response(
     request_id: RequestId | None, code: int, text: str, data: dict[str, Any] | None = None
 ) -> bytes:
-    """Answer with an error."""
+    """Return an error response."""
     return _encode(error_reply(request_id, code, text, data))
 
 
 def client_error_response(request_id: RequestId | None, error: ClientError) -> bytes:
-    """Answer with an error of the client or of the HTTP side of the server."""
+    """Return an error response for a client error, with its code and, where known, the server's request id."""
     data = {"code": error.code}
     if isinstance(error, ServerRefusedError) and error.request_id is not None:
         data["request_id"] = error.request_id

@@ -1,4 +1,4 @@
-"""The proxy process: reads its flags, runs the relay, and leaves in time when the host does."""
+"""The proxy process: reads its flags, runs the relay, and exits soon after the host ends."""
 
 import asyncio
 import gc
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
     from ambassador_client.account.sources import Flags
     from ambassador_client.proxy.session import Session
 
-_EXIT_SECONDS = 2.0  # hosts kill what has not gone by then
-_ANSWER_SECONDS = 1.4  # of these, for answers that are still on their way
+_EXIT_SECONDS = 2.0  # hosts kill a process that has not ended by then
+_ANSWER_SECONDS = 1.4  # the part of it that is spent waiting for open requests
 
 _STDIN, _STDOUT = 0, 1
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Relay until the host leaves, and end the process without waiting for anything."""
+    """Relay until the host leaves, then end the process at once."""
     try:
         code = run(arguments)
     except KeyboardInterrupt:
         code = 130
-    # A name lookup that hangs in a thread would hold a normal end for as long as it likes.
+    # A normal exit would wait for a thread with a hanging name lookup.
     os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Relay until the host leaves; returns the exit code."""
     if sys.stdin is None or sys.stdout is None:
-        return 0  # no host; and the numbers of closed descriptors will be given to something else
+        return 0  # no host; the numbers of closed descriptors would be reused for other files
     report = Reporter()
     flags = None
     if arguments:
-        from ambassador_client.proxy.flags import parse_flags  # noqa: PLC0415 - costs time, and few hosts give flags
+        from ambassador_client.proxy.flags import parse_flags  # noqa: PLC0415 - slow to import, and few hosts pass flags
 
         try:
             flags = parse_flags(arguments)
         except ClientError as error:
             report(str(error))
             return error.exit_code
-    sys.stdout = sys.stderr  # nothing but messages may ever reach the host
+    sys.stdout = sys.stderr  # only messages may be written to the host
     gc.freeze()
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(
@@ -69,7 +69,7 @@ async def _serve(flags: "Flags | None", report: Reporter) -> int:
     ends = {reading, parent_exit, *map(asyncio.create_task, (output.closed.wait(), _signal_received()))}
     await asyncio.wait({*ends, maintaining}, return_when=asyncio.FIRST_COMPLETED)
     if maintaining.done() and maintaining.exception() is None:
-        # Without good settings there is no session, and the handshake and the reason are still served.
+        # Without valid settings there is no session; the relay still answers the handshake and reports the error.
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     deadline = asyncio.get_running_loop().time() + _EXIT_SECONDS
     failures = [
@@ -110,10 +110,10 @@ async def _close(session_task: "asyncio.Task[Session]", closing_headers: Headers
 
 
 async def _signal_received() -> None:
-    """Return when the host or a person asks the process to go."""
+    """Return when a signal asks the process to end."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # the last is Windows': Ctrl-Break, or its console closes
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # SIGBREAK: Ctrl-Break or a closed console on Windows
         if (number := getattr(signal, name, None)) is None:
             continue
         try:
@@ -124,6 +124,6 @@ async def _signal_received() -> None:
 
 
 def _create_session(flags: "Flags | None", report: Reporter) -> "Session":
-    from ambassador_client.proxy.session_factory import create_session  # noqa: PLC0415 - the handshake is answered meanwhile
+    from ambassador_client.proxy.session_factory import create_session  # noqa: PLC0415 - imported in a thread during the handshake
 
     return create_session(flags, report)

@@ -1,4 +1,4 @@
-"""What must be known of a host's message to pass it on; the message itself stays the bytes it came as."""
+"""Parses a host's message as far as routing needs it; the message itself is passed on unchanged as bytes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from ambassador_protocol.mcp import META_VERSION, METHOD_HEADER, NAME_HEADER, NA
 RequestId = str | int
 Headers = Sequence[tuple[str, str]]
 
-# What may be sent twice because nothing happens when it runs.
+# Methods without side effects, which may be sent twice.
 SAFE_METHODS: Final = frozenset(
     {
         "tools/list",
@@ -34,7 +34,7 @@ _decoder = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def read_json(raw: bytes) -> Any:
-    """Return the value; raises ValueError for what the standard does not call JSON in UTF-8."""
+    """Parse strict JSON in UTF-8; raises ValueError."""
     try:
         return _decoder.decode(raw.decode())
     except RecursionError:
@@ -42,7 +42,7 @@ def read_json(raw: bytes) -> Any:
 
 
 class MessageError(Exception):
-    """What the host sent is no message; `request_id` is set where one could be read."""
+    """A line of the host is not a valid message; `request_id` is its id if it could be read."""
 
     def __init__(self, code: Code, text: str, request_id: RequestId | None = None) -> None:
         super().__init__(text)
@@ -52,7 +52,7 @@ class MessageError(Exception):
 
 
 class Message:
-    """One message of the host: a request has id and method, a notification no id, a response no method."""
+    """One message of the host: a request has id and method, a notification has no id, a response no method."""
 
     __slots__ = ("body", "id", "method", "params", "version")
 
@@ -69,7 +69,7 @@ class Message:
 
     @classmethod
     def parse(cls, line: bytes) -> "Message":
-        """Return the message on a line; raises MessageError."""
+        """Parse one line; raises MessageError."""
         try:
             value = read_json(line)
         except ValueError as error:
@@ -92,7 +92,7 @@ class Message:
 
     @property
     def is_request(self) -> bool:
-        """Tell whether the host waits for an answer."""
+        """Tell whether the message is a request, which needs an answer."""
         return self.id is not None and self.method is not None
 
     @property
@@ -103,9 +103,10 @@ class Message:
     def headers(
         self, handshake_version: str, header_map: Mapping[tuple[str, ...], str]
     ) -> list[tuple[str, str]]:
-        """Return the headers that repeat the message, `handshake_version` being the version of the handshake.
+        """Return the HTTP headers that repeat parts of the message: version, method, name and arguments.
 
-        `header_map` says which arguments are repeated. Raises MessageError for a text that has no UTF-8 form.
+        A legacy message gets `handshake_version`; `header_map` maps argument paths to header names. Raises
+        MessageError for text that is not valid Unicode.
         """
         if self.version is None:
             return [(VERSION_HEADER, handshake_version)]
@@ -124,13 +125,13 @@ class Message:
 
 
 def _argument_headers(header_map: Mapping[tuple[str, ...], str], arguments: Any) -> list[tuple[str, str]]:
-    from ambassador_protocol.param_headers import param_headers  # noqa: PLC0415 - few tools want it
+    from ambassador_protocol.param_headers import param_headers  # noqa: PLC0415 - rarely needed
 
     return list(param_headers(header_map, arguments).items())
 
 
 def split_batch(line: bytes) -> list[bytes]:
-    """Return the messages of an array as they were written; raises MessageError for what is no filled array."""
+    """Return the messages of a batch array, bytes unchanged; raises MessageError if it is empty or not an array."""
     try:
         values, text = read_json(line), line.decode()
     except ValueError as error:
@@ -149,5 +150,5 @@ def split_batch(line: bytes) -> list[bytes]:
 
 
 def is_request_id(value: object) -> bool:
-    """Tell whether a value may be the id of a request."""
+    """Tell whether a value is a valid request id: a string or an integer."""
     return isinstance(value, str | int) and not isinstance(value, bool)

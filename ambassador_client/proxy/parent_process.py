@@ -1,4 +1,4 @@
-"""Notices that the host has died although somebody else still holds our pipes open."""
+"""Detects the end of the parent process, even if another process keeps the pipes open."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ POLL_SECONDS: Final = 120.0
 
 
 class ProcessWatch(Protocol):
-    """Something the loop can poll, which becomes readable when a process has ended."""
+    """A descriptor that becomes readable when a process ends."""
 
     def fileno(self) -> int:
         """Return the descriptor to poll."""
@@ -23,18 +23,17 @@ class ProcessWatch(Protocol):
 
 
 async def parent_exited(platform: str = sys.platform) -> None:
-    """Return when the process that started us has ended.
+    """Return when the parent process has ended.
 
-    The system tells, and that costs nothing until then; where it does not, we look now and then, as seldom as the
-    session is kept alive.
+    Uses a pidfd or a kqueue; where neither exists, compares the parent's id every POLL_SECONDS.
     """
     if platform == "win32":
-        from ambassador_client.proxy.parent_process_windows import host_exited  # noqa: PLC0415 - for Windows alone
+        from ambassador_client.proxy.parent_process_windows import host_exited  # noqa: PLC0415 - Windows only
 
         return await host_exited()
     parent = os.getppid()
     if parent <= 1:
-        await asyncio.Event().wait()  # started by the system, or by the first process of a container
+        await asyncio.Event().wait()  # the parent is the init process, which does not end
     watch = _watch(parent)
     while os.getppid() == parent:
         if watch is not None:
@@ -49,7 +48,7 @@ def _watch(parent: int) -> ProcessWatch | None:
             return FileIO(os.pidfd_open(parent))
         if hasattr(select, "kqueue"):  # macOS and the BSDs
             return _kernel_queue(parent, select)
-    except OSError:  # an old kernel, a sandbox that forbids it, or a parent that has gone this moment
+    except OSError:  # an old kernel, a sandbox that forbids it, or a parent that has just ended
         pass
     return None
 

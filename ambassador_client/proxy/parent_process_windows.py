@@ -1,7 +1,7 @@
-"""The end of the host on Windows, where no descriptor tells: a thread waits for its process.
+"""Detects the end of the host on Windows: a thread waits for its process.
 
-Between the host and us stand the launchers that Python makes there: `ambassador-client.exe`, and the `python.exe` of a
-virtual environment. They wait for us and so outlive the host; the process before them is the one that counts.
+Python starts this program through launchers: `ambassador-client.exe`, and the `python.exe` of a virtual environment.
+They wait for this process and outlive the host, so the process that started the first launcher is watched.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ _NO_HANDLE: Final = ctypes.c_void_p(-1).value
 
 
 class Process(NamedTuple):
-    """One row of the system's table: the process that started it, and the name of its program without directory."""
+    """A process: the id of its parent and the file name of its program."""
 
     parent: int
     program: str
 
 
 class Kernel(Protocol):
-    """What we ask of the system; both raise OSError."""
+    """The system calls used here; both raise OSError."""
 
     def processes(self) -> Mapping[int, Process]:
         """Return the processes by id."""
@@ -40,7 +40,7 @@ class Kernel(Protocol):
 
 
 class ProcessEntry(ctypes.Structure):
-    """PROCESSENTRY32W, in types whose sizes do not depend on where this is read."""
+    """PROCESSENTRY32W, in types whose sizes are the same on every platform."""
 
     _fields_ = (
         ("size", ctypes.c_uint32),
@@ -57,7 +57,7 @@ class ProcessEntry(ctypes.Structure):
 
 
 class Kernel32:
-    """The system itself; `library` is kernel32.dll."""
+    """The system calls of Windows; `library` is kernel32.dll."""
 
     def __init__(self, library: Any) -> None:
         self._library = library
@@ -89,7 +89,7 @@ class Kernel32:
             raise OSError(f"process {process} cannot be watched")
         handle = ctypes.c_void_p(opened)
         try:
-            # A wait that fails would otherwise look like the end of the host.
+            # A failed wait must not be taken for the end of the host.
             if self._library.WaitForSingleObject(handle, ctypes.c_uint32(_FOR_EVER)) != 0:
                 raise OSError(f"process {process} cannot be waited for")
         finally:
@@ -97,12 +97,14 @@ class Kernel32:
 
 
 async def host_exited(kernel: Callable[[], Kernel] = lambda: Kernel32(_kernel32())) -> None:
-    """Return when the host has ended; never if the system does not let us see it: the end of input says it then."""
+    """Return when the host has ended; never if it cannot be watched, then the end of input ends the proxy."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
 
     def watch() -> None:
-        with suppress(OSError, RuntimeError):  # the second: the loop has been closed, nobody waits any more
+        with suppress(
+            OSError, RuntimeError
+        ):  # RuntimeError: the loop is closed, so nothing waits for the event
             system = kernel()
             host = find_host(os.getpid(), system.processes(), launcher_programs())
             if host is not None:
@@ -114,7 +116,7 @@ async def host_exited(kernel: Callable[[], Kernel] = lambda: Kernel32(_kernel32(
 
 
 def find_host(process: int, table: Mapping[int, Process], launchers: Sequence[str]) -> int | None:
-    """Return the process that started us, past our launchers, the nearest first; None when it has ended."""
+    """Return the id of the process that started the launchers, the nearest first; None if it has ended."""
     for launcher in launchers:
         parent = _parent(process, table)
         if parent is not None and table[parent].program.lower() == launcher:
@@ -125,7 +127,7 @@ def find_host(process: int, table: Mapping[int, Process], launchers: Sequence[st
 def launcher_programs(
     executable: str = sys.executable, prefix: str = sys.prefix, base: str = sys.base_prefix
 ) -> list[str]:
-    """Return the programs that may stand between the host and us, the nearest first."""
+    """Return the program names of the launchers between the host and this process, the nearest first."""
     of_environment = [executable.replace("\\", "/").rpartition("/")[2].lower()] if prefix != base else []
     return [*of_environment, LAUNCHER]
 

@@ -1,4 +1,4 @@
-"""The pump: every message of the host is answered here or becomes exactly one request to the server."""
+"""Routes each message of the host: answers it locally or sends exactly one request to the server."""
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
@@ -34,7 +34,9 @@ class _InFlight(NamedTuple):
 
 
 class Relay:
-    """Serves one host. `session_task` is the task that loads the session; it fails when the settings are of no use."""
+    """Serves one host.
+
+    `session_task` creates the session; it fails with a ClientError if the settings are invalid."""
 
     def __init__(
         self, output: Output, session_task: "asyncio.Task[Session]", *, report: Callable[[str], None]
@@ -49,24 +51,24 @@ class Relay:
         self._one_way_tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, lines: AsyncIterable[Line]) -> None:
-        """Serve until the input ends; slow down when the host does not read what we write."""
+        """Serve until the input ends; read no further while the host does not read its output."""
         async for line in lines:
             self._accept(line)
             del line
             await self._output.drain()
 
     def announce_tools_changed(self) -> None:
-        """Tell a host of the handshake era to list the tools again."""
+        """Send a legacy host the notification that the tools changed."""
         if self._forwarder.conversation.is_initialized:
             self._output.send(local_responses.TOOLS_CHANGED)
             self._listen()
 
     def closing_headers(self) -> Headers:
-        """Return what the server is to hear about the end of its session with the host, if it gave one."""
+        """Return the headers of the request that ends the conversation at the server; empty if there is none."""
         return self._forwarder.conversation.closing_headers()
 
     async def finish(self, seconds: float) -> None:
-        """Wait a little for answers that are on their way, then give up the rest."""
+        """Wait up to so many seconds for open requests, then cancel the rest."""
         endless = {
             flight.task
             for flight in self._in_flight.values()
@@ -112,7 +114,7 @@ class Relay:
         return None
 
     def _refuse_long_line(self, line: LongLine) -> None:
-        from ambassador_client.proxy.truncated_line import read_outer_members  # noqa: PLC0415 - rare
+        from ambassador_client.proxy.truncated_line import read_outer_members  # noqa: PLC0415 - rarely needed
 
         text = f"AMB-1004 a line is longer than {MAX_LINE_BYTES >> 20} MB and was dropped. Send less at once."
         found = read_outer_members(line)
@@ -120,7 +122,7 @@ class Relay:
         if found_id is None or isinstance(found.get("method"), str):
             raise MessageError(Code.TOO_LARGE, text, found_id)
         if "result" in found or "error" in found:
-            # The server waits for this response; the host must not take the id for one of its own.
+            # The server waits for this response. An error to the host would name an id that the host did not choose.
             self._forward(Message.parse(local_responses.error_response(found_id, Code.TOO_LARGE, text)))
             return
         raise MessageError(Code.TOO_LARGE, text)
@@ -150,7 +152,7 @@ class Relay:
             text = f"AMB-1010 requests of {MAX_HELD_BYTES >> 20} MB are waiting for answers. Try again later."
             raise MessageError(Code.OVERLOADED, text, message.id)
         headers = self._forwarder.headers(message)
-        message.params = {}  # the bytes are what is passed on; a large call is not held twice while it runs
+        message.params = {}  # only the bytes are sent; frees the memory of a large call while it runs
         task = asyncio.create_task(self._answer(message, headers))
         self._in_flight[message.id] = _InFlight(message, task)
         self._held_bytes += len(message.body)
@@ -161,7 +163,7 @@ class Relay:
         except ClientError as error:
             await self._send_answer(message, local_responses.client_error_response(message.id, error))
         except Exception as error:
-            # The one place that stands between a mistake of ours and a host that waits for ever.
+            # Without this a defect here would leave the host waiting for ever.
             self._report(f"AMB-1000 {type(error).__name__} in the relay. Please report it.")
             line = local_responses.error_response(
                 message.id, Code.INTERNAL_ERROR, "AMB-1000 the client failed."
@@ -171,14 +173,14 @@ class Relay:
     async def _send_answer(self, message: Message, line: bytes) -> None:
         async with self._sending:
             await self._output.drain()
-            # A request that was cancelled is no longer in the table, and nothing more is said about it.
+            # A cancelled request is no longer in the table and gets no answer.
             flight = None if message.id is None else self._in_flight.get(message.id)
             if flight is not None and flight.message is message:
                 self._remove(flight)
                 self._output.send(line)
 
     async def _send_line(self, line: bytes) -> None:
-        # One after another, or all that wait for the host would write at the moment it reads.
+        # The lock keeps waiting tasks from writing all at once when the host reads again.
         async with self._sending:
             await self._output.drain()
             self._output.send(line)
@@ -203,7 +205,7 @@ class Relay:
             self._stream_task = asyncio.create_task(self._listen_after(tuple(self._one_way_tasks)))
 
     async def _listen_after(self, earlier: Collection[asyncio.Task[None]]) -> None:
-        """Ask for the server's own stream once it has heard what comes first; the connection serves both."""
+        """Open the server's own stream after the earlier messages were sent, so that one connection serves both."""
         if earlier:
             await asyncio.wait(earlier)
         await self._forwarder.listen()

@@ -1,4 +1,4 @@
-"""What the proxy has to say to people, on standard error, where nobody may be reading it."""
+"""Writes the proxy's messages for people to standard error without ever blocking."""
 
 import os
 import select
@@ -12,10 +12,10 @@ _WAIT_SECONDS: Final = 0.1
 
 
 class Reporter:
-    """Writes lines for people to standard error, each once in a row.
+    """Writes lines for people to standard error; a line equal to the one before is skipped.
 
-    A host that never reads them must not stop the relay with a full pipe. Where a pipe cannot be asked whether it has
-    room, which is on Windows, a thread writes, and while one is stuck nothing more is said.
+    A line is dropped while the pipe is full, because a host may never read it. Windows cannot tell whether a pipe is
+    full; there a thread writes, and lines are dropped while it is blocked.
     """
 
     def __init__(self) -> None:

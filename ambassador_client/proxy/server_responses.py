@@ -1,4 +1,4 @@
-"""What the server answered, judged: a line for the host, or an error that says what is wrong with it."""
+"""Validates the server's answers: returns a line for the host or raises an error with the reason."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,13 @@ from ambassador_protocol.jsonrpc import Code
 if TYPE_CHECKING:
     from ambassador_client.link.http_client import BufferedResponse
 
-_NEXT_STEP = "Is there something between this machine and the server? Ask your administrator."
+_NEXT_STEP = "Does another proxy or gateway answer in place of the server? Ask your administrator."
 
 
 def read_response(message: Message, reply: "BufferedResponse") -> bytes:
-    """Return the line that answers the request, the server's own bytes where they do.
+    """Return the line that answers the request, the server's bytes unchanged where possible.
 
-    Raises ServerRefusedError or BadAnswerError where there is no JSON-RPC message in the answer.
+    Raises ServerRefusedError or BadAnswerError if the body is not a JSON-RPC response to this request.
     """
     value = _object(reply.body) if reply.content_type == "application/json" else None
     line = None if value is None else _answer(message, value, reply.body)
@@ -31,11 +31,11 @@ def read_response(message: Message, reply: "BufferedResponse") -> bytes:
         )
     if reply.status != 200:
         raise refusal(reply.status, reply.body, reply.retry_after)
-    raise BadAnswerError("the server's answer is no answer to this request", _NEXT_STEP)
+    raise BadAnswerError("the server's answer does not belong to this request", _NEXT_STEP)
 
 
 def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:
-    """Return the line an event holds, and whether it is the answer to the request."""
+    """Return the line in an event, and whether it is the answer to the request; raises BadAnswerError."""
     value = _object(event)
     if value is None:
         raise BadAnswerError("the server sent an event that is not JSON", _NEXT_STEP)
@@ -48,35 +48,35 @@ def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:
 
 
 def read_server_message(event: bytes) -> bytes:
-    """Return the line of an event that nobody asked for: a request or a notification of the server."""
+    """Return the line of an event with a request or notification of the server; raises BadAnswerError."""
     value = _object(event)
     is_message = value is not None and value.get("jsonrpc") == "2.0" and isinstance(value.get("method"), str)
     if value is None or not is_message or not is_request_id(value.get("id", 0)):
-        raise BadAnswerError("the server sent an event that is no message", _NEXT_STEP)
+        raise BadAnswerError("the server sent an event that is not a message", _NEXT_STEP)
     return event
 
 
 def is_header_mismatch(line: bytes) -> bool:
-    """Tell whether an answer says that the headers do not repeat the body as they must."""
+    """Tell whether an answer is the error that the headers do not match the body."""
     error = (_object(line) or {}).get("error")
     return isinstance(error, dict) and error.get("code") == Code.HEADER_MISMATCH
 
 
 def is_unknown_method(line: bytes) -> bool:
-    """Tell whether an answer says that the server does not have the method."""
+    """Tell whether an answer is the error that the server does not have the method."""
     error = (_object(line) or {}).get("error")
     return isinstance(error, dict) and error.get("code") == Code.METHOD_NOT_FOUND
 
 
 def next_cursor(line: bytes) -> str | None:
-    """Return where the next page of a list begins."""
+    """Return the cursor of the next page of a list, or None."""
     result = (_object(line) or {}).get("result")
     cursor = result.get("nextCursor") if isinstance(result, dict) else None
     return cursor if isinstance(cursor, str) else None
 
 
 class IncompleteResponseError(BadAnswerError):
-    """A stream ended before it held the answer."""
+    """A stream ended before the answer arrived."""
 
     def __init__(self, message: Message) -> None:
         super().__init__("the server's answer ended early", TRY_AGAIN if message.is_safe else MAY_HAVE_RUN)
@@ -89,7 +89,7 @@ def _answer(message: Message, value: dict[str, Any], raw: bytes) -> bytes | None
     if reply_id == message.id and type(reply_id) is type(message.id):
         return raw
     if reply_id is None and isinstance(value.get("error"), dict):
-        # The server could not read the id, but only this request can be meant.
+        # The server could not read the id; it belongs to this request, the only one in this exchange.
         return json.dumps({"jsonrpc": "2.0", "id": message.id, "error": value["error"]}).encode()
     return None
 

@@ -1,4 +1,4 @@
-"""The proxy's session with the server: opened, kept alive, renewed and closed, always by the one keeper task."""
+"""The proxy's session with the server: one task registers, sends heartbeats and renews it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,13 +20,13 @@ from ambassador_protocol.paths import MCP, SESSION_TOKEN_HEADER
 from ambassador_protocol.sessions import RegisterRequest
 
 _BACKOFF = Backoff(0.5, 30.0)
-_REFUSED_PAUSE = 300.0  # a key that was refused may be put right, but a server counts failures
+_REFUSED_PAUSE = 300.0  # an administrator may correct a refused key, but the server counts failed attempts
 _MIN_RETRY_PAUSE = 1.0
 _MAX_REJECTED_SESSIONS = 3
 
 
 class Session:
-    """One session, whatever becomes of the server; `report` gets a line for every change."""
+    """One session that survives restarts of the server; `report` receives a line for every change of state."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Session:
 
     @property
     def token(self) -> str | None:
-        """Return the token of the session there is."""
+        """Return the current session token, or None."""
         return None if self._registration is None else self._registration.session_token
 
     async def run(self, on_recovery: Callable[[], None]) -> None:
-        """Open the session and keep it for ever, and call when the server works again after it did not.
+        """Register and keep the session alive until cancelled; call `on_recovery` when the server works again.
 
         Only the task that runs this registers, so there is never a second session.
         """
@@ -83,10 +83,10 @@ class Session:
         priority: bool = False,
         extra_headers: Callable[[], Awaitable[Headers]] | None = None,
     ) -> AsyncIterator[Response]:
-        """Send one MCP message and hand out the answer; without a body, ask for the server's own stream.
+        """Send one MCP message and yield the response; an empty body requests the server's own stream.
 
-        `extra_headers` returns further headers before each try; `priority` passes the queue of calls. A 401 means that
-        the message did not run: it goes out once more under a new session. Raises ClientError.
+        `extra_headers` returns further headers before each try; `priority` uses the reserved connections. After a 401
+        the message did not run and is sent once more under a new session. Raises ClientError.
         """
         for last_try in (False, True):
             added = [] if extra_headers is None else await extra_headers()
@@ -105,23 +105,23 @@ class Session:
                         return
                     reply = await response.read()
             except (UnreachableError, UntrustedCertificateError) as error:
-                if body or not answered:  # a stream that is cut says nothing about the server
+                if body or not answered:  # a stream that breaks does not show that the server is down
                     self._mark_broken(error)
                 raise
             self._renew(token, refusal(reply.status, reply.body, reply.retry_after))
 
     async def wait_until_working(self) -> None:
-        """Wait until there is a session and the server is there."""
+        """Wait until the session is registered and the server reachable."""
         await self._working.wait()
 
     async def wait_until_broken(self) -> None:
-        """Wait until the server is away."""
+        """Wait until a request has failed."""
         await self._broken.wait()
 
     async def close(self, closing_headers: Headers = (), seconds: float = 0.0) -> None:
-        """End the session; when that fails, it stays in the slot for the next process.
+        """End the session; if that fails, it stays in the cache slot for the next process.
 
-        `closing_headers` are the headers of the protocol's own session, which is ended before, within so many seconds.
+        `closing_headers` name the MCP conversation, which is ended first, within `seconds`.
         """
         if self._registration is not None:
             if closing_headers:
@@ -144,7 +144,7 @@ class Session:
             await self._attempted.wait()
         if self._registration is not None:
             return self._registration.session_token
-        # One error is raised for many requests: it must not collect their tracebacks.
+        # The same error object is raised for many requests and must not collect their tracebacks.
         raise (self._problem or ClientError("there is no session")).with_traceback(None)
 
     def _renew(self, refused_token: str, error: ClientError) -> None:
@@ -154,12 +154,12 @@ class Session:
         if self._rejected_sessions < _MAX_REJECTED_SESSIONS:
             self._request_attempt()
         else:
-            # Session after session is refused: another one for every call would help nobody.
+            # The server refuses every new session; registering again for every call would be useless.
             self._record_problem(error)
             asyncio.get_running_loop().call_later(_BACKOFF.after(self._rejected_sessions), self._wake.set)
 
     def _may_retry_now(self) -> bool:
-        # A request is a reason to try now, except where trying is what the server has had enough of.
+        # A request triggers an early retry, unless the server has refused and asked to wait.
         waited = asyncio.get_running_loop().time() - self._tried_at
         return self._problem is not None and not _is_refusal(self._problem) and waited >= _MIN_RETRY_PAUSE
 
@@ -193,7 +193,7 @@ class Session:
             return
         self._registration = None
         self._attempted.clear()
-        # A keyring may ask its owner first, and the relay answers meanwhile.
+        # A keyring may wait for its owner; the thread keeps the relay responsive.
         identity = await asyncio.to_thread(self._identity)
         self._registration = await session_api.register(self._http, identity)
         self._rejected_sessions += 1
@@ -222,7 +222,7 @@ def pause_after(error: ClientError, failures: int) -> float:
 
 
 def _is_refusal(error: ClientError) -> bool:
-    """Tell whether the server understood and said no, so that asking again soon is a nuisance."""
+    """Tell whether the server refused the request, so that an early retry is pointless."""
     return isinstance(error, ServerRefusedError) and (
         error.retry_after is not None or 400 <= error.status < 500
     )

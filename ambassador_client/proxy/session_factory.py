@@ -1,4 +1,4 @@
-"""Puts together what talks to the server; importing it is the slow part of a start, so nobody waits for it."""
+"""Creates the session from the settings; imported in a thread, because its imports are slow."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 
 def create_session(flags: Flags | None, report: Callable[[str], None]) -> Session:
-    """Return the session the settings describe, not yet opened; raises ClientError for settings of no use."""
+    """Return a session for these settings, not yet registered; raises ClientError for invalid settings."""
     settings = load_settings(flags or Flags())
     tunnel = _configured_tunnel(settings.server_url, os.environ)
     dial = None if tunnel is None else tunnel.dial
     if settings.is_encrypted and settings.allow_self_signed:
-        report("any certificate is believed (MCP_AMBASSADOR_ALLOW_SELF_SIGNED): the server could be anyone")
+        report(
+            "any certificate is accepted (MCP_AMBASSADOR_ALLOW_SELF_SIGNED): the server is not authenticated"
+        )
     holder = SlotOwner(settings.credential.label, settings.friendly_name, settings.host_tool)
     return Session(
         HttpClient(
@@ -38,6 +40,6 @@ def create_session(flags: Flags | None, report: Callable[[str], None]) -> Sessio
 def _configured_tunnel(url: str, environ: Mapping[str, str]) -> "ProxyTunnel | None":
     if not any(name.lower().endswith("_proxy") for name in environ):
         return None
-    from ambassador_client.account.proxy_tunnel import tunnel_to  # noqa: PLC0415 - most networks have no proxy
+    from ambassador_client.account.proxy_tunnel import tunnel_to  # noqa: PLC0415 - rarely needed
 
     return tunnel_to(url, environ)

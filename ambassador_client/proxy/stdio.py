@@ -1,4 +1,4 @@
-"""The two streams to the host: served by the loop where it can poll them, by a thread each where it cannot."""
+"""Standard input and output: polled by the event loop where possible, else each read or written by a thread."""
 
 import asyncio
 import os
@@ -18,11 +18,11 @@ _READ_BYTES: Final = 1 << 16
 _WRITE_BYTES: Final = 1 << 20
 _WAITING_CHUNKS: Final = 4
 _END: Final = b""
-_UNREAD_BYTES: Final = 16 << 20  # so that a host that writes much before it reads is not left waiting
+_UNREAD_BYTES: Final = 16 << 20  # a host may write much before it reads
 
 
 class Output:
-    """Our standard output; `closed` is set when the host has closed its end."""
+    """Standard output to the host; `closed` is set when the host has closed it."""
 
     def __init__(self) -> None:
         self.closed = asyncio.Event()
@@ -31,7 +31,7 @@ class Output:
 
     @staticmethod
     async def open(descriptor: int) -> "Output":
-        """Take over a descriptor; whatever it is, writing never blocks the loop."""
+        """Return an output for the descriptor whose writes never block the event loop."""
         if can_poll(descriptor):
             pipe = FileIO(descriptor, "wb", closefd=False)
             return (await asyncio.get_running_loop().connect_write_pipe(_PolledOutput, pipe))[1]
@@ -39,17 +39,17 @@ class Output:
         return _ThreadOutput(descriptor)
 
     def send(self, message: bytes) -> None:
-        """Write one message as one line; after the host has gone, nowhere."""
+        """Write one message as one line; discard it if the host has closed the output."""
         if not self.closed.is_set():
-            # A line break can only stand between JSON tokens, where a space says the same.
+            # In JSON a line break occurs only between tokens, where a space is equivalent.
             self._write(message.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
 
     async def drain(self) -> None:
-        """Wait until the host has read enough for more to be written."""
+        """Wait while too much written data is unread."""
         await self._may_write.wait()
 
     async def flush(self) -> None:
-        """Wait until the host has everything; nothing is sent after that."""
+        """Wait until everything is written; call nothing after it."""
         raise NotImplementedError
 
     def _write(self, line: bytes) -> None:
@@ -61,12 +61,12 @@ class Output:
 
 
 class _PolledOutput(Output, asyncio.BaseProtocol):
-    """A pipe of POSIX; the loop says when the host has closed it, even if nothing is written."""
+    """A POSIX pipe or socket; the loop detects that the host closed it even if nothing is written."""
 
     _transport: asyncio.WriteTransport
 
     async def flush(self) -> None:
-        """Wait until the host has everything; nothing is sent after that."""
+        """Wait until everything is written; call nothing after it."""
         self._transport.set_write_buffer_limits(high=0)
         await self._may_write.wait()
 
@@ -76,7 +76,7 @@ class _PolledOutput(Output, asyncio.BaseProtocol):
         self._transport.set_write_buffer_limits(high=_UNREAD_BYTES)
 
     def pause_writing(self) -> None:
-        """Called by the loop when the host reads slower than we write."""
+        """Called by the loop when too much is unread."""
         self._may_write.clear()
 
     def resume_writing(self) -> None:
@@ -92,7 +92,7 @@ class _PolledOutput(Output, asyncio.BaseProtocol):
 
 
 class _ThreadOutput(Output):
-    """Anything else, and everything on Windows: a thread waits for the host; that it has gone shows in writing."""
+    """A file, a terminal, or any output on Windows: a thread writes; a closed output is detected by writing."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class _ThreadOutput(Output):
         threading.Thread(target=self._pump, name="stdout", daemon=True).start()
 
     async def flush(self) -> None:
-        """Wait until the host has everything; nothing is sent after that."""
+        """Wait until everything is written; call nothing after it."""
         self._lines.put(_END)
         self._most_unread = 0
         self._pause_or_resume()
@@ -126,7 +126,7 @@ class _ThreadOutput(Output):
             self._may_write.clear()
 
     def _pump(self) -> None:
-        with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed
             try:
                 while line := self._lines.get():
                     rest = memoryview(line)
@@ -145,17 +145,17 @@ async def read_lines(descriptor: int, limit: int = MAX_LINE_BYTES) -> AsyncItera
     async for chunk in chunks:
         lines = splitter.feed(chunk)[::-1]
         while lines:
-            yield lines.pop()  # a large one is not kept while we wait for the next
+            yield lines.pop()  # frees a large line before the next one is read
     for line in splitter.finish():
         yield line
 
 
 def can_poll(descriptor: int, platform: str = sys.platform) -> bool:
-    """Tell whether the loop can poll the descriptor: no regular file, no terminal, nothing on Windows."""
+    """Tell whether the event loop can poll the descriptor: a POSIX pipe or socket."""
     if platform == "win32":
         return False
     mode = os.fstat(descriptor).st_mode
-    # One socket for both directions would take the host's input for a hang-up of our output.
+    # With one socket for both directions, input would be mistaken for a closed output.
     return stat.S_ISFIFO(mode) or (stat.S_ISSOCK(mode) and not os.path.sameopenfile(0, 1))
 
 
@@ -168,7 +168,7 @@ async def _pipe_chunks(descriptor: int) -> AsyncIterator[bytes]:
         while chunk := await reader.read(_READ_BYTES):
             yield chunk
     except OSError:
-        return  # a socket for standard input was reset: the host has gone
+        return  # the host has reset the socket
     finally:
         transport.close()
 
@@ -190,7 +190,7 @@ async def _thread_chunks(descriptor: int) -> AsyncIterator[bytes]:
             try:
                 loop.call_soon_threadsafe(chunks.put_nowait, chunk)
             except RuntimeError:
-                return  # the loop has been closed: nobody reads any more
+                return  # the loop is closed
 
     threading.Thread(target=pump, name="stdin", daemon=True).start()
     while chunk := await chunks.get():
@@ -199,9 +199,9 @@ async def _thread_chunks(descriptor: int) -> AsyncIterator[bytes]:
 
 
 def _prepare_for_threads(descriptor: int, platform: str = sys.platform) -> None:
-    """Let a thread wait in reading and writing, and let no line end become two characters."""
+    """Make the descriptor blocking; on Windows switch off the translation of line ends."""
     if platform == "win32":
-        import msvcrt  # noqa: PLC0415 - is there on Windows alone
+        import msvcrt  # noqa: PLC0415 - Windows only
 
         msvcrt.setmode(descriptor, os.O_BINARY)  # type: ignore[attr-defined, unused-ignore]
     else:

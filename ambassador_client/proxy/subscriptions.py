@@ -1,4 +1,4 @@
-"""`subscriptions/listen` of the stateless era: outlives the restarts of a server, and works with one that has none."""
+"""`subscriptions/listen` of the modern era: survives restarts of the server and works with servers without it."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Send = Callable[[bytes], Awaitable[None]]
 Listen = Callable[[Send, Send], Awaitable[None]]
-"""Asks the server; the first function takes what comes before the answer, the second the answer."""
+"""Sends the request; the first function receives the notifications, the second the answer."""
 
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _TOOLS = "toolsListChanged"
@@ -28,7 +28,7 @@ _STABLE_SECONDS = 60.0
 
 
 class Subscription:
-    """One such request of the host, which ends when the server says so or the host has enough."""
+    """One `subscriptions/listen` request of the host; ends when the server answers it or the host cancels it."""
 
     def __init__(self, message: Message, send: Send, send_answer: Send) -> None:
         self._message = message
@@ -39,8 +39,8 @@ class Subscription:
         self._is_over = False
 
     async def run(self, session: "Session", listen: Listen) -> None:
-        """Serve it to its end; raises ClientError where the server was never there."""
-        from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - imported while the host has its answer
+        """Serve the request to its end; raises ClientError if the server was never reachable."""
+        from ambassador_client.proxy.session import pause_after  # noqa: PLC0415 - not before the first answer
 
         loop = asyncio.get_running_loop()
         failures = 0
@@ -66,7 +66,7 @@ class Subscription:
         params = note.get("params")
         accepted = params.get("notifications") if isinstance(params, dict) else None
         again, self._accepted = self._accepted is not None, accepted if isinstance(accepted, dict) else {}
-        # To the host it is one subscription: it hears what it may have missed, and not that there was a gap.
+        # After a gap the host gets change notifications for what it may have missed, not a second acknowledgement.
         await (self._send_changes() if again else self._send(line))
         return None
 
@@ -74,7 +74,7 @@ class Subscription:
         if not is_unknown_method(line):
             self._is_over = True
             return await self._send_answer(line)
-        # The server tells of no changes; that it came back, which may be one, is known here.
+        # The server sends no change notifications; a reconnection is reported as a possible change.
         self._is_supported = False
         wanted = Message.parse(self._message.body).params.get("notifications")
         is_wanted = isinstance(wanted, dict) and wanted.get(_TOOLS) is True

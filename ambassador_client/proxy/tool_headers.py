@@ -1,4 +1,4 @@
-"""Which arguments of which tools are repeated in headers: learned from the lists of tools on their way to the host."""
+"""Remembers which arguments of which tools are repeated in HTTP headers, as the tool lists declare it."""
 
 import json
 from collections.abc import Callable
@@ -11,20 +11,20 @@ MAX_TOOLS: Final = 4096
 
 
 class ToolHeaders:
-    """Remembers the last annotations of at most so many tools; `report` hears which tools are left out, and why."""
+    """Holds the header annotations of at most MAX_TOOLS tools; `report` receives why a tool was left out."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
         self._maps: dict[str, HeaderMap] = {}
 
     def header_map_of(self, tool: object) -> HeaderMap:
-        """Return what a call of the tool mirrors."""
+        """Return the argument paths and header names of a tool; empty if none are known."""
         return self._maps.get(tool, {}) if isinstance(tool, str) else {}
 
     def learn_from_list(self, line: bytes) -> bytes:
-        """Take note of an answer to `tools/list`, and return it without the tools whose annotations are wrong.
+        """Store the annotations of a `tools/list` answer; return it without the tools whose annotations are invalid.
 
-        The protocol wants those left out: nobody on the way could tell what their headers mean.
+        The protocol requires that a client leaves such tools out.
         """
         answer = json.loads(line)
         result = answer.get("result")

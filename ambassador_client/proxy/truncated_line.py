@@ -1,4 +1,4 @@
-"""What can still be read of a line that was too long to keep: enough to say whose answer or question it was."""
+"""Reads the id and the method from the kept ends of a line that was too long."""
 
 import json
 import re
@@ -10,15 +10,15 @@ _STRING = rb'"(?:[^"\\]|\\.)*"'
 _SCALAR = rb"(?:" + _STRING + rb"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)"
 _MEMBER = _STRING + rb"\s*:\s*" + _SCALAR
 
-# Both stop at the first member that is no scalar, and so never look inside one: what they find is at the top.
+# Both stop at the first member that is not a scalar, so they only find members of the outermost object.
 _FIRST = re.compile(rb"\s*\{((?:\s*" + _MEMBER + rb"\s*,)*)(?:\s*(" + _STRING + rb"))?")
 _LAST = re.compile(rb"((?:,\s*" + _MEMBER + rb"\s*)*)\}\s*\Z")
 
 
 def read_outer_members(line: LongLine) -> dict[str, Any]:
-    """Return the members at the beginning and at the end of the line, with `...` for one whose value was lost.
+    """Return the scalar members at the beginning and the end of the object, with `...` for a value that is cut off.
 
-    Hosts write the id first or last, because what is long is in between.
+    Hosts write the id first or last, so it is usually among them.
     """
     first, last = _FIRST.match(line.head), _LAST.search(line.tail)
     found: dict[str, Any] = {}

@@ -102,7 +102,7 @@ def test_locked_keyring_falls_back_to_a_file_when_writing_and_says_so_when_readi
     store: CredentialStore, ring: MemoryKeyring
 ) -> None:
     ring.is_locked = True
-    with pytest.raises(SettingsError, match="the keyring does not open"):
+    with pytest.raises(SettingsError, match="the keyring cannot be opened"):
         store.get("a")
     assert store.put("a", "x").startswith("file ")
     assert store.get("a") == "x"
@@ -135,7 +135,7 @@ def test_names_are_safe_file_names(store: CredentialStore, tmp_path: Path) -> No
 def test_file_that_others_can_read_is_refused(store: CredentialStore, tmp_path: Path, mode: int) -> None:
     store.put("a", "x")
     (tmp_path / "deep" / "directory" / "a.secret").chmod(mode)
-    with pytest.raises(SettingsError, match="others can read"):
+    with pytest.raises(SettingsError, match="other users can read"):
         store.get("a")
 
 

@@ -222,4 +222,4 @@ async def test_every_variable_is_listed_with_its_meaning(state: Path):
     meanings = {row["variable"]: row["meaning"] for row in json.loads(output)}
     assert {*sources.ENVIRONMENT.values(), "HTTPS_PROXY", "NO_PROXY"} < set(meanings)
     assert all(meanings.values())
-    assert "An option goes before a variable" in errors
+    assert "An option overrides a variable" in errors

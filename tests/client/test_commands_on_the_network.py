@@ -198,7 +198,7 @@ def test_data_without_a_place_is_told_of(capsys: pytest.CaptureFixture[str]):
     show_result({"content": [resource, text, link, damaged, 5]}, FileSaver(None, "t"))
     output, errors = capsys.readouterr()
     assert output == "inside\na://c\n"
-    assert errors == "resource (x/y, 3 bytes): --save DIR keeps it\naudio: damaged\n"
+    assert errors == "resource (x/y, 3 bytes): not saved; use --save DIR\naudio: damaged\n"
     show_result({"structuredContent": {"a": 1}}, FileSaver(None, "t"))
     assert json.loads(capsys.readouterr().out) == {"a": 1}
 

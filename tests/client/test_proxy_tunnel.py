@@ -140,13 +140,13 @@ async def test_the_certificate_of_the_server_is_checked_through_the_proxy(secure
     [
         (
             b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n",
-            "AMB-5001 the proxy http://127.0.0.1:* wants a user",
+            "AMB-5001 the proxy http://127.0.0.1:* requires a user",
         ),
-        (b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", "refused the way to 127.0.0.1:* with HTTP 403"),
-        (b"HTTP/1.1 200 OK\r\n\r\nearly", "speaks before the server does"),
-        (b"SSH-2.0-x\r\n\r\n", "is no HTTP proxy"),
-        (b"", "is no HTTP proxy"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (1 << 20), "is no HTTP proxy"),
+        (b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", "refused to connect to 127.0.0.1:* with HTTP 403"),
+        (b"HTTP/1.1 200 OK\r\n\r\nearly", "sent data before the connection was used"),
+        (b"SSH-2.0-x\r\n\r\n", "is not an HTTP proxy"),
+        (b"", "is not an HTTP proxy"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (1 << 20), "is not an HTTP proxy"),
     ],
 )
 async def test_a_proxy_that_refuses_is_explained(
@@ -182,7 +182,7 @@ async def test_the_relay_works_through_a_proxy_with_a_password(
             await running.initialize()
             error = (await running.request("tools/list"))["error"]
             assert error["message"].startswith(
-                f"AMB-5001 the proxy http://127.0.0.1:{proxy.port} wants a user"
+                f"AMB-5001 the proxy http://127.0.0.1:{proxy.port} requires a user"
             )
             assert "wrong" not in running.errors + str(error)
             proxy.password = None

@@ -353,7 +353,10 @@ async def test_problems_become_errors_with_their_own_words(proxy: Host):
 
 async def test_the_flat_errors_of_the_original_are_understood(proxy: Host):
     error = (await raw(proxy, 429, {"error": "rate_limit_exceeded", "message": "Slow down"}))["error"]
-    assert error["message"] == "AMB-2003 Slow down. Try again later; if it stays so, tell your administrator."
+    assert (
+        error["message"]
+        == "AMB-2003 Slow down. Try again later; if it happens again, tell your administrator."
+    )
     error = (await raw(proxy, 503, {"message": "Busy"}, **{"Retry-After": "7"}))["error"]
     assert error["message"] == "AMB-1008 Busy. Try again in 7 s."
 

@@ -63,7 +63,7 @@ def test_old_protocols_are_not_spoken():
 def test_a_ca_file_without_certificate_is_refused(tmp_path: Path):
     path = tmp_path / "not.pem"
     path.write_text("hello")
-    with pytest.raises(SettingsError, match="holds no PEM certificate"):
+    with pytest.raises(SettingsError, match="contains no PEM certificate"):
         ssl_context(ca_file=path)
     with pytest.raises(SettingsError, match="cannot read the CA file"):
         ssl_context(ca_file=tmp_path / "missing")
@@ -137,7 +137,7 @@ async def test_the_proxy_says_why_it_does_not_trust(secure: FakeServer, state: P
 async def test_the_proxy_warns_when_it_believes_anything(secure: FakeServer, state: Path):
     async with host(environment(secure.url, state, MCP_AMBASSADOR_ALLOW_SELF_SIGNED="true")) as proxy:
         assert "result" in await proxy.call("echo")
-        assert "any certificate is believed" in proxy.errors
+        assert "any certificate is accepted" in proxy.errors
 
 
 async def test_clear_text_where_tls_is_spoken_is_explained(secure: FakeServer, state: Path):

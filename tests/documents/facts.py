@@ -85,28 +85,28 @@ def client_files() -> Rows:
         ("FILE of --config", f"A JSON object; its members are {members}."),
         (
             _at_home(book._path),
-            "The accounts: for each its server, its user and when the key ends. On macOS in "
-            f"`{_at_home(client_config({}, 'darwin'))}`. `XDG_CONFIG_HOME` stands for `~/.config` when it is set.",
+            "The accounts: for each its server, its user and the expiry of its key. On macOS in "
+            f"`{_at_home(client_config({}, 'darwin'))}`. `XDG_CONFIG_HOME` replaces `~/.config` if it is set.",
         ),
-        (_at_home(book.directory / "ACCOUNT.ca.pem"), "A copy of the certificate that proves the server."),
+        (_at_home(book.directory / "ACCOUNT.ca.pem"), "The CA certificates of the server."),
         (
             _at_home(CredentialStore(book.directory)._path("ACCOUNT")),
-            "The key of an account, readable by its owner alone; only where it is in no system keyring.",
+            "The key of an account, if it is not in the system's keyring; only its owner can read the file.",
         ),
         (
             f"{_at_home(state_directory({}, 'linux') / 'trust')}/",
-            "The certificates whose fingerprints were given.",
+            "The certificates that match the given fingerprints.",
         ),
         (
             f"{runtime / 'sessions'}/",
-            "The sessions of clients that were killed, for the next one to take over; readable by their owner alone. "
+            "The sessions of killed clients, which the next client continues; only their owner can read them. "
             f"Without `XDG_RUNTIME_DIR` they are in `{_at_home(runtime_directory({}, 'linux') / 'sessions')}`, "
             f"on macOS in `{_at_home(runtime_directory({}, 'darwin') / 'sessions')}`.",
         ),
         (
             f"{_at_home(state_directory({}, 'linux') / 'hosts')}/",
-            "Copies of the files of applications from before their last ten changes, for `undo`; readable by their "
-            f"owner alone. On macOS they are in `{_at_home(state_directory({}, 'darwin') / 'hosts')}`.",
+            "Backups of the files of applications from before the last ten changes, for `undo`; only their owner can "
+            f"read them. On macOS they are in `{_at_home(state_directory({}, 'darwin') / 'hosts')}`.",
         ),
     )
 

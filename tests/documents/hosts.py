@@ -1,4 +1,4 @@
-"""The tables of docs/hosts.md, made from the applications the client knows and from where it keeps its own files."""
+"""The tables of docs/hosts.md, generated from the client's applications and directories."""
 
 import re
 from collections.abc import Callable
@@ -19,15 +19,15 @@ _HOMES: dict[str, PurePath] = {
 }
 _OURS: dict[str, Callable[..., Path]] = {
     "accounts of the client": config_directory,
-    "its records, certificates and copies of files": state_directory,
+    "its journals, certificates and backups": state_directory,
     "its sessions": runtime_directory,
     "contexts of `ambassador-admin`": admin_directory,
-    "names it offers on Tab": cache_directory,
+    "names it completes on Tab": cache_directory,
 }
 
 
 def page(root: Path) -> str:
-    """Return the page with its tables as they should be; the rest of it is written by hand."""
+    """Return the page with generated tables; the rest is written by hand."""
     text = (root / PAGE).read_text(encoding="utf-8")
     return _TABLE.sub(lambda found: f"{found[1]}{_TABLES[found[2]]()}{found[3]}", text)
 
@@ -47,7 +47,7 @@ def _directories() -> str:
     rows = {
         what: [_of_ours(directory, platform) for platform in PLATFORMS] for what, directory in _OURS.items()
     }
-    return _table("directory of ours", rows)
+    return _table("directory", rows)
 
 
 def _of_ours(directory: Callable[..., Path], platform: str) -> str:

@@ -70,17 +70,17 @@ def _client() -> Program:
         purpose="relay between an AI application and MCP Ambassador",
         synopsis=("ambassador-client [proxy] [OPTION]...", "ambassador-client COMMAND [OPTION]..."),
         description=(
-            "`ambassador-client` is the one MCP server an AI application needs: it speaks MCP on standard input and "
-            "output, and every tool the organisation has published for its user appears in the application. Behind it "
-            "a server, `ambassador-server`, decides, records and routes each call.",
-            "Started without a word and without a terminal, as applications start it, it is the proxy; so it is when "
-            "the first word is one of the proxy's options. Every other word is for people.",
-            "`login` keeps a server and a key as an account: the key in the system's keyring where there is one, else "
-            "in a file that only its owner can read. On Linux a keyring takes the extra `keyring`. Variables and the "
-            "configuration file say the same for programs. A key never stands on the command line, which every "
-            "process of the machine can read.",
+            "`ambassador-client` is an MCP server on standard input and output. It gives an AI application every tool "
+            "that the organisation has published for its user. It relays each call to `ambassador-server`, which "
+            "decides about it, records it and routes it.",
+            "Without a command and without a terminal, or with an option of the proxy as the first argument, it runs "
+            "the proxy: this is how applications start it. All other commands are for people.",
+            "`login` saves a server and a key as an account: the key in the system's keyring if there is one, else in "
+            "a file that only its owner can read. On Linux the keyring needs the extra `keyring`. Programs can set "
+            "the same by variables or the configuration file. A key is never given on the command line, because "
+            "other processes can read it there.",
         ),
-        options="Every command takes `-h`. `--version` stands alone.",
+        options="Every command takes `-h`. `--version` is used without a command.",
         root=root,
         environment=facts.client_environment(),
         precedence=facts.client_precedence(),
@@ -88,7 +88,7 @@ def _client() -> Program:
         files=facts.client_files(),
         steps=(
             (
-                "Log in with the one-time code of your administrator, and see what there is for you:",
+                "Log in with a one-time code from your administrator, list your tools and check the setup:",
                 (
                     "ambassador-client login https://ambassador.example.com --code 7KQF-3M2X-9TWD",
                     "ambassador-client tools list",
@@ -96,7 +96,7 @@ def _client() -> Program:
                 ),
             ),
             (
-                "The same without an account, for a program:",
+                "Use variables instead of an account, for a program:",
                 (
                     "export MCP_AMBASSADOR_URL=https://ambassador.example.com:8443",
                     "export MCP_AMBASSADOR_PRESHARED_KEY=file:///home/alice/.config/ambassador.key",
@@ -104,7 +104,7 @@ def _client() -> Program:
                 ),
             ),
             (
-                "What an application runs; it takes the same variables:",
+                "Start the proxy as an application does, with the same variables:",
                 ("ambassador-client proxy --host-tool claude-code",),
             ),
         ),

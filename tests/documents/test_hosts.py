@@ -1,4 +1,4 @@
-"""docs/hosts.md: its tables are what the code says, and every application has a source, or the want of one is told."""
+"""docs/hosts.md: its tables match the code, and every application has a row in the table of sources."""
 
 import re
 from pathlib import Path
@@ -15,17 +15,17 @@ from tests.documents.build import ROOT
 TEXT = (ROOT / hosts.PAGE).read_text(encoding="utf-8")
 
 
-def test_the_tables_are_what_the_code_says() -> None:
+def test_tables_match_code() -> None:
     assert hosts.page(ROOT) == TEXT, "run make docs"
     assert TEXT.count("<!-- end -->") == 2
 
 
 def test_every_application_has_a_source() -> None:
-    sources = TEXT.partition("## Who says so")[2].partition("\n## ")[0]
+    sources = TEXT.partition("## Sources")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \| \S", sources, re.MULTILINE) == [host.name for host in all_hosts()]
 
 
-def test_every_variable_that_moves_a_file_is_named() -> None:
+def test_every_variable_that_moves_a_file_is_listed() -> None:
     folder = Path(ambassador_client.hosts.__file__).parent
     read = {
         name
@@ -36,6 +36,6 @@ def test_every_variable_that_moves_a_file_is_named() -> None:
     assert {name for name in read if f"`{name}`" not in TEXT} - {"LOCALAPPDATA"} == set()
 
 
-def test_the_figures_are_those_of_the_code() -> None:
+def test_figures_match_code() -> None:
     assert f"{sum(_RETRY_SECONDS):.1f} s" in TEXT
     assert pytest.approx(120) == POLL_SECONDS

@@ -83,7 +83,7 @@ def test_what_is_no_text_becomes_files_that_were_not_there(client: Client) -> No
     client.run("call", "tools__media", "width=5", "--save", str(kept))
     assert not target.exists()
     told = client.run("call", "tools__media", "width=5").stderr
-    assert "image (image/png, 5 bytes): --save DIR keeps it" in told
+    assert "image (image/png, 5 bytes): not saved; use --save DIR" in told
     whole = json.loads(client.run("call", "tools__media", "width=5", "-o", "json").stdout)
     assert [each["type"] for each in whole["content"]][:2] == ["image", "audio"]
 
@@ -121,5 +121,5 @@ def test_wrong_argument_is_named_with_what_it_should_be(
 def test_tool_that_fails_says_so_and_its_answer_is_shown(client: Client) -> None:
     done = client.run("call", "tools__fail", expect=1)
     assert done.stdout == "it failed\n"
-    assert done.stderr.startswith("AMB-4006 tools__fail ran and says that it failed")
+    assert done.stderr.startswith("AMB-4006 tools__fail ran and failed")
     assert client.run("call", "tools__refuse", expect=2).stderr.startswith("AMB-1001 no")

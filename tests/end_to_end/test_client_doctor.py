@@ -41,7 +41,7 @@ def test_healthy_setup_has_nothing_that_failed(client: Client, world: World) -> 
         "tools",
     }
     words = client.run("doctor").stdout
-    assert "ok       session: you are " in words
+    assert "ok       session: user " in words
     assert "\x1b" not in words
 
 

@@ -41,7 +41,7 @@ def test_call_gives_the_text_or_the_whole_result(client: Client) -> None:
     assert whole["content"] == [{"type": "text", "text": "Zo\u00eb"}]
     assert client.run("call", "tools.echo", "--json", "-", stdin='{"text": "piped"}').stdout == "piped\n"
     assert client.run("call", "tools__nothing", expect=5).stdout == ""
-    assert "is no argument" in client.run("call", "tools__echo", "text", expect=2).stderr
+    assert "is not an argument" in client.run("call", "tools__echo", "text", expect=2).stderr
     assert "not an object" in client.run("call", "tools__echo", "--json", "[]", expect=2).stderr
 
 

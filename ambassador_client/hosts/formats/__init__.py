@@ -1,1 +1,1 @@
-"""The file formats of the applications: each editor changes one entry and leaves every other byte as it was."""
+"""Editors for the file formats of the applications; each changes one entry and preserves the rest of the file."""

@@ -1,4 +1,4 @@
-"""What an editor of a file format can do, and how a path inside a file is written."""
+"""The interface of the format editors, and paths to entries inside a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ DEEPEST = 100
 
 
 class FormatError(ValueError):
-    """The text is not of its format, or has something else where our entry belongs."""
+    """The text is malformed, or another value stands where the entry belongs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ElementNamed:
-    """The element of a list whose member `name` has this value."""
+    """A path step: the list element whose member `name` has this value."""
 
     name: str
 
@@ -27,30 +27,30 @@ EntryPath = tuple[PathStep, ...]
 
 
 class Editor(Protocol):
-    """Edits the text of one format; every method raises FormatError. Texts have no byte order mark."""
+    """Edits text of one format; every method raises FormatError. Text has no byte order mark."""
 
     def load(self, text: str) -> Any:
-        """Return the value of the whole text; an empty text is an empty mapping."""
+        """Return the parsed text; empty text is an empty mapping."""
         ...
 
     def put(self, text: str, path: EntryPath, value: Any) -> str:
-        """Return the text with the value at the path; what is missing on the way there is made."""
+        """Return the text with the value at the path; missing containers are created."""
         ...
 
     def remove(self, text: str, path: EntryPath) -> str:
-        """Return the text without what is at the path, which need not be there."""
+        """Return the text without the value at the path; unchanged if there is none."""
         ...
 
 
 def find(data: Any, path: EntryPath) -> Any:
-    """Return what is at the path, or None."""
+    """Return the value at the path, or None."""
     for step in path:
         data = _child(data, step)
     return data
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Tell whether two values are equal in kind as well: to us, unlike to Python, 1 is not True."""
+    """Tell whether two values are equal and of equal types: unlike in Python, 1 is not True."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -61,7 +61,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def without_entry(data: Any, path: EntryPath) -> Any:
-    """Return the data without what is at the path, nor the containers that are empty then."""
+    """Return the data without the value at the path and without containers that become empty."""
     step, rest = path[0], path[1:]
     child = _child(data, step)
     left = without_entry(child, rest) if rest and child is not None else None
@@ -75,19 +75,19 @@ def without_entry(data: Any, path: EntryPath) -> Any:
 
 
 def wrap(path: Sequence[PathStep], value: Any) -> Any:
-    """Return the value inside the containers that lead to it."""
+    """Return the value nested in the containers of the path."""
     for step in reversed(path):
         value = [value] if isinstance(step, ElementNamed) else {step: value}
     return value
 
 
 def format_path(path: Sequence[PathStep]) -> str:
-    """Return the path in words, for errors."""
+    """Return the path as text for errors."""
     return ".".join(map(str, path)) or "the file"
 
 
 def line_end(text: str) -> str:
-    """Return what the lines of the text end with."""
+    """Return the line end of the text."""
     first = text.find("\n")
     return "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
 

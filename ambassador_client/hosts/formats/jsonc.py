@@ -1,4 +1,4 @@
-"""Edits JSON, with or without comments and trailing commas: only the bytes of the entry change."""
+"""Edits JSON, with or without comments and trailing commas; only the bytes of the entry change."""
 
 import json
 import re
@@ -21,15 +21,15 @@ _MAY_JOIN = re.compile(r"[ \t]*(?:[\r\n]|//|\Z)")
 
 
 class JsoncEditor:
-    """The editor of JSON and of JSON with comments."""
+    """Editor of JSON and of JSON with comments."""
 
     def load(self, text: str) -> Any:
-        """See Editor."""
+        """Implement Editor."""
         root = parse(text)
         return {} if root is None else root.value
 
     def put(self, text: str, path: EntryPath, value: Any) -> str:
-        """See Editor."""
+        """Implement Editor."""
         node = parse(text)
         if node is None:
             break_before = "" if text == "" or text.endswith("\n") else line_end(text)
@@ -49,7 +49,7 @@ class JsoncEditor:
         return text[: node.start] + new + text[node.end :]
 
     def remove(self, text: str, path: EntryPath) -> str:
-        """See Editor."""
+        """Implement Editor."""
         node = parse(text)
         for step in path[:-1]:
             member = None if node is None else node.member(str(step))
@@ -60,7 +60,9 @@ class JsoncEditor:
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How the text is written: one level of indentation, the line end, all on one line, no space behind colons."""
+    """The style of the text.
+
+    `unit` is one level of indentation; `inline` means all on one line, `tight` no space after colons and commas."""
 
     unit: str
     newline: str
@@ -76,7 +78,7 @@ class _Style:
         return cls("  " if inline else indent or "  ", line_end(text), inline, tight)
 
     def render(self, value: Any, indent: str | None) -> str:
-        """Return the JSON; the lines after the first start with `indent`, None puts all on one line."""
+        """Return the value as JSON; lines after the first start with `indent`, None writes one line."""
         if indent is None:
             return json.dumps(
                 value, ensure_ascii=False, separators=(",", ":") if self.tight else (", ", ": ")
@@ -138,13 +140,13 @@ def _cut(text: str, node: Node, member: Member) -> str:
 
 
 def _lead(text: str, start: int, with_line: bool) -> int:
-    """Return where the white space before the member starts, back to and with the break of its line."""
+    """Return the offset of the white space before the member, with the line break before it."""
     at = start
     while at > 0 and text[at - 1] in " \t":
         at -= 1
     if at > 0 and text[at - 1] == "\n":
         if not with_line:
-            return start  # what follows on the line would be swallowed by a comment on the line before
+            return start  # a comment on the line before would swallow the rest of the line
         at -= 2 if text[at - 2 : at] == "\r\n" else 1
     return at
 

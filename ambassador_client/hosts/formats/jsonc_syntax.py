@@ -1,4 +1,4 @@
-"""Reads JSON with comments and trailing commas, and remembers where everything stands."""
+"""Parses JSON with comments and trailing commas into nodes with their offsets."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true
 
 @dataclass(slots=True)
 class Member:
-    """A member of an object; `comma` is the offset of the comma behind it."""
+    """A member of an object; `comma` is the offset of the comma after it."""
 
     key: str
     start: int
@@ -25,7 +25,7 @@ class Member:
 
 @dataclass(slots=True)
 class Node:
-    """A value from offset `start` up to `end`."""
+    """A value from offset `start` to `end`; `members` is None unless it is an object."""
 
     start: int
     end: int
@@ -33,15 +33,15 @@ class Node:
     members: Sequence[Member] | None = field(default=None)
 
     def member(self, key: str) -> Member | None:
-        """Return the member of an object; raises FormatError when there are two, which hosts read differently."""
+        """Return the member of an object, or None; raises FormatError for duplicates, which hosts read differently."""
         found = [each for each in self.members or () if each.key == key]
         if len(found) > 1:
-            raise FormatError(f'"{key}" stands there twice')
+            raise FormatError(f'"{key}" occurs twice')
         return found[0] if found else None
 
 
 def parse(text: str) -> Node | None:
-    """Return the value of the text, None when there is none; raises FormatError."""
+    """Return the root node, None for text without a value; raises FormatError."""
     return _Reader(text).document()
 
 
@@ -57,7 +57,7 @@ class _Reader:
         node = self._value(0)
         self._skip()
         if self._at != len(self._text):
-            raise self._error("something follows the end")
+            raise self._error("unexpected text after the value")
         return node
 
     def _value(self, depth: int) -> Node:
@@ -80,7 +80,7 @@ class _Reader:
         try:
             value = json.loads(found[0])
         except ValueError as error:
-            raise self._error("a value is wrong") from error
+            raise self._error("a value is invalid") from error
         self._at = found.end()
         return Node(found.start(), found.end(), value)
 

@@ -1,4 +1,4 @@
-"""Edits TOML through tomlkit, which keeps comments, order and spelling."""
+"""Edits TOML with tomlkit, which preserves comments, order and formatting."""
 
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class TomlEditor:
-    """The editor of TOML; an entry is a table of its own, what is nested in it is inline."""
+    """Editor of TOML; an entry is a table, nested mappings are inline tables."""
 
     def load(self, text: str) -> Any:
-        """See Editor."""
+        """Implement Editor."""
         return _parse(text).unwrap()
 
     def put(self, text: str, path: EntryPath, value: Any) -> str:
-        """See Editor."""
-        import tomlkit  # noqa: PLC0415 - only the commands that edit files need it
+        """Implement Editor."""
+        import tomlkit  # noqa: PLC0415 - only needed to edit TOML
 
         document = _parse(text)
         parent: MutableMapping[str, Any] = document
@@ -44,7 +44,7 @@ class TomlEditor:
         return _written(document, text)
 
     def remove(self, text: str, path: EntryPath) -> str:
-        """See Editor."""
+        """Implement Editor."""
         document = _parse(text)
         parent: Any = document
         for step in path[:-1]:
@@ -86,7 +86,7 @@ def _table(value: Mapping[str, Any]) -> "Table":
     table = tomlkit.table()
     for key, member in value.items():
         table[key] = _inline(member) if isinstance(member, Mapping) else member
-    table.add(tomlkit.nl())  # a line between this table and the next
+    table.add(tomlkit.nl())  # an empty line before the next table
     return table
 
 

@@ -1,4 +1,4 @@
-"""Edits YAML by the offsets PyYAML knows: only the lines of the entry change."""
+"""Edits YAML by the offsets of PyYAML's nodes; only the lines of the entry change."""
 
 import json
 import re
@@ -24,14 +24,14 @@ _REST_OF_LINE = re.compile(r"(?:[ \t]+(?:#[^\r\n]*)?)?(?=[\r\n]|\Z)")
 
 
 class YamlEditor:
-    """The editor of YAML; an entry is in block style unless what it is put into is not."""
+    """Editor of YAML; an entry is written in the style of its container, block style by default."""
 
     def load(self, text: str) -> Any:
-        """See Editor."""
+        """Implement Editor."""
         return load(text)
 
     def put(self, text: str, path: EntryPath, value: Any) -> str:
-        """See Editor."""
+        """Implement Editor."""
         existing = find(load(text), path)
         if existing is not None and is_same(existing, value):
             return text
@@ -51,7 +51,7 @@ class YamlEditor:
         return _replace(text, holder, start, node, path[-1], value)
 
     def remove(self, text: str, path: EntryPath) -> str:
-        """See Editor."""
+        """Implement Editor."""
         node, parent_key = compose(text), None
         for step in path[:-1]:
             found = None if node is None else child(node, step)
@@ -91,7 +91,7 @@ def _insert(
             at = node.start_mark.index + 1
             return f"{text[:at]}{_flow(step, value)}, {text[at:]}"
         column, at = node.start_mark.column, end_of(text, node)
-    else:  # what stands for nothing gives way
+    else:  # replaces an empty value
         start, end = node.start_mark.index, node.end_mark.index
         if key is None:
             return text[:start] + _lines(text, step, value, 0) + text[end:]
@@ -140,7 +140,7 @@ def _cut_block(text: str, node: yaml.Node, key: yaml.Node | None, start: yaml.No
     broken = re.compile(r"\r?\n").match(text, end)
     if broken is not None:
         end = broken.end()
-    elif first > 0:  # the last line of the text has no end, nor shall the one before it
+    elif first > 0:  # the text ends without a line end; keep it so
         first -= 2 if text[first - 2 : first] == "\r\n" else 1
     left = text[:first] + text[end:]
     if len(node.value) > 1 or key is None:

@@ -1,4 +1,4 @@
-"""Reads YAML into nodes that know where they stand, with PyYAML."""
+"""Parses YAML into PyYAML nodes with their offsets."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves an alias where it stands, instead of putting the node of its anchor there."""
+    """Composes an alias as a node of its own instead of the node of its anchor."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            event: yaml.AliasEvent = self.get_event()  # type: ignore[no-untyped-call] # so in its stubs
+            event: yaml.AliasEvent = self.get_event()  # type: ignore[no-untyped-call] # untyped in the stubs
             alias = yaml.ScalarNode("alias", event.anchor)
             alias.start_mark, alias.end_mark = event.start_mark, event.end_mark
             return alias
@@ -31,18 +31,18 @@ class _Dumper(yaml.SafeDumper):
 
 
 def compose(text: str) -> yaml.Node | None:
-    """Return the root, None for a text without a value; raises FormatError."""
+    """Return the root node, None for text without a value; raises FormatError."""
     return _built(text, lambda bounded: yaml.compose(bounded, Loader=_Loader))
 
 
 def load(text: str) -> Any:
-    """Return the value of the text; raises FormatError."""
+    """Return the parsed text; raises FormatError."""
     found = _built(text, yaml.safe_load)
     return {} if found is None else found
 
 
 def dump(value: Any) -> str:
-    """Return the value in block style, without a line end behind it."""
+    """Return the value in block style, without a final line end."""
     written = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1 << 30
     )
@@ -50,19 +50,19 @@ def dump(value: Any) -> str:
 
 
 def is_flow(node: yaml.Node) -> bool:
-    """Tell whether the node is written in brackets."""
+    """Tell whether the node is in flow style."""
     return isinstance(node, yaml.CollectionNode) and bool(node.flow_style)
 
 
 def is_empty(node: yaml.Node) -> bool:
-    """Tell whether there is nothing in the node, be it null or brackets."""
+    """Tell whether the node is null or an empty collection."""
     if isinstance(node, yaml.ScalarNode):
         return node.tag == "tag:yaml.org,2002:null"
     return not node.value
 
 
 def child(node: yaml.Node, step: PathStep) -> tuple[int, yaml.Node, yaml.Node] | None:
-    """Return the index of what is at the step, the node where it starts, and its value."""
+    """Return the index of the child at the step, its first node and its value; raises FormatError for duplicates."""
     if isinstance(step, ElementNamed):
         items = node.value if isinstance(node, yaml.SequenceNode) else []
         for index, item in enumerate(items):
@@ -77,12 +77,12 @@ def child(node: yaml.Node, step: PathStep) -> tuple[int, yaml.Node, yaml.Node] |
         if isinstance(key, yaml.ScalarNode) and key.value == step
     ]
     if len(found) > 1:
-        raise FormatError(f'"{step}" stands there twice')
+        raise FormatError(f'"{step}" occurs twice')
     return found[0] if found else None
 
 
 def end_of(text: str, node: yaml.Node) -> int:
-    """Return the offset behind the last character of the node that is no white space."""
+    """Return the offset after the last character of the node that is not white space."""
     if isinstance(node, yaml.CollectionNode) and not is_flow(node) and node.value:
         last = node.value[-1]
         key, value = last if isinstance(last, tuple) else (last, last)

@@ -1,1 +1,1 @@
-"""How an entry comes into an application's file and out of it again, and what is kept to undo it."""
+"""Adds the entry to an application's file and removes it, with backups for `undo`."""

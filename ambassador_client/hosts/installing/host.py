@@ -1,4 +1,4 @@
-"""What an application is to us: where its file lies, where our entry stands in it, and how the entry looks."""
+"""The description of an application: its file, the place of the entry in it, and the form of the entry."""
 
 import os
 import sys
@@ -11,17 +11,21 @@ from ambassador_client.account import paths
 from ambassador_client.hosts.formats.editor import Editor, ElementNamed, EntryPath
 
 ENTRY = "ambassador"
-PLATFORMS: Final = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}  # every host has a file on each
+PLATFORMS: Final = {
+    "linux": "Linux",
+    "darwin": "macOS",
+    "win32": "Windows",
+}  # every host has a file on each platform
 
-# Members that people change in their application: we set them once, and leave them alone then.
+# Members that users change in their application: written once and not updated later.
 _USER_MEMBERS = frozenset({"description", "enabled", "timeout", "tools"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Whose applications are meant: a home directory, a platform as in `sys.platform`, the environment.
+    """A machine: a home directory, a platform as in `sys.platform`, and the environment.
 
-    Paths are written in the way of `home`, be it ours or another platform's.
+    Paths have the flavour of `home`, so that tests can describe other platforms.
     """
 
     home: PurePath
@@ -30,30 +34,30 @@ class Machine:
 
     @classmethod
     def current(cls) -> "Machine":
-        """Return the machine we run on."""
+        """Return the machine this process runs on."""
         return cls(home=paths.home(), platform=sys.platform, environ=os.environ)
 
     def local(self, path: PurePath) -> Path:
-        """Return where a path of this machine is found."""
+        """Return the local path for a path of this machine."""
         return Path(path)
 
     def path_from(self, variable: str) -> PurePath | None:
-        """Return the path a variable holds; an empty or relative one does not count."""
+        """Return the absolute path in a variable, or None."""
         path = type(self.home)(self.environ.get(variable, ""))
         return path if path.is_absolute() else None
 
     def directory(self, variable: str, otherwise: PurePath) -> PurePath:
-        """Return the directory a variable names, or the other one."""
+        """Return the directory in a variable, or `otherwise`."""
         return self.path_from(variable) or otherwise
 
     @property
     def config(self) -> PurePath:
-        """Return the directory of the XDG specification, which many applications use on every platform."""
+        """Return the XDG configuration directory, which many applications use on every platform."""
         return self.directory("XDG_CONFIG_HOME", self.home / ".config")
 
     @property
     def application_data(self) -> PurePath:
-        """Return the directory where desktop applications of the platform keep their settings."""
+        """Return the platform's directory for the settings of desktop applications."""
         if self.platform == "win32":
             return self.directory("APPDATA", self.home / "AppData" / "Roaming")
         if self.platform == "darwin":
@@ -63,7 +67,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What an application is to start; nothing in it is a secret."""
+    """The command that an application starts; contains no secret."""
 
     command: str
     arguments: tuple[str, ...]
@@ -71,13 +75,13 @@ class Launch:
 
 
 def stdio_entry(launch: Launch) -> dict[str, Any]:
-    """Return the entry in its most common form: command, args and, where needed, env."""
+    """Return the entry in its most common form: command, args and, if needed, env."""
     entry: dict[str, Any] = {"command": launch.command, "args": list(launch.arguments)}
     return entry | ({"env": dict(launch.environment)} if launch.environment else {})
 
 
 def typed_entry(launch: Launch) -> dict[str, Any]:
-    """Return the common form with the transport named first."""
+    """Return the common form with the transport type."""
     return {"type": "stdio", **stdio_entry(launch)}
 
 
@@ -85,9 +89,9 @@ def typed_entry(launch: Launch) -> dict[str, Any]:
 class Host:
     """One application.
 
-    `name` is the configuration word, `tool` what the server knows the application as, `container` the path of the
-    entries in the file, `detection_paths` the paths that only the application makes, `commands` its programs.
-    `skeleton` is what a file needs besides an entry when we make it.
+    `name` is the configuration word, `tool` the host tool name for the server, `container` the member that contains the
+    entries, `detection_paths` paths that only the application creates, `commands` its programs, `skeleton` the other
+    members of a new file, `blocking_reason` returns why the file must not be changed, or None.
     """
 
     name: str
@@ -105,10 +109,10 @@ class Host:
 
     @property
     def entry_path(self) -> EntryPath:
-        """Return the path of our entry in the file."""
+        """Return the path of the entry in the file."""
         return (self.container, ElementNamed(ENTRY) if self.in_list else ENTRY)
 
     def managed(self) -> frozenset[str]:
-        """Return the members of the entry that are ours; others are the application's and the user's."""
+        """Return the members of the entry that `install` updates; others belong to the application or the user."""
         every = self.entry(Launch(command="", arguments=(), environment={"": ""}))
         return frozenset(every) - _USER_MEMBERS

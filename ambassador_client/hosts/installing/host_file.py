@@ -1,4 +1,4 @@
-"""Reads and replaces a file of an application: whole, or not at all, and never over a change of somebody else."""
+"""Reads and replaces a file of an application atomically, and refuses if another program has changed it."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFile:
-    """A file as it was: `real` is where links lead, `content` is None when there is no file."""
+    """A file as read: `real` is the target of links, `content` is None if the file does not exist."""
 
     path: Path
     real: Path
@@ -33,19 +33,19 @@ class HostFile:
             raise HostFileError(f"{self.path} is not UTF-8 text", "Correct it in the application.") from error
 
     def encoded(self, text: str) -> bytes:
-        """Return what to write for a new text: it starts with a byte order mark if the file does."""
+        """Return the bytes of a new text, with a byte order mark if the file had one."""
         marked = (self.content or b"").startswith(_BYTE_ORDER_MARK.encode())
         return (_BYTE_ORDER_MARK + text if marked else text).encode()
 
 
 def read_host_file(path: Path) -> HostFile:
-    """Read a file, if it is one we may change; raises HostFileError."""
+    """Read a file that may be changed; raises HostFileError."""
     real = Path(os.path.realpath(path))
     try:
         status = real.lstat()
     except FileNotFoundError:
         if path.is_symlink():
-            raise HostFileError(f"{path} is a link that leads nowhere", "Mend or delete the link.") from None
+            raise HostFileError(f"{path} is a broken link", "Repair or delete the link.") from None
         _check_parent(real)
         return HostFile(path=path, real=real, content=None)
     except OSError as error:
@@ -62,26 +62,27 @@ def read_host_file(path: Path) -> HostFile:
 
 
 def replace_host_file(found: HostFile, content: bytes | None) -> None:
-    """Put the content in place of what was found, None to delete it; raises HostFileError, ChangedMeanwhileError."""
+    """Replace the file by the content, None deletes it; raises HostFileError or ChangedMeanwhileError."""
     try:
         if content is None:
             _check_unchanged(found)
             remove_file(found.real)
             return
         found.real.parent.mkdir(parents=True, exist_ok=True)
-        put_file(found.real, content, lambda new: _ready(found, new))
+        put_file(found.real, content, lambda new: _prepare(found, new))
     except OSError as error:
         raise HostFileError(
-            f"cannot write {found.path}: {error.strerror}", "Check the directory's owner and space."
+            f"cannot write {found.path}: {error.strerror}",
+            "Check the owner of the directory and the free space.",
         ) from error
 
 
 def digest(content: bytes | None) -> str | None:
-    """Return what tells one content from another."""
+    """Return the SHA-256 of the content in hex, or None."""
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def _ready(found: HostFile, new: Path) -> None:
+def _prepare(found: HostFile, new: Path) -> None:
     if found.content is not None:
         _keep_attributes(found.real, new)
     _check_unchanged(found)
@@ -89,10 +90,10 @@ def _ready(found: HostFile, new: Path) -> None:
 
 def _keep_attributes(original: Path, copy: Path) -> None:
     shutil.copystat(original, copy)
-    os.utime(copy)  # whoever watches the file goes by its time
+    os.utime(copy)  # programs that watch the file compare its time
     if sys.platform != "win32":
         status = original.stat()
-        with suppress(PermissionError):  # a group we are not in; the mode is the same all the same
+        with suppress(PermissionError):  # not a member of the group; the owner and the mode are kept
             os.chown(copy, status.st_uid, status.st_gid)
             os.chmod(copy, stat.S_IMODE(status.st_mode))
 
@@ -103,7 +104,7 @@ def _check_unchanged(found: HostFile) -> None:
     except FileNotFoundError:
         content = None
     if content != found.content:
-        raise ChangedMeanwhileError(f"{found.path} was changed meanwhile", "Try again.")
+        raise ChangedMeanwhileError(f"{found.path} was changed by another program", "Try again.")
 
 
 def _check(path: Path, status: os.stat_result) -> None:
@@ -112,7 +113,7 @@ def _check(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise HostFileError(f"{path} is not a regular file", "Move it away.")
     if _has_other_owner(status):
-        raise HostFileError(f"{path} belongs to somebody else", "Run this as its owner.")
+        raise HostFileError(f"{path} belongs to another user", "Run the command as its owner.")
     if status.st_mode & 0o222 == 0:
         raise HostFileError(f"{path} is read-only", "Allow its owner to write it.")
     if status.st_size > MAX_BYTES:
@@ -130,7 +131,7 @@ def _check_parent(real: Path) -> None:
         if not stat.S_ISDIR(status.st_mode):
             raise HostFileError(f"{directory} is not a directory", "Move it away.")
         if _has_other_owner(status):
-            raise HostFileError(f"{directory} belongs to somebody else", "Run this as its owner.")
+            raise HostFileError(f"{directory} belongs to another user", "Run the command as its owner.")
         return
 
 

@@ -1,4 +1,4 @@
-"""Plans and makes the changes: our entry into an application's file, out of it, and back to what was before."""
+"""Plans and makes the changes of `install`, `uninstall` and `undo` to the files of applications."""
 
 import difflib
 import os
@@ -18,7 +18,7 @@ from ambassador_client.hosts.installing.journal import Journal, OwnedParts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is to become of a file: `after` is its new text, None when it goes; `result` is one word for people."""
+    """A planned change of a file: `after` is its new content, None deletes it; `result` is one word for people."""
 
     host: Host
     found: HostFile
@@ -28,12 +28,12 @@ class Change:
 
     @property
     def is_needed(self) -> bool:
-        """Tell whether there is anything to do."""
+        """Tell whether the content changes."""
         return self.after != self.found.content
 
 
 class Installer:
-    """Does one run of changes on a machine; what it cannot do to a file raises ClientError and leaves it alone."""
+    """Makes the changes of one run; every method raises ClientError and leaves the file unchanged on failure."""
 
     def __init__(self, machine: Machine, journal: Journal) -> None:
         self._machine = machine
@@ -41,7 +41,7 @@ class Installer:
         self._run = f"{time.time_ns()}-{os.getpid()}"
 
     def plan_install(self, host: Host, launch: Launch) -> Change:
-        """Return the change that enters us, or brings our entry up to date."""
+        """Return the change that adds or updates the entry."""
         if (reason := host.blocking_reason(self._machine)) is not None:
             raise HostFileError(reason)
         found = host_file.read_host_file(self._machine.local(host.file(self._machine)))
@@ -64,7 +64,7 @@ class Installer:
         return Change(host=host, found=found, after=after, result=result, ours=now)
 
     def plan_uninstall(self, host: Host) -> Change:
-        """Return the change that takes our entry out, and what we made for it if nothing else is in there."""
+        """Return the change that removes the entry, and its container and file if `install` created them."""
         found = host_file.read_host_file(self._machine.local(host.file(self._machine)))
         if find(_load(host, found), host.entry_path) is None:
             return Change(host=host, found=found, after=found.content, result="absent", ours=OwnedParts())
@@ -78,7 +78,7 @@ class Installer:
         return Change(host=host, found=found, after=after, result="removed", ours=OwnedParts())
 
     def plan_undo(self, host: Host) -> Change | None:
-        """Return the way back from the newest change; None when none is known."""
+        """Return the change that reverts the newest one; None if there is none."""
         record = self._journal.record(host.name)
         if not record.steps:
             return None
@@ -91,7 +91,7 @@ class Installer:
         return back
 
     def make(self, change: Change) -> None:
-        """Make a change of `plan_install` or `plan_uninstall`, with a copy of the file kept first."""
+        """Make a change of `plan_install` or `plan_uninstall`, after a backup of the file."""
         if not change.is_needed:
             return
         host = change.host.name
@@ -112,25 +112,25 @@ class Installer:
         self._journal.remove_last_step(change.host.name)
 
     def last_run(self, hosts: tuple[Host, ...]) -> tuple[Host, ...]:
-        """Return those whose newest change belongs to the newest run of all."""
+        """Return the hosts whose newest change belongs to the newest run."""
         newest = {host: steps[-1].run for host in hosts if (steps := self._journal.record(host.name).steps)}
         last = max(newest.values(), default=None)
         return tuple(host for host in hosts if newest.get(host) == last and last is not None)
 
 
 class ChangedSinceError(ChangedMeanwhileError):
-    """The file is not what we left behind; `back` is the change that would have been made."""
+    """The file was changed since the recorded change; `back` is the change that was not made."""
 
     def __init__(self, back: Change) -> None:
         super().__init__(
-            f"{back.found.path} was changed since, and is left as it is",
-            "Take over by hand what you want back.",
+            f"{back.found.path} was changed by another program and was not restored",
+            "Restore the lines you want by hand.",
         )
         self.back = back
 
 
 def unified_diff(change: Change) -> Iterator[str]:
-    """Yield the lines of a unified diff of the file."""
+    """Yield the lines of a unified diff of the file, without control characters."""
     before, after = (_lines(content) for content in (change.found.content, change.after))
     name = str(change.found.path)
     old, new = ("/dev/null" if content is None else name for content in (change.found.content, change.after))
@@ -141,10 +141,10 @@ def unified_diff(change: Change) -> Iterator[str]:
 def starts_this_client(entry: Any) -> bool:
     """Tell whether an entry starts this program."""
     words = entry.values() if isinstance(entry, dict) else ()
-    firsts = [word[0] if isinstance(word, list) and word else word for word in words]
-    # A path of Windows may be written in either way, and so has the last part of both.
+    programs = [word[0] if isinstance(word, list) and word else word for word in words]
+    # PureWindowsPath accepts slashes and backslashes.
     starts = any(
-        isinstance(word, str) and PureWindowsPath(word).stem == "ambassador-client" for word in firsts
+        isinstance(word, str) and PureWindowsPath(word).stem == "ambassador-client" for word in programs
     )
     return starts or any(isinstance(word, list) and "ambassador_client" in word for word in words)
 
@@ -175,7 +175,7 @@ def _malformed(found: HostFile, error: FormatError) -> HostFileError:
 
 
 def _edited(host: Host, found: HostFile, edit: Callable[[], str]) -> bytes:
-    """Return the new content, proven to hold everything else as it was."""
+    """Return the new content after a check that only the entry has changed; raises HostFileError."""
     try:
         text = edit()
         before, after = host.editor.load(found.text), host.editor.load(text)
@@ -184,5 +184,8 @@ def _edited(host: Host, found: HostFile, edit: Callable[[], str]) -> bytes:
     if found.content is not None and not is_same(
         without_entry(before, host.entry_path), without_entry(after, host.entry_path)
     ):
-        raise HostFileError(f"{found.path} is written in a way we cannot edit safely", "Enter us by hand.")
+        raise HostFileError(
+            f"{found.path} cannot be edited safely",
+            "Add the entry by hand; see: ambassador-client hosts print.",
+        )
     return found.encoded(text)

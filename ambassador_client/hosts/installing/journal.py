@@ -1,4 +1,4 @@
-"""What we did to the files of applications: the last states, to put them back, and what we made ourselves."""
+"""Records the changes to the files of applications: backups for `undo`, and the parts that `install` created."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _MAX_STEPS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedParts:
-    """What in a file is ours: the entry as we wrote it, the containers we made, the whole file."""
+    """The parts of a file that `install` created: the entry as written, containers, the file itself."""
 
     entry: dict[str, Any] | None = None
     containers: Sequence[str] = ()
@@ -27,7 +27,7 @@ class OwnedParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One change: the copy of the file before it, None when there was none, the digest after it, what was ours."""
+    """One change: the name of the backup, None if the file was new; the digest after it; the owned parts before it."""
 
     run: str
     file: str
@@ -38,20 +38,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What we know of one application's file, the newest step last."""
+    """The record of one application's file, newest step last."""
 
     ours: OwnedParts = field(default_factory=OwnedParts)
     steps: tuple[Step, ...] = ()
 
 
 class Journal:
-    """Keeps a record and the copies of each application in a directory of the user alone."""
+    """Stores the record and the backups of each application in a private directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def record(self, host: str) -> Record:
-        """Return what is known of the application; raises HostFileError when the record is damaged."""
+        """Return the record of the application, empty if there is none; raises HostFileError if it is damaged."""
         path = self._path(host)
         try:
             data = json.loads(path.read_bytes())
@@ -61,13 +61,13 @@ class Journal:
             return Record()
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise HostFileError(
-                f"{path} cannot be read", "Move it away; undo forgets that change."
+                f"{path} cannot be read", "Move it away; undo is not possible then."
             ) from error
 
     def record_change(
         self, host: str, run: str, file: Path, before: bytes | None, after: bytes | None, ours: OwnedParts
     ) -> Record:
-        """Keep a copy of the file and note the change that follows; return the record as it was."""
+        """Back up the file and record the change about to be made; return the previous record."""
         record = self.record(host)
         backup = None
         if before is not None:
@@ -82,26 +82,26 @@ class Journal:
         return record
 
     def save(self, host: str, record: Record) -> None:
-        """Put the record in place of the one before."""
+        """Save the record, replacing the previous one."""
         write_private_file(self._path(host), json.dumps(asdict(record), indent=1))
 
     def backup(self, step: Step) -> bytes | None:
-        """Return the copy a step has kept; raises HostFileError when it is gone."""
+        """Return the backup of a step, None if the file was new; raises HostFileError if the backup is missing."""
         if step.backup is None:
             return None
         try:
             return (self._directory / step.backup).read_bytes()
         except OSError as error:
-            raise HostFileError(f"the copy of {step.file} is gone: {error.strerror}") from error
+            raise HostFileError(f"the backup of {step.file} cannot be read: {error.strerror}") from error
 
     def delete_backup(self, step: Step) -> None:
-        """Delete the copy of a step that nobody can go back to any more; one that stays is in nobody's way."""
+        """Delete the backup of a step; a failure is ignored, because a leftover backup is harmless."""
         if step.backup is not None:
             with suppress(SettingsError):
                 remove_private_file(self._directory / step.backup)
 
     def remove_last_step(self, host: str) -> None:
-        """Forget the newest step: the file is as it was before."""
+        """Delete the newest step, after the file was restored."""
         record = self.record(host)
         self.save(host, replace(record, ours=record.steps[-1].ours, steps=record.steps[:-1]))
         self.delete_backup(record.steps[-1])

@@ -1,4 +1,4 @@
-"""What an application shall start: this very program, with the settings that are no secret."""
+"""The command that an application starts: this program with the settings that are not secret."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ _REFERENCES = ("env://", "file://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
-    """What the person who installs said about settings."""
+    """The settings given to `install` as options."""
 
     account: str | None = None
     config: Path | None = None
@@ -37,7 +37,7 @@ class LaunchOptions:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether an account or a file says everything, so that no variable is needed."""
+        """Tell whether an account or a configuration file is given, so that no variable is needed."""
         return self.account is not None or self.config is not None
 
 
@@ -49,7 +49,7 @@ def launch_for(
     *,
     paths: ModuleType = os.path,
 ) -> Launch:
-    """Return what the application starts; `paths` is `os.path` of its platform. Raises SettingsError, UsageError."""
+    """Return the launch command; `paths` is `os.path` of the platform. Raises SettingsError or UsageError."""
     arguments = [*command[1:], "proxy", "--host-tool", host.tool]
     if options.account is not None:
         arguments += ["--account", account_store(environ).get(options.account).name]
@@ -66,15 +66,15 @@ def launch_for(
 
 
 def missing_settings(options: LaunchOptions, environ: Mapping[str, str]) -> list[str]:
-    """Return, in sentences, what the applications will not know."""
+    """Return sentences that name the settings the applications will lack."""
     if options.is_complete or account_store(environ).find(environ.get(ACCOUNT_VARIABLE)) is not None:
         return []
     sentences = []
     if options.server_url is None and not environ.get("MCP_AMBASSADOR_URL"):
-        sentences.append("No server address is set: run ambassador-client login, or give --server URL.")
+        sentences.append("No server address is set: run ambassador-client login, or use --server URL.")
     key = environ.get(_KEY, "")
     if not key.startswith(_REFERENCES):
-        state = "A key is never written into the files of applications" if key else "No key is set"
+        state = "The key is never written into the files of applications" if key else "No key is set"
         sentences.append(f"{state}: run ambassador-client login, or set {_KEY}=file:///PATH.")
     return sentences
 
@@ -87,9 +87,9 @@ def installed_command(
     paths: ModuleType = os.path,
     can_run: Callable[[str], bool] = lambda path: os.path.isfile(path) and os.access(path, os.X_OK),
 ) -> tuple[str, ...]:
-    """Return the absolute command, then the arguments it needs itself; links on the way to it are kept.
+    """Return the absolute path of this program and the arguments it needs; links are not resolved.
 
-    A link of pipx outlives an upgrade, and the Python of a virtual environment is one by its own name only.
+    pipx replaces the target of its link on an upgrade, and a virtual environment works only by the path of its link.
     """
     candidates = [argv0] if paths.dirname(argv0) else []
     candidates += [found] if (found := which(PROGRAM)) else []
@@ -102,19 +102,19 @@ def installed_command(
 
 
 def _copied_variables(environ: Mapping[str, str], paths: ModuleType) -> dict[str, str]:
-    carried = {name: environ[name] for name in _COPIED_VARIABLES if environ.get(name)}
-    if (address := carried.get("MCP_AMBASSADOR_URL")) is not None:
+    copied = {name: environ[name] for name in _COPIED_VARIABLES if environ.get(name)}
+    if (address := copied.get("MCP_AMBASSADOR_URL")) is not None:
         _address(address, "MCP_AMBASSADOR_URL")
-    if (file := carried.get("MCP_AMBASSADOR_CA_FILE")) is not None:
-        carried["MCP_AMBASSADOR_CA_FILE"] = paths.abspath(paths.expanduser(file))
+    if (file := copied.get("MCP_AMBASSADOR_CA_FILE")) is not None:
+        copied["MCP_AMBASSADOR_CA_FILE"] = paths.abspath(paths.expanduser(file))
     if (key := environ.get(_KEY, "")).startswith(_REFERENCES):
-        carried[_KEY] = key
-    return carried
+        copied[_KEY] = key
+    return copied
 
 
 def _address(value: str, place: str) -> str:
     try:
-        parse_url(value)  # an address with a password in it is refused here
+        parse_url(value)  # refuses an address with a password
     except ValueError as error:
         raise SettingsError(f"{place} is wrong: {error}", f"Correct {place}.") from error
     return value
@@ -123,5 +123,6 @@ def _address(value: str, place: str) -> str:
 def _check(word: str) -> None:
     if not word.isprintable() or "$" in word or "amb_" in word:
         raise UsageError(
-            f"{word!r} cannot stand in the file of an application", "Applications would change it."
+            f"{word!r} cannot be written into the file of an application",
+            "Remove $, amb_ keys and control characters.",
         )

@@ -1,4 +1,4 @@
-"""Finds the applications: every module of the folder `hosts` declares one as `HOST`."""
+"""Finds the applications: every module of the folder `hosts` defines one as `HOST`."""
 
 import importlib
 import pkgutil
@@ -11,14 +11,14 @@ from ambassador_client.hosts.installing.host import Host
 
 @cache
 def all_hosts() -> tuple[Host, ...]:
-    """Return every application, by name."""
+    """Return every application, sorted by name."""
     package = ambassador_client.hosts
     names = sorted(each.name for each in pkgutil.iter_modules(package.__path__) if not each.ispkg)
     return tuple(importlib.import_module(f"{package.__name__}.{name}").HOST for name in names)
 
 
 def host_named(word: str) -> Host:
-    """Return the application of that name, written with `_` or `-`; raises UsageError."""
+    """Return the application of this name, with `_` or `-`; raises UsageError."""
     name = word.replace("-", "_")
     for host in all_hosts():
         if host.name == name:

@@ -1,4 +1,4 @@
-"""How it stands with an application: whether it is there, whether we are in its file, and what differs."""
+"""The status of an application: whether it is installed, has the entry, and whether the entry is unchanged."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from ambassador_client.hosts.installing.journal import Journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostStatus:
-    """One line of `hosts`; `configured` is yes, no, drifted or unknown, `detail` says why."""
+    """One line of `hosts`; `configured` is yes, no, drifted or unknown; `detail` is the reason."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ class HostStatus:
 
 
 def is_installed(host: Host, machine: Machine) -> bool:
-    """Tell whether the application seems to be there: its program, or what only it makes."""
+    """Tell whether the application is installed, by its program or by paths that only it creates."""
     path = machine.environ.get("PATH", os.defpath)
     return any(shutil.which(command, path=path) for command in host.commands) or any(
         machine.local(sign).exists() for sign in host.detection_paths(machine)
@@ -44,7 +44,7 @@ def is_installed(host: Host, machine: Machine) -> bool:
 
 
 def status_of(host: Host, machine: Machine, journal: Journal, launch: Launch) -> HostStatus:
-    """Return how it stands; `launch` is what would be entered now."""
+    """Return the status; `launch` is the command that `install` would write now."""
     try:
         configured, detail = _compare(host, machine, journal, launch)
     except ClientError as error:
@@ -67,17 +67,17 @@ def _compare(host: Host, machine: Machine, journal: Journal, launch: Launch) -> 
     if entry is None:
         return "no", ""
     if not isinstance(entry, dict):
-        return "drifted", "the entry is no mapping"
+        return "drifted", "the entry is not a mapping"
     written = journal.record(host.name).ours.entry
     expected = host.entry(launch) if written is None else written
     names = (
         {"command", "cmd"} if written is None else host.managed()
-    )  # of an entry by hand, only the program counts
+    )  # only the program of an entry added by hand is compared
     differing = sorted(name for name in names if not is_same(entry.get(name), expected.get(name)))
     if differing:
         return "drifted", f"{', '.join(differing)} differ{'s' if len(differing) == 1 else ''}"
     command = entry.get("command", entry.get("cmd"))
     program = command[0] if isinstance(command, list) and command else command
     if not isinstance(program, str) or not os.access(machine.local(type(machine.home)(program)), os.X_OK):
-        return "drifted", f"{program} is gone"
+        return "drifted", f"{program} does not exist"
     return "yes", ""

@@ -62,7 +62,7 @@ def test_the_key_is_in_no_file(shell: Shell):
     names = [host.name for host in all_hosts()]
     code, output, errors = shell.run("install", *names, MCP_AMBASSADOR_PRESHARED_KEY=KEY)
     assert code == 0
-    assert errors.startswith("note: A key is never written into the files of applications: run ")
+    assert errors.startswith("note: The key is never written into the files of applications: run ")
     for content in (*shell.files().values(), output.encode(), errors.encode()):
         assert KEY.encode() not in content
     assert (
@@ -148,7 +148,7 @@ def test_doctor_has_a_broken_file_corrected_first(shell: Shell):
     file.write_text("{")
     _, output, _ = shell.run("doctor", "--json")
     found = {each["check"]: each for each in json.loads(output)}["applications"]
-    assert found["fix"] == f"Correct {file}, which install leaves alone until then."
+    assert found["fix"] == f"Correct {file}, then run install again."
 
 
 def test_undo_is_of_the_last_run(shell: Shell):
@@ -190,7 +190,7 @@ def test_hosts(shell: Shell):
     code, output, _ = shell.run("hosts")
     assert code == 0
     assert output.splitlines()[0].split() == ["NAME", "INSTALLED", "CONFIGURED", "FILE"]
-    assert f"drifted: {shell.home}/bin/ambassador-client is gone" in output
+    assert f"drifted: {shell.home}/bin/ambassador-client does not exist" in output
 
 
 def test_print_is_what_install_writes(shell: Shell):
@@ -206,7 +206,7 @@ def test_print_is_what_install_writes(shell: Shell):
     [
         (["install"], 2, "AMB-1001 no application is named. Run: ambassador-client install --all\n"),
         (["uninstall"], 2, "AMB-1001 no application is named. Run: ambassador-client uninstall --all\n"),
-        (["install", "--all"], 5, "AMB-1002 no application is there. "),
+        (["install", "--all"], 5, "AMB-1002 no application is installed. "),
         (["uninstall", "--all"], 5, "AMB-1002 no application starts this client. "),
         (["install", "emacs"], 2, "AMB-1001 no application is called 'emacs'. Known are: "),
         (["install", "zed", "--all"], 2, "AMB-1001 "),

@@ -79,7 +79,7 @@ _ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away
     ("spoil", "words"),
     [
         (_directory, "is a directory"),
-        (_dangling, "leads nowhere"),
+        (_dangling, "is a broken link"),
         (_loop, ""),
         (_pipe, "not a regular file"),
         (_read_only, "is read-only"),
@@ -88,8 +88,8 @@ _ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away
         (_wide, "is not UTF-8 text"),
         (_other_kind, "mcpServers is not an object"),
         (_parent_is_a_file, ""),
-        pytest.param(_somebody, "belongs to somebody else", marks=_ROOT),
-        pytest.param(_somebodys_directory, "belongs to somebody else", marks=_ROOT),
+        pytest.param(_somebody, "belongs to another user", marks=_ROOT),
+        pytest.param(_somebodys_directory, "belongs to another user", marks=_ROOT),
     ],
 )
 def test_refused_in_words(spoil, words: str, file: Path, tmp_path: Path):

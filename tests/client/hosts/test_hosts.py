@@ -214,7 +214,7 @@ def test_undo_leaves_alone_what_somebody_changed(tmp_path: Path):
     file = host.file(machine(tmp_path))
     file.write_text(file.read_text().replace("\n}", ",\n}"))
     before = file.read_bytes()
-    with pytest.raises(ChangedMeanwhileError, match="was changed since"):
+    with pytest.raises(ChangedMeanwhileError, match="was changed by another program"):
         changes.plan_undo(host)
     assert file.read_bytes() == before
 
@@ -266,7 +266,7 @@ def test_what_people_switched_off_stays_off(tmp_path: Path):
 def test_continue_does_not_forget_its_old_file(tmp_path: Path):
     (tmp_path / ".continue").mkdir()
     (tmp_path / ".continue/config.json").write_text("{}")
-    with pytest.raises(HostFileError, match="would forget"):
+    with pytest.raises(HostFileError, match="would ignore"):
         installer(tmp_path).plan_install(host_named("continue_dev"), LAUNCH)
 
 
@@ -293,7 +293,7 @@ def test_status_tells_drift(tmp_path: Path):
     assert status() == ("drifted", "command differs")
     file.write_text(written)
     program.unlink()
-    assert status() == ("drifted", f"{program} is gone")
+    assert status() == ("drifted", f"{program} does not exist")
     file.write_text("{")
     assert status()[0] == "unknown"
 
@@ -314,4 +314,4 @@ def test_status_on_every_platform(host: Host, platform: str, tmp_path: Path):
     assert (found.installed, found.configured, found.file) == (True, "yes", str(host.file(there)))
     program.unlink()
     found = status_of(host, there, journal, launch)
-    assert (found.configured, found.detail) == ("drifted", f"{launch.command} is gone")
+    assert (found.configured, found.detail) == ("drifted", f"{launch.command} does not exist")

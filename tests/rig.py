@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import preloaded
+
 BIN = Path(sys.executable).parent
 START_SECONDS = 30.0
 COMMAND_SECONDS = 60.0
@@ -18,6 +20,21 @@ COMMAND_SECONDS = 60.0
 
 class CommandError(AssertionError):
     """A command ended otherwise than expected; the text shows what it printed."""
+
+
+def run(
+    command: str, *words: str, env: Mapping[str, str], stdin: str = "", timeout: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run one of our commands to its end and return what it printed."""
+    return subprocess.run(
+        [str(BIN / command), *words],
+        check=False,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=env,
+    )
 
 
 @dataclass
@@ -28,7 +45,9 @@ class Rig:
     tls: bool = True
     server_flags: tuple[str, ...] = ()
     server: tuple[str, ...] = (str(BIN / "ambassador-server"),)
-    process: "subprocess.Popen[bytes] | None" = None
+    is_preloaded: bool = False
+    """Whether the commands are forked from a process that has imported them: much cheaper, and not how people start."""
+    process: "subprocess.Popen[bytes] | preloaded.Process | None" = None
     facts: dict[str, Any] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
 
@@ -59,11 +78,9 @@ class Rig:
         ready_file = self.directory / "ready.json"
         ready_file.unlink(missing_ok=True)
         ports = (str(self.ports.get("port", 0)), str(self.ports.get("admin_port", 0)))
-        command = [*self.server, "serve", "--data-dir", str(self.data_dir)]
-        command += ["--port", ports[0], "--admin-port", ports[1], "--ready-file", str(ready_file)]
-        command += ["--tls", "on" if self.tls else "off", *self.server_flags]
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        words = ["serve", "--data-dir", str(self.data_dir), "--tls", "on" if self.tls else "off"]
+        words += ["--port", ports[0], "--admin-port", ports[1], "--ready-file", str(ready_file)]
+        self.process = self._launch(*words, *self.server_flags)
         self.ports = json.loads(self._await_ready(ready_file))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -112,15 +129,9 @@ class Rig:
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run one of our commands as a person would; any other exit code than expected raises CommandError."""
-        done = subprocess.run(
-            [str(BIN / command), *words],
-            check=False,
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            env={**self.environment(), **(env or {})},
-        )
+        environment = {**self.environment(), **(env or {})}
+        start = preloaded.run if self.is_preloaded else run
+        done = start(command, *words, env=environment, stdin=stdin or "", timeout=COMMAND_SECONDS)
         if done.returncode != expect:
             shown = " ".join([command, *words])
             raise CommandError(f"{shown}: exit {done.returncode}, not {expect}\n{done.stdout}{done.stderr}")
@@ -130,6 +141,15 @@ class Rig:
         """Return a clean environment: nothing of ours from outside, configuration inside the directory."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith("MCP_AMBASSADOR")}
         return {**plain, "HOME": str(self.directory), "XDG_CONFIG_HOME": str(self.directory / "config")}
+
+    def _launch(self, *words: str) -> "subprocess.Popen[bytes] | preloaded.Process":
+        log_file = self.log_file
+        if self.is_preloaded:
+            return preloaded.Process(
+                "ambassador-server", *words, env=os.environ, stdout=log_file, stderr=log_file
+            )
+        with log_file.open("ab") as log:
+            return subprocess.Popen([*self.server, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _await_ready(self, ready_file: Path) -> str:
         deadline = time.monotonic() + START_SECONDS

@@ -15,7 +15,7 @@ GENEROUS = {"body_bytes": 65536, "failed_logins": "100000/minute"}
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Rig:
     """Return a rig whose data directory is initialised; tests copy it."""
-    rig = Rig(tmp_path_factory.mktemp("prepared"), tls=False)
+    rig = Rig(tmp_path_factory.mktemp("prepared"), tls=False, is_preloaded=True)
     rig.init()
     return rig
 

@@ -14,7 +14,7 @@ FIXTURE = str(Path(__file__).parents[1] / "fakes" / "mcp_servers" / "stdio_serve
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = Rig(tmp_path_factory.mktemp("access"), tls=False)
+    rig = Rig(tmp_path_factory.mktemp("access"), tls=False, is_preloaded=True)
     rig.init()
     rig.start()
     try:

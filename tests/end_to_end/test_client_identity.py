@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import preloaded
 from tests.end_to_end.world import Person, World
 from tests.rig import BIN
 
@@ -28,15 +29,8 @@ class Client:
         }
 
     def run(self, *words: str, expect: int = 0, stdin: str = "", **more: str) -> Any:
-        done = subprocess.run(
-            [str(BIN / "ambassador-client"), *words],
-            check=False,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**self.environment, **more},
-        )
+        environment = {**self.environment, **more}
+        done = preloaded.run("ambassador-client", *words, env=environment, stdin=stdin, timeout=60)
         assert done.returncode == expect, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         return done

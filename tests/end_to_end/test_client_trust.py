@@ -13,7 +13,7 @@ from tests.rig import Rig
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = Rig(tmp_path_factory.mktemp("sealed"))
+    rig = Rig(tmp_path_factory.mktemp("sealed"), is_preloaded=True)
     rig.init()
     try:
         rig.start()

@@ -4,7 +4,6 @@ import json
 import shutil
 import socket
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +12,9 @@ import httpx
 import pytest
 
 from ambassador_protocol import __version__
+from tests import preloaded
 from tests.end_to_end.world import World, end, running, until
-from tests.rig import BIN, Rig
+from tests.rig import Rig
 
 START_SECONDS = 30.0
 
@@ -22,7 +22,7 @@ START_SECONDS = 30.0
 @pytest.fixture
 def rig(tmp_path: Path, prepared: Rig) -> Rig:
     """Return a rig with a data directory of its own that no server runs on."""
-    rig = Rig(tmp_path, tls=False, facts=dict(prepared.facts))
+    rig = Rig(tmp_path, tls=False, is_preloaded=True, facts=dict(prepared.facts))
     shutil.copytree(prepared.data_dir, rig.data_dir)
     return rig
 
@@ -36,22 +36,10 @@ def other(directory: Path, prepared: Rig) -> Iterator[World]:
 
 def assert_refuses(rig: Rig, *words: str, flags: tuple[str, ...] = (), data_dir: Path | None = None) -> str:
     """`serve` must end by itself, with a code, one line of error that holds these words, and no traceback."""
-    command = [
-        str(BIN / "ambassador-server"),
-        "serve",
-        "--tls",
-        "off",
-        "--data-dir",
-        str(data_dir or rig.data_dir),
-    ]
+    command = ["serve", "--tls", "off", "--data-dir", str(data_dir or rig.data_dir)]
     ports = () if "--port" in flags else ("--port", "0", "--admin-port", "0")
-    done = subprocess.run(
-        [*command, *ports, *flags],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-        env=rig.environment(),
+    done = preloaded.run(
+        "ambassador-server", *command, *ports, *flags, env=rig.environment(), timeout=START_SECONDS
     )
     assert done.returncode not in (0, -9, -15), done.stderr
     assert "Traceback" not in done.stderr

@@ -18,7 +18,7 @@ PORTS = ("port", "admin_port")
 
 @pytest.fixture(scope="module")
 def rig(directory: Path) -> Iterator[Rig]:
-    rig = Rig(directory)
+    rig = Rig(directory, is_preloaded=True)
     rig.init()
     try:
         rig.start()

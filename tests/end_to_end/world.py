@@ -239,7 +239,13 @@ def running(directory: Path, prepared: Rig, **settings: Any) -> Iterator[World]:
     """Run a server on a copy of a prepared data directory, without TLS; `settings` go into its configuration."""
     configured = directory / "server.yaml"
     configured.write_text(json.dumps(settings))
-    rig = Rig(directory, tls=False, server_flags=("--config", str(configured)), facts=dict(prepared.facts))
+    rig = Rig(
+        directory,
+        tls=False,
+        server_flags=("--config", str(configured)),
+        is_preloaded=True,
+        facts=dict(prepared.facts),
+    )
     shutil.copytree(prepared.data_dir, rig.data_dir)
     world = World(rig)
     try:

@@ -8,7 +8,7 @@ from ambassador_server.audit_sinks.shared.options import SinkOptions
 from ambassador_server.config import ServerConfig
 from ambassador_server.domain.people.sessions import SessionBounds
 from ambassador_server.downstream.per_user import UserLimits
-from ambassador_server.services.audit.delivery import SinkOrder
+from ambassador_server.services.audit.delivery import SinkSettings
 
 
 def log_options(config: ServerConfig) -> AuditLogOptions:
@@ -23,9 +23,9 @@ def log_options(config: ServerConfig) -> AuditLogOptions:
     )
 
 
-def sink_order(options: SinkOptions) -> SinkOrder:
+def sink_order(options: SinkOptions) -> SinkSettings:
     """Return one sink with what it is to get, and how."""
-    return SinkOrder(
+    return SinkSettings(
         name=options.name,
         kind=options.type,
         sink=build_sink(options),

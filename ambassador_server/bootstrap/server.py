@@ -25,7 +25,7 @@ from ambassador_server.mcp.endpoint import McpEndpoint
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.payloads import MsgspecPayloads
 from ambassador_server.ports.store import Store
-from ambassador_server.services.audit.delivery import LONGEST_WAIT, AuditDeliveries, SinkOrder
+from ambassador_server.services.audit.delivery import LONGEST_WAIT, AuditDeliveries, SinkSettings
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
@@ -111,7 +111,7 @@ async def build(config: ServerConfig, *, writer: str) -> Ambassador:
 
 
 def _assemble(
-    config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, orders: Sequence[SinkOrder]
+    config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, orders: Sequence[SinkSettings]
 ) -> Ambassador:
     clock = SystemClock()
     logs = (log, OtherLog(config.audit_dir, config.init_writer))

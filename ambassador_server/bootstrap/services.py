@@ -18,7 +18,7 @@ from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.store import Store
 from ambassador_server.services.administration.access import AccessQuestions
 from ambassador_server.services.administration.admin_keys import AdminKeys
-from ambassador_server.services.administration.client_keys import Keys
+from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
 from ambassador_server.services.administration.health import Health
@@ -37,9 +37,9 @@ from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.pipeline import CallPipeline
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.batches import Batches
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.registry.mcps import Mcps
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.enrolments import Enrolments
@@ -77,8 +77,9 @@ def create_services(
     prover = PasswordProver(store=store, recorder=recorder, hashing=hashing, throttle=throttle)
     key_prover = _key_prover(store, keys, core, throttle)
     sessions = _sessions(config, store, keys, core, throttle, key_prover)
-    prolonged = config.client_keys.prolonged
-    client_keys = Keys(store=store, changes=changes, clock=clock, pepper=keys.pepper, prolonged=prolonged)
+    client_keys = ClientKeys(
+        store=store, changes=changes, clock=clock, pepper=keys.pepper, prolonged=config.client_keys.prolonged
+    )
     subscriptions = Subscriptions(store=store, changes=changes, clock=clock)
     return Services(
         policy=policy,
@@ -203,7 +204,7 @@ def _own_access(
     changes: Changes,
     sessions: Sessions,
     prover: KeyProver,
-    keys: Keys,
+    keys: ClientKeys,
     subscriptions: Subscriptions,
 ) -> OwnAccess:
     return OwnAccess(

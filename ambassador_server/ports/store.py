@@ -67,7 +67,7 @@ class NamedRepository(Repository[T], Protocol[T]):
         ...
 
 
-class Memberships(Protocol):
+class MembershipRepository(Protocol):
     """Who is in which group."""
 
     async def add(self, membership: Membership) -> None:
@@ -87,7 +87,7 @@ class Memberships(Protocol):
         ...
 
 
-class ClientKeys(Repository[ClientKey], Protocol):
+class ClientKeyRepository(Repository[ClientKey], Protocol):
     """Client keys remember their last use."""
 
     async def touch(self, key_id: str, *, at: datetime, host: str) -> None:
@@ -95,7 +95,7 @@ class ClientKeys(Repository[ClientKey], Protocol):
         ...
 
 
-class AdminKeys(NamedRepository[AdminKey], Protocol):
+class AdminKeyRepository(NamedRepository[AdminKey], Protocol):
     """Admin keys, and the logins of people."""
 
     async def by_prefix(self, prefix: str) -> list[AdminKey]:
@@ -107,7 +107,7 @@ class AdminKeys(NamedRepository[AdminKey], Protocol):
         ...
 
 
-class Enrolments(Repository[Enrolment], Protocol):
+class EnrolmentRepository(Repository[Enrolment], Protocol):
     """Promises of client keys; not policy, so writing them changes no version."""
 
     async def by_digest(self, digest: bytes) -> Enrolment | None:
@@ -119,7 +119,7 @@ class Enrolments(Repository[Enrolment], Protocol):
         ...
 
 
-class LastKnownTools(Protocol):
+class LastKnownToolRepository(Protocol):
     """The tools each downstream offered when it was last seen; not policy, so writing them changes no version."""
 
     async def put(self, mcp_id: str, tools: Sequence[Tool]) -> None:
@@ -131,7 +131,7 @@ class LastKnownTools(Protocol):
         ...
 
 
-class Sessions(Protocol):
+class SessionRepository(Protocol):
     """Client processes; not policy, so writing them changes no version."""
 
     async def add(self, session: Session) -> None:
@@ -256,15 +256,15 @@ class UnitOfWork(Protocol):
     @property
     def groups(self) -> NamedRepository[Group]: ...
     @property
-    def memberships(self) -> Memberships: ...
+    def memberships(self) -> MembershipRepository: ...
     @property
-    def keys(self) -> ClientKeys: ...
+    def keys(self) -> ClientKeyRepository: ...
     @property
-    def enrolments(self) -> Enrolments: ...
+    def enrolments(self) -> EnrolmentRepository: ...
     @property
     def mcps(self) -> NamedRepository[Mcp]: ...
     @property
-    def tools(self) -> LastKnownTools: ...
+    def tools(self) -> LastKnownToolRepository: ...
     @property
     def grants(self) -> Repository[Grant]: ...
     @property
@@ -272,9 +272,9 @@ class UnitOfWork(Protocol):
     @property
     def switches(self) -> Repository[KillSwitch]: ...
     @property
-    def sessions(self) -> Sessions: ...
+    def sessions(self) -> SessionRepository: ...
     @property
-    def admin_keys(self) -> AdminKeys: ...
+    def admin_keys(self) -> AdminKeyRepository: ...
     @property
     def passwords(self) -> Repository[Password]: ...
     @property

@@ -6,7 +6,7 @@ from ambassador_server.ports.audit_archive import AuditArchive
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.services.administration.access import AccessQuestions
 from ambassador_server.services.administration.admin_keys import AdminKeys
-from ambassador_server.services.administration.client_keys import Keys
+from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
 from ambassador_server.services.administration.health import Health
@@ -53,7 +53,7 @@ class Services:
     batches: Batches
     mcps: Mcps
     grants: Grants
-    keys: Keys
+    keys: ClientKeys
     enrolments: Enrolments
     own_access: OwnAccess
     subscriptions: Subscriptions

@@ -14,7 +14,7 @@ from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
-from ambassador_server.services.audit.delivery import AuditDeliveries, Delivery, SinkOrder, SinkStatus
+from ambassador_server.services.audit.delivery import AuditDeliveries, Delivery, SinkSettings, SinkStatus
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import ManualClock
@@ -62,7 +62,7 @@ class Bench:
     def delivery(self, *, batch: int = 50, timeout: float = PATIENCE, **options: Any) -> Delivery:
         sink = self.receiver.sink(**options)
         self.sinks.append(sink)
-        order = SinkOrder(
+        order = SinkSettings(
             name="main-sink",
             kind="any",
             sink=sink,
@@ -327,7 +327,7 @@ async def test_words_of_a_receiver_reach_no_terminal_as_they_are_and_no_secret_i
     (tmp_path / NODE).mkdir()
     log = FakeAuditLog(NODE)
     await log.append(numbered(0))
-    order = SinkOrder(name="talker", kind="any", sink=Talker(FakeReceiver(), 65536))
+    order = SinkSettings(name="talker", kind="any", sink=Talker(FakeReceiver(), 65536))
     journal = FileSinkJournal(tmp_path, NODE)
     delivery = Delivery(
         order=order, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
@@ -354,7 +354,7 @@ async def test_a_sink_that_breaks_in_its_own_way_is_tried_again(tmp_path: Path):
     (tmp_path / NODE).mkdir()
     receiver, log = FakeReceiver(), FakeAuditLog(NODE)
     await log.append(numbered(0))
-    order = SinkOrder(name="broken", kind="any", sink=Broken(receiver, 65536))
+    order = SinkSettings(name="broken", kind="any", sink=Broken(receiver, 65536))
     journal = FileSinkJournal(tmp_path, NODE)
     delivery = Delivery(
         order=order, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after

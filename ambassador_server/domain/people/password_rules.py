@@ -12,7 +12,7 @@ _NAME_THAT_TELLS = 4
 
 def check_password(password: str, user_name: str) -> str:
     """Return the password as it is hashed, or raise InvalidInputError; length counts more than kinds of characters."""
-    offered = comparable(password)
+    offered = normalised_password(password)
     if offered is None:
         raise InvalidInputError(
             f"A password has {SHORTEST} to {LONGEST} printable characters; several words are easy to keep in mind."
@@ -24,7 +24,7 @@ def check_password(password: str, user_name: str) -> str:
     return offered
 
 
-def comparable(password: str) -> str | None:
+def normalised_password(password: str) -> str | None:
     """Return the one form of a password, however a keyboard composes its characters; None for what can be none."""
     if not SHORTEST <= len(password) <= LONGEST or not password.isprintable():
         return None

@@ -17,7 +17,7 @@ from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left
-from ambassador_server.services.changes.transaction import Changes
+from ambassador_server.services.changes.audited_change import Changes
 
 
 class AdminKeys:
@@ -46,7 +46,7 @@ class AdminKeys:
                 created_by=requester.actor.name or "",
             )
             await change.work.admin_keys.add(key)
-            change.record(AuditAction.ADMIN_KEY_ISSUE, admin_key_resource(key), **_shown(key))
+            change.record(AuditAction.ADMIN_KEY_ISSUE, admin_key_resource(key), **_details(key))
         return key, secret
 
     async def revoke(self, requester: Requester, name: str) -> AdminKey:
@@ -66,7 +66,7 @@ class AdminKeys:
             await change.work.admin_keys.replace(key)
             if Role.ADMIN in before.roles and before.is_good(now):
                 await check_an_admin_is_left(change.work, now)
-            change.record(AuditAction.ADMIN_KEY_REVOKE, admin_key_resource(key), before=_shown(before))
+            change.record(AuditAction.ADMIN_KEY_REVOKE, admin_key_resource(key), before=_details(before))
         return key
 
     async def page(self, listing: Listing) -> Slice[AdminKey]:
@@ -75,7 +75,7 @@ class AdminKeys:
             return await work.admin_keys.page(listing)
 
 
-def _shown(key: AdminKey) -> dict[str, Any]:
+def _details(key: AdminKey) -> dict[str, Any]:
     return {
         "prefix": key.prefix,
         "roles": list(key.roles),

@@ -15,9 +15,9 @@ from ambassador_server.domain.shared.names import check_name, check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key, find_user
-from ambassador_server.services.changes.transaction import Changes
-from ambassador_server.services.changes.writing import Wording, Written, differences, write
+from ambassador_server.services.changes.writing import EventTemplate, Written, differences, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class KeyFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Ensured:
+class EnsuredKey:
     """A good key of the name that was asked for; `secret` is None for one that was there already."""
 
     written: Written[ClientKey]
@@ -45,7 +45,7 @@ class KeyEnd:
     at: datetime | None
 
 
-class Keys:
+class ClientKeys:
     """One public method per thing an administrator can ask for."""
 
     def __init__(
@@ -68,10 +68,10 @@ class Keys:
         async with self._changes.open(requester) as change:
             user = await find_user(change.work, facts.user)
             key, secret = self._new(user.user_id, facts)
-            await write(change, change.work.keys, None, key, _WORDING, user=user.name)
+            await write(change, change.work.keys, None, key, _EVENTS, user=user.name)
         return key, secret
 
-    async def ensure(self, requester: Requester, facts: KeyFacts) -> Ensured:
+    async def ensure(self, requester: Requester, facts: KeyFacts) -> EnsuredKey:
         """Issue a key unless the user has a good one of this name, of which only the owner is changed.
 
         Raises ConflictError where there is a suspended one: whoever suspended it did not mean it to be replaced.
@@ -82,15 +82,15 @@ class Keys:
             before = _best(await change.work.keys.of(user_id=user.user_id), facts.name, now)
             if before is None:
                 key, secret = self._new(user.user_id, facts)
-                written = await write(change, change.work.keys, None, key, _WORDING, user=user.name)
-                return Ensured(written, secret)
+                written = await write(change, change.work.keys, None, key, _EVENTS, user=user.name)
+                return EnsuredKey(written, secret)
             if not before.is_good(now):
                 raise ConflictError(
                     f"Key {facts.name!r} of {facts.user!r} is suspended; activate it, or revoke it for another"
                 )
             after = before if facts.owner is None else replace(before, owner=check_owner(facts.owner))
-            written = await write(change, change.work.keys, before, after, _WORDING, user=user.name)
-            return Ensured(written, None)
+            written = await write(change, change.work.keys, before, after, _EVENTS, user=user.name)
+            return EnsuredKey(written, None)
 
     async def set_status(self, requester: Requester, key_id: str, status: KeyStatus) -> ClientKey:
         """Suspend a key or activate it again; it holds from the very next call on.
@@ -106,7 +106,7 @@ class Keys:
             if before.status is KeyStatus.REVOKED:
                 raise ConflictError("This key is revoked for good; issue another one")
             return (
-                await write(change, change.work.keys, before, replace(before, status=status), _WORDING)
+                await write(change, change.work.keys, before, replace(before, status=status), _EVENTS)
             ).item
 
     async def rotate(
@@ -164,7 +164,7 @@ class Keys:
                 AuditAction.KEY_REVOKE,
                 key_resource(key),
                 prefix=key.prefix,
-                **differences(before, key, _shown),
+                **differences(before, key, _details),
             )
         return key
 
@@ -204,7 +204,7 @@ async def _first_issue(work: UnitOfWork, key: ClientKey) -> datetime:
     return key.created_at
 
 
-def _shown(key: ClientKey) -> dict[str, Any]:
+def _details(key: ClientKey) -> dict[str, Any]:
     return {
         "prefix": key.prefix,
         "status": key.status,
@@ -213,6 +213,6 @@ def _shown(key: ClientKey) -> dict[str, Any]:
     }
 
 
-_WORDING = Wording(
-    created=AuditAction.KEY_ISSUE, updated=AuditAction.KEY_UPDATE, resource=key_resource, shown=_shown
+_EVENTS = EventTemplate(
+    created=AuditAction.KEY_ISSUE, updated=AuditAction.KEY_UPDATE, resource=key_resource, details=_details
 )

@@ -15,9 +15,9 @@ from ambassador_server.domain.shared.names import check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp
-from ambassador_server.services.changes.transaction import Change, Changes
-from ambassador_server.services.changes.writing import Wording, Written, write
+from ambassador_server.services.changes.writing import EventTemplate, Written, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Grants:
                 grant_resource(grant),
                 group=None if group is None else group.name,
                 mcp=None if mcp is None else mcp.name,
-                before=_shown(grant),
+                before=_details(grant),
             )
 
     async def page(self, listing: Listing) -> Slice[Grant]:
@@ -125,10 +125,10 @@ def _nearest(found: Iterable[Grant], wanted: Grant) -> Grant | None:
 
 
 async def _write(change: Change, before: Grant | None, grant: Grant, facts: GrantFacts) -> Written[Grant]:
-    return await write(change, change.work.grants, before, grant, _WORDING, group=facts.group, mcp=facts.mcp)
+    return await write(change, change.work.grants, before, grant, _EVENTS, group=facts.group, mcp=facts.mcp)
 
 
-def _shown(grant: Grant) -> dict[str, Any]:
+def _details(grant: Grant) -> dict[str, Any]:
     return {
         "tools": list(grant.patterns),
         "effect": grant.effect,
@@ -138,9 +138,9 @@ def _shown(grant: Grant) -> dict[str, Any]:
     }
 
 
-_WORDING = Wording(
+_EVENTS = EventTemplate(
     created=AuditAction.GRANT_ADD,
     updated=AuditAction.GRANT_UPDATE,
     resource=grant_resource,
-    shown=_shown,
+    details=_details,
 )

@@ -14,9 +14,9 @@ from ambassador_server.domain.shared.names import check_name, check_owner, check
 from ambassador_server.domain.shared.revision import Expected, check_revision
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
+from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_user
-from ambassador_server.services.changes.transaction import Change, Changes
-from ambassador_server.services.changes.writing import Wording, Written, write
+from ambassador_server.services.changes.writing import EventTemplate, Written, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Groups:
             group = await find_group(change.work, name)
             check_revision(group, expected)
             await change.work.groups.remove(group.group_id)
-            change.record(AuditAction.GROUP_REMOVE, group_resource(group), before=_shown(group))
+            change.record(AuditAction.GROUP_REMOVE, group_resource(group), before=_details(group))
 
     async def add_member(
         self,
@@ -169,16 +169,16 @@ class Groups:
         self, change: Change, before: Group | None, group: Group, facts: GroupFacts
     ) -> Written[Group]:
         after = replace(group, **facts.checked(), updated_at=self._clock.now())
-        return await write(change, change.work.groups, before, after, _WORDING)
+        return await write(change, change.work.groups, before, after, _EVENTS)
 
 
-def _shown(group: Group) -> dict[str, Any]:
+def _details(group: Group) -> dict[str, Any]:
     return {"description": group.description, "status": group.status, "owner": group.owner}
 
 
-_WORDING = Wording(
+_EVENTS = EventTemplate(
     created=AuditAction.GROUP_CREATE,
     updated=AuditAction.GROUP_UPDATE,
     resource=group_resource,
-    shown=_shown,
+    details=_details,
 )

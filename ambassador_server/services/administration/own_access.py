@@ -22,12 +22,12 @@ from ambassador_server.errors import (
     StorageError,
 )
 from ambassador_server.ports.store import UnitOfWork
-from ambassador_server.services.administration.client_keys import Keys
+from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
-from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.sessions import Sessions
 
@@ -65,7 +65,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
+class RotatedKey:
     """A new key, its secret, which is kept nowhere, and when the old one ends."""
 
     key: ClientKey
@@ -84,7 +84,7 @@ class OwnAccess:
         changes: Changes,
         sessions: Sessions,
         prover: KeyProver,
-        keys: Keys,
+        keys: ClientKeys,
         subscriptions: Subscriptions,
     ) -> None:
         self._policy = policy
@@ -117,7 +117,7 @@ class OwnAccess:
         offers = (self._offer(policy, principal, mcp) for mcp in sorted(mcps, key=lambda mcp: mcp.name))
         return [offer for offer in offers if offer is not None]
 
-    async def rotate(self, principal: Principal, origin: Origin, *, overlap: timedelta) -> Rotated:
+    async def rotate(self, principal: Principal, origin: Origin, *, overlap: timedelta) -> RotatedKey:
         """Issue a key in place of the one in use, which stays good for the overlap.
 
         It takes the place of an earlier replacement that was never used. Raises ConflictError where one was used:
@@ -133,7 +133,7 @@ class OwnAccess:
             end = await self._keys.end_of_own(change.work, meant)
             key, secret = await self._keys.rotate(requester, principal.key_id, overlap=overlap, end=end)
             old = await find_key(change.work, principal.key_id)
-        return Rotated(key, secret, old.expires_at or key.created_at + overlap)
+        return RotatedKey(key, secret, old.expires_at or key.created_at + overlap)
 
     async def subscribe(
         self, principal: Principal, origin: Origin, mcp_name: str, patterns: Collection[str]

@@ -11,8 +11,8 @@ from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.passwords import PasswordHashing
 from ambassador_server.services.administration.admin_guard import end_logins
+from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_user
-from ambassador_server.services.changes.transaction import Change, Changes
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 
 

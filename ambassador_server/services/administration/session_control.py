@@ -10,7 +10,7 @@ from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
-from ambassador_server.services.changes.transaction import Changes
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.sign_in.sessions import Sessions
 
 REVOKED = "revoked"

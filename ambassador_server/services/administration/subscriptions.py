@@ -12,9 +12,9 @@ from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_key, find_mcp
-from ambassador_server.services.changes.transaction import Changes
-from ambassador_server.services.changes.writing import Wording, Written, write
+from ambassador_server.services.changes.writing import EventTemplate, Written, write
 
 
 class Subscriptions:
@@ -43,7 +43,7 @@ class Subscriptions:
             )
             after = replace(subscription, patterns=selected)
             return await write(
-                change, change.work.subscriptions, before, after, _WORDING, key=key.key_id, mcp=mcp.name
+                change, change.work.subscriptions, before, after, _EVENTS, key=key.key_id, mcp=mcp.name
             )
 
     async def remove(self, requester: Requester, key_id: str, mcp_name: str) -> None:
@@ -62,7 +62,7 @@ class Subscriptions:
                 _resource(found),
                 key=key.key_id,
                 mcp=mcp.name,
-                before=_shown(found),
+                before=_details(found),
             )
 
     async def page(self, listing: Listing) -> Slice[Subscription]:
@@ -80,13 +80,13 @@ def _resource(subscription: Subscription) -> Resource:
     return Resource(kind="subscription", id=subscription.subscription_id, name=None)
 
 
-def _shown(subscription: Subscription) -> dict[str, Any]:
+def _details(subscription: Subscription) -> dict[str, Any]:
     return {"tools": list(subscription.patterns)}
 
 
-_WORDING = Wording(
+_EVENTS = EventTemplate(
     created=AuditAction.SUBSCRIPTION_SET,
     updated=AuditAction.SUBSCRIPTION_SET,
     resource=_resource,
-    shown=_shown,
+    details=_details,
 )

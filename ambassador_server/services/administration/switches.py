@@ -15,8 +15,8 @@ from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundE
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp, find_user
-from ambassador_server.services.changes.transaction import Changes
 
 
 class Switches:
@@ -62,7 +62,7 @@ class Switches:
             if not drill and any(_stops_same(switch, other) for other in await self._active(change.work)):
                 raise ConflictError(f"{_subject(scope, target)} is stopped already")
             await change.work.switches.add(switch)
-            change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), **_shown(switch))
+            change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), **_details(switch))
         return switch
 
     async def lift(self, requester: Requester, switch_id: str) -> KillSwitch:
@@ -75,7 +75,7 @@ class Switches:
                 raise ConflictError("This kill switch is lifted already")
             lifted = replace(switch, lifted_at=self._clock.now(), lifted_by=requester.actor.name)
             await change.work.switches.replace(lifted)
-            change.record(AuditAction.SWITCH_LIFT, _resource(lifted), before=_shown(switch))
+            change.record(AuditAction.SWITCH_LIFT, _resource(lifted), before=_details(switch))
         return lifted
 
     async def get(self, switch_id: str) -> KillSwitch:
@@ -144,7 +144,7 @@ def _resource(switch: KillSwitch) -> Resource:
     return Resource(kind="switch", id=switch.switch_id, name=_subject(switch.scope, switch.target_name))
 
 
-def _shown(switch: KillSwitch) -> dict[str, Any]:
+def _details(switch: KillSwitch) -> dict[str, Any]:
     return {
         "scope": switch.scope,
         "target": switch.target,

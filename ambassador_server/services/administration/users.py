@@ -23,9 +23,9 @@ from ambassador_server.domain.shared.revision import Expected, check_revision
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left, end_logins
+from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_user
-from ambassador_server.services.changes.transaction import Change, Changes
-from ambassador_server.services.changes.writing import Wording, Written, write
+from ambassador_server.services.changes.writing import EventTemplate, Written, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class Users:
         check_user_change(requester.administrator, before, after)
         if before is not None:
             check_not_locking_out(requester.administrator, before, after)
-        written = await write(change, change.work.users, before, after, _WORDING)
+        written = await write(change, change.work.users, before, after, _EVENTS)
         if before is not None:
             await self._settle(change.work, before, after)
         return written
@@ -140,7 +140,7 @@ class Users:
             await check_an_admin_is_left(work, self._clock.now())
 
 
-def _shown(user: User) -> dict[str, Any]:
+def _details(user: User) -> dict[str, Any]:
     return {
         "display_name": user.display_name,
         "email": user.email,
@@ -151,9 +151,9 @@ def _shown(user: User) -> dict[str, Any]:
     }
 
 
-_WORDING = Wording(
+_EVENTS = EventTemplate(
     created=AuditAction.USER_CREATE,
     updated=AuditAction.USER_UPDATE,
     resource=user_resource,
-    shown=_shown,
+    details=_details,
 )

@@ -31,7 +31,7 @@ _CLOSING = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SinkOrder:
+class SinkSettings:
     """What one sink shall get, and how; sizes in bytes of the log's lines, times in seconds."""
 
     name: str
@@ -81,7 +81,7 @@ class Delivery:
     returns how long to wait after so many failures in a row.
     """
 
-    order: SinkOrder
+    order: SinkSettings
     logs: Sequence[AuditLogReader]
     journal: SinkJournal
     clock: Clock
@@ -235,7 +235,7 @@ class AuditDeliveries:
     def __init__(
         self,
         *,
-        orders: Sequence[SinkOrder],
+        orders: Sequence[SinkSettings],
         logs: Sequence[AuditLogReader],
         journal: SinkJournal,
         clock: Clock,

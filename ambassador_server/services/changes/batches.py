@@ -12,7 +12,7 @@ from ambassador_server.errors import (
     NotFoundError,
     OperationFailedError,
 )
-from ambassador_server.services.changes.transaction import Changes
+from ambassador_server.services.changes.audited_change import Changes
 
 
 @dataclass(frozen=True, slots=True)

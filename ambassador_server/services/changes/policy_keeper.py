@@ -69,7 +69,7 @@ class PolicyKeeper:
         changes = await work.changes_since(self.snapshot.version)
         if changes is None:
             return await _everything(work, version)
-        return self.snapshot.amended(version, changes)
+        return self.snapshot.updated(version, changes)
 
 
 async def _everything(work: UnitOfWork, version: int) -> Snapshot:

@@ -1,4 +1,4 @@
-"""Puts an object in the state somebody asks for, and records what that changed; nothing, when it is so already."""
+"""Creates or updates one object and records the difference; records nothing if there is none."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.ports.store import Repository
-from ambassador_server.services.changes.transaction import Change
+from ambassador_server.services.changes.audited_change import Change
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -16,7 +16,7 @@ T = TypeVar("T", bound="DataclassInstance")
 
 
 class WriteResult(StrEnum):
-    """What became of an object that was put."""
+    """How a write changed the stored object."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -25,51 +25,53 @@ class WriteResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Written(Generic[T]):
-    """An object as it is now, and whether putting it did anything."""
+    """An object after a write, and how the write changed it."""
 
     item: T
     result: WriteResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wording(Generic[T]):
-    """How the audit speaks of one kind of object; `shown` are the facts it may hold, secrets masked."""
+class EventTemplate(Generic[T]):
+    """How writes of one kind of object are recorded; `details` returns its fields with secrets masked."""
 
     created: AuditAction
     updated: AuditAction
     resource: Callable[[T], Resource]
-    shown: Callable[[T], Mapping[str, Any]]
+    details: Callable[[T], Mapping[str, Any]]
 
 
 async def write(
-    change: Change, repository: Repository[T], before: T | None, after: T, wording: Wording[T], **about: Any
+    change: Change,
+    repository: Repository[T],
+    before: T | None,
+    after: T,
+    template: EventTemplate[T],
+    **details: Any,
 ) -> Written[T]:
-    """Store `after` in place of `before`; only the time of the update may differ without being a change.
+    """Store `after` in place of `before`; a difference in `updated_at` alone is no change.
 
-    `about` is what its event says in either case.
+    `details` are added to the event of a creation and of an update.
     """
     if before is None:
         await repository.add(after)
-        change.record(wording.created, wording.resource(after), **about, **wording.shown(after))
+        change.record(template.created, template.resource(after), **details, **template.details(after))
         return Written(after, WriteResult.CREATED)
-    if _same(before, after):
+    if _equal(before, after):
         return Written(before, WriteResult.UNCHANGED)
     await repository.replace(after)
-    said = differences(before, after, wording.shown)
-    change.record(wording.updated, wording.resource(after), **about, **said)
+    difference = differences(before, after, template.details)
+    change.record(template.updated, template.resource(after), **details, **difference)
     return Written(after, WriteResult.CHANGED)
 
 
-def differences(before: T, after: T, shown: Callable[[T], Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return as `before` and `after` what the two do not have in common of the facts that may be shown."""
-    old, new = shown(before), shown(after)
-    differing = [name for name in new if old[name] != new[name]]
-    return {
-        "before": {name: old[name] for name in differing},
-        "after": {name: new[name] for name in differing},
-    }
+def differences(before: T, after: T, details: Callable[[T], Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the details that differ, as `before` and `after`."""
+    old, new = details(before), details(after)
+    names = [name for name in new if old[name] != new[name]]
+    return {"before": {name: old[name] for name in names}, "after": {name: new[name] for name in names}}
 
 
-def _same(before: T, after: T) -> bool:
+def _equal(before: T, after: T) -> bool:
     names = (field.name for field in fields(before) if field.name != "updated_at")
     return all(getattr(before, name) == getattr(after, name) for name in names)

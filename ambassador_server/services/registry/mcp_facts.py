@@ -11,7 +11,7 @@ from ambassador_server.domain.secrets.redaction import mask_options
 from ambassador_server.domain.secrets.shapes import REDACTED
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.services.changes.writing import Wording
+from ambassador_server.services.changes.writing import EventTemplate
 
 MAX_CALL_SECONDS = 3600.0
 
@@ -97,7 +97,7 @@ def visible(mcp: Mcp) -> Mcp:
     return replace(mcp, options=mask_options(mcp.options))
 
 
-def _shown(mcp: Mcp) -> dict[str, Any]:
+def _details(mcp: Mcp) -> dict[str, Any]:
     return {
         "transport": mcp.transport,
         "options": mask_options(mcp.options),
@@ -111,8 +111,8 @@ def _shown(mcp: Mcp) -> dict[str, Any]:
     }
 
 
-WORDING = Wording(
-    created=AuditAction.MCP_CREATE, updated=AuditAction.MCP_UPDATE, resource=mcp_resource, shown=_shown
+EVENTS = EventTemplate(
+    created=AuditAction.MCP_CREATE, updated=AuditAction.MCP_UPDATE, resource=mcp_resource, details=_details
 )
 
 

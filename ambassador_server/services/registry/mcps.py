@@ -14,11 +14,11 @@ from ambassador_server.errors import ChangedMeanwhileError, ConflictError, Inval
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams, OutputLine
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_mcp
-from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.changes.writing import Written, differences, write
 from ambassador_server.services.registry.mcp_facts import (
-    WORDING,
+    EVENTS,
     McpFacts,
     needs_test,
     reach_differs,
@@ -41,7 +41,7 @@ class Mcps:
     async def add(self, requester: Requester, name: str, facts: McpFacts) -> Mcp:
         """Add a draft entry; its options are checked for sense, it is not connected yet."""
         async with self._changes.open(requester) as change:
-            return (await write(change, change.work.mcps, None, self._after(None, name, facts), WORDING)).item
+            return (await write(change, change.work.mcps, None, self._after(None, name, facts), EVENTS)).item
 
     async def put(
         self,
@@ -126,7 +126,7 @@ class Mcps:
             if mcp.status is McpStatus.PUBLISHED:
                 raise ConflictError(f"MCP {name!r} is published; archive it first")
             await change.work.mcps.remove(mcp.mcp_id)
-            change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=WORDING.shown(mcp))
+            change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=EVENTS.details(mcp))
 
     async def test(self, name: str) -> tuple[Tool, ...]:
         """Connect to an entry apart from the running ones and return its tools; nothing changes."""
@@ -163,7 +163,7 @@ class Mcps:
             if test and needs_test(before, after) and before != seen:
                 raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
             hidden = unseen_changes(before, after)
-            written = await write(change, change.work.mcps, before, after, WORDING, **hidden)
+            written = await write(change, change.work.mcps, before, after, EVENTS, **hidden)
             if tools is not None:
                 await change.work.tools.put(after.mcp_id, tools)
         return written

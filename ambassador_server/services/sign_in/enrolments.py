@@ -20,8 +20,8 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_user
-from ambassador_server.services.changes.transaction import Changes
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.login_throttle import CodeThrottle
 
@@ -30,7 +30,7 @@ _KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Redeemed:
+class RedeemedKey:
     """What a code was exchanged for; `secret` is kept nowhere."""
 
     user: User
@@ -114,7 +114,7 @@ class Enrolments:
                 AuditAction.ENROLMENT_CANCEL, _resource(enrolment), user=None if user is None else user.name
             )
 
-    async def redeem(self, code: str, origin: Origin) -> Redeemed:
+    async def redeem(self, code: str, origin: Origin) -> RedeemedKey:
         """Exchange a code for a key, once.
 
         Raises InvalidCodeError, one for every way it can fail, RateLimitedError for an address that guesses, and
@@ -153,7 +153,7 @@ class Enrolments:
                     prefix=key.prefix,
                     expires_at=None if key.expires_at is None else key.expires_at.isoformat(),
                 )
-                return Redeemed(user, key, secret)
+                return RedeemedKey(user, key, secret)
         raise await self._refused(origin)
 
     async def forget_expired(self) -> None:

@@ -14,7 +14,7 @@ from ambassador_server.domain.people.users import User
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
-from ambassador_server.services.changes.transaction import Changes
+from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 
 _KEPT_AFTER_END = timedelta(days=7)

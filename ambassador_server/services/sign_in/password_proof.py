@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.audit.resources import user_resource
 from ambassador_server.domain.people.administrators import Password
-from ambassador_server.domain.people.password_rules import comparable
+from ambassador_server.domain.people.password_rules import normalised_password
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.people.role_rules import can_log_in
 from ambassador_server.domain.people.users import User
@@ -90,7 +90,7 @@ class PasswordProver:
 async def _verify(
     turn: PasswordTurn, user: User | None, stored: Password | None, password: str
 ) -> PasswordProof | None:
-    offered = comparable(password)
+    offered = normalised_password(password)
     against = None if offered is None or stored is None else stored.hash
     is_right = await turn.verify(offered or "", against)
     if offered is None or user is None or stored is None or not is_right or not can_log_in(user):

@@ -14,7 +14,7 @@ from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.errors import AuditUnavailableError, InvalidInputError
-from ambassador_server.services.audit.delivery import AuditDeliveries, SinkOrder
+from ambassador_server.services.audit.delivery import AuditDeliveries, SinkSettings
 from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
@@ -45,7 +45,7 @@ class World:
         self.receiver = FakeReceiver()
         self.deliveries = AuditDeliveries(
             orders=[
-                SinkOrder(name="fake", kind="fake", sink=FakeSink(self.receiver, 65536), batch_records=2)
+                SinkSettings(name="fake", kind="fake", sink=FakeSink(self.receiver, 65536), batch_records=2)
             ],
             logs=[log],
             journal=FileSinkJournal(directory, WRITER),

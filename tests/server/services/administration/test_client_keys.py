@@ -9,7 +9,7 @@ import pytest
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
-from ambassador_server.services.administration.client_keys import KeyFacts, Keys
+from ambassador_server.services.administration.client_keys import ClientKeys, KeyFacts
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.changes.writing import WriteResult
 from tests.server.services.world import ROOT, World
@@ -19,9 +19,9 @@ FACTS = KeyFacts(user="alice", name="ci", owner="ci/keys")
 HOUR = timedelta(hours=1)
 
 
-async def build() -> tuple[World, Keys]:
+async def build() -> tuple[World, ClientKeys]:
     world = await World.build()
-    return world, Keys(store=world.store, changes=world.changes, clock=world.clock, pepper=b"p" * 32)
+    return world, ClientKeys(store=world.store, changes=world.changes, clock=world.clock, pepper=b"p" * 32)
 
 
 async def stored(world: World) -> list[ClientKey]:

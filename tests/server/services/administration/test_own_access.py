@@ -20,7 +20,7 @@ from ambassador_server.errors import (
     StoppedError,
     StorageError,
 )
-from ambassador_server.services.administration.client_keys import Keys
+from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.calls.pipeline import Answered, Refused
@@ -42,7 +42,7 @@ async def build(prolonged: timedelta | None = None) -> tuple[World, OwnAccess, S
         changes=world.changes,
         sessions=sessions,
         prover=prover,
-        keys=Keys(
+        keys=ClientKeys(
             store=world.store,
             changes=world.changes,
             clock=world.clock,

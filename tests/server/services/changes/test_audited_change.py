@@ -11,7 +11,7 @@ from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.administration.users import UserFacts, Users
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.changes.transaction import Changes
+from ambassador_server.services.changes.audited_change import Changes
 from tests.fakes.store import InMemoryStore
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import GRANT, USER

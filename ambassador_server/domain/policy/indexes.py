@@ -1,0 +1,78 @@
+"""Indexes over objects, kept up to date from the objects that changed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Created(Protocol):
+    """An object with a time of creation."""
+
+    @property
+    def created_at(self) -> datetime: ...
+
+
+C = TypeVar("C", bound=Created)
+
+
+@dataclass(frozen=True)
+class Index(Generic[C, K]):
+    """Finds objects by a key that several may share; objects with the same key are in order of creation."""
+
+    key_of: Callable[[C], K]
+    id_of: Callable[[C], str]
+
+    def build(self, items: Iterable[C]) -> dict[K, tuple[C, ...]]:
+        """Index all objects."""
+        collected = collect((self.key_of(item), item) for item in items)
+        return {key: self._in_order(same_key) for key, same_key in collected.items()}
+
+    def updated(
+        self,
+        index: Mapping[K, tuple[C, ...]],
+        before: Mapping[str, C],
+        after: Mapping[str, C],
+        touched: Iterable[str],
+    ) -> Mapping[K, tuple[C, ...]]:
+        """Return the index of `after`, given that of `before`; only objects with `touched` ids differ."""
+        if before is after:
+            return index
+        removed = [before[item_id] for item_id in touched if item_id in before]
+        added = collect((self.key_of(item), item) for item_id in touched if (item := after.get(item_id)))
+        removed_ids = {self.id_of(item) for item in removed}
+        result = dict(index)
+        for key in {self.key_of(item) for item in removed} | added.keys():
+            unchanged = (item for item in result.pop(key, ()) if self.id_of(item) not in removed_ids)
+            if items := (*unchanged, *added.get(key, ())):
+                result[key] = self._in_order(items)
+        return result
+
+    def _in_order(self, items: tuple[C, ...]) -> tuple[C, ...]:
+        if len(items) < 2:
+            return items
+        return tuple(sorted(items, key=lambda item: (item.created_at, self.id_of(item))))
+
+
+def collect(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:
+    """Return all values of each key."""
+    collected: defaultdict[K, list[V]] = defaultdict(list)
+    for key, value in pairs:
+        collected[key].append(value)
+    return {key: tuple(values) for key, values in collected.items()}
+
+
+def with_changes(before: Mapping[K, V], changes: Mapping[K, V | None]) -> Mapping[K, V]:
+    """Return a copy with these values set, or removed where they are None; the mapping itself if none differs."""
+    differing = {key: value for key, value in changes.items() if before.get(key) != value}
+    if not differing:
+        return before
+    after = {**before, **{key: value for key, value in differing.items() if value is not None}}
+    for key, value in differing.items():
+        if value is None:
+            del after[key]
+    return after

@@ -1,3 +1,3 @@
-"""The wire contract shared by client, admin and server; standard library only."""
+"""The wire contract that client, admin and server share; it uses the standard library only."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""How a value of the body travels in an HTTP header: as it is, or wrapped as `=?base64?…?=`."""
+"""Encodes body values for HTTP headers: unchanged where possible, else as `=?base64?…?=`."""
 
 import binascii
 import re
@@ -8,9 +8,9 @@ _WRAPPED = re.compile(r"=\?base64\?(.*)\?=")
 
 
 def encode_header_value(value: str) -> str:
-    """Return the value itself when a header carries it unharmed, else the sentinel form of its UTF-8 bytes.
+    """Return the value when it is printable ASCII without outer spaces, else its UTF-8 bytes as `=?base64?…?=`.
 
-    Raises UnicodeEncodeError for a lone surrogate, which has no UTF-8 form.
+    Raises UnicodeEncodeError for a lone surrogate.
     """
     if _PLAIN.fullmatch(value) and value == value.strip(" ") and not _WRAPPED.fullmatch(value):
         return value
@@ -18,14 +18,14 @@ def encode_header_value(value: str) -> str:
 
 
 def decode_header_value(value: str) -> str | None:
-    """Return what was encoded, or None for a damaged sentinel, so that it never equals a body value by accident."""
+    """Return the decoded value, or None when the base64 form is invalid, which equals no body value."""
     wrapped = _WRAPPED.fullmatch(value)
     if wrapped is None:
         return value
     payload = wrapped[1]
     try:
         decoded = binascii.a2b_base64(payload)
-        # Only the canonical form is accepted: one value, one spelling.
+        # Only the canonical form is accepted, so that every value has one encoding.
         return decoded.decode() if binascii.b2a_base64(decoded, newline=False).decode() == payload else None
     except ValueError:
         return None

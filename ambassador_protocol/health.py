@@ -1,4 +1,4 @@
-"""What the probes answer, on both listeners."""
+"""Bodies of the health probes, on both listeners."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ class Liveness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """`GET /ready`: every condition by name; ready means all of them."""
+    """`GET /ready`: `checks` holds every condition by name; `ready` means that all are true."""
 
     status: Literal["ready", "not_ready"]
     checks: dict[str, bool]

@@ -1,6 +1,6 @@
-"""JSON-RPC 2.0 error codes and the one error envelope built in plain Python.
+"""JSON-RPC 2.0 error codes and the error response.
 
-Own codes lie outside the range the specification reserves (-32768 to -32000).
+The product's own codes lie outside the range that the specification reserves (-32768 to -32000).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Code(IntEnum):
-    """Every JSON-RPC error code the three programs send."""
+    """Every JSON-RPC error code that the three programs send."""
 
     PARSE_ERROR = -32700
     INVALID_REQUEST = -32600
@@ -33,7 +33,7 @@ class Code(IntEnum):
 def error_reply(
     request_id: str | int | None, code: int, message: str, data: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Build an error response; `request_id` is None only where the request's id could not be read."""
+    """Return an error response; `request_id` is None only when the id of the request could not be read."""
     error: dict[str, Any] = {"code": int(code), "message": message}
     if data is not None:
         error["data"] = dict(data)

@@ -1,4 +1,4 @@
-"""The names and numbers of the Model Context Protocol that more than one program needs.
+"""Names and numbers of the Model Context Protocol that more than one program uses.
 
 Source: the specification revisions 2024-11-05 to 2026-07-28; a test compares these tables with `mcp-types`.
 """
@@ -20,7 +20,7 @@ META_SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
 META_SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 
 MAX_CALL_SECONDS: Final = 3600.0
-"""How long an administrator may let a call take; nobody on the way may lose patience before."""
+"""The longest deadline that an administrator can set for a call; every other timeout on the way must be longer."""
 
 VERSION_HEADER: Final = "MCP-Protocol-Version"
 METHOD_HEADER: Final = "Mcp-Method"
@@ -29,7 +29,7 @@ PARAM_HEADER_PREFIX: Final = "Mcp-Param-"
 SESSION_HEADER: Final = "Mcp-Session-Id"
 
 NAME_PARAMS: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""Which parameter of a method is mirrored in `Mcp-Name`."""
+"""The parameter of each method that is repeated in the header `Mcp-Name`."""
 
 
 FEATURES: Final = {
@@ -39,9 +39,9 @@ FEATURES: Final = {
     "completions": {},
     "logging": {},
 }
-"""The capabilities the client relays; what a server turns out not to have is empty to the host."""
+"""The capabilities the client announces to hosts; a list that no server offers is answered empty."""
 
 
 def is_legacy(version: str | None) -> bool:
-    """Tell whether an HTTP request belongs to the sessions era, by its version header alone."""
+    """Tell whether an HTTP request belongs to the legacy era; `version` is its version header."""
     return version is None or version in LEGACY_VERSIONS

@@ -1,4 +1,4 @@
-"""Bodies of `/v1/enrol` and `/v1/me`: what a user sees and changes of their own."""
+"""Bodies of `/v1/enrol` and `/v1/me`: what users see and change of their own access."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolRequest:
-    """`POST /v1/enrol`: the one-time code, in capitals or not, with its dashes or without."""
+    """`POST /v1/enrol`: the one-time code; case and dashes do not matter."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     code: str
@@ -16,7 +16,7 @@ class EnrolRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnKeyView:
-    """The key in use, without its secret."""
+    """The key that authenticated the request, without its secret."""
 
     id: str
     name: str
@@ -27,7 +27,7 @@ class OwnKeyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnIssuedKey:
-    """A new key of one's own; `preshared_key` is shown this once, `old_key_ends_at` says when the other one ends."""
+    """A new key of the user; `preshared_key` is returned only here, `old_key_ends_at` is when the replaced key ends."""
 
     user: str
     key: OwnKeyView
@@ -37,7 +37,7 @@ class OwnIssuedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSession:
-    """The session whose token the request came with."""
+    """The session whose token authenticated the request."""
 
     id: str
     friendly_name: str
@@ -47,7 +47,7 @@ class OwnSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """`GET /v1/me`: `session` is None where the key itself was presented, `refused` says why nothing is permitted."""
+    """`GET /v1/me`: `session` is None when the key was sent; `refused` is why no tool is permitted."""
 
     user: str
     display_name: str
@@ -61,7 +61,7 @@ class Me:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnRotation:
-    """`POST /v1/me/key/rotate`: how long the old key stays good beside the new one."""
+    """`POST /v1/me/key/rotate`: `overlap_seconds` is how long the old key stays valid beside the new one."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     overlap_seconds: int = 86400
@@ -69,7 +69,7 @@ class OwnRotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTool:
-    """A tool the user may know of; `refused` is None for one that can be called now."""
+    """A tool that is visible to the user; `refused` is None for one that the user may call now."""
 
     name: str
     published_as: str
@@ -80,7 +80,7 @@ class OwnTool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnMcp:
-    """An MCP of which something is granted; `selected` are the patterns of the subscription, None without one."""
+    """An MCP with at least one granted tool; `selected` holds the patterns of the subscription, None without one."""
 
     name: str
     display_name: str
@@ -100,7 +100,7 @@ class OwnCatalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSubscriptionPut:
-    """`PUT /v1/me/subscriptions/{mcp}`: patterns of the tools wanted, of those that are granted."""
+    """`PUT /v1/me/subscriptions/{mcp}`: patterns that select among the granted tools."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     tools: list[str] | None = None

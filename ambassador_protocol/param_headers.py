@@ -1,4 +1,4 @@
-"""Arguments that a tool wants repeated as `Mcp-Param-*` headers (`x-mcp-header`), by which others on the way decide."""
+"""Repeats tool arguments as `Mcp-Param-*` headers where the tool's schema says `x-mcp-header`."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from ambassador_protocol.mcp import PARAM_HEADER_PREFIX
 
 Path = tuple[str, ...]
 HeaderMap = Mapping[Path, str]
-"""Where in the arguments a value lies, and the name of its header."""
+"""The path of property names to an argument, and the name of its header."""
 
 ANNOTATION: Final = "x-mcp-header"
 """The keyword of a property's schema that names the header."""
@@ -19,8 +19,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _WHOLE = re.compile(r"-?[0-9]{1,100}")
 _SCALARS = frozenset({"string", "integer", "boolean"})
 
-# Keywords of JSON Schema whose value is a schema, a list of schemas, or schemas by name. What lies behind
-# them is not always there, so an annotation below them is an error. Values that are data are not entered.
+# Keywords of JSON Schema whose value is a schema, a list of schemas, or a mapping of schemas. A property below them
+# is not always present, so an annotation there is an error. Keywords whose value is data are not searched.
 _ONE = frozenset(
     {"items", "contains", "unevaluatedItems", "additionalProperties", "propertyNames", "contentSchema"}
     | {"unevaluatedProperties", "not", "if", "then", "else"}
@@ -30,11 +30,11 @@ _NAMED = frozenset({"patternProperties", "dependentSchemas", "$defs", "definitio
 
 
 class InvalidAnnotationError(Exception):
-    """The protocol wants a tool with such an annotation left out."""
+    """The annotation is invalid; the protocol demands that the tool is left out of the list."""
 
 
 def read_header_map(definition: bytes) -> HeaderMap:
-    """Return which parameters of a tool are mirrored; raises InvalidAnnotationError, with the reason."""
+    """Return the header map of a tool definition in JSON; raises InvalidAnnotationError."""
     if ANNOTATION.encode() not in definition:
         return {}
     try:
@@ -45,7 +45,7 @@ def read_header_map(definition: bytes) -> HeaderMap:
 
 
 def header_map(input_schema: Any) -> HeaderMap:
-    """Return which parameters a schema mirrors; raises InvalidAnnotationError, with the reason."""
+    """Return the header map of an input schema; raises InvalidAnnotationError."""
     found: dict[Path, str] = {}
     for path, schema in _schemas(input_schema):
         if ANNOTATION in schema:
@@ -57,19 +57,18 @@ def header_map(input_schema: Any) -> HeaderMap:
 
 
 def param_headers(mirrored: HeaderMap, arguments: Any) -> dict[str, str]:
-    """Return the headers for these arguments; a parameter that is absent or null has none."""
+    """Return the headers of these arguments; an argument that is absent or null has none."""
     found = ((token, _text(arguments, path)) for path, token in mirrored.items())
     return {
         PARAM_HEADER_PREFIX + token: encode_header_value(text) for token, text in found if text is not None
     }
 
 
-def find_contradiction(
-    mirrored: HeaderMap, arguments: Any, header: Callable[[str], str | None]
-) -> str | None:
-    """Return the header that does not say what the body says, or None; `header` looks one up by name.
+def find_mismatch(mirrored: HeaderMap, arguments: Any, header: Callable[[str], str | None]) -> str | None:
+    """Return the name of the first header that differs from its argument, or None.
 
-    Both are there and equal, whole numbers by their value, or neither is there.
+    `header` returns the value of a header, None when it is absent. An absent header equals an absent argument; whole
+    numbers are equal by value.
     """
     for path, token in mirrored.items():
         name = PARAM_HEADER_PREFIX + token
@@ -110,7 +109,7 @@ def _token(path: Path | None, schema: Mapping[str, Any]) -> str:
 
 
 def _schemas(root: Any) -> Iterator[tuple[Path | None, Mapping[str, Any]]]:
-    """Yield every schema with its chain of property names, or None where the chain is broken."""
+    """Yield every schema with its path of property names, None where the property is not always present."""
     stack: list[tuple[Path | None, Any]] = [((), root)]
     while stack:
         path, schema = stack.pop()

@@ -1,4 +1,4 @@
-"""Every endpoint path and header name, each once."""
+"""Every endpoint path, header name and default port."""
 
 from typing import Final
 

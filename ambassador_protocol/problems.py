@@ -1,12 +1,12 @@
-"""The one error body of the HTTP APIs (RFC 9457) and the closed list of its stable codes."""
+"""The error body of the HTTP APIs (RFC 9457) and its error codes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class ProblemCode(StrEnum):
-    """Stable codes a user can search for; numbers are never reused."""
+    """Every error code; a number never changes its meaning and is never reused."""
 
     INTERNAL = "AMB-1000"
     BAD_REQUEST = "AMB-1001"
@@ -43,13 +43,19 @@ class ProblemCode(StrEnum):
     BAD_ANSWER = "AMB-5005"
     HOST_FILE = "AMB-5006"
 
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the code that a person wrote as `AMB-5001`, `amb-5001` or `5001`, or None for any other text."""
+        number = text.strip().upper().removeprefix("AMB-")
+        return next((code for code in cls if code.value == f"AMB-{number}"), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """An error over HTTP; `error` and `message` repeat it for clients of the original protocol.
 
-    `operation` counts from 0 and says which one of a batch it is about; `parameter` names the text that could not be
-    read, and `position` counts from 0 to the character where it goes wrong.
+    `operation` is the index of the failed operation in a batch. `parameter` names a query parameter that could not be
+    parsed, and `position` is the index of the first wrong character in it. Both indexes count from 0.
     """
 
     status: int

@@ -1,4 +1,4 @@
-"""Bodies of the session endpoints, named as the original protocol names them."""
+"""Bodies of `/v1/sessions`, with the names of the original protocol."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ HOST_TOOLS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterRequest:
-    """What a client process sends to open its session."""
+    """Opens a session for a client process."""
 
     preshared_key: str
     friendly_name: str
@@ -31,7 +31,7 @@ class RegisterRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterResponse:
-    """A new session; `session_token` is shown this once. Times are ISO-8601 UTC with milliseconds."""
+    """A new session; `session_token` is returned only here. Times are ISO-8601 UTC with milliseconds."""
 
     session_id: str
     session_token: str
@@ -42,7 +42,7 @@ class RegisterResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatResponse:
-    """The session's state after a heartbeat."""
+    """The state of the session after a heartbeat."""
 
     status: str
     session_status: str
@@ -51,7 +51,7 @@ class HeartbeatResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisconnectResponse:
-    """The connection that was closed."""
+    """The id of the connection that was closed."""
 
     status: str
     connection_id: str

@@ -1,4 +1,4 @@
-"""Bodies of `/v1/tools` and `/v1/tools/invoke`, named as the original protocol names them."""
+"""Bodies of `/v1/tools` and `/v1/tools/invoke`, with the names of the original protocol."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ class ToolDescriptor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCatalog:
-    """Every tool the principal may call."""
+    """Every tool that the principal may call."""
 
     tools: list[ToolDescriptor]
     timestamp: str
@@ -25,7 +25,7 @@ class ToolCatalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOutcome:
-    """What a call came to: `result` is always a list of content blocks, for a failure too."""
+    """The result of a call; `result` is a list of content blocks, also when the call failed."""
 
     result: Any
     request_id: str

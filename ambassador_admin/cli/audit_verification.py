@@ -14,8 +14,13 @@ from ambassador_admin.errors import AdminError, NotFoundError, UsageError
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, exact_time, fields_of
 from ambassador_protocol.audit.lines import Tip
-from ambassador_protocol.audit.public_keys import NoCryptographyError, NoKeyError, PublicKey, keys_in
-from ambassador_protocol.audit.verify import Span, WriterVerification, verify
+from ambassador_protocol.audit.public_keys import (
+    InvalidPublicKeyError,
+    MissingCryptographyError,
+    PublicKey,
+    parse_public_keys,
+)
+from ambassador_protocol.audit.verify import TimeRange, WriterVerification, verify
 from ambassador_protocol.problems import ProblemCode
 
 FINDING = View(
@@ -79,13 +84,13 @@ def verify_log(
     Example: ambassador-admin audit verify --offline ./audit --key audit-key.pem
     """
     now = admin.environment.now()
-    span = Span(since=parse_time(since, now, "--from"), until=parse_time(until, now, "--to"))
+    time_range = TimeRange(since=parse_time(since, now, "--from"), until=parse_time(until, now, "--to"))
     if offline is None:
         if key or anchor:
             raise UsageError("--key and --anchor go with --offline.", hint="add --offline DIR")
-        found = list(admin.api.items(audit.verification(span.since, span.until)))
+        found = list(admin.api.items(audit.verification(time_range.since, time_range.until)))
     else:
-        found = _verify_copy(offline, key or [], anchor or [], span)
+        found = _verify_copy(offline, key or [], anchor or [], time_range)
     admin.output.rows(FINDING, found)
     _tell_limits(admin, found)
     _refuse_broken(found)
@@ -104,7 +109,7 @@ def show_key(admin: Invocation) -> None:
 
 
 def _verify_copy(
-    directory: Path, key_files: Sequence[Path], anchors: Sequence[str], span: Span
+    directory: Path, key_files: Sequence[Path], anchors: Sequence[str], time_range: TimeRange
 ) -> list[dict[str, Any]]:
     if not key_files:
         raise UsageError(
@@ -115,8 +120,8 @@ def _verify_copy(
         raise NotFoundError(f"{directory} is no directory.", hint="a copy of <data-dir>/audit")
     keys = [key for file in key_files for key in _keys_of(file)]
     try:
-        return verify(directory, keys, span=span, anchors=dict(map(_anchor, anchors))).documents()
-    except NoCryptographyError as error:
+        return verify(directory, keys, time_range=time_range, anchors=dict(map(_anchor, anchors))).documents()
+    except MissingCryptographyError as error:
         raise AdminError(str(error), hint=_INSTALL) from None
     except OSError as error:
         raise AdminError(f"{error.filename} cannot be read: {error.strerror}.") from None
@@ -124,12 +129,12 @@ def _verify_copy(
 
 def _keys_of(file: Path) -> list[PublicKey]:
     try:
-        return keys_in(file.read_text(encoding="utf-8"))
+        return parse_public_keys(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotFoundError(f"There is no {file}.") from None
     except OSError as error:
         raise AdminError(f"{file} cannot be read: {error.strerror}.") from None
-    except (NoKeyError, UnicodeDecodeError):
+    except (InvalidPublicKeyError, UnicodeDecodeError):
         raise UsageError(
             f"{file} holds no Ed25519 public key in PEM.", hint="ambassador-admin audit key > audit-key.pem"
         ) from None

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.cli.command import noun, verb
+from ambassador_admin.cli.explanations import EXPLANATIONS
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, ExitCode
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column
-from ambassador_protocol.explanations import EXPLANATIONS, find_code
 from ambassador_protocol.problems import ProblemCode
 
 
@@ -50,7 +50,7 @@ def show(
 
     Example: ambassador-admin errors show AMB-5001
     """
-    found = find_code(code)
+    found = ProblemCode.parse(code)
     if found is None:
         raise AdminError(
             f"There is no code {code[:40]!r}.",

@@ -14,10 +14,10 @@ import typer
 from ambassador_client.account.sources import ENVIRONMENT
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.doctor import doctor, run_checks
+from ambassador_client.cli.explanations import EXPLANATIONS
 from ambassador_client.cli.output import Format, show, show_rows
 from ambassador_client.errors import ClientError, NotFoundError
 from ambassador_protocol import __version__
-from ambassador_protocol.explanations import EXPLANATIONS, find_code
 from ambassador_protocol.problems import ProblemCode
 
 _LIBRARIES = ("h11", "httpx", "typer", "rich", "keyring")
@@ -67,7 +67,7 @@ def show_code(
 
     Example: ambassador-client errors show AMB-5001
     """
-    found = find_code(code)
+    found = ProblemCode.parse(code)
     if found is None:
         raise NotFoundError(f"there is no error code {code[:40]!r}", "Run: ambassador-client errors list")
     explanation = EXPLANATIONS[found]

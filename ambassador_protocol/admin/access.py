@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleView:
-    """A rule that was looked at; `why` says why one that does not apply stayed silent."""
+    """One rule that was evaluated; `why` is the reason why a rule does not apply, None for one that does."""
 
     kind: str
     id: str
@@ -17,7 +17,7 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessView:
-    """Whether a user may call a tool now, the reason, every rule, and what would change it."""
+    """Whether a user may call a tool now: the decision, its reason, the rules evaluated, and what would change it."""
 
     user: str
     key: str | None

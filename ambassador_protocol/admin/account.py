@@ -1,4 +1,4 @@
-"""Bodies of what administrators do and ask about themselves."""
+"""Bodies of `/v1/admin/login`, `/v1/admin/password` and `/v1/admin/whoami`."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordChange:
-    """`PUT /v1/admin/password`: one's own."""
+    """`PUT /v1/admin/password`: changes the password of the administrator who sends it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     current: str = field(repr=False)
@@ -27,7 +27,7 @@ class PasswordChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whoami:
-    """The administrator behind an `amb_ak_` key: a `login` of `user`, or a `key` of its own."""
+    """The administrator whom an `amb_ak_` key authenticates: a `login` of `user`, or an admin `key`."""
 
     name: str
     kind: AdminKeyKind
@@ -39,7 +39,7 @@ class Whoami:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedIn:
-    """A new login; `admin_key` is shown this once, and good until it expires or is logged out."""
+    """A new login; `admin_key` is returned only here and is valid until it expires or the user logs out."""
 
     who: Whoami
     admin_key: str

@@ -9,7 +9,7 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAdminKey:
-    """`POST /v1/admin/admin-keys`: a key of the admin API for a program, with roles of its own."""
+    """`POST /v1/admin/admin-keys`: issues an admin key to a program, with its own roles."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     name: str
@@ -19,7 +19,7 @@ class NewAdminKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminKeyView:
-    """An admin key, or the login of `user`, without its secret; a login has the roles its user has now."""
+    """An admin key, or the login of `user`, without its secret; a login has the current roles of its user."""
 
     name: str
     kind: AdminKeyKind
@@ -35,7 +35,7 @@ class AdminKeyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedAdminKey:
-    """A new admin key; `admin_key` is shown this once."""
+    """A new admin key; `admin_key` is returned only here."""
 
     key: AdminKeyView
     admin_key: str

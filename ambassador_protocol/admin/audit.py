@@ -12,7 +12,7 @@ from ambassador_protocol.audit.verify import WriterVerification
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorView:
-    """Who did it, with names as they were at that moment."""
+    """Who did it, with the names of that moment."""
 
     kind: ActorKind
     id: str | None
@@ -23,7 +23,7 @@ class ActorView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceView:
-    """What it was done to."""
+    """The object it was done to, with its name at that moment."""
 
     kind: str
     id: str | None
@@ -32,7 +32,7 @@ class ResourceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventView:
-    """One event; `id` names it for ever, `cursor` says where the index has it."""
+    """One event; `id` never changes, `cursor` is its position in the index."""
 
     id: str
     cursor: int
@@ -55,8 +55,9 @@ class EventView:
 class TraceView:
     """Everything recorded of one request.
 
-    `decision` is permit or deny, None for what is no call; `open` means a call without an outcome yet. `milliseconds`
-    is how long the downstream took. The rule that decided is shown as it is now, or by its id alone once it is gone.
+    `decision` is permit or deny, None for a request that is not a call; `open` is true for a call without an outcome.
+    `milliseconds` is the time the downstream took. `grant` and `switch` hold the rule that decided as it is now; once
+    it is deleted only `grant_id` or `switch_id` is set.
     """
 
     request_id: str | None
@@ -80,7 +81,7 @@ class TraceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountView:
-    """How many events have a value; None where it is not set."""
+    """The number of events with a value; `value` None counts those without one."""
 
     value: str | None
     count: int
@@ -88,7 +89,7 @@ class CountView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsView:
-    """Events counted by a word of the query language: the most frequent values, all others together, and all."""
+    """Events counted by one word of the query language; `other` is the sum of all values not listed."""
 
     by: str
     values: list[CountView]
@@ -98,7 +99,7 @@ class StatisticsView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
-    """`POST /v1/admin/audit/prune`: what is older goes, from the segments of the log, from the index, or from both."""
+    """`POST /v1/admin/audit/prune`: removes older records from the log's segments, from the index, or from both."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     older_than_seconds: int
@@ -108,7 +109,7 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruningView:
-    """What is gone; the four facts about the log are null when no whole segment was old enough."""
+    """What was removed; `first_seq`, `last_seq` and `head` are null when no whole segment was old enough."""
 
     before: str
     segments: int
@@ -120,14 +121,14 @@ class PruningView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterFinding(WriterVerification):
-    """What was found of one writer; the fault of a broken one has its `place` in words besides."""
+    """The result of verifying one writer; `fault` also has the member `place`, the fault as a sentence."""
 
     ok: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditKeyView:
-    """A public key that checkpoints are signed with; `signs` marks the one that does so now."""
+    """A public key that checkpoints are signed with; `signs` is true for the current one."""
 
     id: str
     signs: bool

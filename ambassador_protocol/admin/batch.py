@@ -1,4 +1,4 @@
-"""Bodies of `/v1/admin/batch`: several changes as one, all of them or none."""
+"""Bodies of `/v1/admin/batch`: several changes in one transaction."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
@@ -43,7 +43,7 @@ class RemoveGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddMember:
-    """As `PUT /v1/admin/groups/{group}/members/{user}`, with an owner; `claim` takes over what nobody owns."""
+    """As `PUT /v1/admin/groups/{group}/members/{user}`; `claim` gives `owner` a membership without one."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     kind: Literal["add-member"] = "add-member"
@@ -125,13 +125,13 @@ BatchOperation = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """`POST /v1/admin/batch`: at most MAX_OPERATIONS; a problem names the one that failed in `operation`."""
+    """`POST /v1/admin/batch`: at most MAX_OPERATIONS; an error names the index of the failed `operation`."""
 
     operations: list[BatchOperation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDone:
-    """How many operations were carried out: all of them."""
+    """The number of operations carried out, which is all of them."""
 
     done: int

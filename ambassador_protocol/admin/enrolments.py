@@ -8,7 +8,7 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEnrolment:
-    """`POST /v1/admin/enrolments`: a code for a user; `key_expires_in_seconds` counts from its use."""
+    """`POST /v1/admin/enrolments`: issues a one-time code; `key_expires_in_seconds` counts from its exchange."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     user: str
@@ -19,7 +19,7 @@ class NewEnrolment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedEnrolment:
-    """A one-time code, shown this once."""
+    """A new one-time code; `code` is returned only here."""
 
     id: str
     user: str
@@ -31,7 +31,7 @@ class IssuedEnrolment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentView:
-    """A code that can still be exchanged; the code itself is nowhere to be seen."""
+    """An enrolment whose code can still be exchanged, without the code."""
 
     id: str
     user: str

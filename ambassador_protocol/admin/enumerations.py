@@ -1,11 +1,11 @@
-"""The closed lists of the admin API: plain text on the wire, whose description names every word there is."""
+"""The enumerations of the admin API: text on the wire; the OpenAPI schema lists every value."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
 
 
 class OneOf:
-    """Tells in the description which words a text is one of; the server refuses every other."""
+    """Lists the allowed values of a text in its JSON schema; the server refuses all others."""
 
     def __init__(self, *words: str) -> None:
         self.words = words
@@ -13,7 +13,7 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, core: Any, describe: Callable[[Any], dict[str, Any]]
     ) -> dict[str, Any]:
-        """Add the words to what is described."""
+        """Return the schema of the text with the allowed values."""
         return {**describe(core), "enum": list(self.words)}
 
 

@@ -9,10 +9,10 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewGrant:
-    """`POST` and `PUT /v1/admin/grants`: tool patterns are globs over `mcp.tool`, a bare one is put under the MCP.
+    """`POST` and `PUT /v1/admin/grants`: tool patterns are globs over `mcp.tool`; a pattern without the MCP gets it.
 
-    Two grants that differ in owner and expiry alone are the same to `PUT`; an owner that is absent stays as it is. It
-    ends at a time, or after a time, or never.
+    `PUT` changes owner and expiry of a grant that is equal in everything else; an absent owner stays as it is. The
+    grant ends at `expires_at`, after `expires_in_seconds`, or never when both are absent.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -28,7 +28,7 @@ class NewGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantView:
-    """A grant as the admin API shows it."""
+    """A grant."""
 
     id: str
     group: str

@@ -18,7 +18,7 @@ class NewGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPut:
-    """`PUT` and `PATCH /v1/admin/groups/{name}`: what is absent stays as it is, or begins as it does by default."""
+    """`PUT` and `PATCH /v1/admin/groups/{name}`: absent members stay as they are, or get their defaults."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     description: str | None = None
@@ -28,7 +28,7 @@ class GroupPut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipView:
-    """A user in a group, and the declarative file that put them there."""
+    """A user in a group; `owner` is the label of the declarative file that added the user, None without one."""
 
     group: str
     user: str
@@ -37,7 +37,7 @@ class MembershipView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """A group with its members' names."""
+    """A group with the names of its members."""
 
     name: str
     description: str

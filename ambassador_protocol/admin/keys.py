@@ -9,7 +9,7 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """`POST /v1/admin/keys`: a client key for a user."""
+    """`POST /v1/admin/keys`: issues a client key to a user."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     user: str
@@ -20,7 +20,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPut:
-    """`PUT /v1/admin/keys/{user}/{name}`: the expiry is that of a new key, a key that is there keeps its own."""
+    """`PUT /v1/admin/keys/{user}/{name}`: `expires_in_seconds` applies only when a new key is issued."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     expires_in_seconds: int | None = None
@@ -53,7 +53,7 @@ class KeyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRotation:
-    """`POST /v1/admin/keys/{id}/rotate`: how long the old key stays good beside the new one."""
+    """`POST /v1/admin/keys/{id}/rotate`: `overlap_seconds` is how long the old key stays valid beside the new one."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     overlap_seconds: int = 86400
@@ -61,7 +61,7 @@ class KeyRotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedKey:
-    """A client key; `preshared_key` is shown this once, and None where `PUT` found a key that is good."""
+    """A client key; `preshared_key` is returned only here, and None when `PUT` found a valid key."""
 
     key: KeyView
     preshared_key: str | None

@@ -15,7 +15,7 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMcp:
-    """`POST /v1/admin/mcps`: `options` belong to the transport (`command`, `url`, …)."""
+    """`POST /v1/admin/mcps`: adds a draft entry; `options` are those of the transport (`command`, `url`, …)."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     name: str
@@ -32,11 +32,11 @@ class NewMcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpPut:
-    """`PUT` and `PATCH /v1/admin/mcps/{name}`: what is absent stays as it is, or begins as it does by default.
+    """`PUT` and `PATCH /v1/admin/mcps/{name}`: absent members stay as they are, or get their defaults.
 
-    A new entry needs `transport` and `options`. Options are replaced as a whole; sent back just as they were shown,
-    masks included, they stay as they are. Other options of a published entry are tried first, unless the query says
-    `test=false`.
+    A new entry needs `transport` and `options`. `options` replaces all of them; options that are sent as they were
+    shown, with their masks, stay unchanged. The server connects with the new options of a published entry before it
+    stores them, unless the query says `test=false`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -55,7 +55,7 @@ class McpPut:
 class McpView:
     """A catalog entry and the state of its downstream; secrets in `options` are masked.
 
-    `connections`, `calls_in_flight` and `restarts` count those of one server, the users' own included.
+    `connections`, `calls_in_flight` and `restarts` count the shared and the per-user ones of the answering server.
     """
 
     name: str
@@ -80,7 +80,7 @@ class McpView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputView:
-    """One line a downstream wrote that is not MCP, masked; `user` where the connection is one user's own."""
+    """One line that a downstream wrote besides MCP, secrets masked; `user` is set for a per-user connection."""
 
     user: str | None
     text: str
@@ -88,7 +88,7 @@ class OutputView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolView:
-    """One tool of a catalog entry: canonical and published name."""
+    """One tool of a catalog entry with its canonical name (`name`) and its published name."""
 
     name: str
     published_as: str

@@ -1,4 +1,4 @@
-"""The answer of every list."""
+"""The body that every list returns."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """A list answer: the rows, and where the next page starts; the total is absent where it is not counted."""
+    """One page of a list; `next_cursor` is None on the last page, `total` None where it is not counted."""
 
     items: list[T]
     next_cursor: str | None

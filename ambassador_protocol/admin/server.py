@@ -1,4 +1,4 @@
-"""Bodies of what a server tells of itself."""
+"""Bodies of `/v1/admin/server`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,17 +19,17 @@ class SettingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfiguration:
-    """`GET /v1/admin/server/config`: every setting in force; no secret is among them."""
+    """`GET /v1/admin/server/config`: the settings in force, without secrets."""
 
     settings: list[SettingView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkView:
-    """How one audit sink is doing; `state` is delivering or failing, and `failures` counts those in a row.
+    """The state of one audit sink: `state` is delivering or failing, `failures` counts consecutive failures.
 
-    `positions` are the last delivered sequence numbers by audit writer; `behind` is how many records wait, up to
-    100000, null when that cannot be told; `delivered` and `dead_letters` count since the server started.
+    `positions` holds the last delivered sequence number of each audit writer. `behind` is the number of records not yet
+    delivered, at most 100000, null when it is unknown. `delivered` and `dead_letters` count since the server started.
     """
 
     name: str
@@ -47,7 +47,7 @@ class SinkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerHealth:
-    """`GET /v1/admin/server/health`: whether calls are served, and the audit sinks, which have no say in that."""
+    """`GET /v1/admin/server/health`: the conditions of readiness, and the audit sinks, which do not affect it."""
 
     status: str
     checks: dict[str, bool]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """A client process that is registered; its token is nowhere to be seen."""
+    """The session of one client process, without its token."""
 
     id: str
     user: str

@@ -1,6 +1,6 @@
-"""How request bodies are read."""
+"""The pydantic configuration of request bodies."""
 
 from typing import Any, Final
 
 STRICT: Final[dict[str, Any]] = {"extra": "forbid", "strict": True}
-"""A request names only what we know, in the types we say."""
+"""Refuse unknown members and values of another type."""

@@ -8,7 +8,7 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionPut:
-    """`PUT /v1/admin/subscriptions/{key_id}/{mcp}`: patterns as in a grant; none at all selects no tool."""
+    """`PUT /v1/admin/subscriptions/{key_id}/{mcp}`: tool patterns as in a grant; an empty list selects no tool."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     tools: list[str] = field(default_factory=lambda: ["*"])
@@ -16,7 +16,7 @@ class SubscriptionPut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionView:
-    """What one client, known by its key, has chosen of an MCP."""
+    """The tools of an MCP that one client, identified by its key, has selected."""
 
     id: str
     user: str | None

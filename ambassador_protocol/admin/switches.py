@@ -9,7 +9,7 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSwitch:
-    """`POST /v1/admin/kill-switches`: `target` is a natural name, absent for scope `everyone`."""
+    """`POST /v1/admin/kill-switches`: activates one; `target` is a name or id, absent for scope `everyone`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     scope: SwitchScope
@@ -22,7 +22,7 @@ class NewSwitch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchView:
-    """A kill switch; `drill` switches are recorded but stop nothing."""
+    """A kill switch; one with `drill` is recorded and stops nothing."""
 
     id: str
     scope: SwitchScope
@@ -40,7 +40,7 @@ class SwitchView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
-    """How many are hit, and the first of their names in order, at most 100."""
+    """The number of objects affected and the first 100 names, sorted."""
 
     count: int
     first: list[str]
@@ -48,10 +48,10 @@ class Hits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImpactView:
-    """Who and what a switch stops, or would stop if it were in force.
+    """What a kill switch stops, or would stop if it were in force.
 
-    `users` lose at least one tool, `tools` are lost by at least one user, `sessions` are stopped as a whole, `calls`
-    are those in flight on the server that answers; at activation, those that were.
+    `users` lose at least one tool, and at least one user loses each of `tools`. `sessions` counts the sessions that are
+    stopped entirely, `calls` those in flight on the answering server, or at activation those that were cancelled.
     """
 
     users: Hits
@@ -63,6 +63,6 @@ class ImpactView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchDetail(SwitchView):
-    """One kill switch with its impact, which is None when it could not be worked out."""
+    """One kill switch with its impact, None when the impact could not be computed."""
 
     impact: ImpactView | None

@@ -9,9 +9,9 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPut:
-    """`PUT` and `PATCH /v1/admin/users/{name}`: what is absent stays as it is, or begins as it does by default.
+    """`PUT` and `PATCH /v1/admin/users/{name}`: absent members stay as they are, or get their defaults.
 
-    `roles` replaces all of them; an empty `email` or `owner` clears it.
+    `roles` replaces all roles; an empty `email` or `owner` clears it.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -45,7 +45,7 @@ class NewPassword:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserView:
-    """A user as the admin API shows it."""
+    """A user with the names of the user's groups."""
 
     name: str
     display_name: str

@@ -1,4 +1,4 @@
-"""The audit log as files: its format, and the proof that it is whole, for whoever holds them.
+"""The format of the audit log and its verification.
 
-Everything here works on a copy of the files alone. The standard library is enough, except to check a signature.
+Both need nothing but a copy of the files and the standard library; checking a signature also needs `cryptography`.
 """

@@ -1,4 +1,4 @@
-"""Following the chain through one segment, and naming exactly where it breaks."""
+"""Verifies the chain of one segment and finds the line where it breaks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from ambassador_protocol.audit.lines import (
     digest_of,
     read_line,
 )
-from ambassador_protocol.audit.public_keys import NoKeyError, PublicKey
+from ambassador_protocol.audit.public_keys import InvalidPublicKeyError, PublicKey
 
 STOP = "stop"
-"""The reason of the checkpoint that ends a log in order."""
+"""The reason of the checkpoint that a server signs when it stops regularly."""
 
-_STRETCH = 32
+_LINES_BETWEEN_PAUSES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
-    """Where a chain stops being whole: the line (from 1) and sequence number at fault, and what is wrong there.
+class ChainBreak:
+    """Where a chain breaks: the line of the segment (from 1), the sequence number, and what is wrong.
 
-    `line` 0 is the last line of the segment before; `seq` is what stands there, or should.
+    `line` 0 means the last line of the previous segment; `seq` is the number found there, or the missing one.
     """
 
     line: int
@@ -37,10 +37,11 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """One segment, followed until its end or its first break; `end` is the offset behind the last good line.
+class SegmentCheck:
+    """The result of verifying one segment up to its end or its first break.
 
-    It begins behind `start` and ends with `tip`.
+    `start` is the line before the segment and `tip` the last valid line; `end` is the offset behind it in bytes. `torn`
+    is the size in bytes of an incomplete last line.
     """
 
     start: Tip | None
@@ -49,15 +50,16 @@ class Walk:
     lines: int
     end: int
     torn: int
-    fault: Break | None
+    fault: ChainBreak | None
 
 
 @dataclass(slots=True)
-class Proof:
-    """What the checkpoints of one writer have proved so far; None as `trusted` takes their word for it.
+class ChainProof:
+    """What the checkpoints of one writer prove, updated line by line.
 
-    `uncovered` counts the records since the last checkpoint; `key` names the key that signs what comes next.
-    `anchor` is a line that somebody has kept elsewhere.
+    `trusted` holds the trusted keys by id; None checks no signature. `uncovered` counts the records since the last
+    checkpoint, `covered`. `key` is the id of the key that signs the next checkpoint. `anchor` is a line that was stored
+    outside of the log.
     """
 
     writer: str
@@ -71,10 +73,10 @@ class Proof:
     key: str | None = None
     anchor: Tip | None = None
 
-    def take(self, line: Line, digest: str) -> str | None:
-        """Count a line whose place in the chain is right; return what is wrong with it, or None."""
+    def add(self, line: Line, digest: str) -> str | None:
+        """Take in a line whose number and `prev` are right; return what is wrong with it, or None."""
         if self.anchor is not None and line.seq == self.anchor.seq and digest != self.anchor.digest:
-            return "this is another record than the one whose digest was kept elsewhere"
+            return "the record differs from the one whose digest was given as anchor"
         self.is_closed = False
         if line.is_event:
             self.records += 1
@@ -95,114 +97,114 @@ class Proof:
 
     def _problem(self, line: Line, checkpoint: Checkpoint) -> str | None:
         if checkpoint.writer != self.writer:
-            return f"the checkpoint is one of writer {checkpoint.writer!r}"
+            return f"the checkpoint belongs to writer {checkpoint.writer!r}"
         if (checkpoint.seq, checkpoint.head) != (line.seq - 1, line.prev):
             return "the checkpoint is not about the record before it"
-        return self._signature_problem(checkpoint) or self._hand_over(checkpoint)
+        return self._signature_problem(checkpoint) or self._take_next_key(checkpoint)
 
     def _signature_problem(self, checkpoint: Checkpoint) -> str | None:
         if self.trusted is None:
             return None
         key = self.trusted.get(checkpoint.key)
         if key is None:
-            return f"the checkpoint is signed with key {checkpoint.key}, which is not a known one"
+            return f"the checkpoint is signed with key {checkpoint.key}, which is not a trusted key"
         if not key.verifies(checkpoint.signature, checkpoint.signed_text()):
             return "the signature of the checkpoint is wrong: it was forged or changed"
         return None
 
-    def _hand_over(self, checkpoint: Checkpoint) -> str | None:
+    def _take_next_key(self, checkpoint: Checkpoint) -> str | None:
         self.key = checkpoint.key
         if checkpoint.next_key is None:
             return None
         try:
             following = PublicKey.from_base64(checkpoint.next_key)
-        except NoKeyError:
-            return "the checkpoint hands over to something that is no key"
+        except InvalidPublicKeyError:
+            return "the `next_key` of the checkpoint is no public key"
         self.key = following.key_id
         if self.trusted is not None:
             self.trusted = {**self.trusted, following.key_id: following}
         return None
 
 
-def walk_segment(
+def check_segment(
     path: Path,
     *,
     number: int,
     tip: Tip | None,
     is_last: bool,
-    proof: Proof,
-    breathe: Callable[[], None] = lambda: None,
-) -> Walk:
-    """Follow a segment that continues a chain at `tip`; None believes what its header says.
+    proof: ChainProof,
+    pause: Callable[[], None] = lambda: None,
+) -> SegmentCheck:
+    """Verify a segment that continues the chain after `tip`; with None, after the line that its header names.
 
-    In the last segment of a writer, a last line that is incomplete or none of ours is torn, not at fault.
-    `breathe` is called every few lines.
+    In the last segment of a writer, an unreadable last line is reported as torn, not as a break. `pause` is called
+    every 32 lines. Raises OSError when the file cannot be read.
     """
     with path.open("rb") as file:
-        return _Walker(file, number=number, tip=tip, proof=proof, breathe=breathe).walk(is_last=is_last)
+        return _SegmentChecker(file, number=number, tip=tip, proof=proof, pause=pause).check(is_last=is_last)
 
 
-class _Walker:
+class _SegmentChecker:
     def __init__(
-        self, file: BinaryIO, *, number: int, tip: Tip | None, proof: Proof, breathe: Callable[[], None]
+        self, file: BinaryIO, *, number: int, tip: Tip | None, proof: ChainProof, pause: Callable[[], None]
     ) -> None:
         self._file = file
         self._number = number
         self._start = tip
         self._tip = tip
         self._proof = proof
-        self._breathe = breathe
+        self._pause = pause
         self._header: Header | None = None
         self._lines = 0
         self._end = 0
 
-    def walk(self, *, is_last: bool) -> Walk:
+    def check(self, *, is_last: bool) -> SegmentCheck:
         for raw in self._file:
             text = raw.removesuffix(b"\n")
             line = read_line(text) if raw.endswith(b"\n") else None
             if line is None:
                 return self._unreadable(raw, is_last=is_last)
             digest = digest_of(text)
-            fault = self._fault_in(line, digest) or self._disproof(line, digest)
+            fault = self._fault_in(line, digest) or self._checkpoint_fault(line, digest)
             if fault is not None:
                 return self._result(fault=fault)
             self._start = self._start or Tip(line.seq - 1, line.prev)
             self._tip = Tip(line.seq, digest)
             self._lines += 1
             self._end += len(raw)
-            if self._lines % _STRETCH == 0:
-                self._breathe()
+            if self._lines % _LINES_BETWEEN_PAUSES == 0:
+                self._pause()
         if self._lines == 0 and not is_last:
-            return self._result(fault=Break(1, self._expected_seq(), "the segment is empty"))
+            return self._result(fault=ChainBreak(1, self._expected_seq(), "the segment is empty"))
         return self._result()
 
-    def _unreadable(self, raw: bytes, *, is_last: bool) -> Walk:
+    def _unreadable(self, raw: bytes, *, is_last: bool) -> SegmentCheck:
         at_the_end = not self._file.read(1)
         if is_last and at_the_end:
             return self._result(torn=len(raw))
-        problem = "the line is cut off" if not raw.endswith(b"\n") else "this is no line of an audit log"
-        return self._result(fault=Break(self._lines + 1, self._expected_seq(), problem))
+        problem = "the line is cut off" if not raw.endswith(b"\n") else "this is not a line of an audit log"
+        return self._result(fault=ChainBreak(self._lines + 1, self._expected_seq(), problem))
 
-    def _fault_in(self, line: Line, digest: str) -> Break | None:
+    def _fault_in(self, line: Line, digest: str) -> ChainBreak | None:
         here = self._lines + 1
         problem = self._header_problem(line)
         if problem is not None:
-            return Break(here, line.seq, problem)
+            return ChainBreak(here, line.seq, problem)
         if self._tip is None:
             return None
         if self._lines == 0 and line.seq > self._tip.seq + 1:
-            return Break(
+            return ChainBreak(
                 0, self._tip.seq + 1, f"the records up to {line.seq - 1} are missing behind this line"
             )
         if line.seq != self._tip.seq + 1:
-            return Break(here, line.seq, f"the sequence number should be {self._tip.seq + 1}")
+            return ChainBreak(here, line.seq, f"the sequence number should be {self._tip.seq + 1}")
         if line.prev != self._tip.digest:
-            return self._blame(line, digest)
+            return self._find_changed_record(line, digest)
         return None
 
-    def _disproof(self, line: Line, digest: str) -> Break | None:
-        problem = self._proof.take(line, digest)
-        return None if problem is None else Break(self._lines + 1, line.seq, problem)
+    def _checkpoint_fault(self, line: Line, digest: str) -> ChainBreak | None:
+        problem = self._proof.add(line, digest)
+        return None if problem is None else ChainBreak(self._lines + 1, line.seq, problem)
 
     def _header_problem(self, line: Line) -> str | None:
         header = line.header
@@ -217,23 +219,25 @@ class _Walker:
             return f"the header belongs to segment {header.segment} of writer {header.writer!r}"
         return None
 
-    def _blame(self, line: Line, digest: str) -> Break:
-        # The next line vouches for this one or not: that tells which side of the broken link was changed.
+    def _find_changed_record(self, line: Line, digest: str) -> ChainBreak:
+        # The next line tells which side of the broken link was changed: it names the digest of this line, or not.
         here, before = self._lines + 1, line.seq - 1
         following = read_line(self._file.readline().removesuffix(b"\n"))
         if following is None:
-            # Nobody vouches for either, so the first of the two is named: nothing before it was touched.
-            problem = f"the record was changed, or `prev` of record {line.seq}: the two do not fit together"
-            return Break(here - 1, before, problem)
+            # Without a next line either may have been changed; the first of the two is named.
+            problem = f"the record was changed, or `prev` of record {line.seq}: they do not match"
+            return ChainBreak(here - 1, before, problem)
         if following.prev == digest:
-            return Break(here - 1, before, "the record was changed: the next one names another digest")
-        return Break(here, line.seq, "the record was changed: `prev` is not the digest of the record before")
+            return ChainBreak(here - 1, before, "the record was changed: the next one names another digest")
+        return ChainBreak(
+            here, line.seq, "the record was changed: `prev` is not the digest of the record before"
+        )
 
     def _expected_seq(self) -> int:
         return (self._tip or GENESIS).seq + 1
 
-    def _result(self, *, torn: int = 0, fault: Break | None = None) -> Walk:
-        return Walk(
+    def _result(self, *, torn: int = 0, fault: ChainBreak | None = None) -> SegmentCheck:
+        return SegmentCheck(
             start=self._start,
             tip=self._tip or GENESIS,
             header=self._header,

@@ -1,4 +1,4 @@
-"""How the files of an audit directory are named: `<writer>/<number>.jsonl`."""
+"""The file names of an audit directory: `<writer>/<number>.jsonl` and the public keys."""
 
 import os
 import re
@@ -9,7 +9,7 @@ KEY_FILES = "audit-key-*.pem"
 
 
 def segment_name(number: int) -> str:
-    """Return the file name of a segment; names sort as the numbers do."""
+    """Return the file name of a segment; file names sort like their numbers."""
     return f"{number:08d}.jsonl"
 
 
@@ -19,5 +19,5 @@ def segment_numbers(path: Path) -> list[int]:
 
 
 def key_file_name(key_id: str) -> str:
-    """Return the file in the audit directory that holds a public key."""
+    """Return the file name of a public key in the audit directory."""
     return KEY_FILES.replace("*", key_id)

@@ -1,4 +1,4 @@
-"""The lines of an audit log: what each kind looks like, byte for byte."""
+"""Writes and reads the lines of an audit log: events, headers and checkpoints."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{1,200}={0,2}")
 
 
 class Tip(NamedTuple):
-    """The last line of a chain: what the next line counts on from and names as `prev`."""
+    """The last line of a chain: its sequence number and its digest, which the next line names as `prev`."""
 
     seq: int
     digest: str
@@ -35,7 +35,10 @@ GENESIS: Final = Tip(seq=0, digest="0" * 64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The first line of a segment; its `prev` is the last line of the segment before. `key` signs from here on."""
+    """The first line of a segment; its `prev` is the digest of the previous segment's last line.
+
+    `key` is the id of the key that signs the checkpoints that follow.
+    """
 
     created: str
     format: int
@@ -46,7 +49,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What was removed on purpose: everything up to the end of `segment`, the last line of which is `head`."""
+    """What a prune removed: every segment up to `segment`, whose last line has the digest `head`."""
 
     first_seq: int
     head: str
@@ -56,10 +59,11 @@ class Pruned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A signed statement: the record before this line is `seq`, its digest is `head`, and so for all before it.
+    """A signed statement that the line before this one has the number `seq` and the digest `head`.
 
-    `next_key` (SubjectPublicKeyInfo, base64) hands over to the key that signs from here on; `pruned` says that the
-    beginning was removed on purpose.
+    As every line names the digest of the one before, it covers the whole chain up to there. `next_key`
+    (SubjectPublicKeyInfo, base64) is the key that signs the checkpoints that follow; `pruned` describes removed
+    segments.
     """
 
     at: str
@@ -73,7 +77,7 @@ class Checkpoint:
     pruned: Pruned | None = None
 
     def signed_text(self) -> bytes:
-        """Return what the signature is over: nine lines, a dash for what is not said."""
+        """Return the signed bytes: nine lines of text, with a dash for an absent value."""
         gone = self.pruned
         facts = (
             CHECKPOINT_TITLE,
@@ -92,7 +96,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line, as far as the chain is concerned; an event has neither header nor checkpoint."""
+    """One parsed line; an event has neither header nor checkpoint."""
 
     prev: str
     seq: int
@@ -101,40 +105,40 @@ class Line:
 
     @property
     def is_event(self) -> bool:
-        """Tell whether the line is a record of something that happened."""
+        """Tell whether the line records an event."""
         return self.header is None and self.checkpoint is None
 
 
 def digest_of(line: bytes) -> str:
-    """Return SHA-256 in hex of a line without its newline."""
+    """Return the SHA-256 digest, in hex, of a line without its newline."""
     return hashlib.sha256(line).hexdigest()
 
 
 def time_text(at: datetime) -> str:
-    """Return a time as headers and checkpoints show it: UTC, with milliseconds."""
+    """Return a time in ISO-8601 UTC with milliseconds, as headers and checkpoints hold it."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def event_line(event: bytes, tip: Tip) -> bytes:
-    """Return the line of an encoded event behind `tip`."""
+    """Return the line that appends an encoded event to the chain that ends with `tip`."""
     return b'{"event":%b,"prev":"%b","seq":%d}' % (event, tip.digest.encode(), tip.seq + 1)
 
 
 def header_line(header: Header, tip: Tip) -> bytes:
-    """Return the line of a header behind `tip`."""
+    """Return the line that appends a header to the chain that ends with `tip`."""
     return _line("header", asdict(header), tip)
 
 
 def checkpoint_line(checkpoint: Checkpoint, tip: Tip) -> bytes:
-    """Return the line of a checkpoint behind `tip`."""
-    said = {name: value for name, value in asdict(checkpoint).items() if value is not None}
-    return _line("checkpoint", said, tip)
+    """Return the line that appends a checkpoint to the chain that ends with `tip`."""
+    members = {name: value for name, value in asdict(checkpoint).items() if value is not None}
+    return _line("checkpoint", members, tip)
 
 
 def read_line(line: bytes) -> Line | None:
-    """Return the line, or None when it is no line of an audit log.
+    """Return the parsed line, or None when it is not a line of an audit log.
 
-    What is inside an event is none of the chain's business: its digest vouches for every byte.
+    The content of an event is not parsed: the digest of the line covers it.
     """
     event = _EVENT.fullmatch(line)
     if event is not None:
@@ -162,7 +166,7 @@ def _read_other(line: Any) -> Line:
 
 def _read_header(members: dict[str, Any]) -> Header:
     if _number(members["format"]) != FORMAT:
-        # A later version may say other things; that it is a later one is all there is to know.
+        # Another version may have other members, so only the version is read.
         return Header(created="", format=members["format"], key="", segment=0, writer="")
     header = Header(**members)
     _text(header.created, _TIME)
@@ -198,7 +202,7 @@ def _read_pruned(members: dict[str, Any]) -> Pruned:
 
 
 def _text(value: Any, pattern: re.Pattern[str]) -> str:
-    # Checked to the last character: these texts are put together to what is signed.
+    # The whole text must match, because the signed bytes are built from these texts.
     if pattern.fullmatch(value) is None:
         raise ValueError(value)
     return str(value)

@@ -1,21 +1,21 @@
-"""Verification of whole audit directories, by anybody who has the files: no server and no database."""
+"""Verifies a whole audit directory, or a copy of it, without a server or a database."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ambassador_protocol.audit.chain import Break, Proof, walk_segment
+from ambassador_protocol.audit.chain import ChainBreak, ChainProof, check_segment
 from ambassador_protocol.audit.files import segment_name, segment_numbers
 from ambassador_protocol.audit.lines import GENESIS, Pruned, Tip, read_line
-from ambassador_protocol.audit.public_keys import PublicKey, by_id
+from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
 
 _LONGEST_HEADER = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """The first broken record of a writer: file `segment`, `line` from 1, sequence number, and what is wrong.
+    """The first fault of a writer: `segment`, `line` in it (from 1), sequence number, and what is wrong.
 
     `line` is None where the whole segment is missing.
     """
@@ -27,7 +27,7 @@ class Fault:
     problem: str
 
     def __str__(self) -> str:
-        """Return the place and the problem in one sentence."""
+        """Return the file, the line, the record and the problem in one sentence."""
         place = f"{self.writer}/{segment_name(self.segment)}"
         line = "" if self.line is None else f", line {self.line}"
         return f"{place}{line}, record {self.seq}: {self.problem}"
@@ -35,7 +35,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TornTail:
-    """Bytes behind the last whole line of a writer: what a crash, or a write in progress, leaves."""
+    """An incomplete line at the end of a writer's log, as a crash or a write in progress leaves it; sizes in bytes."""
 
     segment: int
     offset: int
@@ -44,11 +44,11 @@ class TornTail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterVerification:
-    """One writer's chain; every number counts what is whole, up to the first fault.
+    """The result of verifying one writer; the numbers count what was verified before the first fault.
 
-    `first_seq` is where the walk began; `seq` and `digest` are the last line, worth keeping elsewhere. The signature
-    covers everything up to `covered_seq`; the `uncovered` records behind it hang on the chain alone. `is_closed` says
-    that the log ends as a server ends it that stops in order. `pruned` is what was removed on purpose.
+    `first_seq` is the first verified record, `seq` and `digest` are the last one. A signature covers every record up to
+    `covered_seq`; no signature covers the `uncovered` records after it yet. `is_closed` is true when the log ends with
+    the checkpoint of a regular stop. `pruned` is what a prune removed.
     """
 
     writer: str
@@ -74,27 +74,27 @@ class WriterVerification:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found; a torn tail alone breaks nothing."""
+    """The results of all writers; a torn last line is no fault."""
 
     writers: tuple[WriterVerification, ...]
 
     @property
     def ok(self) -> bool:
-        """Tell whether every chain is whole."""
+        """Tell whether no writer has a fault."""
         return all(writer.fault is None for writer in self.writers)
 
     @property
     def records(self) -> int:
-        """Return how many records hang on whole chains."""
+        """Return the number of verified records."""
         return sum(writer.records for writer in self.writers)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """Return the first fault of every broken writer."""
+        """Return the first fault of every writer that has one."""
         return tuple(writer.fault for writer in self.writers if writer.fault is not None)
 
     def documents(self) -> list[dict[str, Any]]:
-        """Return one JSON object for each writer; `fault.place` is the fault in words."""
+        """Return one JSON object for each writer; `fault.place` is the fault as a sentence."""
         found: list[dict[str, Any]] = [
             {"writer": writer.writer, "ok": writer.fault is None} | asdict(writer) for writer in self.writers
         ]
@@ -105,14 +105,14 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """Which segments: those with records of this time, as header times (UTC, ISO-8601); None is no bound."""
+class TimeRange:
+    """A range of times (ISO-8601 UTC) that selects the segments with records in it; None is no bound."""
 
     since: str | None = None
     until: str | None = None
 
 
-EVERYTHING: Final = Span()
+ANY_TIME: Final = TimeRange()
 NO_ANCHORS: Final[Mapping[str, Tip]] = {}
 
 
@@ -120,31 +120,34 @@ def verify(
     directory: Path,
     keys: Iterable[PublicKey] | None,
     *,
-    span: Span = EVERYTHING,
+    time_range: TimeRange = ANY_TIME,
     anchors: Mapping[str, Tip] = NO_ANCHORS,
-    breathe: Callable[[], None] = lambda: None,
+    pause: Callable[[], None] = lambda: None,
 ) -> Verification:
-    """Follow every chain under an audit directory; without `keys` the signatures are believed.
+    """Verify every writer's chain in an audit directory; with None as `keys` no signature is checked.
 
-    A chain proves what comes before a record. What is cut off at the very end shows in `uncovered` and `is_closed`,
-    and for certain only against `anchors`: lines kept elsewhere, by writer. `breathe` is called every few lines.
-    Raises OSError when the files cannot be read, NoCryptographyError when signatures cannot be checked.
+    A chain proves nothing about records cut off at its end. `uncovered` and `is_closed` hint at that; only `anchors`,
+    lines by writer that were stored outside of the log, prove it. `pause` is called every 32 lines. Raises OSError when
+    a file cannot be read, MissingCryptographyError when signatures cannot be checked.
     """
-    trusted = None if keys is None else by_id(keys)
+    trusted = None if keys is None else keys_by_id(keys)
     writers = sorted(path for path in directory.iterdir() if path.is_dir() and not path.is_symlink())
     found = [
-        _Chain(path, Proof(path.name, trusted, anchor=anchors.get(path.name)), breathe).verify(span)
+        _Chain(path, ChainProof(path.name, trusted, anchor=anchors.get(path.name)), pause).verify(time_range)
         for path in writers
     ]
-    gone = [_gone(name, anchors[name]) for name in sorted(anchors.keys() - {path.name for path in writers})]
+    gone = [
+        _missing_writer(name, anchors[name])
+        for name in sorted(anchors.keys() - {path.name for path in writers})
+    ]
     return Verification((*found, *gone))
 
 
 class _Chain:
-    def __init__(self, path: Path, proof: Proof, breathe: Callable[[], None]) -> None:
+    def __init__(self, path: Path, proof: ChainProof, pause: Callable[[], None]) -> None:
         self._path = path
         self._proof = proof
-        self._breathe = breathe
+        self._pause = pause
         self._start: Tip | None = None
         self._tip: Tip | None = GENESIS
         self._lines_before = 0
@@ -152,9 +155,9 @@ class _Chain:
         self._fault: Fault | None = None
         self._torn: TornTail | None = None
 
-    def verify(self, span: Span) -> WriterVerification:
+    def verify(self, time_range: TimeRange) -> WriterVerification:
         numbers = segment_numbers(self._path)
-        wanted = _within(self._path, numbers, span)
+        wanted = _within(self._path, numbers, time_range)
         if wanted and wanted[0] > 1:
             self._tip = None
         self._follow(wanted, last=max(numbers, default=0))
@@ -166,7 +169,7 @@ class _Chain:
         return self._result(len(wanted))
 
     def missing(self) -> WriterVerification:
-        """Return the finding for a writer that has no files at all."""
+        """Return the result for a writer without any file."""
         self._fault = self._end_fault()
         return self._result(0)
 
@@ -177,31 +180,34 @@ class _Chain:
                     expected, None, (self._tip or GENESIS).seq + 1, "the segment is missing"
                 )
                 return
-            walk = walk_segment(
+            checked = check_segment(
                 self._path / segment_name(number),
                 number=number,
                 tip=self._tip,
                 is_last=number == last,
                 proof=self._proof,
-                breathe=self._breathe,
+                pause=self._pause,
             )
-            self._start = self._start or walk.start
-            if walk.fault is not None:
-                self._fault = self._broken(number, walk.fault)
-                self._tip = walk.tip
+            self._start = self._start or checked.start
+            if checked.fault is not None:
+                self._fault = self._broken(number, checked.fault)
+                self._tip = checked.tip
                 return
-            self._torn = TornTail(segment=number, offset=walk.end, size=walk.torn) if walk.torn else None
-            self._tip, self._lines_before, self._last = walk.tip, walk.lines, number
+            self._torn = (
+                TornTail(segment=number, offset=checked.end, size=checked.torn) if checked.torn else None
+            )
+            self._tip, self._lines_before, self._last = checked.tip, checked.lines, number
 
     def _beginning_fault(self, first: int) -> Fault | None:
         gone, start = self._proof.pruned, self._start
         if gone is None or gone.segment < first - 1:
             return self._at(
-                1, None, 1, "the segment is missing, and no signed record says that it was pruned"
+                1, None, 1, "the segment is missing, and no signed checkpoint says that it was pruned"
             )
-        # A prune that was interrupted leaves more than it wanted to; only a complete one names our first `prev`.
+        # An interrupted prune leaves more segments than it recorded; only after a complete one its `head` is our
+        # `prev`.
         if gone.segment == first - 1 and start != Tip(gone.last_seq, gone.head):
-            problem = "what was pruned before it ended with another record than this one continues"
+            problem = "the pruned segments ended with another record than the one this line continues"
             return self._at(first, 1, gone.last_seq + 1, problem)
         return None
 
@@ -209,10 +215,10 @@ class _Chain:
         anchor, tip = self._proof.anchor, self._tip or GENESIS
         if anchor is None or anchor.seq <= tip.seq:
             return None
-        problem = f"the log ends with record {tip.seq}, but record {anchor.seq} was kept elsewhere"
+        problem = f"the log ends with record {tip.seq}, but the anchor is record {anchor.seq}"
         return self._at(self._last, None, tip.seq + 1, problem)
 
-    def _broken(self, number: int, found: Break) -> Fault:
+    def _broken(self, number: int, found: ChainBreak) -> Fault:
         if found.line == 0:
             return self._at(number - 1, self._lines_before, found.seq, found.problem)
         return self._at(number, found.line, found.seq, found.problem)
@@ -240,21 +246,21 @@ class _Chain:
         )
 
 
-def _gone(writer: str, anchor: Tip) -> WriterVerification:
-    chain = _Chain(Path(writer), Proof(writer, None, anchor=anchor), lambda: None)
+def _missing_writer(writer: str, anchor: Tip) -> WriterVerification:
+    chain = _Chain(Path(writer), ChainProof(writer, None, anchor=anchor), lambda: None)
     return chain.missing()
 
 
-def _within(path: Path, numbers: list[int], span: Span) -> list[int]:
-    if span == Span():
+def _within(path: Path, numbers: list[int], time_range: TimeRange) -> list[int]:
+    if time_range == TimeRange():
         return numbers
     created = {number: _created(path / segment_name(number)) for number in numbers}
     found = list(numbers)
-    if span.since is not None:
-        while len(found) > 1 and created[found[1]] <= span.since:
+    if time_range.since is not None:
+        while len(found) > 1 and created[found[1]] <= time_range.since:
             del found[0]
-    if span.until is not None:
-        while found and created[found[-1]] > span.until:
+    if time_range.until is not None:
+        while found and created[found[-1]] > time_range.until:
             del found[-1]
     return found
 
@@ -262,5 +268,5 @@ def _within(path: Path, numbers: list[int], span: Span) -> list[int]:
 def _created(segment: Path) -> str:
     with segment.open("rb") as file:
         line = read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))
-    # A beginning that cannot be read is looked at rather than left out.
+    # A segment whose header cannot be read is verified rather than left out.
     return "" if line is None or line.header is None else line.header.created

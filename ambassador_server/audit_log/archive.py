@@ -9,7 +9,7 @@ from typing import Any
 
 from ambassador_protocol.audit.lines import time_text
 from ambassador_protocol.audit.public_keys import PublicKey
-from ambassador_protocol.audit.verify import Span, verify
+from ambassador_protocol.audit.verify import TimeRange, verify
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.audit_log import CheckpointSigner
 
@@ -52,12 +52,14 @@ class JsonlArchive:
 
     def _verify(self, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
         keys = [PublicKey.from_base64(text) for text in self._signer.public_keys.values()]
-        span = Span(
+        time_range = TimeRange(
             since=None if since is None else time_text(since),
             until=None if until is None else time_text(until),
         )
         try:
-            return verify(self._directory, keys, span=span, breathe=_Breath(self._longest).take).documents()
+            return verify(
+                self._directory, keys, time_range=time_range, pause=_Breath(self._longest).take
+            ).documents()
         except OSError as error:
             raise AuditUnavailableError(f"The audit log cannot be read: {error.strerror}.") from error
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ambassador_protocol.audit.chain import Proof, Walk, walk_segment
+from ambassador_protocol.audit.chain import ChainProof, SegmentCheck, check_segment
 from ambassador_protocol.audit.files import segment_name
 from ambassador_protocol.audit.lines import GENESIS, Tip
 from ambassador_server.audit_log.segment import Segment
@@ -45,7 +45,7 @@ def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
     """
     torn: TornTail | None = None
     for number in reversed(directory.numbers()):
-        proof = Proof(writer, trusted=None)
+        proof = ChainProof(writer, trusted=None)
         walk = _walk(directory, number, proof)
         if walk.torn:
             torn = _keep_torn(directory.path, number, walk.end)
@@ -69,10 +69,10 @@ def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
     return LogEnd(torn=torn)
 
 
-def _walk(directory: WriterDirectory, number: int, proof: Proof) -> Walk:
+def _walk(directory: WriterDirectory, number: int, proof: ChainProof) -> SegmentCheck:
     path = directory.path / segment_name(number)
     tip = GENESIS if number == 1 else None
-    walk = walk_segment(path, number=number, tip=tip, is_last=True, proof=proof)
+    walk = check_segment(path, number=number, tip=tip, is_last=True, proof=proof)
     if walk.fault is not None:
         raise ConfigurationError(
             f"The audit log is broken: {path}, line {walk.fault.line}, record {walk.fault.seq}: {walk.fault.problem}.",

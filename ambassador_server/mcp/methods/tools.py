@@ -3,7 +3,7 @@
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.param_headers import InvalidAnnotationError, find_contradiction, read_header_map
+from ambassador_protocol.param_headers import InvalidAnnotationError, find_mismatch, read_header_map
 from ambassador_server.domain.policy.decision import Reason
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
@@ -89,7 +89,7 @@ class ToolMethods:
             arguments = msgspec.json.decode(message.params.get("arguments", b"{}"))
         except (InvalidAnnotationError, msgspec.MsgspecError, RecursionError):
             return  # such a tool mirrors nothing; arguments that cannot be read are refused further on
-        contradicted = find_contradiction(header_map, arguments, request.headers.get)
+        contradicted = find_mismatch(header_map, arguments, request.headers.get)
         if contradicted is not None:
             raise EnvelopeError(
                 Code.HEADER_MISMATCH, f"{contradicted} does not equal the argument it mirrors"

@@ -11,8 +11,8 @@ import pytest
 
 from ambassador_protocol.audit.files import key_file_name
 from ambassador_protocol.audit.lines import Tip, read_line
-from ambassador_protocol.audit.public_keys import PublicKey, keys_in
-from ambassador_protocol.audit.verify import Span
+from ambassador_protocol.audit.public_keys import PublicKey, parse_public_keys
+from ambassador_protocol.audit.verify import TimeRange
 from ambassador_protocol.audit.verify import verify as verify_with
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
@@ -131,7 +131,7 @@ async def test_half_a_checkpoint_is_cut_off_like_any_torn_line(tmp_path: Path):
 async def test_public_key_stands_beside_the_log(tmp_path: Path):
     await (await open_log(tmp_path, BOTH)).close()
     for key in (*KEYS, *OTHER_KEYS):
-        assert keys_in((tmp_path / key_file_name(key.key_id)).read_text()) == [key]
+        assert parse_public_keys((tmp_path / key_file_name(key.key_id)).read_text()) == [key]
     assert [writer.writer for writer in verify(tmp_path).writers] == [WRITER]
 
 
@@ -145,7 +145,7 @@ async def test_new_key_is_introduced_by_the_old_one(tmp_path: Path):
     assert (found.fault, found.checkpoints) == (None, 4)
     # Whoever knows only the new key cannot tell who signed before.
     [fault] = verify_with(tmp_path, OTHER_KEYS).faults
-    assert f"signed with key {SIGNER.key_id}, which is not a known one" in fault.problem
+    assert f"signed with key {SIGNER.key_id}, which is not a trusted key" in fault.problem
 
 
 async def test_key_that_nobody_introduced_is_named(tmp_path: Path):
@@ -155,7 +155,7 @@ async def test_key_that_nobody_introduced_is_named(tmp_path: Path):
         await log.close()
     [fault] = verify_with(tmp_path, KEYS).faults
     assert (fault.line, fault.seq) == (5, 5)
-    assert f"signed with key {OTHER.key_id}, which is not a known one" in fault.problem
+    assert f"signed with key {OTHER.key_id}, which is not a trusted key" in fault.problem
     assert verify_with(tmp_path, [*KEYS, *OTHER_KEYS]).ok
 
 
@@ -197,7 +197,7 @@ async def test_rewritten_log_needs_a_key_nobody_has(tmp_path: Path):
         await log.append(replace(numbered(number), reason="invented"))
     await log.close()
     [fault] = verify(tmp_path / "forged").faults
-    assert (fault.line, "not a known one" in fault.problem) == (7, True)
+    assert (fault.line, "not a trusted key" in fault.problem) == (7, True)
 
 
 async def test_end_that_was_cut_off_shows_and_an_anchor_proves_it(tmp_path: Path):
@@ -214,7 +214,7 @@ async def test_end_that_was_cut_off_shows_and_an_anchor_proves_it(tmp_path: Path
 
     [fault] = verify_with(tmp_path, KEYS, anchors={WRITER: kept}).faults
     assert (fault.seq, fault.line) == (kept.seq - 1, None)
-    assert f"record {kept.seq} was kept elsewhere" in fault.problem
+    assert f"the anchor is record {kept.seq}" in fault.problem
     anchor = Tip(3, read_line(whole[3].rstrip(b"\n")).prev)  # type: ignore[union-attr]
     assert verify_with(tmp_path, KEYS, anchors={WRITER: anchor}).ok
     [fault] = verify_with(tmp_path, KEYS, anchors={WRITER: Tip(3, "0" * 64)}).faults
@@ -232,9 +232,9 @@ async def test_part_of_the_log_is_verified_by_time(tmp_path: Path):
         clock.advance(3600)
     await log.close()
     assert len(segments(tmp_path)) == 6
-    span = Span(since="2026-01-01T02:30:00.000Z", until="2026-01-01T04:00:00.000Z")
-    [found] = verify_with(tmp_path, KEYS, span=span).writers
+    time_range = TimeRange(since="2026-01-01T02:30:00.000Z", until="2026-01-01T04:00:00.000Z")
+    [found] = verify_with(tmp_path, KEYS, time_range=time_range).writers
     assert (found.fault, found.segments, found.records) == (None, 3, 3)
     segments(tmp_path)[0].write_bytes(b"changed")
-    assert verify_with(tmp_path, KEYS, span=span).ok
+    assert verify_with(tmp_path, KEYS, time_range=time_range).ok
     assert not verify_with(tmp_path, KEYS).ok

@@ -119,7 +119,10 @@ def _garbage(line: bytes) -> bytes:
     ("change", "place"),
     [
         (lambda found: [*found[:2], _flip(found[2]), *found[3:]], "line 3, record 3: the record was changed"),
-        (lambda found: [*found[:2], _garbage(found[2]), *found[3:]], "line 3, record 3: this is no line of"),
+        (
+            lambda found: [*found[:2], _garbage(found[2]), *found[3:]],
+            "line 3, record 3: this is not a line of",
+        ),
         (lambda found: [*found[:2], *found[3:]], "line 3, record 4: the sequence number should be 3"),
         (lambda found: found[1:], "line 1, record 2: the segment does not begin with a header"),
         (lambda found: [found[0], *found], "line 2, record 1: a header stands among the records"),

@@ -178,7 +178,7 @@ async def test_more_that_is_gone_than_was_pruned_is_named(world: World, tmp_path
     await world.retention.prune(SERVER, older_than=timedelta(days=6))
     segments(tmp_path)[0].unlink()
     [fault] = verify(tmp_path).faults
-    assert "no signed record says that it was pruned" in fault.problem
+    assert "no signed checkpoint says that it was pruned" in fault.problem
 
 
 async def test_nothing_is_removed_when_it_cannot_be_stated(world: World, tmp_path: Path):

@@ -154,7 +154,7 @@ def test_beginning_that_is_gone_without_a_record_of_it_is_missing(audit: Path):
     second.unlink()
     fault = only_fault(audit)
     assert (fault.segment, fault.line, fault.seq) == (1, None, 1)
-    assert "no signed record says that it was pruned" in fault.problem
+    assert "no signed checkpoint says that it was pruned" in fault.problem
 
 
 def test_torn_tail_is_told_and_breaks_nothing(audit: Path):

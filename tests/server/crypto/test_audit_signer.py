@@ -2,7 +2,7 @@
 
 import pytest
 
-from ambassador_protocol.audit.public_keys import NoKeyError, PublicKey, keys_in
+from ambassador_protocol.audit.public_keys import InvalidPublicKeyError, PublicKey, parse_public_keys
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.errors import ConfigurationError
 
@@ -29,7 +29,7 @@ def test_signature_holds_for_its_text_and_key_alone():
 
 def test_public_key_goes_through_pem():
     keys = [PublicKey.from_base64(text) for text in AuditSigner({1: OLD, 2: NEW}).public_keys.values()]
-    assert keys_in("".join(key.pem() for key in keys)) == keys
+    assert parse_public_keys("".join(key.pem() for key in keys)) == keys
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_public_key_goes_through_pem():
     ],
 )
 def test_what_is_no_key_is_refused(text: str):
-    with pytest.raises(NoKeyError):
-        keys_in(text)
+    with pytest.raises(InvalidPublicKeyError):
+        parse_public_keys(text)
 
 
 def test_seed_of_another_size_is_refused():

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from ambassador_admin.cli.parsing import parse_pairs
-from ambassador_admin.declarative.secrets import REFERENCES, looks_secret
+from ambassador_admin.declarative.secrets import looks_secret
 from ambassador_admin.errors import UsageError
+from ambassador_protocol.references import SCHEMES, parse_reference
 
 
 class ArgumentPolicy(StrEnum):
@@ -119,9 +120,9 @@ class McpOptions:
 def secret_warnings(option: str, given: Mapping[str, str]) -> Iterator[str]:
     """Yield what is risky about the variables or headers of an MCP."""
     for name, value in given.items():
-        if value.startswith(REFERENCES):
+        if parse_reference(value) is not None:
             continue
-        if any(reference in value for reference in REFERENCES):
+        if any(f"{scheme}://" in value for scheme in SCHEMES):
             yield f"{option} {name}: a reference is resolved only where it is the whole value."
         elif looks_secret(name, value):
             yield (

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from ambassador_admin.api.request import Request
 from ambassador_admin.confirm import Terminal
-from ambassador_admin.context.secrets import check_key, is_reference, resolve
+from ambassador_admin.context.secrets import check_key, resolve
 from ambassador_admin.context.settings import (
     GlobalOptions,
     Settings,
@@ -27,6 +27,7 @@ from ambassador_admin.output import Format, Output, View
 from ambassador_admin.output.formats import json_document
 from ambassador_admin.output.text import printable
 from ambassador_client.account.credentials import ADD_KEYRING, NO_KEYRING, CredentialStore, lacks_keyring
+from ambassador_protocol.references import parse_reference
 
 if TYPE_CHECKING:
     from ambassador_admin.api.client import ApiClient
@@ -201,7 +202,8 @@ class Invocation:
         """Return, in words, where the key of this run is, None where there is none to use; never the key itself."""
         settings = self.settings
         if settings.key_reference is not None:
-            return settings.key_reference if is_reference(settings.key_reference) else "the variable itself"
+            is_reference = parse_reference(settings.key_reference) is not None
+            return settings.key_reference if is_reference else "the variable itself"
         return None if settings.context is None else self.credentials.describe(settings.context.name)
 
     def forget_key(self, name: str) -> bool:

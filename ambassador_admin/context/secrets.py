@@ -1,35 +1,24 @@
 """Reads secrets from where they may come from: a prompt, stdin, `env://NAME` or `file://PATH`."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TextIO
 
 from ambassador_admin.errors import SettingsError, UsageError
-from ambassador_client.account.paths import referenced
+from ambassador_protocol.references import SecretReferenceError, parse_reference, resolve_reference
 
-_ENV = "env://"
-_FILE = "file://"
 _LONGEST = 4096
 
 CLIENT_KEY_PREFIX = "amb_pk_"
 
 
 def resolve(value: str, environ: Mapping[str, str]) -> str:
-    """Return what a reference stands for, or the value itself."""
-    if value.startswith(_ENV):
-        name = value.removeprefix(_ENV)
-        found = environ.get(name)
-        if not found:
-            raise SettingsError(
-                f"The environment variable {name} is not set.", hint=f"set {name}, or name another"
-            )
-        return found
-    return _first_line_of(referenced(value)) if value.startswith(_FILE) else value
-
-
-def is_reference(value: str) -> bool:
-    """Tell whether the value says where a secret is, instead of being one."""
-    return value.startswith((_ENV, _FILE))
+    """Return the first line of what a reference stands for, or the value itself."""
+    if parse_reference(value) is None:
+        return value
+    try:
+        return resolve_reference(value, environ).partition("\n")[0]
+    except SecretReferenceError as error:
+        raise SettingsError(f"{error}.", hint="name another place: env://NAME or file://PATH") from None
 
 
 def read_key(
@@ -92,19 +81,9 @@ def _read(
         return ask()
     if source is None or source == "-":
         return stdin.readline(_LONGEST)
-    if not is_reference(source):
+    if parse_reference(source) is None:
         raise UsageError(
             f"{option} takes env://NAME, file://PATH or - for stdin, never the secret itself.",
             hint="a secret on the command line is visible to every process of this machine",
         )
     return resolve(source, environ)
-
-
-def _first_line_of(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.readline(_LONGEST)
-    except OSError as error:
-        raise SettingsError(f"The file {path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"The file {path} is not text.") from None

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-REFERENCES = ("env://", "file://", "vault://")
+from ambassador_protocol.references import parse_reference
+
 _NAME = re.compile(
     r"token|secret|passw|credential|auth|cookie|api[-_]?key|private|access[-_]?key", re.IGNORECASE
 )
@@ -16,7 +17,7 @@ _VALUE = re.compile(
 
 def looks_secret(name: str, value: str) -> bool:
     """Tell whether a value is a secret itself, going by its shape or by the name of what it is for."""
-    return not value.startswith(REFERENCES) and bool(_NAME.search(name) or _VALUE.match(value))
+    return parse_reference(value) is None and bool(_NAME.search(name) or _VALUE.match(value))
 
 
 def plain_secrets(options: Mapping[str, Any], path: str = "options") -> Iterator[str]:

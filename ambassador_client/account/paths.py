@@ -52,14 +52,6 @@ def _absolute(value: str | None) -> Path | None:
     return path if value and (path := Path(value)).is_absolute() else None
 
 
-def referenced(reference: str, platform: str = sys.platform) -> Path:
-    """Return the path that `file://PATH` stands for; on Windows `file:///C:/key` is the file C:/key."""
-    path = reference.removeprefix("file://")
-    if platform == "win32" and path[:1] == "/" and path[2:3] == ":":
-        path = path[1:]
-    return expanded(path)
-
-
 def expanded(path: str) -> Path:
     """Return the path with `~` replaced by the home directory; unchanged if the home is unknown."""
     return Path(os.path.expanduser(path))

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from ambassador_client.account import setting_parsers
 from ambassador_client.account.accounts import Account, AccountStore
-from ambassador_client.account.paths import config_directory, referenced
-from ambassador_client.account.sources import LARGEST_FILE, Flags, Sources, read_config
+from ambassador_client.account.paths import config_directory
+from ambassador_client.account.sources import Flags, Sources, read_config
 from ambassador_client.errors import NoCredentialsError, SettingsError
+from ambassador_protocol.references import SecretReferenceError, resolve_reference
 from ambassador_protocol.sessions import RegisterRequest
 
 _MAX_NAME = 128
@@ -154,18 +155,10 @@ def _checked_key(text: str, place: str) -> str:
 def _resolve(value: Any, place: str, environ: Mapping[str, str]) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{place} is wrong: it must be text", f"Correct {place}.")
-    if value.startswith("env://"):
-        return environ.get(value.removeprefix("env://"), "")
-    if value.startswith("file://"):
-        path = referenced(value)
-        try:
-            with path.open("rb") as file:
-                return file.read(LARGEST_FILE).decode()
-        except OSError as error:
-            raise NoCredentialsError(f"cannot read {path}: {error.strerror}", f"Correct {place}.") from error
-        except ValueError as error:  # not text, or an invalid path
-            raise NoCredentialsError(f"{path} contains no key", f"Correct {place}.") from error
-    return value
+    try:
+        return resolve_reference(value, environ)
+    except SecretReferenceError as error:
+        raise NoCredentialsError(f"there is no preshared key: {error}", f"Correct {place}.") from error
 
 
 def _friendly_name(sources: Sources, environ: Mapping[str, str]) -> str:

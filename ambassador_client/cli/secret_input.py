@@ -3,10 +3,9 @@
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-from ambassador_client.account.paths import referenced
 from ambassador_client.errors import NoCredentialsError, UsageError
+from ambassador_protocol.references import SecretReferenceError, parse_reference, resolve_reference
 
 _LONGEST = 4096
 KEY_PREFIX = "amb_pk_"
@@ -18,26 +17,21 @@ def read_secret(source: str | None, prompt: Callable[[], str]) -> str:
         text = prompt()
     elif source is None or source == "-":
         text = "" if sys.stdin is None else sys.stdin.readline(_LONGEST)
-    elif source.startswith("env://"):
-        text = os.environ.get(source.removeprefix("env://"), "")
-    elif source.startswith("file://"):
-        text = _first_line(referenced(source))
+    elif parse_reference(source) is not None:
+        text = _resolve(source)
     else:
         raise UsageError(
             "other processes can read a secret on the command line",
             "Give its place: env://NAME, file://PATH, or - for stdin.",
         )
-    secret = text.strip()
+    secret = text.partition("\n")[0].strip()
     if not secret or not secret.isascii() or not secret.isprintable():
         raise NoCredentialsError("the key is missing or damaged", "Type it at the prompt, or use --key-from.")
     return secret
 
 
-def _first_line(path: Path) -> str:
+def _resolve(source: str) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
-            return file.readline(_LONGEST)
-    except OSError as error:
-        raise NoCredentialsError(f"cannot read {path}: {error.strerror}", "Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise NoCredentialsError(f"{path} is not text", "Check the path.") from error
+        return resolve_reference(source, os.environ)
+    except SecretReferenceError as error:
+        raise NoCredentialsError(f"no key was given: {error}", "Check --key-from.") from error

@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ambassador_protocol.references import SecretReferenceError
 from ambassador_server.crypto.private_files import private_directory, read_private, write_private
 from ambassador_server.errors import ConfigurationError
+from ambassador_server.secret_stores import check_reference, resolve_reference
 
 _BYTES = 32
 _PEPPER = "pepper"
 _SESSION, _AUDIT = "session", "audit"
 _NUMBERED = re.compile(r"(session|audit)-([1-9][0-9]{0,4})")
 _HIGHEST_NUMBER = 65_535
-_ENV, _FILE = "env://", "file://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,15 @@ class KeySources:
     audit_keys: Mapping[int, str] = field(default_factory=dict)
 
 
-def load_or_create(
-    directory: Path, sources: KeySources | None = None, environment: Mapping[str, str] = os.environ
-) -> KeyRing:
+def load_or_create(directory: Path, sources: KeySources | None = None) -> KeyRing:
     """Read the keys, creating those files that a first start needs.
 
     Raises ConfigurationError for a key of the wrong size, one that others may read, or one that has gone.
     """
     sources = sources or KeySources()
-    pepper = _referred(sources.pepper, environment) if sources.pepper is not None else None
-    session_keys = _all_referred(sources.session_keys, environment)
-    audit_keys = _all_referred(sources.audit_keys, environment)
+    pepper = _referred(sources.pepper) if sources.pepper is not None else None
+    session_keys = _all_referred(sources.session_keys)
+    audit_keys = _all_referred(sources.audit_keys)
     if pepper is not None and session_keys and audit_keys:
         return KeyRing(pepper, session_keys, audit_keys)
     try:
@@ -111,8 +110,8 @@ def _add(directory: Path, kind: str) -> int:
     return number
 
 
-def _all_referred(sources: Mapping[int, str], environment: Mapping[str, str]) -> dict[int, bytes]:
-    return {_checked_number(number): _referred(source, environment) for number, source in sources.items()}
+def _all_referred(sources: Mapping[int, str]) -> dict[int, bytes]:
+    return {_checked_number(number): _referred(source) for number, source in sources.items()}
 
 
 def _pepper_in(directory: Path) -> bytes:
@@ -149,20 +148,15 @@ def _create(path: Path) -> bytes:
     return key
 
 
-def _referred(source: str, environment: Mapping[str, str]) -> bytes:
-    if source.startswith(_ENV):
-        content = environment.get(source.removeprefix(_ENV))
-        if not content:
-            raise ConfigurationError(f"{source} is not set in the environment of the server.")
-        return _decoded(content.encode(), source)
-    if not source.startswith(_FILE):
-        raise ConfigurationError(
-            "A key is given as env://NAME or file:///path, never in the configuration itself."
-        )
+def _referred(source: str) -> bytes:
     try:
-        return _decoded(Path(source.removeprefix(_FILE)).read_bytes(), source)
-    except OSError as error:
-        raise ConfigurationError(f"{source} cannot be read: {error.strerror}.") from error
+        if check_reference(source) is not None:
+            return _decoded(resolve_reference(source).encode(errors="replace"), source)
+    except SecretReferenceError as error:
+        raise ConfigurationError(f"{error}.") from None
+    raise ConfigurationError(
+        "A key is given as env://NAME or file:///path, never in the configuration itself."
+    )
 
 
 def _decoded(content: bytes, place: str) -> bytes:

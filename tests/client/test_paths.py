@@ -88,21 +88,6 @@ def test_sessions_do_not_outlive_the_log_in_where_the_system_has_a_place_for_tha
     assert str(paths.runtime_directory(given, platform)) == expected
 
 
-@pytest.mark.parametrize(
-    ("reference", "platform", "expected"),
-    [
-        ("file:///etc/key", "linux", "/etc/key"),
-        ("file:///C:/key", "linux", "/C:/key"),
-        ("file://~/key", "linux", "~/key"),
-        ("file:///C:/Users/me/key", "win32", "C:/Users/me/key"),
-        (r"file://C:\Users\me\key", "win32", r"C:\Users\me\key"),
-        ("file:////nas/me/key", "win32", "//nas/me/key"),
-    ],
-)
-def test_what_a_reference_stands_for(reference: str, platform: str, expected: str):
-    assert paths.referenced(reference, platform) == Path(expected).expanduser()
-
-
 def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch):
     def unknown() -> Path:
         raise RuntimeError("Could not determine home directory.")

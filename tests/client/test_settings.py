@@ -205,6 +205,8 @@ def test_the_key_may_stand_elsewhere(tmp_path: Path):
     "value",
     [
         "env://NOT_SET",
+        "vault://secret/key",
+        "ENV://KEY",
         "file:///no/such/file",
         "file://~nobody-of-this-name/key",
         "file:///a/\0/b",

@@ -13,6 +13,7 @@ from ambassador_client.account.settings import account_store
 from ambassador_client.account.sources import ACCOUNT_VARIABLE
 from ambassador_client.errors import SettingsError, UsageError
 from ambassador_client.hosts.installing.host import Host, Launch
+from ambassador_protocol.references import SCHEMES, parse_reference, unknown_scheme
 
 PROGRAM = "ambassador-client"
 _KEY = "MCP_AMBASSADOR_PRESHARED_KEY"
@@ -23,7 +24,6 @@ _COPIED_VARIABLES = (
     "MCP_AMBASSADOR_FINGERPRINT",
     "MCP_AMBASSADOR_ALLOW_SELF_SIGNED",
 )
-_REFERENCES = ("env://", "file://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def missing_settings(options: LaunchOptions, environ: Mapping[str, str]) -> list
     if options.server_url is None and not environ.get("MCP_AMBASSADOR_URL"):
         sentences.append("No server address is set: run ambassador-client login, or use --server URL.")
     key = environ.get(_KEY, "")
-    if not key.startswith(_REFERENCES):
+    if parse_reference(key) is None:
         state = "The key is never written into the files of applications" if key else "No key is set"
         sentences.append(f"{state}: run ambassador-client login, or set {_KEY}=file:///PATH.")
     return sentences
@@ -107,8 +107,11 @@ def _copied_variables(environ: Mapping[str, str], paths: ModuleType) -> dict[str
         _address(address, "MCP_AMBASSADOR_URL")
     if (file := copied.get("MCP_AMBASSADOR_CA_FILE")) is not None:
         copied["MCP_AMBASSADOR_CA_FILE"] = paths.abspath(paths.expanduser(file))
-    if (key := environ.get(_KEY, "")).startswith(_REFERENCES):
-        copied[_KEY] = key
+    if (reference := parse_reference(environ.get(_KEY, ""))) is not None:
+        if reference.scheme not in SCHEMES:
+            error = unknown_scheme(reference, SCHEMES)
+            raise SettingsError(f"{_KEY} is wrong: {error}", f"Correct {_KEY}.") from error
+        copied[_KEY] = str(reference)
     return copied
 
 

@@ -1,33 +1,30 @@
 """Options that every audit sink has, and the kinds of values they are made of."""
 
-import os
-import re
 import ssl
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from stat import S_ISREG
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
+from ambassador_protocol.references import SecretReferenceError
 from ambassador_server.domain.audit.events import AuditEvent
 from ambassador_server.domain.audit.query import Query, Since, Until, matches, terms
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.errors import ConfigurationError, InvalidQueryError
+from ambassador_server.secret_stores import check_reference, resolve_reference
 
-_ENV, _FILE = "env://", "file://"
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LARGEST_SECRET = 64 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def _check_reference(value: str) -> str:
-    if value.startswith(_ENV) and _VARIABLE.fullmatch(value.removeprefix(_ENV)):
-        return value
-    if value.startswith(_FILE) and value.removeprefix(_FILE).startswith("/"):
-        return value
+    try:
+        if check_reference(value) is not None:
+            return value
+    except SecretReferenceError:
+        pass
     raise ValueError("must say where the secret is, env://NAME or file:///PATH, never the secret itself")
 
 
@@ -167,30 +164,13 @@ class TlsOptions(SinkOptions):
 
 def resolve(reference: str, sink: str) -> str:
     """Return the secret a reference stands for; raises ConfigurationError that never quotes it."""
-    if reference.startswith(_ENV):
-        found = os.environ.get(reference.removeprefix(_ENV), "")
-        if not found:
-            raise ConfigurationError(
-                f"Audit sink {sink}: {reference} is not set in the server's environment."
-            )
-    else:
-        found = _read(reference, sink)
-    if not found or not found.isprintable() or not found.isascii():
+    try:
+        found = resolve_reference(reference)
+    except SecretReferenceError as error:
+        raise ConfigurationError(f"Audit sink {sink}: {error}.") from None
+    if not found.isprintable() or not found.isascii():
         raise ConfigurationError(f"Audit sink {sink}: {reference} does not hold one line of ASCII text.")
     return found
-
-
-def _read(reference: str, sink: str) -> str:
-    try:
-        # Not to block on a pipe that somebody put in the file's place.
-        descriptor = os.open(reference.removeprefix(_FILE), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            content = file.read(_LARGEST_SECRET + 1) if S_ISREG(os.fstat(descriptor).st_mode) else b""
-    except OSError as error:
-        raise ConfigurationError(
-            f"Audit sink {sink}: {reference} cannot be read: {error.strerror}."
-        ) from None
-    return content.decode("utf-8", "replace").rstrip("\r\n") if len(content) <= _LARGEST_SECRET else ""
 
 
 def _no_password() -> str:

@@ -221,7 +221,7 @@ def mask_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-_REFERENCE = re.compile(r"(?:env|file|vault)://[^\s@]*")
+_REFERENCE = re.compile(r"(?:env|file)://[^\s@]*")
 _USERINFO = re.compile(r"://[^\s/?#@]*@")
 _PARAMETER = re.compile(r"(?P<name>[^?&=#\s]+)=(?P<value>[^&#\s]*)")
 _DEEPEST_OPTION = 16

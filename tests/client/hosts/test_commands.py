@@ -78,6 +78,13 @@ def test_a_reference_to_the_key_is(shell: Shell):
     assert entry["command"] == str(shell.program)
 
 
+def test_a_reference_that_no_client_can_follow_is_written_nowhere(shell: Shell):
+    code, _, errors = shell.run("install", "cursor", MCP_AMBASSADOR_PRESHARED_KEY="vault://me/key")
+    assert code == 2
+    assert "MCP_AMBASSADOR_PRESHARED_KEY is wrong: 'vault://' is no place of secrets" in errors
+    assert ".cursor/mcp.json" not in shell.files()
+
+
 def test_settings_by_option(shell: Shell):
     code, _, errors = shell.run("install", "cursor", "--config", "my.json")
     assert (code, errors) == (0, "")

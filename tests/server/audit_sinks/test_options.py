@@ -33,6 +33,8 @@ FAULTS: list[tuple[Any, str]] = [
     ([HOOK | {"url": "https://[::1"}], "is not a URL"),
     ([HOOK | {"secret": "hunter22"}], "audit.sinks.0.secret: must say where the secret is"),
     ([HOOK | {"secret": "file://relative"}], "must say where the secret is"),
+    ([HOOK | {"secret": "vault://hunter22"}], "must say where the secret is"),
+    ([HOOK | {"token": "https://hunter22"}], "must say where the secret is"),
     ([HOOK | {"certificate_file": "/c.pem"}], "certificate_file and certificate_key_file go together"),
     ([HOOK | {"batch_records": 0}], "audit.sinks.0.batch_records"),
     ([HOOK | {"where": "colour = red"}], "audit.sinks.0.where"),

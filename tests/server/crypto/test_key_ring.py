@@ -141,18 +141,22 @@ def test_added_audit_key_is_read_beside_the_older_one(directory: Path):
     assert load_or_create(directory).audit_keys == found
 
 
-def test_keys_can_come_from_environment_and_files(directory: Path, tmp_path: Path):
+def test_keys_can_come_from_environment_and_files(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "mounted").write_text(f"{ENCODED}\n")
     mounted = f"file://{tmp_path / 'mounted'}"
     sources = KeySources(pepper="env://PEPPER", session_keys={7: mounted}, audit_keys={3: mounted})
-    ring = load_or_create(directory, sources, {"PEPPER": base64.urlsafe_b64encode(b"\xfb" * 40).decode()})
+    monkeypatch.setenv("PEPPER", base64.urlsafe_b64encode(b"\xfb" * 40).decode())
+    ring = load_or_create(directory, sources)
     assert ring == KeyRing(b"\xfb" * 40, {7: KEY}, {3: KEY})
     assert ring.signing_number == 7
     assert not directory.exists()
 
 
-def test_what_no_source_gives_comes_from_the_directory(directory: Path):
-    ring = load_or_create(directory, KeySources(pepper="env://PEPPER"), {"PEPPER": ENCODED})
+def test_what_no_source_gives_comes_from_the_directory(directory: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PEPPER", ENCODED)
+    ring = load_or_create(directory, KeySources(pepper="env://PEPPER"))
     assert ring.pepper == KEY
     assert sorted(path.name for path in directory.iterdir()) == ["audit-1", "session-1"]
 
@@ -164,17 +168,22 @@ def test_what_no_source_gives_comes_from_the_directory(directory: Path):
         ("env://WEAK", "env://WEAK does not hold a key"),
         ("file:///nowhere/at/all", "cannot be read"),
         (ENCODED, "never in the configuration itself"),
+        (f"vault://{ENCODED}", "'vault://' is no place of secrets"),
     ],
 )
-def test_unusable_source_is_named(directory: Path, source: str, message: str):
+def test_unusable_source_is_named(
+    directory: Path, source: str, message: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("WEAK", "c2hvcnQ=")
+    monkeypatch.delenv("MISSING", raising=False)
     with pytest.raises(ConfigurationError, match=message) as caught:
-        load_or_create(directory, KeySources(pepper=source), {"WEAK": "c2hvcnQ="})
+        load_or_create(directory, KeySources(pepper=source))
     assert ENCODED not in caught.value.message
 
 
 def test_session_key_number_must_fit_a_token(directory: Path):
     with pytest.raises(ConfigurationError, match="cannot have number 70000"):
-        load_or_create(directory, KeySources(session_keys={70_000: "env://K"}), {"K": ENCODED})
+        load_or_create(directory, KeySources(session_keys={70_000: "env://K"}))
 
 
 def test_key_ring_does_not_show_its_keys():

@@ -1,0 +1,51 @@
+"""Places of secrets by the scheme of a reference: one file of this folder per store, its name is the scheme."""
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import Protocol, cast
+
+from ambassador_protocol.references import Reference, parse_reference, unknown_scheme
+
+
+class SecretStore(Protocol):
+    """What a file of this folder offers."""
+
+    def check(self, place: str) -> None:
+        """Raise SecretReferenceError for a place that can never hold a secret; touches nothing."""
+        ...
+
+    def resolve(self, place: str) -> str:
+        """Return the secret, which is never empty; raises SecretReferenceError when there is none."""
+        ...
+
+
+@cache
+def known_stores() -> tuple[str, ...]:
+    """Return every scheme, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def check_reference(value: str) -> Reference | None:
+    """Return the reference that a value is, None for a plain value; raises SecretReferenceError for a wrong one."""
+    reference = parse_reference(value)
+    if reference is not None:
+        _store(reference).check(reference.place)
+    return reference
+
+
+def resolve_reference(value: str) -> str:
+    """Return the secret that a value refers to, or the plain value itself; raises SecretReferenceError."""
+    reference = parse_reference(value)
+    return value if reference is None else _store(reference).resolve(reference.place)
+
+
+@cache
+def _load(scheme: str) -> SecretStore:
+    return cast(SecretStore, importlib.import_module(f"{__name__}.{scheme}"))
+
+
+def _store(reference: Reference) -> SecretStore:
+    if reference.scheme not in known_stores():
+        raise unknown_scheme(reference, known_stores())
+    return _load(reference.scheme)

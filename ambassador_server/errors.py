@@ -1,8 +1,8 @@
-"""The server's error tree. No HTTP and no library in it: one table in `web/middleware/errors.py` maps it."""
+"""The server's errors; one table in `web/middleware/errors.py` maps them to HTTP."""
 
 
 class AmbassadorError(Exception):
-    """Root of every error the server raises on purpose; the text may be shown to the caller."""
+    """The base of all errors of the server; the message and the hint may be shown to the caller."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -11,11 +11,11 @@ class AmbassadorError(Exception):
 
 
 class InvalidInputError(AmbassadorError):
-    """What the caller sent cannot be understood or is not allowed here."""
+    """The input is malformed or not allowed."""
 
 
 class InvalidQueryError(InvalidInputError):
-    """A query that cannot be read; the fault lies `position` characters into the text called `name`."""
+    """A query is malformed; the error is at character `position` of the text called `name`."""
 
     def __init__(self, message: str, *, name: str, position: int) -> None:
         super().__init__(f"{name}: {message}, at character {position + 1}")
@@ -24,7 +24,7 @@ class InvalidQueryError(InvalidInputError):
 
 
 class NotFoundError(AmbassadorError):
-    """No such object, by natural name."""
+    """No object has this name or id."""
 
 
 class ConflictError(AmbassadorError):
@@ -32,11 +32,11 @@ class ConflictError(AmbassadorError):
 
 
 class ChangedMeanwhileError(AmbassadorError):
-    """The object is not any more as the caller last saw it, so the change would undo somebody else's."""
+    """The object has changed since the caller read it, so writing it would undo another change."""
 
 
 class OperationFailedError(AmbassadorError):
-    """One of several operations that were to happen together cannot, so none did; `cause` says why."""
+    """One operation of a batch failed with `cause`, so no operation of the batch was carried out."""
 
     def __init__(self, operation: int, cause: AmbassadorError) -> None:
         super().__init__(f"operation {operation}: {cause.message}", hint=cause.hint)
@@ -45,23 +45,23 @@ class OperationFailedError(AmbassadorError):
 
 
 class NotAuthenticatedError(AmbassadorError):
-    """No valid credential; the message never says which part was wrong."""
+    """The credential is missing or invalid; the message never tells which part was wrong."""
 
 
 class InvalidKeyError(NotAuthenticatedError):
-    """The preshared key does not open a session, for whatever reason."""
+    """The preshared key is unknown, expired or inactive, or its user is inactive; the message does not tell which."""
 
 
 class InvalidCodeError(NotAuthenticatedError):
-    """The one-time code is exchanged for no key, for whatever reason."""
+    """The one-time code is unknown, used or expired, or its user is inactive; the message does not tell which."""
 
 
 class WrongPasswordError(NotAuthenticatedError):
-    """The user name and password open no login, for whatever reason."""
+    """The user name or the password is wrong, or the user may not log in; the message does not tell which."""
 
 
 class StoppedError(AmbassadorError):
-    """A kill switch holds for this person; the message is the one its author left for them."""
+    """A kill switch stops this user; the message includes the text that its author wrote for users."""
 
 
 class RateLimitedError(AmbassadorError):
@@ -73,7 +73,7 @@ class RateLimitedError(AmbassadorError):
 
 
 class MissingRightError(AmbassadorError):
-    """An administrator without the right for this; `reason` is what the audit calls it."""
+    """The administrator lacks a right; `reason` is the reason code in the audit."""
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
@@ -81,11 +81,11 @@ class MissingRightError(AmbassadorError):
 
 
 class AuditUnavailableError(AmbassadorError):
-    """The audit log cannot take a record, so nothing may happen."""
+    """The audit log cannot be written, so the request is not carried out."""
 
 
 class SinkUnavailableError(AmbassadorError):
-    """An audit sink cannot take records now; they are sent again, at the earliest after `retry_after` seconds."""
+    """An audit sink cannot take records now; they are sent again after at least `retry_after` seconds."""
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -93,11 +93,11 @@ class SinkUnavailableError(AmbassadorError):
 
 
 class SinkRefusedError(AmbassadorError):
-    """The receiver of an audit sink says of these very records that it will never take them."""
+    """The receiver of an audit sink rejected these records for good."""
 
 
 class DownstreamUnavailableError(AmbassadorError):
-    """The downstream cannot be reached, exited, or answered with something that is not MCP."""
+    """The downstream cannot be reached, has exited, or gave an answer that is not MCP."""
 
 
 class DownstreamTimeoutError(AmbassadorError):
@@ -113,4 +113,4 @@ class StorageError(AmbassadorError):
 
 
 class ConfigurationError(AmbassadorError):
-    """The server cannot start with what it was given; the message says what to change."""
+    """The configuration is invalid; the message tells what to change."""

@@ -21,7 +21,7 @@ from ambassador_server.domain.audit.query import (
     Query,
     Since,
     Until,
-    terms,
+    comparisons,
 )
 from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.storage.dialects import Dialect
@@ -63,7 +63,7 @@ _Branch = tuple[tuple[Term, bool], ...]
 
 def check_query(query: Query) -> None:
     """Raise InvalidInputError for a query with a value that no stored one can equal."""
-    for term in terms(query):
+    for term in comparisons(query):
         match term:
             case Is(attribute, value) | Like(attribute, value):
                 check_key(value, attribute)

@@ -11,7 +11,7 @@ from aiohttp import web
 from ambassador_protocol import paths
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, AuditEvent, Outcome, Resource
-from ambassador_server.domain.audit.query import Query, both, matches, read
+from ambassador_server.domain.audit.query import Query, all_of, matches, value_of
 from ambassador_server.domain.audit.query_parser import compare, parse_query
 from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.errors import InvalidInputError, InvalidQueryError
@@ -59,7 +59,7 @@ async def _statistics(request: web.Request) -> web.Response:
     wanted, by = _found(request, {"by", "top"}), request.query["by"]
     if by not in WORDS:
         raise Refusal(400, f"by: must be one of {', '.join(WORDS)}")
-    counted = Counter(read(WORDS[by].attribute, _event(event)) for event in wanted)
+    counted = Counter(value_of(WORDS[by].attribute, _event(event)) for event in wanted)
     top = counted.most_common(int(request.query["top"]))
     body = {
         "by": by,
@@ -138,7 +138,7 @@ def _query(request: web.Request, more: set[str]) -> Query:
         words = [compare(name, asked[name], now) for name in (*WORDS, *TIMES) if name in asked]
     except InvalidInputError as error:
         raise Refusal(400, error.message) from None
-    return both(*texts, *words)
+    return all_of(*texts, *words)
 
 
 def _event(item: Item) -> AuditEvent:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ambassador_server.domain.audit.events import AuditRecord
-from ambassador_server.domain.audit.query import Attribute, Query, matches, read
+from ambassador_server.domain.audit.query import Attribute, Query, matches, value_of
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, IndexedRecord, LogPosition
 from ambassador_server.storage.audit_conditions import check_query
@@ -68,7 +68,7 @@ class InMemoryAuditIndex:
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
         check_query(wanted)
         events = [item.record.event for item in self._reading().records.values()]
-        found = Counter(read(by, event) for event in events if matches(wanted, event))
+        found = Counter(value_of(by, event) for event in events if matches(wanted, event))
         ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0] is not None, pair[0] or ""))
         return EventCounts(values=tuple(ranked[:top]), total=found.total())
 

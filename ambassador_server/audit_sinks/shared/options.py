@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from ambassador_protocol.references import SecretReferenceError
 from ambassador_server.domain.audit.events import AuditEvent
-from ambassador_server.domain.audit.query import Query, Since, Until, matches, terms
+from ambassador_server.domain.audit.query import Query, Since, Until, comparisons, matches
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.errors import ConfigurationError, InvalidQueryError
 from ambassador_server.secret_stores import check_reference, resolve_reference
@@ -48,7 +48,7 @@ def _check_query(text: str) -> str:
         query = parse_query(text, datetime.now(UTC))
     except InvalidQueryError as error:
         raise ValueError(error.message.removeprefix("where: ")) from None
-    if any(isinstance(term, Since | Until) for term in terms(query)):
+    if any(isinstance(term, Since | Until) for term in comparisons(query)):
         raise ValueError("a sink gets records as they come: times cannot be asked for")
     return text
 

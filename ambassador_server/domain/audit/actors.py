@@ -1,4 +1,4 @@
-"""Names who did something, for the audit, and who asks for a change."""
+"""Builds the actors of audit events, and holds who requests a change."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from ambassador_server.domain.people.principals import Origin, Principal
 
 
 def user_actor(principal: Principal) -> Actor:
-    """Return the actor of a principal."""
+    """Return the actor for events of a principal."""
     return Actor(
         kind=ActorKind.USER,
         id=principal.user_id,
@@ -23,7 +23,7 @@ def user_actor(principal: Principal) -> Actor:
 
 
 def admin_actor(administrator: Administrator) -> Actor:
-    """Return the actor of an administrator: the person and the login, or the key alone."""
+    """Return the actor for events of an administrator: the user and the login, or the admin key."""
     key_id, name = administrator.admin_key_id, administrator.name
     if administrator.user_id is None:
         return Actor(kind=ActorKind.ADMIN, id=key_id, name=name)
@@ -32,7 +32,10 @@ def admin_actor(administrator: Administrator) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks for a change and from where: an administrator, a user of their own, else the server's command line."""
+    """Who requests a change, and from where.
+
+    It is an administrator, or a user who changes their own things; if both are None, it is the server's command line.
+    """
 
     administrator: Administrator | None
     origin: Origin | None
@@ -40,7 +43,7 @@ class Requester:
 
     @property
     def actor(self) -> Actor:
-        """Return the actor for the audit."""
+        """Return the actor for audit events."""
         if self.administrator is None:
             return self.user or SYSTEM
         return admin_actor(self.administrator)

@@ -1,4 +1,4 @@
-"""Audit events: the closed vocabulary of what is recorded, and the shape of one record."""
+"""Audit events: the closed list of actions, and the parts of an event and a record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class AuditAction(StrEnum):
-    """`area:subject:verb`; the list is closed."""
+    """What is recorded, as `area:subject:verb`."""
 
     CALL_ATTEMPT = "call:tool:attempt"
     CALL_OUTCOME = "call:tool:outcome"
@@ -60,7 +60,7 @@ class AuditAction(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How it ended, or that it is about to begin."""
+    """How an action ended; `permitted` means that it is about to begin."""
 
     PERMITTED = "permitted"
     DENIED = "denied"
@@ -69,7 +69,7 @@ class Outcome(StrEnum):
 
 
 class ActorKind(StrEnum):
-    """Who did it."""
+    """The kind of an actor."""
 
     USER = "user"
     ADMIN = "admin"
@@ -79,7 +79,7 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who did it, with names as they were at that moment."""
+    """Who did something, with the names at the time of the event."""
 
     kind: ActorKind
     id: str | None = None
@@ -93,7 +93,7 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM, name="server")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What it was done to; `kind` is what we call such a thing: `tool`, `mcp`, `user`, `grant`, `server`, ..."""
+    """The object of an action; `kind` is `tool`, `mcp`, `user`, `grant`, `server`, ..."""
 
     kind: str
     id: str | None
@@ -102,7 +102,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One thing that happened. `details` is JSON-like and already redacted."""
+    """One event; `details` are JSON values with secrets already redacted."""
 
     at: datetime
     action: AuditAction
@@ -118,7 +118,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """An event as the log holds it; (`writer`, `seq`) names it for ever, `digest` is SHA-256 of its line in hex."""
+    """An event in the log; (`writer`, `seq`) identifies it for ever, `digest` is SHA-256 of its line in hex."""
 
     writer: str
     seq: int

@@ -1,4 +1,4 @@
-"""What can be asked of the audit, as a small tree; a database compiles it, and `matches` says the same in Python."""
+"""Audit queries as a tree; a store compiles them to SQL, and `matches` evaluates them in Python."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,14 +10,14 @@ from ambassador_server.domain.audit.events import AuditEvent
 from ambassador_server.domain.shared.globs import glob_matches
 
 MAX_TEXT = 512
-"""Characters of a text that the audit is searched by; longer ones are cut."""
+"""The audit is searched by the first characters of a text, this many."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
 class Attribute(StrEnum):
-    """What an event can be found by, named as the columns of the index."""
+    """What an event can be searched by; the values are the columns of the index."""
 
     ACTION = "action"
     OUTCOME = "outcome"
@@ -33,7 +33,7 @@ class Attribute(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Is:
-    """The attribute is set and is exactly this."""
+    """The attribute is set and equals this value."""
 
     attribute: Attribute
     value: str
@@ -41,7 +41,7 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """The attribute is set and the glob stands for it."""
+    """The attribute is set and matches this glob."""
 
     attribute: Attribute
     glob: str
@@ -63,21 +63,21 @@ class Until:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The part does not hold; every part holds or does not, whether an attribute is set or not."""
+    """The part is false; a comparison with an attribute that is not set is false, never undefined."""
 
     part: "Query"
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Every part holds."""
+    """Every part is true."""
 
     parts: tuple["Query", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Some part holds."""
+    """At least one part is true."""
 
     parts: tuple["Query", ...]
 
@@ -87,19 +87,19 @@ Query = Is | Like | Since | Until | Not | And | Or
 EVERYTHING = And(())
 
 
-def both(*parts: Query) -> Query:
-    """Return what holds when all of these do."""
-    said = [part for part in parts if part != EVERYTHING]
-    return said[0] if len(said) == 1 else And(tuple(said))
+def all_of(*parts: Query) -> Query:
+    """Return the query that is true if all of these are."""
+    narrowing = [part for part in parts if part != EVERYTHING]
+    return narrowing[0] if len(narrowing) == 1 else And(tuple(narrowing))
 
 
 def matches(query: Query, event: AuditEvent) -> bool:
-    """Tell whether an event is one of those asked for."""
+    """Tell whether an event matches a query."""
     match query:
         case Is(attribute, value):
-            return read(attribute, event) == value
+            return value_of(attribute, event) == value
         case Like(attribute, glob):
-            text = read(attribute, event)
+            text = value_of(attribute, event)
             return text is not None and glob_matches(glob, text)
         case Since(at):
             return event.at >= at
@@ -113,25 +113,25 @@ def matches(query: Query, event: AuditEvent) -> bool:
             return any(matches(part, event) for part in parts)
 
 
-def terms(query: Query) -> Iterable[Is | Like | Since | Until]:
+def comparisons(query: Query) -> Iterable[Is | Like | Since | Until]:
     """Yield every comparison of a query."""
     match query:
         case Not(part):
-            yield from terms(part)
+            yield from comparisons(part)
         case And(parts) | Or(parts):
             for part in parts:
-                yield from terms(part)
+                yield from comparisons(part)
         case _:
             yield query
 
 
-def read(attribute: Attribute, event: AuditEvent) -> str | None:
-    """Return the attribute of an event as the index has it."""
+def value_of(attribute: Attribute, event: AuditEvent) -> str | None:
+    """Return the attribute of an event as the index stores it."""
     return searchable(_READ[attribute](event))
 
 
 def searchable(text: str | None) -> str | None:
-    """Return the text as the audit index holds it: any driver takes it, and it fits into an index entry."""
+    """Return the text as the index stores it: cut to size, and without characters that a database driver refuses."""
     if text is None:
         return None
     return _UNSTORABLE.sub(_REPLACEMENT, text[:MAX_TEXT])

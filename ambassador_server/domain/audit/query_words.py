@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.audit.query import Attribute, Is, Like, Query, Since, Until, both
+from ambassador_server.domain.audit.query import Attribute, Is, Like, Query, Since, Until, all_of
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _PART = re.compile(r"([0-9]{1,9})([smhdw])")
@@ -45,7 +45,7 @@ class Word:
         return None if stored is None else back.get(stored, stored)
 
     def _narrowed(self, query: Query) -> Query:
-        return query if self.within is None else both(Is(Attribute.RESOURCE_KIND, self.within), query)
+        return query if self.within is None else all_of(Is(Attribute.RESOURCE_KIND, self.within), query)
 
 
 @dataclass(frozen=True, slots=True)

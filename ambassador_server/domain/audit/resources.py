@@ -1,4 +1,4 @@
-"""Names each kind of object for the audit."""
+"""Builds the resources of audit events."""
 
 from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.mcps import Mcp
@@ -11,35 +11,35 @@ from ambassador_server.domain.policy.grants import Grant
 
 
 def user_resource(user: User) -> Resource:
-    """Name a user for the audit."""
+    """Return the resource for events about a user."""
     return Resource(kind="user", id=user.user_id, name=user.name)
 
 
 def group_resource(group: Group) -> Resource:
-    """Name a group for the audit."""
+    """Return the resource for events about a group."""
     return Resource(kind="group", id=group.group_id, name=group.name)
 
 
 def key_resource(key: ClientKey) -> Resource:
-    """Name a key for the audit."""
+    """Return the resource for events about a client key."""
     return Resource(kind="key", id=key.key_id, name=key.name)
 
 
 def admin_key_resource(key: AdminKey) -> Resource:
-    """Name an admin key for the audit."""
+    """Return the resource for events about an admin key."""
     return Resource(kind="admin_key", id=key.admin_key_id, name=key.name)
 
 
 def grant_resource(grant: Grant) -> Resource:
-    """Name a grant for the audit."""
+    """Return the resource for events about a grant."""
     return Resource(kind="grant", id=grant.grant_id, name=None)
 
 
 def mcp_resource(mcp: Mcp) -> Resource:
-    """Name an entry for the audit."""
+    """Return the resource for events about a catalog entry."""
     return Resource(kind="mcp", id=mcp.mcp_id, name=mcp.name)
 
 
 def session_resource(session: Session) -> Resource:
-    """Name a session for the audit."""
+    """Return the resource for events about a session."""
     return Resource(kind="session", id=session.session_id, name=session.friendly_name)

@@ -13,7 +13,7 @@ _MCP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
 
 class McpStatus(StrEnum):
-    """Only published MCPs serve calls."""
+    """Where a catalog entry is in its life; only the tools of a published MCP can be called."""
 
     DRAFT = "draft"
     PUBLISHED = "published"
@@ -37,7 +37,7 @@ class Isolation(StrEnum):
 
 
 class ToolClass(StrEnum):
-    """What a tool may do, from its annotations; silence counts as the worst, as the protocol says."""
+    """What a tool may do according to its annotations; without annotations it counts as destructive."""
 
     READ_ONLY = "read-only"
     WRITE = "write"
@@ -45,7 +45,7 @@ class ToolClass(StrEnum):
 
 
 class DownstreamStatus(StrEnum):
-    """Life of the connection to one downstream; `degraded` still serves the last known tools."""
+    """State of the connection to a downstream; while `degraded`, its last known tools stay in the catalog."""
 
     STOPPED = "stopped"
     STARTING = "starting"
@@ -55,7 +55,7 @@ class DownstreamStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One tool as its downstream describes it; `definition` is that JSON object, byte for byte."""
+    """One tool as its downstream describes it; `definition` is the unchanged JSON object."""
 
     name: str
     description: str
@@ -65,7 +65,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mcp:
-    """A catalog entry; `transport` names a file of `downstream/transports`, `options` belong to it."""
+    """A catalog entry; `transport` names a module in `downstream/transports`, `options` are those of that transport."""
 
     mcp_id: str
     name: str
@@ -85,7 +85,7 @@ class Mcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamState:
-    """What is known of one downstream right now."""
+    """The status, last error and tools of one downstream."""
 
     status: DownstreamStatus
     error: str | None
@@ -94,7 +94,7 @@ class DownstreamState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamActivity:
-    """What the connections to one downstream are doing; `restarts` counts attempts to connect after the first."""
+    """Counts of one downstream's connections and calls; `restarts` are attempts to connect after the first."""
 
     connections: int = 0
     in_flight: int = 0
@@ -102,7 +102,7 @@ class DownstreamActivity:
 
 
 def classify_tool(annotations: Mapping[str, Any]) -> ToolClass:
-    """Derive the class from `readOnlyHint` and `destructiveHint` and their defaults in the protocol."""
+    """Return the class that `readOnlyHint` and `destructiveHint` give, with the defaults of the protocol."""
     if annotations.get("readOnlyHint") is True:
         return ToolClass.READ_ONLY
     if annotations.get("destructiveHint") is False:

@@ -1,4 +1,4 @@
-"""Administrators: their keys, their roles, and the rights a role gives."""
+"""Administrators, their keys and passwords, and the rights that each role gives."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Right(StrEnum):
-    """What an admin route asks for."""
+    """A right that an admin route requires."""
 
     READ = "read"
     PROVISION = "provision"
@@ -18,7 +18,7 @@ class Right(StrEnum):
 
 
 class Role(StrEnum):
-    """What an admin key may carry; reading the audit is separate from administering, and from removing old records."""
+    """A role of an admin key or a user; an admin may prune the audit but not read it, an auditor may read it."""
 
     ADMIN = "admin"
     OPERATOR = "operator"
@@ -35,7 +35,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 
 
 def rights_of(roles: Iterable[Role]) -> frozenset[Right]:
-    """Return everything these roles give together."""
+    """Return the rights that at least one of these roles gives."""
     return frozenset().union(*(RIGHTS[role] for role in roles))
 
 
@@ -43,7 +43,7 @@ def rights_of(roles: Iterable[Role]) -> frozenset[Right]:
 class AdminKey:
     """A key of the admin API; `digest` is its HMAC under the pepper.
 
-    The login of a person is a key, too: it names its user, and gives the roles that user has at the moment.
+    A login is an admin key with a `user_id`; its roles are those that the user has at the time of a request.
     """
 
     admin_key_id: str
@@ -59,17 +59,17 @@ class AdminKey:
 
     @property
     def is_login(self) -> bool:
-        """Tell whether a person logged in, as opposed to a key that was issued."""
+        """Tell whether the key was made by a login with a password."""
         return self.user_id is not None
 
     def is_good(self, now: datetime) -> bool:
-        """Tell whether the key itself, whatever its user, opens the admin API."""
+        """Tell whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Password:
-    """What proves a local user: an Argon2id hash in its own standard form."""
+    """The password of a local user, as an Argon2id hash in its standard encoding."""
 
     user_id: str
     hash: str
@@ -78,7 +78,7 @@ class Password:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administrator:
-    """Who an admin request acts for; `name` is the user's, or that of a key which is nobody's."""
+    """Who an admin request acts for; `name` is that of the user, or of the key if it belongs to no user."""
 
     admin_key_id: str
     name: str
@@ -87,5 +87,5 @@ class Administrator:
     user_id: str | None = None
 
     def may(self, right: Right) -> bool:
-        """Tell whether any of the roles gives the right."""
+        """Tell whether at least one of the roles gives the right."""
         return right in rights_of(self.roles)

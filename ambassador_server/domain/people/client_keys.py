@@ -1,4 +1,4 @@
-"""Preshared keys of users."""
+"""Client keys: the preshared keys of users."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class KeyStatus(StrEnum):
-    """Only an active key opens or keeps a session."""
+    """Whether a key is accepted; only an active key opens a session or keeps it open."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -34,9 +34,9 @@ class ClientKey:
     replaces: str | None = None
 
     def has_expired(self, now: datetime) -> bool:
-        """Tell whether the key's time is over."""
+        """Tell whether the key has expired."""
         return self.expires_at is not None and self.expires_at <= now
 
     def is_good(self, now: datetime) -> bool:
-        """Tell whether the key itself, whatever its user, opens and keeps sessions."""
+        """Tell whether the key is active and has not expired; its user may still be inactive."""
         return self.status is KeyStatus.ACTIVE and not self.has_expired(now)

@@ -1,4 +1,4 @@
-"""Groups of users, and who is a member of which."""
+"""Groups of users, and their memberships."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class GroupStatus(StrEnum):
-    """A suspended group grants nothing."""
+    """Whether a group's grants permit anything; a suspended group permits nothing, and its denials stay in force."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -14,7 +14,7 @@ class GroupStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """What grants are given to."""
+    """A group of users; grants are given to groups."""
 
     group_id: str
     name: str
@@ -27,7 +27,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """One user in one group; who owns the fact does not make it another fact."""
+    """One user in one group; memberships that differ only in their owner are equal."""
 
     user_id: str
     group_id: str

@@ -1,4 +1,4 @@
-"""Mints new client keys and admin keys; the secret is returned once and kept nowhere."""
+"""Mints client keys and admin keys; their secrets are returned and never stored."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ def mint_client_key(
     lasts: timedelta | None,
     owner: str | None = None,
 ) -> tuple[ClientKey, str]:
-    """Return a new client key, not yet stored, and its secret."""
+    """Return a new client key, which is not stored yet, and its secret."""
     secret = mint_key(PRESHARED_KEY_PREFIX)
     key = ClientKey(
         key_id=str(uuid.uuid4()),
@@ -51,7 +51,7 @@ def mint_admin_key(
     user_id: str | None = None,
     created_by: str,
 ) -> tuple[AdminKey, str]:
-    """Return a new admin key that is not stored yet, and its secret."""
+    """Return a new admin key, which is not stored yet, and its secret."""
     secret = mint_key(ADMIN_KEY_PREFIX)
     key = AdminKey(
         admin_key_id=str(uuid.uuid4()),

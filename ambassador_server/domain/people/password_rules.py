@@ -1,4 +1,4 @@
-"""What can be a password."""
+"""Rules for new passwords."""
 
 import unicodedata
 
@@ -6,26 +6,27 @@ from ambassador_server.errors import InvalidInputError
 
 SHORTEST = 12
 LONGEST = 1024
-_FEWEST_DIFFERENT = 5
-_NAME_THAT_TELLS = 4
+_MIN_DIFFERENT = 5
+_MIN_NAME_LENGTH = 4
+"""A shorter user name may be part of a password by chance."""
 
 
 def check_password(password: str, user_name: str) -> str:
-    """Return the password as it is hashed, or raise InvalidInputError; length counts more than kinds of characters."""
-    offered = normalised_password(password)
-    if offered is None:
+    """Return the password in the form that is hashed, or raise InvalidInputError if it is too weak."""
+    normalised = normalised_password(password)
+    if normalised is None:
         raise InvalidInputError(
             f"A password has {SHORTEST} to {LONGEST} printable characters; several words are easy to keep in mind."
         )
-    if len(set(offered)) < _FEWEST_DIFFERENT:
+    if len(set(normalised)) < _MIN_DIFFERENT:
         raise InvalidInputError("That password repeats the same few characters.")
-    if len(user_name) >= _NAME_THAT_TELLS and user_name.casefold() in offered.casefold():
+    if len(user_name) >= _MIN_NAME_LENGTH and user_name.casefold() in normalised.casefold():
         raise InvalidInputError("That password has the user's name in it.")
-    return offered
+    return normalised
 
 
 def normalised_password(password: str) -> str | None:
-    """Return the one form of a password, however a keyboard composes its characters; None for what can be none."""
+    """Return the password in NFKC, because keyboards compose characters differently; None if it cannot be one."""
     if not SHORTEST <= len(password) <= LONGEST or not password.isprintable():
         return None
     return unicodedata.normalize("NFKC", password)

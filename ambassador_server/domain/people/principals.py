@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who a request acts for; names are carried for the audit only, decisions use the ids."""
+    """Who a request acts for; decisions use the ids, the names are for the audit."""
 
     user_id: str
     user_name: str
@@ -16,7 +16,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from."""
+    """Where a request came from: its id, and the address of its sender."""
 
     request_id: str
     address: str

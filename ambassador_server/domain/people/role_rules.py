@@ -1,4 +1,4 @@
-"""Who may make whom an administrator, change one, or take one away."""
+"""Rules for changes to administrators: who may give which roles, and who may change whom."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,46 +7,49 @@ from ambassador_server.domain.people.administrators import Administrator, AdminK
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.errors import ConflictError, InvalidInputError, MissingRightError
 
-_ANOTHER = "Let another administrator do it."
+_ASK_ANOTHER = "Let another administrator do it."
 
 
 def check_roles(roles: Iterable[Role]) -> tuple[Role, ...]:
-    """Return the roles once each, in their usual order."""
+    """Return the roles without duplicates, in the order of `Role`."""
     given = frozenset(roles)
     return tuple(role for role in Role if role in given)
 
 
 def check_key_roles(by: Administrator | None, roles: Iterable[Role]) -> tuple[Role, ...]:
-    """Return the roles for a new admin key, or raise InvalidInputError or MissingRightError."""
-    wanted = check_roles(roles)
-    if not wanted:
+    """Return the roles for a new admin key.
+
+    Raises InvalidInputError if there are none, MissingRightError if they give rights that `by` lacks.
+    """
+    checked = check_roles(roles)
+    if not checked:
         raise InvalidInputError("An admin key needs a role.", hint=f"One or more of {', '.join(Role)}.")
-    _check_covers(by, wanted)
-    return wanted
+    _check_covers(by, checked)
+    return checked
 
 
 def check_user_change(by: Administrator | None, before: User | None, after: User) -> None:
-    """Raise MissingRightError for a change by which somebody could become more than he is.
+    """Raise MissingRightError if `by` could gain rights with this change.
 
-    Without an administrator it is the server's own command line, which may do everything.
+    `by` is None for the server's own command line, which may change everything.
     """
     if before is not None and replace(after, updated_at=before.updated_at) == before:
         return
-    had = () if before is None else before.roles
-    if had or after.roles:
+    old_roles = () if before is None else before.roles
+    if old_roles or after.roles:
         _check_manages(by, after)
-    _check_covers(by, [role for role in after.roles if role not in had])
+    _check_covers(by, [role for role in after.roles if role not in old_roles])
     if before is not None and (before.email, before.source) != (after.email, after.source):
-        # By these a person is recognised elsewhere, and can have a login restored.
-        _check_covers(by, had)
+        # An identity provider recognises a user by these, so changing them can give the account to another person.
+        _check_covers(by, old_roles)
 
 
 def check_new_password(by: Administrator | None, user: User) -> None:
-    """Raise MissingRightError or ConflictError unless this user can have a password, and `by` may say which."""
+    """Raise ConflictError if this user can have no password, MissingRightError if `by` may not set it."""
     if user.source is not AuthSource.LOCAL:
         raise ConflictError(f"User {user.name!r} logs in elsewhere and has no password here.")
     if not user.roles:
-        # Otherwise it would be there already, known to whoever set it, when the user is given roles.
+        # A password set now would become valid when the user is given roles, and the one who set it would know it.
         raise ConflictError(
             f"User {user.name!r} has no role, and a password would open nothing.",
             hint=f"ambassador-admin user update {user.name} --role ROLE",
@@ -56,29 +59,29 @@ def check_new_password(by: Administrator | None, user: User) -> None:
 
 
 def check_not_locking_out(by: Administrator | None, before: User, after: User) -> None:
-    """Raise ConflictError for a change by which administrators shut themselves out."""
+    """Raise ConflictError if administrators would take away their own login or their own role `admin`."""
     if by is None or by.user_id != before.user_id:
         return
     if can_log_in(before) and not can_log_in(after):
-        raise ConflictError("With this you would shut yourself out.", hint=_ANOTHER)
+        raise ConflictError("With this you would shut yourself out.", hint=_ASK_ANOTHER)
     if is_admin(before) and not is_admin(after):
-        raise ConflictError("You cannot take the role 'admin' from yourself.", hint=_ANOTHER)
+        raise ConflictError("You cannot take the role 'admin' from yourself.", hint=_ASK_ANOTHER)
 
 
 def check_not_own_key(by: Administrator | None, key: AdminKey) -> None:
-    """Raise ConflictError for the key that the request itself was made with."""
+    """Raise ConflictError if the request was made with this key."""
     if by is not None and by.admin_key_id == key.admin_key_id:
-        hint = "ambassador-admin logout" if key.is_login else _ANOTHER
+        hint = "ambassador-admin logout" if key.is_login else _ASK_ANOTHER
         raise ConflictError("You are using this key at the moment.", hint=hint)
 
 
 def can_log_in(user: User) -> bool:
-    """Tell whether a right password would open a login; it lasts only as long as this holds."""
+    """Tell whether the user may log in with a password; an open login is refused as soon as this is false."""
     return user.status is UserStatus.ACTIVE and user.source is AuthSource.LOCAL and bool(user.roles)
 
 
 def is_admin(user: User) -> bool:
-    """Tell whether this user, once logged in, may do what only an admin may."""
+    """Tell whether the user may log in and has the role `admin`."""
     return can_log_in(user) and Role.ADMIN in user.roles
 
 
@@ -93,9 +96,9 @@ def _check_manages(by: Administrator | None, user: User) -> None:
 def _check_covers(by: Administrator | None, roles: Iterable[Role]) -> None:
     if by is None:
         return
-    own = rights_of(by.roles)
+    own_rights = rights_of(by.roles)
     for role in roles:
-        lacking = rights_of([role]) - own
+        lacking = rights_of([role]) - own_rights
         if lacking:
             raise MissingRightError(
                 f"The role {role.value!r} gives rights that you do not have yourself: "

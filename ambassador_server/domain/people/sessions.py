@@ -1,4 +1,4 @@
-"""A session: the server-side life of one registered client process."""
+"""Sessions of registered client processes."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One client process. `token_digest` is SHA-256 of the token, which is stored nowhere.
+    """The session of one client process.
 
-    `expires_at` moves with every heartbeat up to `lifetime_ends_at`.
+    `token_digest` is SHA-256 of the token, which is never stored. Every heartbeat moves `expires_at`, at most to
+    `lifetime_ends_at`.
     """
 
     session_id: str
@@ -26,18 +27,18 @@ class Session:
     end_reason: str | None
 
     def is_open(self, now: datetime) -> bool:
-        """Tell whether a token of this session is still worth anything."""
+        """Tell whether the session has neither ended nor expired."""
         return self.ended_at is None and now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionBounds:
-    """How long a session may idle and live, and how many of one key a server holds."""
+    """How long a session may be idle, how long it may last, and how many one key may have open on a server."""
 
     idle: timedelta = timedelta(hours=8)
     lifetime: timedelta = timedelta(hours=24)
     per_key: int = 100
 
     def next_expiry(self, now: datetime, lifetime_ends_at: datetime) -> datetime:
-        """Return when a session seen now expires."""
+        """Return when a session expires that was last seen now."""
         return min(now + self.idle, lifetime_ends_at)

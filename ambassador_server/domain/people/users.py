@@ -1,4 +1,4 @@
-"""The people whom an organisation publishes tools for."""
+"""Users."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from ambassador_server.domain.people.administrators import Role
 
 
 class UserStatus(StrEnum):
-    """Only an active user's keys work."""
+    """Whether a user may use the server; only the keys of an active user are accepted."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -16,7 +16,7 @@ class UserStatus(StrEnum):
 
 
 class AuthSource(StrEnum):
-    """Who vouches for a user: a password here, or an identity provider elsewhere."""
+    """What authenticates a user: a password of this server, or an external identity provider."""
 
     LOCAL = "local"
     EXTERNAL = "external"
@@ -24,9 +24,9 @@ class AuthSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person the organisation publishes tools for; one with roles may also administer.
+    """A person who may call tools; one with roles may also administer.
 
-    `owner` labels whatever a declarative file brought: only that file's owner may take it away again.
+    `owner` is the label of the declarative file that created the user; only a file with that label may remove it.
     """
 
     user_id: str

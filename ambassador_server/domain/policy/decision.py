@@ -1,4 +1,4 @@
-"""A decision is a value with a reason from a closed list, the same word on screen, in audit and in docs."""
+"""Decisions, and the closed list of reasons for a denial."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from ambassador_server.domain.policy.switches import KillSwitch
 
 
 class Reason(StrEnum):
-    """Why a call is denied."""
+    """Why a call is denied; the same code is used in answers, audit and documents."""
 
     POLICY_STALE = "policy_stale"
     KILL_SWITCH = "kill_switch"
@@ -26,16 +26,16 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Allowed, by this grant."""
+    """The call is permitted by this grant."""
 
     grant_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """Refused, for this reason; `switch` is set where a kill switch decided, `grant_id` where a deny grant did.
+    """The call is denied; `switch` is set if a kill switch decided, `grant_id` if a grant did.
 
-    `disclosed` says that the caller may know the tool exists; otherwise it answers like an unknown one.
+    `disclosed` means that the caller may learn that the tool exists; otherwise the answer is that of an unknown tool.
     """
 
     reason: Reason

@@ -1,4 +1,4 @@
-"""Kill switches: what an operator stopped, why, and until when."""
+"""Kill switches."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class SwitchScope(StrEnum):
-    """What a kill switch stops; the order is from widest to narrowest."""
+    """What a kill switch stops."""
 
     EVERYONE = "everyone"
     USER = "user"
@@ -20,7 +20,10 @@ class SwitchScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillSwitch:
-    """One stop. `target` is an id (user, group, key, session, mcp), a canonical tool name or a tool class."""
+    """A stop of everything that matches scope and target, until it is lifted or expires.
+
+    `target` is an id (user, group, key, session, mcp), a canonical tool name or a tool class.
+    """
 
     switch_id: str
     scope: SwitchScope
@@ -36,7 +39,7 @@ class KillSwitch:
     lifted_by: str | None
 
     def is_active(self, now: datetime) -> bool:
-        """Tell whether the switch stops anything at this moment."""
+        """Tell whether the switch is in force; a drill never is."""
         return (
             not self.drill and self.lifted_at is None and (self.expires_at is None or now < self.expires_at)
         )

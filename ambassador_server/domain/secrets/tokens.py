@@ -1,4 +1,4 @@
-"""Minting and fingerprinting of opaque keys; standard library only."""
+"""Mints keys and one-time codes, and computes their digests."""
 
 import hashlib
 import hmac
@@ -12,9 +12,9 @@ _RANDOM_BYTES = 36  # 288 bits, 48 base64url characters
 _VISIBLE = 8
 
 _CODE_ALPHABET = (
-    "ABCDEFGHJKMNPQRSTVWXYZ0123456789"  # none of I, L, O, U: read aloud, they are other characters
+    "ABCDEFGHJKMNPQRSTVWXYZ0123456789"  # without I, L, O and U, which are mistaken for other characters
 )
-_CODE_CHARACTERS = 12  # 60 bits, for minutes and one use
+_CODE_CHARACTERS = 12  # 60 bits are enough for a code that is valid once and for minutes
 _MISREAD = str.maketrans("ILO", "110", "- ")
 
 
@@ -24,12 +24,12 @@ def mint_key(prefix: str) -> str:
 
 
 def visible_prefix(key: str, prefix: str) -> str:
-    """Return the eight characters after the prefix, by which a key is found and shown."""
+    """Return the first eight characters after the prefix, by which a key is looked up and displayed."""
     return key[len(prefix) : len(prefix) + _VISIBLE]
 
 
 def is_well_formed(key: str, prefix: str) -> bool:
-    """Tell whether the text can be a key of this kind at all."""
+    """Tell whether the text has the form of a key with this prefix."""
     body = key[len(prefix) :]
     return (
         key.startswith(prefix)
@@ -40,13 +40,13 @@ def is_well_formed(key: str, prefix: str) -> bool:
 
 
 def mint_code() -> str:
-    """Return a new one-time code, in groups of four characters that a person can read out and type."""
+    """Return a new one-time code, in groups of four characters, so that a person can read it out and type it."""
     drawn = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_CHARACTERS))
     return "-".join(drawn[start : start + 4] for start in range(0, _CODE_CHARACTERS, 4))
 
 
 def plain_code(text: str) -> str | None:
-    """Return a code as it was minted, without what only helps to read it; None for what cannot be one."""
+    """Return a typed code without separators and with misread characters corrected; None if it cannot be a code."""
     code = text.strip().upper().translate(_MISREAD) if len(text) <= 4 * _CODE_CHARACTERS else ""
     return code if len(code) == _CODE_CHARACTERS and set(code) <= set(_CODE_ALPHABET) else None
 

@@ -1,8 +1,8 @@
-"""Globs over names: `*` is any run of characters, everything else is itself, case counts."""
+"""Matches globs: `*` stands for any number of characters, every other character for itself."""
 
 
 def glob_matches(pattern: str, text: str) -> bool:
-    """Tell whether the whole text matches; the work grows with the number of `*`, never with their combinations."""
+    """Tell whether the whole text matches, case-sensitively; the cost is linear in the number of `*`."""
     first, *rest = pattern.split("*")
     if not rest:
         return text == first

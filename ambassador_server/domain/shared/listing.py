@@ -1,4 +1,4 @@
-"""What can be asked of a list: which objects, in which order, and which page of them."""
+"""Lists of objects: filters, sorting, and pages."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -20,7 +20,7 @@ _CONDITION = re.compile(r"([a-z_]{1,64})(!=|=|~)(.*)", re.DOTALL)
 
 
 class Operator(StrEnum):
-    """How a field is compared; all three mind the case."""
+    """How a field is compared, always case-sensitively."""
 
     IS = "="
     IS_NOT = "!="
@@ -29,9 +29,9 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that must hold. A field that is not set, or has no members, reads as the empty text.
+    """A condition on one field; a field that is not set or has no members counts as the empty text.
 
-    A field with several members meets `=` and `~` when one of them does, and `!=` when none equals the value.
+    A field with several members meets `=` and `~` if one member does, and `!=` if no member equals the value.
     """
 
     field: str
@@ -39,7 +39,7 @@ class Condition:
     value: str
 
     def __post_init__(self) -> None:
-        """Raise InvalidInputError for a value that is longer than any that is stored under a name."""
+        """Raise InvalidInputError for a value that is longer than any stored one."""
         if len(self.value) > MAX_VALUE:
             raise InvalidInputError(f"filter: the value is longer than {MAX_VALUE} characters")
 
@@ -55,7 +55,7 @@ class Condition:
         return cls(name, Operator(operator), value)
 
     def matches(self, text: str) -> bool:
-        """Tell whether a text is the value, or one the glob stands for; `!=` is for the caller to turn round."""
+        """Tell whether a text equals the value or matches the glob; for `!=` the caller negates the result."""
         return glob_matches(self.value, text) if self.operator is Operator.LIKE else text == self.value
 
     def holds(self, members: Collection[str]) -> bool:
@@ -66,7 +66,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a sorted list: what the object there is sorted by, as text, and its id."""
+    """A position in a sorted list: the text that the object there is sorted by, and its id."""
 
     sort: str | None
     item_id: str
@@ -74,10 +74,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One page of a list: at most `limit` objects behind `after`, ties of the sort in the order of their ids.
+    """A request for one page: at most `limit` objects after `after`; objects that sort equally are ordered by id.
 
-    What is not set sorts first. Without `sort` a list has its own order: by name, else by creation. With `open_at`
-    it holds only what has not ended at that time, of the nouns that end.
+    A field that is not set sorts first. Without `sort`, a list is ordered by name, or by creation if its objects have
+    no name. With `open_at`, objects that have ended by that time are left out.
     """
 
     conditions: tuple[Condition, ...] = ()
@@ -88,7 +88,7 @@ class Listing:
     open_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        """Raise InvalidInputError for more than anybody needs."""
+        """Raise InvalidInputError for too many conditions and for a limit below 1."""
         if len(self.conditions) > MAX_CONDITIONS:
             raise InvalidInputError(f"filter: at most {MAX_CONDITIONS} conditions can be combined")
         if self.limit < 1:
@@ -97,7 +97,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice(Generic[T]):
-    """One page; `following` is where the next begins, None on the last. `total` counts what the conditions match."""
+    """One page of a list; `total` counts all objects that match, `following` is the position before the next page.
+
+    `following` is None on the last page.
+    """
 
     items: tuple[T, ...]
     following: Position | None
@@ -106,14 +109,14 @@ class Slice(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The words a list understands: its filters, each with the values it takes unless that is any, and its sorts."""
+    """The fields a list can be filtered and sorted by; a filter maps to its allowed values, or to None for any."""
 
     noun: str
     filters: Mapping[str, Collection[str] | None]
     sorts: Collection[str]
 
     def check(self, listing: Listing) -> None:
-        """Raise InvalidInputError for a word that is not in it, naming those that are."""
+        """Raise InvalidInputError for an unknown field or value; the message lists the known ones."""
         for condition in listing.conditions:
             _check_word(f"filter: a {self.noun} cannot be found by", condition.field, self.filters)
             values = self.filters[condition.field]
@@ -133,9 +136,10 @@ def _check_word(complaint: str, word: str, known: Collection[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Field(Generic[T]):
-    """How a field of an object in memory is read; one with several members cannot be sorted by, a time not filtered.
+    """How to read one field of an object in memory.
 
-    `values` is the closed list of what it can be.
+    A field with several members cannot be sorted by, a time cannot be filtered by. `values` is the closed list of
+    allowed values.
     """
 
     read: Callable[[T], str | datetime | tuple[str, ...] | None]
@@ -146,7 +150,7 @@ class Field(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InMemoryList(Generic[T]):
-    """How to list objects in memory as a database would; `order` is theirs when nobody asks for another."""
+    """Lists objects in memory the way a database does; `order` is the field they are sorted by if none is given."""
 
     noun: str
     fields: Mapping[str, Field[T]]
@@ -155,33 +159,37 @@ class InMemoryList(Generic[T]):
     vocabulary: Vocabulary = field(init=False)
 
     def __post_init__(self) -> None:
-        """Derive the words from the fields."""
+        """Derive the vocabulary from the fields."""
         filters = {name: each.values for name, each in self.fields.items() if each.filters}
         sorts = [name for name, each in self.fields.items() if each.sorts]
         object.__setattr__(self, "vocabulary", Vocabulary(self.noun, filters, sorts))
 
     def page(self, items: Iterable[T], listing: Listing) -> Slice[T]:
-        """Cut one page out of the objects."""
+        """Return one page of the objects."""
         self.vocabulary.check(listing)
-        found = [item for item in items if self._is_wanted(item, listing)]
+        found = [item for item in items if self._matches(item, listing)]
         read = (self.order if listing.sort is None else self.fields[listing.sort]).read
         rows = sorted(
             ((sort_text(read(item)), self.item_id(item), item) for item in found),
-            key=lambda row: _place(row[0], row[1]),
+            key=lambda row: _sort_key(row[0], row[1]),
             reverse=listing.descending,
         )
         if listing.after is not None:
-            start = _place(listing.after.sort, listing.after.item_id)
+            start = _sort_key(listing.after.sort, listing.after.item_id)
             rows = [
                 row
                 for row in rows
-                if (_place(row[0], row[1]) < start if listing.descending else _place(row[0], row[1]) > start)
+                if (
+                    _sort_key(row[0], row[1]) < start
+                    if listing.descending
+                    else _sort_key(row[0], row[1]) > start
+                )
             ]
-        shown = rows[: listing.limit]
-        following = Position(*shown[-1][:2]) if len(rows) > len(shown) else None
-        return Slice(items=tuple(row[2] for row in shown), following=following, total=len(found))
+        page = rows[: listing.limit]
+        following = Position(*page[-1][:2]) if len(rows) > len(page) else None
+        return Slice(items=tuple(row[2] for row in page), following=following, total=len(found))
 
-    def _is_wanted(self, item: T, listing: Listing) -> bool:
+    def _matches(self, item: T, listing: Listing) -> bool:
         return all(
             condition.holds(_members(self.fields[condition.field].read(item)))
             for condition in listing.conditions
@@ -189,7 +197,7 @@ class InMemoryList(Generic[T]):
 
 
 def sort_text(value: object) -> str | None:
-    """Return what an object is sorted by as text that sorts the same."""
+    """Return a text that sorts like the value."""
     if value is None:
         return None
     if isinstance(value, datetime):
@@ -203,5 +211,5 @@ def _members(value: object) -> tuple[str, ...]:
     return () if value is None else (str(value),)
 
 
-def _place(sort: str | None, item_id: str) -> tuple[bool, str, str]:
+def _sort_key(sort: str | None, item_id: str) -> tuple[bool, str, str]:
     return sort is not None, sort or "", item_id

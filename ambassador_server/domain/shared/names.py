@@ -1,4 +1,4 @@
-"""What a natural name may look like: safe in a path, a shell, a log and a table."""
+"""Validates names, owner labels and free texts, so that they are safe in paths, shells, logs and tables."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which state of an object somebody has seen, so that no change is made to a state nobody looked at."""
+"""Revisions of objects, so that a change can be refused if the object changed after the caller read it."""
 
 import hashlib
 from dataclasses import fields
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 ANY = "*"
 Expected = frozenset[str] | None
-"""The revisions a change may be made to; ANY is every one of an object that exists, None asks for nothing."""
+"""The revisions that a change may be made to; ANY allows each revision of an existing object, None skips the check."""
 
 _LENGTH = 32
 
 
 def revision(item: "DataclassInstance") -> str:
-    """Return a digest over everything an administrator can change about the object."""
+    """Return a digest of all fields of the object."""
     state = repr([getattr(item, field.name) for field in fields(item)])
     return hashlib.sha256(state.encode(errors="surrogatepass")).hexdigest()[:_LENGTH]
 
 
 def check_revision(item: "DataclassInstance | None", expected: Expected) -> None:
-    """Raise ChangedMeanwhileError unless the object is there, in one of the states that are expected."""
+    """Raise ChangedMeanwhileError unless the object exists and has one of the expected revisions."""
     if expected is None:
         return
     if item is None or (ANY not in expected and revision(item) not in expected):

@@ -1,4 +1,4 @@
-"""A setting of the server as an administrator is told of it: what holds, and who said so."""
+"""The server's settings with their sources, as administrators see them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class SettingOrigin(StrEnum):
-    """Where a setting can come from; each goes before those above it."""
+    """Where a setting can come from; a later member overrides an earlier one."""
 
     DEFAULT = "default"
     FILE = "file"
@@ -16,7 +16,7 @@ class SettingOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a setting came from: `place` is the file's path, the variable or the flag; a default has none."""
+    """Where a setting came from: `place` is the path of the file, the variable or the flag, None for a default."""
 
     origin: SettingOrigin = SettingOrigin.DEFAULT
     place: str | None = None
@@ -24,7 +24,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting by its dotted name; `value` is what JSON can hold, and never a secret."""
+    """One setting by its dotted name; `value` is a JSON value, and never a secret."""
 
     name: str
     value: Any

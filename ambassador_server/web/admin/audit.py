@@ -14,7 +14,7 @@ from ambassador_protocol.admin.audit import (
 )
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import AUDIT_EVENTS, AUDIT_STATISTICS, AUDIT_TRACES
-from ambassador_server.domain.audit.query import EVERYTHING, Query, both
+from ambassador_server.domain.audit.query import EVERYTHING, Query, all_of
 from ambassador_server.domain.audit.query_parser import compare, parse_query
 from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.domain.people.administrators import Right
@@ -71,7 +71,7 @@ async def statistics(request: web.Request) -> web.Response:
     if by not in WORDS:
         raise InvalidInputError(f"by: must be one of {', '.join(WORDS)}")
     word, top = WORDS[by], max(1, min(number(request, "top", _TOP), _MOST))
-    wanted = both(wanted_events(request), EVERYTHING if word.within is None else word.resembles("*"))
+    wanted = all_of(wanted_events(request), EVERYTHING if word.within is None else word.resembles("*"))
     found = await request.app[SERVICES].audit_search.counts(wanted, word.attribute, top=top)
     values = [CountView(value=word.written(value), count=count) for value, count in found.values]
     other = found.total - sum(count for _, count in found.values)
@@ -83,7 +83,7 @@ def wanted_events(request: web.Request) -> Query:
     now = moment(request, "now") or datetime.now(UTC)
     texts = [(name, text) for name in ("q", "where") for text in request.query.getall(name, ())]
     words = [(name, value) for name, value in request.query.items() if name in WORDS or name in TIMES]
-    return both(
+    return all_of(
         *(parse_query(text, now, name) for name, text in texts),
         *(compare(name, value, now) for name, value in words),
     )

@@ -39,11 +39,16 @@ class Process:
         stdout: Path,
         stderr: Path,
         stdin: Path = Path(os.devnull),
+        program: Path | None = None,
     ) -> None:
-        """Start it; what it writes is appended to the files."""
+        """Start the command, as if its file were `program`; what it writes is appended to the files.
+
+        Variables that Python itself reads, such as PYTHONIOENCODING, come too late for it.
+        """
+        argv = [str(program or Path(sys.executable).with_name(command)), *words]
         self._process = _CONTEXT.Process(
             target=_become,
-            args=([command, *words], dict(env), Path.cwd(), (stdin, stdout, stderr)),
+            args=(command, argv, dict(env), Path.cwd(), (stdin, stdout, stderr)),
             daemon=True,
         )
         self._process.start()
@@ -73,13 +78,18 @@ class Process:
 
 
 def run(
-    command: str, *words: str, env: Mapping[str, str], stdin: str = "", timeout: float
+    command: str,
+    *words: str,
+    env: Mapping[str, str],
+    stdin: str = "",
+    timeout: float,
+    program: Path | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end, as `subprocess.run` does, and return what it printed."""
     with tempfile.TemporaryDirectory() as directory:
         given, out, err = (Path(directory, name) for name in ("stdin", "stdout", "stderr"))
         given.write_text(stdin)
-        process = Process(command, *words, env=env, stdin=given, stdout=out, stderr=err)
+        process = Process(command, *words, env=env, stdin=given, stdout=out, stderr=err, program=program)
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -90,7 +100,11 @@ def run(
 
 
 def _become(
-    argv: list[str], environment: dict[str, str], directory: Path, files: tuple[Path, Path, Path]
+    command: str,
+    argv: list[str],
+    environment: dict[str, str],
+    directory: Path,
+    files: tuple[Path, Path, Path],
 ) -> None:
     """Turn this process into the command."""
     missing = set(_MODULES) - sys.modules.keys()
@@ -111,4 +125,4 @@ def _become(
         for number in (1, 2)
     )
     sys.argv = argv
-    sys.exit(import_module(f"{argv[0].replace('-', '_')}.__main__").main())
+    sys.exit(import_module(f"{command.replace('-', '_')}.__main__").main())

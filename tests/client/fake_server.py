@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from aiohttp import web
@@ -25,9 +26,9 @@ class Call:
     headers: dict[str, str]
     body: bytes
 
-    @property
+    @cached_property
     def message(self) -> Json:
-        """Return the body, decoded."""
+        """The body, decoded."""
         decoded: Json = json.loads(self.body)
         return decoded
 
@@ -378,6 +379,11 @@ async def _wait(server: FakeServer, message: Json, request: web.Request) -> Answ
     return await _echo(server, message, request)
 
 
+async def _swallow(server: FakeServer, _: Json, __: web.Request) -> Answer:
+    await server.release.wait()
+    return {"content": []}
+
+
 async def _drop(_: FakeServer, __: Json, request: web.Request) -> Answer:
     assert request.transport is not None
     request.transport.abort()
@@ -448,6 +454,7 @@ _METHODS: dict[str, Handler] = {"initialize": _initialize, "tools/list": _tools_
 _TOOLS: dict[str, Handler] = {
     "echo": _echo,
     "wait": _wait,
+    "swallow": _swallow,
     "drop": _drop,
     "progress": _progress,
     "cut": _cut,

@@ -14,27 +14,16 @@ from ambassador_client.cli.help_topics import EXIT_CODES
 from ambassador_client.cli.hosts import PARTIAL
 from ambassador_client.errors import ClientError, ServerRefusedError, one_line
 from ambassador_protocol import __version__
+from tests import preloaded
 from tests.client.fake_server import KEY, FakeServer
 from tests.client.host import environment
 
 
 async def run(*arguments: str, env: dict[str, str]) -> tuple[int, str, str]:
     """Run a command while the server in this process answers it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "ambassador_client",
-        *arguments,
-        env=env,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(30):
-        output, errors = await process.communicate()
-    assert process.returncode is not None
-    assert "Traceback" not in errors.decode()
-    return process.returncode, output.decode(), errors.decode()
+    ended = await asyncio.to_thread(preloaded.run, "ambassador-client", *arguments, env=env, timeout=60)
+    assert "Traceback" not in ended.stderr
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 async def test_status_of_a_good_setup(server: FakeServer, state: Path):

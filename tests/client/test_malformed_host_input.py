@@ -199,12 +199,12 @@ async def test_a_request_too_long_is_refused_by_its_id(server: FakeServer, proxy
 async def test_requests_that_together_are_too_much_are_refused(server: FakeServer, proxy: Host):
     text = "x" * (60 << 20)
     for _ in range(4):
-        proxy.start_request("tools/call", {"name": "wait", "arguments": {"text": text}})
+        proxy.start_request("tools/call", {"name": "swallow", "arguments": {"text": text}})
         await proxy.stdin.drain()
-    error = (await proxy.call("echo", {"text": text}))["error"]
+    error = (await proxy.call("swallow", {"text": text}))["error"]
     assert error["code"] == -31008
     assert error["message"].startswith("AMB-1010 requests of 256 MB are waiting")
     server.release.set()
     for number in range(1, 5):
         await proxy.answer(number)
-    assert "result" in await proxy.call("echo", {"text": text})
+    assert "result" in await proxy.call("swallow", {"text": text})

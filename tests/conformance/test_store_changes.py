@@ -204,7 +204,10 @@ async def test_refused_write_that_was_caught_is_no_change(store: Store) -> None:
     assert await since(store, before) == {"users": {"u8": user(8)}}
 
 
-async def test_old_versions_are_forgotten_and_the_future_is_unknown(store: Store) -> None:
+async def test_old_versions_are_forgotten_and_the_future_is_unknown(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "KEPT_VERSIONS", 20)
     first = await furnish(store)
     last = first + transaction.KEPT_VERSIONS + 1
     for number in range(first, last):

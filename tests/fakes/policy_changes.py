@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ambassador_server.domain.policy.snapshot import PolicyChanges
-from ambassador_server.storage.transaction import KEPT_VERSIONS, MAX_NOTES
+from ambassador_server.storage import transaction
 
 MEMBERSHIPS = "membership"
 
@@ -31,7 +31,9 @@ class TouchedByVersion:
     def noted(self, version: int, noun: str, item_id: str) -> "TouchedByVersion":
         """Return the memory with one more touched object."""
         touched = self.versions.get(version, frozenset()) | {(noun, item_id)}
-        kept = {each: ids for each, ids in self.versions.items() if each > version - KEPT_VERSIONS}
+        kept = {
+            each: ids for each, ids in self.versions.items() if each > version - transaction.KEPT_VERSIONS
+        }
         return TouchedByVersion({**kept, version: touched})
 
     def since(
@@ -52,7 +54,7 @@ class TouchedByVersion:
                 return None
             touched |= ids
             notes += len(ids)
-        if notes > MAX_NOTES:
+        if notes > transaction.MAX_NOTES:
             return None
         found: dict[str, dict[str, Any]] = {name: {} for name in _FIELDS.values()}
         groups: dict[str, list[str]] = {}

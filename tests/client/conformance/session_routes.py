@@ -31,6 +31,8 @@ class Front(FakeServer):
     """Answers the session routes itself and passes `/mcp` to `target` and back as it is, byte by byte as it comes."""
 
     target: str = ""
+    streams: int = 0
+    """How many streams for what the target says unasked have been opened."""
 
     async def _mcp(self, request: web.Request) -> web.StreamResponse:
         if (refused := self._check(request)) is not None:
@@ -53,6 +55,8 @@ class Front(FakeServer):
                 headers=_passed_on(answer.headers, _OF_THE_CONNECTION),
             )
             await response.prepare(request)
+            self.streams += request.method == "GET"
+            await self._note()
             async for piece in answer.content.iter_any():
                 await response.write(piece)
             await response.write_eof()

@@ -14,6 +14,7 @@ from ambassador_client.account.accounts import Account
 from ambassador_client.account.settings import account_store
 from ambassador_client.hosts.installing.launch import installed_command
 from ambassador_client.hosts.installing.registry import all_hosts
+from tests import preloaded
 from tests.client.fake_server import KEY
 
 URL = "https://ambassador.example.com"
@@ -37,11 +38,14 @@ class Shell:
             "MCP_AMBASSADOR_URL": URL,
         }
 
-    def run(self, *words: str, stdin: int = subprocess.DEVNULL, **more: str) -> tuple[int, str, str]:
-        ended = subprocess.run(
-            [self.program, *words],
-            env={**self.environ, **more}, stdin=stdin, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+    def run(self, *words: str, **more: str) -> tuple[int, str, str]:
+        ended = preloaded.run(
+            "ambassador-client",
+            *words,
+            env={**self.environ, **more},
+            timeout=60,
+            program=self.program,
+        )
         assert "Traceback" not in ended.stderr
         return ended.returncode, ended.stdout, ended.stderr
 
@@ -296,9 +300,14 @@ def test_a_pipe_of_windows_takes_what_it_can(tmp_path: Path):
     """Its code page has no letter for some names; the answer is there all the same."""
     home = tmp_path / "日本"
     home.mkdir()
-    code, output, _ = Shell(home).run("hosts", PYTHONIOENCODING="cp1252")
-    assert code == 0
-    assert "\\u65e5\\u672c/.config/zed/settings.json" in output
+    shell = Shell(home)
+    ended = subprocess.run(
+        [shell.program, "hosts"],
+        env={**shell.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "\\u65e5\\u672c/.config/zed/settings.json" in ended.stdout
     contexts = home / ".config/mcp-ambassador/admin/contexts.json"
     contexts.parent.mkdir(parents=True)
     contexts.write_text('{"current": null, "contexts": {"日本": {"server": "https://a"}}}', encoding="utf-8")

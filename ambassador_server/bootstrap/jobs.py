@@ -12,29 +12,30 @@ from ambassador_server.crypto.certificates import ensure_certificates
 
 def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Sequence[Job]:
     """Return the jobs; `tls` is the context of the listeners that present the server's certificate."""
-    services, config = ambassador.services, ambassador.config
+    config, base, services = ambassador.config, ambassador.base, ambassador.services
+    clients, administrators = services.client_sign_in, services.administrator_sign_in
 
     async def probe_log() -> None:
-        ambassador.log.probe()
+        base.log.probe()
 
     async def prune_audit() -> None:
         audit = config.audit
         segments, index = _days(audit.keep_segments_days), _days(audit.keep_index_days)
-        await services.audit_retention.keep(segments=segments, index=index)
+        await services.audit.retention.keep(segments=segments, index=index)
 
     async def renew_certificates() -> None:
         _renew_certificates(config, tls)
 
     return (
-        Job("policy", 1.0, services.policy.refresh),
-        Job("audit index", 1.0, services.audit_search.follow),
+        Job("policy", 1.0, base.policy.refresh),
+        Job("audit index", 1.0, services.audit.search.follow),
         Job("audit log", 1.0, probe_log),
-        Job("last known tools", 1.0, ambassador.watch.save_tools),
-        Job("key uses", 1.0, services.key_prover.save_uses),
-        Job("session ends", 1.0, services.sessions.follow_ends),
-        Job("sessions", 60.0, services.sessions.forget_expired),
-        Job("logins", 3600.0, services.logins.forget_expired),
-        Job("enrolments", 3600.0, services.enrolments.forget_expired),
+        Job("last known tools", 1.0, services.watch.save_tools),
+        Job("key uses", 1.0, clients.keys.save_uses),
+        Job("session ends", 1.0, clients.sessions.follow_ends),
+        Job("sessions", 60.0, clients.sessions.forget_expired),
+        Job("logins", 3600.0, administrators.logins.forget_expired),
+        Job("enrolments", 3600.0, services.administration.enrolments.forget_expired),
         Job("audit retention", 3600.0, prune_audit),
         Job("certificates", 86400.0, renew_certificates),
     )

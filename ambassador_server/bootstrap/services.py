@@ -1,218 +1,245 @@
-"""The use cases, each with the ports that serve it."""
+"""The use cases of each folder of services, built on the foundation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.archive import JsonlArchive
-from ambassador_server.audit_log.log import JsonlAuditLog
-from ambassador_server.bootstrap.clock import SystemClock
+from ambassador_server.audit_log.read_only_log import OtherLog
+from ambassador_server.audit_log.sink_journal import FileSinkJournal
+from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
-from ambassador_server.crypto.audit_signer import AuditSigner
-from ambassador_server.crypto.key_ring import KeyRing
-from ambassador_server.crypto.passwords import Argon2Passwords
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
-from ambassador_server.downstream.pool import DownstreamPool
-from ambassador_server.ports.audit_log import AuditLogReader
-from ambassador_server.ports.store import Store
+from ambassador_server.mcp.payloads import MsgspecPayloads
 from ambassador_server.services.administration.access import AccessQuestions
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.client_keys import ClientKeys
+from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
 from ambassador_server.services.administration.health import Health
+from ambassador_server.services.administration.names import Names
 from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.passwords import Passwords
 from ambassador_server.services.administration.session_control import SessionControl
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.administration.switch_effects import SwitchEffects
 from ambassador_server.services.administration.switches import Switches
+from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.administration.users import Users
-from ambassador_server.services.audit.delivery import AuditDeliveries
+from ambassador_server.services.audit.delivery import LONGEST_WAIT, AuditDeliveries, SinkSettings
 from ambassador_server.services.audit.feed import AuditFeed
 from ambassador_server.services.audit.index import AuditSearch
-from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.audit.proof import AuditProof
 from ambassador_server.services.audit.retention import AuditRetention
+from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.pipeline import CallPipeline
-from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batches import Batches
-from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.registry.downstream_watch import DownstreamWatch
+from ambassador_server.services.registry.mcp_reports import McpReports
 from ambassador_server.services.registry.mcps import Mcps
+from ambassador_server.services.registry.use_cases import RegistryUseCases
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
-from ambassador_server.services.sign_in.enrolments import Enrolments
+from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from ambassador_server.services.sign_in.sessions import Sessions
-from ambassador_server.services.use_cases import Services
-from ambassador_server.throttling.failures import FailureThrottle
+from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
+
+_SINK_PAUSES = Backoff(0.5, LONGEST_WAIT)
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
-    """What the services share."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the folders of services offer, and what runs beside the requests; no route is given all of it."""
 
-    clock: SystemClock
-    recorder: Recorder
-    policy: PolicyKeeper
-    catalog: Catalog
-    downstreams: DownstreamPool
-    in_flight: CallsInFlight
-    calls: CallPipeline
-    logs: Sequence[AuditLogReader]
+    calls: CallUseCases
+    audit: AuditUseCases
+    client_sign_in: ClientSignIn
+    administrator_sign_in: AdministratorSignIn
+    registry: RegistryUseCases
+    administration: AdministrationUseCases
+    own_access: OwnAccess
+    health: Health
+    watch: DownstreamWatch
     deliveries: AuditDeliveries
 
 
-def create_services(
-    config: ServerConfig, store: Store, log: JsonlAuditLog, keys: KeyRing, core: Core
-) -> Services:
-    """Put the use cases together."""
-    clock, recorder, policy = core.clock, core.recorder, core.policy
-    changes = Changes(store=store, policy=policy, recorder=recorder)
-    throttle, hashing = FailureThrottle(config.limits.failed_logins), Argon2Passwords()
-    search = AuditSearch(store=store, logs=core.logs, clock=clock)
-    prover = PasswordProver(store=store, recorder=recorder, hashing=hashing, throttle=throttle)
-    key_prover = _key_prover(store, keys, core, throttle)
-    sessions = _sessions(config, store, keys, core, throttle, key_prover)
-    client_keys = ClientKeys(
-        store=store, changes=changes, clock=clock, pepper=keys.pepper, prolonged=config.client_keys.prolonged
+def create_services(config: ServerConfig, base: Foundation, orders: Sequence[SinkSettings]) -> Services:
+    """Build the use cases, each after those that it uses."""
+    logs = (base.log, OtherLog(config.audit_dir, config.init_writer))
+    journal = FileSinkJournal(config.audit_dir, config.node)
+    deliveries = AuditDeliveries(
+        orders=orders, logs=logs, journal=journal, clock=base.clock, pause_after=_SINK_PAUSES.after
     )
-    subscriptions = Subscriptions(store=store, changes=changes, clock=clock)
+    search = AuditSearch(store=base.store, logs=logs, clock=base.clock)
+    catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)
+    in_flight = CallsInFlight(base.policy)
+    passwords = PasswordProver(
+        store=base.store, recorder=base.recorder, hashing=base.hashing, throttle=base.throttle
+    )
+    client_sign_in = _client_sign_in(config, base)
+    administration = _administration(config, base, catalog, in_flight, client_sign_in.sessions, passwords)
     return Services(
-        policy=policy,
-        recorder=recorder,
-        catalog=core.catalog,
-        calls=core.calls,
-        sessions=sessions,
-        key_prover=key_prover,
-        session_control=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
-        administrators=_administrators(store, keys, core, throttle),
-        admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=keys.pepper),
-        logins=_logins(config, store, changes, keys, core, prover),
-        passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),
-        users=Users(store=store, changes=changes, clock=clock),
-        groups=Groups(store=store, changes=changes, clock=clock),
-        batches=Batches(changes=changes),
-        mcps=Mcps(store=store, changes=changes, downstreams=core.downstreams, clock=clock),
-        grants=Grants(store=store, changes=changes, clock=clock),
-        keys=client_keys,
-        enrolments=_enrolments(store, changes, keys, core, key_prover, throttle),
-        own_access=_own_access(core, changes, sessions, key_prover, client_keys, subscriptions),
-        subscriptions=subscriptions,
-        switches=Switches(store=store, changes=changes, catalog=core.catalog, clock=clock),
-        switch_effects=SwitchEffects(
-            store=store, policy=policy, catalog=core.catalog, in_flight=core.in_flight, clock=clock
+        calls=_calls(base, catalog, in_flight),
+        audit=_audit(config, base, search, deliveries),
+        client_sign_in=client_sign_in,
+        administrator_sign_in=_administrator_sign_in(config, base, passwords),
+        registry=_registry(base, catalog),
+        administration=administration,
+        own_access=_own_access(base, catalog, client_sign_in, administration),
+        health=Health(store=base.store, log=base.log, policy=base.policy, deliveries=deliveries),
+        watch=DownstreamWatch(
+            store=base.store, policy=base.policy, recorder=base.recorder, downstreams=base.downstreams
         ),
-        access=AccessQuestions(policy=policy, catalog=core.catalog),
-        audit_search=search,
-        audit_feed=AuditFeed(search),
-        audit_retention=AuditRetention(
-            store=store, log=log, search=search, deliveries=core.deliveries, recorder=recorder, clock=clock
-        ),
-        audit_archive=JsonlArchive(config.audit_dir, AuditSigner(keys.audit_keys)),
-        health=Health(store=store, log=log, policy=policy, deliveries=core.deliveries),
-        downstreams=core.downstreams,
+        deliveries=deliveries,
     )
 
 
-def _key_prover(store: Store, keys: KeyRing, core: Core, throttle: FailureThrottle) -> KeyProver:
-    return KeyProver(
-        store=store,
-        policy=core.policy,
-        recorder=core.recorder,
-        throttle=throttle,
-        clock=core.clock,
-        pepper=keys.pepper,
+def _calls(base: Foundation, catalog: Catalog, in_flight: CallsInFlight) -> CallUseCases:
+    pipeline = CallPipeline(
+        policy=base.policy,
+        catalog=catalog,
+        in_flight=in_flight,
+        recorder=base.recorder,
+        downstreams=base.downstreams,
+        payloads=MsgspecPayloads(),
+        clock=base.clock,
+    )
+    return CallUseCases(catalog=catalog, pipeline=pipeline)
+
+
+def _audit(
+    config: ServerConfig, base: Foundation, search: AuditSearch, deliveries: AuditDeliveries
+) -> AuditUseCases:
+    retention = AuditRetention(
+        store=base.store,
+        log=base.log,
+        search=search,
+        deliveries=deliveries,
+        recorder=base.recorder,
+        clock=base.clock,
+    )
+    return AuditUseCases(
+        search=search,
+        feed=AuditFeed(search),
+        proof=AuditProof(JsonlArchive(config.audit_dir, base.signer)),
+        retention=retention,
     )
 
 
-def _logins(
-    config: ServerConfig,
-    store: Store,
-    changes: Changes,
-    keys: KeyRing,
-    core: Core,
-    prover: PasswordProver,
-) -> Logins:
-    return Logins(
-        store=store,
-        changes=changes,
-        prover=prover,
-        clock=core.clock,
-        lasts=timedelta(seconds=config.session.login_seconds),
-        pepper=keys.pepper,
+def _client_sign_in(config: ServerConfig, base: Foundation) -> ClientSignIn:
+    keys = KeyProver(
+        store=base.store,
+        policy=base.policy,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+        pepper=base.key_ring.pepper,
     )
-
-
-def _sessions(
-    config: ServerConfig,
-    store: Store,
-    keys: KeyRing,
-    core: Core,
-    throttle: FailureThrottle,
-    prover: KeyProver,
-) -> Sessions:
-    return Sessions(
-        store=store,
-        policy=core.policy,
-        tokens=HmacSessionTokens(keys),
-        prover=prover,
-        recorder=core.recorder,
-        throttle=throttle,
-        clock=core.clock,
+    codes = CodeRedemption(
+        store=base.store,
+        changes=base.changes,
+        prover=keys,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+        pepper=base.key_ring.pepper,
+    )
+    sessions = Sessions(
+        store=base.store,
+        policy=base.policy,
+        tokens=HmacSessionTokens(base.key_ring),
+        prover=keys,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
         bounds=session_bounds(config),
     )
+    return ClientSignIn(codes=codes, keys=keys, sessions=sessions)
 
 
-def _administrators(
-    store: Store, keys: KeyRing, core: Core, throttle: FailureThrottle
-) -> AdministratorProver:
-    return AdministratorProver(
-        store=store,
-        policy=core.policy,
-        recorder=core.recorder,
-        throttle=throttle,
-        clock=core.clock,
-        pepper=keys.pepper,
+def _administrator_sign_in(
+    config: ServerConfig, base: Foundation, passwords: PasswordProver
+) -> AdministratorSignIn:
+    logins = Logins(
+        store=base.store,
+        changes=base.changes,
+        prover=passwords,
+        clock=base.clock,
+        lasts=timedelta(seconds=config.session.login_seconds),
+        pepper=base.key_ring.pepper,
+    )
+    prover = AdministratorProver(
+        store=base.store,
+        policy=base.policy,
+        recorder=base.recorder,
+        throttle=base.throttle,
+        clock=base.clock,
+        pepper=base.key_ring.pepper,
+    )
+    return AdministratorSignIn(logins=logins, prover=prover)
+
+
+def _registry(base: Foundation, catalog: Catalog) -> RegistryUseCases:
+    store, downstreams = base.store, base.downstreams
+    return RegistryUseCases(
+        mcps=Mcps(store=store, changes=base.changes, downstreams=downstreams, clock=base.clock),
+        reports=McpReports(store=store, downstreams=downstreams, catalog=catalog),
     )
 
 
-def _enrolments(
-    store: Store,
-    changes: Changes,
-    keys: KeyRing,
-    core: Core,
-    prover: KeyProver,
-    throttle: FailureThrottle,
-) -> Enrolments:
-    return Enrolments(
-        store=store,
-        changes=changes,
-        prover=prover,
-        recorder=core.recorder,
-        throttle=throttle,
-        clock=core.clock,
-        pepper=keys.pepper,
+def _administration(
+    config: ServerConfig,
+    base: Foundation,
+    catalog: Catalog,
+    in_flight: CallsInFlight,
+    sessions: Sessions,
+    passwords: PasswordProver,
+) -> AdministrationUseCases:
+    store, changes, policy, clock = base.store, base.changes, base.policy, base.clock
+    pepper, names = base.key_ring.pepper, Names(policy)
+    return AdministrationUseCases(
+        users=Users(store=store, changes=changes, clock=clock),
+        groups=Groups(store=store, changes=changes, names=names, clock=clock),
+        passwords=Passwords(changes=changes, hashing=base.hashing, prover=passwords, clock=clock),
+        client_keys=ClientKeys(
+            store=store,
+            changes=changes,
+            clock=clock,
+            pepper=pepper,
+            prolonged=config.client_keys.prolonged,
+        ),
+        enrolments=Enrolments(store=store, changes=changes, clock=clock, pepper=pepper),
+        admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=pepper),
+        grants=Grants(store=store, changes=changes, clock=clock),
+        subscriptions=Subscriptions(store=store, changes=changes, clock=clock),
+        sessions=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
+        switches=Switches(store=store, changes=changes, catalog=catalog, clock=clock),
+        switch_effects=SwitchEffects(
+            store=store, policy=policy, catalog=catalog, in_flight=in_flight, clock=clock
+        ),
+        access=AccessQuestions(policy=policy, catalog=catalog),
+        batches=Batches(changes=changes),
+        names=names,
     )
 
 
 def _own_access(
-    core: Core,
-    changes: Changes,
-    sessions: Sessions,
-    prover: KeyProver,
-    keys: ClientKeys,
-    subscriptions: Subscriptions,
+    base: Foundation, catalog: Catalog, sign_in: ClientSignIn, administration: AdministrationUseCases
 ) -> OwnAccess:
     return OwnAccess(
-        policy=core.policy,
-        catalog=core.catalog,
-        changes=changes,
-        sessions=sessions,
-        prover=prover,
-        keys=keys,
-        subscriptions=subscriptions,
+        policy=base.policy,
+        catalog=catalog,
+        changes=base.changes,
+        sessions=sign_in.sessions,
+        prover=sign_in.keys,
+        keys=administration.client_keys,
+        subscriptions=administration.subscriptions,
     )

@@ -55,8 +55,8 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         stack.push_async_callback(ambassador.close)
         await _record(ambassador, AuditAction.SERVER_START)
         stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
-        await ambassador.watch.start()
-        ambassador.deliveries.start()
+        await ambassador.services.watch.start()
+        ambassador.services.deliveries.start()
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
         await _advise(ambassador)
@@ -88,14 +88,14 @@ async def _bring_up_to_date(settings: ServerConfig) -> None:
 
 
 async def _advise(ambassador: Ambassador) -> None:
-    async with ambassador.store.read() as work:
+    async with ambassador.base.store.read() as work:
         if not await has_an_admin(work, datetime.now(UTC)):
             again = " --new-admin-key --admin-key-name NAME" if await work.admin_keys.all() else ""
             _log.warning("nobody can administer this server", next=f"ambassador-server init{again}")
 
 
 async def _record(ambassador: Ambassador, action: AuditAction) -> None:
-    await ambassador.services.recorder.event(
+    await ambassador.base.recorder.event(
         action, Outcome.SUCCEEDED, resource=_SERVER, details={"version": __version__}
     )
 

@@ -33,14 +33,14 @@ async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tupl
     # A server may be running on this directory, so the command line writes a log of its own.
     ambassador = await build(settings, writer=settings.init_writer)
     try:
-        async with ambassador.store.read() as work:
+        async with ambassador.base.store.read() as work:
             existing = await work.admin_keys.all()
         if existing and not another:
             raise ConflictError(
                 f"{settings.data_dir} is initialised already; its admin key was printed then.",
                 hint="Start it with `ambassador-server serve`, or add --new-admin-key --admin-key-name NAME.",
             )
-        _, secret = await ambassador.services.admin_keys.issue(
+        _, secret = await ambassador.services.administration.admin_keys.issue(
             Requester(None, None), name=key_name, roles=FIRST_ROLES, lasts=None
         )
         return certificates, secret

@@ -10,6 +10,7 @@ from ambassador_server.domain.catalog.mcps import (
     DownstreamStatus,
     Isolation,
     Mcp,
+    OutputLine,
     Tool,
 )
 from ambassador_server.downstream.per_user import UserConnections, UserLimits
@@ -17,13 +18,7 @@ from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.supervisor import Limits, Supervisor
 from ambassador_server.downstream.transports import check_options
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
-from ambassador_server.ports.downstream import (
-    DownstreamChange,
-    DownstreamListener,
-    OutputLine,
-    ProgressHandler,
-    Reply,
-)
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ProgressHandler, Reply
 
 _log = logging.getLogger(__name__)
 _STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())

@@ -1,4 +1,4 @@
-"""What the admin API needs from the files of the audit log."""
+"""What the rules need from the files of the audit log."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ class AuditArchive(Protocol):
     async def verify(self, *, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
         """Follow every chain and return one finding for each writer, as JSON values.
 
-        Raises OverloadedError while another verification runs, and when this one takes too long.
+        Raises OverloadedError when it takes too long.
         """
         ...
 

@@ -9,6 +9,7 @@ from ambassador_server.domain.catalog.mcps import (
     DownstreamState,
     DownstreamStatus,
     Mcp,
+    OutputLine,
     Tool,
 )
 
@@ -30,14 +31,6 @@ class DownstreamChange:
     error: str | None
     tools: tuple[Tool, ...]
     tools_changed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OutputLine:
-    """One line a downstream wrote that is not MCP, masked; `user_id` where the connection is one user's own."""
-
-    user_id: str | None
-    text: str
 
 
 DownstreamListener = Callable[[DownstreamChange], None]

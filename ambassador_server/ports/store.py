@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from ambassador_server.domain.audit.events import AuditRecord
+from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Query
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
 from ambassador_server.domain.people.administrators import AdminKey, Password
@@ -178,14 +178,6 @@ class LogPosition:
     seq: int
     segment: int
     offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedRecord:
-    """A record and its place in the index; `cursor` only ever grows."""
-
-    cursor: int
-    record: AuditRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, asc, delete, desc, func, select, true, union
 
-from ambassador_server.domain.audit.events import AuditRecord
+from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Query
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, IndexedRecord, LogPosition
+from ambassador_server.ports.store import EventCounts, LogPosition
 from ambassador_server.storage.audit_conditions import branches, check_query, condition
 from ambassador_server.storage.audit_rows import from_row, to_row
 from ambassador_server.storage.dialects import Lock

@@ -8,77 +8,68 @@ from aiohttp import web
 
 from ambassador_server.ports.authenticator import Authenticator
 from ambassador_server.ports.face import McpFace
-from ambassador_server.services.use_cases import Services
-from ambassador_server.web import health
-from ambassador_server.web.admin import (
-    access,
-    account,
-    admin_keys,
-    audit,
-    audit_proof,
-    audit_stream,
-    batch,
-    client_keys,
-    description,
-    enrolments,
-    grants,
-    groups,
-    mcps,
-    memberships,
-    server,
-    subscriptions,
-    switches,
-    users,
+from ambassador_server.services.administration.health import Health
+from ambassador_server.services.administration.own_access import OwnAccess
+from ambassador_server.services.administration.use_cases import AdministrationUseCases
+from ambassador_server.services.audit.use_cases import AuditUseCases
+from ambassador_server.services.calls.use_cases import CallUseCases
+from ambassador_server.services.registry.use_cases import RegistryUseCases
+from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
+from ambassador_server.web.admin import audit_stream
+from ambassador_server.web.admin.app_keys import ADMINISTRATION, AUDIT, DESCRIPTION, LOGINS, REGISTRY
+from ambassador_server.web.admin.routes import admin_endpoints
+from ambassador_server.web.app_keys import (
+    ADMINISTRATORS,
+    AUTHENTICATORS,
+    HEALTH_CHECKS,
+    SETTINGS,
+    WebSettings,
 )
-from ambassador_server.web.admin import sessions as admin_sessions
-from ambassador_server.web.app_keys import AUTHENTICATORS, DESCRIPTION, FACE, SERVICES, SETTINGS, WebSettings
-from ambassador_server.web.client import enrolment, mcp, own_access, sessions, tools
-from ambassador_server.web.endpoints import Endpoint
+from ambassador_server.web.client.app_keys import CALLS, FACE, OWN_ACCESS, SIGN_IN
+from ambassador_server.web.client.routes import client_routes
 from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
 from ambassador_server.web.middleware.origin import origin_middleware, sign_response
 from ambassador_server.web.openapi import describe
 
-_ADMIN = (
-    health,
-    description,
-    server,
-    account,
-    admin_keys,
-    users,
-    groups,
-    memberships,
-    client_keys,
-    enrolments,
-    admin_sessions,
-    mcps,
-    grants,
-    subscriptions,
-    switches,
-    access,
-    batch,
-    audit,
-    audit_proof,
-    audit_stream,
-)
-
 
 def create_client_app(
-    *, services: Services, settings: WebSettings, authenticators: tuple[Authenticator, ...], face: McpFace
+    *,
+    sign_in: ClientSignIn,
+    calls: CallUseCases,
+    own_access: OwnAccess,
+    health: Health,
+    settings: WebSettings,
+    authenticators: tuple[Authenticator, ...],
+    face: McpFace,
 ) -> web.Application:
     """Build the client API: `/mcp`, sessions and tools."""
-    app = _create(services, settings)
+    app = _create(health, settings)
     app[AUTHENTICATORS] = authenticators
+    app[SIGN_IN] = sign_in
+    app[CALLS] = calls
+    app[OWN_ACCESS] = own_access
     app[FACE] = face
-    app.add_routes([endpoint.route() for endpoint in health.endpoints()])
-    for module in (mcp, sessions, tools, enrolment, own_access):
-        app.add_routes(module.routes())
+    app.add_routes(client_routes())
     return app
 
 
-def create_admin_app(*, services: Services, settings: WebSettings) -> web.Application:
+def create_admin_app(
+    *,
+    sign_in: AdministratorSignIn,
+    administration: AdministrationUseCases,
+    registry: RegistryUseCases,
+    audit: AuditUseCases,
+    health: Health,
+    settings: WebSettings,
+) -> web.Application:
     """Build the admin API."""
-    app = _create(services, settings)
+    app = _create(health, settings)
+    app[ADMINISTRATORS] = sign_in.prover
+    app[LOGINS] = sign_in.logins
+    app[ADMINISTRATION] = administration
+    app[REGISTRY] = registry
+    app[AUDIT] = audit
     endpoints = admin_endpoints()
     app.add_routes([endpoint.route() for endpoint in endpoints])
     described: Callable[[], bytes] = functools.cache(lambda: msgspec.json.encode(describe(endpoints)))
@@ -87,17 +78,12 @@ def create_admin_app(*, services: Services, settings: WebSettings) -> web.Applic
     return app
 
 
-def admin_endpoints() -> list[Endpoint]:
-    """Return every endpoint of the admin API."""
-    return [endpoint for module in _ADMIN for endpoint in module.endpoints()]
-
-
-def _create(services: Services, settings: WebSettings) -> web.Application:
+def _create(health: Health, settings: WebSettings) -> web.Application:
     app = web.Application(
         middlewares=[origin_middleware, errors_middleware, hosts_middleware],
         client_max_size=settings.max_body_bytes,
     )
     app.on_response_prepare.append(sign_response)
-    app[SERVICES] = services
+    app[HEALTH_CHECKS] = health
     app[SETTINGS] = settings
     return app

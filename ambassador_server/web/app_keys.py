@@ -1,6 +1,5 @@
-"""Typed keys of what applications and requests carry."""
+"""Typed keys of what both applications carry, what their guards read, and what requests carry."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -9,8 +8,8 @@ from ambassador_server.domain.people.administrators import Administrator
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.shared.settings import Setting
 from ambassador_server.ports.authenticator import Authenticator
-from ambassador_server.ports.face import McpFace
-from ambassador_server.services.use_cases import Services
+from ambassador_server.services.administration.health import Health
+from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +23,10 @@ class WebSettings:
     configuration: tuple[Setting, ...]
 
 
-SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+HEALTH_CHECKS: web.AppKey[Health] = web.AppKey("health_checks", Health)
 SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
-FACE: web.AppKey[McpFace] = web.AppKey("face", McpFace)
-DESCRIPTION: web.AppKey[Callable[[], bytes]] = web.AppKey("description")
 AUTHENTICATORS: web.AppKey[tuple[Authenticator, ...]] = web.AppKey("authenticators", tuple)
+ADMINISTRATORS: web.AppKey[AdministratorProver] = web.AppKey("administrators", AdministratorProver)
 
 ORIGIN: web.RequestKey[Origin] = web.RequestKey("origin", Origin)
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from ambassador_protocol.health import Liveness, Readiness
 from ambassador_protocol.paths import CA_CERTIFICATE, HEALTH, LIVE, READY
-from ambassador_server.web.app_keys import SERVICES, SETTINGS
+from ambassador_server.web.app_keys import HEALTH_CHECKS, SETTINGS
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
 
@@ -23,7 +23,7 @@ async def live(_: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Answer 200 only when calls can be served, else 503 and which condition fails."""
-    checks = await request.app[SERVICES].health.checks()
+    checks = await request.app[HEALTH_CHECKS].checks()
     is_ready = all(checks.values())
     body = Readiness(status="ready" if is_ready else "not_ready", checks=checks)
     return json_response(body, status=200 if is_ready else 503)

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from ambassador_protocol.admin.page import Page
-from ambassador_server.domain.shared.listing import Condition, Listing, Operator, Position, Slice
+from ambassador_server.domain.shared.listing import Condition, Listing, Position, Slice
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.web.app_keys import SERVICES
 from ambassador_server.web.requests import page_limit
 
 T = TypeVar("T")
@@ -33,15 +32,6 @@ def listing(request: web.Request, *, order: str | None = None, also: tuple[Condi
         limit=page_limit(request),
         after=None if cursor is None else _position(request, cursor),
     )
-
-
-async def of_user(request: web.Request) -> tuple[Condition, ...]:
-    """Return the condition that the parameter `user` stands for; NotFoundError for a user who does not exist."""
-    name = request.query.get("user")
-    if name is None:
-        return ()
-    user = await request.app[SERVICES].users.get(name)
-    return (Condition("user", Operator.IS, user.name),)
 
 
 def page(request: web.Request, found: Slice[T], view: Callable[[T], Any]) -> Page[Any]:

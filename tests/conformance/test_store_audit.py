@@ -15,6 +15,7 @@ from ambassador_server.domain.audit.events import (
     ActorKind,
     AuditAction,
     AuditRecord,
+    IndexedRecord,
     Outcome,
     Resource,
 )
@@ -22,7 +23,7 @@ from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Like
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.domain.shared.globs import glob_matches
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, IndexedRecord, Store
+from ambassador_server.ports.store import EventCounts, Store
 from ambassador_server.storage.value_checks import MAX_KEY
 from tests.conformance.store_samples import HOUR, NOW, event, position, record
 

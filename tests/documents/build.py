@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ambassador_server.web.app import admin_endpoints
+from ambassador_server.web.admin.routes import admin_endpoints
 from tests.documents import api, bash, fish, hosts, markdown, roff, sinks, zsh
 from tests.documents.programs import programs
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ambassador_protocol.paths import OPENAPI
-from ambassador_server.web.app import admin_endpoints
+from ambassador_server.web.admin.routes import admin_endpoints
 from tests.end_to_end.world import ANSWER_SECONDS, World
 
 PASSWORD = "correct horse battery"

@@ -17,7 +17,7 @@ from aiohttp import web
 from ambassador_server.crypto.key_ring import load_or_create
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
 from ambassador_server.web import health
-from ambassador_server.web.app import admin_endpoints
+from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.client import mcp, sessions, tools
 from ambassador_server.web.endpoints import Endpoint
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN

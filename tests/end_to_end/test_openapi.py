@@ -22,7 +22,7 @@ from ambassador_protocol.paths import (
     MCPS,
     OPENAPI,
 )
-from ambassador_server.web.app import admin_endpoints
+from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.openapi import describe
 from tests.end_to_end.raw_http import connected, head
 from tests.end_to_end.world import ANSWER_SECONDS, World, assert_discreet

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ambassador_server.domain.audit.events import AuditRecord
+from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Query, matches, value_of
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import EventCounts, IndexedRecord, LogPosition
+from ambassador_server.ports.store import EventCounts, LogPosition
 from ambassador_server.storage.audit_conditions import check_query
 from ambassador_server.storage.value_checks import check_item, check_key, check_value, encode_json
 

@@ -12,6 +12,7 @@ from ambassador_server.domain.catalog.mcps import (
     DownstreamState,
     DownstreamStatus,
     Mcp,
+    OutputLine,
     Tool,
     classify_tool,
 )
@@ -21,13 +22,7 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
 )
-from ambassador_server.ports.downstream import (
-    DownstreamChange,
-    DownstreamListener,
-    OutputLine,
-    ProgressHandler,
-    Reply,
-)
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ProgressHandler, Reply
 
 Handler = Callable[[str, dict[str, Any]], Reply | Awaitable[Reply]]
 """Takes the method and the params, returns the reply or raises."""

@@ -124,3 +124,11 @@ class AuditRecord:
     seq: int
     digest: str
     event: AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRecord:
+    """A record and its place in the index; `cursor` only ever grows."""
+
+    cursor: int
+    record: AuditRecord

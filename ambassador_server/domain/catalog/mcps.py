@@ -101,6 +101,14 @@ class DownstreamActivity:
     restarts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class OutputLine:
+    """One line a downstream wrote that is not MCP, masked; `user_id` where the connection is one user's own."""
+
+    user_id: str | None
+    text: str
+
+
 def classify_tool(annotations: Mapping[str, Any]) -> ToolClass:
     """Return the class that `readOnlyHint` and `destructiveHint` give, with the defaults of the protocol."""
     if annotations.get("readOnlyHint") is True:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ambassador_server.domain.secrets.tokens import digest_key, plain_code
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
@@ -24,3 +26,9 @@ class Enrolment:
     def is_open(self, now: datetime) -> bool:
         """Tell whether the code can still be exchanged."""
         return self.redeemed_at is None and now < self.expires_at
+
+
+def digest_code(code: str, pepper: bytes) -> bytes | None:
+    """Return the digest that an enrolment keeps of its code, however it was typed; None for what cannot be one."""
+    plain = plain_code(code)
+    return None if plain is None else digest_key(f"enrol {plain}", pepper)

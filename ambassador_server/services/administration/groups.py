@@ -8,12 +8,12 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import group_resource
 from ambassador_server.domain.people.groups import Group, GroupStatus, Membership
-from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import Expected, check_revision
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
+from ambassador_server.services.administration.names import Names
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_user
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
@@ -63,9 +63,10 @@ _MEMBERSHIPS: InMemoryList[NamedMembership] = InMemoryList(
 class Groups:
     """One public method per thing an administrator can ask for."""
 
-    def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
+    def __init__(self, *, store: Store, changes: Changes, names: Names, clock: Clock) -> None:
         self._store = store
         self._changes = changes
+        self._names = names
         self._clock = clock
 
     async def create(self, requester: Requester, name: str, facts: GroupFacts) -> Group:
@@ -143,14 +144,15 @@ class Groups:
         async with self._store.read() as work:
             return await work.groups.page(listing)
 
-    async def memberships(self, listing: Listing, names: Snapshot) -> Slice[NamedMembership]:
-        """Return one page of who is in which group; one that is newer than the names is in the next answer."""
+    async def memberships(self, listing: Listing) -> Slice[NamedMembership]:
+        """Return one page of who is in which group; one that is newer than the policy is in the next answer."""
         async with self._store.read() as work:
             found = await work.memberships.all()
         named = [
-            NamedMembership(names.groups[each.group_id].name, names.users[each.user_id].name, each.owner)
+            NamedMembership(group, user, each.owner)
             for each in found
-            if each.group_id in names.groups and each.user_id in names.users
+            if (group := self._names.group(each.group_id)) is not None
+            and (user := self._names.user(each.user_id)) is not None
         ]
         return _MEMBERSHIPS.page(named, listing)
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import EVERYTHING, Query, matches
 from ambassador_server.errors import OverloadedError
-from ambassador_server.ports.store import IndexedRecord
 from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
 
 POLL_SECONDS = 0.25

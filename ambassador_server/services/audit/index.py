@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Is, Query, searchable
 from ambassador_server.domain.audit.trace import Decided, decided_by
 from ambassador_server.domain.policy.grants import Grant
@@ -12,7 +13,7 @@ from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import EventCounts, IndexedRecord, Store
+from ambassador_server.ports.store import EventCounts, Store
 
 _BATCH = 2000
 _SMALL_BATCH = 250

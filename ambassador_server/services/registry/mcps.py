@@ -1,18 +1,16 @@
-"""The catalog of MCPs: adding, changing, publishing, looking at them."""
+"""The catalog of MCPs: adding, changing, testing, publishing and removing entries."""
 
 import uuid
 from dataclasses import replace
-from itertools import groupby
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
-from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.revision import Expected, check_revision
 from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.downstream import Downstreams, OutputLine
+from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_mcp
@@ -72,7 +70,7 @@ class Mcps:
         the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError when the try fails: then
         everything stays as it is.
         """
-        seen = await self.get(name)
+        seen = await self._stored(name)
         return (await self._change(requester, seen, name, facts, expected, test=test)).item
 
     async def publish(self, requester: Requester, name: str) -> Mcp:
@@ -80,7 +78,7 @@ class Mcps:
 
         Raises DownstreamUnavailableError or DownstreamTimeoutError when it does not answer: nothing is published then.
         """
-        draft = await self.get(name)
+        draft = await self._stored(name)
         if draft.status is McpStatus.PUBLISHED:
             raise ConflictError(f"MCP {name!r} is published already")
         tools = await self._downstreams.probe(draft)
@@ -112,12 +110,6 @@ class Mcps:
         self._downstreams.restart(mcp.mcp_id)
         return mcp
 
-    async def output(self, name: str, lines: int) -> list[OutputLine]:
-        """Return the last lines that each connection of an entry wrote besides MCP, oldest first, secrets masked."""
-        mcp = await self.get(name)
-        written = groupby(self._downstreams.recent_output(mcp.mcp_id), key=lambda line: line.user_id)
-        return [line for _, connection in written for line in list(connection)[-lines:]]
-
     async def remove(self, requester: Requester, name: str, *, expected: Expected = None) -> None:
         """Delete an entry that is not published, with its grants. Raises ConflictError for one that is."""
         async with self._changes.open(requester) as change:
@@ -130,17 +122,7 @@ class Mcps:
 
     async def test(self, name: str) -> tuple[Tool, ...]:
         """Connect to an entry apart from the running ones and return its tools; nothing changes."""
-        return await self._downstreams.probe(await self.get(name))
-
-    async def get(self, name: str) -> Mcp:
-        """Return one entry."""
-        async with self._store.read() as work:
-            return await find_mcp(work, name)
-
-    async def page(self, listing: Listing) -> Slice[Mcp]:
-        """Return one page of the entries."""
-        async with self._store.read() as work:
-            return await work.mcps.page(listing)
+        return await self._downstreams.probe(await self._stored(name))
 
     async def _change(
         self,
@@ -167,6 +149,10 @@ class Mcps:
             if tools is not None:
                 await change.work.tools.put(after.mcp_id, tools)
         return written
+
+    async def _stored(self, name: str) -> Mcp:
+        async with self._store.read() as work:
+            return await find_mcp(work, name)
 
     def _after(self, before: Mcp | None, name: str, facts: McpFacts) -> Mcp:
         after = replace(facts.applied(before or self._new(name, facts)), updated_at=self._clock.now())

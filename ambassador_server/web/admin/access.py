@@ -7,25 +7,25 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.admin.users import UserView
 from ambassador_protocol.paths import ACCESS
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.views import access_view, user_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.views import access_view, user_view
 
 
 async def explain(request: web.Request) -> web.Response:
     """Explain whether `user`, with `key` or the best key there is, may call `tool`."""
     user, tool = request.query["user"], request.query["tool"]
-    access = request.app[SERVICES].access.explain(user, tool, key_name=request.query.get("key"))
+    access = request.app[ADMINISTRATION].access.explain(user, tool, key_name=request.query.get("key"))
     return json_response(access_view(access))
 
 
 async def who_can(request: web.Request) -> web.Response:
     """List the users who may call `tool`."""
-    services = request.app[SERVICES]
-    users = services.access.who_can(request.query["tool"], listing(request))
-    return json_response(page(request, users, lambda user: user_view(user, services.policy.snapshot)))
+    administration = request.app[ADMINISTRATION]
+    users = administration.access.who_can(request.query["tool"], listing(request))
+    return json_response(page(request, users, lambda user: user_view(user, administration.names)))
 
 
 def endpoints() -> list[Endpoint]:

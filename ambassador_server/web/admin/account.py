@@ -5,32 +5,31 @@ from aiohttp import web
 from ambassador_protocol.admin.account import LoggedIn, Login, PasswordChange, Whoami
 from ambassador_protocol.paths import LOGIN, LOGOUT, OWN_PASSWORD, WHOAMI
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN, SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION, LOGINS
+from ambassador_server.web.admin.views import whoami_view
+from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.requests import requester
-from ambassador_server.web.views import whoami_view
 
 _LOGIN_BYTES = 16 * 1024  # of whoever comes along
 
 
 async def login(request: web.Request, body: Login) -> web.Response:
     """Open a login with a password; its secret is in this answer and nowhere else."""
-    _, secret, administrator = await request.app[SERVICES].logins.open(
-        body.user, body.password, request[ORIGIN]
-    )
+    _, secret, administrator = await request.app[LOGINS].open(body.user, body.password, request[ORIGIN])
     return json_response(LoggedIn(who=whoami_view(administrator), admin_key=secret), status=201)
 
 
 async def logout(request: web.Request) -> web.Response:
     """End the login that the request was made with."""
-    await request.app[SERVICES].logins.close(requester(request))
+    await request.app[LOGINS].close(requester(request))
     return web.Response(status=204)
 
 
 async def change_password(request: web.Request, body: PasswordChange) -> web.Response:
     """Change one's own password; it ends every other login."""
-    await request.app[SERVICES].passwords.change(requester(request), body.current, body.password)
+    await request.app[ADMINISTRATION].passwords.change(requester(request), body.current, body.password)
     return web.Response(status=204)
 
 

@@ -8,12 +8,12 @@ from ambassador_protocol.admin.admin_keys import AdminKeyView, IssuedAdminKey, N
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import ADMIN_KEYS
 from ambassador_server.domain.people.administrators import AdminKey, Right, Role
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.views import admin_key_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import choices, duration, requester
-from ambassador_server.web.views import admin_key_view
 
 
 async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
@@ -21,7 +21,7 @@ async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
 
     Whoever issues it has every right that its roles give.
     """
-    key, secret = await request.app[SERVICES].admin_keys.issue(
+    key, secret = await request.app[ADMINISTRATION].admin_keys.issue(
         requester(request),
         name=body.name,
         roles=choices(Role, body.roles, "roles"),
@@ -32,18 +32,18 @@ async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
 
 async def revoke(request: web.Request) -> web.Response:
     """Revoke an admin key, or end a login."""
-    key = await request.app[SERVICES].admin_keys.revoke(requester(request), request.match_info["name"])
+    key = await request.app[ADMINISTRATION].admin_keys.revoke(requester(request), request.match_info["name"])
     return json_response(_view(request, key))
 
 
 async def index(request: web.Request) -> web.Response:
     """List the admin keys and logins, by name unless the query says otherwise."""
-    keys = await request.app[SERVICES].admin_keys.page(listing(request))
+    keys = await request.app[ADMINISTRATION].admin_keys.page(listing(request))
     return json_response(page(request, keys, lambda key: _view(request, key)))
 
 
 def _view(request: web.Request, key: AdminKey) -> AdminKeyView:
-    return admin_key_view(key, request.app[SERVICES].policy.snapshot, datetime.now(UTC))
+    return admin_key_view(key, request.app[ADMINISTRATION].names, datetime.now(UTC))
 
 
 def endpoints() -> list[Endpoint]:

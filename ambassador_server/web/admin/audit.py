@@ -14,19 +14,20 @@ from ambassador_protocol.admin.audit import (
 )
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import AUDIT_EVENTS, AUDIT_STATISTICS, AUDIT_TRACES
+from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import EVERYTHING, Query, all_of
 from ambassador_server.domain.audit.query_parser import compare, parse_query
 from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.ports.store import IndexedRecord
+from ambassador_server.services.administration.names import Names
 from ambassador_server.services.audit.index import Trace
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION, AUDIT
+from ambassador_server.web.admin.views import grant_view, switch_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import CURSOR, LIMIT, Endpoint, Parameter
 from ambassador_server.web.requests import moment, number, page_limit
-from ambassador_server.web.views import grant_view, switch_view, timestamp
+from ambassador_server.web.timestamps import timestamp
 
 
 def _word(name: str, meaning: str) -> Parameter:
@@ -48,7 +49,7 @@ _MOST = 100
 
 async def events(request: web.Request) -> web.Response:
     """List events newest first, or with `after` those behind a cursor, oldest first."""
-    search, wanted, limit = request.app[SERVICES].audit_search, wanted_events(request), page_limit(request)
+    search, wanted, limit = request.app[AUDIT].search, wanted_events(request), page_limit(request)
     if "after" in request.query:
         found, behind = await search.after(wanted, limit=limit, cursor=number(request, "after", 0))
         return json_response(Page(items=[event_view(row) for row in found], next_cursor=str(behind)))
@@ -60,9 +61,8 @@ async def events(request: web.Request) -> web.Response:
 
 async def trace(request: web.Request) -> web.Response:
     """Join everything recorded of one request."""
-    services = request.app[SERVICES]
-    found = await services.audit_search.trace(request.match_info["id"])
-    return json_response(_trace_view(found, services.policy.snapshot))
+    found = await request.app[AUDIT].search.trace(request.match_info["id"])
+    return json_response(_trace_view(found, request.app[ADMINISTRATION].names))
 
 
 async def statistics(request: web.Request) -> web.Response:
@@ -72,7 +72,7 @@ async def statistics(request: web.Request) -> web.Response:
         raise InvalidInputError(f"by: must be one of {', '.join(WORDS)}")
     word, top = WORDS[by], max(1, min(number(request, "top", _TOP), _MOST))
     wanted = all_of(wanted_events(request), EVERYTHING if word.within is None else word.resembles("*"))
-    found = await request.app[SERVICES].audit_search.counts(wanted, word.attribute, top=top)
+    found = await request.app[AUDIT].search.counts(wanted, word.attribute, top=top)
     values = [CountView(value=word.written(value), count=count) for value, count in found.values]
     other = found.total - sum(count for _, count in found.values)
     return json_response(StatisticsView(by=by, values=values, other=other, total=found.total))
@@ -117,7 +117,7 @@ def event_view(row: IndexedRecord) -> EventView:
     )
 
 
-def _trace_view(trace: Trace, snapshot: Snapshot) -> TraceView:
+def _trace_view(trace: Trace, names: Names) -> TraceView:
     shown = [event_view(row) for row in trace.records]
     first, decided = shown[0], trace.decided
     return TraceView(
@@ -134,7 +134,7 @@ def _trace_view(trace: Trace, snapshot: Snapshot) -> TraceView:
         open=decided.is_open,
         milliseconds=decided.milliseconds,
         grant_id=decided.grant_id,
-        grant=None if trace.grant is None else grant_view(trace.grant, snapshot),
+        grant=None if trace.grant is None else grant_view(trace.grant, names),
         switch_id=decided.switch_id,
         switch=None if trace.switch is None else switch_view(trace.switch, datetime.now(UTC)),
         events=shown,

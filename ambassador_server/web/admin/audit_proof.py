@@ -7,23 +7,23 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import AUDIT_KEYS, AUDIT_PRUNING, AUDIT_VERIFICATION
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import AUDIT
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import CURSOR, LIMIT, Endpoint, Parameter
 from ambassador_server.web.requests import duration, moment, requester
-from ambassador_server.web.views import timestamp
+from ambassador_server.web.timestamps import timestamp
 
 
 async def verify(request: web.Request) -> web.Response:
     """Follow the chain of every writer, or the part of it that `from` and `to` name, and say what is broken."""
-    archive = request.app[SERVICES].audit_archive
-    found = await archive.verify(since=moment(request, "from"), until=moment(request, "to"))
+    proof = request.app[AUDIT].proof
+    found = await proof.verify(since=moment(request, "from"), until=moment(request, "to"))
     return json_response(Page(items=list(found), next_cursor=None))
 
 
 async def keys(request: web.Request) -> web.Response:
     """List the public keys that checkpoints are signed with; the one that signs now is first."""
-    found = request.app[SERVICES].audit_archive.keys()
+    found = request.app[AUDIT].proof.keys()
     return json_response(Page(items=[AuditKeyView(**key) for key in found], next_cursor=None))
 
 
@@ -32,7 +32,7 @@ async def prune(request: web.Request, body: Pruning) -> web.Response:
     older_than = duration(body.older_than_seconds, "older_than_seconds")
     if older_than is None:
         raise InvalidInputError("older_than_seconds: is missing")
-    done = await request.app[SERVICES].audit_retention.prune(
+    done = await request.app[AUDIT].retention.prune(
         requester(request), older_than=older_than, segments=body.segments, index=body.index
     )
     gone = done.removal

@@ -13,8 +13,8 @@ from ambassador_protocol.paths import AUDIT_STREAM
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import AmbassadorError, InvalidInputError
 from ambassador_server.services.audit.feed import News
+from ambassador_server.web.admin.app_keys import AUDIT
 from ambassador_server.web.admin.audit import QUERY, event_view, wanted_events
-from ambassador_server.web.app_keys import SERVICES
 from ambassador_server.web.endpoints import Endpoint, Parameter
 from ambassador_server.web.event_answer import EVENT_HEADERS, EVENT_STREAM
 from ambassador_server.web.middleware.authenticate import check_administered
@@ -27,7 +27,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     """Follow the events behind a cursor, or from now on, until somebody hangs up or may not any longer."""
     wanted, cursor = wanted_events(request), _cursor(request)
     response = web.StreamResponse(headers=EVENT_HEADERS)
-    async with aclosing(request.app[SERVICES].audit_feed.follow(wanted, cursor)) as feed:
+    async with aclosing(request.app[AUDIT].feed.follow(wanted, cursor)) as feed:
         first = await anext(feed)
         await response.prepare(request)
         if request.method == hdrs.METH_HEAD:
@@ -45,7 +45,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 async def end_all(app: web.Application) -> None:
     """Let every stream end, because the server does."""
-    app[SERVICES].audit_feed.close()
+    app[AUDIT].feed.close()
 
 
 def _cursor(request: web.Request) -> int | None:

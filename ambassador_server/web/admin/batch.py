@@ -28,13 +28,16 @@ from ambassador_protocol.paths import BATCH
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError, OperationFailedError
+from ambassador_server.services.administration.grants import Grants
+from ambassador_server.services.administration.groups import Groups
+from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.changes.batches import Step
-from ambassador_server.services.use_cases import Services
+from ambassador_server.services.registry.mcps import Mcps
+from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
 from ambassador_server.web.admin.grants import grant_facts
 from ambassador_server.web.admin.groups import group_facts
 from ambassador_server.web.admin.mcps import mcp_facts
 from ambassador_server.web.admin.users import user_facts
-from ambassador_server.web.app_keys import SERVICES
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.requests import requester
@@ -55,15 +58,18 @@ async def run(request: web.Request, body: BatchBody) -> web.Response:
 
     Each operation needs the right that it needs on its own.
     """
-    services = request.app[SERVICES]
-    await services.batches.run(requester(request), list(_steps(services, body.operations)))
+    administration, mcps = request.app[ADMINISTRATION], request.app[REGISTRY].mcps
+    steps = _steps(administration, mcps, body.operations)
+    await administration.batches.run(requester(request), list(steps))
     return json_response(BatchDone(done=len(body.operations)))
 
 
-def _steps(services: Services, operations: Iterable[BatchOperation]) -> Iterable[Step]:
+def _steps(
+    administration: AdministrationUseCases, mcps: Mcps, operations: Iterable[BatchOperation]
+) -> Iterable[Step]:
     for number, operation in enumerate(operations):
         try:
-            yield _step(services, operation)
+            yield _step(administration, mcps, operation)
         except InvalidInputError as error:
             raise OperationFailedError(number, error) from error
 
@@ -71,36 +77,35 @@ def _steps(services: Services, operations: Iterable[BatchOperation]) -> Iterable
 Run = Callable[[Requester], Awaitable[object]]
 
 
-def _step(services: Services, operation: BatchOperation) -> Step:
+def _step(administration: AdministrationUseCases, mcps: Mcps, operation: BatchOperation) -> Step:
     match operation:
         case PutGrant() | RemoveGrant():
-            return Step(Right.MANAGE, _grant_step(services, operation))
+            return Step(Right.MANAGE, _grant_step(administration.grants, operation))
         case PutMcp(name=name):
             draft = mcp_facts(operation.set)
             # Trying an entry takes as long as its downstream; nothing may wait for that in a transaction.
-            return Step(Right.MANAGE, lambda by: services.mcps.put(by, name, draft, test=False))
+            return Step(Right.MANAGE, lambda by: mcps.put(by, name, draft, test=False))
         case ArchiveMcp(name=name):
-            return Step(Right.MANAGE, lambda by: services.mcps.archive(by, name))
+            return Step(Right.MANAGE, lambda by: mcps.archive(by, name))
         case RevokeKey(id=key_id):
-            return Step(Right.PROVISION, lambda by: services.keys.revoke(by, key_id))
+            return Step(Right.PROVISION, lambda by: administration.client_keys.revoke(by, key_id))
         case PutUser(name=name):
             facts = user_facts(operation.set)
-            return Step(Right.PROVISION, lambda by: services.users.put(by, name, facts))
+            return Step(Right.PROVISION, lambda by: administration.users.put(by, name, facts))
         case _:
-            return Step(Right.PROVISION, _group_step(services, operation))
+            return Step(Right.PROVISION, _group_step(administration.groups, operation))
 
 
-def _grant_step(services: Services, operation: PutGrant | RemoveGrant) -> Run:
+def _grant_step(grants: Grants, operation: PutGrant | RemoveGrant) -> Run:
     match operation:
         case PutGrant():
             facts = grant_facts(operation.set)
-            return lambda by: services.grants.put(by, facts)
+            return lambda by: grants.put(by, facts)
         case RemoveGrant(id=grant_id):
-            return lambda by: services.grants.remove(by, grant_id)
+            return lambda by: grants.remove(by, grant_id)
 
 
-def _group_step(services: Services, operation: PutGroup | RemoveGroup | AddMember | RemoveMember) -> Run:
-    groups = services.groups
+def _group_step(groups: Groups, operation: PutGroup | RemoveGroup | AddMember | RemoveMember) -> Run:
     match operation:
         case PutGroup(name=name):
             facts = group_facts(operation.set)

@@ -10,12 +10,13 @@ from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.services.administration.client_keys import KeyFacts
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.users import of_user
+from ambassador_server.web.admin.views import key_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
-from ambassador_server.web.listing import listing, of_user, page
+from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import choice, duration, requester
-from ambassador_server.web.views import key_view
 
 
 async def issue(request: web.Request, body: NewKey) -> web.Response:
@@ -23,7 +24,7 @@ async def issue(request: web.Request, body: NewKey) -> web.Response:
     facts = KeyFacts(
         user=body.user, name=body.name, lasts=duration(body.expires_in_seconds), owner=body.owner
     )
-    key, secret = await request.app[SERVICES].keys.issue(requester(request), facts)
+    key, secret = await request.app[ADMINISTRATION].client_keys.issue(requester(request), facts)
     return _render(request, key, secret, status=201)
 
 
@@ -35,7 +36,7 @@ async def ensure(request: web.Request, body: KeyPut) -> web.Response:
         lasts=duration(body.expires_in_seconds),
         owner=body.owner,
     )
-    ensured = await request.app[SERVICES].keys.ensure(requester(request), facts)
+    ensured = await request.app[ADMINISTRATION].client_keys.ensure(requester(request), facts)
     return _render(
         request, ensured.written.item, ensured.secret, status=200 if ensured.secret is None else 201
     )
@@ -43,16 +44,16 @@ async def ensure(request: web.Request, body: KeyPut) -> web.Response:
 
 async def change(request: web.Request, body: KeyChange) -> web.Response:
     """Suspend a client key, or activate it again."""
-    services = request.app[SERVICES]
+    administration = request.app[ADMINISTRATION]
     status = choice(KeyStatus, body.status, "status")
-    key = await services.keys.set_status(requester(request), request.match_info["id"], status)
-    return json_response(key_view(key, services.policy.snapshot))
+    key = await administration.client_keys.set_status(requester(request), request.match_info["id"], status)
+    return json_response(key_view(key, administration.names))
 
 
 async def rotate(request: web.Request, body: KeyRotation) -> web.Response:
     """Issue a key in place of another one."""
-    services = request.app[SERVICES]
-    key, secret = await services.keys.rotate(
+    administration = request.app[ADMINISTRATION]
+    key, secret = await administration.client_keys.rotate(
         requester(request),
         request.match_info["id"],
         overlap=duration(body.overlap_seconds, "overlap_seconds") or timedelta(),
@@ -62,20 +63,20 @@ async def rotate(request: web.Request, body: KeyRotation) -> web.Response:
 
 async def revoke(request: web.Request) -> web.Response:
     """Revoke a client key."""
-    services = request.app[SERVICES]
-    key = await services.keys.revoke(requester(request), request.match_info["id"])
-    return json_response(key_view(key, services.policy.snapshot))
+    administration = request.app[ADMINISTRATION]
+    key = await administration.client_keys.revoke(requester(request), request.match_info["id"])
+    return json_response(key_view(key, administration.names))
 
 
 async def index(request: web.Request) -> web.Response:
     """List client keys, of one user when `user` is given, oldest first unless the query says otherwise."""
-    services = request.app[SERVICES]
-    keys = await services.keys.page(listing(request, also=await of_user(request)))
-    return json_response(page(request, keys, lambda key: key_view(key, services.policy.snapshot)))
+    administration = request.app[ADMINISTRATION]
+    keys = await administration.client_keys.page(listing(request, also=await of_user(request)))
+    return json_response(page(request, keys, lambda key: key_view(key, administration.names)))
 
 
 def _render(request: web.Request, key: ClientKey, secret: str | None, status: int) -> web.Response:
-    view = key_view(key, request.app[SERVICES].policy.snapshot)
+    view = key_view(key, request.app[ADMINISTRATION].names)
     return json_response(IssuedKey(key=view, preshared_key=secret), status=status)
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ambassador_protocol.paths import OPENAPI
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.web.app_keys import DESCRIPTION
+from ambassador_server.web.admin.app_keys import DESCRIPTION
 from ambassador_server.web.endpoints import Endpoint
 
 

@@ -8,17 +8,19 @@ from ambassador_protocol.admin.enrolments import EnrolmentView, IssuedEnrolment,
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import ENROLMENTS
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.users import of_user
+from ambassador_server.web.admin.views import enrolment_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
-from ambassador_server.web.listing import listing, of_user, page
+from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import duration, requester
-from ambassador_server.web.views import enrolment_view, timestamp
+from ambassador_server.web.timestamps import timestamp
 
 
 async def issue(request: web.Request, body: NewEnrolment) -> web.Response:
     """Hand out a one-time code for a client key; the code is in this answer and nowhere else."""
-    enrolment, code = await request.app[SERVICES].enrolments.issue(
+    enrolment, code = await request.app[ADMINISTRATION].enrolments.issue(
         requester(request),
         user=body.user,
         name=body.name,
@@ -40,14 +42,14 @@ async def issue(request: web.Request, body: NewEnrolment) -> web.Response:
 
 async def index(request: web.Request) -> web.Response:
     """List the codes nobody has used yet, oldest first unless the query says otherwise; none of them is shown."""
-    services = request.app[SERVICES]
-    found = await services.enrolments.page(listing(request, also=await of_user(request)))
-    return json_response(page(request, found, lambda each: enrolment_view(each, services.policy.snapshot)))
+    administration = request.app[ADMINISTRATION]
+    found = await administration.enrolments.page(listing(request, also=await of_user(request)))
+    return json_response(page(request, found, lambda each: enrolment_view(each, administration.names)))
 
 
 async def cancel(request: web.Request) -> web.Response:
     """Make a code worthless before its time."""
-    await request.app[SERVICES].enrolments.cancel(requester(request), request.match_info["id"])
+    await request.app[ADMINISTRATION].enrolments.cancel(requester(request), request.match_info["id"])
     return web.Response(status=204)
 
 

@@ -12,41 +12,41 @@ from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.grants import GrantFacts
 from ambassador_server.services.changes.writing import WriteResult
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.views import grant_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import choice, duration, requester
-from ambassador_server.web.views import grant_view
 
 
 async def add(request: web.Request, body: NewGrant) -> web.Response:
     """Add a grant."""
-    grant = await request.app[SERVICES].grants.add(requester(request), grant_facts(body))
+    grant = await request.app[ADMINISTRATION].grants.add(requester(request), grant_facts(body))
     return _render(request, grant, status=201)
 
 
 async def put(request: web.Request, body: NewGrant) -> web.Response:
     """Add a grant, unless there is one that says the same."""
-    written = await request.app[SERVICES].grants.put(requester(request), grant_facts(body))
+    written = await request.app[ADMINISTRATION].grants.put(requester(request), grant_facts(body))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
 async def remove(request: web.Request) -> web.Response:
     """Remove a grant."""
-    await request.app[SERVICES].grants.remove(requester(request), request.match_info["id"])
+    await request.app[ADMINISTRATION].grants.remove(requester(request), request.match_info["id"])
     return web.Response(status=204)
 
 
 async def index(request: web.Request) -> web.Response:
     """List grants, oldest first unless the query says otherwise."""
-    services = request.app[SERVICES]
-    grants = await services.grants.page(listing(request))
-    return json_response(page(request, grants, lambda grant: grant_view(grant, services.policy.snapshot)))
+    administration = request.app[ADMINISTRATION]
+    grants = await administration.grants.page(listing(request))
+    return json_response(page(request, grants, lambda grant: grant_view(grant, administration.names)))
 
 
 def _render(request: web.Request, grant: Grant, status: int) -> web.Response:
-    return json_response(grant_view(grant, request.app[SERVICES].policy.snapshot), status=status)
+    return json_response(grant_view(grant, request.app[ADMINISTRATION].names), status=status)
 
 
 def grant_facts(body: NewGrant) -> GrantFacts:

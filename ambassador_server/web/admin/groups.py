@@ -10,25 +10,25 @@ from ambassador_server.domain.people.groups import Group, GroupStatus
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.administration.groups import GroupFacts
 from ambassador_server.services.changes.writing import WriteResult
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.views import group_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import expected, optional_choice, requester
-from ambassador_server.web.views import group_view
 
 
 async def create(request: web.Request, body: NewGroup) -> web.Response:
     """Create a group."""
     facts = GroupFacts(description=body.description)
-    group = await request.app[SERVICES].groups.create(requester(request), body.name, facts)
+    group = await request.app[ADMINISTRATION].groups.create(requester(request), body.name, facts)
     return _render(request, group, status=201)
 
 
 async def put(request: web.Request, body: GroupPut) -> web.Response:
     """Create a group, or change what the body names."""
     facts, name = group_facts(body), request.match_info["name"]
-    groups = request.app[SERVICES].groups
+    groups = request.app[ADMINISTRATION].groups
     written = await groups.put(requester(request), name, facts, expected=expected(request))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
@@ -36,43 +36,47 @@ async def put(request: web.Request, body: GroupPut) -> web.Response:
 async def change(request: web.Request, body: GroupPut) -> web.Response:
     """Change what the body names."""
     facts, name = group_facts(body), request.match_info["name"]
-    groups = request.app[SERVICES].groups
+    groups = request.app[ADMINISTRATION].groups
     return _render(request, await groups.update(requester(request), name, facts, expected=expected(request)))
 
 
 async def remove(request: web.Request) -> web.Response:
     """Delete a group."""
     name = request.match_info["name"]
-    await request.app[SERVICES].groups.remove(requester(request), name, expected=expected(request))
+    await request.app[ADMINISTRATION].groups.remove(requester(request), name, expected=expected(request))
     return web.Response(status=204)
 
 
 async def show(request: web.Request) -> web.Response:
     """Show one group."""
-    return _render(request, await request.app[SERVICES].groups.get(request.match_info["name"]))
+    return _render(request, await request.app[ADMINISTRATION].groups.get(request.match_info["name"]))
 
 
 async def index(request: web.Request) -> web.Response:
     """List groups, by name unless the query says otherwise."""
-    services = request.app[SERVICES]
-    groups = await services.groups.page(listing(request))
-    return json_response(page(request, groups, lambda group: group_view(group, services.policy.snapshot)))
+    administration = request.app[ADMINISTRATION]
+    groups = await administration.groups.page(listing(request))
+    return json_response(page(request, groups, lambda group: group_view(group, administration.names)))
 
 
 async def add_member(request: web.Request) -> web.Response:
     """Put a user into a group."""
     group, user = request.match_info["name"], request.match_info["user"]
-    return _render(request, await request.app[SERVICES].groups.add_member(requester(request), group, user))
+    return _render(
+        request, await request.app[ADMINISTRATION].groups.add_member(requester(request), group, user)
+    )
 
 
 async def remove_member(request: web.Request) -> web.Response:
     """Take a user out of a group."""
     group, user = request.match_info["name"], request.match_info["user"]
-    return _render(request, await request.app[SERVICES].groups.remove_member(requester(request), group, user))
+    return _render(
+        request, await request.app[ADMINISTRATION].groups.remove_member(requester(request), group, user)
+    )
 
 
 def _render(request: web.Request, group: Group, status: int = 200) -> web.Response:
-    view = group_view(group, request.app[SERVICES].policy.snapshot)
+    view = group_view(group, request.app[ADMINISTRATION].names)
     return json_response(view, status=status, revision=revision(group))
 
 

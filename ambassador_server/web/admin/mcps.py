@@ -10,8 +10,9 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.services.registry.mcp_facts import McpFacts, visible
-from ambassador_server.services.use_cases import Services
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.services.registry.mcp_reports import McpReport
+from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
+from ambassador_server.web.admin.views import mcp_view, offered_tool_view, output_view, tool_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
@@ -23,19 +24,18 @@ from ambassador_server.web.requests import (
     optional_choice,
     requester,
 )
-from ambassador_server.web.views import mcp_view, offered_tool_view, output_view, tool_view
 
 
 async def add(request: web.Request, body: NewMcp) -> web.Response:
     """Add a draft entry."""
-    mcp = await request.app[SERVICES].mcps.add(requester(request), body.name, mcp_facts(body))
+    mcp = await request.app[REGISTRY].mcps.add(requester(request), body.name, mcp_facts(body))
     return _render(request, mcp, status=201)
 
 
 async def put(request: web.Request, body: McpPut) -> web.Response:
     """Add a draft entry, or change what the body names."""
     facts, name = mcp_facts(body), request.match_info["name"]
-    written = await request.app[SERVICES].mcps.put(
+    written = await request.app[REGISTRY].mcps.put(
         requester(request), name, facts, expected=expected(request), test=_wants_test(request)
     )
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
@@ -44,7 +44,7 @@ async def put(request: web.Request, body: McpPut) -> web.Response:
 async def change(request: web.Request, body: McpPut) -> web.Response:
     """Change what the body names."""
     facts, name = mcp_facts(body), request.match_info["name"]
-    mcp = await request.app[SERVICES].mcps.update(
+    mcp = await request.app[REGISTRY].mcps.update(
         requester(request), name, facts, expected=expected(request), test=_wants_test(request)
     )
     return _render(request, mcp)
@@ -53,72 +53,68 @@ async def change(request: web.Request, body: McpPut) -> web.Response:
 async def publish(request: web.Request) -> web.Response:
     """Publish an entry."""
     name = request.match_info["name"]
-    return _render(request, await request.app[SERVICES].mcps.publish(requester(request), name))
+    return _render(request, await request.app[REGISTRY].mcps.publish(requester(request), name))
 
 
 async def archive(request: web.Request) -> web.Response:
     """Take an entry out of service."""
     name = request.match_info["name"]
-    return _render(request, await request.app[SERVICES].mcps.archive(requester(request), name))
+    return _render(request, await request.app[REGISTRY].mcps.archive(requester(request), name))
 
 
 async def restart(request: web.Request) -> web.Response:
     """Stop and start the connections of an entry."""
     name = request.match_info["name"]
-    return _render(request, await request.app[SERVICES].mcps.restart(requester(request), name))
+    return _render(request, await request.app[REGISTRY].mcps.restart(requester(request), name))
 
 
 async def logs(request: web.Request) -> web.Response:
     """Show what an entry's downstream wrote lately."""
-    services = request.app[SERVICES]
-    lines = max(1, number(request, "lines", DEFAULT_PAGE))
-    output = await services.mcps.output(request.match_info["name"], lines)
-    views = [output_view(line, services.policy.snapshot) for line in output]
+    names, lines = request.app[ADMINISTRATION].names, max(1, number(request, "lines", DEFAULT_PAGE))
+    output = await request.app[REGISTRY].reports.output(request.match_info["name"], lines)
+    views = [output_view(line, names) for line in output]
     return json_response(Page(items=views, next_cursor=None, total=len(views)))
 
 
 async def remove(request: web.Request) -> web.Response:
     """Delete an entry that is not published."""
     name = request.match_info["name"]
-    await request.app[SERVICES].mcps.remove(requester(request), name, expected=expected(request))
+    await request.app[REGISTRY].mcps.remove(requester(request), name, expected=expected(request))
     return web.Response(status=204)
 
 
 async def test(request: web.Request) -> web.Response:
     """Connect to an entry and list what it offers, changing nothing."""
     name = request.match_info["name"]
-    found = await request.app[SERVICES].mcps.test(name)
+    found = await request.app[REGISTRY].mcps.test(name)
     views = [offered_tool_view(name, tool) for tool in found]
     return json_response(Page(items=views, next_cursor=None, total=len(views)))
 
 
 async def show(request: web.Request) -> web.Response:
     """Show one entry."""
-    return _render(request, await request.app[SERVICES].mcps.get(request.match_info["name"]))
+    report = await request.app[REGISTRY].reports.get(request.match_info["name"])
+    return _render_report(report)
 
 
 async def index(request: web.Request) -> web.Response:
     """List entries, by name unless the query says otherwise."""
-    services = request.app[SERVICES]
-    mcps = await services.mcps.page(listing(request))
-    return json_response(page(request, mcps, lambda mcp: _view(services, mcp)))
+    reports = await request.app[REGISTRY].reports.page(listing(request))
+    return json_response(page(request, reports, mcp_view))
 
 
 async def tools(request: web.Request) -> web.Response:
     """List the published tools of an entry."""
-    services = request.app[SERVICES]
-    mcp = await services.mcps.get(request.match_info["name"])
-    entries = services.catalog.page_of(mcp.mcp_id, listing(request))
+    entries = await request.app[REGISTRY].reports.tools(request.match_info["name"], listing(request))
     return json_response(page(request, entries, tool_view))
 
 
 def _render(request: web.Request, mcp: Mcp, status: int = 200) -> web.Response:
-    return json_response(_view(request.app[SERVICES], mcp), status=status, revision=revision(visible(mcp)))
+    return _render_report(request.app[REGISTRY].reports.of(mcp), status)
 
 
-def _view(services: Services, mcp: Mcp) -> McpView:
-    downstreams = services.downstreams
-    return mcp_view(mcp, downstreams.state(mcp.mcp_id), downstreams.activity(mcp.mcp_id))
+def _render_report(report: McpReport, status: int = 200) -> web.Response:
+    return json_response(mcp_view(report), status=status, revision=revision(visible(report.mcp)))
 
 
 def mcp_facts(body: NewMcp | McpPut) -> McpFacts:

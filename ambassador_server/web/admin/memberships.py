@@ -7,7 +7,7 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MEMBERSHIPS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.services.administration.groups import NamedMembership
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
@@ -15,8 +15,7 @@ from ambassador_server.web.listing import listing, page
 
 async def index(request: web.Request) -> web.Response:
     """List memberships, by group unless the query says otherwise."""
-    services = request.app[SERVICES]
-    found = await services.groups.memberships(listing(request), services.policy.snapshot)
+    found = await request.app[ADMINISTRATION].groups.memberships(listing(request))
     return json_response(page(request, found, _view))
 
 

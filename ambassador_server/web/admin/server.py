@@ -7,10 +7,10 @@ from ambassador_protocol.paths import SERVER_CONFIG, SERVER_HEALTH
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.settings import Setting
 from ambassador_server.services.audit.delivery import SinkStatus
-from ambassador_server.web.app_keys import SERVICES, SETTINGS
+from ambassador_server.web.app_keys import HEALTH_CHECKS, SETTINGS
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
-from ambassador_server.web.views import optional_timestamp
+from ambassador_server.web.timestamps import optional_timestamp
 
 
 async def configuration(request: web.Request) -> web.Response:
@@ -21,7 +21,7 @@ async def configuration(request: web.Request) -> web.Response:
 
 async def health(request: web.Request) -> web.Response:
     """Show the conditions of readiness, and every audit sink."""
-    doctor = request.app[SERVICES].health
+    doctor = request.app[HEALTH_CHECKS]
     checks = await doctor.checks()
     sinks = [_sink_view(each) for each in await doctor.sinks()]
     status = "ready" if all(checks.values()) else "not_ready"

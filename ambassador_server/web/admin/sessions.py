@@ -6,29 +6,28 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.admin.sessions import SessionView
 from ambassador_protocol.paths import SESSIONS
 from ambassador_server.domain.people.administrators import Right
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.users import of_user
+from ambassador_server.web.admin.views import session_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
-from ambassador_server.web.listing import listing, of_user, page
+from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import requester
-from ambassador_server.web.views import session_view
 
 
 async def index(request: web.Request) -> web.Response:
     """List the open sessions, of one user when `user` is given, newest first unless the query says otherwise."""
-    services = request.app[SERVICES]
+    administration = request.app[ADMINISTRATION]
     wanted = listing(request, order="-created_at", also=await of_user(request))
-    sessions = await services.session_control.page(wanted)
-    return json_response(
-        page(request, sessions, lambda session: session_view(session, services.policy.snapshot))
-    )
+    sessions = await administration.sessions.page(wanted)
+    return json_response(page(request, sessions, lambda session: session_view(session, administration.names)))
 
 
 async def revoke(request: web.Request) -> web.Response:
     """End a session."""
-    services = request.app[SERVICES]
-    session = await services.session_control.revoke(requester(request), request.match_info["id"])
-    return json_response(session_view(session, services.policy.snapshot))
+    administration = request.app[ADMINISTRATION]
+    session = await administration.sessions.revoke(requester(request), request.match_info["id"])
+    return json_response(session_view(session, administration.names))
 
 
 def endpoints() -> list[Endpoint]:

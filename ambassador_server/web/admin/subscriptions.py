@@ -7,35 +7,35 @@ from ambassador_protocol.admin.subscriptions import SubscriptionPut, Subscriptio
 from ambassador_protocol.paths import SUBSCRIPTIONS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.services.changes.writing import WriteResult
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.views import subscription_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import requester
-from ambassador_server.web.views import subscription_view
 
 
 async def put(request: web.Request, body: SubscriptionPut) -> web.Response:
     """Subscribe a client, or change what it selects."""
-    services = request.app[SERVICES]
+    administration = request.app[ADMINISTRATION]
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
-    written = await services.subscriptions.set(requester(request), key_id, mcp, body.tools)
-    view = subscription_view(written.item, services.policy.snapshot)
+    written = await administration.subscriptions.set(requester(request), key_id, mcp, body.tools)
+    view = subscription_view(written.item, administration.names)
     return json_response(view, status=201 if written.result is WriteResult.CREATED else 200)
 
 
 async def remove(request: web.Request) -> web.Response:
     """Take a client's choice back."""
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
-    await request.app[SERVICES].subscriptions.remove(requester(request), key_id, mcp)
+    await request.app[ADMINISTRATION].subscriptions.remove(requester(request), key_id, mcp)
     return web.Response(status=204)
 
 
 async def index(request: web.Request) -> web.Response:
     """List subscriptions, oldest first unless the query says otherwise."""
-    services = request.app[SERVICES]
-    found = await services.subscriptions.page(listing(request))
-    return json_response(page(request, found, lambda each: subscription_view(each, services.policy.snapshot)))
+    administration = request.app[ADMINISTRATION]
+    found = await administration.subscriptions.page(listing(request))
+    return json_response(page(request, found, lambda each: subscription_view(each, administration.names)))
 
 
 def endpoints() -> list[Endpoint]:

@@ -11,19 +11,19 @@ from ambassador_protocol.paths import SWITCHES
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.services.administration.switch_effects import NamedImpact
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.views import switch_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import choice, duration, flag, requester
-from ambassador_server.web.views import switch_view
 
 
 async def activate(request: web.Request, body: NewSwitch) -> web.Response:
     """Stop something."""
-    services = request.app[SERVICES]
-    running = services.switch_effects.running()
-    switch = await services.switches.activate(
+    administration = request.app[ADMINISTRATION]
+    running = administration.switch_effects.running()
+    switch = await administration.switches.activate(
         requester(request),
         scope=choice(SwitchScope, body.scope, "scope"),
         target=body.target,
@@ -32,21 +32,23 @@ async def activate(request: web.Request, body: NewSwitch) -> web.Response:
         lasts=duration(body.expires_in_seconds),
         drill=body.drill,
     )
-    return json_response(_detail(switch, await services.switch_effects.of(switch, running)), status=201)
+    return json_response(_detail(switch, await administration.switch_effects.of(switch, running)), status=201)
 
 
 async def show(request: web.Request) -> web.Response:
     """Show one switch and its impact."""
-    services = request.app[SERVICES]
-    switch = await services.switches.get(request.match_info["id"])
+    administration = request.app[ADMINISTRATION]
+    switch = await administration.switches.get(request.match_info["id"])
     return json_response(
-        _detail(switch, await services.switch_effects.of(switch, services.switch_effects.running()))
+        _detail(
+            switch, await administration.switch_effects.of(switch, administration.switch_effects.running())
+        )
     )
 
 
 async def lift(request: web.Request) -> web.Response:
     """Lift a switch."""
-    switch = await request.app[SERVICES].switches.lift(requester(request), request.match_info["id"])
+    switch = await request.app[ADMINISTRATION].switches.lift(requester(request), request.match_info["id"])
     return json_response(switch_view(switch, datetime.now(UTC)))
 
 
@@ -54,7 +56,7 @@ async def index(request: web.Request) -> web.Response:
     """List the switches in force, or with `all=true` every one there was."""
     include_past, now = flag(request, "all", default=False), datetime.now(UTC)
     wanted = listing(request)
-    switches = await request.app[SERVICES].switches.page(wanted, include_past=include_past)
+    switches = await request.app[ADMINISTRATION].switches.page(wanted, include_past=include_past)
     return json_response(page(request, switches, lambda switch: switch_view(switch, now)))
 
 

@@ -9,15 +9,16 @@ from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut, UserV
 from ambassador_protocol.paths import USERS
 from ambassador_server.domain.people.administrators import Right, Role
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
+from ambassador_server.domain.shared.listing import Condition, Operator
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.administration.users import UserFacts
 from ambassador_server.services.changes.writing import WriteResult
-from ambassador_server.web.app_keys import SERVICES
+from ambassador_server.web.admin.app_keys import ADMINISTRATION
+from ambassador_server.web.admin.views import user_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
 from ambassador_server.web.requests import choices, expected, optional_choice, requester
-from ambassador_server.web.views import user_view
 
 
 async def create(request: web.Request, body: NewUser) -> web.Response:
@@ -31,7 +32,7 @@ async def create(request: web.Request, body: NewUser) -> web.Response:
         roles=optional_roles(body.roles),
         source=optional_choice(AuthSource, body.source, "source"),
     )
-    user = await request.app[SERVICES].users.create(requester(request), body.name, facts)
+    user = await request.app[ADMINISTRATION].users.create(requester(request), body.name, facts)
     return _render(request, user, status=201)
 
 
@@ -41,7 +42,7 @@ async def put(request: web.Request, body: UserPut) -> web.Response:
     Roles, and whatever is changed of a user who has some, need the right `manage` besides.
     """
     facts, name = user_facts(body), request.match_info["name"]
-    users = request.app[SERVICES].users
+    users = request.app[ADMINISTRATION].users
     written = await users.put(requester(request), name, facts, expected=expected(request))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
@@ -52,32 +53,41 @@ async def change(request: web.Request, body: UserPut) -> web.Response:
     Roles, and whatever is changed of a user who has some, need the right `manage` besides.
     """
     facts, name = user_facts(body), request.match_info["name"]
-    users = request.app[SERVICES].users
+    users = request.app[ADMINISTRATION].users
     return _render(request, await users.update(requester(request), name, facts, expected=expected(request)))
 
 
 async def set_password(request: web.Request, body: NewPassword) -> web.Response:
     """Give a user a password; it ends the logins there are."""
     name = request.match_info["name"]
-    await request.app[SERVICES].passwords.set(requester(request), name, body.password)
+    await request.app[ADMINISTRATION].passwords.set(requester(request), name, body.password)
     return web.Response(status=204)
 
 
 async def show(request: web.Request) -> web.Response:
     """Show one user."""
-    return _render(request, await request.app[SERVICES].users.get(request.match_info["name"]))
+    return _render(request, await request.app[ADMINISTRATION].users.get(request.match_info["name"]))
 
 
 async def index(request: web.Request) -> web.Response:
     """List users, by name unless the query says otherwise."""
-    services = request.app[SERVICES]
-    users = await services.users.page(listing(request))
-    return json_response(page(request, users, lambda user: user_view(user, services.policy.snapshot)))
+    administration = request.app[ADMINISTRATION]
+    users = await administration.users.page(listing(request))
+    return json_response(page(request, users, lambda user: user_view(user, administration.names)))
 
 
 def _render(request: web.Request, user: User, status: int = 200) -> web.Response:
-    view = user_view(user, request.app[SERVICES].policy.snapshot)
+    view = user_view(user, request.app[ADMINISTRATION].names)
     return json_response(view, status=status, revision=revision(user))
+
+
+async def of_user(request: web.Request) -> tuple[Condition, ...]:
+    """Return the condition that the parameter `user` stands for; NotFoundError for a user who does not exist."""
+    name = request.query.get("user")
+    if name is None:
+        return ()
+    user = await request.app[ADMINISTRATION].users.get(name)
+    return (Condition("user", Operator.IS, user.name),)
 
 
 def user_facts(body: UserPut) -> UserFacts:

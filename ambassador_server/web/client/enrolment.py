@@ -4,8 +4,9 @@ from aiohttp import web
 
 from ambassador_protocol.me import EnrolRequest, OwnIssuedKey
 from ambassador_protocol.paths import ENROL
-from ambassador_server.web.app_keys import ORIGIN, SERVICES
+from ambassador_server.web.app_keys import ORIGIN
 from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.client.app_keys import SIGN_IN
 from ambassador_server.web.client.own_access import own_key_view
 
 _MAX_BYTES = 1024
@@ -15,7 +16,7 @@ async def redeem(request: web.Request) -> web.Response:
     """Exchange a code; the secret of the key is in this answer and nowhere else."""
     # Whoever asks has proven nothing yet: not a byte more is read.
     body = await read_strict(request, EnrolRequest, limit=_MAX_BYTES)
-    redeemed = await request.app[SERVICES].enrolments.redeem(body.code, request[ORIGIN])
+    redeemed = await request.app[SIGN_IN].codes.redeem(body.code, request[ORIGIN])
     view = own_key_view(redeemed.key)
     return json_response(
         OwnIssuedKey(user=redeemed.user.name, key=view, preshared_key=redeemed.secret), status=201

@@ -4,8 +4,9 @@ from aiohttp import web
 
 from ambassador_protocol.paths import MCP
 from ambassador_server.ports.face import FaceRequest
-from ambassador_server.web.app_keys import FACE, ORIGIN, PRINCIPAL
+from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import read_body
+from ambassador_server.web.client.app_keys import FACE
 from ambassador_server.web.event_answer import EventAnswer
 from ambassador_server.web.middleware.authenticate import authenticated
 

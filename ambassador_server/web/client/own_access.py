@@ -20,11 +20,12 @@ from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_SUB
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.services.administration.own_access import KnownTool, Offer
-from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL, SERVICES
+from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_strict
+from ambassador_server.web.client.app_keys import OWN_ACCESS
 from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.requests import duration
-from ambassador_server.web.views import optional_timestamp, timestamp
+from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
 _EVERYTHING = ("*",)
 _MAX_BYTES = 64 << 10
@@ -32,7 +33,7 @@ _MAX_BYTES = 64 << 10
 
 async def show(request: web.Request) -> web.Response:
     """Say who the request comes from."""
-    standing = request.app[SERVICES].own_access.standing(request[PRINCIPAL])
+    standing = request.app[OWN_ACCESS].standing(request[PRINCIPAL])
     return json_response(
         Me(
             user=standing.user.name,
@@ -50,7 +51,7 @@ async def show(request: web.Request) -> web.Response:
 async def rotate(request: web.Request) -> web.Response:
     """Issue a key in place of the one in use; its secret is in this answer and nowhere else."""
     body = await read_strict(request, OwnRotation, limit=_MAX_BYTES)
-    rotated = await request.app[SERVICES].own_access.rotate(
+    rotated = await request.app[OWN_ACCESS].rotate(
         request[PRINCIPAL],
         request[ORIGIN],
         overlap=duration(body.overlap_seconds, "overlap_seconds") or timedelta(),
@@ -68,14 +69,14 @@ async def rotate(request: web.Request) -> web.Response:
 
 async def catalog(request: web.Request) -> web.Response:
     """List what is granted, and what of it this client chose."""
-    offers = request.app[SERVICES].own_access.offers(request[PRINCIPAL])
+    offers = request.app[OWN_ACCESS].offers(request[PRINCIPAL])
     return json_response(OwnCatalog(mcps=[_mcp(offer) for offer in offers]))
 
 
 async def subscribe(request: web.Request) -> web.Response:
     """Choose tools of an MCP for the key in use."""
     body = await read_strict(request, OwnSubscriptionPut, limit=_MAX_BYTES)
-    offer = await request.app[SERVICES].own_access.subscribe(
+    offer = await request.app[OWN_ACCESS].subscribe(
         request[PRINCIPAL],
         request[ORIGIN],
         request.match_info["mcp"],
@@ -87,7 +88,7 @@ async def subscribe(request: web.Request) -> web.Response:
 async def unsubscribe(request: web.Request) -> web.Response:
     """Take the choice back."""
     mcp = request.match_info["mcp"]
-    await request.app[SERVICES].own_access.unsubscribe(request[PRINCIPAL], request[ORIGIN], mcp)
+    await request.app[OWN_ACCESS].unsubscribe(request[PRINCIPAL], request[ORIGIN], mcp)
     return web.Response(status=204)
 
 

@@ -12,10 +12,11 @@ from ambassador_protocol.sessions import (
 )
 from ambassador_server.domain.shared.names import check_text
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL, SERVICES
+from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_tolerant
+from ambassador_server.web.client.app_keys import SIGN_IN
 from ambassador_server.web.middleware.authenticate import authenticated
-from ambassador_server.web.views import timestamp
+from ambassador_server.web.timestamps import timestamp
 
 _MAX_REGISTER_BYTES = 4096
 
@@ -28,7 +29,7 @@ async def register(request: web.Request) -> web.Response:
         raise InvalidInputError("Missing required fields")
     if body.host_tool not in HOST_TOOLS:
         raise InvalidInputError("Invalid host_tool value")
-    session, token = await request.app[SERVICES].sessions.open(
+    session, token = await request.app[SIGN_IN].sessions.open(
         body.preshared_key,
         friendly_name=check_text("friendly_name", body.friendly_name),
         host_tool=body.host_tool,
@@ -48,7 +49,7 @@ async def register(request: web.Request) -> web.Response:
 
 async def heartbeat(request: web.Request) -> web.Response:
     """Keep the session alive; the body carries nothing."""
-    session = await request.app[SERVICES].sessions.heartbeat(request[PRINCIPAL], request[ORIGIN])
+    session = await request.app[SIGN_IN].sessions.heartbeat(request[PRINCIPAL], request[ORIGIN])
     return json_response(
         HeartbeatResponse(status="ok", session_status="active", expires_at=timestamp(session.expires_at))
     )
@@ -57,7 +58,7 @@ async def heartbeat(request: web.Request) -> web.Response:
 async def disconnect(request: web.Request) -> web.Response:
     """End the session of this connection; a JSON content type without a body is what the original client sends."""
     connection_id = request.match_info["connection_id"]
-    await request.app[SERVICES].sessions.close(request[PRINCIPAL], connection_id, request[ORIGIN])
+    await request.app[SIGN_IN].sessions.close(request[PRINCIPAL], connection_id, request[ORIGIN])
     return json_response(DisconnectResponse(status="disconnected", connection_id=connection_id))
 
 

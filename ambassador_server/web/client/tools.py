@@ -17,10 +17,11 @@ from ambassador_server.errors import (
 from ambassador_server.ports.downstream import Reply
 from ambassador_server.services.calls.catalog import CatalogEntry
 from ambassador_server.services.calls.pipeline import Refused, ToolCall
-from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL, SERVICES
+from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_tolerant
+from ambassador_server.web.client.app_keys import CALLS
 from ambassador_server.web.middleware.authenticate import authenticated
-from ambassador_server.web.views import timestamp
+from ambassador_server.web.timestamps import timestamp
 
 _UNREADABLE = "The tool failed: its answer is not the result of a tool"
 
@@ -45,7 +46,7 @@ class _Error(msgspec.Struct):
 
 async def list_tools(request: web.Request) -> web.Response:
     """List what the principal may call."""
-    entries = request.app[SERVICES].catalog.visible(request[PRINCIPAL])
+    entries = request.app[CALLS].catalog.visible(request[PRINCIPAL])
     now = timestamp(datetime.now(UTC))
     return json_response(ToolCatalog(tools=[_descriptor(entry) for entry in entries], timestamp=now))
 
@@ -62,7 +63,7 @@ async def invoke(request: web.Request) -> web.Response:
         principal=request[PRINCIPAL], origin=request[ORIGIN], name=body.tool, members={"arguments": arguments}
     )
     try:
-        answer = await request.app[SERVICES].calls.call(call)
+        answer = await request.app[CALLS].pipeline.call(call)
     except (DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError) as error:
         return _outcome(request, _text(error.message), {"is_error": True})
     if isinstance(answer, Refused):

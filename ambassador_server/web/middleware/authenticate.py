@@ -8,7 +8,7 @@ from ambassador_protocol.paths import ADMIN_KEY_HEADER, SESSION_TOKEN_HEADER
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import NotAuthenticatedError
 from ambassador_server.ports.authenticator import Credentials
-from ambassador_server.web.app_keys import ADMINISTRATOR, AUTHENTICATORS, ORIGIN, PRINCIPAL, SERVICES
+from ambassador_server.web.app_keys import ADMINISTRATOR, ADMINISTRATORS, AUTHENTICATORS, ORIGIN, PRINCIPAL
 
 Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,8 +44,8 @@ def administered(right: Right, route: Route) -> Route:
 async def check_administered(request: web.Request, right: Right) -> None:
     """Raise unless the request has an administrator with this right; an answer without an end asks again and again."""
     secret = _secret(request, ADMIN_KEY_HEADER)
-    administrators = request.app[SERVICES].administrators
-    request[ADMINISTRATOR] = await administrators.authenticate(secret, right, request[ORIGIN])
+    prover = request.app[ADMINISTRATORS]
+    request[ADMINISTRATOR] = await prover.authenticate(secret, right, request[ORIGIN])
 
 
 def _secret(request: web.Request, header: str) -> str:

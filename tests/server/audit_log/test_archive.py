@@ -1,4 +1,4 @@
-"""Verifying beside a server that runs: one at a time, not for ever, and never in the way of the event loop."""
+"""Verifying beside a server that runs: not for ever, and never in the way of the event loop."""
 
 import asyncio
 from datetime import timedelta
@@ -36,22 +36,6 @@ async def test_running_log_is_verified_while_it_is_written(tmp_path: Path):
     await log.close()
     [found] = await archive.verify(since=None, until=None)
     assert (found["ok"], found["records"], found["is_closed"]) == (True, number, True)
-
-
-async def test_one_verification_runs_at_a_time_also_when_its_caller_hung_up(audit: Path):
-    archive = JsonlArchive(audit, SIGNER)
-    first = asyncio.ensure_future(archive.verify(since=None, until=None))
-    await asyncio.sleep(0)
-    first.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await first
-    with pytest.raises(OverloadedError, match="being verified already"):
-        await archive.verify(since=None, until=None)
-    async with asyncio.timeout(30):
-        while archive.is_busy:
-            await asyncio.to_thread(lambda: None)
-    [found] = await archive.verify(since=None, until=None)
-    assert found["records"] == 400
 
 
 async def test_verification_ends_when_it_takes_too_long(audit: Path):

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.catalog.mcps import DownstreamStatus, Isolation, Mcp
+from ambassador_server.domain.catalog.mcps import DownstreamStatus, Isolation, Mcp, OutputLine
 from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.errors import DownstreamUnavailableError, OverloadedError
-from ambassador_server.ports.downstream import OutputLine
 from tests.fakes.mcp_servers import command, stdio_options
 from tests.fakes.mcp_servers.http_server import HttpServer, serve
 from tests.fakes.mcp_servers.toolbox import Toolbox

@@ -38,7 +38,7 @@ async def ambassador(tmp_path: Path) -> AsyncIterator[Ambassador]:
 async def test_output_and_restart_are_for_those_who_operate(
     ambassador: Ambassador, role: Role, reading: int, operating: int
 ) -> None:
-    _, secret = await ambassador.services.admin_keys.issue(
+    _, secret = await ambassador.services.administration.admin_keys.issue(
         Requester(None, None), name=role, roles=(role,), lasts=None
     )
     headers = {ADMIN_KEY_HEADER: secret}

@@ -27,7 +27,7 @@ from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.storage.migrate import upgrade
-from ambassador_server.web.app import admin_endpoints
+from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.openapi import describe
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(admin_endpoints())))

@@ -180,7 +180,7 @@ async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offi
 
 
 async def _secrets(server: Ambassador) -> dict[str, str]:
-    keys, nobody = server.services.admin_keys, Requester(None, None)
+    keys, nobody = server.services.administration.admin_keys, Requester(None, None)
     found = {"no key": "", "forged": "amb_ak_" + "A" * 48}
     for role in (*Role, *("expired", "revoked", "spare")):
         roles = (role,) if isinstance(role, Role) else tuple(Role)

@@ -27,7 +27,7 @@ async def ambassador(tmp_path: Path) -> AsyncIterator[Ambassador]:
 async def test_every_administrator_may_read_it_and_no_key_is_in_it(
     ambassador: Ambassador, tmp_path: Path, role: Role
 ) -> None:
-    _, secret = await ambassador.services.admin_keys.issue(
+    _, secret = await ambassador.services.administration.admin_keys.issue(
         Requester(None, None), name=role, roles=(role,), lasts=None
     )
     async with TestClient(TestServer(ambassador.admin_app(None))) as client:

@@ -22,8 +22,9 @@ from ambassador_server.errors import (
     RateLimitedError,
     StoppedError,
 )
+from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.sign_in.enrolments import Enrolments
+from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.sessions import Sessions
 from tests.fakes.session_tokens import RememberedTokens
 from tests.fakes.throttle import CountingThrottle
@@ -34,12 +35,13 @@ PEPPER = b"p" * 32
 SOON, LATER = timedelta(minutes=15), timedelta(days=90)
 
 
-async def build() -> tuple[World, Enrolments, Sessions]:
+async def build() -> tuple[World, Enrolments, CodeRedemption, Sessions]:
     world = await World.build()
     recorder, throttle = Recorder(log=world.log, clock=world.clock), CountingThrottle()
     prover = world.prover(PEPPER, throttle)
     sessions = world.sessions(prover, RememberedTokens(), throttle=throttle)
-    enrolments = Enrolments(
+    enrolments = Enrolments(store=world.store, changes=world.changes, clock=world.clock, pepper=PEPPER)
+    redemption = CodeRedemption(
         store=world.store,
         changes=world.changes,
         prover=prover,
@@ -48,7 +50,7 @@ async def build() -> tuple[World, Enrolments, Sessions]:
         clock=world.clock,
         pepper=PEPPER,
     )
-    return world, enrolments, sessions
+    return world, enrolments, redemption, sessions
 
 
 async def issue(enrolments: Enrolments, user: str = "alice", lasts: timedelta = SOON) -> str:
@@ -56,8 +58,8 @@ async def issue(enrolments: Enrolments, user: str = "alice", lasts: timedelta = 
 
 
 async def test_code_becomes_a_key_that_opens_a_session():
-    world, enrolments, sessions = await build()
-    redeemed = await enrolments.redeem(await issue(enrolments), ORIGIN)
+    world, enrolments, redemption, sessions = await build()
+    redeemed = await redemption.redeem(await issue(enrolments), ORIGIN)
     assert (redeemed.user.name, redeemed.key.name) == ("alice", "desk")
     assert redeemed.key.expires_at == world.clock.now() + LATER
     session, _ = await sessions.open(redeemed.secret, friendly_name="desk", host_tool="cli", origin=ORIGIN)
@@ -65,9 +67,9 @@ async def test_code_becomes_a_key_that_opens_a_session():
 
 
 async def test_both_ends_are_recorded_and_neither_holds_the_code_or_the_key():
-    world, enrolments, _ = await build()
+    world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
-    redeemed = await enrolments.redeem(code, ORIGIN)
+    redeemed = await redemption.redeem(code, ORIGIN)
     enrol, redeem = world.log.events
     assert (enrol.action, enrol.actor.kind) == (AuditAction.KEY_ENROL, ActorKind.ADMIN)
     assert (redeem.action, redeem.actor.kind, redeem.actor.name) == (
@@ -82,31 +84,31 @@ async def test_both_ends_are_recorded_and_neither_holds_the_code_or_the_key():
 
 
 async def test_code_works_once_even_for_two_at_the_same_time():
-    _, enrolments, _ = await build()
+    _, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     results = await asyncio.gather(
-        *(enrolments.redeem(code, ORIGIN) for _ in range(3)), return_exceptions=True
+        *(redemption.redeem(code, ORIGIN) for _ in range(3)), return_exceptions=True
     )
     assert sum(isinstance(each, InvalidCodeError) for each in results) == 2
     with pytest.raises(InvalidCodeError):
-        await enrolments.redeem(code, ORIGIN)
+        await redemption.redeem(code, ORIGIN)
 
 
 async def test_code_ends_with_its_time():
-    world, enrolments, _ = await build()
+    world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     world.clock.advance(SOON.total_seconds())
     with pytest.raises(InvalidCodeError):
-        await enrolments.redeem(code, ORIGIN)
+        await redemption.redeem(code, ORIGIN)
 
 
 async def test_suspended_user_gets_neither_code_nor_key():
-    world, enrolments, _ = await build()
+    world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     async with world.store.write() as work:
         await work.users.replace(replace(USER, status=UserStatus.SUSPENDED))
     with pytest.raises(InvalidCodeError):
-        await enrolments.redeem(code, ORIGIN)
+        await redemption.redeem(code, ORIGIN)
     with pytest.raises(ConflictError):
         await issue(enrolments)
     with pytest.raises(NotFoundError):
@@ -114,38 +116,38 @@ async def test_suspended_user_gets_neither_code_nor_key():
 
 
 async def test_kill_switch_stops_redeeming_and_the_code_outlives_it():
-    world, enrolments, _ = await build()
+    world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     switch = await world.kill(SwitchScope.USER, "alice", "Ask Bob")
     with pytest.raises(StoppedError, match="Ask Bob"):
-        await enrolments.redeem(code, ORIGIN)
+        await redemption.redeem(code, ORIGIN)
     await world.switches.lift(ROOT, switch)
-    assert (await enrolments.redeem(code, ORIGIN)).user.name == "alice"
+    assert (await redemption.redeem(code, ORIGIN)).user.name == "alice"
 
 
 async def test_address_that_guesses_is_not_heard_even_when_right():
-    world, enrolments, _ = await build()
+    world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     for _ in range(3):
         with pytest.raises(InvalidCodeError):
-            await enrolments.redeem(mint_code(), ORIGIN)
+            await redemption.redeem(mint_code(), ORIGIN)
     with pytest.raises(RateLimitedError, match=r"^Too many failed attempts$") as early:
-        await enrolments.redeem(code, ORIGIN)
+        await redemption.redeem(code, ORIGIN)
     assert early.value.hint == f"Try again in {early.value.retry_after} s."
     refused = [each for each in world.log.events if each.action is AuditAction.KEY_REDEEM]
     assert {each.outcome for each in refused} == {Outcome.DENIED}
-    assert (await enrolments.redeem(code, Origin("r", "192.0.2.7"))).user.name == "alice"
+    assert (await redemption.redeem(code, Origin("r", "192.0.2.7"))).user.name == "alice"
 
 
 async def test_cancelled_code_is_worthless_and_no_longer_listed():
-    world, enrolments, _ = await build()
+    world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     world.clock.advance(1)
     await issue(enrolments)
     first, second = (await enrolments.page(Listing())).items
     await enrolments.cancel(ROOT, first.enrolment_id)
     with pytest.raises(InvalidCodeError):
-        await enrolments.redeem(code, ORIGIN)
+        await redemption.redeem(code, ORIGIN)
     assert (await enrolments.page(Listing())).items == (second,)
     with pytest.raises(NotFoundError):
         await enrolments.cancel(ROOT, first.enrolment_id)
@@ -154,12 +156,12 @@ async def test_cancelled_code_is_worthless_and_no_longer_listed():
 
 
 async def test_code_that_is_used_or_too_old_cannot_be_cancelled():
-    world, enrolments, _ = await build()
+    world, enrolments, redemption, _ = await build()
     used = await issue(enrolments)
     world.clock.advance(1)
     await issue(enrolments)
     first, second = (await enrolments.page(Listing())).items
-    await enrolments.redeem(used, ORIGIN)
+    await redemption.redeem(used, ORIGIN)
     with pytest.raises(ConflictError, match="is used already"):
         await enrolments.cancel(ROOT, first.enrolment_id)
     world.clock.advance(SOON.total_seconds())
@@ -170,13 +172,13 @@ async def test_code_that_is_used_or_too_old_cannot_be_cancelled():
 
 @pytest.mark.parametrize("lasts", [timedelta(seconds=59), timedelta(days=1, seconds=1)])
 async def test_code_lasts_minutes_to_a_day(lasts: timedelta):
-    _, enrolments, _ = await build()
+    _, enrolments, _, _ = await build()
     with pytest.raises(InvalidInputError):
         await issue(enrolments, lasts=lasts)
 
 
 async def test_old_codes_are_forgotten():
-    world, enrolments, _ = await build()
+    world, enrolments, _, _ = await build()
     await issue(enrolments)
     world.clock.advance(timedelta(days=2).total_seconds())
     await enrolments.forget_expired()

@@ -1,6 +1,5 @@
-"""Enrolment: an administrator hands out a one-time code, its user exchanges it for a client key of their own."""
+"""Exchanges the one-time code of an enrolment for a client key."""
 
-import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -8,25 +7,18 @@ from ambassador_server.domain.audit.actors import Requester, user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.audit.resources import key_resource
 from ambassador_server.domain.people.client_keys import ClientKey
-from ambassador_server.domain.people.enrolments import Enrolment
+from ambassador_server.domain.people.enrolments import Enrolment, digest_code
 from ambassador_server.domain.people.new_keys import mint_client_key
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.users import User, UserStatus
-from ambassador_server.domain.secrets.tokens import digest_key, mint_code, plain_code
-from ambassador_server.domain.shared.listing import Listing, Slice
-from ambassador_server.domain.shared.names import check_name
-from ambassador_server.errors import ConflictError, InvalidCodeError, InvalidInputError, NotFoundError
+from ambassador_server.errors import InvalidCodeError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
-from ambassador_server.services.changes.lookups import find_user
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.login_throttle import CodeThrottle
-
-SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=1)
-_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +30,8 @@ class RedeemedKey:
     secret: str
 
 
-class Enrolments:
-    """Issues codes and exchanges them, each once."""
+class CodeRedemption:
+    """Exchanges codes, each once."""
 
     def __init__(
         self,
@@ -59,60 +51,6 @@ class Enrolments:
         self._login_throttle = CodeThrottle(throttle)
         self._clock = clock
         self._pepper = pepper
-
-    async def issue(
-        self, requester: Requester, *, user: str, name: str, lasts: timedelta, key_lasts: timedelta | None
-    ) -> tuple[Enrolment, str]:
-        """Promise a user a key and return the code, which is kept nowhere.
-
-        Raises ConflictError for a user who could not use it, InvalidInputError for a time out of bounds.
-        """
-        if not SHORTEST <= lasts <= LONGEST:
-            raise InvalidInputError("expires_in_seconds: a code lasts from one minute to one day")
-        code, now = mint_code(), self._clock.now()
-        async with self._changes.open(requester) as change:
-            owner = await find_user(change.work, user)
-            if owner.status is not UserStatus.ACTIVE:
-                raise ConflictError(f"User {owner.name!r} is {owner.status}; no code of theirs would work")
-            enrolment = Enrolment(
-                enrolment_id=str(uuid.uuid4()),
-                user_id=owner.user_id,
-                key_name=check_name("key", name),
-                key_seconds=None if key_lasts is None else int(key_lasts.total_seconds()),
-                digest=self._digest(code) or b"",
-                created_at=now,
-                created_by=requester.actor.name or "",
-                expires_at=now + lasts,
-            )
-            await change.work.enrolments.add(enrolment)
-            change.record(
-                AuditAction.KEY_ENROL,
-                _resource(enrolment),
-                user=owner.name,
-                expires_at=enrolment.expires_at.isoformat(),
-                key_seconds=enrolment.key_seconds,
-            )
-        return enrolment, code
-
-    async def page(self, listing: Listing) -> Slice[Enrolment]:
-        """Return one page of the codes that can still be exchanged."""
-        async with self._store.read() as work:
-            return await work.enrolments.page(replace(listing, open_at=self._clock.now()))
-
-    async def cancel(self, requester: Requester, enrolment_id: str) -> None:
-        """Make a code worthless before its time; raises ConflictError for one that is so already."""
-        async with self._changes.open(requester) as change:
-            enrolment = await change.work.enrolments.get(enrolment_id)
-            if enrolment is None:
-                raise NotFoundError(f"No enrolment {enrolment_id!r}")
-            if not enrolment.is_open(self._clock.now()):
-                how = "too old" if enrolment.redeemed_at is None else "used"
-                raise ConflictError(f"The code of this enrolment is {how} already")
-            user = await change.work.users.get(enrolment.user_id)
-            await change.work.enrolments.remove(enrolment_id)
-            change.record(
-                AuditAction.ENROLMENT_CANCEL, _resource(enrolment), user=None if user is None else user.name
-            )
 
     async def redeem(self, code: str, origin: Origin) -> RedeemedKey:
         """Exchange a code for a key, once.
@@ -156,13 +94,8 @@ class Enrolments:
                 return RedeemedKey(user, key, secret)
         raise await self._refused(origin)
 
-    async def forget_expired(self) -> None:
-        """Drop the codes that expired a day ago; the audit knows them longer."""
-        async with self._store.write() as work:
-            await work.enrolments.forget(self._clock.now() - _KEPT)
-
     async def _find(self, code: str) -> tuple[Enrolment, User] | None:
-        digest = self._digest(code)
+        digest = digest_code(code, self._pepper)
         if digest is None:
             return None
         async with self._store.read() as work:
@@ -191,11 +124,3 @@ class Enrolments:
             "The code is not valid: it may be mistyped, used already, or too old",
             hint="Type it again, or ask your administrator for a new one.",
         )
-
-    def _digest(self, code: str) -> bytes | None:
-        plain = plain_code(code)
-        return None if plain is None else digest_key(f"enrol {plain}", self._pepper)
-
-
-def _resource(enrolment: Enrolment) -> Resource:
-    return Resource(kind="enrolment", id=enrolment.enrolment_id, name=enrolment.key_name)

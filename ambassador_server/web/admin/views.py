@@ -1,6 +1,6 @@
-"""Domain to wire, one function per type; the names a person knows come from the policy snapshot."""
+"""Domain to wire, one function per type."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ambassador_protocol import __version__
 from ambassador_protocol.admin.access import AccessView, RuleView
@@ -16,9 +16,7 @@ from ambassador_protocol.admin.subscriptions import SubscriptionView
 from ambassador_protocol.admin.switches import SwitchView
 from ambassador_protocol.admin.users import UserView
 from ambassador_server.domain.catalog.mcps import (
-    DownstreamActivity,
-    DownstreamState,
-    Mcp,
+    OutputLine,
     Tool,
     canonical_name,
 )
@@ -30,35 +28,23 @@ from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.grants import Grant, Subscription
-from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.secrets.redaction import mask_options
-from ambassador_server.ports.downstream import OutputLine
 from ambassador_server.services.administration.access import Access
+from ambassador_server.services.administration.names import Names
 from ambassador_server.services.calls.catalog import CatalogEntry
+from ambassador_server.services.registry.mcp_reports import McpReport
+from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
 
-def timestamp(at: datetime) -> str:
-    """Return ISO-8601 UTC with milliseconds and `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def optional_timestamp(at: datetime | None) -> str | None:
-    """Return the time, if there is one."""
-    return None if at is None else timestamp(at)
-
-
-def user_view(user: User, snapshot: Snapshot) -> UserView:
+def user_view(user: User, names: Names) -> UserView:
     """Show a user."""
-    group_ids = snapshot.group_ids_of.get(user.user_id, ())
     return UserView(
         name=user.name,
         display_name=user.display_name,
         email=user.email,
         status=user.status,
-        groups=sorted(
-            snapshot.groups[group_id].name for group_id in group_ids if group_id in snapshot.groups
-        ),
+        groups=names.groups_of(user.user_id),
         roles=[role.value for role in user.roles],
         source=user.source,
         owner=user.owner,
@@ -67,14 +53,14 @@ def user_view(user: User, snapshot: Snapshot) -> UserView:
     )
 
 
-def admin_key_view(key: AdminKey, snapshot: Snapshot, now: datetime) -> AdminKeyView:
+def admin_key_view(key: AdminKey, names: Names, now: datetime) -> AdminKeyView:
     """Show an admin key, or a login with the roles its user has now."""
-    user = None if key.user_id is None else snapshot.users.get(key.user_id)
-    roles = key.roles if user is None else user.roles
+    user = None if key.user_id is None else names.user(key.user_id)
+    roles = key.roles if key.user_id is None or user is None else names.roles_of(key.user_id)
     return AdminKeyView(
         name=key.name,
         kind="login" if key.is_login else "key",
-        user=None if user is None else user.name,
+        user=user,
         roles=[role.value for role in roles],
         prefix=key.prefix,
         status="revoked" if key.revoked_at is not None else "active" if key.is_good(now) else "expired",
@@ -98,21 +84,21 @@ def whoami_view(administrator: Administrator) -> Whoami:
     )
 
 
-def group_view(group: Group, snapshot: Snapshot) -> GroupView:
+def group_view(group: Group, names: Names) -> GroupView:
     """Show a group."""
-    user_ids = snapshot.user_ids_of.get(group.group_id, ())
     return GroupView(
         name=group.name,
         description=group.description,
         status=group.status,
-        members=sorted(snapshot.users[user_id].name for user_id in user_ids if user_id in snapshot.users),
+        members=names.members_of(group.group_id),
         owner=group.owner,
         created_at=timestamp(group.created_at),
     )
 
 
-def mcp_view(mcp: Mcp, state: DownstreamState, activity: DownstreamActivity) -> McpView:
+def mcp_view(report: McpReport) -> McpView:
     """Show a catalog entry and its downstream."""
+    mcp, state, activity = report.mcp, report.state, report.activity
     return McpView(
         name=mcp.name,
         display_name=mcp.display_name,
@@ -135,10 +121,10 @@ def mcp_view(mcp: Mcp, state: DownstreamState, activity: DownstreamActivity) -> 
     )
 
 
-def output_view(line: OutputLine, snapshot: Snapshot) -> OutputView:
+def output_view(line: OutputLine, names: Names) -> OutputView:
     """Show a line that a downstream wrote."""
-    user = None if line.user_id is None else snapshot.users.get(line.user_id)
-    return OutputView(user=line.user_id if user is None else user.name, text=line.text)
+    user = None if line.user_id is None else names.user(line.user_id) or line.user_id
+    return OutputView(user=user, text=line.text)
 
 
 def tool_view(entry: CatalogEntry) -> ToolView:
@@ -161,13 +147,12 @@ def offered_tool_view(mcp_name: str, tool: Tool) -> ToolView:
     )
 
 
-def grant_view(grant: Grant, snapshot: Snapshot) -> GrantView:
+def grant_view(grant: Grant, names: Names) -> GrantView:
     """Show a grant."""
-    group, mcp = snapshot.groups.get(grant.group_id), snapshot.mcps.get(grant.mcp_id)
     return GrantView(
         id=grant.grant_id,
-        group=grant.group_id if group is None else group.name,
-        mcp=grant.mcp_id if mcp is None else mcp.name,
+        group=names.group(grant.group_id) or grant.group_id,
+        mcp=names.mcp(grant.mcp_id) or grant.mcp_id,
         tools=list(grant.patterns),
         effect=grant.effect,
         delivery=grant.delivery,
@@ -178,12 +163,11 @@ def grant_view(grant: Grant, snapshot: Snapshot) -> GrantView:
     )
 
 
-def key_view(key: ClientKey, snapshot: Snapshot) -> KeyView:
+def key_view(key: ClientKey, names: Names) -> KeyView:
     """Show a client key without its secret."""
-    user = snapshot.users.get(key.user_id)
     return KeyView(
         id=key.key_id,
-        user=key.user_id if user is None else user.name,
+        user=names.user(key.user_id) or key.user_id,
         name=key.name,
         prefix=key.prefix,
         status=key.status,
@@ -195,16 +179,14 @@ def key_view(key: ClientKey, snapshot: Snapshot) -> KeyView:
     )
 
 
-def subscription_view(subscription: Subscription, snapshot: Snapshot) -> SubscriptionView:
+def subscription_view(subscription: Subscription, names: Names) -> SubscriptionView:
     """Show what a client has chosen of an MCP."""
-    key, mcp = snapshot.keys.get(subscription.key_id), snapshot.mcps.get(subscription.mcp_id)
-    user = None if key is None else snapshot.users.get(key.user_id)
     return SubscriptionView(
         id=subscription.subscription_id,
-        user=None if user is None else user.name,
-        key=None if key is None else key.name,
+        user=names.user_of_key(subscription.key_id),
+        key=names.key(subscription.key_id),
         key_id=subscription.key_id,
-        mcp=subscription.mcp_id if mcp is None else mcp.name,
+        mcp=names.mcp(subscription.mcp_id) or subscription.mcp_id,
         tools=list(subscription.patterns),
         created_at=timestamp(subscription.created_at),
         created_by=subscription.created_by,
@@ -229,12 +211,11 @@ def switch_view(switch: KillSwitch, now: datetime) -> SwitchView:
     )
 
 
-def enrolment_view(enrolment: Enrolment, snapshot: Snapshot) -> EnrolmentView:
+def enrolment_view(enrolment: Enrolment, names: Names) -> EnrolmentView:
     """Show an enrolment."""
-    user = snapshot.users.get(enrolment.user_id)
     return EnrolmentView(
         id=enrolment.enrolment_id,
-        user=enrolment.user_id if user is None else user.name,
+        user=names.user(enrolment.user_id) or enrolment.user_id,
         name=enrolment.key_name,
         created_by=enrolment.created_by,
         created_at=timestamp(enrolment.created_at),
@@ -243,13 +224,12 @@ def enrolment_view(enrolment: Enrolment, snapshot: Snapshot) -> EnrolmentView:
     )
 
 
-def session_view(session: Session, snapshot: Snapshot) -> SessionView:
+def session_view(session: Session, names: Names) -> SessionView:
     """Show a session."""
-    user, key = snapshot.users.get(session.user_id), snapshot.keys.get(session.key_id)
     return SessionView(
         id=session.session_id,
-        user=session.user_id if user is None else user.name,
-        key=session.key_id if key is None else key.name,
+        user=names.user(session.user_id) or session.user_id,
+        key=names.key(session.key_id) or session.key_id,
         friendly_name=session.friendly_name,
         host_tool=session.host_tool,
         created_at=timestamp(session.created_at),

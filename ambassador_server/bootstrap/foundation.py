@@ -1,0 +1,64 @@
+"""What every service is built on: the ports with what serves them, and the parts that all services share."""
+
+from dataclasses import dataclass
+
+from ambassador_server.audit_log.log import JsonlAuditLog
+from ambassador_server.bootstrap.clock import SystemClock
+from ambassador_server.bootstrap.options import log_options, user_limits
+from ambassador_server.config import ServerConfig
+from ambassador_server.crypto.audit_signer import AuditSigner
+from ambassador_server.crypto.key_ring import KeyRing, load_or_create
+from ambassador_server.crypto.passwords import Argon2Passwords
+from ambassador_server.domain.secrets.shapes import mask_text
+from ambassador_server.downstream.pool import DownstreamPool
+from ambassador_server.ports.store import Store
+from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.storage.sql_store import open_store
+from ambassador_server.throttling.failures import FailureThrottle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """The adapters come first, then the shared services, each built from those above it."""
+
+    clock: SystemClock
+    store: Store
+    key_ring: KeyRing
+    signer: AuditSigner
+    log: JsonlAuditLog
+    downstreams: DownstreamPool
+    throttle: FailureThrottle
+    hashing: Argon2Passwords
+    recorder: Recorder
+    policy: PolicyKeeper
+    changes: Changes
+
+
+async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
+    """Open the database, the keys and the audit log. Raises ConfigurationError or StorageError."""
+    clock, store = SystemClock(), await open_store(config.store_url)
+    try:
+        key_ring = load_or_create(config.keys_dir)
+        signer = AuditSigner(key_ring.audit_keys)
+        log = await JsonlAuditLog.open(
+            config.audit_dir, writer, signer=signer, clock=clock, options=log_options(config)
+        )
+    except BaseException:
+        await store.close()
+        raise
+    recorder, policy = Recorder(log=log, clock=clock), PolicyKeeper(store=store, clock=clock)
+    return Foundation(
+        clock=clock,
+        store=store,
+        key_ring=key_ring,
+        signer=signer,
+        log=log,
+        downstreams=DownstreamPool(user_limits=user_limits(config), mask=mask_text),
+        throttle=FailureThrottle(config.limits.failed_logins),
+        hashing=Argon2Passwords(),
+        recorder=recorder,
+        policy=policy,
+        changes=Changes(store=store, policy=policy, recorder=recorder),
+    )

@@ -1,0 +1,51 @@
+"""The names that people know users, groups, keys and MCPs by; read from the policy in memory, never the database."""
+
+from ambassador_server.domain.people.administrators import Role
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+
+class Names:
+    """Finds names by ids; None for an id that the policy does not know, or no longer."""
+
+    def __init__(self, policy: PolicyKeeper) -> None:
+        self._policy = policy
+
+    def user(self, user_id: str) -> str | None:
+        """Return the name of a user."""
+        user = self._policy.snapshot.users.get(user_id)
+        return None if user is None else user.name
+
+    def group(self, group_id: str) -> str | None:
+        """Return the name of a group."""
+        group = self._policy.snapshot.groups.get(group_id)
+        return None if group is None else group.name
+
+    def mcp(self, mcp_id: str) -> str | None:
+        """Return the name of an MCP."""
+        mcp = self._policy.snapshot.mcps.get(mcp_id)
+        return None if mcp is None else mcp.name
+
+    def key(self, key_id: str) -> str | None:
+        """Return the name of a client key."""
+        key = self._policy.snapshot.keys.get(key_id)
+        return None if key is None else key.name
+
+    def user_of_key(self, key_id: str) -> str | None:
+        """Return the name of the user whose client key this is."""
+        key = self._policy.snapshot.keys.get(key_id)
+        return None if key is None else self.user(key.user_id)
+
+    def groups_of(self, user_id: str) -> list[str]:
+        """Return the names of the groups that a user is in, sorted."""
+        names = map(self.group, self._policy.snapshot.group_ids_of.get(user_id, ()))
+        return sorted(name for name in names if name is not None)
+
+    def members_of(self, group_id: str) -> list[str]:
+        """Return the names of the users in a group, sorted."""
+        names = map(self.user, self._policy.snapshot.user_ids_of.get(group_id, ()))
+        return sorted(name for name in names if name is not None)
+
+    def roles_of(self, user_id: str) -> tuple[Role, ...]:
+        """Return the roles that a user has; none for a user who is not known."""
+        user = self._policy.snapshot.users.get(user_id)
+        return () if user is None else user.roles

@@ -1,0 +1,38 @@
+"""What administrators can ask for about users, groups, keys, grants, sessions and kill switches."""
+
+from dataclasses import dataclass
+
+from ambassador_server.services.administration.access import AccessQuestions
+from ambassador_server.services.administration.admin_keys import AdminKeys
+from ambassador_server.services.administration.client_keys import ClientKeys
+from ambassador_server.services.administration.enrolments import Enrolments
+from ambassador_server.services.administration.grants import Grants
+from ambassador_server.services.administration.groups import Groups
+from ambassador_server.services.administration.names import Names
+from ambassador_server.services.administration.passwords import Passwords
+from ambassador_server.services.administration.session_control import SessionControl
+from ambassador_server.services.administration.subscriptions import Subscriptions
+from ambassador_server.services.administration.switch_effects import SwitchEffects
+from ambassador_server.services.administration.switches import Switches
+from ambassador_server.services.administration.users import Users
+from ambassador_server.services.changes.batches import Batches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdministrationUseCases:
+    """Each field is one noun of the admin API; `names` are what the answers call things by."""
+
+    users: Users
+    groups: Groups
+    passwords: Passwords
+    client_keys: ClientKeys
+    enrolments: Enrolments
+    admin_keys: AdminKeys
+    grants: Grants
+    subscriptions: Subscriptions
+    sessions: SessionControl
+    switches: Switches
+    switch_effects: SwitchEffects
+    access: AccessQuestions
+    batches: Batches
+    names: Names

@@ -1,0 +1,18 @@
+"""What auditors can ask for about the audit log."""
+
+from dataclasses import dataclass
+
+from ambassador_server.services.audit.feed import AuditFeed
+from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.proof import AuditProof
+from ambassador_server.services.audit.retention import AuditRetention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditUseCases:
+    """Events are searched and followed; the log is proved and pruned."""
+
+    search: AuditSearch
+    feed: AuditFeed
+    proof: AuditProof
+    retention: AuditRetention

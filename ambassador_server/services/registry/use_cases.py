@@ -1,0 +1,14 @@
+"""What administrators can ask for about the catalog of MCPs."""
+
+from dataclasses import dataclass
+
+from ambassador_server.services.registry.mcp_reports import McpReports
+from ambassador_server.services.registry.mcps import Mcps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryUseCases:
+    """`mcps` changes entries, `reports` looks at them and at their downstreams."""
+
+    mcps: Mcps
+    reports: McpReports

@@ -1,0 +1,16 @@
+"""Typed keys of what the admin application alone carries."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from ambassador_server.services.administration.use_cases import AdministrationUseCases
+from ambassador_server.services.audit.use_cases import AuditUseCases
+from ambassador_server.services.registry.use_cases import RegistryUseCases
+from ambassador_server.services.sign_in.logins import Logins
+
+ADMINISTRATION: web.AppKey[AdministrationUseCases] = web.AppKey("administration", AdministrationUseCases)
+REGISTRY: web.AppKey[RegistryUseCases] = web.AppKey("registry", RegistryUseCases)
+AUDIT: web.AppKey[AuditUseCases] = web.AppKey("audit", AuditUseCases)
+LOGINS: web.AppKey[Logins] = web.AppKey("logins", Logins)
+DESCRIPTION: web.AppKey[Callable[[], bytes]] = web.AppKey("description")

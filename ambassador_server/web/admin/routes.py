@@ -1,0 +1,53 @@
+"""Every endpoint of the admin API, in the order of its description."""
+
+from ambassador_server.web import health
+from ambassador_server.web.admin import (
+    access,
+    account,
+    admin_keys,
+    audit,
+    audit_proof,
+    audit_stream,
+    batch,
+    client_keys,
+    description,
+    enrolments,
+    grants,
+    groups,
+    mcps,
+    memberships,
+    server,
+    subscriptions,
+    switches,
+    users,
+)
+from ambassador_server.web.admin import sessions as admin_sessions
+from ambassador_server.web.endpoints import Endpoint
+
+_NOUNS = (
+    health,
+    description,
+    server,
+    account,
+    admin_keys,
+    users,
+    groups,
+    memberships,
+    client_keys,
+    enrolments,
+    admin_sessions,
+    mcps,
+    grants,
+    subscriptions,
+    switches,
+    access,
+    batch,
+    audit,
+    audit_proof,
+    audit_stream,
+)
+
+
+def admin_endpoints() -> list[Endpoint]:
+    """Return every endpoint of the admin API."""
+    return [endpoint for noun in _NOUNS for endpoint in noun.endpoints()]

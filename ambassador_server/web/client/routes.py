@@ -1,0 +1,13 @@
+"""Every route of the client API."""
+
+from aiohttp import web
+
+from ambassador_server.web import health
+from ambassador_server.web.client import enrolment, mcp, own_access, sessions, tools
+
+
+def client_routes() -> list[web.RouteDef]:
+    """Return every route of the client API."""
+    probes = [endpoint.route() for endpoint in health.endpoints()]
+    modules = (mcp, sessions, tools, enrolment, own_access)
+    return probes + [route for module in modules for route in module.routes()]

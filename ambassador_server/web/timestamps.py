@@ -1,0 +1,13 @@
+"""Times as the wire has them."""
+
+from datetime import UTC, datetime
+
+
+def timestamp(at: datetime) -> str:
+    """Return ISO-8601 UTC with milliseconds and `Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def optional_timestamp(at: datetime | None) -> str | None:
+    """Return the time, if there is one."""
+    return None if at is None else timestamp(at)

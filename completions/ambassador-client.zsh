@@ -10,7 +10,7 @@ _ambassador-client() {
     typeset -A opt_args
     local -a commands=(
         'proxy:Relay between an AI application and the server. AI applications start this command.'
-        'status:Show whether the server is reachable and accepts the key, your user, and the number of your tools.'
+        'status:Show whether the server is reachable and accepts the key; show your user and the number of your tools.'
         'login:Log in to a server with a key or a one-time code, and save it as an account.'
         'logout:End the sessions of an account and delete its key from this machine. The key stays valid until it is revoked.'
         'whoami:Show your user, groups and key at the server.'
@@ -40,7 +40,7 @@ _ambassador-client() {
         '(: *)'--server='[Address of the server.]:URL: ' \
         '(: *)'--ca-file='[Trust only the CA certificates in this PEM file.]:FILE:_files' \
         '(: *)'--fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        '(: *)'--account='[Use this account of `login`.]:NAME: ' \
+        '(: *)'--account='[Name of the account to use.]:NAME: ' \
         '(: *)'--friendly-name='[Name of this client as shown to administrators.]:NAME: ' \
         '(: *)'--host-tool='[The AI application that starts this client.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
         '(: *)'--heartbeat-interval='[Interval of the heartbeats to the server, from 15 to 300.]:SECONDS: ' \
@@ -85,7 +85,7 @@ _ambassador-client_proxy() {
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only the CA certificates in this PEM file.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account to use.]:NAME: ' \
         --friendly-name='[Name of this client as shown to administrators.]:NAME: ' \
         --host-tool='[The AI application that starts this client.]:TOOL:(vscode claude-desktop claude-code opencode gemini-cli chatgpt jetbrains cursor windsurf codex zed goose cli custom)' \
         --heartbeat-interval='[Interval of the heartbeats to the server, from 15 to 300.]:SECONDS: ' \
@@ -95,7 +95,7 @@ _ambassador-client_proxy() {
 
 _ambassador-client_status() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -110,7 +110,7 @@ _ambassador-client_login() {
         --key-from='[Source of the key or one-time code\: env\://NAME, file\://PATH or - for stdin; default\: a prompt.]:SOURCE: ' \
         --code='[One-time code from your administrator.]:CODE: ' \
         --keep-default'[Do not make this the default account.]' \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -123,7 +123,7 @@ _ambassador-client_login() {
 
 _ambassador-client_logout() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -135,7 +135,7 @@ _ambassador-client_logout() {
 
 _ambassador-client_whoami() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -147,7 +147,7 @@ _ambassador-client_whoami() {
 
 _ambassador-client_accounts() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -161,7 +161,7 @@ _ambassador-client_call() {
     _arguments -s -S : \
         --json='[All arguments as a JSON object; - for stdin.]:JSON: ' \
         --save='[Write images and other data to files in this directory.]:DIR:_files' \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -176,7 +176,7 @@ _ambassador-client_call() {
 _ambassador-client_subscribe() {
     _arguments -s -S : \
         '*'--tool='[Only tools that match, such as read_*; may be repeated.]:PATTERN: ' \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -189,7 +189,7 @@ _ambassador-client_subscribe() {
 
 _ambassador-client_unsubscribe() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -202,7 +202,7 @@ _ambassador-client_unsubscribe() {
 
 _ambassador-client_select() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -218,7 +218,7 @@ _ambassador-client_doctor() {
     _arguments -s -S : \
         --fix'[Fix file modes and delete useless cached sessions.]' \
         --json'[The same as -o json.]' \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -230,7 +230,7 @@ _ambassador-client_doctor() {
 
 _ambassador-client_bugreport() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -249,7 +249,7 @@ _ambassador-client_version() {
 _ambassador-client_install() {
     _arguments -s -S : \
         --all'[All installed applications.]' \
-        --account='[Account of `login` to write into the entry.]:NAME: ' \
+        --account='[Name of the account to write into the entry.]:NAME: ' \
         --config='[JSON file with settings to write into the entry.]:FILE:_files' \
         --server='[Address of the server to write into the entry.]:URL: ' \
         --ca-file='[CA certificates to write into the entry.]:FILE:_files' \
@@ -298,7 +298,7 @@ _ambassador-client_account() {
 
 _ambassador-client_account_use() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -332,7 +332,7 @@ _ambassador-client_key() {
 _ambassador-client_key_rotate() {
     _arguments -s -S : \
         --overlap='[How long the old key stays valid\: 30m, 12h, 7d.]:DURATION: ' \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -368,7 +368,7 @@ _ambassador-client_tools() {
 
 _ambassador-client_tools_list() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -380,7 +380,7 @@ _ambassador-client_tools_list() {
 
 _ambassador-client_tools_show() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -393,7 +393,7 @@ _ambassador-client_tools_show() {
 
 _ambassador-client_tools_search() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -428,7 +428,7 @@ _ambassador-client_catalog() {
 
 _ambassador-client_catalog_list() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -440,7 +440,7 @@ _ambassador-client_catalog_list() {
 
 _ambassador-client_catalog_show() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -475,7 +475,7 @@ _ambassador-client_errors() {
 
 _ambassador-client_errors_list() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -487,7 +487,7 @@ _ambassador-client_errors_list() {
 
 _ambassador-client_errors_show() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -522,7 +522,7 @@ _ambassador-client_help() {
 
 _ambassador-client_help_environment() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -534,7 +534,7 @@ _ambassador-client_help_environment() {
 
 _ambassador-client_help_exit-codes() {
     _arguments -s -S : \
-        --account='[Use this account of `login`.]:NAME: ' \
+        --account='[Name of the account.]:NAME: ' \
         --server='[Address of the server.]:URL: ' \
         --ca-file='[Trust only these CA certificates.]:FILE:_files' \
         --fingerprint='[Trust the server or CA certificate with this fingerprint.]:SHA256: ' \
@@ -567,7 +567,7 @@ _ambassador-client_hosts() {
 
 _ambassador-client_hosts_print() {
     _arguments -s -S : \
-        --account='[Account of `login` to write into the entry.]:NAME: ' \
+        --account='[Name of the account to write into the entry.]:NAME: ' \
         --config='[JSON file with settings to write into the entry.]:FILE:_files' \
         --server='[Address of the server to write into the entry.]:URL: ' \
         --ca-file='[CA certificates to write into the entry.]:FILE:_files' \

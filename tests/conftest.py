@@ -1,6 +1,12 @@
-"""What holds for every test."""
+"""Settings for all tests."""
 
 import signal
 
-# A shell that starts us in the background lets us ignore Ctrl-C, and every process we start would inherit that.
+from hypothesis import settings
+
+# No wall-clock limit for an example: on a busy machine it would fail at random.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+# A shell that starts pytest in the background ignores Ctrl-C, and all child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

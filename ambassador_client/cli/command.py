@@ -73,7 +73,7 @@ Command = Callable[Concatenate[Run, P], int | None]
 def _shared_options(
     account: Annotated[
         str | None,
-        typer.Option("--account", metavar="NAME", help="Use this account of `login`."),
+        typer.Option("--account", metavar="NAME", help="Name of the account."),
     ] = None,
     server: Annotated[str | None, typer.Option(metavar="URL", help="Address of the server.")] = None,
     ca_file: Annotated[

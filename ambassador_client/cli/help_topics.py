@@ -16,7 +16,7 @@ _MEANINGS = {
     "allow_self_signed": "accept any certificate; for trials only",
     "ca_file": "trust only the CA certificates of this file",
     "fingerprint": "trust the server or CA certificate with this fingerprint, SHA-256",
-    "account": "the account of `login` to use",
+    "account": "the name of the account to use",
 }
 EXIT_CODES = {
     0: "success; also when the reader closed the output early",

@@ -29,7 +29,7 @@ _Hosts = Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="N
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the differences without changing anything.")]
 _Output = Annotated[Format | None, typer.Option("--output", "-o", help="Output format.")]
 _Account = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Account of `login` to write into the entry.")
+    str | None, typer.Option(metavar="NAME", help="Name of the account to write into the entry.")
 ]
 _Config = Annotated[
     Path | None, typer.Option(metavar="FILE", help="JSON file with settings to write into the entry.")

@@ -17,7 +17,7 @@ from ambassador_protocol.paths import ME
 
 
 def status(run: Run) -> int:
-    """Show whether the server is reachable and accepts the key, your user, and the number of your tools.
+    """Show whether the server is reachable and accepts the key; show your user and the number of your tools.
 
     Example: ambassador-client status -o json
     """

@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fingerprint", metavar="SHA256", help="trust the server or CA certificate with this fingerprint"
     )
-    parser.add_argument("--account", metavar="NAME", help="use this account of `login`")
+    parser.add_argument("--account", metavar="NAME", help="name of the account to use")
     parser.add_argument(
         "--friendly-name", metavar="NAME", help="name of this client as shown to administrators"
     )

@@ -11,17 +11,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 FAR_AWAY = "ambassador.invalid"
-"""Another name of the server, which nobody can look up."""
+"""Another name of the server, which does not resolve."""
 
 
 def make_server_identity(directory: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return the TLS context of a server at 127.0.0.1 and the file of the CA that vouches for it."""
+    """Return the TLS context of a server at 127.0.0.1 and the CA file that verifies it."""
     (context,), ca_file = make_server_identities(directory, 1)
     return context, ca_file
 
 
 def make_server_identities(directory: Path, count: int) -> tuple[list[ssl.SSLContext], Path]:
-    """Return the contexts of a server that renews its certificate, and the file of the CA that stays."""
+    """Return the contexts of successive certificates of one server, and the CA file that verifies all."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
     authority = _certificate(authority_name, authority_name, authority_key, authority_key)

@@ -1,4 +1,4 @@
-"""A server that behaves, and where the proxy may keep its files."""
+"""Fixtures: a fake server, a state directory and a proxy process."""
 
 import os
 from collections.abc import AsyncIterator
@@ -14,8 +14,8 @@ _PROXIES = frozenset({"https_proxy", "http_proxy", "all_proxy", "no_proxy"})
 
 @pytest.fixture(autouse=True)
 def _no_files_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep whoever runs the tests out of them: their accounts, their settings, their sessions, their proxy."""
-    home = tmp_path / "nobody"
+    """Isolate the tests from the accounts, settings, sessions and HTTP proxy of the current user."""
+    home = tmp_path / "home"
     for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(home))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
@@ -39,6 +39,6 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def proxy(server: FakeServer, state: Path) -> AsyncIterator[Host]:
-    """A proxy process of a host that has said nothing yet."""
+    """A proxy process that has received nothing yet."""
     async with host(environment(server.url, state)) as running:
         yield running

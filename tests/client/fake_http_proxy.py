@@ -1,4 +1,4 @@
-"""A company's HTTP proxy in miniature: CONNECT, with or without a password; `wanted` holds what it was asked for."""
+"""A small HTTP proxy for CONNECT, with or without a password; `wanted` holds the request lines."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class FakeProxy:
-    """Leads every name to the one port it was given."""
+    """Connects every request to the port `target`."""
 
     target: int
     password: str | None = None
@@ -50,7 +50,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def fake_proxy(target: int, **more: object) -> AsyncIterator[FakeProxy]:
-    """Run a proxy on a port of the system's choice."""
+    """Run a proxy on a free port."""
     proxy = FakeProxy(target, **more)  # type: ignore[arg-type]
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]

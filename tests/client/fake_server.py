@@ -1,4 +1,4 @@
-"""A small Ambassador server that behaves, and misbehaves on request; it keeps a record of everything it was sent."""
+"""A small Ambassador server for tests: records all requests and simulates failures on demand."""
 
 import asyncio
 import itertools
@@ -35,26 +35,26 @@ class Call:
 
 @dataclass
 class FakeServer:
-    """Change the members while it runs; `calls` and the counters say what came."""
+    """The server. Tests change its members while it runs; `calls` and the counters record the requests."""
 
     key: str = KEY
     methods: dict[str, "Handler"] = field(default_factory=dict)
-    """More methods, or other ones, than it has."""
+    """Handlers that are added or replaced by a test."""
     tools: list[Json] = field(default_factory=lambda: [{"name": "echo", "inputSchema": {"type": "object"}}])
     refusals: list[tuple[int, Json | bytes, dict[str, str]]] = field(default_factory=list)
-    """Answers for the next registrations instead of the right one."""
+    """Error answers for the next registrations."""
     use_events: bool = False
     """Answer requests with an event stream."""
     tokens_work: bool = True
-    """Whether a token that was handed out is believed."""
+    """Whether issued session tokens are accepted."""
 
-    keeps_hosts: bool = False
-    """Give every `initialize` a session of its own, and serve the sessions era in no other way."""
+    issues_sessions: bool = False
+    """Issue an MCP session for each `initialize`, and require it from legacy hosts."""
     offers_stream: bool = False
     """Whether `GET /mcp` is served."""
 
     requests: list[str] = field(default_factory=list)
-    """The method and path of everything that came, in order."""
+    """The method and path of every request, in order."""
     registrations: list[Json] = field(default_factory=list)
     hosts: dict[str, Json] = field(default_factory=dict)
     listeners: list[web.StreamResponse] = field(default_factory=list)
@@ -63,15 +63,15 @@ class FakeServer:
     unfinished: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = field(
         default_factory=dict
     )
-    """What goes on after an event, by its id."""
-    told: dict[Any, Json] = field(default_factory=dict)
+    """Handlers that continue a stream, by the last event id."""
+    responses: dict[Any, Json] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     heartbeats: int = 0
     disconnected: list[str] = field(default_factory=list)
-    left: list[dict[str, str]] = field(default_factory=list)
-    """The headers of each request to end a session of the protocol."""
-    farewell_status: int | None = 204
-    """What is answered then; None for nothing at all."""
+    ended_conversations: list[dict[str, str]] = field(default_factory=list)
+    """The headers of each DELETE /mcp."""
+    delete_status: int | None = 204
+    """The status of the answer to DELETE /mcp; None never answers."""
     disconnect_headers: dict[str, str] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     running: int = 0
@@ -91,7 +91,7 @@ class FakeServer:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Listen, on the port it had before if it had one."""
+        """Listen, on the same port as before if it was stopped."""
         app = web.Application(client_max_size=80 << 20, middlewares=[self._count])
         app.router.add_post("/v1/sessions/register", self._register)
         app.router.add_post("/v1/sessions/heartbeat", self._heartbeat)
@@ -116,11 +116,11 @@ class FakeServer:
             self._runner = None
 
     def forget_sessions(self) -> None:
-        """Behave like a server that was restarted: no token it gave out is worth anything."""
+        """Invalidate all session tokens, like a restarted server."""
         self.sessions.clear()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds; it is looked at after every request."""
+        """Wait until the condition holds; it is checked after every request."""
         async with asyncio.timeout(10), self.changed:
             await self.changed.wait_for(condition)
 
@@ -212,7 +212,7 @@ class FakeServer:
         if (refused := self._check_mcp(call)) is not None:
             return refused
         if "method" not in call.message:
-            self.told[call.message["id"]] = call.message
+            self.responses[call.message["id"]] = call.message
             await self._note()
         if call.message.get("id") is None or "method" not in call.message:
             return web.Response(status=202)
@@ -227,11 +227,11 @@ class FakeServer:
             await asyncio.shield(self._note())
 
     def _check_mcp(self, call: Call) -> web.Response | None:
-        """Refuse what a server of the protocol refuses; the SDK judges the headers of the stateless era."""
+        """Refuse invalid messages; the SDK validates the headers of the modern era."""
         message, headers = call.message, {name.lower(): value for name, value in call.headers.items()}
         if "_meta" not in message.get("params", {}):
             is_known = message.get("method") == "initialize" or headers.get("mcp-session-id") in self.hosts
-            return _json(404, {"error": "session"}) if self.keeps_hosts and not is_known else None
+            return _json(404, {"error": "session"}) if self.issues_sessions and not is_known else None
         rejected: Any = classify_inbound_request(message, headers=headers)
         if message["method"] == "tools/call" and not hasattr(rejected, "code"):
             schemas = [
@@ -245,14 +245,14 @@ class FakeServer:
         return _json(400, {"jsonrpc": "2.0", "id": message["id"], "error": error})
 
     async def _leave(self, request: web.Request) -> web.Response:
-        self.left.append(dict(request.headers))
+        self.ended_conversations.append(dict(request.headers))
         await self._note()
         if (refused := self._check(request)) is not None:
             return refused
-        if self.farewell_status is None:
+        if self.delete_status is None:
             await asyncio.Event().wait()
         self.hosts.pop(request.headers.get("Mcp-Session-Id", ""), None)
-        return web.Response(status=self.farewell_status or 500)
+        return web.Response(status=self.delete_status or 500)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if (refused := self._check(request)) is not None:
@@ -275,7 +275,7 @@ class FakeServer:
         return response
 
     async def say(self, message: Json, event_id: str = "") -> None:
-        """Send a message to everybody who listens."""
+        """Send a message on every open server stream."""
         for listener in self.listeners:
             await listener.write(f"id: {event_id}\ndata: {json.dumps(message)}\n\n".encode())
 
@@ -312,7 +312,7 @@ async def _events(request: web.Request, messages: list[Json]) -> web.StreamRespo
     await response.prepare(request)
     await response.write(b": hello\n\n")
     for message in messages:
-        # Broken over several lines, as the format allows.
+        # Written over several lines, as the format allows.
         data = "".join(f"data: {line}\n" for line in json.dumps(message, indent=1).splitlines())
         await response.write(f"event: message\n{data}\n".encode())
     await response.write_eof()
@@ -324,7 +324,7 @@ Answer = Json | web.StreamResponse
 
 async def _initialize(server: FakeServer, message: Json, request: web.Request) -> Answer:
     result = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {}, "serverInfo": {}}
-    if not server.keeps_hosts:
+    if not server.issues_sessions:
         return result
     name = f"host-{len(server.hosts) + 1}"
     server.hosts[name] = message
@@ -334,14 +334,14 @@ async def _initialize(server: FakeServer, message: Json, request: web.Request) -
 
 
 async def _ask(server: FakeServer, message: Json, request: web.Request) -> Answer:
-    """Ask the host something on the stream of the call, and give back what it answers."""
+    """Ask the host a question on the call's stream, and return its answer."""
     question = {"jsonrpc": "2.0", "id": f"q-{message['id']}", **message["params"]["arguments"]}
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     await response.write(b"id: 0\ndata:\n\n" + f"data: {json.dumps(question)}\n\n".encode())
     async with server.changed:
-        await server.changed.wait_for(lambda: question["id"] in server.told)
-    told = server.told[question["id"]]
+        await server.changed.wait_for(lambda: question["id"] in server.responses)
+    told = server.responses[question["id"]]
     result = {
         "content": [],
         "structuredContent": {key: told[key] for key in ("result", "error") if key in told},
@@ -354,7 +354,7 @@ async def _ask(server: FakeServer, message: Json, request: web.Request) -> Answe
 
 
 async def _interview(_: FakeServer, message: Json, __: web.Request) -> Answer:
-    """Ask what the arguments say, in rounds, and give back the answers; `rounds` of None never end."""
+    """Ask the questions in the arguments, in rounds, and return the answers; `rounds` of None never ends."""
     params = message["params"]
     wanted, rounds = params["arguments"].get("requests", {}), params["arguments"].get("rounds", 1)
     done = int(params.get("requestState", "0"))
@@ -410,7 +410,7 @@ async def _cut(_: FakeServer, __: Json, request: web.Request) -> Answer:
 
 
 async def _parts(server: FakeServer, message: Json, request: web.Request) -> Answer:
-    """Give the answer in three streams: one that ends, one that is cut, and one with the answer."""
+    """Answer in three streams: one ends, one breaks, the last has the answer."""
     note = {
         "jsonrpc": "2.0",
         "method": "notifications/progress",
@@ -467,7 +467,7 @@ _TOOLS: dict[str, Handler] = {
 
 @asynccontextmanager
 async def running_server(tls: ssl.SSLContext | None = None, **more: Any) -> AsyncIterator[FakeServer]:
-    """Run a server on a port of the system's choice."""
+    """Run a server on a free port."""
     server = FakeServer(tls=tls, **more)
     await server.start()
     try:

@@ -1,4 +1,4 @@
-"""What stands between a proxy and its server, and does to their bytes what networks do."""
+"""A network between the client and its server that stalls, slows and cuts connections."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,104 +9,104 @@ _PIECE = 1 << 16
 
 
 @dataclass
-class Passage:
-    """One connection through it; what is held back here is not lost, and nobody is told of it."""
+class Link:
+    """One connection through the network; stalled bytes are kept, and neither end is notified."""
 
-    bite: int | None
-    """How many bytes pass at once, each time as a packet of its own; None for all there are."""
+    packet_bytes: int | None
+    """Bytes per packet; None for all available bytes."""
     pause: float
-    """How many seconds there are between two bites."""
+    """Seconds between two packets."""
     answer_bytes: int | None = None
-    """How many more bytes of answers pass before it stops; None for all."""
+    """Bytes of answers that pass before the connection stalls; None for all."""
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
-class BadNetwork:
-    """Passes bytes on; connections stay open, at both ends, for as long as those who opened them want.
+class FaultyNetwork:
+    """Forwards bytes; connections stay open until one end closes them.
 
-    `bite` and `pause` are those of the connections to come.
+    `packet_bytes` and `pause` apply to new connections.
     """
 
     port: int
     url: str = ""
-    bite: int | None = None
+    packet_bytes: int | None = None
     pause: float = 0.0
-    passages: list[Passage] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
 
-    def vanish(self) -> None:
-        """Let no more bytes pass on the connections there are; later ones work."""
-        for passage in self.passages:
-            passage.flowing.clear()
+    def stall(self) -> None:
+        """Stall the open connections; new ones work."""
+        for link in self.links:
+            link.flowing.clear()
 
-    def come_back(self) -> None:
-        """Let everything pass again."""
-        for passage in self.passages:
-            passage.flowing.set()
+    def resume(self) -> None:
+        """Resume all connections."""
+        for link in self.links:
+            link.flowing.set()
 
     def stop_answers_after(self, number: int) -> None:
-        """Let so many more bytes of answers pass on the connections there are, and on no other."""
-        for passage in self.passages:
-            passage.answer_bytes = number
+        """Stall each open connection after so many more bytes of answers."""
+        for link in self.links:
+            link.answer_bytes = number
 
-    def crawl(self, bite: int | None, pause: float) -> None:
-        """Change the pace of the connections there are."""
-        for passage in self.passages:
-            passage.bite, passage.pause = bite, pause
+    def slow_down(self, packet_bytes: int | None, pause: float) -> None:
+        """Change the packet size and the pause of the open connections."""
+        for link in self.links:
+            link.packet_bytes, link.pause = packet_bytes, pause
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection until either end closes it."""
-        passage = Passage(self.bite, self.pause)
-        passage.flowing.set()
-        self.passages.append(passage)
+        """Forward one connection until either end closes it."""
+        link = Link(self.packet_bytes, self.pause)
+        link.flowing.set()
+        self.links.append(link)
         there, back = await asyncio.open_connection("127.0.0.1", self.port)
-        ways = [
-            asyncio.create_task(_carry(passage, reader, back)),
-            asyncio.create_task(_carry(passage, there, writer, is_answer=True)),
+        directions = [
+            asyncio.create_task(_forward(link, reader, back)),
+            asyncio.create_task(_forward(link, there, writer, is_answer=True)),
         ]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.wait(ways)
+            for direction in directions:
+                direction.cancel()
+            await asyncio.wait(directions)
             back.close()
             writer.close()
 
 
-async def _carry(
-    passage: Passage, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False
+async def _forward(
+    link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False
 ) -> None:
     with suppress(ConnectionError):
         while data := await reader.read(_PIECE):
             while data:
-                await passage.flowing.wait()
-                size = passage.bite or len(data)
-                if is_answer and passage.answer_bytes is not None:
-                    size = min(size, passage.answer_bytes)
-                    passage.answer_bytes -= size
-                    if passage.answer_bytes == 0:
-                        passage.answer_bytes = None
-                        passage.flowing.clear()
+                await link.flowing.wait()
+                size = link.packet_bytes or len(data)
+                if is_answer and link.answer_bytes is not None:
+                    size = min(size, link.answer_bytes)
+                    link.answer_bytes -= size
+                    if link.answer_bytes == 0:
+                        link.answer_bytes = None
+                        link.flowing.clear()
                 writer.write(data[:size])
                 data = data[size:]
                 await writer.drain()
-                if passage.bite is not None:
-                    await asyncio.sleep(passage.pause)
-        await passage.flowing.wait()
+                if link.packet_bytes is not None:
+                    await asyncio.sleep(link.pause)
+        await link.flowing.wait()
 
 
 @asynccontextmanager
-async def bad_network(port: int) -> AsyncIterator[BadNetwork]:
-    """Stand before the server at this port."""
-    network = BadNetwork(port)
+async def faulty_network(port: int) -> AsyncIterator[FaultyNetwork]:
+    """Run a faulty network in front of the server at this port."""
+    network = FaultyNetwork(port)
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        with suppress(asyncio.CancelledError):  # by us alone, at the end
+        with suppress(asyncio.CancelledError):  # cancelled at the end of the test
             await network.serve(reader, writer)
         tasks.discard(task)
 

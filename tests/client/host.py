@@ -1,4 +1,4 @@
-"""A host application in miniature: starts the proxy as a process and talks to it through its pipes."""
+"""A small host application: starts the proxy as a process and exchanges messages through its pipes."""
 
 import asyncio
 import json
@@ -20,11 +20,11 @@ MODERN = {
     f"{META}clientCapabilities": {},
 }
 _ROOT = Path(__file__).parents[2]
-_PATIENCE = 20
+_TIMEOUT_SECONDS = 20
 
 
 def environment(url: str, state: Path, **more: str) -> dict[str, str]:
-    """Return the environment a host would give the proxy, with files below `state` only."""
+    """Return the environment of a proxy process, with all files below `state`."""
     kept = {
         name: os.environ[name]
         for name in ("PATH", "SYSTEMROOT", "PYTHONDONTWRITEBYTECODE")
@@ -42,7 +42,7 @@ def environment(url: str, state: Path, **more: str) -> dict[str, str]:
 
 
 class Host:
-    """One proxy process. Answers are kept by id, everything else in `notifications`."""
+    """One proxy process; `answers` are stored by id, all other messages in `notifications`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -51,7 +51,7 @@ class Host:
         self.notifications: list[Json] = []
         self.errors = ""
         self._numbers = 0
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self._readers = [asyncio.create_task(self._read_output()), asyncio.create_task(self._read_errors())]
 
     @property
@@ -86,7 +86,7 @@ class Host:
         return await self.request("tools/call", {"name": tool, "arguments": arguments or {}}, modern=modern)
 
     async def initialize(self, version: str = "2025-06-18") -> Json:
-        """Do the handshake of the sessions era."""
+        """Perform the legacy handshake."""
         info = {"name": "host", "version": "1"}
         params = {"protocolVersion": version, "capabilities": {}, "clientInfo": info}
         answer = await self.request("initialize", params)
@@ -103,12 +103,12 @@ class Host:
         return self.answers[request_id]
 
     async def until(self, condition: Any) -> None:
-        """Wait until the condition holds; it is looked at after every line from the proxy."""
-        async with asyncio.timeout(_PATIENCE), self._news:
-            await self._news.wait_for(condition)
+        """Wait until the condition holds; it is checked after every line from the proxy."""
+        async with asyncio.timeout(_TIMEOUT_SECONDS), self._changed:
+            await self._changed.wait_for(condition)
 
     async def until_said(self, text: str) -> None:
-        """Wait until the text stands on standard error."""
+        """Wait until the text appears on standard error."""
         await self.until(lambda: text in self.errors)
 
     async def leave(self) -> int:
@@ -118,7 +118,7 @@ class Host:
 
     async def exit_code(self) -> int:
         """Wait for the end of the proxy and of its output."""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             code = await self.process.wait()
             await asyncio.gather(*self._readers)
         return code
@@ -128,27 +128,27 @@ class Host:
         while line := await self.process.stdout.readline():
             self.lines.append(line)
             message = json.loads(line)
-            async with self._news:
+            async with self._changed:
                 if "method" in message:
                     self.notifications.append(message)
                 else:
                     assert message["id"] not in self.answers or message["id"] is None, "answered twice"
                     self.answers[message["id"]] = message
-                self._news.notify_all()
+                self._changed.notify_all()
 
     async def _read_errors(self) -> None:
         assert self.process.stderr is not None
         while line := await self.process.stderr.readline():
-            async with self._news:
+            async with self._changed:
                 self.errors += line.decode()
-                self._news.notify_all()
+                self._changed.notify_all()
 
 
 @asynccontextmanager
 async def host(
     env: dict[str, str], arguments: Sequence[str] = ("proxy",), module: str = "ambassador_client"
 ) -> AsyncIterator[Host]:
-    """Start a proxy; it is killed at the end if it has not gone by itself."""
+    """Start a proxy; kill it at the end of the block if it is still running."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

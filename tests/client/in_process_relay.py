@@ -1,4 +1,4 @@
-"""The whole relay in this process, between real sockets, where its times can be made short."""
+"""The whole relay in this process, between real sockets, with adjustable time limits."""
 
 import asyncio
 import socket
@@ -18,8 +18,8 @@ from tests.client.host import Host
 _ME = RegisterRequest(preshared_key=KEY, friendly_name="me", host_tool="cli")
 
 
-class _Inside:
-    """Stands where a host has the process it started."""
+class _InProcess:
+    """Replaces the process object of a host."""
 
     def __init__(self) -> None:
         self.stderr = asyncio.StreamReader()
@@ -37,11 +37,13 @@ class _Inside:
 
 
 @asynccontextmanager
-async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) -> AsyncIterator[Host]:
-    """Run a relay with these limits of its client; it has ended when the block ends."""
+async def relay_in_process(
+    url: str, *, heartbeat_seconds: float = 60.0, **limits: Any
+) -> AsyncIterator[Host]:
+    """Run a relay whose HTTP client has these limits; it ends with the block."""
     ours, theirs = socket.socketpair()
     ours_too, theirs_too = socket.socketpair()
-    process = _Inside()
+    process = _InProcess()
     process.stdout, writer = await asyncio.open_connection(sock=ours_too)
     _, process.stdin = await asyncio.open_connection(sock=ours)
     host = Host(cast(asyncio.subprocess.Process, process))
@@ -60,13 +62,13 @@ async def inside(url: str, *, heartbeat_seconds: float = 60.0, **limits: Any) ->
     relay = Relay(output, asyncio.create_task(opened()), report=process.report)
     before = asyncio.all_tasks()
     running = asyncio.create_task(relay.run(read_lines(theirs.fileno())))
-    keeping = asyncio.create_task(session.run(relay.announce_tools_changed))
+    maintaining = asyncio.create_task(session.run(relay.announce_tools_changed))
     try:
         yield host
     finally:
-        for task in (running, keeping):
+        for task in (running, maintaining):
             task.cancel()
-        await asyncio.wait([running, keeping])
+        await asyncio.wait([running, maintaining])
         await relay.finish(0)
         await asyncio.wait({asyncio.create_task(asyncio.sleep(0)), *_tasks_of_the_relay(before)})
         await session.close(relay.closing_headers(), 1)

@@ -1,8 +1,8 @@
-"""Starts the proxy as it runs on another system, whose calls are made out of this one's.
+"""Starts the proxy as it runs on another platform, whose system calls are emulated on Linux.
 
     python -m tests.client.other_platform {windows,macos,unknown} [ARGUMENT...]
 
-Whatever that system does not have is missing here too: the proxy takes the same way through its code as it would there.
+Calls that the platform lacks are removed, so that the proxy runs the same code as on that platform.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ BREAK = signal.SIGUSR1
 
 
 class ProactorLike(asyncio.SelectorEventLoop):
-    """A loop that refuses what the one of Windows does not do, or not for the pipes of a host."""
+    """An event loop that refuses what the loop on Windows does not support."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise NotImplementedError
@@ -32,7 +32,7 @@ class ProactorLike(asyncio.SelectorEventLoop):
 
 
 class ProcessTable:
-    """Answers what the kernel of Windows is asked, out of /proc."""
+    """Emulates the process calls of Windows with /proc."""
 
     def processes(self) -> Mapping[int, Process]:
         found = {}
@@ -49,7 +49,7 @@ class ProcessTable:
 
 
 class KernelQueue:
-    """A kqueue that knows one event, the end of a process, out of a pidfd."""
+    """Emulates a kqueue for the end of a process with a pidfd."""
 
     def __init__(self, pidfd_open: Any) -> None:
         self._pidfd_open = pidfd_open

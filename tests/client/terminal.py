@@ -1,4 +1,4 @@
-"""A command at a terminal: what it shows there, and a person who types."""
+"""Runs a command at a pseudo-terminal: reads its output and types input."""
 
 import asyncio
 import fcntl
@@ -13,23 +13,23 @@ SECONDS = 30.0
 
 
 class Terminal:
-    """A pseudo-terminal with a command at it; `seen` is everything that was shown so far."""
+    """A pseudo-terminal with a command; `seen` is all output so far."""
 
     def __init__(self, process: asyncio.subprocess.Process, master: int) -> None:
         self.seen = ""
         self._process = process
         self._master = master
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self._reading = asyncio.create_task(self._read())
 
     async def until(self, words: str) -> None:
-        """Wait until these words are shown."""
-        async with asyncio.timeout(SECONDS), self._news:
-            await self._news.wait_for(lambda: words in self.seen or self._reading.done())
+        """Wait until the text is shown."""
+        async with asyncio.timeout(SECONDS), self._changed:
+            await self._changed.wait_for(lambda: words in self.seen or self._reading.done())
         assert words in self.seen, self.seen
 
     async def type(self, text: str) -> None:
-        """Type this; a control character does what it does at a terminal."""
+        """Type the text; control characters work as at a terminal."""
         os.write(self._master, text.encode())
 
     async def end(self) -> int:
@@ -42,7 +42,7 @@ class Terminal:
         return self._process.returncode
 
     async def close(self) -> None:
-        """Leave nothing behind."""
+        """Kill the command if it is running and close the terminal."""
         if self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
@@ -55,15 +55,15 @@ class Terminal:
         readable = asyncio.Event()
         loop.add_reader(self._master, readable.set)
         try:
-            # The last reader of a terminal whose writers have gone is told so by an error.
+            # Reading a terminal fails after the last writer has closed it.
             with suppress(OSError):
                 while True:
                     await readable.wait()
                     readable.clear()
                     chunk = os.read(self._master, 65536)
-                    async with self._news:
+                    async with self._changed:
                         self.seen += chunk.decode(errors="replace")
-                        self._news.notify_all()
+                        self._changed.notify_all()
         finally:
             loop.remove_reader(self._master)
 
@@ -82,7 +82,7 @@ async def at_terminal(*arguments: str, env: Mapping[str, str]) -> AsyncIterator[
         stdout=slave,
         stderr=slave,
         start_new_session=True,
-        # Ctrl-C goes to whoever the terminal controls.
+        # The terminal sends Ctrl-C to the process it controls.
         preexec_fn=_control,
     )
     os.close(slave)

@@ -1,4 +1,4 @@
-"""The words for people: what they print, where, and with which exit code."""
+"""The commands for people: their output and exit codes."""
 
 import asyncio
 import json
@@ -20,13 +20,13 @@ from tests.client.host import environment
 
 
 async def run(*arguments: str, env: dict[str, str]) -> tuple[int, str, str]:
-    """Run a command while the server in this process answers it."""
+    """Run a command and return its exit code, output and errors."""
     ended = await asyncio.to_thread(preloaded.run, "ambassador-client", *arguments, env=env, timeout=60)
     assert "Traceback" not in ended.stderr
     return ended.returncode, ended.stdout, ended.stderr
 
 
-async def test_status_of_a_good_setup(server: FakeServer, state: Path):
+async def test_status_as_json(server: FakeServer, state: Path):
     code, output, errors = await run("status", "-o", "json", env=environment(server.url, state))
     assert (code, errors) == (0, "")
     found = json.loads(output)
@@ -49,7 +49,7 @@ async def test_status_of_a_good_setup(server: FakeServer, state: Path):
     assert len(server.disconnected) == 1
 
 
-async def test_status_in_words(server: FakeServer, state: Path):
+async def test_status_as_text(server: FakeServer, state: Path):
     code, output, _ = await run("status", env=environment(server.url, state))
     assert code == 0
     rows = [line.split() for line in output.splitlines()]
@@ -81,7 +81,7 @@ async def test_status_without_a_server(server: FakeServer, state: Path):
     assert errors.startswith("AMB-5001 cannot reach")
 
 
-async def test_status_takes_its_own_settings(server: FakeServer, state: Path):
+async def test_status_options_override_the_environment(server: FakeServer, state: Path):
     code, output, _ = await run(
         "status", "--server", server.url, "-o", "json", env=environment("https://elsewhere", state)
     )
@@ -118,7 +118,7 @@ async def test_status_takes_its_own_settings(server: FakeServer, state: Path):
         (["status", "extra"], {}, 2, "AMB-1001 "),
     ],
 )
-async def test_mistakes_are_one_line(
+async def test_usage_and_settings_errors_are_one_line(
     state: Path, arguments: list[str], more: dict[str, str], expected: int, text: str
 ):
     code, output, errors = await run(*arguments, env=environment("https://127.0.0.1", state, **more))
@@ -138,7 +138,7 @@ async def test_version(state: Path):
     assert "2026-07-28" in output
 
 
-async def test_help_names_every_word(state: Path):
+async def test_help_lists_the_commands(state: Path):
     for arguments in (["--help"], ["-h"]):
         code, output, errors = await run(*arguments, env=environment("", state))
         assert (code, errors) == (0, "")
@@ -146,7 +146,7 @@ async def test_help_names_every_word(state: Path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_a_person_who_gives_no_word_gets_help(state: Path):
+def test_help_is_shown_without_arguments_at_a_terminal(state: Path):
     ours, theirs = os.openpty()
     ended = subprocess.run(
         [sys.executable, "-m", "ambassador_client"],
@@ -165,7 +165,7 @@ def test_a_person_who_gives_no_word_gets_help(state: Path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_leaves_is_no_error(state: Path, unbuffered: str):
+def test_a_closed_output_pipe_is_not_an_error(state: Path, unbuffered: str):
     read_end, write_end = os.pipe()
     os.close(read_end)
     ended = subprocess.run(
@@ -182,7 +182,7 @@ def test_a_reader_that_leaves_is_no_error(state: Path, unbuffered: str):
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_every_code_an_error_may_end_with_is_explained():
+def test_every_exit_code_is_documented():
     kinds = list_below(ClientError)
     codes = {kind.exit_code for kind in kinds} | set(ServerRefusedError._EXIT_CODES.values())
     assert codes | {0, 1, PARTIAL, 130} == set(EXIT_CODES)
@@ -192,7 +192,7 @@ def list_below(kind: type[ClientError]) -> list[type[ClientError]]:
     return [kind, *(found for each in kind.__subclasses__() for found in list_below(each))]
 
 
-def test_an_error_is_one_clean_line_without_secrets():
+def test_an_error_is_one_printable_line_without_secrets():
     error = ClientError(f"it\r\nbroke \x1b[31m for {KEY}.", "Try\tagain.")
     assert str(error) == "AMB-1000 it broke [31m for amb_pk_****. Try again."
     assert len(one_line("x" * 10_000)) == 500
@@ -201,11 +201,11 @@ def test_an_error_is_one_clean_line_without_secrets():
 @pytest.mark.parametrize(
     ("status", "exit_code"), [(401, 3), (403, 4), (404, 5), (409, 6), (429, 7), (503, 7), (500, 1)]
 )
-def test_a_refusal_has_the_exit_code_of_its_kind(status: int, exit_code: int):
+def test_a_refusal_has_the_exit_code_of_its_status(status: int, exit_code: int):
     assert ServerRefusedError("no", status=status, code="AMB-1").exit_code == exit_code
 
 
-async def test_every_variable_is_listed_with_its_meaning(state: Path):
+async def test_every_environment_variable_is_listed(state: Path):
     code, output, errors = await run("help", "environment", "-o", "json", env=environment("unused", state))
     assert code == 0
     meanings = {row["variable"]: row["meaning"] for row in json.loads(output)}

@@ -1,4 +1,4 @@
-"""The commands for people behind a company's proxy, and what a call shows while and after it runs."""
+"""The commands for people: HTTP proxies, TLS, unreachable servers, and the output of tool results."""
 
 import base64
 import hashlib
@@ -30,11 +30,11 @@ async def secure(tmp_path: Path) -> AsyncIterator[FakeServer]:
 
 
 def unreachable(secure: FakeServer) -> str:
-    """Return an address to which only the proxy knows the way."""
+    """Return an address that only the proxy can resolve."""
     return secure.url.replace("127.0.0.1", "10.255.255.1")
 
 
-async def test_commands_go_through_the_proxy_and_never_show_its_password(secure: FakeServer, state: Path):
+async def test_commands_use_the_proxy_and_never_show_its_password(secure: FakeServer, state: Path):
     async with fake_proxy(secure.port, password=PASSWORD) as proxy:
         env = environment(
             unreachable(secure),
@@ -57,7 +57,7 @@ async def test_commands_go_through_the_proxy_and_never_show_its_password(secure:
     assert set(proxy.wanted) == {f"CONNECT 10.255.255.1:{secure.port} HTTP/1.1"}
 
 
-async def test_a_proxy_that_is_not_there_is_named_and_not_the_server(secure: FakeServer, state: Path):
+async def test_an_unreachable_proxy_is_named_in_the_error(secure: FakeServer, state: Path):
     with socket.create_server(("127.0.0.1", 0)) as gone:
         proxy = f"127.0.0.1:{gone.getsockname()[1]}"
     env = environment(
@@ -81,7 +81,7 @@ async def test_a_proxy_that_is_not_there_is_named_and_not_the_server(secure: Fak
     assert (code, found["address"]["fix"]) == (7, "Check HTTPS_PROXY and the network.")
 
 
-async def test_a_server_that_cannot_be_reached_leads_to_what_works_before_a_login(
+async def test_an_unreachable_server_at_login_suggests_a_command_without_account(
     secure: FakeServer, state: Path
 ):
     env = environment("unused", state, KEY=KEY)
@@ -136,7 +136,9 @@ async def test_login_by_fingerprint_goes_through_the_proxy(secure: FakeServer, s
     assert "p4ss" not in output + errors
 
 
-async def test_wrong_ca_is_told_before_the_key_is_sent(secure: FakeServer, state: Path, tmp_path: Path):
+async def test_an_untrusted_ca_is_reported_before_the_key_is_sent(
+    secure: FakeServer, state: Path, tmp_path: Path
+):
     other = tmp_path / "other"
     other.mkdir()
     _, foreign = make_server_identity(other)
@@ -148,7 +150,7 @@ async def test_wrong_ca_is_told_before_the_key_is_sent(secure: FakeServer, state
     assert secure.registrations == []
 
 
-async def test_answer_that_is_a_stream_is_followed_to_its_result(server: FakeServer, state: Path):
+async def test_an_event_stream_answer_is_read_to_the_result(server: FakeServer, state: Path):
     server.tools = [{"name": name, "inputSchema": {"type": "object"}} for name in ("progress", "cut", "echo")]
     env = environment(server.url, state)
     assert await run("call", "progress", env=env) == (0, "done\n", "")
@@ -161,7 +163,7 @@ async def test_answer_that_is_a_stream_is_followed_to_its_result(server: FakeSer
 
 
 @pytest.mark.parametrize("body", ["", "[]", "null", '{"tools": 1}', "<html>"])
-async def test_other_servers_are_recognised(server: FakeServer, state: Path, body: str):
+async def test_a_server_of_another_kind_is_reported(server: FakeServer, state: Path, body: str):
     server.refusals = [(201, body.encode(), {})]
     code, _, errors = await run("status", env=environment(server.url, state))
     assert (code, errors[:9]) == (1, "AMB-5005 ")
@@ -171,7 +173,7 @@ def image(data: bytes, media_type: str = "image/png") -> dict[str, Any]:
     return {"type": "image", "data": base64.b64encode(data).decode(), "mimeType": media_type}
 
 
-def test_data_is_kept_beside_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_data_is_saved_without_overwriting_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "tool-1.png").write_bytes(b"old")
     blocks = [
         image(b"new"),
@@ -190,7 +192,7 @@ def test_data_is_kept_beside_what_is_there(tmp_path: Path, capsys: pytest.Captur
     assert all(path.parent == tmp_path for path in tmp_path.rglob("*"))
 
 
-def test_data_without_a_place_is_told_of(capsys: pytest.CaptureFixture[str]):
+def test_data_without_a_directory_is_reported(capsys: pytest.CaptureFixture[str]):
     resource = {"type": "resource", "resource": {"uri": "a://b", "blob": "AAAA", "mimeType": "x/y"}}
     text = {"type": "resource", "resource": {"uri": "a://b", "text": "inside"}}
     link = {"type": "resource_link", "uri": "a://c"}
@@ -203,13 +205,13 @@ def test_data_without_a_place_is_told_of(capsys: pytest.CaptureFixture[str]):
     assert json.loads(capsys.readouterr().out) == {"a": 1}
 
 
-def test_answer_of_many_parts_does_not_fill_the_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_number_of_saved_files_is_limited(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     show_result({"content": [image(b"x")] * 150}, FileSaver(tmp_path, "t"))
     assert len(list(tmp_path.iterdir())) == 100
     assert capsys.readouterr().err.count("not saved, after 100 files") == 50
 
 
-def test_directory_that_cannot_be_written_is_named(tmp_path: Path):
+def test_an_unwritable_directory_is_named(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot write into"):
         FileSaver(tmp_path / "file", "t").save(b"", "image/png")

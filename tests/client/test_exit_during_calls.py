@@ -1,4 +1,4 @@
-"""How a process ends in the middle of its work: what the server hears of it, how little that is, and how soon."""
+"""The exit of the proxy during calls: which requests the server receives, and that nothing delays it."""
 
 import asyncio
 import os
@@ -15,10 +15,10 @@ from tests.client.host import Host, environment
 CALLS = 100
 CONNECTIONS = 64
 PROMPTLY = 10.0
-"""Seconds on a busy machine; the limit is 2, and anything else that could end a process takes longer than this."""
+"""Seconds, on a busy machine; the proxy's own limit is 2, other causes of an exit take longer."""
 
-GOODBYE = "DELETE /v1/sessions/connections/connection-1"
-FAREWELL = "DELETE /mcp"
+END_SESSION = "DELETE /v1/sessions/connections/connection-1"
+END_CONVERSATION = "DELETE /mcp"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
 
@@ -34,8 +34,8 @@ async def end(proxy: Host, how: signal.Signals | None) -> None:
     assert time.monotonic() - begun < PROMPTLY
 
 
-async def settled(server: FakeServer) -> int:
-    """Wait for the last request a host's start brings about, and return how many there have been."""
+async def requests_after_start(server: FakeServer) -> int:
+    """Wait for the last request of the start, and return the number of requests."""
     await server.until(lambda: "GET /mcp" in server.requests)
     return len(server.requests)
 
@@ -44,18 +44,18 @@ WAYS = [None, pytest.param(signal.SIGTERM, marks=posix)]
 
 
 @pytest.mark.parametrize("how", WAYS)
-async def test_the_session_of_the_protocol_ends_before_ours(
+async def test_the_mcp_session_ends_before_the_client_session(
     server: FakeServer, proxy: Host, how: signal.Signals | None
 ):
-    server.keeps_hosts = True
+    server.issues_sessions = True
     await proxy.initialize("2025-11-25")
     assert "result" in await proxy.call("echo")
-    before = await settled(server)
+    before = await requests_after_start(server)
     await end(proxy, how)
-    assert server.requests[before:] == [FAREWELL, GOODBYE]
+    assert server.requests[before:] == [END_CONVERSATION, END_SESSION]
     assert server.hosts == {}
     assert server.disconnected == ["connection-1"]
-    headers = server.left[0]
+    headers = server.ended_conversations[0]
     assert headers["Mcp-Session-Id"] == "host-1"
     assert headers["MCP-Protocol-Version"] == "2025-11-25"
     assert headers["X-Session-Token"] == "amb_st_1"
@@ -63,42 +63,40 @@ async def test_the_session_of_the_protocol_ends_before_ours(
 
 
 @pytest.mark.parametrize("era", ["2025-06-18", "2026-07-28"])
-async def test_a_server_that_gave_no_such_session_hears_of_none(server: FakeServer, proxy: Host, era: str):
+async def test_no_delete_is_sent_without_an_mcp_session(server: FakeServer, proxy: Host, era: str):
     if era == "2025-06-18":
         await proxy.initialize(era)
     assert "result" in await proxy.call("echo", modern=era != "2025-06-18")
-    before = await settled(server) if era == "2025-06-18" else len(server.requests)
+    before = await requests_after_start(server) if era == "2025-06-18" else len(server.requests)
     await end(proxy, None)
-    assert server.requests[before:] == [GOODBYE]
+    assert server.requests[before:] == [END_SESSION]
 
 
 @pytest.mark.parametrize("status", [401, 404, 405, 429, 500, None])
-async def test_a_server_that_does_not_want_to_hear_of_it_holds_nothing_up(
-    server: FakeServer, proxy: Host, status: int | None
-):
-    server.keeps_hosts = True
-    server.farewell_status = status
+async def test_a_refused_delete_does_not_delay_the_exit(server: FakeServer, proxy: Host, status: int | None):
+    server.issues_sessions = True
+    server.delete_status = status
     await proxy.initialize()
     assert "result" in await proxy.call("echo")
-    before = await settled(server)
+    before = await requests_after_start(server)
     await end(proxy, None)
-    assert server.requests[before:] == [FAREWELL, GOODBYE]
+    assert server.requests[before:] == [END_CONVERSATION, END_SESSION]
     assert server.disconnected == ["connection-1"]
     assert proxy.errors == ""
 
 
 @pytest.mark.parametrize("how", WAYS)
-async def test_calls_that_run_at_the_end_are_given_up_and_add_nothing(
+async def test_running_calls_are_cancelled_at_exit_without_further_requests(
     server: FakeServer, proxy: Host, how: signal.Signals | None
 ):
-    server.keeps_hosts = True
+    server.issues_sessions = True
     await proxy.initialize()
     for n in range(CALLS):
         proxy.start_request("tools/call", {"name": "wait", "arguments": {"n": n}})
     await server.until(lambda: server.running == CONNECTIONS)
-    before = await settled(server)
+    before = await requests_after_start(server)
     await end(proxy, how)
-    assert server.requests[before:] == [FAREWELL, GOODBYE]
+    assert server.requests[before:] == [END_CONVERSATION, END_SESSION]
     await server.until(lambda: server.running == 0)
     assert server.cancelled == CONNECTIONS
     assert len(proxy.answers) == 1
@@ -106,10 +104,10 @@ async def test_calls_that_run_at_the_end_are_given_up_and_add_nothing(
 
 
 @pytest.mark.parametrize("how", WAYS)
-async def test_a_server_that_is_gone_holds_nothing_up(
+async def test_an_unreachable_server_does_not_delay_the_exit(
     server: FakeServer, proxy: Host, how: signal.Signals | None
 ):
-    server.keeps_hosts = True
+    server.issues_sessions = True
     await proxy.initialize()
     assert "result" in await proxy.call("echo")
     await server.stop()
@@ -125,11 +123,9 @@ signal.pause()
 
 @posix
 @pytest.mark.parametrize("is_held", [False, True])
-async def test_a_host_that_is_killed_amid_its_calls_leaves_nothing(
-    server: FakeServer, state: Path, is_held: bool
-):
-    """Whether its pipes end with it, or another process that inherited them lives on."""
-    server.keeps_hosts = True
+async def test_a_killed_host_leaves_no_session_and_no_calls(server: FakeServer, state: Path, is_held: bool):
+    """Its pipes end with it, or another process still holds them (`is_held`)."""
+    server.issues_sessions = True
     read_end, write_end = os.pipe()
     killed = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -148,7 +144,7 @@ async def test_a_host_that_is_killed_amid_its_calls_leaves_nothing(
     call = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"wait","arguments":{}}}\n'
     os.write(write_end, hello + ready + b"".join(call % n for n in range(CALLS)))
     await server.until(lambda: server.running == CONNECTIONS)
-    before = await settled(server)
+    before = await requests_after_start(server)
     begun = time.monotonic()
     killed.kill()
     if not is_held:
@@ -161,7 +157,7 @@ async def test_a_host_that_is_killed_amid_its_calls_leaves_nothing(
     print(f"gone after {time.monotonic() - begun:.2f} s")
     if is_held:
         os.close(write_end)
-    assert server.requests[before:] == [FAREWELL, GOODBYE]
+    assert server.requests[before:] == [END_CONVERSATION, END_SESSION]
     await server.until(lambda: server.running == 0)
     assert server.cancelled == CONNECTIONS
     assert server.sessions == {}

@@ -1,4 +1,4 @@
-"""Files that another program has open: Windows refuses to replace or delete them for as long as that lasts."""
+"""Files that another program has open, which Windows refuses to replace or delete."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ SHARING_VIOLATION = 32
 
 
 class Windows:
-    """Stands between us and the file system and refuses, as Windows does, while somebody has the file open."""
+    """Makes file operations fail as on Windows while another program has the file open."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.refusals = 0
@@ -49,7 +49,8 @@ class Windows:
 
 
 @pytest.fixture
-def windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Windows:  # the directory is made before
+def windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Windows:
+    # tmp_path is requested so that it is created before the calls are replaced.
     return Windows(monkeypatch)
 
 
@@ -58,7 +59,7 @@ def names(directory: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("winerror", [5, 32, 33])
-def test_it_is_tried_again_while_the_file_is_in_use(windows: Windows, winerror: int, tmp_path: Path):
+def test_replacement_is_retried_while_the_file_is_in_use(windows: Windows, winerror: int, tmp_path: Path):
     file = tmp_path / "file"
     file.write_text("old")
     windows.refusals, windows.winerror = 2, winerror
@@ -70,7 +71,7 @@ def test_it_is_tried_again_while_the_file_is_in_use(windows: Windows, winerror: 
     assert not remove_file(file)
 
 
-def test_it_is_given_up_in_the_end(windows: Windows, tmp_path: Path):
+def test_replacement_fails_if_the_file_stays_in_use(windows: Windows, tmp_path: Path):
     file = tmp_path / "file"
     file.write_text("old")
     windows.refusals = 1000
@@ -83,7 +84,7 @@ def test_it_is_given_up_in_the_end(windows: Windows, tmp_path: Path):
     assert file.read_text() == "old"
 
 
-def test_a_refusal_that_will_stay_is_not_waited_for(windows: Windows, tmp_path: Path):
+def test_a_permanent_refusal_is_not_retried(windows: Windows, tmp_path: Path):
     windows.refusals, windows.winerror = 1000, None
     with pytest.raises(PermissionError):
         put_file(tmp_path / "file", b"new")
@@ -103,7 +104,7 @@ def _context(file: Path, text: str) -> None:
 
 
 def _key(file: Path, text: str) -> None:
-    KeyFiles(file.parent).take("alice", "laptop", text)
+    KeyFiles(file.parent).deliver("alice", "laptop", text)
 
 
 WRITERS = pytest.mark.parametrize(
@@ -118,7 +119,7 @@ WRITERS = pytest.mark.parametrize(
 
 
 @WRITERS
-def test_everybody_who_writes_waits(
+def test_every_writer_retries(
     write: Callable[[Path, str], None], name: str, windows: Windows, tmp_path: Path
 ):
     file = tmp_path / name
@@ -131,7 +132,7 @@ def test_everybody_who_writes_waits(
 
 
 @WRITERS
-def test_nobody_leaves_half_a_file(
+def test_a_failed_write_leaves_the_old_file(
     write: Callable[[Path, str], None], name: str, windows: Windows, tmp_path: Path
 ):
     file = tmp_path / name
@@ -143,7 +144,7 @@ def test_nobody_leaves_half_a_file(
     assert (file.read_bytes(), names(tmp_path)) == (before, [name])
 
 
-def test_the_file_of_a_host_keeps_its_mode_and_its_link(windows: Windows, tmp_path: Path):
+def test_a_host_file_keeps_its_mode_and_its_link(windows: Windows, tmp_path: Path):
     real, link = tmp_path / "real.json", tmp_path / "link.json"
     real.write_text("old")
     real.chmod(0o644)
@@ -153,7 +154,7 @@ def test_the_file_of_a_host_keeps_its_mode_and_its_link(windows: Windows, tmp_pa
     assert (link.is_symlink(), real.read_text(), real.stat().st_mode & 0o777) == (True, "new", 0o644)
 
 
-def test_a_secret_never_goes_through_a_link(tmp_path: Path):
+def test_a_secret_is_not_written_through_a_link(tmp_path: Path):
     other, link = tmp_path / "other", tmp_path / "accounts.json"
     other.write_text("theirs")
     link.symlink_to(other)

@@ -1,4 +1,4 @@
-"""The header codec, against the one of the protocol's own SDK."""
+"""The header encoding, compared with that of the MCP SDK."""
 
 import base64
 
@@ -23,7 +23,7 @@ NEARLY = st.one_of(
 @example(" x")
 @example("x\t")
 @example("=?base64??=")
-def test_encoding_is_the_sdks(value: str):
+def test_encoding_equals_the_sdks(value: str):
     assert encode_header_value(value) == inbound.encode_header_value(value)
 
 
@@ -33,7 +33,7 @@ def test_encoding_is_the_sdks(value: str):
 @example("=?base64?/w==?=")
 @example("=?BASE64?QQ==?=")
 @example("=?base64?\u00e9?=")
-def test_decoding_is_the_sdks(value: str):
+def test_decoding_equals_the_sdks(value: str):
     try:
         expected = inbound.decode_header_value(value)
     except ValueError:
@@ -42,13 +42,13 @@ def test_decoding_is_the_sdks(value: str):
 
 
 @given(TEXT)
-def test_every_text_survives_the_journey(value: str):
+def test_every_text_survives_encoding_and_decoding(value: str):
     encoded = encode_header_value(value)
     assert encoded.isascii()
     assert encoded.isprintable()
     assert decode_header_value(encoded) == value
 
 
-def test_half_a_surrogate_pair_has_no_encoding():
+def test_an_unpaired_surrogate_cannot_be_encoded():
     with pytest.raises(UnicodeEncodeError):
         encode_header_value("\ud800")

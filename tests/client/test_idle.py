@@ -1,4 +1,4 @@
-"""A proxy that nobody uses does next to nothing."""
+"""An idle proxy wakes up only for heartbeats."""
 
 import asyncio
 import json
@@ -15,17 +15,17 @@ _COUNTED = """
 import os, selectors, sys
 from ambassador_client.account import setting_parsers
 setting_parsers._MIN_HEARTBEAT = setting_parsers._MAX_HEARTBEAT = 0.02
-looks = 0
+wakeups = 0
 select = selectors.DefaultSelector.select
 def counted(self, timeout=None):
-    global looks
-    looks += 1
+    global wakeups
+    wakeups += 1
     return select(self, timeout)
 selectors.DefaultSelector.select = counted
 from ambassador_client.__main__ import main
 leave = os._exit
 def report(code):
-    os.write(2, b"%d" % looks)
+    os.write(2, b"%d" % wakeups)
     leave(code)
 os._exit = report
 sys.argv = ["ambassador-client", "proxy"]
@@ -34,7 +34,7 @@ main()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the parent is looked at now and then")
-async def test_it_wakes_up_for_its_heartbeat_alone(server: FakeServer, state: Path):
+async def test_an_idle_proxy_wakes_up_only_for_heartbeats(server: FakeServer, state: Path):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -52,13 +52,13 @@ async def test_it_wakes_up_for_its_heartbeat_alone(server: FakeServer, state: Pa
     process.stdin.close()
     async with asyncio.timeout(20):
         assert process.stderr is not None
-        looks = int(await process.stderr.read())
+        wakeups = int(await process.stderr.read())
         await process.wait()
-    # The timer, the connection, the answer, and the thread of its start: a poll of any kind would add to each beat.
-    assert looks <= 5 * server.heartbeats + 60
+    # Per heartbeat: the timer, the connection, the answer; plus the thread at start. Polling would add wakeups.
+    assert wakeups <= 5 * server.heartbeats + 60
 
 
-async def test_calls_are_no_reason_for_heartbeats(server: FakeServer, proxy: Host):
+async def test_calls_do_not_cause_heartbeats(server: FakeServer, proxy: Host):
     for _ in range(50):
         await proxy.call("echo")
     assert server.heartbeats == 0

@@ -1,4 +1,4 @@
-"""Hosts that send anything at all: standard output carries messages, one a line, and nothing else ever."""
+"""Malformed input of hosts: standard output contains only messages, one per line."""
 
 import asyncio
 import json
@@ -51,17 +51,17 @@ LINES = st.one_of(
 
 
 async def relayed(data: bytes) -> bytes:
-    """Feed a relay whose server is away, through a pipe, and return what it wrote."""
+    """Send input to a relay without a server through a pipe, and return its output."""
 
     async def fail() -> Session:
         raise UnreachableError("away")
 
     read_end, write_end = os.pipe()
     with tempfile.TemporaryFile() as written:
-        opening = asyncio.create_task(fail())
-        opening.add_done_callback(asyncio.Task.exception)
+        session_task = asyncio.create_task(fail())
+        session_task.add_done_callback(asyncio.Task.exception)
         output = await Output.open(written.fileno())
-        running = Relay(output, opening, report=lambda _: None)
+        running = Relay(output, session_task, report=lambda _: None)
         feeding = asyncio.create_task(asyncio.to_thread(_write, write_end, data))
         async with asyncio.timeout(20):
             await running.run(read_lines(read_end))
@@ -83,7 +83,7 @@ def _refuse(constant: str) -> Any:
 
 
 def messages_of(output: bytes) -> list[dict[str, Any]]:
-    """Return the messages; fails for anything else."""
+    """Parse the output; fails if it contains anything but messages."""
     assert output == b"" or output.endswith(b"\n")
     found = [json.loads(line.decode(), parse_constant=_refuse) for line in output.split(b"\n")[:-1]]
     assert all(message["jsonrpc"] == "2.0" for message in found)
@@ -92,14 +92,14 @@ def messages_of(output: bytes) -> list[dict[str, Any]]:
 
 
 @given(lines=st.lists(LINES, max_size=12))
-def test_whatever_comes_in_messages_come_out(lines: list[bytes]):
+def test_any_input_produces_only_messages(lines: list[bytes]):
     found = messages_of(asyncio.run(relayed(b"".join(line + b"\n" for line in lines))))
     asked = [line for line in lines if line.strip()]
     assert len(found) <= 4 * len(asked)
 
 
 @given(batch=st.lists(VALUES, max_size=5), blank=st.sampled_from([(",", ":"), (" ,\t", " :  ")]))
-def test_rubbish_lines_are_refused_without_an_id(batch: list[Any], blank: tuple[str, str]):
+def test_malformed_lines_are_refused_without_an_id(batch: list[Any], blank: tuple[str, str]):
     lines = [
         b"{",
         b"\xff\xfe",
@@ -108,7 +108,7 @@ def test_rubbish_lines_are_refused_without_an_id(batch: list[Any], blank: tuple[
     ]
     found = messages_of(asyncio.run(relayed(b"".join(line + b"\n" for line in lines))))
     codes = [(message["id"], message["error"]["code"]) for message in found]
-    # A list with what is no JSON in it is none either.
+    # A list that contains invalid JSON is invalid, too.
     assert codes[:3] == [(None, -32700)] * 3
     assert codes[3:] in ([(None, -32600)], [(None, -32700)])
 
@@ -150,7 +150,7 @@ def too_long(line: bytes) -> LongLine:
     request_id=st.one_of(st.integers(), st.text(max_size=5)),
     blank=st.sampled_from([(",", ":"), (" , ", " : ")]),
 )
-def test_what_is_salvaged_of_a_line_is_what_it_said(
+def test_members_of_a_truncated_line_equal_the_original(
     message: dict[str, Any], order: list[str], request_id: int | str, blank: tuple[str, str]
 ):
     params = {"x": "y" * 9000, "id": "inner", "more": message, "last": {"id": "inner"}}
@@ -163,17 +163,17 @@ def test_what_is_salvaged_of_a_line_is_what_it_said(
 
 
 @given(st.binary(min_size=1, max_size=300).map(lambda raw: raw.replace(b"\n", b"") or b"x"))
-def test_rubbish_is_salvaged_as_nothing_at_all_or_something(raw: bytes):
+def test_any_truncated_line_is_parsed_without_an_error(raw: bytes):
     assert isinstance(read_outer_members(LongLine(raw, raw)), dict)
 
 
 @pytest.mark.parametrize("inner", ['"id":7', '"a":1,"id":7', '"a":"\\"id\\":7}"'])
-def test_an_id_inside_is_not_the_messages(inner: str):
+def test_an_id_of_a_nested_object_is_ignored(inner: str):
     line = f'{{"params":{{"x":"{"y" * 9000}",{inner}}}}}'
     assert "id" not in read_outer_members(too_long(line.encode()))
 
 
-async def test_a_request_too_long_is_refused_by_its_id(server: FakeServer, proxy: Host):
+async def test_a_too_long_request_is_refused_with_its_id(server: FakeServer, proxy: Host):
     await proxy.initialize()
     text = "x" * (65 << 20)
     proxy.send(
@@ -196,7 +196,7 @@ async def test_a_request_too_long_is_refused_by_its_id(server: FakeServer, proxy
     assert told["error"]["code"] == -31007
 
 
-async def test_requests_that_together_are_too_much_are_refused(server: FakeServer, proxy: Host):
+async def test_the_total_size_of_open_requests_is_limited(server: FakeServer, proxy: Host):
     text = "x" * (60 << 20)
     for _ in range(4):
         proxy.start_request("tools/call", {"name": "swallow", "arguments": {"text": text}})

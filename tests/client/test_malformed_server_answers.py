@@ -1,4 +1,4 @@
-"""Servers, or what stands between, that answer anything at all: the host gets its answer in one line, or an error."""
+"""Malformed answers of servers and gateways: the host gets its answer in one line, or an error."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from ambassador_client.proxy.message import Message
 from ambassador_client.proxy.server_responses import read_event, read_response, read_server_message
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
-from tests.client.test_malformed_host_input import IDS, VALUES, read_lines
+from tests.client.test_malformed_host_input import IDS, VALUES, messages_of
 
 ANSWERS = st.fixed_dictionaries(
     {},
@@ -38,8 +38,8 @@ def question(method: str) -> Message:
 
 
 def judged(line: bytes) -> dict[str, Any]:
-    """Return the message a line is when it is written as one."""
-    (found,) = read_lines(line.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+    """Return the message of a line as it would be written."""
+    (found,) = messages_of(line.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
     return found
 
 
@@ -50,7 +50,7 @@ def judged(line: bytes) -> dict[str, Any]:
     retry_after=st.one_of(st.none(), st.text(max_size=12)),
     method=METHODS,
 )
-def test_a_body_is_the_answer_or_an_error(
+def test_any_body_is_the_answer_or_an_error(
     body: bytes, status: int, kind: str, retry_after: str | None, method: str
 ):
     try:
@@ -67,7 +67,7 @@ def test_a_body_is_the_answer_or_an_error(
     event=b'{"jsonrpc": "2.0", "id": 1, "result": {}, "error": {"code": 0, "message": ""}}',
     method="tools/call",
 )
-def test_an_event_is_a_message_or_an_error(event: bytes, method: str):
+def test_any_event_is_a_message_or_an_error(event: bytes, method: str):
     for read in (lambda: read_event(question(method), event)[0], lambda: read_server_message(event)):
         try:
             found = judged(read())
@@ -76,8 +76,8 @@ def test_an_event_is_a_message_or_an_error(event: bytes, method: str):
         assert "method" in found or found["id"] == 1
 
 
-async def test_a_request_that_still_waits_for_its_session_is_given_up(server: FakeServer, proxy: Host):
-    """It never reaches the server, which is away."""
+async def test_a_request_waiting_for_its_session_can_be_cancelled(server: FakeServer, proxy: Host):
+    """It is never sent, because the server is unreachable."""
     await server.stop()
     await proxy.initialize()
     await proxy.request("tools/list")
@@ -86,7 +86,7 @@ async def test_a_request_that_still_waits_for_its_session_is_given_up(server: Fa
         given_up = proxy.start_request("tools/call", {"name": "wait", "arguments": {}}, modern=modern)
         proxy.notify("notifications/cancelled", {"requestId": given_up})
         assert "result" in await proxy.request("ping")
-        # That the server is away may have been said before the cancellation was read.
+        # The error may have been sent before the cancellation was read.
         assert "result" not in proxy.answers.get(given_up, {})
     await proxy.until(lambda: len(proxy.notifications) == 1)
     assert "result" in await proxy.call("echo")

@@ -1,4 +1,4 @@
-"""The proxy as a process on another system: streams by threads, its signals, and the end of its host."""
+"""The proxy on emulated platforms: threaded streams, signals, and the end of the host."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ async def start(env: dict[str, str], stderr: int = subprocess.PIPE) -> asyncio.s
     )  # fmt: skip
 
 
-async def test_messages_pass_and_the_end_of_input_ends_the_session(server: FakeServer, windows: Host):
+async def test_messages_are_relayed_and_the_end_of_input_ends_the_session(server: FakeServer, windows: Host):
     assert "result" in await windows.initialize()
     for _ in range(100):
         assert "result" in await windows.call("echo")
@@ -52,7 +52,7 @@ async def test_a_last_line_without_a_newline_is_answered(windows: Host):
     assert windows.answers[1]["result"] == {}
 
 
-async def test_a_line_of_the_largest_size_passes_and_a_larger_one_is_refused(windows: Host):
+async def test_a_line_of_the_maximum_size_is_relayed_and_a_longer_one_refused(windows: Host):
     frame = b'{"jsonrpc":"2.0","id":%d,"method":"ping","params":{"_meta":{"x":"%s"}}}'
     for number, size in ((1, LIMIT), (2, LIMIT + 1)):
         windows.stdin.write(frame % (number, b"x" * (size - len(frame % (number, b"")))) + b"\n")
@@ -72,8 +72,8 @@ async def test_a_signal_ends_the_session(server: FakeServer, windows: Host, numb
     assert windows.errors == ""
 
 
-async def test_a_host_that_does_not_read_does_not_stop_the_rest(server: FakeServer, state: Path):
-    """Standard output is full: the session goes on, and everything arrives once the host reads."""
+async def test_a_host_that_does_not_read_does_not_block_the_proxy(server: FakeServer, state: Path):
+    """With a full standard output the session continues; everything arrives once the host reads."""
     process = await start(environment(server.url, state), subprocess.DEVNULL)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -90,9 +90,7 @@ async def test_a_host_that_does_not_read_does_not_stop_the_rest(server: FakeServ
     assert len(server.disconnected) == 1
 
 
-async def test_a_host_that_closes_our_output_is_noticed_when_something_is_written(
-    server: FakeServer, state: Path
-):
+async def test_a_closed_output_is_detected_by_writing(server: FakeServer, state: Path):
     process = await start(environment(server.url, state))
     assert process.stdin is not None
     assert process.stdout is not None
@@ -104,7 +102,7 @@ async def test_a_host_that_closes_our_output_is_noticed_when_something_is_writte
         assert await process.wait() == 0
 
 
-async def test_complaints_that_nobody_reads_do_not_stop_the_relay(state: Path):
+async def test_an_unread_stderr_does_not_block_the_relay(state: Path):
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     with contextlib.suppress(BlockingIOError):
@@ -120,7 +118,7 @@ async def test_complaints_that_nobody_reads_do_not_stop_the_relay(state: Path):
     os.close(read_end)
 
 
-async def test_complaints_are_read_where_somebody_does(state: Path):
+async def test_messages_on_stderr_can_be_read(state: Path):
     process = await start(environment("not an address", state))
     assert process.stderr is not None
     async with asyncio.timeout(20):
@@ -131,10 +129,10 @@ async def test_complaints_are_read_where_somebody_does(state: Path):
 
 
 @pytest.mark.parametrize("system", ["windows", "macos", "unknown"])
-async def test_no_orphan_is_left_when_somebody_else_holds_our_input(
+async def test_the_proxy_ends_with_the_host_although_another_process_holds_its_input(
     system: str, server: FakeServer, state: Path
 ):
-    """The host dies, and a sibling that inherited the pipe keeps it open: there will never be an end of input."""
+    """The host dies while a sibling process keeps the pipe open, so the input never ends."""
     code = f"""
 import signal, subprocess, sys
 subprocess.Popen([sys.executable, "-m", "{MODULE}", "{system}", "proxy"], stdin=0, stdout=1)
@@ -151,7 +149,7 @@ signal.pause()
     async with asyncio.timeout(20):
         assert b"echo" in await dying.stdout.readline()
         dying.kill()
-        # The proxy inherited both: they end with the last of the two processes.
+        # The proxy inherited both pipes, which close when the last of the two processes ends.
         assert await dying.stdout.read() == b""
         assert await dying.stderr.read() == b""
         await dying.wait()

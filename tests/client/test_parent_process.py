@@ -1,4 +1,4 @@
-"""Who started us, and that it has ended: what Windows is asked, and what is made of its answers."""
+"""Detection of the parent's end: the process table and waits of Windows, and pidfds."""
 
 import asyncio
 import ctypes
@@ -34,7 +34,7 @@ BETWEEN = ["python.exe", "ambassador-client.exe"]
 
 
 def without(*processes: int) -> dict[int, Process]:
-    """Return the chain with these processes left out, each started by the one before it."""
+    """Return the chain of processes without these, each started by the previous one."""
     table: dict[int, Process] = {}
     before = 1
     for process, row in CHAIN.items():
@@ -58,20 +58,20 @@ def without(*processes: int) -> dict[int, Process]:
         ({}, BETWEEN, None),
     ],
 )
-def test_the_host_is_found_behind_the_launchers(
+def test_the_host_is_found_before_the_launchers(
     table: Mapping[int, Process], between: list[str], host: int | None
 ):
     assert find_host(US, table, between) == host
 
 
-def test_the_launchers_there_may_be():
+def test_launcher_programs():
     own = r"C:\Users\me\pipx\venvs\mcp-ambassador\Scripts\Python.exe"
     assert launcher_programs(own, r"C:\Users\me\pipx\venvs\mcp-ambassador", r"C:\Python313") == BETWEEN
     assert launcher_programs(r"C:\Python313\python.exe", r"C:\Python313", r"C:\Python313") == BETWEEN[1:]
 
 
 class Function:
-    """A function of a library, which takes what ctypes would hand over."""
+    """A library function that accepts what ctypes passes."""
 
     def __init__(self, act: Callable[..., Any]) -> None:
         self.restype: Any = ctypes.c_int
@@ -82,7 +82,7 @@ class Function:
 
 
 class Library:
-    """kernel32.dll with processes of its own; `open` counts the handles nobody has closed."""
+    """An emulated kernel32.dll with its own processes; `open` counts the open handles."""
 
     def __init__(self, table: Mapping[int, Process], waited: int = 0) -> None:
         self.table = table
@@ -97,7 +97,7 @@ class Library:
         self.CloseHandle = Function(lambda handle: self.open.remove(handle.value))
 
     def _handle(self) -> int:
-        self.open.add(0x1_0000_0000 + len(self.open))  # wider than an int of C
+        self.open.add(0x1_0000_0000 + len(self.open))  # wider than a C int
         return max(self.open)
 
     def _open(self, access: int, _: bool, process: int) -> int | None:
@@ -117,7 +117,7 @@ class Library:
         return True
 
 
-def test_the_table_of_windows_is_read():
+def test_the_process_table_of_windows_is_read():
     library = Library({**CHAIN, 60: Process(US, "grüezi.exe")})
     assert Kernel32(library).processes() == library.table
     assert library.open == set()
@@ -126,27 +126,27 @@ def test_the_table_of_windows_is_read():
 
 
 @pytest.mark.skipif(ctypes.sizeof(ctypes.c_void_p) != 8, reason="the sizes are those of 64 bits")
-def test_the_row_is_laid_out_as_windows_has_it():
+def test_the_structure_has_the_layout_of_windows():
     members = ("process", "heap", "parent", "program")
     assert [getattr(ProcessEntry, name).offset for name in members] == [8, 16, 32, 44]
     assert ctypes.sizeof(ProcessEntry) == 568
 
 
-def test_a_process_is_waited_for_and_let_go():
+def test_the_handle_is_closed_after_waiting():
     library = Library(CHAIN)
     Kernel32(library).wait(HOST)
     assert (library.opened, library.open) == ([(0x100000, HOST)], set())
 
 
 @pytest.mark.parametrize(("process", "waited"), [(HOST, 0xFFFFFFFF), (99, 0)])
-def test_what_cannot_be_waited_for_has_not_ended(process: int, waited: int):
+def test_a_failed_wait_is_not_the_end_of_the_process(process: int, waited: int):
     library = Library(CHAIN, waited)
     with pytest.raises(OSError, match="cannot be wa"):
         Kernel32(library).wait(process)
     assert library.open == set()
 
 
-def test_a_table_that_is_refused_is_an_error():
+def test_a_refused_process_table_is_an_error():
     library = Library(CHAIN)
     library.CreateToolhelp32Snapshot = Function(lambda *_: ctypes.c_void_p(-1).value)
     with pytest.raises(OSError, match="cannot be listed"):
@@ -154,7 +154,7 @@ def test_a_table_that_is_refused_is_an_error():
 
 
 class OwnTable:
-    """A kernel in whose table the host is a process of ours, or nobody's."""
+    """A kernel whose process table contains the host, or not."""
 
     def __init__(self, wait: Callable[[], None], host: int | None = HOST) -> None:
         self._wait = wait
@@ -171,7 +171,7 @@ class OwnTable:
         self._wait()
 
 
-async def test_the_end_of_the_host_is_told_once_it_has_come():
+async def test_the_end_of_the_host_is_reported():
     ended = threading.Event()
     kernel = OwnTable(lambda: assert_waits(ended))
     watching = asyncio.create_task(host_exited(lambda: kernel))
@@ -192,7 +192,7 @@ def _refuse() -> None:
 @pytest.mark.parametrize(
     "kernel", [OwnTable(_refuse), OwnTable(_refuse, None)], ids=["not allowed", "gone before we looked"]
 )
-async def test_a_host_that_cannot_be_seen_has_not_ended(kernel: OwnTable):
+async def test_a_host_that_cannot_be_watched_counts_as_running(kernel: OwnTable):
     watching = asyncio.create_task(host_exited(lambda: kernel))
     await asyncio.to_thread(kernel.asked.wait, 10)
     for thread in threading.enumerate():
@@ -204,7 +204,7 @@ async def test_a_host_that_cannot_be_seen_has_not_ended(kernel: OwnTable):
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="Linux")
-async def test_linux_tells_when_a_process_has_ended():
+async def test_linux_reports_the_end_of_a_process():
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", "input()", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
@@ -217,7 +217,7 @@ async def test_linux_tells_when_a_process_has_ended():
     await asyncio.wait_for(watching, 10)
 
 
-async def test_nobody_is_missed_where_the_system_started_us(monkeypatch: pytest.MonkeyPatch):
+async def test_init_as_parent_is_not_watched(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "getppid", lambda: 1)
     watching = asyncio.create_task(parent_exited("linux"))
     await asyncio.sleep(0)

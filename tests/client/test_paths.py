@@ -1,4 +1,4 @@
-"""Where our own files lie: where platformdirs would put them, on every platform."""
+"""The client's directories: equal to those of platformdirs on every platform."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
@@ -35,7 +35,7 @@ PLATFORMS = pytest.mark.parametrize("platform", HOMES)
 
 @pytest.fixture(params=["usual", "moved", "relative"])
 def environ(request: pytest.FixtureRequest, platform: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Pretend to be on the platform, with its kind of paths and its home, and tell both sides the same variables."""
+    """Emulate the platform with its path flavour and home, and set the same variables for both sides."""
     home = HOMES[platform]
 
     class There(type(home)):  # type: ignore[misc]
@@ -68,7 +68,7 @@ def environ(request: pytest.FixtureRequest, platform: str, monkeypatch: pytest.M
         (directories.cache_directory, "user_cache_dir", "admin"),
     ],
 )
-def test_our_directories_are_those_of_platformdirs(
+def test_directories_equal_those_of_platformdirs(
     ours: Callable[..., Path], theirs: str, below: str, platform: str, environ: dict[str, str]
 ):
     expected = getattr(THEIRS[platform]("mcp-ambassador", appauthor=False), theirs)
@@ -77,10 +77,8 @@ def test_our_directories_are_those_of_platformdirs(
 
 
 @PLATFORMS
-def test_sessions_do_not_outlive_the_log_in_where_the_system_has_a_place_for_that(
-    platform: str, environ: dict[str, str]
-):
-    """Unlike platformdirs we take no directory of everybody when there is none of the user: sessions are secrets."""
+def test_sessions_are_in_the_runtime_directory_if_there_is_one(platform: str, environ: dict[str, str]):
+    """Unlike platformdirs, no directory shared by all users is used, because sessions are secret."""
     state = paths.state_directory(environ, platform)
     assert paths.runtime_directory(environ, platform) == state
     given = {**environ, "XDG_RUNTIME_DIR": "/run/user/1000"}
@@ -88,7 +86,7 @@ def test_sessions_do_not_outlive_the_log_in_where_the_system_has_a_place_for_tha
     assert str(paths.runtime_directory(given, platform)) == expected
 
 
-def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch):
+def test_an_unknown_home_directory_is_reported(monkeypatch: pytest.MonkeyPatch):
     def unknown() -> Path:
         raise RuntimeError("Could not determine home directory.")
 

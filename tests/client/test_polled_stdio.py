@@ -9,7 +9,7 @@ from ambassador_protocol.line_splitter import LongLine
 PIPE_HOLDS = 64 * 1024
 
 
-async def test_a_message_is_one_line_whatever_is_in_it():
+async def test_a_message_is_written_as_one_line():
     read_end, write_end = os.pipe()
     output = await Output.open(write_end)
     output.send(b'{\r\n "a":\n 1}')
@@ -31,7 +31,7 @@ async def test_flushing_waits_for_the_reader():
     flushed = asyncio.create_task(output.flush())
     left = len(line) + 1
     while left:
-        # What the pipe itself holds is out of our hands already.
+        # The bytes in the pipe itself are already written.
         assert left <= PIPE_HOLDS or not flushed.done()
         left -= len(await asyncio.to_thread(os.read, read_end, 1 << 20))
     await asyncio.wait_for(flushed, 5)
@@ -40,7 +40,7 @@ async def test_flushing_waits_for_the_reader():
     os.close(write_end)
 
 
-async def test_a_line_that_is_too_long_is_answered_and_the_next_one_read():
+async def test_a_too_long_line_is_answered_and_the_next_one_read():
     read_end, write_end = os.pipe()
     os.write(write_end, b"x" * 200 + b"\n{}\n")
     os.close(write_end)

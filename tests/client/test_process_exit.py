@@ -1,4 +1,4 @@
-"""How the proxy process ends: in time, with a goodbye, and never as an orphan."""
+"""The exit of the proxy: soon, after ending its session, and never later than its host."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ async def test_a_signal_does_not_wait_for_running_calls(server: FakeServer, prox
     assert server.disconnected == ["connection-1"]
 
 
-async def test_an_answer_on_its_way_is_still_delivered(server: FakeServer, proxy: Host):
+async def test_an_open_request_is_still_answered_at_the_end_of_input(server: FakeServer, proxy: Host):
     slow = proxy.start_request("tools/call", {"name": "wait", "arguments": {}})
     await server.until(lambda: server.running == 1)
     proxy.stdin.close()
@@ -55,7 +55,7 @@ async def test_an_answer_on_its_way_is_still_delivered(server: FakeServer, proxy
     assert server.disconnected == ["connection-1"]
 
 
-async def test_a_call_that_takes_too_long_does_not_hold_the_end(server: FakeServer, proxy: Host):
+async def test_a_long_call_does_not_delay_the_exit(server: FakeServer, proxy: Host):
     proxy.start_request("tools/call", {"name": "wait", "arguments": {}})
     await server.until(lambda: server.running == 1)
     assert await proxy.leave() == 0
@@ -64,7 +64,7 @@ async def test_a_call_that_takes_too_long_does_not_hold_the_end(server: FakeServ
     assert server.disconnected == ["connection-1"]
 
 
-async def test_a_server_that_says_nothing_does_not_hold_the_end(state: Path):
+async def test_a_silent_server_does_not_delay_the_exit(state: Path):
     gone = asyncio.Event()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +88,7 @@ async def test_a_last_line_without_a_newline_is_answered(proxy: Host):
 
 
 @posix
-async def test_a_host_that_closes_our_output_is_noticed(server: FakeServer, state: Path):
+async def test_a_closed_output_ends_the_proxy(server: FakeServer, state: Path):
     read_end, write_end = os.pipe()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -110,7 +110,7 @@ async def test_a_host_that_closes_our_output_is_noticed(server: FakeServer, stat
 
 
 async def _drained(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
-    """Wait for the end without closing the input."""
+    """Wait for the exit without closing the input."""
     assert process.stderr is not None
     errors = await process.stderr.read()
     await process.wait()
@@ -118,8 +118,8 @@ async def _drained(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
 
 
 @posix
-def test_no_orphan_is_left_when_the_host_dies(state: Path):
-    """A host that is killed closes all its pipes at once, while a call is waiting for a server that is not there."""
+def test_the_proxy_ends_when_the_host_dies(state: Path):
+    """A killed host closes all its pipes while a call waits for an unreachable server."""
     code = """
 import subprocess, sys, os
 read, write = os.pipe()
@@ -131,7 +131,7 @@ process.stdout.readline()
 os.kill(os.getpid(), 9)
 """
     env = environment("http://127.0.0.1:9", state)
-    # The proxy inherits standard error: this returns when the last of the two has gone.
+    # The proxy inherits standard error: this returns when both processes have ended.
     ended = subprocess.run(
         [sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, timeout=20, check=False
     )
@@ -139,8 +139,10 @@ os.kill(os.getpid(), 9)
 
 
 @posix
-async def test_no_orphan_is_left_when_somebody_else_holds_our_input(server: FakeServer, state: Path):
-    """The host dies, and a sibling that inherited the pipe keeps it open: there will never be an end of input."""
+async def test_the_proxy_ends_with_the_host_although_another_process_holds_its_input(
+    server: FakeServer, state: Path
+):
+    """The host dies while a sibling process keeps the pipe open, so the input never ends."""
     code = """
 import signal, subprocess, sys
 subprocess.Popen([sys.executable, "-m", "ambassador_client", "proxy"], stdin=0, stdout=1)
@@ -161,7 +163,7 @@ signal.pause()
     async with asyncio.timeout(20):
         assert b"echo" in await dying.stdout.readline()
         dying.kill()
-        # The proxy inherited both: they end with the last of the two processes.
+        # The proxy inherited both pipes, which close when the last of the two processes ends.
         assert await dying.stdout.read() == b""
         await dying.wait()
     assert server.disconnected == ["connection-1"]
@@ -169,7 +171,7 @@ signal.pause()
     os.close(write_end)
 
 
-def test_files_for_input_and_output_work(tmp_path: Path, state: Path):
+def test_files_work_as_input_and_output(tmp_path: Path, state: Path):
     asked = tmp_path / "in"
     asked.write_bytes(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n{"jsonrpc":"2.0","id":2,"method":"ping"}')
     with asked.open("rb") as stdin, (tmp_path / "out").open("wb") as stdout:
@@ -188,7 +190,7 @@ def test_files_for_input_and_output_work(tmp_path: Path, state: Path):
     ]
 
 
-def test_no_input_at_all_is_the_end_of_it(state: Path):
+def test_empty_input_ends_the_proxy(state: Path):
     ended = subprocess.run(
         [sys.executable, "-m", "ambassador_client"],
         env=environment("http://127.0.0.1:9", state),
@@ -202,7 +204,7 @@ def test_no_input_at_all_is_the_end_of_it(state: Path):
 
 @posix
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"])
-def test_closed_standard_streams_are_the_end_of_it(state: Path, closed: str):
+def test_closed_standard_streams_end_the_proxy(state: Path, closed: str):
     command = ["sh", "-c", f"exec {sys.executable} -m ambassador_client proxy {closed}"]
     with subprocess.Popen(
         command, env=environment("http://127.0.0.1:9", state), stdin=subprocess.PIPE, stderr=subprocess.PIPE
@@ -213,7 +215,7 @@ def test_closed_standard_streams_are_the_end_of_it(state: Path, closed: str):
 
 
 @posix
-async def test_one_socket_for_both_directions_works(state: Path):
+async def test_one_socket_works_for_both_directions(state: Path):
     ours, theirs = socket.socketpair()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -236,8 +238,8 @@ async def test_one_socket_for_both_directions_works(state: Path):
     writer.close()
 
 
-async def test_a_host_that_does_not_read_does_not_stop_the_rest(server: FakeServer, state: Path):
-    """Standard output is full: the session goes on, and everything arrives once the host reads."""
+async def test_a_host_that_does_not_read_does_not_block_the_proxy(server: FakeServer, state: Path):
+    """With a full standard output the session continues; everything arrives once the host reads."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -267,7 +269,7 @@ async def test_a_host_that_does_not_read_does_not_stop_the_rest(server: FakeServ
 
 
 @posix
-async def test_a_host_that_never_reads_our_complaints_does_not_stop_the_relay(state: Path):
+async def test_an_unread_stderr_does_not_block_the_relay(state: Path):
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     with contextlib.suppress(BlockingIOError):

@@ -1,4 +1,4 @@
-"""Networks that let nothing out but through a proxy."""
+"""Networks in which servers are reached only through an HTTP proxy."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -37,7 +37,7 @@ def way(url: str = URL, **environ: str) -> ProxyTunnel | None:
         "example:8443",
     ],
 )
-def test_what_no_proxy_names_is_reached_directly(exceptions: str):
+def test_servers_in_no_proxy_are_reached_directly(exceptions: str):
     assert way(NO_PROXY=exceptions) is None
     assert way(no_proxy=exceptions) is None
 
@@ -45,7 +45,7 @@ def test_what_no_proxy_names_is_reached_directly(exceptions: str):
 @pytest.mark.parametrize(
     "exceptions", ["", "mbassador.example", "other", "example:443", "10.0.0.0/8", ",", ":8443"]
 )
-def test_what_no_proxy_does_not_name_is_reached_through_the_proxy(exceptions: str):
+def test_other_servers_are_reached_through_the_proxy(exceptions: str):
     tunnel = way(NO_PROXY=exceptions)
     assert tunnel is not None
     assert (tunnel.proxy, tunnel.host, tunnel.port) == ("http://proxy:3128", "ambassador.example", 8443)
@@ -60,7 +60,7 @@ def test_what_no_proxy_does_not_name_is_reached_through_the_proxy(exceptions: st
         ("[fd00::1]", "[fd00::1]:8443"),
     ],
 )
-def test_no_proxy_knows_addresses_and_networks(address: str, exceptions: str):
+def test_no_proxy_accepts_addresses_and_networks(address: str, exceptions: str):
     assert way(f"https://{address}:8443", NO_PROXY=exceptions) is None
     assert way(f"https://{address}:8443", NO_PROXY="192.168.0.0/16") is not None
 
@@ -68,11 +68,11 @@ def test_no_proxy_knows_addresses_and_networks(address: str, exceptions: str):
 @pytest.mark.parametrize(
     "url", ["https://localhost:1", "https://127.8.9.1:1", "https://[::1]:1", "http://127.0.0.1:1"]
 )
-def test_this_machine_is_never_reached_through_a_proxy(url: str):
+def test_loopback_is_never_reached_through_a_proxy(url: str):
     assert way(url) is None
 
 
-def test_the_small_letters_go_first_and_an_empty_variable_is_none():
+def test_lower_case_variables_come_first_and_empty_ones_are_ignored():
     assert way(https_proxy="http://small").proxy == "http://small:80"  # type: ignore[union-attr]
     assert way(HTTPS_PROXY="") is None
     assert way(HTTPS_PROXY="", ALL_PROXY="10.0.0.1:99").proxy == "http://10.0.0.1:99"  # type: ignore[union-attr]
@@ -90,7 +90,7 @@ def test_the_small_letters_go_first_and_an_empty_variable_is_none():
         "http://u:secret@h..x",
     ],
 )
-def test_a_proxy_that_cannot_be_used_is_named_without_its_password(wrong: str):
+def test_an_unusable_proxy_is_reported_without_its_password(wrong: str):
     with pytest.raises(SettingsError) as caught:
         way(HTTPS_PROXY=wrong)
     assert "HTTPS_PROXY" in str(caught.value)
@@ -98,7 +98,7 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password(wrong: str):
 
 
 @given(value=st.text(max_size=30), exceptions=st.text(max_size=30))
-def test_whatever_the_variables_hold_is_understood_or_refused(value: str, exceptions: str):
+def test_any_value_of_the_variables_is_parsed_or_refused(value: str, exceptions: str):
     try:
         tunnel = way(HTTPS_PROXY=value, NO_PROXY=exceptions)
     except SettingsError:
@@ -117,11 +117,11 @@ async def status(proxy: FakeProxy, secure: FakeServer, ca_file: Path, user: str 
     tunnel = ProxyTunnel(
         f"http://127.0.0.1:{proxy.port}", "127.0.0.1", proxy.port, "127.0.0.1", secure.port, user
     )
-    link = HttpClient(secure.url, ssl_context(ca_file=ca_file), HttpLimits(connect=5), dial=tunnel.dial)
+    client = HttpClient(secure.url, ssl_context(ca_file=ca_file), HttpLimits(connect=5), dial=tunnel.dial)
     try:
-        return (await link.fetch(HttpRequest("GET", "/v1/tools", []))).status
+        return (await client.fetch(HttpRequest("GET", "/v1/tools", []))).status
     finally:
-        link.close()
+        client.close()
 
 
 async def test_the_certificate_of_the_server_is_checked_through_the_proxy(secure: FakeServer, tmp_path: Path):
@@ -149,9 +149,7 @@ async def test_the_certificate_of_the_server_is_checked_through_the_proxy(secure
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (1 << 20), "is not an HTTP proxy"),
     ],
 )
-async def test_a_proxy_that_refuses_is_explained(
-    secure: FakeServer, tmp_path: Path, answer: bytes, told: str
-):
+async def test_a_refusing_proxy_is_explained(secure: FakeServer, tmp_path: Path, answer: bytes, told: str):
     async with fake_proxy(secure.port, answer=answer) as proxy:
         with pytest.raises(ClientError) as caught:
             await status(proxy, secure, tmp_path / "ca.pem")
@@ -163,7 +161,7 @@ async def test_a_proxy_that_refuses_is_explained(
 async def test_the_relay_works_through_a_proxy_with_a_password(
     secure: FakeServer, tmp_path: Path, state: Path
 ):
-    """The name of the server is one that only the proxy can find: nothing but the tunnel leads there."""
+    """Only the proxy can resolve the name of the server."""
     async with fake_proxy(secure.port, password=SECRET) as proxy:
         url = secure.url.replace("127.0.0.1", "10.255.255.1")
         env = environment(

@@ -1,4 +1,4 @@
-"""Questions that a tool asks through `call`, and the person at a terminal who answers, declines or leaves."""
+"""Questions of a tool during `call`, answered, declined or cancelled at a terminal."""
 
 import json
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def answered(terminal: Terminal) -> Any:
     return json.loads(terminal.seen[terminal.seen.rindex('{"answers"') :])
 
 
-async def test_form_is_filled_in_field_by_field(env: Mapping[str, str]):
+async def test_a_form_is_filled_in_field_by_field(env: Mapping[str, str]):
     asked = {"q1": question(mode="form", requestedSchema=SCHEMA)}
     async with at_terminal(*words(requests=asked), env=env) as terminal:
         await terminal.until("interview asks: Who [2J are you?")
@@ -71,7 +71,7 @@ async def test_form_is_filled_in_field_by_field(env: Mapping[str, str]):
 @pytest.mark.parametrize(
     ("typed", "action"), [("n\n", "decline"), ("\n", "decline"), ("\x04", "cancel"), ("y\n\x04", "cancel")]
 )
-async def test_question_can_be_declined_and_cancelled(env: Mapping[str, str], typed: str, action: str):
+async def test_a_question_can_be_declined_and_cancelled(env: Mapping[str, str], typed: str, action: str):
     asked = {"q1": question(requestedSchema=SCHEMA)}
     async with at_terminal(*words(requests=asked), env=env) as terminal:
         await terminal.until("Answer? [y/N]")
@@ -84,7 +84,7 @@ async def test_question_can_be_declined_and_cancelled(env: Mapping[str, str], ty
     assert answered(terminal)["answers"] == {"q1": {"action": action}}
 
 
-async def test_address_is_shown_and_never_visited(env: Mapping[str, str], server: FakeServer):
+async def test_a_url_is_shown_and_not_opened(env: Mapping[str, str], server: FakeServer):
     asked = {"q1": question(mode="url", url=f"{server.url}/secret-page")}
     before = len(server.calls)
     async with at_terminal(*words(requests=asked), env=env) as terminal:
@@ -95,7 +95,7 @@ async def test_address_is_shown_and_never_visited(env: Mapping[str, str], server
     assert len(server.calls) == before + 3, "the list, the call, the call again"
 
 
-async def test_every_round_is_a_request_of_its_own(env: Mapping[str, str], server: FakeServer):
+async def test_each_question_is_answered_by_a_new_request(env: Mapping[str, str], server: FakeServer):
     async with at_terminal(*words(rounds=3), env=env) as terminal:
         assert await terminal.end() == 0
     calls = [each.message for each in server.calls if each.message["method"] == "tools/call"]
@@ -107,7 +107,9 @@ async def test_every_round_is_a_request_of_its_own(env: Mapping[str, str], serve
 
 
 @pytest.mark.parametrize("method", ["sampling/createMessage", "roots/list", "elicitation/create"])
-async def test_who_is_not_there_is_not_asked(env: Mapping[str, str], server: FakeServer, method: str):
+async def test_no_question_is_asked_without_a_terminal(
+    env: Mapping[str, str], server: FakeServer, method: str
+):
     code, output, errors = await run(*words(requests={"q": {"method": method, "params": {}}}), env=env)
     assert (code, output) == (1, "")
     assert "asks a question that this client cannot answer" in errors

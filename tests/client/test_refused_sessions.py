@@ -1,4 +1,4 @@
-"""Storms of 401: one new session for all calls that met it; a server that refuses every session is left in peace."""
+"""Many calls refused with 401: they share one new session, and a server that refuses all sessions is not flooded."""
 
 import asyncio
 import math
@@ -16,7 +16,7 @@ CHANGED = "notifications/tools/list_changed"
 
 
 @pytest.mark.parametrize("modern", [False, True])
-async def test_a_hundred_calls_whose_session_ends_share_one_new_one(
+async def test_many_calls_with_an_ended_session_share_one_new_session(
     server: FakeServer, proxy: Host, modern: bool
 ):
     if not modern:
@@ -41,8 +41,8 @@ async def test_a_hundred_calls_whose_session_ends_share_one_new_one(
     assert proxy.errors == ""
 
 
-async def test_calls_that_run_when_their_session_ends_are_answered(server: FakeServer, proxy: Host):
-    """Those that are with the server stay there; those that wait for a connection go under the new session."""
+async def test_running_calls_are_answered_when_their_session_ends(server: FakeServer, proxy: Host):
+    """Calls at the server continue; calls that wait for a connection use the new session."""
     ids = [proxy.start_request("tools/call", {"name": "wait", "arguments": {"n": n}}) for n in range(CALLS)]
     await server.until(lambda: server.running == CONNECTIONS)
     server.forget_sessions()
@@ -53,7 +53,7 @@ async def test_calls_that_run_when_their_session_ends_are_answered(server: FakeS
     assert len(server.calls) == CALLS
 
 
-async def test_a_server_that_refuses_every_session_is_left_in_peace(server: FakeServer, proxy: Host):
+async def test_a_server_that_refuses_every_session_is_not_flooded(server: FakeServer, proxy: Host):
     loop = asyncio.get_running_loop()
     begun = loop.time()
     server.tokens_work = False
@@ -67,7 +67,7 @@ async def test_a_server_that_refuses_every_session_is_left_in_peace(server: Fake
         assert error["code"] == -31005
         assert error["message"].startswith("AMB-2002 The session is not valid. Ask")
     sessions = len(server.registrations)
-    # The first three at once, each further one after twice as long a pause, the shortest of which is a second.
+    # The first three at once, the others after pauses that double, starting with one second.
     assert sessions <= VAIN + math.log2(loop.time() - begun + 1)
     assert server.requests.count("POST /mcp") - asked <= 4 * sessions, (
         "a call without a session asks for nothing"
@@ -78,5 +78,5 @@ async def test_a_server_that_refuses_every_session_is_left_in_peace(server: Fake
     await proxy.until(lambda: CHANGED in [note["method"] for note in proxy.notifications[heard:]])
     assert "result" in await proxy.call("echo")
     server.forget_sessions()
-    assert "result" in await proxy.call("echo"), "it is believed again, and may ask at once"
+    assert "result" in await proxy.call("echo"), "the session is accepted again"
     assert KEY not in proxy.errors

@@ -1,4 +1,4 @@
-"""The relay through a real process and real pipes: what is answered here, what is passed on, and how."""
+"""The relay as a process with pipes: local answers, and messages to and from the server."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ from tests.client.fake_server import FakeServer
 from tests.client.host import MODERN, Host
 
 
-async def test_initialize_echoes_a_version_it_knows(proxy: Host):
+async def test_initialize_returns_a_known_version(proxy: Host):
     result = (await proxy.initialize("2024-11-05"))["result"]
     assert result["protocolVersion"] == "2024-11-05"
     assert result["capabilities"] == FEATURES
     assert result["serverInfo"]["name"] == "mcp-ambassador"
 
 
-async def test_initialize_offers_the_latest_handshake_version_for_one_it_does_not_know(proxy: Host):
+async def test_initialize_offers_the_latest_legacy_version_for_an_unknown_one(proxy: Host):
     for asked in ("2026-07-28", "1999-01-01"):
         assert (await proxy.initialize(asked))["result"]["protocolVersion"] == "2025-11-25"
 
@@ -40,7 +40,7 @@ async def test_discover_names_the_modern_version(proxy: Host):
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "mcp-ambassador"
 
 
-async def test_discover_in_an_unknown_version_names_those_it_speaks(proxy: Host):
+async def test_discover_in_an_unknown_version_lists_the_supported_ones(proxy: Host):
     meta = {**MODERN, "io.modelcontextprotocol/protocolVersion": "2099-01-01"}
     error = (await proxy.request("server/discover", {"_meta": meta}))["error"]
     assert error["code"] == -32022
@@ -73,7 +73,7 @@ async def test_one_message_is_one_request_with_the_same_bytes(server: FakeServer
     assert "Mcp-Name" not in headers
 
 
-async def test_a_modern_message_is_mirrored_in_headers(server: FakeServer, proxy: Host):
+async def test_a_modern_message_is_repeated_in_headers(server: FakeServer, proxy: Host):
     answer = await proxy.call("echo", {"a": 1}, modern=True)
     assert answer["result"]["resultType"] == "complete"
     headers = server.calls[-1].headers
@@ -82,14 +82,14 @@ async def test_a_modern_message_is_mirrored_in_headers(server: FakeServer, proxy
     assert headers["Mcp-Name"] == "echo"
 
 
-async def test_a_name_no_header_can_carry_is_wrapped(server: FakeServer, proxy: Host):
+async def test_a_name_invalid_in_headers_is_encoded(server: FakeServer, proxy: Host):
     await proxy.call("écho\r\nX-Evil: 1", modern=True)
     headers = server.calls[-1].headers
     assert headers["Mcp-Name"] == "=?base64?w6ljaG8NClgtRXZpbDogMQ==?="
     assert "X-Evil" not in headers
 
 
-async def test_a_version_no_header_can_carry_injects_nothing(server: FakeServer, proxy: Host):
+async def test_a_version_invalid_in_headers_injects_nothing(server: FakeServer, proxy: Host):
     meta = {**MODERN, "io.modelcontextprotocol/protocolVersion": "x\r\nX-Evil: 1"}
     await proxy.request("tools/list", {"_meta": meta})
     headers = server.calls[-1].headers
@@ -97,7 +97,7 @@ async def test_a_version_no_header_can_carry_injects_nothing(server: FakeServer,
     assert "X-Evil" not in headers
 
 
-async def test_half_a_surrogate_pair_in_a_name_is_refused(proxy: Host):
+async def test_an_unpaired_surrogate_in_a_name_is_refused(proxy: Host):
     proxy.send_line(
         b'{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"\\ud800","_meta":'
         b'{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}'
@@ -111,7 +111,7 @@ async def test_both_eras_work_on_one_pipe(proxy: Host):
     assert (await proxy.request("tools/list", modern=True))["result"]["resultType"] == "complete"
 
 
-async def test_answers_come_in_the_order_they_are_ready(server: FakeServer, proxy: Host):
+async def test_answers_arrive_in_the_order_of_completion(server: FakeServer, proxy: Host):
     slow = proxy.start_request("tools/call", {"name": "wait", "arguments": {"n": 1}})
     await server.until(lambda: server.running == 1)
     assert "result" in await proxy.call("echo")
@@ -129,7 +129,7 @@ async def test_a_hundred_requests_share_sixty_four_connections(server: FakeServe
     assert len(server.connections) <= 64
 
 
-async def test_connections_are_used_again(server: FakeServer, proxy: Host):
+async def test_connections_are_reused(server: FakeServer, proxy: Host):
     for _ in range(10):
         await proxy.call("echo")
     assert len(server.connections) == 1
@@ -142,7 +142,7 @@ async def test_an_event_stream_becomes_lines(server: FakeServer, proxy: Host):
     assert all(line.count(b"\n") == 1 for line in proxy.lines)
 
 
-async def test_notifications_of_a_stream_come_before_its_answer(proxy: Host):
+async def test_notifications_on_a_stream_arrive_before_the_answer(proxy: Host):
     answer = await proxy.call("progress", modern=True)
     assert answer["result"]["content"][0]["text"] == "done"
     assert [note["method"] for note in proxy.notifications] == ["notifications/progress"]
@@ -171,7 +171,7 @@ async def test_a_response_of_the_host_is_forwarded(server: FakeServer, proxy: Ho
     await server.until(lambda: any(call.message == response for call in server.calls))
 
 
-async def test_a_cancelled_legacy_request_is_dropped_and_the_server_told(server: FakeServer, proxy: Host):
+async def test_a_cancelled_legacy_request_is_dropped_and_the_server_notified(server: FakeServer, proxy: Host):
     await proxy.initialize()
     slow = proxy.start_request("tools/call", {"name": "wait", "arguments": {}})
     await server.until(lambda: server.running == 1)
@@ -183,7 +183,7 @@ async def test_a_cancelled_legacy_request_is_dropped_and_the_server_told(server:
     assert slow not in proxy.answers
 
 
-async def test_a_cancelled_modern_request_closes_its_stream_and_no_more(server: FakeServer, proxy: Host):
+async def test_a_cancelled_modern_request_only_closes_its_stream(server: FakeServer, proxy: Host):
     slow = proxy.start_request("tools/call", {"name": "wait", "arguments": {}}, modern=True)
     await server.until(lambda: server.running == 1)
     proxy.notify("notifications/cancelled", {"requestId": slow})
@@ -200,7 +200,7 @@ async def test_an_unknown_cancellation_is_ignored(server: FakeServer, proxy: Hos
     assert [call.message["method"] for call in server.calls] == ["tools/call"]
 
 
-async def test_an_id_can_be_used_again_after_its_cancellation(server: FakeServer, proxy: Host):
+async def test_an_id_can_be_reused_after_cancellation(server: FakeServer, proxy: Host):
     proxy.send(
         {"jsonrpc": "2.0", "id": "x", "method": "tools/call", "params": {"name": "wait", "arguments": {}}}
     )
@@ -210,7 +210,7 @@ async def test_an_id_can_be_used_again_after_its_cancellation(server: FakeServer
     assert "tools" in (await proxy.answer("x"))["result"]
 
 
-async def test_ids_that_look_like_nothing_are_ids(proxy: Host):
+async def test_empty_and_zero_ids_are_valid(proxy: Host):
     for number in (0, "", "0", -1, 2**70):
         proxy.send({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
         assert "tools" in (await proxy.answer(number))["result"]
@@ -223,13 +223,13 @@ async def test_an_id_in_use_is_refused(server: FakeServer, proxy: Host):
     assert (await proxy.answer(slow))["error"]["code"] == -32600
 
 
-async def test_a_message_of_many_megabytes_goes_there_and_back(proxy: Host):
+async def test_a_message_of_many_megabytes_is_relayed(proxy: Host):
     text = "é" * (4 << 20)
     answer = await proxy.call("echo", {"text": text})
     assert json.loads(answer["result"]["content"][0]["text"]) == {"text": text}
 
 
-async def test_a_line_above_the_limit_is_refused_and_the_next_one_works(proxy: Host):
+async def test_a_line_above_the_limit_is_refused_and_the_next_one_answered(proxy: Host):
     proxy.send_line(b'{"jsonrpc":"2.0","id":1,"method":"ping","x":"' + b"x" * (65 << 20) + b'"}')
     error = (await proxy.answer(1))["error"]
     assert error["code"] == -31007
@@ -240,7 +240,7 @@ async def test_a_line_above_the_limit_is_refused_and_the_next_one_works(proxy: H
     assert (await proxy.request("ping"))["result"] == {}
 
 
-async def test_more_requests_than_anyone_needs_are_refused(server: FakeServer, proxy: Host):
+async def test_the_number_of_open_requests_is_limited(server: FakeServer, proxy: Host):
     for number in range(1024):
         proxy.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "wait"}})
     proxy.send({"jsonrpc": "2.0", "id": "last", "method": "tools/list"})
@@ -250,7 +250,7 @@ async def test_more_requests_than_anyone_needs_are_refused(server: FakeServer, p
     assert (await proxy.request("ping"))["result"] == {}
 
 
-async def test_a_mistake_of_ours_is_an_answer_too(tmp_path: Path):
+async def test_an_internal_error_is_answered(tmp_path: Path):
     async def fail() -> Session:
         raise RuntimeError("a mistake")
 
@@ -274,7 +274,7 @@ async def frames(*lines: bytes) -> AsyncIterator[bytes]:
         yield line
 
 
-async def test_lines_that_are_no_messages_are_told_so(proxy: Host):
+async def test_invalid_lines_get_an_error_response(proxy: Host):
     wrong = {
         b"rubbish": -32700,
         b'{"jsonrpc":"2.0","id":1,': -32700,
@@ -302,15 +302,15 @@ async def test_lines_that_are_no_messages_are_told_so(proxy: Host):
 
 @pytest.mark.parametrize("modern", [False, True])
 @pytest.mark.parametrize("method", EMPTY_RESULTS)
-async def test_what_the_server_does_not_have_is_empty(proxy: Host, method: str, modern: bool):
-    """We say that we have it before we know the server."""
+async def test_methods_missing_at_the_server_return_empty_results(proxy: Host, method: str, modern: bool):
+    """The handshake announces the method before the server is known."""
     result = (await proxy.request(method, modern=modern))["result"]
     assert EMPTY_RESULTS[method].items() <= result.items()
     assert ("resultType" in result) == modern
 
 
 @pytest.mark.parametrize("modern", [False, True])
-async def test_what_the_server_has_passes_as_it_is(server: FakeServer, proxy: Host, modern: bool):
+async def test_results_of_the_server_are_unchanged(server: FakeServer, proxy: Host, modern: bool):
     async def serve(_: FakeServer, message: dict[str, Any], __: object) -> dict[str, Any]:
         return {"you": message["method"], "sent": message["params"].get("x"), "resultType": "complete"}
 
@@ -323,7 +323,7 @@ async def test_what_the_server_has_passes_as_it_is(server: FakeServer, proxy: Ho
         assert answer["result"] == {"you": method, "sent": [1, None], "resultType": "complete"}
 
 
-async def test_an_error_of_the_server_is_passed_on_as_it_is(proxy: Host):
+async def test_errors_of_the_server_are_unchanged(proxy: Host):
     answer = await proxy.request("no/such/method", modern=True)
     assert answer["error"] == {"code": -32601, "message": "Method not found"}
 
@@ -339,7 +339,7 @@ async def test_an_error_without_id_gets_the_id_of_its_request(proxy: Host):
     assert answer["error"] == error
 
 
-async def test_problems_become_errors_with_their_own_words(proxy: Host):
+async def test_problem_documents_become_errors_with_the_servers_text(proxy: Host):
     expected = {401: -31005, 403: -31001, 413: -31007, 429: -31008, 500: -32603, 502: -31004, 503: -31008}
     for status, code in expected.items():
         body = {"code": "AMB-9999", "message": "It is \u001b[31mso", "request_id": "r-7", "hint": "Do this."}
@@ -361,7 +361,7 @@ async def test_the_flat_errors_of_the_original_are_understood(proxy: Host):
     assert error["message"] == "AMB-1008 Busy. Try again in 7 s."
 
 
-async def test_an_answer_that_is_no_answer_is_an_error(proxy: Host):
+async def test_an_invalid_answer_is_an_error(proxy: Host):
     wrong = [
         (200, "<html>Sign in</html>", "text/html"),
         (200, "{", "application/json"),
@@ -378,7 +378,7 @@ async def test_an_answer_that_is_no_answer_is_an_error(proxy: Host):
     assert "result" in await proxy.call("echo")
 
 
-async def test_a_call_whose_connection_broke_is_not_sent_again(server: FakeServer, proxy: Host):
+async def test_a_call_is_not_repeated_after_its_connection_broke(server: FakeServer, proxy: Host):
     await proxy.call("echo")
     error = (await proxy.call("drop"))["error"]
     assert error["code"] == -31004

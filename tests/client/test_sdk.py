@@ -1,4 +1,4 @@
-"""The protocol's own SDK as the host, in both eras, over its own stdio transport."""
+"""The MCP SDK as the host, in both eras, over its stdio transport."""
 
 import asyncio
 import sys
@@ -44,7 +44,7 @@ async def test_tools_are_listed_and_called(server: FakeServer, state: Path, mode
 
 
 @MODES
-async def test_an_absent_server_is_explained_by_the_list(
+async def test_listing_tools_reports_an_unreachable_server(
     server: FakeServer, state: Path, mode: str, version: str
 ):
     await server.stop()
@@ -56,7 +56,7 @@ async def test_an_absent_server_is_explained_by_the_list(
             await host.call_tool("echo", {})
 
 
-async def test_the_host_is_told_when_tools_are_there(server: FakeServer, state: Path):
+async def test_the_host_is_notified_when_tools_become_available(server: FakeServer, state: Path):
     told = asyncio.Event()
 
     async def listen(message: object) -> None:
@@ -73,7 +73,7 @@ async def test_the_host_is_told_when_tools_are_there(server: FakeServer, state: 
 
 
 @MODES
-async def test_a_call_the_host_gives_up_is_given_up_at_the_server(
+async def test_a_call_cancelled_by_the_host_is_cancelled_at_the_server(
     server: FakeServer, state: Path, mode: str, version: str
 ):
     async with client(server, state, mode) as host:
@@ -86,7 +86,7 @@ async def test_a_call_the_host_gives_up_is_given_up_at_the_server(
 
 
 @MODES
-async def test_calls_run_beside_each_other(server: FakeServer, state: Path, mode: str, version: str):
+async def test_calls_run_concurrently(server: FakeServer, state: Path, mode: str, version: str):
     async with client(server, state, mode) as host:
         assert host.protocol_version == version
         calls = [asyncio.create_task(host.call_tool("wait", {"n": n})) for n in range(20)]

@@ -1,4 +1,4 @@
-"""What the server says and asks: on the stream of a call, on the server's own stream, and the host's answers back."""
+"""Messages from the server on call streams and on its own stream, and the host's answers to its questions."""
 
 import asyncio
 from pathlib import Path
@@ -24,12 +24,12 @@ async def asked(proxy: Host, number: int = 1) -> list[dict[str, Any]]:
     return [note for note in proxy.notifications if "id" in note]
 
 
-@pytest.mark.parametrize("keeps_hosts", [False, True])
+@pytest.mark.parametrize("issues_sessions", [False, True])
 @pytest.mark.parametrize("method", QUESTIONS)
-async def test_a_question_on_the_stream_of_a_call_is_answered(
-    server: FakeServer, proxy: Host, method: str, keeps_hosts: bool
+async def test_a_question_on_a_call_stream_is_answered_by_the_host(
+    server: FakeServer, proxy: Host, method: str, issues_sessions: bool
 ):
-    server.keeps_hosts = keeps_hosts
+    server.issues_sessions = issues_sessions
     await proxy.initialize()
     question = {"method": method, "params": QUESTIONS[method]}
     call = proxy.start_request("tools/call", {"name": "ask", "arguments": question})
@@ -40,7 +40,7 @@ async def test_a_question_on_the_stream_of_a_call_is_answered(
     assert result["structuredContent"] == {"result": {"said": "yes", "big": 10**30}}
 
 
-async def test_a_question_may_be_refused(server: FakeServer, proxy: Host):
+async def test_the_host_may_refuse_a_question(server: FakeServer, proxy: Host):
     await proxy.initialize()
     call = proxy.start_request("tools/call", {"name": "ask", "arguments": {"method": "roots/list"}})
     (found,) = await asked(proxy)
@@ -49,8 +49,8 @@ async def test_a_question_may_be_refused(server: FakeServer, proxy: Host):
     assert (await proxy.answer(call))["result"]["structuredContent"] == {"error": refused}
 
 
-async def test_answers_pass_the_calls_that_wait_for_them(server: FakeServer, proxy: Host):
-    """Every connection for calls is taken by a call that waits for an answer of the host."""
+async def test_answers_to_questions_are_sent_before_queued_calls(server: FakeServer, proxy: Host):
+    """All call connections are occupied by calls that wait for an answer of the host."""
     await proxy.initialize()
     calls = [
         proxy.start_request("tools/call", {"name": "ask", "arguments": {"method": "roots/list"}})
@@ -62,8 +62,8 @@ async def test_answers_pass_the_calls_that_wait_for_them(server: FakeServer, pro
         assert "result" in await proxy.answer(call)
 
 
-async def test_the_host_has_a_session_at_a_server_that_keeps_them(server: FakeServer, proxy: Host):
-    server.keeps_hosts = True
+async def test_the_server_session_id_is_sent_with_every_message(server: FakeServer, proxy: Host):
+    server.issues_sessions = True
     await proxy.initialize("2025-11-25")
     assert "result" in await proxy.call("echo")
     assert [hello["params"]["clientInfo"]["name"] for hello in server.hosts.values()] == ["host"]
@@ -74,10 +74,8 @@ async def test_the_host_has_a_session_at_a_server_that_keeps_them(server: FakeSe
     assert "Mcp-Session-Id" not in server.calls[-1].headers
 
 
-async def test_a_session_the_server_lost_is_opened_again_and_the_call_sent_again(
-    server: FakeServer, proxy: Host
-):
-    server.keeps_hosts = True
+async def test_a_lost_conversation_is_reopened_and_the_call_repeated(server: FakeServer, proxy: Host):
+    server.issues_sessions = True
     await proxy.initialize()
     await proxy.call("echo")
     server.hosts = {"host-1-is-gone": {}}
@@ -89,11 +87,11 @@ async def test_a_session_the_server_lost_is_opened_again_and_the_call_sent_again
     assert initialized[-1].headers["Mcp-Session-Id"] == "host-2"
 
 
-async def test_a_server_that_cannot_take_the_host_yet_is_asked_again(server: FakeServer, proxy: Host):
+async def test_the_handshake_is_repeated_after_a_temporary_refusal(server: FakeServer, proxy: Host):
     async def busy(_: FakeServer, __: object, ___: object) -> web.Response:
         return web.json_response({"message": "Starting"}, status=503, headers={"Retry-After": "3"})
 
-    server.keeps_hosts = True
+    server.issues_sessions = True
     server.methods["initialize"] = busy
     await proxy.initialize()
     error = (await proxy.call("echo"))["error"]
@@ -104,7 +102,7 @@ async def test_a_server_that_cannot_take_the_host_yet_is_asked_again(server: Fak
 
 
 @pytest.mark.parametrize("given", ["a b", "é", "x" * 2000])
-async def test_a_session_id_no_header_can_carry_is_none(server: FakeServer, proxy: Host, given: str):
+async def test_an_invalid_session_id_is_ignored(server: FakeServer, proxy: Host, given: str):
     async def odd(_: FakeServer, message: dict[str, Any], __: object) -> web.Response:
         answer = {"jsonrpc": "2.0", "id": message["id"], "result": {}}
         return web.json_response(answer, headers={"Mcp-Session-Id": given})
@@ -115,7 +113,7 @@ async def test_a_session_id_no_header_can_carry_is_none(server: FakeServer, prox
     assert "Mcp-Session-Id" not in server.calls[-1].headers
 
 
-async def test_a_new_session_with_the_server_is_told_of_the_host_again(server: FakeServer, proxy: Host):
+async def test_the_handshake_is_repeated_in_a_new_session(server: FakeServer, proxy: Host):
     await proxy.initialize()
     await proxy.call("echo")
     server.forget_sessions()
@@ -131,7 +129,7 @@ PASSED_ON = [
 
 
 @pytest.mark.parametrize("version", methods.KNOWN_PROTOCOL_VERSIONS)
-async def test_every_request_of_every_version_passes(server: FakeServer, proxy: Host, version: str):
+async def test_every_request_of_every_version_is_forwarded(server: FakeServer, proxy: Host, version: str):
     async def serve(_: FakeServer, message: dict[str, Any], __: object) -> dict[str, Any]:
         return {"you": message["method"]}
 
@@ -150,7 +148,7 @@ async def test_every_request_of_every_version_passes(server: FakeServer, proxy: 
 
 
 @pytest.mark.parametrize("version", methods.KNOWN_PROTOCOL_VERSIONS[:-1])
-async def test_every_notification_of_the_host_passes(server: FakeServer, proxy: Host, version: str):
+async def test_every_notification_of_the_host_is_forwarded(server: FakeServer, proxy: Host, version: str):
     sent = [method for method, wanted in methods.CLIENT_NOTIFICATIONS if wanted == version]
     sent.remove("notifications/cancelled")
     await proxy.initialize(version)
@@ -160,7 +158,7 @@ async def test_every_notification_of_the_host_passes(server: FakeServer, proxy: 
 
 
 @pytest.mark.parametrize("version", methods.KNOWN_PROTOCOL_VERSIONS[:-1])
-async def test_every_request_and_notification_of_the_server_passes(
+async def test_every_request_and_notification_of_the_server_is_forwarded(
     talkative: FakeServer, state: Path, version: str
 ):
     async with host(environment(talkative.url, state)) as proxy:
@@ -176,7 +174,7 @@ async def test_every_request_and_notification_of_the_server_passes(
         assert proxy.notifications == said
         for method in asks:
             proxy.send({"jsonrpc": "2.0", "id": method, "result": {}})
-        await talkative.until(lambda: set(asks) <= talkative.told.keys())
+        await talkative.until(lambda: set(asks) <= talkative.responses.keys())
 
 
 @pytest.fixture
@@ -185,8 +183,8 @@ async def talkative() -> Any:
         yield running
 
 
-async def test_what_the_server_says_unasked_reaches_the_host(talkative: FakeServer, state: Path):
-    talkative.keeps_hosts = True
+async def test_messages_on_the_servers_own_stream_reach_the_host(talkative: FakeServer, state: Path):
+    talkative.issues_sessions = True
     async with host(environment(talkative.url, state)) as proxy:
         await proxy.initialize()
         await talkative.until(lambda: len(talkative.listeners) == 1)
@@ -204,12 +202,12 @@ async def test_what_the_server_says_unasked_reaches_the_host(talkative: FakeServ
             "roots/list",
         ]
         proxy.send({"jsonrpc": "2.0", "id": found["id"], "result": {"roots": []}})
-        await talkative.until(lambda: 7 in talkative.told)
+        await talkative.until(lambda: 7 in talkative.responses)
         assert await proxy.leave() == 0
         assert len(talkative.disconnected) == 1
 
 
-async def test_a_stream_that_is_cut_is_opened_again_where_it_ended(talkative: FakeServer, state: Path):
+async def test_a_broken_stream_is_resumed_from_the_last_event(talkative: FakeServer, state: Path):
     async with host(environment(talkative.url, state)) as proxy:
         await proxy.initialize()
         await talkative.until(lambda: len(talkative.listeners) == 1)
@@ -224,7 +222,7 @@ async def test_a_stream_that_is_cut_is_opened_again_where_it_ended(talkative: Fa
         assert proxy.errors == ""
 
 
-async def test_an_answer_in_several_streams_is_put_together(server: FakeServer, proxy: Host):
+async def test_an_answer_across_several_streams_is_resumed(server: FakeServer, proxy: Host):
     await proxy.initialize()
     ids = [proxy.start_request("tools/call", {"name": "parts"}) for _ in range(10)]
     for number in ids:
@@ -233,7 +231,7 @@ async def test_an_answer_in_several_streams_is_put_together(server: FakeServer, 
     assert len([call for call in server.calls if call.message["method"] == "tools/call"]) == 10
 
 
-async def test_an_answer_that_nobody_goes_on_with_is_an_error(server: FakeServer, proxy: Host):
+async def test_an_answer_that_is_never_resumed_is_an_error(server: FakeServer, proxy: Host):
     await proxy.initialize()
     number = proxy.start_request("tools/call", {"name": "parts"})
     await server.until(lambda: len(server.unfinished) == 2)
@@ -243,7 +241,7 @@ async def test_an_answer_that_nobody_goes_on_with_is_an_error(server: FakeServer
     )
 
 
-async def test_a_server_without_a_stream_is_asked_once(server: FakeServer, proxy: Host):
+async def test_a_server_without_its_own_stream_is_asked_once(server: FakeServer, proxy: Host):
     await proxy.initialize()
     for _ in range(5):
         await proxy.call("echo")
@@ -251,7 +249,7 @@ async def test_a_server_without_a_stream_is_asked_once(server: FakeServer, proxy
     assert server.refused_streams == 1
 
 
-async def test_a_host_of_the_stateless_era_has_no_such_stream(talkative: FakeServer, state: Path):
+async def test_a_modern_host_opens_no_server_stream(talkative: FakeServer, state: Path):
     async with host(environment(talkative.url, state)) as proxy:
         assert "result" in await proxy.call("echo", modern=True)
         assert "result" in await proxy.call("echo", modern=True)
@@ -259,7 +257,7 @@ async def test_a_host_of_the_stateless_era_has_no_such_stream(talkative: FakeSer
         assert all(call.message["method"] == "tools/call" for call in talkative.calls)
 
 
-async def test_progress_of_many_calls_comes_before_the_answer_of_each(server: FakeServer, proxy: Host):
+async def test_progress_of_each_call_arrives_before_its_answer(server: FakeServer, proxy: Host):
     ids = [proxy.start_request("tools/call", {"name": "progress"}, modern=True) for _ in range(20)]
     await asyncio.gather(*(proxy.answer(number) for number in ids))
     assert len(proxy.notifications) == 20

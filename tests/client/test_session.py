@@ -1,4 +1,4 @@
-"""The session through a real process: registered, renewed once, given up and found again."""
+"""The session of a proxy process: registration, renewal, loss and recovery."""
 
 import asyncio
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.client.host import Host, environment, host
 CHANGED = "notifications/tools/list_changed"
 
 
-async def test_it_registers_at_once_with_who_it_is(server: FakeServer, state: Path):
+async def test_the_proxy_registers_at_start_with_its_identity(server: FakeServer, state: Path):
     more = {"MCP_AMBASSADOR_FRIENDLY_NAME": "laptop", "MCP_AMBASSADOR_HOST_TOOL": "cursor"}
     async with host(environment(server.url, state, **more)):
         await server.until(lambda: len(server.sessions) == 1)
@@ -23,7 +23,7 @@ async def test_a_path_prefix_of_the_address_is_kept(server: FakeServer, state: P
         assert "result" in await proxy.request("tools/list")
 
 
-async def test_a_lost_session_is_renewed_and_the_message_sent_again(server: FakeServer, proxy: Host):
+async def test_a_lost_session_is_renewed_and_the_message_repeated(server: FakeServer, proxy: Host):
     await proxy.call("echo")
     server.forget_sessions()
     assert "result" in await proxy.call("echo", {"n": 2})
@@ -49,7 +49,7 @@ async def test_a_call_is_refused_when_the_new_session_is_refused_too(server: Fak
 
 
 @pytest.mark.parametrize("modern", [False, True])
-async def test_without_a_server_the_host_is_told_what_is_wrong(server: FakeServer, state: Path, modern: bool):
+async def test_an_unreachable_server_is_reported_to_the_host(server: FakeServer, state: Path, modern: bool):
     await server.stop()
     async with host(environment(server.url, state)) as proxy:
         assert "result" in await proxy.initialize()
@@ -63,7 +63,7 @@ async def test_without_a_server_the_host_is_told_what_is_wrong(server: FakeServe
             assert error["data"] == {"code": "AMB-5001"}
 
 
-async def test_a_host_is_told_when_the_server_is_there_at_last(server: FakeServer, state: Path):
+async def test_the_host_is_notified_when_the_server_becomes_reachable(server: FakeServer, state: Path):
     await server.stop()
     async with host(environment(server.url, state)) as proxy:
         await proxy.initialize()
@@ -73,7 +73,7 @@ async def test_a_host_is_told_when_the_server_is_there_at_last(server: FakeServe
         assert "tools" in (await proxy.request("tools/list"))["result"]
 
 
-async def test_a_modern_host_is_not_sent_what_it_did_not_ask_for(server: FakeServer, state: Path):
+async def test_a_modern_host_gets_no_unsolicited_notifications(server: FakeServer, state: Path):
     await server.stop()
     async with host(environment(server.url, state)) as proxy:
         assert "error" in await proxy.request("tools/list", modern=True)
@@ -83,7 +83,7 @@ async def test_a_modern_host_is_not_sent_what_it_did_not_ask_for(server: FakeSer
         assert proxy.notifications == []
 
 
-async def test_a_server_that_restarts_is_found_again(server: FakeServer, proxy: Host):
+async def test_the_proxy_reconnects_after_a_restart_of_the_server(server: FakeServer, proxy: Host):
     await proxy.initialize()
     await proxy.call("echo")
     await server.stop()
@@ -95,16 +95,16 @@ async def test_a_server_that_restarts_is_found_again(server: FakeServer, proxy: 
     assert proxy.errors.count("AMB-5001") == 1
 
 
-async def test_a_restart_between_two_calls_is_not_noticed(server: FakeServer, proxy: Host):
+async def test_a_restart_between_two_calls_causes_no_error(server: FakeServer, proxy: Host):
     await proxy.call("echo")
     await server.stop()
     await server.start()
-    # The proxy may not have seen the hang-up yet: then only a message that may be sent twice is sent again.
+    # The proxy may not have noticed the closed connection yet; then only a replayable message is repeated.
     assert "result" in await proxy.request("tools/list")
 
 
 @pytest.mark.parametrize("modern", [False, True])
-async def test_a_refused_key_is_reported_and_not_tried_again_and_again(
+async def test_a_refused_key_is_reported_and_not_retried_quickly(
     server: FakeServer, state: Path, modern: bool
 ):
     server.key = "amb_pk_" + "x" * 48
@@ -125,7 +125,7 @@ async def test_a_refused_key_is_reported_and_not_tried_again_and_again(
     assert proxy.errors.count("AMB-2001") == 1
 
 
-async def test_the_server_decides_how_long_to_wait(server: FakeServer, state: Path):
+async def test_retry_after_is_respected(server: FakeServer, state: Path):
     busy = {"code": "AMB-2003", "error": "rate_limit_exceeded", "message": "Too many registrations."}
     server.refusals = [(429, busy, {"Retry-After": "1"})]
     async with host(environment(server.url, state)) as proxy:
@@ -139,7 +139,7 @@ async def test_the_server_decides_how_long_to_wait(server: FakeServer, state: Pa
     assert len(server.registrations) == 2
 
 
-async def test_a_sick_server_is_tried_again(server: FakeServer, state: Path):
+async def test_a_server_error_is_retried(server: FakeServer, state: Path):
     server.refusals = [(503, b"<html>starting</html>", {}), (500, {"message": "Broken"}, {})]
     async with host(environment(server.url, state)) as proxy:
         await proxy.until_said("AMB-1008 the server answered HTTP 503.")
@@ -148,7 +148,7 @@ async def test_a_sick_server_is_tried_again(server: FakeServer, state: Path):
         assert "result" in await proxy.call("echo")
 
 
-async def test_something_else_at_the_address_is_named(server: FakeServer, state: Path):
+async def test_another_program_at_the_address_is_reported(server: FakeServer, state: Path):
     server.refusals = [(200, b"<html>Welcome</html>", {}), (201, {"session_token": "no newlines\r\n"}, {})]
     async with host(environment(server.url, state)) as proxy:
         error = (await proxy.request("tools/list"))["error"]
@@ -166,7 +166,7 @@ async def test_something_else_at_the_address_is_named(server: FakeServer, state:
         ({"MCP_AMBASSADOR_CA_FILE": "/no/such/file"}, "AMB-5003", "cannot read"),
     ],
 )
-async def test_settings_of_no_use_are_explained_in_the_application(
+async def test_invalid_settings_are_reported_to_the_host(
     state: Path, variables: dict[str, str], code: str, told: str
 ):
     async with host(environment("https://localhost", state, **variables)) as proxy:
@@ -179,7 +179,7 @@ async def test_settings_of_no_use_are_explained_in_the_application(
         assert await proxy.leave() == 0
 
 
-async def test_a_killed_proxys_session_is_taken_over(server: FakeServer, state: Path):
+async def test_the_session_of_a_killed_proxy_is_continued(server: FakeServer, state: Path):
     async with host(environment(server.url, state)) as proxy:
         await proxy.call("echo")
         proxy.process.kill()
@@ -190,7 +190,7 @@ async def test_a_killed_proxys_session_is_taken_over(server: FakeServer, state: 
     assert len({call.headers["X-Session-Token"] for call in server.calls}) == 1
 
 
-async def test_a_session_that_ended_meanwhile_is_replaced(server: FakeServer, state: Path):
+async def test_a_cached_session_that_has_ended_is_replaced(server: FakeServer, state: Path):
     async with host(environment(server.url, state)) as proxy:
         await proxy.call("echo")
         proxy.process.kill()
@@ -211,7 +211,7 @@ async def test_two_processes_never_share_a_session(server: FakeServer, state: Pa
     assert len(server.registrations) == 2
 
 
-async def test_a_clean_end_leaves_no_token_behind(server: FakeServer, state: Path):
+async def test_a_clean_exit_leaves_no_token(server: FakeServer, state: Path):
     async with host(environment(server.url, state)) as proxy:
         await proxy.call("echo")
         token = next(iter(server.sessions))
@@ -223,7 +223,7 @@ async def test_a_clean_end_leaves_no_token_behind(server: FakeServer, state: Pat
     assert [file.read_text() for file in files] == [""]
 
 
-async def test_a_failed_goodbye_keeps_the_session_for_the_next(server: FakeServer, state: Path):
+async def test_a_session_that_could_not_be_ended_stays_in_the_cache(server: FakeServer, state: Path):
     async with host(environment(server.url, state)) as proxy:
         await proxy.call("echo")
         await server.stop()

@@ -1,4 +1,4 @@
-"""The cached session: kept for the next process, claimed by one at a time, for the same identity only."""
+"""The session cache: a session is reused by one process at a time and only by the same identity."""
 
 import json
 import os
@@ -26,7 +26,7 @@ GRANTED = RegisterResponse(
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 
 
-def test_a_session_is_found_by_the_next_holder(tmp_path: Path):
+def test_a_session_is_found_by_the_next_owner(tmp_path: Path):
     slot = Slot.claim(tmp_path / "s", URL, ME)
     assert slot.load() is None
     slot.store(GRANTED)
@@ -34,7 +34,7 @@ def test_a_session_is_found_by_the_next_holder(tmp_path: Path):
     assert Slot.claim(tmp_path / "s", URL, ME).load() == GRANTED
 
 
-def test_a_slot_has_one_holder(tmp_path: Path):
+def test_a_slot_has_one_owner(tmp_path: Path):
     first = Slot.claim(tmp_path / "s", URL, ME)
     first.store(GRANTED)
     second = Slot.claim(tmp_path / "s", URL, ME)
@@ -44,7 +44,7 @@ def test_a_slot_has_one_holder(tmp_path: Path):
     assert Slot.claim(tmp_path / "s", URL, ME).load() == GRANTED
 
 
-def test_a_process_that_dies_lets_go(tmp_path: Path):
+def test_a_killed_process_releases_its_slot(tmp_path: Path):
     code = (
         "import sys; from pathlib import Path; from tests.client.test_session_cache import *;"
         "Slot.claim(Path(sys.argv[1]), URL, ME).store(GRANTED); import os; os.kill(os.getpid(), 9)"
@@ -64,14 +64,14 @@ def test_a_process_that_dies_lets_go(tmp_path: Path):
         (URL, ME._replace(host_tool="zed")),
     ],
 )
-def test_another_identity_does_not_find_it(tmp_path: Path, url: str, identity: SlotOwner):
+def test_a_session_is_not_found_by_another_identity(tmp_path: Path, url: str, identity: SlotOwner):
     slot = Slot.claim(tmp_path / "s", URL, ME)
     slot.store(GRANTED)
     slot.release()
     assert Slot.claim(tmp_path / "s", url, identity).load() is None
 
 
-def test_a_shorter_session_leaves_nothing_of_a_longer_one(tmp_path: Path):
+def test_a_shorter_session_overwrites_a_longer_one(tmp_path: Path):
     slot = Slot.claim(tmp_path / "s", URL, ME)
     slot.store(replace(GRANTED, profile_id="p" * 1000))
     slot.store(GRANTED)
@@ -103,7 +103,7 @@ def test_a_shorter_session_leaves_nothing_of_a_longer_one(tmp_path: Path):
         ),
     ],
 )
-def test_what_cannot_be_used_is_no_session(tmp_path: Path, content: str):
+def test_unusable_content_is_not_a_session(tmp_path: Path, content: str):
     slot = Slot.claim(tmp_path / "s", URL, ME)
     slot.store(GRANTED)
     next((tmp_path / "s").iterdir()).write_text(content)
@@ -111,7 +111,7 @@ def test_what_cannot_be_used_is_no_session(tmp_path: Path, content: str):
 
 
 @posix
-def test_only_the_owner_can_read_it(tmp_path: Path):
+def test_only_the_owner_can_read_the_cache(tmp_path: Path):
     Slot.claim(tmp_path / "s", URL, ME).store(GRANTED)
     assert (tmp_path / "s").stat().st_mode & 0o777 == 0o700
     file = next((tmp_path / "s").iterdir())
@@ -120,7 +120,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path):
 
 
 @posix
-def test_a_directory_open_to_others_is_not_used(tmp_path: Path):
+def test_a_directory_readable_by_others_is_not_used(tmp_path: Path):
     open_to_all = tmp_path / "open"
     open_to_all.mkdir()
     open_to_all.chmod(0o755)
@@ -131,7 +131,7 @@ def test_a_directory_open_to_others_is_not_used(tmp_path: Path):
 
 
 @posix
-def test_a_link_in_the_place_of_the_directory_or_file_is_not_followed(tmp_path: Path):
+def test_links_in_place_of_directory_or_file_are_not_followed(tmp_path: Path):
     real = tmp_path / "real"
     real.mkdir(mode=0o700)
     (tmp_path / "link").symlink_to(real)
@@ -145,7 +145,7 @@ def test_a_link_in_the_place_of_the_directory_or_file_is_not_followed(tmp_path: 
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_without_a_place_nothing_is_remembered_and_nothing_fails(tmp_path: Path):
+def test_without_a_directory_the_cache_is_disabled(tmp_path: Path):
     (tmp_path / "file").write_text("")
     slot = Slot.claim(tmp_path / "file" / "s", URL, ME)
     slot.store(GRANTED)
@@ -154,7 +154,7 @@ def test_without_a_place_nothing_is_remembered_and_nothing_fails(tmp_path: Path)
     slot.release()
 
 
-def test_sessions_of_a_key_that_was_left_behind_are_found_and_those_in_use_are_counted(tmp_path: Path):
+def test_claim_all_locks_free_slots_and_counts_used_ones(tmp_path: Path):
     in_use = Slot.claim(tmp_path / "s", URL, ME)
     for other in (ME._replace(host_tool="zed"), ME._replace(key="amb_pk_2")):
         slot = Slot.claim(tmp_path / "s", URL, other)
@@ -166,7 +166,7 @@ def test_sessions_of_a_key_that_was_left_behind_are_found_and_those_in_use_are_c
 
 
 class OwnLocks:
-    """What msvcrt knows of locks: bytes that belong to a descriptor, whoever else asks is refused."""
+    """Emulates the locks of msvcrt: a byte belongs to one descriptor."""
 
     LK_NBLCK = 2
 
@@ -181,7 +181,7 @@ class OwnLocks:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
-def test_windows_locks_a_byte_behind_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_windows_locks_a_byte_after_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     locks = OwnLocks()
     monkeypatch.setitem(sys.modules, "msvcrt", locks)
     path = tmp_path / "session"

@@ -1,4 +1,4 @@
-"""The upkeep of the session in this process, where its times can be made short."""
+"""The task that keeps the session alive, in this process with short intervals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,12 +34,12 @@ async def kept(server: FakeServer, heartbeat_seconds: float) -> AsyncIterator[tu
     watcher = Watcher()
     http = HttpClient(server.url, None)
     session = Session(http, lambda: ME, Slot(), heartbeat_seconds=heartbeat_seconds, report=watcher.report)
-    keeping = asyncio.create_task(session.run(watcher.recovered.set))
+    maintaining = asyncio.create_task(session.run(watcher.recovered.set))
     try:
         yield session, watcher
     finally:
-        keeping.cancel()
-        await asyncio.wait([keeping])
+        maintaining.cancel()
+        await asyncio.wait([maintaining])
         await session.close()
 
 
@@ -49,13 +49,13 @@ async def post(session: Session) -> int:
         return response.status
 
 
-async def test_it_beats_while_there_is_a_session(server: FakeServer):
+async def test_heartbeats_are_sent_while_there_is_a_session(server: FakeServer):
     async with kept(server, 0.01):
         await server.until(lambda: server.heartbeats >= 3)
     assert len(server.registrations) == 1
 
 
-async def test_it_does_not_beat_without_a_session(server: FakeServer):
+async def test_no_heartbeats_are_sent_without_a_session(server: FakeServer):
     server.key = "another"
     async with kept(server, 0.01) as (session, _):
         with pytest.raises(ServerRefusedError):
@@ -63,7 +63,7 @@ async def test_it_does_not_beat_without_a_session(server: FakeServer):
     assert server.heartbeats == 0
 
 
-async def test_a_session_that_ended_is_replaced_by_the_next_beat(server: FakeServer):
+async def test_an_ended_session_is_replaced_at_the_next_heartbeat(server: FakeServer):
     async with kept(server, 0.01) as (session, watcher):
         await server.until(lambda: server.heartbeats >= 1)
         server.forget_sessions()
@@ -72,7 +72,7 @@ async def test_a_session_that_ended_is_replaced_by_the_next_beat(server: FakeSer
         assert watcher.lines == []
 
 
-async def test_a_server_that_goes_and_comes_back_is_noticed_by_the_beats(server: FakeServer):
+async def test_heartbeats_detect_a_restarted_server(server: FakeServer):
     async with kept(server, 0.01) as (session, watcher):
         await server.until(lambda: server.heartbeats >= 1)
         await server.stop()
@@ -96,7 +96,7 @@ async def test_closing_twice_or_without_a_session_is_harmless(server: FakeServer
 
 
 @pytest.mark.parametrize("failures", [1, 3, 50])
-def test_an_unreachable_server_is_tried_less_and_less_often(failures: int):
+def test_retries_of_an_unreachable_server_back_off(failures: int):
     longest = min(0.5 * 2 ** (failures - 1), 30)
     pauses = {pause_after(UnreachableError("gone"), failures) for _ in range(20)}
     assert all(longest / 2 <= pause <= longest for pause in pauses)
@@ -120,5 +120,5 @@ def test_an_unreachable_server_is_tried_less_and_less_often(failures: int):
         (BadAnswerError("html"), 0.25, 0.5),
     ],
 )
-def test_the_pause_fits_the_reason(error: ClientError, least: float, most: float):
+def test_the_pause_depends_on_the_error(error: ClientError, least: float, most: float):
     assert least <= pause_after(error, 1) <= most

@@ -1,4 +1,4 @@
-"""Where settings come from, and what is refused."""
+"""The sources of settings, and the values that are refused."""
 
 import json
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_the_originals_configuration_file_is_read(tmp_path: Path):
     assert settings.allow_self_signed is True
 
 
-def test_flag_goes_before_environment_before_file_before_default(tmp_path: Path):
+def test_flags_override_environment_override_file_override_default(tmp_path: Path):
     path = config(tmp_path, server_url="https://file", friendly_name="file", host_tool="cli", ca_file="/file")
     flags = Flags(config=path, server_url="https://flag", friendly_name="flag")
     settings = load(flags, MCP_AMBASSADOR_FRIENDLY_NAME="env", MCP_AMBASSADOR_HOST_TOOL="goose")
@@ -133,7 +133,7 @@ def test_addresses_are_normalised(given: str, normal: str):
         f"https://{64 * 'a'}.com",
     ],
 )
-def test_addresses_that_cannot_be_used_are_refused(wrong: str):
+def test_unusable_addresses_are_refused(wrong: str):
     with pytest.raises(SettingsError) as caught:
         load(MCP_AMBASSADOR_URL=wrong)
     assert str(caught.value).startswith("AMB-5003 MCP_AMBASSADOR_URL is wrong: ")
@@ -143,7 +143,7 @@ def test_addresses_that_cannot_be_used_are_refused(wrong: str):
 @pytest.mark.parametrize(
     ("given", "seconds"), [("1", 15), ("15", 15), ("77.5", 77.5), ("1e9", 300), ("-inf", 15)]
 )
-def test_the_heartbeat_is_kept_within_its_bounds(given: str, seconds: float):
+def test_the_heartbeat_interval_is_limited(given: str, seconds: float):
     assert load(MCP_AMBASSADOR_HEARTBEAT_INTERVAL=given).heartbeat_seconds == seconds
 
 
@@ -157,7 +157,7 @@ def test_the_heartbeat_is_kept_within_its_bounds(given: str, seconds: float):
         ("MCP_AMBASSADOR_FRIENDLY_NAME", "two\nlines"),
     ],
 )
-def test_values_that_make_no_sense_are_refused_by_name(variable: str, value: str):
+def test_invalid_values_are_refused_with_the_setting_name(variable: str, value: str):
     with pytest.raises(SettingsError, match=variable):
         load(**{variable: value})
 
@@ -174,7 +174,7 @@ def test_values_that_make_no_sense_are_refused_by_name(variable: str, value: str
         {"server_ulr": "https://typo"},
     ],
 )
-def test_a_configuration_file_with_a_wrong_member_is_refused(tmp_path: Path, members: dict[str, Any]):
+def test_a_configuration_file_with_an_unknown_member_is_refused(tmp_path: Path, members: dict[str, Any]):
     environ = {} if "server_url" in members or "preshared_key" in members else ENVIRON
     path = config(tmp_path, **{"server_url": "https://a", **members})
     with pytest.raises(SettingsError):
@@ -182,7 +182,7 @@ def test_a_configuration_file_with_a_wrong_member_is_refused(tmp_path: Path, mem
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])
-def test_a_configuration_file_that_is_none_is_refused(tmp_path: Path, content: bytes):
+def test_an_invalid_configuration_file_is_refused(tmp_path: Path, content: bytes):
     path = tmp_path / "config.json"
     path.write_bytes(content)
     with pytest.raises(SettingsError, match="AMB-5003"):
@@ -191,7 +191,7 @@ def test_a_configuration_file_that_is_none_is_refused(tmp_path: Path, content: b
         load(Flags(config=tmp_path / "missing"))
 
 
-def test_the_key_may_stand_elsewhere(tmp_path: Path):
+def test_the_key_may_be_a_reference(tmp_path: Path):
     path = tmp_path / "key"
     path.write_text("amb_pk_in_file\n")
     assert load(MCP_AMBASSADOR_PRESHARED_KEY=f"file://{path}").preshared_key == "amb_pk_in_file"
@@ -215,25 +215,25 @@ def test_the_key_may_stand_elsewhere(tmp_path: Path):
         "two\nlines",
     ],
 )
-def test_a_key_that_is_not_there_is_said_so(value: str):
+def test_a_missing_key_is_reported(value: str):
     with pytest.raises(NoCredentialsError) as caught:
         load(MCP_AMBASSADOR_PRESHARED_KEY=value)
     assert str(caught.value).startswith("AMB-5004 ")
     assert caught.value.exit_code == 3
 
 
-def test_the_home_of_nobody_is_a_path_like_any_other():
+def test_the_home_of_an_unknown_user_is_not_expanded():
     assert load(MCP_AMBASSADOR_CA_FILE="~nobody-of-this-name/ca").ca_file == Path("~nobody-of-this-name/ca")
 
 
-def test_a_file_of_bytes_is_no_key(tmp_path: Path):
+def test_a_binary_file_is_not_a_key(tmp_path: Path):
     path = tmp_path / "key"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(NoCredentialsError):
         load(MCP_AMBASSADOR_PRESHARED_KEY=f"file://{path}")
 
 
-def test_without_an_address_the_variable_to_set_is_named():
+def test_a_missing_address_is_reported_with_the_variable():
     with pytest.raises(SettingsError, match="Set MCP_AMBASSADOR_URL"):
         load_settings(Flags(), {})
 
@@ -242,5 +242,5 @@ def test_the_key_is_not_shown_with_the_settings():
     assert KEY not in repr(load())
 
 
-def test_a_long_name_is_cut():
+def test_a_long_name_is_truncated():
     assert len(load(MCP_AMBASSADOR_FRIENDLY_NAME="x" * 500).friendly_name) == 128

@@ -1,4 +1,4 @@
-"""Everything comes, but slowly: requests and answers in single bytes, and a host that does not read."""
+"""Slow transfers: requests and answers in single bytes, and hosts that do not read."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from tests.client.fake_server import FakeServer
-from tests.client.faulty_network import BadNetwork, bad_network
+from tests.client.faulty_network import FaultyNetwork, faulty_network
 from tests.client.host import environment, host
-from tests.client.in_process_relay import inside
+from tests.client.in_process_relay import relay_in_process
 
 CHANGED = "notifications/tools/list_changed"
 ANSWER_BYTES = 1 << 19
@@ -24,16 +24,16 @@ SLOW_SECONDS = 0.02
 
 
 @pytest.fixture
-async def network(server: FakeServer) -> AsyncIterator[BadNetwork]:
-    async with bad_network(server.port) as standing:
+async def network(server: FakeServer) -> AsyncIterator[FaultyNetwork]:
+    async with faulty_network(server.port) as standing:
         yield standing
 
 
 @pytest.mark.parametrize("use_events", [False, True])
-async def test_what_goes_and_comes_in_single_bytes_is_complete(
-    server: FakeServer, network: BadNetwork, state: Path, use_events: bool
+async def test_messages_in_single_bytes_are_complete(
+    server: FakeServer, network: FaultyNetwork, state: Path, use_events: bool
 ):
-    network.bite = 1
+    network.packet_bytes = 1
     server.use_events = use_events
     async with host(environment(network.url, state)) as proxy:
         await proxy.initialize()
@@ -61,10 +61,10 @@ async def byte_by_byte(_: FakeServer, message: dict[str, Any], request: web.Requ
     return response
 
 
-async def test_an_answer_may_take_longer_than_any_of_its_silences(server: FakeServer):
-    """Bytes that come are an answer on its way, however long it takes."""
+async def test_the_timeout_applies_to_each_pause_of_an_answer(server: FakeServer):
+    """While bytes arrive, the answer does not time out."""
     server.methods["resources/read"] = byte_by_byte
-    async with inside(server.url, answer=SILENCE) as proxy:
+    async with relay_in_process(server.url, answer=SILENCE) as proxy:
         begun = asyncio.get_running_loop().time()
         slow = proxy.start_request("resources/read", {"uri": "a"})
         assert "result" in await proxy.call("echo", {})
@@ -73,35 +73,35 @@ async def test_an_answer_may_take_longer_than_any_of_its_silences(server: FakeSe
         assert asyncio.get_running_loop().time() - begun > SILENCE
 
 
-async def test_what_is_asked_of_the_server_itself_has_an_end(network: BadNetwork):
-    """An answer to a registration that comes byte by byte never falls silent, and is given up all the same."""
-    network.bite, network.pause = 1, 0.1
-    async with inside(network.url, control=1.0) as proxy:
+async def test_the_timeout_applies_to_a_whole_control_request(network: FaultyNetwork):
+    """A registration answer in single bytes times out although it never pauses."""
+    network.packet_bytes, network.pause = 1, 0.1
+    async with relay_in_process(network.url, control=1.0) as proxy:
         await proxy.initialize()
         error = (await proxy.call("echo", {}))["error"]
         assert error["code"] == -31004
         assert "gave no answer within 1 s" in error["message"]
-        network.bite = None
+        network.packet_bytes = None
         await proxy.until(lambda: CHANGED in [note["method"] for note in proxy.notifications])
         assert "result" in await proxy.call("echo", {})
 
 
-async def test_a_call_that_creeps_to_the_server_holds_up_nobody(
-    server: FakeServer, network: BadNetwork, state: Path
+async def test_a_slow_upload_does_not_block_other_calls(
+    server: FakeServer, network: FaultyNetwork, state: Path
 ):
     async with host(environment(network.url, state)) as proxy:
         assert "result" in await proxy.call("echo", {})
-        (first,) = network.passages
-        network.crawl(1, 0.1)
+        (first,) = network.links
+        network.slow_down(1, 0.1)
         text = "x" * 4000
         large = proxy.start_request("tools/call", {"name": "echo", "arguments": {"text": text}})
         for n in range(20):
             assert "result" in await proxy.call("echo", {"n": n})
         assert large not in proxy.answers
-        assert first.bite == 1, "it is still on its way"
-        network.crawl(None, 0)
+        assert first.packet_bytes == 1, "it is still on its way"
+        network.slow_down(None, 0)
         assert json.loads((await proxy.answer(large))["result"]["content"][0]["text"]) == {"text": text}
-        assert len(network.passages) == 2
+        assert len(network.links) == 2
     assert len(server.calls) == 22
 
 
@@ -110,13 +110,13 @@ async def some_bytes(server: FakeServer, message: dict[str, Any], _: object) -> 
 
 
 def asked_for(server: FakeServer, uri: str) -> int:
-    """Return how many of these have reached the server."""
+    """Return how many of these calls have reached the server."""
     return sum(call.message["params"].get("uri") == uri for call in server.calls)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the most memory a process had stands in /proc")
-async def test_a_host_that_does_not_read_costs_little_and_loses_nothing(server: FakeServer, state: Path):
-    """It asks for 150 MB of answers and reads none; the proxy fetches no more than it may keep."""
+async def test_a_slow_host_uses_limited_memory_and_loses_nothing(server: FakeServer, state: Path):
+    """The host requests 150 MB of answers and reads none; the proxy fetches only what it may buffer."""
     wanted = 300
     server.methods["resources/read"] = some_bytes
     env = environment(server.url, state)
@@ -136,7 +136,7 @@ async def test_a_host_that_does_not_read_costs_little_and_loses_nothing(server: 
     line = '{"jsonrpc":"2.0","id":%d,"method":"resources/read","params":{"uri":"a"}}\n'
     process.stdin.write("".join(line % number for number in range(wanted)).encode())
     async with host(env) as another:
-        # While one that reads gets all of its answers, the other has had time for more than it should ask for.
+        # Until the reading host has all its answers, the other had time to fetch too much.
         for number in [another.start_request("resources/read", {"uri": "b"}) for _ in range(wanted)]:
             assert "result" in await another.answer(number)
     most = CONNECTIONS + UNREAD_BYTES // ANSWER_BYTES

@@ -1,4 +1,4 @@
-"""What a start imports, and the words that never wait for anything."""
+"""The start of the client: imports, command lines and local answers."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ finally:
 
 
 async def test_the_proxy_imports_the_standard_library_and_h11_alone(server: FakeServer, state: Path):
-    """A whole life of a proxy: handshake, registration over the network, a call, the goodbye."""
+    """The modules after handshake, registration, a call and the exit."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -65,7 +65,7 @@ async def test_the_proxy_imports_the_standard_library_and_h11_alone(server: Fake
 
 
 async def test_account_is_found_without_a_keyring(server: FakeServer, state: Path):
-    """The key is in a file, or not needed at all, because a session is there still."""
+    """The key is in a file, or is not needed because a session is cached."""
     directory = state / "config/mcp-ambassador/client"
     directory.mkdir(parents=True)
     account = {"server": server.url, "user": "alice", "key_id": "k"}
@@ -98,7 +98,7 @@ async def test_account_is_found_without_a_keyring(server: FakeServer, state: Pat
 
 
 @pytest.mark.parametrize("asked", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "nonsense"])
-def test_initialize_is_what_the_sdk_expects(asked: str):
+def test_initialize_response_is_valid_for_the_sdk(asked: str):
     message = Message.parse(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize"}).encode())
     result = json.loads(
         local_responses.initialize_response(
@@ -108,7 +108,7 @@ def test_initialize_is_what_the_sdk_expects(asked: str):
     assert InitializeResult.model_validate(result).protocol_version in (asked, "2025-11-25")
 
 
-def test_discover_is_what_the_sdk_expects():
+def test_discover_response_is_valid_for_the_sdk():
     message = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": MODERN}}
     result = json.loads(local_responses.discover_response(Message.parse(json.dumps(message).encode())))[
         "result"
@@ -132,7 +132,7 @@ def run(
     )
 
 
-def test_the_version_needs_no_library(state: Path):
+def test_the_version_is_printed_without_libraries(state: Path):
     env = environment("", state)
     code = "import sys; sys.argv = ['x', '--version']; from ambassador_client.__main__ import main; main();"
     code += "print(sorted(m for m in sys.modules if m in ('typer', 'asyncio', 'json', 'ssl')))"
@@ -143,7 +143,7 @@ def test_the_version_needs_no_library(state: Path):
 @pytest.mark.parametrize(
     "arguments", [[], ["proxy"], ["--heartbeat-interval", "30"], ["proxy", "--cache-ttl", "5"]]
 )
-async def test_all_the_ways_a_host_starts_us(server: FakeServer, state: Path, arguments: list[str]):
+async def test_all_command_lines_that_start_the_proxy(server: FakeServer, state: Path, arguments: list[str]):
     async with host(environment(server.url, state), arguments) as proxy:
         assert "result" in await proxy.call("echo")
         assert await proxy.leave() == 0
@@ -168,7 +168,7 @@ async def test_the_originals_server_flag_works(server: FakeServer, state: Path):
 @pytest.mark.parametrize(
     "arguments", [["proxy", "--nonsense"], ["proxy", "extra"], ["--presharedkey", "amb_pk_x"]]
 )
-def test_flags_nobody_knows_are_refused(state: Path, arguments: list[str]):
+def test_unknown_flags_are_refused(state: Path, arguments: list[str]):
     ended = run(*arguments, env=environment("https://a", state))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("ambassador-client: AMB-1001 ")
@@ -176,7 +176,7 @@ def test_flags_nobody_knows_are_refused(state: Path, arguments: list[str]):
     assert "amb_pk_x" not in ended.stderr
 
 
-def test_the_proxy_explains_its_flags(state: Path):
+def test_the_proxy_help_lists_its_flags(state: Path):
     ended = run("proxy", "--help", env=environment("", state))
     assert ended.returncode == 0
     assert "--server URL" in ended.stdout

@@ -1,4 +1,4 @@
-"""The streams to the host where the loop cannot poll them: a thread each, and neither ever holds more than it may."""
+"""Standard input and output by threads, with limited buffers, where the event loop cannot poll them."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ def unpolled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe; a test that closes an end puts something else in its place first."""
+    """A pipe; a test that closes an end puts another file in its place."""
     ends = os.pipe()
     yield ends
     for end in ends:
@@ -31,7 +31,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def close(end: int) -> None:
-    """Close an end of a pipe, and keep its number for the fixture to close."""
+    """Close an end of a pipe, but keep its descriptor open for the fixture."""
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, end)
     os.close(nothing)
@@ -42,7 +42,7 @@ async def until(lines: AsyncIterator[Line]) -> list[Line]:
         return [line async for line in lines]
 
 
-async def test_lines_are_read_whatever_their_ends_and_their_size(pipe: tuple[int, int]):
+async def test_lines_of_any_size_and_line_end_are_read(pipe: tuple[int, int]):
     read_end, write_end = pipe
     os.write(write_end, b"one\r\n\ntwo\n" + b"x" * 200 + b"\nlast")
     close(write_end)
@@ -51,13 +51,13 @@ async def test_lines_are_read_whatever_their_ends_and_their_size(pipe: tuple[int
     assert isinstance(long, LongLine)
 
 
-async def test_no_more_is_read_than_is_wanted(pipe: tuple[int, int]):
+async def test_input_is_not_read_ahead_without_limit(pipe: tuple[int, int]):
     read_end, write_end = pipe
     os.set_blocking(write_end, False)
     lines = read_lines(read_end)
     os.write(write_end, b"first\n")
     assert await anext(lines) == b"first"
-    # The reader takes what it may ahead of us and then leaves the host waiting: the pipe stays full.
+    # The reader reads ahead up to its limit, then the pipe stays full.
     written, full = 0, 0
     async with asyncio.timeout(10):
         while full < 20:
@@ -73,7 +73,7 @@ async def test_no_more_is_read_than_is_wanted(pipe: tuple[int, int]):
     assert sum(len(line) + 1 for line in await until(lines) if isinstance(line, bytes)) <= written + 1
 
 
-async def test_writing_slows_down_when_the_host_does_not_read(pipe: tuple[int, int]):
+async def test_writing_waits_when_the_host_does_not_read(pipe: tuple[int, int]):
     read_end, write_end = pipe
     output = await Output.open(write_end)
     line = b"x" * MIB
@@ -95,7 +95,7 @@ async def test_writing_slows_down_when_the_host_does_not_read(pipe: tuple[int, i
     assert not output.closed.is_set()
 
 
-async def test_a_message_is_one_line_and_no_line_end_is_two_characters(pipe: tuple[int, int]):
+async def test_line_ends_are_not_translated(pipe: tuple[int, int]):
     read_end, write_end = pipe
     output = await Output.open(write_end)
     output.send(b'{\r\n "a":\n 1}')
@@ -103,7 +103,7 @@ async def test_a_message_is_one_line_and_no_line_end_is_two_characters(pipe: tup
     assert os.read(read_end, 100) == b'{   "a":  1}\n'
 
 
-async def test_a_host_that_has_gone_ends_the_waiting(pipe: tuple[int, int]):
+async def test_a_closed_output_ends_waiting_writes(pipe: tuple[int, int]):
     read_end, write_end = pipe
     output = await Output.open(write_end)
     close(read_end)
@@ -125,7 +125,7 @@ def test_files_and_terminals_are_not_polled(platform: str, pipe: tuple[int, int]
     os.close(theirs)
 
 
-def test_windows_leaves_line_ends_alone(monkeypatch: pytest.MonkeyPatch):
+def test_windows_does_not_translate_line_ends(monkeypatch: pytest.MonkeyPatch):
     modes: dict[int, int] = {}
     monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(setmode=modes.__setitem__))
     monkeypatch.setattr(os, "O_BINARY", 0x8000, raising=False)

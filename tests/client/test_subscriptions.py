@@ -1,4 +1,4 @@
-"""`subscriptions/listen` through a real process, with servers that come and go, or have never heard of it."""
+"""`subscriptions/listen` through a proxy process: server restarts, and servers without the method."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ CHANGED = "notifications/tools/list_changed"
 
 
 def offer(server: FakeServer) -> asyncio.Queue[dict[str, Any] | None]:
-    """Give the server the method; what is put into the queue is sent, and None ends the subscription in order."""
+    """Add the method to the server; it sends the queued messages, and None ends the subscription."""
     news: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
     async def listen(_: FakeServer, message: dict[str, Any], request: web.Request) -> web.StreamResponse:
@@ -41,7 +41,7 @@ def methods(proxy: Host) -> list[str]:
     return [note["method"] for note in proxy.notifications]
 
 
-async def test_what_the_server_tells_passes_until_it_ends(server: FakeServer, proxy: Host):
+async def test_notifications_are_forwarded_until_the_subscription_ends(server: FakeServer, proxy: Host):
     news = offer(server)
     listening = proxy.start_request("subscriptions/listen", {"notifications": WANTED}, modern=True)
     update = {
@@ -55,7 +55,9 @@ async def test_what_the_server_tells_passes_until_it_ends(server: FakeServer, pr
     assert (await proxy.answer(listening))["result"]["_meta"] == {ID_KEY: listening}
 
 
-async def test_it_outlives_the_server_and_tells_what_may_have_been_missed(server: FakeServer, proxy: Host):
+async def test_a_subscription_survives_a_restart_and_reports_possible_changes(
+    server: FakeServer, proxy: Host
+):
     offer(server)
     listening = proxy.start_request("subscriptions/listen", {"notifications": WANTED}, modern=True)
     await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED])
@@ -72,14 +74,14 @@ async def test_it_outlives_the_server_and_tells_what_may_have_been_missed(server
     assert listening not in proxy.answers
 
 
-async def test_a_server_that_is_not_there_is_an_error(server: FakeServer, state: Path):
+async def test_an_unreachable_server_is_an_error(server: FakeServer, state: Path):
     await server.stop()
     async with host(environment(server.url, state)) as proxy:
         answer = await proxy.request("subscriptions/listen", {"notifications": WANTED}, modern=True)
         assert answer["error"]["message"].startswith("AMB-5001 ")
 
 
-async def test_a_server_without_it_still_comes_back(server: FakeServer, proxy: Host):
+async def test_a_server_without_subscriptions_is_reported_after_a_restart(server: FakeServer, proxy: Host):
     listening = proxy.start_request("subscriptions/listen", {"notifications": WANTED}, modern=True)
     await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED])
     told = SubscriptionsAcknowledgedNotification.model_validate(proxy.notifications[0])

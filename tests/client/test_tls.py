@@ -1,4 +1,4 @@
-"""Which certificates are believed, against a real TLS server."""
+"""Certificate verification against a real TLS server."""
 
 import hashlib
 import ssl
@@ -28,34 +28,34 @@ async def secure(tmp_path: Path) -> AsyncIterator[FakeServer]:
 
 
 async def status(url: str, context: ssl.SSLContext) -> int:
-    link = HttpClient(url, context)
+    client = HttpClient(url, context)
     try:
-        return (await link.fetch(HttpRequest("GET", "/v1/tools", []))).status
+        return (await client.fetch(HttpRequest("GET", "/v1/tools", []))).status
     finally:
-        link.close()
+        client.close()
 
 
-async def test_the_ca_in_the_file_is_believed(secure: FakeServer, ca_file: Path):
+async def test_the_ca_in_the_file_is_trusted(secure: FakeServer, ca_file: Path):
     assert await status(secure.url, ssl_context(ca_file=ca_file)) == 401
 
 
-async def test_a_ca_the_system_does_not_know_is_not_believed(secure: FakeServer):
+async def test_an_unknown_ca_is_not_trusted(secure: FakeServer):
     with pytest.raises(UntrustedCertificateError) as caught:
         await status(secure.url, ssl_context(ca_file=None))
     assert str(caught.value).startswith(f"AMB-5002 the certificate of {secure.url} is not trusted: ")
     assert "MCP_AMBASSADOR_CA_FILE" in str(caught.value)
 
 
-async def test_a_certificate_for_another_name_is_not_believed(secure: FakeServer, ca_file: Path):
+async def test_a_certificate_for_another_name_is_not_trusted(secure: FakeServer, ca_file: Path):
     with pytest.raises(UntrustedCertificateError):
         await status(secure.url.replace("127.0.0.1", "localhost"), ssl_context(ca_file=ca_file))
 
 
-async def test_self_signed_is_believed_only_when_allowed(secure: FakeServer):
+async def test_self_signed_certificates_are_accepted_only_if_allowed(secure: FakeServer):
     assert await status(secure.url, ssl_context(ca_file=None, allow_self_signed=True)) == 401
 
 
-def test_old_protocols_are_not_spoken():
+def test_old_tls_versions_are_refused():
     assert ssl_context(ca_file=None).minimum_version == ssl.TLSVersion.TLSv1_2
     assert ssl_context(ca_file=None, allow_self_signed=True).minimum_version == ssl.TLSVersion.TLSv1_2
 
@@ -76,7 +76,7 @@ async def test_the_proxy_speaks_tls(secure: FakeServer, ca_file: Path, state: Pa
     assert len(secure.disconnected) == 1
 
 
-async def test_a_renewed_certificate_of_the_same_ca_is_not_noticed(tmp_path: Path, state: Path):
+async def test_a_renewed_certificate_of_the_same_ca_is_accepted(tmp_path: Path, state: Path):
     (old, new), ca_file = make_server_identities(tmp_path, 2)
     trusting = {"MCP_AMBASSADOR_CA_FILE": str(ca_file)}
     async with (
@@ -92,7 +92,7 @@ async def test_a_renewed_certificate_of_the_same_ca_is_not_noticed(tmp_path: Pat
         assert proxy.errors == ""
 
 
-async def test_a_ca_file_that_is_put_right_is_read_again(tmp_path: Path, state: Path):
+async def test_a_corrected_ca_file_is_read_again(tmp_path: Path, state: Path):
     context, ca_file = make_server_identity(tmp_path)
     right = ca_file.read_bytes()
     other = tmp_path / "other"
@@ -110,7 +110,7 @@ async def test_a_ca_file_that_is_put_right_is_read_again(tmp_path: Path, state: 
         assert "result" in await proxy.request("tools/list")
 
 
-async def test_a_pinned_server_that_is_away_at_the_start_is_found_later(tmp_path: Path, state: Path):
+async def test_a_pinned_server_that_starts_later_is_trusted(tmp_path: Path, state: Path):
     context, _ = make_server_identity(tmp_path)
     pem = (tmp_path / "server-0.pem").read_text()
     der = ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN CERTIFICATE") :])
@@ -125,7 +125,7 @@ async def test_a_pinned_server_that_is_away_at_the_start_is_found_later(tmp_path
             assert "result" in await proxy.call("echo")
 
 
-async def test_the_proxy_says_why_it_does_not_trust(secure: FakeServer, state: Path):
+async def test_the_proxy_reports_an_untrusted_certificate(secure: FakeServer, state: Path):
     async with host(environment(secure.url, state)) as proxy:
         error = (await proxy.call("echo"))["error"]
         assert error["code"] == -31004
@@ -134,19 +134,19 @@ async def test_the_proxy_says_why_it_does_not_trust(secure: FakeServer, state: P
     assert secure.registrations == []
 
 
-async def test_the_proxy_warns_when_it_believes_anything(secure: FakeServer, state: Path):
+async def test_the_proxy_warns_if_any_certificate_is_accepted(secure: FakeServer, state: Path):
     async with host(environment(secure.url, state, MCP_AMBASSADOR_ALLOW_SELF_SIGNED="true")) as proxy:
         assert "result" in await proxy.call("echo")
         assert "any certificate is accepted" in proxy.errors
 
 
-async def test_clear_text_where_tls_is_spoken_is_explained(secure: FakeServer, state: Path):
+async def test_http_to_a_tls_port_is_explained(secure: FakeServer, state: Path):
     async with host(environment(secure.url.replace("https", "http"), state)) as proxy:
         error = (await proxy.call("echo"))["error"]
         assert error["message"].startswith("AMB-500")
 
 
-async def test_tls_where_clear_text_is_spoken_is_explained(server: FakeServer, state: Path):
+async def test_https_to_a_plain_port_is_explained(server: FakeServer, state: Path):
     async with host(environment(server.url.replace("http", "https"), state)) as proxy:
         error = (await proxy.call("echo"))["error"]
         assert error["message"].startswith("AMB-5001 cannot reach https://127.0.0.1")

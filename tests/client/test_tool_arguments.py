@@ -1,4 +1,4 @@
-"""Arguments as people type them, read as the schema of the tool wants them."""
+"""Parsing of tool arguments by the schema of the tool."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def schema(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
         (True, "5", "5"),
     ],
 )
-def test_values_are_what_the_schema_wants(kind: Any, text: str, value: Any):
+def test_values_are_converted_by_the_schema(kind: Any, text: str, value: Any):
     assert read_arguments(schema(x=kind), [f"x={text}"], None) == {"x": value}
 
 
@@ -55,14 +55,14 @@ def test_values_are_what_the_schema_wants(kind: Any, text: str, value: Any):
         ({"enum": ["a", "b"]}, "c", "x cannot be 'c'. It is one of: a, b"),
     ],
 )
-def test_values_that_cannot_be_are_refused_by_name(kind: Any, text: str, words: str):
+def test_invalid_values_are_refused_with_the_argument_name(kind: Any, text: str, words: str):
     with pytest.raises(UsageError) as caught:
         read_arguments(schema(x=kind), [f"x={text}"], None)
     assert words in str(caught.value)
     assert caught.value.exit_code == 2
 
 
-def test_repeated_keys_make_a_list_and_dots_reach_inside():
+def test_repeated_keys_make_a_list_and_dots_set_members():
     wanted = schema(tags={"type": "array", "items": {"type": "integer"}}, at=schema(line={"type": "integer"}))
     told = read_arguments(wanted, ["tags=1", "tags=2", "at.line=7", "a.b=1"], None)
     assert told == {"tags": [1, 2], "at": {"line": 7}, "a.b": "1"}
@@ -70,17 +70,17 @@ def test_repeated_keys_make_a_list_and_dots_reach_inside():
         read_arguments(schema(x={"type": "string"}), ["x=1", "x=2"], None)
 
 
-def test_pairs_go_over_the_object():
+def test_pairs_override_the_json_object():
     assert read_arguments(schema(), ["a=2"], '{"a": 1, "b": [null]}') == {"a": "2", "b": [None]}
 
 
 @pytest.mark.parametrize("given_json", ["", "[]", "{", "1", '"a"'])
-def test_only_an_object_is_taken_whole(given_json: str):
+def test_json_option_must_be_an_object(given_json: str):
     with pytest.raises(UsageError):
         read_arguments(schema(), [], given_json)
 
 
-def test_what_is_missing_unknown_or_no_pair_is_said():
+def test_missing_unknown_and_malformed_arguments_are_named():
     with pytest.raises(UsageError, match=r"the argument 'x' is missing\. Add x=\.\.\., integer"):
         read_arguments(schema(("x",), x={"type": "integer"}), [], None)
     closed = {**schema(x={}), "additionalProperties": False}
@@ -102,7 +102,7 @@ ANY_JSON = st.recursive(
     st.dictionaries(st.sampled_from(["type", "properties", "required", "anyOf", "items", "enum"]), ANY_JSON),
     st.lists(st.text(max_size=20), max_size=4),
 )
-def test_no_schema_and_no_text_breaks_it(hostile: dict[str, Any], pairs: list[str]):
+def test_any_schema_and_text_is_parsed_or_refused(hostile: dict[str, Any], pairs: list[str]):
     try:
         told = read_arguments(hostile, pairs, None)
     except UsageError:

@@ -1,4 +1,4 @@
-"""Headers that repeat a message, judged by the protocol's own SDK."""
+"""Headers that repeat parts of a message, validated by the MCP SDK."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ ARGUMENTS = st.dictionaries(NAMES, st.one_of(JSON, st.dictionaries(NAMES, SCALAR
 
 
 def silent(_: str) -> None:
-    """Hear nothing."""
+    """Ignore the report."""
 
 
 def message(method: str, params: dict[str, Any]) -> Message:
@@ -53,19 +53,19 @@ def lowered(headers: Any) -> dict[str, str]:
     method=st.one_of(st.sampled_from(["tools/call", "prompts/get", "resources/read", "tools/list"]), TEXT),
     params=st.dictionaries(st.sampled_from(["name", "uri", "x"]), st.one_of(TEXT, st.none(), st.integers())),
 )
-def test_the_sdk_takes_the_headers_for_the_message(method: str, params: dict[str, Any]):
+def test_the_sdk_accepts_the_headers_of_a_message(method: str, params: dict[str, Any]):
     sent = message(method, params)
     route = classify_inbound_request(json.loads(sent.body), headers=lowered(sent.headers("unused", {})))
     key = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}.get(method, "")
-    # A name that is no text has no header, and is refused whatever the headers say.
+    # A name that is not text has no header and is refused.
     if params.get(key) is None or isinstance(params[key], str):
-        # The SDK compares the method as it is, so that one beyond ASCII never fits.
+        # The SDK compares the raw method, so a non-ASCII one never matches.
         is_plain = method.isascii() and method.isprintable() and method == method.strip(" ")
         assert isinstance(route, InboundModernRoute) or not is_plain or method.startswith("=?base64?")
 
 
 @given(schema=SCHEMAS, arguments=ARGUMENTS)
-def test_the_sdk_takes_the_mirrored_arguments_for_those_of_the_body(schema: Any, arguments: dict[str, Any]):
+def test_the_sdk_accepts_the_argument_headers(schema: Any, arguments: dict[str, Any]):
     mirror = ToolHeaders(silent)
     tools = [{"name": "tool", "inputSchema": schema}, {"name": "other", "inputSchema": {}}]
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools, "x": 1}}).encode()
@@ -81,11 +81,11 @@ def test_the_sdk_takes_the_mirrored_arguments_for_those_of_the_body(schema: Any,
 
 
 def _without_constants(value: Any) -> Any:
-    # Infinity and NaN are no JSON.
+    # Infinity and NaN are not JSON.
     return json.loads(json.dumps(value), parse_constant=str)
 
 
-def test_half_a_surrogate_pair_in_a_mirrored_argument_is_refused():
+def test_an_unpaired_surrogate_in_a_header_argument_is_refused():
     call = message("tools/call", {"name": "t", "arguments": {"a": "\ud800"}})
     with pytest.raises(MessageError, match="half a surrogate pair"):
         call.headers("unused", {("a",): "A"})
@@ -94,11 +94,11 @@ def test_half_a_surrogate_pair_in_a_mirrored_argument_is_refused():
 @pytest.mark.parametrize(
     "line", [b"{}", b'{"result":{}}', b'{"result":{"tools":[1,{},{"name":3}]}}', b'{"error":{}}']
 )
-def test_a_list_that_is_none_passes_as_it_is(line: bytes):
+def test_a_malformed_tool_list_is_unchanged(line: bytes):
     assert ToolHeaders(silent).learn_from_list(line) == line
 
 
-def test_memory_is_bounded_and_the_last_word_counts():
+def test_the_number_of_tools_is_limited_and_the_last_list_wins():
     mirror = ToolHeaders(silent)
     annotated = {"properties": {"a": {"type": "string", "x-mcp-header": "A"}}}
     for begin in range(0, 3 * MAX_TOOLS, 1000):
@@ -119,7 +119,7 @@ REGION = {
 }
 
 
-async def test_arguments_are_mirrored_as_the_list_said(server: FakeServer, proxy: Host):
+async def test_arguments_are_repeated_in_headers_as_the_tool_list_declares(server: FakeServer, proxy: Host):
     server.tools = [{"name": "echo", "inputSchema": REGION}]
     await proxy.request("tools/list", modern=True)
     assert "result" in await proxy.call("echo", {"region": "Zürich\r\nX-Evil: 1", "n": 1}, modern=True)
@@ -130,7 +130,7 @@ async def test_arguments_are_mirrored_as_the_list_said(server: FakeServer, proxy
     assert "Mcp-Param-Region" not in server.calls[-1].headers
 
 
-async def test_a_call_before_any_list_learns_what_to_mirror_and_runs_once(server: FakeServer, proxy: Host):
+async def test_a_call_before_any_list_learns_its_headers_and_runs_once(server: FakeServer, proxy: Host):
     server.tools = [{"name": "echo", "inputSchema": REGION}]
     answer = await proxy.call("echo", {"region": "eu"}, modern=True)
     assert json.loads(answer["result"]["content"][0]["text"]) == {"region": "eu"}
@@ -140,7 +140,7 @@ async def test_a_call_before_any_list_learns_what_to_mirror_and_runs_once(server
     assert len(server.calls) == 4
 
 
-async def test_a_mismatch_that_no_list_explains_is_the_answer(server: FakeServer, proxy: Host):
+async def test_a_header_mismatch_that_persists_is_the_answer(server: FakeServer, proxy: Host):
     async def refuse(_: FakeServer, message: dict[str, Any], __: object) -> dict[str, Any]:
         return {"tools": []}
 
@@ -151,7 +151,7 @@ async def test_a_mismatch_that_no_list_explains_is_the_answer(server: FakeServer
     assert len(server.calls) == 2
 
 
-async def test_a_tool_with_a_wrong_annotation_is_left_out_and_named(server: FakeServer, proxy: Host):
+async def test_a_tool_with_an_invalid_annotation_is_left_out_and_reported(server: FakeServer, proxy: Host):
     wrong = {"type": "object", "properties": {"a": {"type": "number", "x-mcp-header": "A"}}}
     server.tools = [{"name": "bad\u001b", "inputSchema": wrong}, {"name": "good", "inputSchema": REGION}]
     tools = (await proxy.request("tools/list", modern=True))["result"]["tools"]

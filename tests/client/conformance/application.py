@@ -71,7 +71,7 @@ async def _keep_state(host: Client, _: Any) -> None:
     try:
         answer = _text(await host.call_tool("test_mrtr_no_result_type", {}))
     except ValidationError as error:
-        # The SDK demands the member that may be missing, and shows what it got: the relay has passed it on as it was.
+        # The SDK requires the member that may be missing; its error shows that the relay passed it on unchanged.
         answer = error.errors()[0]["input"]["content"][0]["text"]
     assert answer == "no-result-type-test-ok"
 
@@ -98,7 +98,7 @@ async def _mirror(host: Client, context: Any) -> None:
 
 
 async def _call_what_is_left(host: Client, _: Any) -> None:
-    # Past the SDK's own filter, or it would hide what the relay lets through.
+    # Bypasses the SDK's filter, which would hide what the relay lets through.
     tools = (await host.session.send_request(types.ListToolsRequest(), types.ListToolsResult)).tools
     for tool in tools:
         await host.call_tool(tool.name, dict.fromkeys(tool.input_schema["properties"], "text"))
@@ -146,7 +146,7 @@ async def _no_roots(_: ClientRequestContext) -> types.ListRootsResult:
 
 
 async def run(url: str, scenario: str, version: str, context: Any) -> None:
-    """Play one scenario."""
+    """Run one scenario."""
     with tempfile.TemporaryDirectory() as state:
         async with asyncio.timeout(SECONDS), front(url) as server:
             proxy = StdioServerParameters(

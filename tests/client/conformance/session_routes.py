@@ -1,4 +1,4 @@
-"""What the suite's mock servers lack to be an Ambassador server: the session routes before `/mcp`."""
+"""Adds the session routes of an Ambassador server in front of the suite's mock servers."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ _OF_THE_SESSION = {"authorization", SESSION_TOKEN_HEADER.lower()}
 
 @dataclass
 class Front(FakeServer):
-    """Answers the session routes itself and passes `/mcp` to `target` and back as it is, byte by byte as it comes."""
+    """Answers the session routes and passes `/mcp` to `target` and back unchanged and unbuffered."""
 
     target: str = ""
     streams: int = 0

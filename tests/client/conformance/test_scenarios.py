@@ -1,4 +1,4 @@
-"""The protocol's public conformance suite: every client scenario but those of OAuth, which is not the client's part."""
+"""The protocol's public conformance suite: every client scenario except OAuth, which the client does not use."""
 
 import json
 import os
@@ -66,7 +66,7 @@ def run(command: list[str], directory: Path, *words: str) -> "subprocess.Complet
 
 
 def _is_good(check: dict[str, Any]) -> bool:
-    # How much later than asked a client comes back is the load of the machine; the suite itself calls it acceptable.
+    # A late reconnection is caused by the load of the machine; the suite itself calls it acceptable.
     is_late = check["status"] == "WARNING" and check["id"] == "client-sse-retry-timing"
     return is_late or check["status"] in {"SUCCESS", "INFO", "SKIPPED"}
 
@@ -88,9 +88,9 @@ def test_scenario(command: list[str], tmp_path: Path, revision: str, scenario: s
 
 
 @pytest.mark.parametrize("revision", SCENARIOS)
-def test_no_scenario_is_left_out(command: list[str], tmp_path: Path, revision: str):
+def test_every_scenario_is_listed(command: list[str], tmp_path: Path, revision: str):
     listed = run(command, tmp_path, "list", "--client", "--requirements", revision)
     assert listed.returncode == 0, listed.stderr
-    client_side = listed.stdout.partition("Client scenarios")[2]  # and what is run without being scored
+    client_side = listed.stdout.partition("Client scenarios")[2]  # and the unscored scenarios
     names = {name for name, side in _LISTED.findall(client_side) if side != "server"}
     assert {name for name in names if not name.startswith("auth/")} == set(SCENARIOS[revision])

@@ -1,4 +1,4 @@
-"""The front adds nothing to what the suite judges and takes nothing away but the client's credential."""
+"""The added session routes change nothing that the suite checks; only the client's credential is removed."""
 
 import asyncio
 import gzip
@@ -15,7 +15,7 @@ ANSWER = gzip.compress(b'{ "jsonrpc":"2.0"}', mtime=0)
 
 
 class Target:
-    """A server that keeps what it was sent, byte by byte, and says the second half of its answer when told to."""
+    """A server that records the bytes it receives and sends the second half of its answer on command."""
 
     def __init__(self) -> None:
         self.received = b""
@@ -42,7 +42,7 @@ async def fronted() -> AsyncIterator[tuple[Front, Target]]:
             yield running, target
 
 
-async def test_every_byte_arrives_as_it_was_sent_and_when_it_was():
+async def test_every_byte_is_passed_on_unchanged_and_at_once():
     headers = {"Authorization": f"Bearer {KEY}", "Mcp-Param-X": "=?base64?w7w=?=", "Mcp-Method": "ping"}
     async with (
         fronted() as (running, target),
@@ -63,7 +63,7 @@ async def test_every_byte_arrives_as_it_was_sent_and_when_it_was():
     assert KEY.encode() not in head
 
 
-async def test_a_stranger_is_refused():
+async def test_an_unknown_key_is_refused():
     async with fronted() as (running, target), aiohttp.ClientSession() as session:
         async with session.post(f"{running.url}/mcp", data=BODY) as answer:
             assert answer.status == 401

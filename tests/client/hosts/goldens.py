@@ -1,4 +1,4 @@
-"""What each application's file becomes; `python -m tests.client.hosts.goldens` writes the goldens again."""
+"""Goldens of each application's file; `python -m tests.client.hosts.goldens` writes them again."""
 
 import ntpath
 import posixpath
@@ -67,7 +67,7 @@ def installer(home: Path) -> Installer:
 
 
 def commented(host: Host) -> str:
-    """Return a file of somebody who writes comments."""
+    """Return a file with comments."""
     if isinstance(host.editor, JsoncEditor):
         return _JSONC % host.container
     if isinstance(host.editor, TomlEditor):
@@ -81,13 +81,13 @@ def commented(host: Host) -> str:
 
 
 def outdated(host: Host) -> str:
-    """Return the same with an entry of ours from before, and a member in it that is the user's."""
+    """Return the same file with an older entry of this client that contains a member of the user."""
     return host.editor.put(commented(host), host.entry_path, {**host.entry(OLD), "note": "mine"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere(Machine):
-    """A machine of another platform, whose files lie below a directory of ours."""
+    """A machine of another platform, with its files below a test directory."""
 
     root: Path
 
@@ -96,7 +96,7 @@ class Elsewhere(Machine):
 
 
 class Platform(NamedTuple):
-    """What a platform has that the paths and the words of an entry come from."""
+    """The platform-specific values from which an entry is made."""
 
     home: PurePath
     paths: ModuleType
@@ -130,7 +130,7 @@ def elsewhere(platform: str, root: Path, **more: str) -> Elsewhere:
 
 
 def launch_there(host: Host, machine: Machine) -> Launch:
-    """Return what `install` on that machine lets the application start."""
+    """Return the launch command that `install` writes on that machine."""
     there = _ELSEWHERE[machine.platform]
     options = LaunchOptions(ca_file=type(there.home)(there.certificate))
     return launch_for(host, options, machine.environ, (there.program,), paths=there.paths)
@@ -156,7 +156,7 @@ def cases(host: Host, machine: Elsewhere) -> Iterator[tuple[str, bytes | None]]:
 
 
 def golden(host: Host, platform: str, root: Path) -> str:
-    """Return what becomes of the application's file; what is as it was a moment ago is said to be so."""
+    """Return the states of the application's file as text; equal states are shown once."""
     machine = elsewhere(platform, root)
     lines = [f"{host.file(machine)}\n"]
     starts = {"comments": commented(host), "an old entry": outdated(host)}

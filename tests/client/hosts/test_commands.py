@@ -1,4 +1,4 @@
-"""The commands as people and scripts use them, in processes with a home of their own."""
+"""The commands `install`, `uninstall`, `undo` and `hosts` as processes with their own home directory."""
 
 import json
 import ntpath
@@ -21,7 +21,7 @@ URL = "https://ambassador.example.com"
 
 
 class Shell:
-    """Runs the client in a home directory."""
+    """Runs commands of the client in a home directory."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -62,7 +62,7 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-def test_the_key_is_in_no_file(shell: Shell):
+def test_the_key_is_written_to_no_file(shell: Shell):
     names = [host.name for host in all_hosts()]
     code, output, errors = shell.run("install", *names, MCP_AMBASSADOR_PRESHARED_KEY=KEY)
     assert code == 0
@@ -74,7 +74,7 @@ def test_the_key_is_in_no_file(shell: Shell):
     )  # and the records
 
 
-def test_a_reference_to_the_key_is(shell: Shell):
+def test_a_reference_to_the_key_is_written(shell: Shell):
     code, _, errors = shell.run("install", "cursor", MCP_AMBASSADOR_PRESHARED_KEY="file:///home/me/key")
     assert (code, errors) == (0, "")
     entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
@@ -82,14 +82,14 @@ def test_a_reference_to_the_key_is(shell: Shell):
     assert entry["command"] == str(shell.program)
 
 
-def test_a_reference_that_no_client_can_follow_is_written_nowhere(shell: Shell):
+def test_an_unsupported_reference_is_not_written(shell: Shell):
     code, _, errors = shell.run("install", "cursor", MCP_AMBASSADOR_PRESHARED_KEY="vault://me/key")
     assert code == 2
     assert "MCP_AMBASSADOR_PRESHARED_KEY is wrong: 'vault://' is no place of secrets" in errors
     assert ".cursor/mcp.json" not in shell.files()
 
 
-def test_settings_by_option(shell: Shell):
+def test_settings_can_be_given_as_options(shell: Shell):
     code, _, errors = shell.run("install", "cursor", "--config", "my.json")
     assert (code, errors) == (0, "")
     entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
@@ -110,7 +110,7 @@ def test_settings_by_option(shell: Shell):
         assert (code, output, errors.count("\n")) == (2, "", 1)
 
 
-def test_what_is_installed_starts(shell: Shell):
+def test_the_installed_command_starts_the_client(shell: Shell):
     assert shell.run("install", "cursor")[0] == 0
     entry = json.loads(shell.files()[".cursor/mcp.json"])["mcpServers"]["ambassador"]
     request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
@@ -123,7 +123,7 @@ def test_what_is_installed_starts(shell: Shell):
     assert json.loads(ended.stdout.splitlines()[0])["id"] == 1
 
 
-def test_dry_run_shows_and_changes_nothing(shell: Shell):
+def test_dry_run_shows_the_difference_and_changes_nothing(shell: Shell):
     (shell.home / ".cursor").mkdir()
     code, output, _ = shell.run("install", "--all", "--dry-run")
     assert code == 0
@@ -138,7 +138,7 @@ def test_dry_run_shows_and_changes_nothing(shell: Shell):
     assert shell.files() == before
 
 
-def test_one_bad_file_does_not_stop_the_others(shell: Shell):
+def test_one_invalid_file_does_not_stop_the_others(shell: Shell):
     (shell.home / ".cursor/mcp.json").mkdir(parents=True)
     (shell.home / ".codex").mkdir()
     code, output, errors = shell.run(
@@ -153,7 +153,7 @@ def test_one_bad_file_does_not_stop_the_others(shell: Shell):
     assert shell.run("install", "cursor")[0] == 1
 
 
-def test_doctor_has_a_broken_file_corrected_first(shell: Shell):
+def test_doctor_advises_to_correct_an_invalid_file(shell: Shell):
     file = shell.home / ".cursor/mcp.json"
     file.parent.mkdir()
     file.write_text("{")
@@ -162,7 +162,7 @@ def test_doctor_has_a_broken_file_corrected_first(shell: Shell):
     assert found["fix"] == f"Correct {file}, then run install again."
 
 
-def test_undo_is_of_the_last_run(shell: Shell):
+def test_undo_reverts_the_last_run(shell: Shell):
     assert shell.run("undo")[0] == 5
     shell.run("install", "cursor")
     first = shell.files()[".cursor/mcp.json"]
@@ -204,7 +204,7 @@ def test_hosts(shell: Shell):
     assert f"drifted: {shell.home}/bin/ambassador-client does not exist" in output
 
 
-def test_print_is_what_install_writes(shell: Shell):
+def test_print_equals_what_install_writes(shell: Shell):
     for host in ("cursor", "codex-cli", "goose"):
         code, output, _ = shell.run("hosts", "print", host)
         assert code == 0
@@ -225,14 +225,14 @@ def test_print_is_what_install_writes(shell: Shell):
         (["undo", "zed"], 5, "zed: AMB-1002 there is nothing to undo for zed."),
     ],
 )
-def test_mistakes_are_one_line(shell: Shell, words: list[str], code: int, text: str):
+def test_usage_and_settings_errors_are_one_line(shell: Shell, words: list[str], code: int, text: str):
     found, _, errors = shell.run(*words)
     assert (found, errors.count("\n")) == (code, 1)
     assert errors.startswith(text)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_a_person_is_asked(shell: Shell):
+def test_install_asks_at_a_terminal(shell: Shell):
     (shell.home / ".cursor").mkdir()
     (shell.home / ".codex").mkdir()
     ours, theirs = os.openpty()
@@ -252,7 +252,7 @@ def test_a_person_is_asked(shell: Shell):
     assert [line.split()[0] for line in output.splitlines()] == ["NAME", "cursor"]
 
 
-def test_the_command_is_kept_as_it_was_called(tmp_path: Path):
+def test_links_in_the_command_are_kept(tmp_path: Path):
     shim, environment = tmp_path / "bin", tmp_path / "venv"
     for directory in (shim, environment):
         directory.mkdir()
@@ -296,8 +296,8 @@ def test_the_command_on_windows(argv0: str, on_path: str | None, there: set[str]
     assert found == command
 
 
-def test_a_pipe_of_windows_takes_what_it_can(tmp_path: Path):
-    """Its code page has no letter for some names; the answer is there all the same."""
+def test_unencodable_characters_are_escaped_on_windows(tmp_path: Path):
+    """A name with characters outside the code page is still printed."""
     home = tmp_path / "日本"
     home.mkdir()
     shell = Shell(home)

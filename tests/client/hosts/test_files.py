@@ -1,4 +1,4 @@
-"""Files that are not as we would like: each is refused in words, and left as it is."""
+"""Unusable host files: each is refused with a reason and left unchanged."""
 
 import os
 from pathlib import Path
@@ -58,12 +58,12 @@ def _other_kind(file: Path) -> None:
     file.write_text('{"mcpServers": []}')
 
 
-def _somebody(file: Path) -> None:
+def _file_of_another_user(file: Path) -> None:
     file.write_text("{}")
     os.chown(file, 12345, 12345)
 
 
-def _somebodys_directory(file: Path) -> None:
+def _directory_of_another_user(file: Path) -> None:
     os.chown(file.parent, 12345, 12345)
 
 
@@ -88,11 +88,11 @@ _ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away
         (_wide, "is not UTF-8 text"),
         (_other_kind, "mcpServers is not an object"),
         (_parent_is_a_file, ""),
-        pytest.param(_somebody, "belongs to another user", marks=_ROOT),
-        pytest.param(_somebodys_directory, "belongs to another user", marks=_ROOT),
+        pytest.param(_file_of_another_user, "belongs to another user", marks=_ROOT),
+        pytest.param(_directory_of_another_user, "belongs to another user", marks=_ROOT),
     ],
 )
-def test_refused_in_words(spoil, words: str, file: Path, tmp_path: Path):
+def test_unusable_files_are_refused_with_a_reason(spoil, words: str, file: Path, tmp_path: Path):
     spoil(file)
     with pytest.raises(HostFileError) as caught:
         installer(tmp_path).plan_install(CURSOR, LAUNCH)
@@ -100,7 +100,7 @@ def test_refused_in_words(spoil, words: str, file: Path, tmp_path: Path):
     assert not (tmp_path / "state").exists()
 
 
-def test_a_link_stays_and_its_file_changes(file: Path, tmp_path: Path):
+def test_a_link_stays_a_link_and_its_target_changes(file: Path, tmp_path: Path):
     real = tmp_path / "dotfiles.json"
     real.write_text("{}")
     real.chmod(0o604)
@@ -117,7 +117,7 @@ def test_a_link_stays_and_its_file_changes(file: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("start", ["{}", None])
-def test_a_change_meanwhile_wins(start: str | None, file: Path, tmp_path: Path):
+def test_a_concurrent_change_is_not_overwritten(start: str | None, file: Path, tmp_path: Path):
     if start is not None:
         file.write_text(start)
     changes = installer(tmp_path)
@@ -130,7 +130,7 @@ def test_a_change_meanwhile_wins(start: str | None, file: Path, tmp_path: Path):
     assert changes.plan_undo(CURSOR) is None
 
 
-def test_an_old_copy_that_cannot_be_deleted_stops_no_change(file: Path, tmp_path: Path):
+def test_an_undeletable_old_backup_does_not_stop_a_change(file: Path, tmp_path: Path):
     file.write_text("{}")
     changes = installer(tmp_path)
     changes.make(changes.plan_install(CURSOR, LAUNCH))
@@ -144,7 +144,7 @@ def test_an_old_copy_that_cannot_be_deleted_stops_no_change(file: Path, tmp_path
     assert changes.plan_undo(CURSOR) is None
 
 
-def test_a_mark_and_line_ends_stay(file: Path, tmp_path: Path):
+def test_byte_order_mark_and_line_ends_are_kept(file: Path, tmp_path: Path):
     file.write_bytes(b'\xef\xbb\xbf{\r\n\t"a": 1\r\n}\r\n')
     changes = installer(tmp_path)
     changes.make(changes.plan_install(CURSOR, LAUNCH))
@@ -155,7 +155,7 @@ def test_a_mark_and_line_ends_stay(file: Path, tmp_path: Path):
     assert file.read_bytes() == b'\xef\xbb\xbf{\r\n\t"a": 1\r\n}\r\n'
 
 
-def test_a_new_file_is_for_its_owner_alone(file: Path, tmp_path: Path):
+def test_only_the_owner_can_read_a_new_file(file: Path, tmp_path: Path):
     changes = installer(tmp_path)
     changes.make(changes.plan_install(CURSOR, LAUNCH))
     assert file.stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""The editors change one entry: whatever else is in a file stays as it was, to the byte where the format is ours."""
+"""The format editors: they change one entry and keep the rest of the file, byte for byte in JSON and YAML."""
 
 import json
 import re
@@ -50,7 +50,7 @@ _NOISE = st.lists(
 
 @st.composite
 def documents(draw: st.DrawFn, value: Any = None) -> str:
-    """JSON with comments: any white space, comments, trailing commas, and perhaps servers of others in it."""
+    """Generate JSON with comments, any white space, trailing commas and optionally other servers."""
     if value is None:
         value = draw(st.dictionaries(_TEXT, _VALUE, max_size=3))
         if draw(st.booleans()):
@@ -75,7 +75,7 @@ def _write(draw: st.DrawFn, value: Any) -> str:
 
 
 def is_spread_over(part: str, whole: str) -> bool:
-    """Tell whether all characters of the part, but for white space, are in the whole, in their order."""
+    """Tell whether all characters of the part except white space are in the whole, in order."""
     rest = iter(whole)
     return all(char in rest for char in part if not char.isspace())
 
@@ -114,7 +114,7 @@ def test_jsonc_keeps_everything_else(text: str):
 
 @settings(deadline=None)
 @given(documents())
-def test_jsonc_takes_back_what_it_put_among_others(text: str):
+def test_jsonc_removes_its_entry_among_others(text: str):
     if not find(JSONC.load(text), ("mcpServers",)):
         return
     assert "".join(JSONC.remove(JSONC.put(text, PLACE, ENTRY), PLACE).split()) == "".join(text.split())
@@ -130,14 +130,14 @@ def test_jsonc_takes_back_what_it_put_among_others(text: str):
         '{\n\t"mcpServers": {\n\t\t"a": {"x": 1} // no comma\n\n\t}\n}',
     ],
 )
-def test_jsonc_takes_back_every_byte(text: str, newline: str):
+def test_jsonc_removal_restores_every_byte(text: str, newline: str):
     text = text.replace("\n", newline)
     assert JSONC.remove(JSONC.put(text, PLACE, ENTRY), PLACE) == text
 
 
 @settings(deadline=None)
 @given(st.text(max_size=40) | st.text('{}[]",:/*\\ \n1a', max_size=30))
-def test_jsonc_reads_anything_or_says_no(text: str):
+def test_jsonc_parses_any_text_or_refuses_it(text: str):
     try:
         put = JSONC.put(text, PLACE, ENTRY)
     except FormatError:
@@ -147,7 +147,7 @@ def test_jsonc_reads_anything_or_says_no(text: str):
 
 @settings(deadline=None)
 @given(_VALUE)
-def test_jsonc_reads_what_json_reads(value: Any):
+def test_jsonc_parses_all_json(value: Any):
     for text in (json.dumps(value), json.dumps(value, indent=1, ensure_ascii=False)):
         assert is_same(JSONC.load(text), json.loads(text))
 
@@ -170,7 +170,7 @@ def test_jsonc_reads_what_json_reads(value: Any):
         ('{\n  "m": {"a": 7} // old\n}', '{\n  "m": {"a": 1} // old\n}'),
     ],
 )
-def test_jsonc_writes_as_the_file_is_written(before: str, after: str):
+def test_jsonc_writes_in_the_style_of_the_file(before: str, after: str):
     assert JSONC.put(before, ("m", "a"), 1) == after
 
 
@@ -318,7 +318,7 @@ def test_toml_refuses_what_it_cannot_edit(text: str):
 
 
 @pytest.mark.parametrize("editor", [JSONC, TOML, YAML])
-def test_removing_what_is_not_there_changes_nothing(editor: Editor):
+def test_removing_a_missing_entry_changes_nothing(editor: Editor):
     for text in ("", "\n", editor.put("", ("a", "b"), {"c": 1})):
         assert editor.remove(text, PLACE) == text
 

@@ -1,4 +1,4 @@
-"""The applications: where their files lie, and what becomes of them."""
+"""The applications: the paths of their files, and the changes to them."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from tests.client.hosts.goldens import (
 HOSTS = pytest.mark.parametrize("host", all_hosts(), ids=lambda host: host.name)
 
 
-def test_a_file_in_the_folder_is_an_application():
+def test_every_module_of_the_folder_is_an_application():
     names = {path.stem for path in Path(registry.__file__).parents[1].glob("*.py")} - {"__init__"}
     assert {host.name for host in all_hosts()} == names
     assert len(names) == 14
@@ -85,13 +85,13 @@ def test_a_file_in_the_folder_is_an_application():
         ("copilot_cli", "linux", {"COPILOT_HOME": "/x"}, "/x/mcp-config.json"),
     ],
 )
-def test_variables_move_the_files(
+def test_environment_variables_move_the_files(
     name: str, platform: str, environ: dict[str, str], expected: str, tmp_path: Path
 ):
     assert str(host_named(name).file(elsewhere(platform, tmp_path, **environ))) == expected
 
 
-def test_what_is_there_decides(tmp_path: Path):
+def test_detection_of_installed_applications(tmp_path: Path):
     here = machine(tmp_path)
     commented_file = tmp_path / ".config/opencode/opencode.jsonc"
     commented_file.parent.mkdir(parents=True, exist_ok=True)
@@ -120,15 +120,15 @@ def test_golden(host: Host, platform: str, tmp_path: Path):
     assert "amb_" not in found
 
 
-def test_every_golden_is_of_an_application():
+def test_every_golden_belongs_to_an_application():
     assert set(DIRECTORY.rglob("*.txt")) == {
         path_of(host, platform) for host in all_hosts() for platform in PLATFORMS
     }
 
 
 @HOSTS
-def test_what_is_read_on_windows_is_what_was_meant(host: Host, tmp_path: Path):
-    """Whatever the format makes of backslashes and spaces, the application gets the path itself."""
+def test_windows_paths_are_written_correctly(host: Host, tmp_path: Path):
+    """The application reads the original path, although the format escapes backslashes."""
     there = elsewhere("win32", tmp_path)
     launch = launch_there(host, there)
     changes = Installer(there, Journal(tmp_path / "state"))
@@ -145,7 +145,7 @@ def test_what_is_read_on_windows_is_what_was_meant(host: Host, tmp_path: Path):
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 @HOSTS
-def test_line_ends_stay_as_they_are(host: Host, platform: str, tmp_path: Path):
+def test_line_ends_are_kept(host: Host, platform: str, tmp_path: Path):
     there = elsewhere(platform, tmp_path)
     file = there.local(host.file(there))
     file.parent.mkdir(parents=True)
@@ -160,7 +160,7 @@ def test_line_ends_stay_as_they_are(host: Host, platform: str, tmp_path: Path):
 
 @HOSTS
 @pytest.mark.parametrize("start", ["nothing", "commented"])
-def test_in_twice_and_out_again(host: Host, start: str, tmp_path: Path):
+def test_installing_twice_and_uninstalling_restores_the_file(host: Host, start: str, tmp_path: Path):
     file = host.file(machine(tmp_path))
     if start == "commented":
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +184,7 @@ def test_in_twice_and_out_again(host: Host, start: str, tmp_path: Path):
 
 
 @HOSTS
-def test_undo_goes_back_step_by_step(host: Host, tmp_path: Path):
+def test_undo_reverts_step_by_step(host: Host, tmp_path: Path):
     file = host.file(machine(tmp_path))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(commented(host))
@@ -207,7 +207,7 @@ def test_undo_goes_back_step_by_step(host: Host, tmp_path: Path):
     assert [path.name for path in (tmp_path / "state").iterdir()] == [f"{host.name}.json"]
 
 
-def test_undo_leaves_alone_what_somebody_changed(tmp_path: Path):
+def test_undo_refuses_a_file_changed_since(tmp_path: Path):
     host = host_named("cursor")
     changes = installer(tmp_path)
     changes.make(changes.plan_install(host, LAUNCH))
@@ -219,7 +219,7 @@ def test_undo_leaves_alone_what_somebody_changed(tmp_path: Path):
     assert file.read_bytes() == before
 
 
-def test_old_copies_go(tmp_path: Path):
+def test_old_backups_are_deleted(tmp_path: Path):
     host = host_named("cursor")
     for number in range(15):
         changes = installer(tmp_path)
@@ -227,7 +227,7 @@ def test_old_copies_go(tmp_path: Path):
     assert len(list((tmp_path / "state").iterdir())) == 11
 
 
-def test_containers_of_others_stay(tmp_path: Path):
+def test_containers_of_other_entries_stay(tmp_path: Path):
     host = host_named("cursor")
     file = host.file(machine(tmp_path))
     file.parent.mkdir()
@@ -242,7 +242,7 @@ def test_containers_of_others_stay(tmp_path: Path):
     assert file.read_text() == '{\n  "x": 1\n}\n'
 
 
-def test_an_entry_of_the_same_name_for_another_program_is_replaced_whole(tmp_path: Path):
+def test_an_entry_of_the_same_name_for_another_program_is_replaced(tmp_path: Path):
     host = host_named("cursor")
     file = host.file(machine(tmp_path))
     file.parent.mkdir()
@@ -252,7 +252,7 @@ def test_an_entry_of_the_same_name_for_another_program_is_replaced_whole(tmp_pat
     assert find(host.editor.load(after.decode()), host.entry_path) == host.entry(LAUNCH)
 
 
-def test_what_people_switched_off_stays_off(tmp_path: Path):
+def test_an_entry_disabled_by_the_user_stays_disabled(tmp_path: Path):
     host = host_named("goose")
     file = host.file(machine(tmp_path))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -263,14 +263,14 @@ def test_what_people_switched_off_stays_off(tmp_path: Path):
     assert (entry["enabled"], entry["cmd"]) == (False, LAUNCH.command)
 
 
-def test_continue_does_not_forget_its_old_file(tmp_path: Path):
+def test_continue_with_an_old_file_is_refused(tmp_path: Path):
     (tmp_path / ".continue").mkdir()
     (tmp_path / ".continue/config.json").write_text("{}")
     with pytest.raises(HostFileError, match="would ignore"):
         installer(tmp_path).plan_install(host_named("continue_dev"), LAUNCH)
 
 
-def test_status_tells_drift(tmp_path: Path):
+def test_status_reports_drift(tmp_path: Path):
     host, here, journal = host_named("opencode"), machine(tmp_path), Journal(tmp_path / "state")
     program = tmp_path / "ambassador-client"
     program.write_text("#!/bin/sh\n")

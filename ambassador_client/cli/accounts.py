@@ -1,0 +1,117 @@
+"""The commands `whoami`, `accounts`, `account use` and `key rotate`."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from ambassador_client.cli.command import Run, command, command_group
+from ambassador_client.cli.output import show, show_rows
+from ambassador_client.errors import SettingsError, UsageError
+from ambassador_protocol.paths import ME, OWN_KEY_ROTATION
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+
+
+def register(app: typer.Typer) -> None:
+    """Register the commands."""
+    command(app, "whoami", whoami)
+    command(app, "accounts", list_accounts)
+    account = command_group("Change the default account.")
+    command(account, "use", use_account)
+    app.add_typer(account, name="account")
+    key = command_group("The key of an account.")
+    command(key, "rotate", rotate_key)
+    app.add_typer(key, name="key")
+
+
+def whoami(run: Run) -> int:
+    """Show your user, groups and key at the server.
+
+    Example: ambassador-client whoami -o json
+    """
+    me = run.server.request("GET", ME)
+    key = me.get("key") or {}
+    view = {
+        "server": run.settings.server_url,
+        "account": None if run.settings.account is None else run.settings.account.name,
+        "user": me.get("user"),
+        "display_name": me.get("display_name"),
+        "groups": me.get("groups"),
+        "key": key.get("name"),
+        "key_expires_at": key.get("expires_at"),
+        "tools": me.get("tools"),
+        "refused": me.get("refused"),
+    }
+    show(view, run.output)
+    return 0
+
+
+def list_accounts(run: Run) -> int:
+    """List the accounts on this machine.
+
+    Example: ambassador-client accounts
+    """
+    default = run.accounts.default()
+    rows = [
+        {"account": each.name, "default": each.name == default, "server": each.server, "user": each.user}
+        | {"key": each.key_name, "key_expires_at": each.key_expires_at}
+        for each in run.accounts.all()
+    ]
+    if not rows:
+        run.say("There is no account. Run: ambassador-client login URL")
+    if rows or run.output is not None:
+        show_rows(rows, run.output)
+    return 0
+
+
+def use_account(run: Run, name: Annotated[str, typer.Argument(metavar="NAME", help="The account.")]) -> int:
+    """Make an account the default.
+
+    Example: ambassador-client account use work
+    """
+    account = run.accounts.use(name)
+    run.say(f"{account.name} at {account.server} is now the default account.")
+    return 0
+
+
+def rotate_key(
+    run: Run,
+    overlap: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long the old key stays valid: 30m, 12h, 7d.")
+    ] = "24h",
+) -> int:
+    """Replace the key of the account by a new one; the old key stays valid for the overlap.
+
+    The new key expires when the old one would have, unless your administrators allow a longer term. It is saved in
+    the place of the old one. Running applications use the old key until they are restarted.
+
+    Example: ambassador-client key rotate --overlap 7d
+    """
+    account = run.settings.account
+    if account is None or not run.settings.credential.place.startswith("account "):
+        raise SettingsError(
+            "the key in use comes from a setting, which rotation cannot change",
+            "Run ambassador-client login first, or ask your administrator.",
+        )
+    answer = run.server.request("POST", OWN_KEY_ROTATION, {"overlap_seconds": _seconds(overlap)})
+    place = run.accounts.credentials().put(account.name, str(answer.get("preshared_key")))
+    key = answer.get("key") or {}
+    renewed = replace(account, key_id=str(key.get("id")), key_expires_at=key.get("expires_at"))
+    run.accounts.save(renewed, make_default=False)
+    view = {
+        "account": account.name,
+        "key": key.get("name"),
+        "key_expires_at": key.get("expires_at"),
+        "old_key_ends_at": answer.get("old_key_ends_at"),
+        "key_kept_in": place,
+    }
+    show(view, run.output)
+    return 0
+
+
+def _seconds(text: str) -> int:
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and len(number) < 7 and unit in _UNITS):
+        raise UsageError(f"{text!r} is not a duration", "Write 30m, 12h or 7d.")
+    return int(number) * _UNITS[unit]

@@ -1,9 +1,5 @@
 """Finds the server or CA certificate with a given fingerprint and caches it; standard library and h11 only."""
 
-import base64
-import hashlib
-import hmac
-import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -21,13 +17,11 @@ from ambassador_client.errors import (
     UnreachableError,
     UntrustedCertificateError,
 )
+from ambassador_protocol.certificates import certificates_in, find_certificate
 from ambassador_protocol.paths import CA_CERTIFICATE
 
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
 _SECONDS = 10.0
 _MAX_BYTES = 1 << 18
-_MAX_CERTIFICATES = 16
-
 
 Dial = Callable[[float], socket.socket]
 """Opens a socket to the server through a proxy within so many seconds."""
@@ -42,9 +36,9 @@ def pinned_certificate(url: str, fingerprint: str, cache_directory: Path, dial: 
     path = cache_directory / f"{fingerprint}.pem"
     with suppress(OSError, UnicodeDecodeError):
         kept = path.read_text(encoding="ascii")
-        if (found := _find_matching(_from_pem(kept), fingerprint)) is not None:
+        if (found := find_certificate(certificates_in(kept), fingerprint)) is not None:
             return found
-    found = _find_matching(_server_certificates(url, dial), fingerprint)
+    found = find_certificate(_server_certificates(url, dial), fingerprint)
     if found is None:
         raise UntrustedCertificateError(
             f"no certificate of {url} has the given fingerprint",
@@ -53,19 +47,6 @@ def pinned_certificate(url: str, fingerprint: str, cache_directory: Path, dial: 
     with suppress(SettingsError):
         write_private_file(path, found)
     return found
-
-
-def _find_matching(certificates: Iterator[bytes], fingerprint: str) -> str | None:
-    for der in certificates:
-        if hmac.compare_digest(hashlib.sha256(der).hexdigest(), fingerprint):
-            return ssl.DER_cert_to_PEM_cert(der)
-    return None
-
-
-def _from_pem(text: str) -> Iterator[bytes]:
-    for body in _CERTIFICATE.findall(text)[:_MAX_CERTIFICATES]:
-        with suppress(ValueError):
-            yield base64.b64decode("".join(body.split()), validate=True)
 
 
 def _server_certificates(url: str, dial: Dial | None) -> Iterator[bytes]:
@@ -83,7 +64,9 @@ def _server_certificates(url: str, dial: Dial | None) -> Iterator[bytes]:
             leaf = tls_socket.getpeercert(binary_form=True)
             if leaf is not None:
                 yield leaf
-            yield from _from_pem(_fetch_ca_certificate(tls_socket, parts.netloc, parts.path + CA_CERTIFICATE))
+            yield from certificates_in(
+                _fetch_ca_certificate(tls_socket, parts.netloc, parts.path + CA_CERTIFICATE)
+            )
     except OSError as error:
         raise UnreachableError(
             f"cannot reach {url} : {error.strerror or error}", "Is the server running? Check the address."

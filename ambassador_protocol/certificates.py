@@ -1,0 +1,41 @@
+"""Certificates and their fingerprints: the SHA-256 of the DER form, by which a person recognises one."""
+
+import base64
+import hashlib
+import hmac
+import re
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final
+
+_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
+_MAX_CERTIFICATES: Final = 16
+
+
+def parse_fingerprint(text: str) -> str:
+    """Return a fingerprint as 64 hexadecimal digits, with or without colons as it was; raises ValueError."""
+    digits = re.sub(r"[\s:]", "", text.lower().removeprefix("sha256:"))
+    if re.fullmatch(r"[0-9a-f]{64}", digits) is None:
+        raise ValueError("it must be a SHA-256 fingerprint of 64 hexadecimal digits")
+    return digits
+
+
+def fingerprint_of(der: bytes) -> str:
+    """Return the fingerprint of a certificate as 64 hexadecimal digits."""
+    return hashlib.sha256(der).hexdigest()
+
+
+def certificates_in(pem: str) -> Iterator[bytes]:
+    """Yield the first certificates in a text as DER; what cannot be read is passed over."""
+    for body in _PEM.findall(pem)[:_MAX_CERTIFICATES]:
+        with suppress(ValueError):
+            yield base64.b64decode("".join(body.split()), validate=True)
+
+
+def find_certificate(certificates: Iterable[bytes], fingerprint: str) -> str | None:
+    """Return the one certificate that has the fingerprint, as PEM and alone; None where none has."""
+    for der in certificates:
+        if hmac.compare_digest(fingerprint_of(der), fingerprint):
+            return ssl.DER_cert_to_PEM_cert(der)
+    return None

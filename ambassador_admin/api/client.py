@@ -6,8 +6,8 @@ Only imported by a command that has something to send: an HTTP library takes as 
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from ambassador_admin.errors import (
     UnreachableError,
     UntrustedCertificateError,
 )
+from ambassador_client.account.http_failures import FailureKind, HttpFailure, http_failures
 from ambassador_protocol import __version__
 from ambassador_protocol.events import Event, EventReader, EventTooLargeError
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER
@@ -153,14 +154,17 @@ class ApiClient:
         headers = {"Authorization": f"Bearer {self._required_key()}", "Accept": "text/event-stream"}
         reader = EventReader(_LARGEST_EVENT)
         with (
-            _mapped(self._server),
+            http_failures(partial(_error_for, self._server)),
             self._http.stream("GET", request.path, params=dict(request.query), headers=headers) as response,
         ):
             if response.status_code >= 300:
                 answer = _Answer(response.status_code, response.headers, self._read(response))
                 raise self._refusal(answer, request)
-            for chunk in response.iter_raw():
-                yield reader.feed(chunk), reader.last_id
+            try:
+                for chunk in response.iter_raw():
+                    yield reader.feed(chunk), reader.last_id
+            except EventTooLargeError as error:
+                raise BadAnswerError(f"{self._server} sends {error}.", code=ProblemCode.TOO_LARGE) from None
 
     def _send(self, request: Request) -> _Answer:
         answer = self._exchange(request, key=self._required_key())
@@ -183,7 +187,7 @@ class ApiClient:
             headers["Content-Type"] = "application/json"
             content = json.dumps(request.body, ensure_ascii=False).encode()
         with (
-            _mapped(self._server),
+            http_failures(partial(_error_for, self._server)),
             self._http.stream(
                 request.method, request.path, params=dict(request.query), content=content, headers=headers
             ) as response,
@@ -251,24 +255,21 @@ class ApiClient:
         )
 
 
-@contextmanager
-def _mapped(server: str) -> Iterator[None]:
-    try:
-        yield
-    except httpx.TimeoutException:
-        raise _unreachable(server, "it did not answer in time") from None
-    except httpx.TransportError as error:
-        refused = _certificate_error(error)
-        if refused is None:
-            raise _unreachable(server, _cause(error)) from None
-        raise UntrustedCertificateError(
-            f"The certificate of {server} is not trusted: {refused.verify_message}.",
-            hint=f"ambassador-admin login {server} --fingerprint SHA256",
-        ) from None
-    except EventTooLargeError as error:
-        raise BadAnswerError(f"{server} sends {error}.", code=ProblemCode.TOO_LARGE) from None
-    except (httpx.DecodingError, httpx.InvalidURL) as error:
-        raise BadAnswerError(f"The answer of {server} cannot be read: {error}.") from None
+def _error_for(server: str, failure: HttpFailure) -> AdminError:
+    match failure.kind:
+        case FailureKind.TIMEOUT:
+            return _unreachable(server, "it did not answer in time")
+        case FailureKind.PROXY:
+            return _unreachable(server, f"the proxy on the way refused: {failure.reason}")
+        case FailureKind.UNTRUSTED:
+            return UntrustedCertificateError(
+                f"The certificate of {server} is not trusted: {failure.reason}.",
+                hint=f"ambassador-admin login {server} --fingerprint SHA256",
+            )
+        case FailureKind.UNREADABLE:
+            return BadAnswerError(f"The answer of {server} cannot be read: {failure.reason}.")
+        case _:
+            return _unreachable(server, failure.reason)
 
 
 def _error_position(problem: Mapping[str, Any], request: Request) -> tuple[str, int] | None:
@@ -286,21 +287,3 @@ def _unreachable(server: str, cause: str) -> UnreachableError:
         f"No connection to {server}: {cause}.",
         hint="is ambassador-server running there? --server URL names another address",
     )
-
-
-def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _cause(error: BaseException) -> str:
-    # The innermost error is the system's own and says most; "[Errno 111]" in front of it says nothing.
-    inner: BaseException = error
-    while (deeper := inner.__cause__ or inner.__context__) is not None:
-        inner = deeper
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror.lower()
-    return str(error) or type(error).__name__

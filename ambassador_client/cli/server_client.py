@@ -6,11 +6,13 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from ambassador_client.account.http_failures import FailureKind, HttpFailure, http_failures
 from ambassador_client.account.proxy_tunnel import ProxyTunnel
 from ambassador_client.cli.questions import CAPABILITIES
 from ambassador_client.errors import (
@@ -221,8 +223,11 @@ class ServerClient:
     def _read_messages(self, response: httpx.Response) -> Iterator[Json]:
         if response.headers.get("content-type", "").startswith("text/event-stream"):
             reader = EventReader(_MAX_BYTES)
-            for chunk in response.iter_bytes():
-                yield from (self._parse_object(event.data) for event in reader.feed(chunk) if event.data)
+            try:
+                for chunk in response.iter_bytes():
+                    yield from (self._parse_object(event.data) for event in reader.feed(chunk) if event.data)
+            except EventTooLargeError as error:
+                raise TooLargeError(f"the server sent {error}", "Ask for less at once.") from None
             return
         content = self._read(response)
         if not response.is_success and b'"jsonrpc"' not in content:
@@ -242,7 +247,7 @@ class ServerClient:
     ) -> Iterator[httpx.Response]:
         timeout = httpx.Timeout(_CALL_SECONDS if path == MCP else _ANSWER_SECONDS, connect=_CONNECT_SECONDS)
         with (
-            _in_our_words(self.url, self._tunnel),
+            http_failures(partial(_error_for, self.url, self._tunnel)),
             self._http.stream(method, path, json=body, headers=headers, timeout=timeout) as response,
         ):
             yield response
@@ -281,46 +286,26 @@ def _number(error: Json) -> int:
     return number if isinstance(number, int) else 0
 
 
-@contextmanager
-def _in_our_words(url: str, tunnel: ProxyTunnel | None) -> Iterator[None]:
-    try:
-        yield
-    except httpx.TimeoutException:
-        raise UnreachableError(f"{url} did not answer in time", _next_step(url)) from None
-    except httpx.ProxyError as error:
-        raise UnreachableError(
-            f"the proxy on the way to {url} refused: {error}", "Check HTTPS_PROXY, or set NO_PROXY."
-        ) from None
-    except httpx.TransportError as error:
-        cause = _innermost(error)
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            raise UntrustedCertificateError(
-                f"the certificate of {url} is not trusted: {cause.verify_message}",
-                "Name the server's CA with --ca-file, or its fingerprint with --fingerprint.",
-            ) from None
-        said = (isinstance(cause, OSError) and cause.strerror) or str(error) or type(error).__name__
-        if tunnel and isinstance(error, httpx.ConnectError) and not isinstance(cause, ssl.SSLError):
-            raise tunnel.unreachable(said.lower()) from None
-        raise UnreachableError(f"cannot reach {url} : {said.lower()}", _next_step(url, error)) from None
-    except EventTooLargeError as error:
-        raise TooLargeError(f"the server sent {error}", "Ask for less at once.") from None
-    except (httpx.DecodingError, httpx.InvalidURL) as error:
-        raise BadAnswerError(f"the answer of {url} cannot be read: {error}", "") from None
-
-
-def _next_step(url: str, error: httpx.TransportError | None = None) -> str:
-    if url.startswith("http:") and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-        return "Is it https://, and is the port right?"
+def _error_for(url: str, tunnel: ProxyTunnel | None, failure: HttpFailure) -> ClientError:
     # Before the first login there is no account, so the command names the server.
-    return f"Is the server running? Run: ambassador-client doctor --server {url}"
-
-
-def _innermost(error: BaseException) -> BaseException:
-    seen: list[BaseException] = []
-    found: BaseException | None = error
-    while found is not None and found not in seen:
-        seen.append(found)
-        if isinstance(found, ssl.SSLCertVerificationError):
-            return found
-        found = found.__cause__ or found.__context__
-    return seen[-1]
+    next_step = f"Is the server running? Run: ambassador-client doctor --server {url}"
+    match failure.kind:
+        case FailureKind.TIMEOUT:
+            return UnreachableError(f"{url} did not answer in time", next_step)
+        case FailureKind.PROXY:
+            return UnreachableError(
+                f"the proxy on the way to {url} refused: {failure.reason}",
+                "Check HTTPS_PROXY, or set NO_PROXY.",
+            )
+        case FailureKind.UNTRUSTED:
+            return UntrustedCertificateError(
+                f"the certificate of {url} is not trusted: {failure.reason}",
+                "Name the server's CA with --ca-file, or its fingerprint with --fingerprint.",
+            )
+        case FailureKind.UNREADABLE:
+            return BadAnswerError(f"the answer of {url} cannot be read: {failure.reason}", "")
+        case FailureKind.NOT_CONNECTED if tunnel is not None:
+            return tunnel.unreachable(failure.reason)
+        case FailureKind.BROKEN if url.startswith("http:"):
+            next_step = "Is it https://, and is the port right?"
+    return UnreachableError(f"cannot reach {url} : {failure.reason}", next_step)

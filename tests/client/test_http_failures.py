@@ -1,0 +1,131 @@
+"""How requests fail that are made with httpx: each way to fail is told from the others, on real sockets."""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ambassador_client.account.http_failures import FailureKind, HttpFailure, http_failures
+from tests.client.certificates import make_server_identity
+
+SECONDS = 10.0
+
+
+class FailedError(Exception):
+    """Carries the failure out of the block."""
+
+    def __init__(self, failure: HttpFailure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
+@contextmanager
+def answering(answer: bytes | None, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Serve one port that answers every request with these bytes and hangs up, or with None not at all."""
+    loop = asyncio.new_event_loop()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1 << 16)
+        if answer is None:
+            await reader.read()
+        else:
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0, ssl=context))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def stop() -> None:
+        server.close()
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(SECONDS)
+        loop.close()
+
+
+def failure_of(url: str, *, proxy: str | None = None, read: float = SECONDS) -> HttpFailure:
+    timeout = httpx.Timeout(SECONDS, read=read)
+    with (
+        pytest.raises(FailedError) as caught,
+        httpx.Client(trust_env=False, proxy=proxy, timeout=timeout) as client,
+        http_failures(FailedError),
+    ):
+        client.get(url)
+    assert caught.value.__suppress_context__
+    return caught.value.failure
+
+
+def unused_port() -> int:
+    with answering(b"") as port:
+        return port
+
+
+def test_a_port_nobody_listens_on():
+    failure = failure_of(f"http://127.0.0.1:{unused_port()}/")
+    assert failure == (FailureKind.NOT_CONNECTED, "connection refused")
+
+
+def test_a_proxy_nobody_listens_on():
+    failure = failure_of("https://ambassador.invalid/", proxy=f"http://127.0.0.1:{unused_port()}")
+    assert failure == (FailureKind.NOT_CONNECTED, "connection refused")
+
+
+def test_a_proxy_that_refuses():
+    with answering(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as port:
+        failure = failure_of("https://ambassador.invalid/", proxy=f"http://127.0.0.1:{port}")
+    assert failure == (FailureKind.PROXY, "403 Forbidden")
+
+
+def test_a_server_that_is_silent():
+    with answering(None) as port:
+        assert failure_of(f"http://127.0.0.1:{port}/", read=0.1).kind is FailureKind.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx"]
+)
+def test_a_server_that_breaks_off_or_speaks_no_http(answer: bytes):
+    with answering(answer) as port:
+        failure = failure_of(f"http://127.0.0.1:{port}/")
+    assert failure.kind is FailureKind.BROKEN
+    assert failure.reason
+
+
+def test_an_answer_that_cannot_be_unpacked():
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone") as port:
+        assert failure_of(f"http://127.0.0.1:{port}/").kind is FailureKind.UNREADABLE
+
+
+def test_a_certificate_nobody_knows(tmp_path: Path):
+    context, _ = make_server_identity(tmp_path)
+    with answering(b"", context) as port:
+        failure = failure_of(f"https://127.0.0.1:{port}/")
+    assert failure.kind is FailureKind.UNTRUSTED
+    assert "certificate" in failure.reason
+
+
+def test_a_port_without_tls():
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        failure = failure_of(f"https://127.0.0.1:{port}/")
+    assert failure.kind is FailureKind.OTHER
+    assert failure.reason
+
+
+def test_what_is_no_failure_of_http_passes():
+    with pytest.raises(ZeroDivisionError), http_failures(FailedError):
+        _ = 1 // 0

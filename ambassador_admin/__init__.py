@@ -1,1 +1,1 @@
-"""The command line of administrators: a thin, scriptable face over the admin API."""
+"""The command line for administrators, a client of the admin API."""

@@ -1,4 +1,4 @@
-"""Entry point: `--version` and shells that complete are answered before anything heavy is imported; then the CLI."""
+"""Entry point; answers `--version` and shell completion before it imports the command line."""
 
 import sys
 from io import TextIOWrapper
@@ -12,12 +12,12 @@ def main() -> None:
         sys.stdout.write(f"ambassador-admin {__version__}\n")
         return
     if isinstance(sys.stdout, TextIOWrapper):
-        # A pipe of Windows takes the characters of one code page alone.
+        # A pipe on Windows cannot encode characters outside of its code page.
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.argv[1:2] == ["names"]:
-        from ambassador_admin.completion.command import run as answer
+        from ambassador_admin.completion.command import run as print_names
 
-        answer(sys.argv[2:])
+        print_names(sys.argv[2:])
     try:
         from ambassador_admin.cli.app import run
 

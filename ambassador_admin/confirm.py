@@ -1,4 +1,4 @@
-"""Asks before what cannot be undone."""
+"""Asks for confirmations and secrets on the terminal."""
 
 from dataclasses import dataclass
 from getpass import getpass
@@ -9,27 +9,29 @@ from ambassador_admin.errors import AdminError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Whoever may be at the terminal."""
+    """The terminal, if there is one."""
 
     stdin: TextIO
     stderr: TextIO
 
     @property
     def is_interactive(self) -> bool:
-        """Tell whether there is anybody to ask."""
+        """Tell whether a person can be asked: standard input and standard error are a terminal."""
         return self.stdin.isatty() and self.stderr.isatty()
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Return when the answer is yes; without a terminal only `yes` is an answer."""
+        """Return when `yes` is true or the person agrees; raise AdminError otherwise, UsageError without a terminal."""
         if yes:
             return
         if not self.is_interactive:
-            raise UsageError(f"{question} Nobody is here to ask, and --yes is missing.", hint="add --yes")
+            raise UsageError(
+                f"{question} There is no terminal to ask on, and --yes is missing.", hint="add --yes"
+            )
         self.stderr.write(f"{question} [y/N] ")
         self.stderr.flush()
         if self.stdin.readline().strip().lower() not in ("y", "yes"):
             raise AdminError("Not confirmed; nothing was changed.")
 
     def read_secret(self, prompt: str) -> str:
-        """Return what is typed, which the terminal does not show."""
+        """Return what the person types; the terminal does not show it."""
         return getpass(prompt, stream=self.stderr)

@@ -1,4 +1,4 @@
-"""Where this program keeps files, per platform."""
+"""The directories of this program's files, by platform."""
 
 import sys
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _APPLICATION = "mcp-ambassador"
 
 
 def config_directory(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
-    """Return the per-user directory for what the administrator has set up."""
+    """Return the user's directory for contexts, certificates and keys."""
     return (
         _directory(environ, platform, "XDG_CONFIG_HOME", ".config")
         or state_directory(environ, platform) / "admin"
@@ -18,11 +18,11 @@ def config_directory(environ: Mapping[str, str], platform: str = sys.platform) -
 
 
 def cache_directory(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
-    """Return the per-user directory for what can be had again."""
+    """Return the user's directory for files that can be recreated at any time."""
     if platform == "darwin":
         return Path.home() / "Library" / "Caches" / _APPLICATION / "admin"
-    found = _directory(environ, platform, "XDG_CACHE_HOME", ".cache")
-    return found or state_directory(environ, platform) / "Cache" / "admin"
+    directory = _directory(environ, platform, "XDG_CACHE_HOME", ".cache")
+    return directory or state_directory(environ, platform) / "Cache" / "admin"
 
 
 def _directory(environ: Mapping[str, str], platform: str, variable: str, otherwise: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""What can go wrong here: each error has a stable code, one cause, one next step and an exit code."""
+"""The errors of this program: each has an error code, a message, a hint and an exit code."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ from ambassador_protocol.problems import ProblemCode
 
 
 class ExitCode(IntEnum):
-    """What a script may rely on."""
+    """The exit codes; scripts rely on their meaning."""
 
     OK = 0
     GENERAL = 1
@@ -22,10 +22,10 @@ class ExitCode(IntEnum):
 
 
 class AdminError(Exception):
-    """Root of every error this program raises on purpose; `hint` is the command or step that mends it.
+    """Base of every expected error; `hint` is the command or step that solves it.
 
-    `operation` is the place of the one that failed in a batch; `place` is a text of the user's and the character at
-    which it goes wrong.
+    `operation` is the index of the failed operation in a batch. `position` is a text that the user wrote and the index
+    of the first wrong character in it.
     """
 
     code: ProblemCode | str = ProblemCode.INTERNAL
@@ -55,14 +55,14 @@ class AdminError(Exception):
 
 
 class UsageError(AdminError):
-    """The command line makes no sense, or a confirmation is missing."""
+    """The command line is invalid, or a confirmation is missing."""
 
     code = ProblemCode.BAD_REQUEST
     exit_code = ExitCode.USAGE
 
 
 class SettingsError(AdminError):
-    """An option, environment variable or context holds something that cannot be used."""
+    """An option, environment variable or context has an invalid value."""
 
     code = ProblemCode.INVALID_SETTINGS
     exit_code = ExitCode.USAGE
@@ -76,42 +76,42 @@ class NoCredentialsError(AdminError):
 
 
 class NotFoundError(AdminError):
-    """Nothing of that name on this machine."""
+    """There is no context or file of that name on this machine."""
 
     code = ProblemCode.NOT_FOUND
     exit_code = ExitCode.NOT_FOUND
 
 
 class ConflictError(AdminError):
-    """Something of that name is here already."""
+    """A file of that name exists on this machine, or the server's state does not allow the change."""
 
     code = ProblemCode.CONFLICT
     exit_code = ExitCode.CONFLICT
 
 
 class UnreachableError(AdminError):
-    """No connection, or it broke, or nothing came in time; also a server that asks to come back later."""
+    """There is no connection, it broke, the answer took too long, or the server asks to try later."""
 
     code = ProblemCode.UNREACHABLE
     exit_code = ExitCode.UNREACHABLE
 
 
 class UntrustedCertificateError(AdminError):
-    """What answers there cannot prove to be the server we trust."""
+    """The server's certificate is not trusted."""
 
     code = ProblemCode.UNTRUSTED_CERTIFICATE
     exit_code = ExitCode.UNREACHABLE
 
 
 class BadAnswerError(AdminError):
-    """What answers there does not speak the admin API."""
+    """The answer does not follow the admin API."""
 
     code = ProblemCode.BAD_ANSWER
 
 
 class RefusedError(AdminError):
-    """The server answered, and the answer is no; code and exit code are the answer's."""
+    """The server refused the request; code and exit code follow from its answer."""
 
 
 class ReaderGoneError(Exception):
-    """Whoever read our output has stopped reading; nothing to report."""
+    """The reader of standard output has closed it; this is no failure."""

@@ -1,4 +1,4 @@
-"""A command of the administrator's own that is given a secret on its standard input."""
+"""Runs a command of the administrator that reads a secret from its standard input."""
 
 import shlex
 import shutil
@@ -12,9 +12,11 @@ _SECONDS = 300
 
 
 class SecretCommand:
-    """No shell reads the command, and it does not inherit the admin key; `option` is where the command was named.
+    """A command that is run without a shell and without the admin key in its environment.
 
-    A `detached` one is not reached by a Ctrl-C at our terminal, nor can it ask there.
+    `option` is the option that named it, for error messages. A `detached` command runs in a session of its own: a
+    Ctrl-C on the terminal does not reach it, and it cannot read from the terminal. Raises UsageError for a command that
+    cannot be parsed.
     """
 
     def __init__(
@@ -32,7 +34,7 @@ class SecretCommand:
 
     @property
     def program(self) -> str:
-        """Return what is run."""
+        """Return the name of the program."""
         return self._words[0]
 
     def check(self) -> None:
@@ -41,13 +43,13 @@ class SecretCommand:
             raise UsageError(f"{self._option}: there is no program {self.program!r} to run.")
 
     def run(self, secret: str, variables: Mapping[str, str] | None = None) -> str | None:
-        """Run the command with the secret and a line end; return in words why it did not take it, or None."""
+        """Run the command with the secret and a line feed as its input; return why it failed, or None."""
         try:
             done = subprocess.run(  # noqa: S603 # the administrator's own command, and no shell reads it
                 self._words,
                 check=False,
                 input=f"{secret}\n".encode(),
-                # What the command says is for people; standard output is for what we say of the key.
+                # Standard output is for the description of the key, so the command writes to standard error.
                 stdout=2,
                 env=self._environ | dict(variables or {}),
                 timeout=_SECONDS,

@@ -5,41 +5,41 @@ _ambassador-admin() {
     local -a said=("${(@)words}")
     local -a shared=(
         --server='[The server'\''s admin address; port 9443 by default.]:URL: '
-        --ca='[The CA certificate that proves the server, PEM.]:FILE:_files'
-        --context='[The context to use, instead of the current one.]:NAME:_ambassador-admin_names context'
+        --ca='[The CA certificate to verify the server with, in PEM.]:FILE:_files'
+        --context='[The context to use instead of the current one.]:NAME:_ambassador-admin_names context'
         '(-o --output)'{-o+,--output=}'[One of table, wide, json, yaml, jsonl, csv.]:FORMAT:(table wide json yaml jsonl csv)'
-        --fields='[Show these fields of the JSON form only.]:A,B: '
-        --no-color'[No colours, terminal or not.]'
+        --fields='[Show only these fields of the JSON output.]:A,B: '
+        --no-color'[Use no colours.]'
         '(- : *)'{-h,--help}'[Show the help and exit.]'
     )
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'login:Prove who you are to a server, by an admin key or a password, and keep that as a context.'
-        'logout:End the login of a context and forget its key; an admin key stays good, unless it is revoked.'
-        'whoami:Show who you are to the server, and what you may do.'
-        'change-password:Change your own password, which ends every other login of yours.'
-        'status:Show who you are to the server, whether it serves, and what stands out there.'
+        'login:Log in to a server with an admin key or a password, and store server and key as a context.'
+        'logout:End the login of a context and delete its stored key; an admin key stays valid until it is revoked.'
+        'whoami:Show the name and the roles that the server knows you by.'
+        'change-password:Change your own password; this ends your other logins.'
+        'status:Show whether the server is ready, your name and roles, and the numbers of users, MCPs and kill switches.'
         'version:Show the version of this program.'
-        'export:Print what is on the server as YAML that `apply` takes, one document per owner.'
-        'diff:Say what `apply` would change; exit 10 when that is anything.'
-        'apply:Make the server what files say, in an order in which no moment is wider than both ends.'
+        'export:Print the server'\''s objects as YAML for `apply`, one document per owner.'
+        'diff:Show what `apply` would change; exit code 10 if there are changes.'
+        'apply:Change the server to what the files declare, without permitting anything more on the way than before or after.'
         'context:The servers you have logged in to.'
-        'config:The settings this program goes by.'
-        'user:The people tools are published for.'
-        'group:What grants are given to\: groups of users.'
+        'config:The settings of this program.'
+        'user:Users and their passwords.'
+        'group:Groups of users, which grants are given to.'
         'mcp:The catalog of downstream MCP servers.'
         'grant:Which tools a group may, or may not, call.'
-        'key:The preshared keys of users'\'' clients.'
-        'enrolment:The one-time codes that nobody has used yet; key enrol makes them.'
-        'admin-key:The keys programs administer with, and the logins of people.'
-        'subscription:What clients have chosen of the MCPs that are granted to their users.'
-        'session:The client processes that are registered now.'
-        'kill:Stop calls at once, and lift the stop again.'
-        'access:Who may call what, and why.'
-        'audit:What happened\: every call, refusal and change.'
+        'key:Client keys of users.'
+        'enrolment:One-time codes that were not used yet; key enrol issues them.'
+        'admin-key:Admin keys of programs, and logins of people.'
+        'subscription:Subscriptions\: which MCPs and tools clients have selected.'
+        'session:Sessions of client processes.'
+        'kill:Kill switches\: stop calls at once, and lift the stop.'
+        'access:Who may call which tool, and why.'
+        'audit:The audit\: every call, refusal and change.'
         'server:The server itself.'
-        'errors:What the codes of errors mean.'
+        'errors:The meaning of error codes.'
         'help:The environment variables and the exit codes.'
     )
     _arguments -C -s -S : \
@@ -85,17 +85,17 @@ _ambassador-admin() {
 _ambassador-admin_login() {
     _arguments -s -S : \
         --key-from='[The admin key\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
-        --user='[Log in by this user'\''s password, not by an admin key.]:NAME: ' \
+        --user='[Log in with this user'\''s password instead of an admin key.]:NAME: ' \
         --password-from='[The password\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
-        --fingerprint='[Fetch the CA certificate and accept it if it has this.]:SHA256: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --fingerprint='[Fetch the CA certificate and trust it if it has this fingerprint.]:SHA256: ' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':URL: '
 }
 
 _ambassador-admin_logout() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared
 }
 
@@ -106,9 +106,9 @@ _ambassador-admin_whoami() {
 
 _ambassador-admin_change-password() {
     _arguments -s -S : \
-        --current-from='[The password as it is\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
-        --password-from='[The new one\: env\://NAME, file\://PATH or - for stdin; else a prompt, twice.]:SOURCE: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --current-from='[The current password\: env\://NAME, file\://PATH or - for stdin; else a prompt.]:SOURCE: ' \
+        --password-from='[The new password\: env\://NAME, file\://PATH or - for stdin; else a prompt, twice.]:SOURCE: ' \
+        --dry-run'[Show the request without sending it.]' \
         $shared
 }
 
@@ -124,27 +124,27 @@ _ambassador-admin_version() {
 
 _ambassador-admin_export() {
     _arguments -s -S : \
-        --owner='[Only what this label owns; '\'''\'' is nobody'\''s.]:LABEL: ' \
+        --owner='[Only the objects of this owner; '\'''\'' for objects without one.]:LABEL: ' \
         $shared
 }
 
 _ambassador-admin_diff() {
     _arguments -s -S : \
-        '*'{-f+,--file=}'[A YAML file, or a directory of them; may be repeated.]:FILE:_files' \
-        --prune'[Also end what these files own and do not name any more.]' \
-        --take-over'[Claim what is named and belongs to nobody; never another file'\''s.]' \
+        '*'{-f+,--file=}'[A YAML file or a directory of YAML files; may be repeated.]:FILE:_files' \
+        --prune'[Also remove what these files own and no longer name.]' \
+        --take-over'[Become the owner of named objects that have none; never of another owner'\''s.]' \
         $shared
 }
 
 _ambassador-admin_apply() {
     _arguments -s -S : \
-        '*'{-f+,--file=}'[A YAML file, or a directory of them; may be repeated.]:FILE:_files' \
-        --prune'[Also end what these files own and do not name any more.]' \
-        --take-over'[Claim what is named and belongs to nobody; never another file'\''s.]' \
-        --keys-to='[Write new keys there, one file each, 0600.]:DIR:_files' \
-        --keys-command='[Give each new key to this command on its standard input; MCP_AMBASSADOR_KEY_USER and MCP_AMBASSADOR_KEY_NAME say whose it is. There is no shell.]:CMD: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        '*'{-f+,--file=}'[A YAML file or a directory of YAML files; may be repeated.]:FILE:_files' \
+        --prune'[Also remove what these files own and no longer name.]' \
+        --take-over'[Become the owner of named objects that have none; never of another owner'\''s.]' \
+        --keys-to='[Write each new key to a file with mode 0600 in this directory.]:DIR:_files' \
+        --keys-command='[Run this command for each new key, with the key on its standard input and MCP_AMBASSADOR_KEY_USER and MCP_AMBASSADOR_KEY_NAME in its environment. No shell is used.]:CMD: ' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared
 }
 
@@ -154,7 +154,7 @@ _ambassador-admin_context() {
     local -a commands=(
         'list:List the contexts.'
         'use:Make a context the current one.'
-        'remove:Forget a context and its key.'
+        'remove:Delete a context and its key.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -179,14 +179,14 @@ _ambassador-admin_context_list() {
 
 _ambassador-admin_context_use() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names context'
 }
 
 _ambassador-admin_context_remove() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names context'
 }
@@ -195,7 +195,7 @@ _ambassador-admin_config() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'view:Show the settings in force here\: the server, what proves it, whose key, and the output; never the key itself.'
+        'view:Show the settings of this program\: server, context, CA file, source of the key, and output; never the key itself.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -213,7 +213,7 @@ _ambassador-admin_config() {
 
 _ambassador-admin_config_view() {
     _arguments -s -S : \
-        --show-origin'[Also where each comes from\: flag, environment, context, default.]' \
+        --show-origin'[Also show the source of each\: flag, environment, context or default.]' \
         $shared
 }
 
@@ -221,14 +221,14 @@ _ambassador-admin_user() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'create:Add a user.'
+        'create:Create a user.'
         'list:List the users.'
         'show:Show one user.'
-        'update:Change a user; what you do not name stays as it is.'
-        'suspend:Stop a user'\''s keys from working, until `activate`.'
-        'activate:Let a suspended user'\''s keys work again.'
-        'deactivate:End a user'\''s access, as for somebody who left; `activate` undoes it.'
-        'reset-password:Give a user with a role a new password, which ends every login of that user.'
+        'update:Change a user; options that are not given change nothing.'
+        'suspend:Suspend a user\: all keys of the user are refused until `activate`.'
+        'activate:Activate a suspended or deactivated user.'
+        'deactivate:Deactivate a user who has left; `activate` reverses it.'
+        'reset-password:Set the password of a user with a role; this ends the user'\''s logins.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -255,18 +255,18 @@ _ambassador-admin_user_create() {
     _arguments -s -S : \
         --display-name='[The full name.]:TEXT: ' \
         --email='[The mail address.]:ADDRESS: ' \
-        '*'--role='[A role to administer with\: admin, operator, provisioner or auditor. Give it once for each.]:ROLE: ' \
-        --source='[Who vouches for the user\: local, by a password here, or external, by an identity provider.]:WORD: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        '*'--role='[A role of an administrator\: admin, operator, provisioner or auditor. May be repeated.]:ROLE: ' \
+        --source='[Where the user comes from\: local, with a password here, or external, from an identity provider.]:WORD: ' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME: '
 }
 
 _ambassador-admin_user_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared
 }
 
@@ -280,33 +280,33 @@ _ambassador-admin_user_update() {
     _arguments -s -S : \
         --display-name='[The full name.]:TEXT: ' \
         --email='[The mail address; '\'''\'' for none.]:ADDRESS: ' \
-        '*'--role='[A role to administer with\: admin, operator, provisioner or auditor. All that are given replace those there were.]:ROLE: ' \
-        --no-roles'[Take every role.]' \
-        --source='[Who vouches for the user\: local, by a password here, or external, by an identity provider.]:WORD: ' \
+        '*'--role='[A role of an administrator\: admin, operator, provisioner or auditor. May be repeated; replaces all roles.]:ROLE: ' \
+        --no-roles'[Remove every role.]' \
+        --source='[Where the user comes from\: local, with a password here, or external, from an identity provider.]:WORD: ' \
         --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_suspend() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_activate() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
 }
 
 _ambassador-admin_user_deactivate() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
 }
@@ -314,8 +314,8 @@ _ambassador-admin_user_deactivate() {
 _ambassador-admin_user_reset-password() {
     _arguments -s -S : \
         --password-from='[env\://NAME, file\://PATH or - for stdin; else a prompt, twice.]:SOURCE: ' \
-        --generate'[Make one up, and show it this once.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --generate'[Generate a password and show it once.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
 }
@@ -324,13 +324,13 @@ _ambassador-admin_group() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'create:Add a group.'
+        'create:Create a group.'
         'list:List the groups.'
         'show:Show one group.'
-        'update:Change a group; what you do not name stays as it is.'
+        'update:Change a group; options that are not given change nothing.'
         'delete:Delete a group with its memberships and grants; the users stay.'
-        'add-member:Put a user into a group.'
-        'remove-member:Take a user out of a group.'
+        'add-member:Add a user to a group.'
+        'remove-member:Remove a user from a group.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -355,16 +355,16 @@ _ambassador-admin_group() {
 _ambassador-admin_group_create() {
     _arguments -s -S : \
         --description='[What the group is for.]:TEXT: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME: '
 }
 
 _ambassador-admin_group_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared
 }
 
@@ -377,24 +377,24 @@ _ambassador-admin_group_show() {
 _ambassador-admin_group_update() {
     _arguments -s -S : \
         --description='[What the group is for.]:TEXT: ' \
-        --status='[active or suspended; a suspended group grants nothing.]:WORD: ' \
+        --status='[active or suspended; the grants of a suspended group have no effect.]:WORD: ' \
         --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names group'
 }
 
 _ambassador-admin_group_delete() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':NAME:_ambassador-admin_names group'
 }
 
 _ambassador-admin_group_add-member() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names group' \
         ':USER:_ambassador-admin_names user'
@@ -402,7 +402,7 @@ _ambassador-admin_group_add-member() {
 
 _ambassador-admin_group_remove-member() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names group' \
         ':USER:_ambassador-admin_names user'
@@ -412,17 +412,17 @@ _ambassador-admin_mcp() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'add:Add an MCP to the catalog, as a draft.'
-        'update:Change an MCP; what you do not name stays as it is.'
+        'add:Add an MCP to the catalog as a draft.'
+        'update:Change an MCP; options that are not given change nothing.'
         'list:List the catalog.'
         'show:Show one MCP and the state of its connection.'
-        'publish:Let an MCP serve those who have a grant.'
-        'test:Connect to an MCP apart from the running one and list what it offers; nothing changes.'
-        'archive:Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back.'
+        'publish:Publish an MCP, so that users with a grant can call its tools.'
+        'test:Open a separate connection to an MCP and list its tools; this changes nothing.'
+        'archive:Archive an MCP, so that it serves no calls; `publish` restores it.'
         'remove:Delete an MCP that is not published, with its grants.'
-        'restart:Stop and start the connections to an MCP; calls in flight fail, users'\'' own start with their next call.'
-        'status:Show how the MCPs are\: their state, open connections, calls in flight and attempts to connect again.'
-        'logs:Show what an MCP wrote lately that is not MCP, such as its stderr; oldest first, secrets are masked.'
+        'restart:Close and reopen the connections to an MCP; calls in flight fail; per-user connections reopen at the next call.'
+        'status:Show the MCPs'\'' state, open connections, calls in flight and attempts to reconnect.'
+        'logs:Show the last lines that an MCP wrote besides MCP messages, such as its stderr; secrets are masked.'
         'tools:List the tools of an MCP.'
     )
     _arguments -C -s -S : \
@@ -452,18 +452,18 @@ _ambassador-admin_mcp() {
 
 _ambassador-admin_mcp_add() {
     _arguments -s -S : \
-        --transport='[stdio or streamable_http; follows from what else is given.]:WORD:(stdio streamable_http)' \
+        --transport='[stdio or streamable_http; by default, depending on the other options.]:WORD:(stdio streamable_http)' \
         --url='[The MCP'\''s endpoint.]:URL: ' \
         '*'--header='[A header of every request; may be repeated.]:NAME=VALUE: ' \
-        '*'--env='[A variable of the process; may be repeated.]:NAME=VALUE: ' \
-        --display-name='[For people.]:TEXT: ' \
-        --description='[What it is for.]:TEXT: ' \
-        '*'--tag='[A tag; may be repeated. '\'''\'' for none.]:WORD: ' \
-        --arguments='[What the audit keeps of a call'\''s arguments; redacted at first.]:WORD:(none keys redacted full)' \
-        --timeout='[The deadline of one call; 60 at first. At least 0.1.]:SECONDS: ' \
-        --isolation='[Whether the users share one connection; shared at first.]:WORD:(shared per-user)' \
+        '*'--env='[An environment variable of the process; may be repeated.]:NAME=VALUE: ' \
+        --display-name='[The name shown to people.]:TEXT: ' \
+        --description='[What the MCP is for.]:TEXT: ' \
+        '*'--tag='[A tag; may be repeated; '\'''\'' for none.]:WORD: ' \
+        --arguments='[What the audit stores of a call'\''s arguments; by default redacted.]:WORD:(none keys redacted full)' \
+        --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
+        --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
         --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME: ' \
         '*:-- COMMAND ARG: '
@@ -471,19 +471,19 @@ _ambassador-admin_mcp_add() {
 
 _ambassador-admin_mcp_update() {
     _arguments -s -S : \
-        --transport='[stdio or streamable_http; follows from what else is given.]:WORD: ' \
+        --transport='[stdio or streamable_http; by default, depending on the other options.]:WORD: ' \
         --url='[The MCP'\''s endpoint.]:URL: ' \
         '*'--header='[A header of every request; may be repeated.]:NAME=VALUE: ' \
-        '*'--env='[A variable of the process; may be repeated.]:NAME=VALUE: ' \
-        --display-name='[For people.]:TEXT: ' \
-        --description='[What it is for.]:TEXT: ' \
-        '*'--tag='[A tag; may be repeated. '\'''\'' for none.]:WORD: ' \
-        --arguments='[What the audit keeps of a call'\''s arguments; redacted at first.]:WORD:(none keys redacted full)' \
-        --timeout='[The deadline of one call; 60 at first. At least 0.1.]:SECONDS: ' \
-        --isolation='[Whether the users share one connection; shared at first.]:WORD:(shared per-user)' \
+        '*'--env='[An environment variable of the process; may be repeated.]:NAME=VALUE: ' \
+        --display-name='[The name shown to people.]:TEXT: ' \
+        --description='[What the MCP is for.]:TEXT: ' \
+        '*'--tag='[A tag; may be repeated; '\'''\'' for none.]:WORD: ' \
+        --arguments='[What the audit stores of a call'\''s arguments; by default redacted.]:WORD:(none keys redacted full)' \
+        --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
+        --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
         --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
-        --no-test'[Store how a published MCP is reached without connecting to it first.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --no-test'[Store new connection options of a published MCP without testing them first.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp' \
         '*:-- COMMAND ARG: '
@@ -491,9 +491,9 @@ _ambassador-admin_mcp_update() {
 
 _ambassador-admin_mcp_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared
 }
 
@@ -505,7 +505,7 @@ _ambassador-admin_mcp_show() {
 
 _ambassador-admin_mcp_publish() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
 }
@@ -518,23 +518,23 @@ _ambassador-admin_mcp_test() {
 
 _ambassador-admin_mcp_archive() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_remove() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_restart() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
 }
@@ -547,16 +547,16 @@ _ambassador-admin_mcp_status() {
 
 _ambassador-admin_mcp_logs() {
     _arguments -s -S : \
-        '(-n --lines)'{-n+,--lines=}'[The last N of each connection. At least 1.]:N: ' \
+        '(-n --lines)'{-n+,--lines=}'[The number of lines of each connection. At least 1.]:N: ' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_mcp_tools() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared \
         ':NAME:_ambassador-admin_names mcp'
 }
@@ -565,9 +565,9 @@ _ambassador-admin_grant() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'add:Give a group the tools of an MCP, all of them unless --tool says which.'
+        'add:Permit the members of a group to call the tools of an MCP\: all, or those that --tool names.'
         'list:List the grants.'
-        'remove:Take a grant back; it ends with the next call.'
+        'remove:Remove a grant; the next call is decided without it.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -587,12 +587,12 @@ _ambassador-admin_grant() {
 
 _ambassador-admin_grant_add() {
     _arguments -s -S : \
-        '*'--tool='[Tools by name, '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
-        --deny'[Deny these tools instead; denying always wins.]' \
-        --opt-in'[The tools appear to clients only that have subscribed to the MCP.]' \
+        '*'--tool='[Tools by name; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
+        --deny'[Deny these tools; a denial takes precedence over every permission.]' \
+        --opt-in'[Only clients that have subscribed to the MCP get the tools.]' \
         --owner='[The declarative file the grant belongs to.]:LABEL: ' \
-        --for='[End by itself after 8h, 30d, …]:DURATION: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --for='[Expire after 8h, 30d, …]:DURATION: ' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':GROUP:_ambassador-admin_names group' \
         ':MCP:_ambassador-admin_names mcp'
@@ -600,16 +600,16 @@ _ambassador-admin_grant_add() {
 
 _ambassador-admin_grant_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared
 }
 
 _ambassador-admin_grant_remove() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':ID:_ambassador-admin_names grant'
 }
@@ -618,13 +618,13 @@ _ambassador-admin_key() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'issue:Make a key for a user'\''s client. It is shown this once.'
-        'enrol:Make a one-time code that the user'\''s client exchanges for a key of its own. It is shown this once.'
-        'rotate:Make a key in place of another, which stays good for the overlap. The new one is shown this once.'
+        'issue:Issue a key for a user'\''s client. It is shown only once.'
+        'enrol:Issue a one-time code that the user'\''s client exchanges for a key. The code is shown only once.'
+        'rotate:Issue a key that replaces another, which stays valid for the overlap. The new key is shown only once.'
         'list:List the client keys.'
-        'suspend:Put a key out of use until it is activated again; it holds from the next call on.'
-        'activate:Make a suspended key good again.'
-        'revoke:End a key at once and for good.'
+        'suspend:Suspend a key until it is activated; its next call is refused.'
+        'activate:Activate a suspended key.'
+        'revoke:Revoke a key at once and permanently.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -649,12 +649,12 @@ _ambassador-admin_key() {
 _ambassador-admin_key_issue() {
     _arguments -s -S : \
         --name='[What the key is for, such as a machine.]:TEXT: ' \
-        --for='[Expire by itself after 30d, 52w, …]:DURATION: ' \
+        --for='[Expire after 30d, 52w, …]:DURATION: ' \
         --owner='[The declarative file the key belongs to.]:LABEL: ' \
-        --if-missing'[Issue nothing when the user has a good key of this name.]' \
-        --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
-        --to-command='[Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.]:CMD: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --if-missing'[Issue nothing if the user has a valid key of this name.]' \
+        --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
+        --to-command='[Pass the key to this command on its standard input instead of showing it. No shell is used. If the command fails, the key is revoked.]:CMD: ' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':USER:_ambassador-admin_names user'
 }
@@ -662,50 +662,50 @@ _ambassador-admin_key_issue() {
 _ambassador-admin_key_enrol() {
     _arguments -s -S : \
         --name='[What the key is for, such as a machine.]:TEXT: ' \
-        --for='[How long the code works, a day at most.]:DURATION: ' \
-        --key-for='[How long the key lasts from then on\: 90d, 52w, …]:DURATION: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --for='[How long the code is valid, at most a day.]:DURATION: ' \
+        --key-for='[How long the key is valid after that\: 90d, 52w, …]:DURATION: ' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_key_rotate() {
     _arguments -s -S : \
-        --overlap='[How long the old key stays good.]:DURATION: ' \
-        --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
-        --to-command='[Give the key to this command on its standard input, instead of showing it. There is no shell. If the command fails, the key is revoked again.]:CMD: ' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --overlap='[How long the old key stays valid.]:DURATION: ' \
+        --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
+        --to-command='[Pass the key to this command on its standard input instead of showing it. No shell is used. If the command fails, the key is revoked.]:CMD: ' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         --user='[Only this user'\''s keys.]:USER:_ambassador-admin_names user' \
         $shared
 }
 
 _ambassador-admin_key_suspend() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_activate() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':ID:_ambassador-admin_names key'
 }
 
 _ambassador-admin_key_revoke() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':ID:_ambassador-admin_names key'
 }
@@ -715,7 +715,7 @@ _ambassador-admin_enrolment() {
     typeset -A opt_args
     local -a commands=(
         'list:List the one-time codes that can still be exchanged; the codes themselves are not shown.'
-        'cancel:Make a one-time code worthless before its time; a key it was exchanged for already stays good.'
+        'cancel:Cancel a one-time code before it expires; a key that it was exchanged for stays valid.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -734,17 +734,17 @@ _ambassador-admin_enrolment() {
 
 _ambassador-admin_enrolment_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
-        --user='[Only this user'\''s.]:USER:_ambassador-admin_names user' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --user='[Only those of this user.]:USER:_ambassador-admin_names user' \
         $shared
 }
 
 _ambassador-admin_enrolment_cancel() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':ID:_ambassador-admin_names enrolment'
 }
@@ -753,9 +753,9 @@ _ambassador-admin_admin-key() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'issue:Make a key for a program that administers. It is shown this once.'
-        'list:List the admin keys, and who is logged in.'
-        'revoke:End an admin key, or somebody'\''s login, at once and for good.'
+        'issue:Issue an admin key for a program. It is shown only once.'
+        'list:List the admin keys and the logins.'
+        'revoke:Revoke an admin key, or end a login, at once and permanently.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -775,26 +775,26 @@ _ambassador-admin_admin-key() {
 
 _ambassador-admin_admin-key_issue() {
     _arguments -s -S : \
-        '*'--role='[What it may do\: admin, operator, provisioner or auditor. Give it once for each.]:ROLE: ' \
-        --for='[Expire by itself after 30d, 52w, …]:DURATION: ' \
-        --key-file='[Write the key there, 0600, instead of showing it.]:FILE:_files' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        '*'--role='[A role of the key\: admin, operator, provisioner or auditor; may be repeated.]:ROLE: ' \
+        --for='[Expire after 30d, 52w, …]:DURATION: ' \
+        --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME: '
 }
 
 _ambassador-admin_admin-key_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared
 }
 
 _ambassador-admin_admin-key_revoke() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':NAME:_ambassador-admin_names admin-key'
 }
@@ -804,8 +804,8 @@ _ambassador-admin_subscription() {
     typeset -A opt_args
     local -a commands=(
         'list:List the subscriptions.'
-        'set:Subscribe a client to an MCP, to all of its tools unless --tool says which.'
-        'remove:Take a client'\''s choice back\: it gets what is automatic, and nothing that is opted in to.'
+        'set:Subscribe a client to an MCP\: to all tools, or to those that --tool names.'
+        'remove:Remove a subscription\: the client gets the tools of automatic grants, and none of opt-in grants.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -825,17 +825,17 @@ _ambassador-admin_subscription() {
 
 _ambassador-admin_subscription_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared
 }
 
 _ambassador-admin_subscription_set() {
     _arguments -s -S : \
-        '*'--tool='[Select these tools only, '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
-        --none'[Select no tool\: the MCP disappears from this client.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        '*'--tool='[Select only these tools; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
+        --none'[Select no tool, so that the client does not see the MCP.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':KEY:_ambassador-admin_names key' \
         ':MCP:_ambassador-admin_names mcp'
@@ -843,8 +843,8 @@ _ambassador-admin_subscription_set() {
 
 _ambassador-admin_subscription_remove() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':KEY:_ambassador-admin_names key' \
         ':MCP:_ambassador-admin_names mcp'
@@ -855,7 +855,7 @@ _ambassador-admin_session() {
     typeset -A opt_args
     local -a commands=(
         'list:List the open sessions.'
-        'revoke:End a session; its client registers anew unless its key is revoked, too.'
+        'revoke:Revoke a session; its client registers again unless its key is revoked, too.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -874,17 +874,17 @@ _ambassador-admin_session() {
 
 _ambassador-admin_session_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
-        --user='[Only this user'\''s.]:USER:_ambassador-admin_names user' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
+        --user='[Only those of this user.]:USER:_ambassador-admin_names user' \
         $shared
 }
 
 _ambassador-admin_session_revoke() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \
         ':ID:_ambassador-admin_names session'
 }
@@ -896,14 +896,14 @@ _ambassador-admin_kill() {
         'everyone:Stop every call of every user.'
         'user:Stop one user.'
         'group:Stop every member of a group.'
-        'key:Stop one client key, by its id or its beginning.'
-        'session:Stop one client process, by its id or its beginning.'
+        'key:Stop one client key, by its id or the beginning of it.'
+        'session:Stop one client process, by its session'\''s id or the beginning of it.'
         'mcp:Stop every call to one MCP.'
         'tool:Stop one tool everywhere, by its name as `mcp.tool`.'
         'tool-class:Stop every tool of a class\: read-only, write or destructive.'
-        'show:Show a kill switch and what it hits; for a drill, or one that is over, what it would hit if it were in force.'
+        'show:Show a kill switch and its impact; for a drill or an ended one, the impact it would have if it were in force.'
         'list:List the kill switches that are in force.'
-        'lift:End a stop at once.'
+        'lift:Lift a kill switch at once.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -931,88 +931,88 @@ _ambassador-admin_kill() {
 
 _ambassador-admin_kill_everyone() {
     _arguments -s -S : \
-        --reason='[Why; kept in the audit.]:TEXT: ' \
-        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
-        --message='[What stopped users are told.]:TEXT: ' \
-        --drill'[Record the switch, stop nothing.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --reason='[Why; recorded in the audit.]:TEXT: ' \
+        --for='[Expire after 30m, 2h, …]:DURATION: ' \
+        --message='[The message that stopped users get.]:TEXT: ' \
+        --drill'[Record the switch without stopping anything.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared
 }
 
 _ambassador-admin_kill_user() {
     _arguments -s -S : \
-        --reason='[Why; kept in the audit.]:TEXT: ' \
-        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
-        --message='[What stopped users are told.]:TEXT: ' \
-        --drill'[Record the switch, stop nothing.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --reason='[Why; recorded in the audit.]:TEXT: ' \
+        --for='[Expire after 30m, 2h, …]:DURATION: ' \
+        --message='[The message that stopped users get.]:TEXT: ' \
+        --drill'[Record the switch without stopping anything.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':USER:_ambassador-admin_names user'
 }
 
 _ambassador-admin_kill_group() {
     _arguments -s -S : \
-        --reason='[Why; kept in the audit.]:TEXT: ' \
-        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
-        --message='[What stopped users are told.]:TEXT: ' \
-        --drill'[Record the switch, stop nothing.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --reason='[Why; recorded in the audit.]:TEXT: ' \
+        --for='[Expire after 30m, 2h, …]:DURATION: ' \
+        --message='[The message that stopped users get.]:TEXT: ' \
+        --drill'[Record the switch without stopping anything.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':GROUP:_ambassador-admin_names group'
 }
 
 _ambassador-admin_kill_key() {
     _arguments -s -S : \
-        --reason='[Why; kept in the audit.]:TEXT: ' \
-        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
-        --message='[What stopped users are told.]:TEXT: ' \
-        --drill'[Record the switch, stop nothing.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --reason='[Why; recorded in the audit.]:TEXT: ' \
+        --for='[Expire after 30m, 2h, …]:DURATION: ' \
+        --message='[The message that stopped users get.]:TEXT: ' \
+        --drill'[Record the switch without stopping anything.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':KEY:_ambassador-admin_names key'
 }
 
 _ambassador-admin_kill_session() {
     _arguments -s -S : \
-        --reason='[Why; kept in the audit.]:TEXT: ' \
-        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
-        --message='[What stopped users are told.]:TEXT: ' \
-        --drill'[Record the switch, stop nothing.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --reason='[Why; recorded in the audit.]:TEXT: ' \
+        --for='[Expire after 30m, 2h, …]:DURATION: ' \
+        --message='[The message that stopped users get.]:TEXT: ' \
+        --drill'[Record the switch without stopping anything.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':SESSION:_ambassador-admin_names session'
 }
 
 _ambassador-admin_kill_mcp() {
     _arguments -s -S : \
-        --reason='[Why; kept in the audit.]:TEXT: ' \
-        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
-        --message='[What stopped users are told.]:TEXT: ' \
-        --drill'[Record the switch, stop nothing.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --reason='[Why; recorded in the audit.]:TEXT: ' \
+        --for='[Expire after 30m, 2h, …]:DURATION: ' \
+        --message='[The message that stopped users get.]:TEXT: ' \
+        --drill'[Record the switch without stopping anything.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':MCP:_ambassador-admin_names mcp'
 }
 
 _ambassador-admin_kill_tool() {
     _arguments -s -S : \
-        --reason='[Why; kept in the audit.]:TEXT: ' \
-        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
-        --message='[What stopped users are told.]:TEXT: ' \
-        --drill'[Record the switch, stop nothing.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --reason='[Why; recorded in the audit.]:TEXT: ' \
+        --for='[Expire after 30m, 2h, …]:DURATION: ' \
+        --message='[The message that stopped users get.]:TEXT: ' \
+        --drill'[Record the switch without stopping anything.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':TOOL: '
 }
 
 _ambassador-admin_kill_tool-class() {
     _arguments -s -S : \
-        --reason='[Why; kept in the audit.]:TEXT: ' \
-        --for='[Lift by itself after 30m, 2h, …]:DURATION: ' \
-        --message='[What stopped users are told.]:TEXT: ' \
-        --drill'[Record the switch, stop nothing.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --reason='[Why; recorded in the audit.]:TEXT: ' \
+        --for='[Expire after 30m, 2h, …]:DURATION: ' \
+        --message='[The message that stopped users get.]:TEXT: ' \
+        --drill'[Record the switch without stopping anything.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':CLASS:(read-only write destructive)'
 }
@@ -1025,16 +1025,16 @@ _ambassador-admin_kill_show() {
 
 _ambassador-admin_kill_list() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         --all'[Also those lifted or run out.]' \
         $shared
 }
 
 _ambassador-admin_kill_lift() {
     _arguments -s -S : \
-        --dry-run'[Show what would be sent, send nothing.]' \
+        --dry-run'[Show the request without sending it.]' \
         $shared \
         ':ID:_ambassador-admin_names switch'
 }
@@ -1043,9 +1043,9 @@ _ambassador-admin_access() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'explain:Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it.'
+        'explain:Show whether a user may call a tool now, the rule that decides, the others, and what would change the decision.'
         'who-can:List the users who may call a tool now.'
-        'test:Hold the policy in force to a file of expectations; exit 1 when one does not hold.'
+        'test:Compare the policy in force with the expectations in a file; exit code 1 when one is not met.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -1065,7 +1065,7 @@ _ambassador-admin_access() {
 
 _ambassador-admin_access_explain() {
     _arguments -s -S : \
-        --key='[With this key, by name or id; else the best one.]:KEY:_ambassador-admin_names key' \
+        --key='[A key of the user, by name or id; by default the best one.]:KEY:_ambassador-admin_names key' \
         $shared \
         ':USER:_ambassador-admin_names user' \
         ':TOOL: '
@@ -1073,9 +1073,9 @@ _ambassador-admin_access_explain() {
 
 _ambassador-admin_access_who-can() {
     _arguments -s -S : \
-        '*'--filter='[Only what matches; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
-        --sort='[Order by a field; -FIELD begins with the last.]:FIELD: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
+        --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
+        --limit='[The maximum number of rows. At least 1.]:N: ' \
         $shared \
         ':TOOL: '
 }
@@ -1091,13 +1091,13 @@ _ambassador-admin_audit() {
     typeset -A opt_args
     local -a commands=(
         'query:Find events, newest first.'
-        'show:Show everything recorded of one request\: who, what, which rule decided, how it ended, how long it took.'
+        'show:Show every event of one request\: who, what, the rule that decided, the outcome and the duration.'
         'stats:Count events by one word of the query language.'
-        'tail:Show the latest events, oldest first; a pipe gets JSON lines.'
-        'export:Write events, oldest first, in a format that other systems take.'
-        'verify:Prove that no record was changed, removed or added; exit code 1 names the first that was.'
-        'key:Show the public keys that checkpoints are signed with, to be kept where the server cannot change them.'
-        'prune:Remove old records\: whole segments of the log, and the index. What stays can still be proved.'
+        'tail:Show the latest events, oldest first; as JSON lines when stdout is no terminal.'
+        'export:Write events, oldest first, in a format for other systems.'
+        'verify:Verify that no record was changed, removed or added; exit code 1 if one was, with the first such record.'
+        'key:Show the public keys that checkpoints are signed with; store them where the server cannot change them.'
+        'prune:Remove old records\: whole segments of the log, and index entries. The rest can still be verified.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -1122,16 +1122,16 @@ _ambassador-admin_audit() {
 
 _ambassador-admin_audit_query() {
     _arguments -s -S : \
-        --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
-        --actor='[Who did it.]:NAME: ' \
-        '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
+        --actor='[The name of who did it.]:NAME: ' \
+        '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
-        --request='[One request, by its id.]:ID: ' \
-        --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
-        --until='[Before.]:TIME: ' \
-        --limit='[How many at most. At least 1.]:N: ' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
+        --request='[The id of a request.]:ID: ' \
+        --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
+        --until='[Events before this time.]:TIME: ' \
+        --limit='[The maximum number of events. At least 1.]:N: ' \
         $shared \
         '*:\[WORD=VALUE\]...: '
 }
@@ -1144,63 +1144,63 @@ _ambassador-admin_audit_show() {
 
 _ambassador-admin_audit_stats() {
     _arguments -s -S : \
-        --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
-        --actor='[Who did it.]:NAME: ' \
-        '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
+        --actor='[The name of who did it.]:NAME: ' \
+        '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
-        --request='[One request, by its id.]:ID: ' \
-        --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
-        --until='[Before.]:TIME: ' \
-        --by='[tool, user, reason, outcome, action or another word of a query.]:WORD: ' \
-        --top='[How many values; the rest is one row. At least 1.]:N: ' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
+        --request='[The id of a request.]:ID: ' \
+        --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
+        --until='[Events before this time.]:TIME: ' \
+        --by='[The word to count by\: tool, user, reason, outcome, action or another one.]:WORD: ' \
+        --top='[The number of values; all others are one row. At least 1.]:N: ' \
         $shared \
         '*:\[WORD=VALUE\]...: '
 }
 
 _ambassador-admin_audit_tail() {
     _arguments -s -S : \
-        --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
-        --actor='[Who did it.]:NAME: ' \
-        '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
+        --actor='[The name of who did it.]:NAME: ' \
+        '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
-        --request='[One request, by its id.]:ID: ' \
-        --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
-        --until='[Before.]:TIME: ' \
-        '(-f --follow)'{-f,--follow}'[Keep showing what comes, until Ctrl-C.]' \
-        '(-n --lines)'{-n+,--lines=}'[Begin with the last N\: 10, or with --since 1000, unless you say. At least 0.]:N: ' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
+        --request='[The id of a request.]:ID: ' \
+        --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
+        --until='[Events before this time.]:TIME: ' \
+        '(-f --follow)'{-f,--follow}'[Show new events as they come, until Ctrl-C.]' \
+        '(-n --lines)'{-n+,--lines=}'[Begin with the last N events; by default 10, with --since 1000. At least 0.]:N: ' \
         $shared \
         '*:\[WORD=VALUE\]...: '
 }
 
 _ambassador-admin_audit_export() {
     _arguments -s -S : \
-        --where='[The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
-        --actor='[Who did it.]:NAME: ' \
-        '(--tool --resource)'{--tool=,--resource=}'[What it was done to; '\''*'\'' matches anything.]:GLOB: ' \
-        --action='[Such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
+        --where='[A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".]:QUERY: ' \
+        --actor='[The name of who did it.]:NAME: ' \
+        '(--tool --resource)'{--tool=,--resource=}'[The name of the object it was done to; '\''*'\'' matches anything.]:GLOB: ' \
+        --action='[The action, such as call\:tool\:deny.]:ACTION:(call\:tool\:attempt call\:tool\:outcome call\:tool\:deny session\:client\:open session\:client\:close session\:client\:expire session\:client\:refuse session\:key\:redeem session\:key\:new-host session\:admin\:open session\:admin\:close session\:admin\:refuse admin\:user\:create admin\:user\:update admin\:user\:set-password admin\:group\:create admin\:group\:update admin\:group\:remove admin\:group\:add-member admin\:group\:remove-member admin\:mcp\:create admin\:mcp\:update admin\:mcp\:archive admin\:mcp\:remove admin\:mcp\:publish admin\:mcp\:restart admin\:grant\:add admin\:grant\:update admin\:grant\:remove admin\:subscription\:set admin\:subscription\:remove admin\:session\:revoke admin\:key\:enrol admin\:enrolment\:cancel admin\:key\:issue admin\:key\:update admin\:key\:rotate admin\:key\:revoke admin\:admin-key\:issue admin\:admin-key\:revoke kill\:switch\:activate kill\:switch\:lift system\:downstream\:state admin\:audit\:prune system\:server\:start system\:server\:stop system\:audit-log\:recovery)' \
         --outcome='[permitted, denied, succeeded or failed.]:WORD:(permitted denied succeeded failed)' \
-        --reason='[Such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
-        --request='[One request, by its id.]:ID: ' \
-        --since='[Not before\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
-        --until='[Before.]:TIME: ' \
+        --reason='[The reason, such as no_grant or kill_switch.]:WORD:(policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool)' \
+        --request='[The id of a request.]:ID: ' \
+        --since='[Events from this time on\: 1h, 7d or 2026-01-31T12\:00\:00Z.]:TIME: ' \
+        --until='[Events before this time.]:TIME: ' \
         --format='[One of jsonl, csv, cef, ocsf.]:FORMAT:(jsonl csv cef ocsf)' \
-        --file='[Write here instead; with --cursor, behind what is there.]:FILE:_files' \
-        --cursor='[Go on behind this place of an earlier export. At least 0.]:N: ' \
+        --file='[Write to this new file; with --cursor, append to an existing one.]:FILE:_files' \
+        --cursor='[Continue after this position of an earlier export. At least 0.]:N: ' \
         $shared \
         '*:\[WORD=VALUE\]...: '
 }
 
 _ambassador-admin_audit_verify() {
     _arguments -s -S : \
-        --from='[Leave out segments that ended before.]:TIME: ' \
-        --to='[Leave out segments that began after.]:TIME: ' \
-        --offline='[A copy of the audit directory; asks no server.]:DIR:_files' \
-        '*'--key='[With --offline\: a public key to believe.]:PUB.pem:_files' \
-        '*'--anchor='[With --offline\: a line that was kept elsewhere.]:W\:SEQ\:DIGEST: ' \
+        --from='[Verify only segments with records after this time.]:TIME: ' \
+        --to='[Verify only segments that began before this time.]:TIME: ' \
+        --offline='[Verify a copy of the audit directory, without the server.]:DIR:_files' \
+        '*'--key='[With --offline\: a trusted public key; may be repeated.]:PUB.pem:_files' \
+        '*'--anchor='[With --offline\: a line of an earlier verification; may be repeated.]:W\:SEQ\:DIGEST: ' \
         $shared
 }
 
@@ -1211,11 +1211,11 @@ _ambassador-admin_audit_key() {
 
 _ambassador-admin_audit_prune() {
     _arguments -s -S : \
-        --older-than='[What is older goes; at least a day.]:DURATION: ' \
-        --index-only'[Forget records in the index; the log keeps them.]' \
-        --segments-only'[Remove segments of the log; the index keeps their records.]' \
-        --dry-run'[Show what would be sent, send nothing.]' \
-        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        --older-than='[Remove records older than this; at least a day.]:DURATION: ' \
+        --index-only'[Remove records from the index only; the log keeps them.]' \
+        --segments-only'[Remove segments of the log only; the index keeps their records.]' \
+        --dry-run'[Show the request without sending it.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared
 }
 
@@ -1223,9 +1223,9 @@ _ambassador-admin_server() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'health:Ask whether the server can serve calls; exit code 7 says it cannot.'
+        'health:Show whether the server can serve calls; exit code 7 if it cannot.'
         'version:Show the version of the server.'
-        'config:Show the settings the running server goes by, and where each comes from\: default, file, environment or flag.'
+        'config:Show the settings of the running server with their sources\: default, file, environment or flag.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -1262,8 +1262,8 @@ _ambassador-admin_errors() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'list:List every code and what it means.'
-        'show:Say what a code means and what to do.'
+        'list:List every error code with its meaning.'
+        'show:Show the meaning of an error code and what to do.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \

@@ -1,1 +1,1 @@
-"""The admin API as values: one file per noun says what to send, the client sends it."""
+"""The client of the admin API: one file per noun builds requests, `client` sends them."""

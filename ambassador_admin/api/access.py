@@ -1,4 +1,4 @@
-"""What `/v1/admin/access` answers."""
+"""Requests to `/v1/admin/access`."""
 
 from ambassador_admin.api.request import Request, get
 from ambassador_protocol.paths import ACCESS
@@ -7,10 +7,10 @@ _MISSING = "ambassador-admin user list, ambassador-admin key list --user USER, a
 
 
 def explain(user: str, tool: str, key: str | None) -> Request:
-    """Explain one decision."""
+    """Explain the decision about a tool and a user, with one of the user's keys."""
     return get(f"{ACCESS}/explain", query={"user": user, "tool": tool, "key": key}, missing_hint=_MISSING)
 
 
 def who_can(tool: str) -> Request:
-    """List who may call a tool."""
+    """List the users who may call a tool."""
     return get(f"{ACCESS}/who-can", query={"tool": tool}, missing_hint="ambassador-admin mcp tools MCP")

@@ -1,4 +1,4 @@
-"""What administrators do about themselves: logging in with a password, and out again."""
+"""Requests of administrators about themselves: login, logout and password."""
 
 from ambassador_admin.api.request import Request, body_of
 from ambassador_protocol.admin.account import Login, PasswordChange
@@ -6,15 +6,15 @@ from ambassador_protocol.paths import LOGIN, LOGOUT, OWN_PASSWORD
 
 
 def login(user: str, password: str) -> Request:
-    """Open a login; the answer holds its secret."""
+    """Log in with a password; the answer holds the key of the login."""
     return Request(method="POST", path=LOGIN, body=body_of(Login(user=user, password=password)))
 
 
 def logout() -> Request:
-    """End the login whose key is sent along."""
+    """End the login whose key authenticates the request."""
     return Request(method="POST", path=LOGOUT)
 
 
 def change_password(change: PasswordChange) -> Request:
-    """Change one's own password."""
+    """Change the password of the administrator."""
     return Request(method="PUT", path=OWN_PASSWORD, body=body_of(change))

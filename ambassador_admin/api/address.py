@@ -1,4 +1,4 @@
-"""Where a server can be: what a URL of the admin API may look like."""
+"""Parses and checks the URL of a server."""
 
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
@@ -10,7 +10,7 @@ DEFAULT_SERVER = f"https://localhost:{DEFAULT_ADMIN_PORT}"
 
 
 def normalise_url(text: str) -> str:
-    """Return `scheme://host:port[/prefix]` of a server; https and port 9443 where nothing else is said."""
+    """Return the URL as `scheme://host:port[/prefix]`; the defaults are https and port 9443. Raises SettingsError."""
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         host, port = parts.hostname, parts.port
@@ -24,7 +24,7 @@ def normalise_url(text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether the host is this machine itself."""
+    """Tell whether the host is a loopback address of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -33,15 +33,15 @@ def is_loopback(host: str) -> bool:
 
 def _fault(text: str, parts: SplitResult, host: str) -> str | None:
     if not text.isprintable() or " " in text:
-        return "it holds a space or a control character"
+        return "it has a space or a control character in it"
     if parts.scheme not in ("https", "http"):
-        return "only https is spoken"
+        return "the scheme must be https"
     if parts.username is not None or parts.query or parts.fragment:
-        return "it may hold a host, a port and a path, nothing else"
+        return "it may have a host, a port and a path only"
     if parts.scheme == "http" and not is_loopback(host):
-        return "without TLS the key would be readable on its way"
+        return "without TLS others could read the key"
     return None
 
 
 def _bad_url(text: str, why: str) -> SettingsError:
-    return SettingsError(f"{text!r} cannot be a server: {why}.", hint=f"for example {DEFAULT_SERVER}")
+    return SettingsError(f"{text!r} is not the URL of a server: {why}.", hint=f"for example {DEFAULT_SERVER}")

@@ -1,4 +1,4 @@
-"""What `/v1/admin/admin-keys` takes."""
+"""Requests to `/v1/admin/admin-keys`."""
 
 from ambassador_admin.api.request import Request, body_of, get, subpath
 from ambassador_protocol.admin.admin_keys import NewAdminKey
@@ -13,12 +13,12 @@ def list_all() -> Request:
 
 
 def issue(key: NewAdminKey) -> Request:
-    """Make an admin key; the answer holds its secret."""
+    """Issue an admin key; the answer holds its secret."""
     return Request(method="POST", path=ADMIN_KEYS, body=body_of(key), conflict_hint=_MISSING)
 
 
 def revoke(name: str) -> Request:
-    """End an admin key or a login at once and for good."""
+    """Revoke an admin key, or end a login."""
     return Request(
         method="POST", path=subpath(ADMIN_KEYS, name, "revoke"), missing_hint=_MISSING, conflict_hint=_MISSING
     )

@@ -1,4 +1,4 @@
-"""What `/v1/admin/audit` takes."""
+"""Requests to `/v1/admin/audit`."""
 
 from collections.abc import Mapping
 
@@ -26,12 +26,12 @@ def after(filters: Mapping[str, str | None], cursor: str) -> Request:
 
 
 def stream(filters: Mapping[str, str | None], cursor: str) -> Request:
-    """Follow the events that match and come after the cursor."""
+    """Follow the events that match and come after the cursor, as Server-Sent Events."""
     return get(AUDIT_STREAM, query={**filters, "after": cursor})
 
 
 def trace(found_by: str) -> Request:
-    """Ask for everything recorded of one request, by its id or the id of one of its events."""
+    """Show every event of one request, given its id or the id of one of its events."""
     return get(
         subpath(AUDIT_TRACES, found_by),
         missing_hint="ambassador-admin audit query -o wide shows the ids of events and requests",
@@ -39,20 +39,20 @@ def trace(found_by: str) -> Request:
 
 
 def statistics(filters: Mapping[str, str | None], by: str, top: int) -> Request:
-    """Count the events that match."""
+    """Count the events that match, by a word of the query language; `top` is the number of values."""
     return get(AUDIT_STATISTICS, query={**filters, "by": by, "top": str(top)})
 
 
 def verification(since: str | None, until: str | None) -> Request:
-    """Have the server verify its log, or the part of it from one time to another."""
+    """Verify the server's audit log, or the segments with records from one time to another."""
     return get(AUDIT_VERIFICATION, query={"from": since, "to": until})
 
 
 def keys() -> Request:
-    """List the public keys that checkpoints are signed with, the one that signs now first."""
+    """List the public keys that checkpoints are signed with, the current one first."""
     return get(AUDIT_KEYS)
 
 
 def prune(pruning: Pruning) -> Request:
-    """Remove what is old."""
+    """Remove old records."""
     return Request(method="POST", path=AUDIT_PRUNING, body=body_of(pruning))

@@ -1,4 +1,4 @@
-"""What `/v1/admin/grants` takes."""
+"""Requests to `/v1/admin/grants`."""
 
 from ambassador_admin.api.request import Request, body_of, get, subpath
 from ambassador_protocol.admin.grants import NewGrant
@@ -13,7 +13,7 @@ def list_all() -> Request:
 
 
 def add(grant: NewGrant) -> Request:
-    """Give a group tools, or deny them."""
+    """Add a grant, which permits or denies tools to a group."""
     return Request(
         method="POST",
         path=GRANTS,
@@ -24,5 +24,5 @@ def add(grant: NewGrant) -> Request:
 
 
 def remove(grant_id: str) -> Request:
-    """Take a grant back."""
+    """Remove a grant."""
     return Request(method="DELETE", path=subpath(GRANTS, grant_id), missing_hint=_MISSING)

@@ -1,4 +1,4 @@
-"""What `/v1/admin/groups` takes."""
+"""Requests to `/v1/admin/groups` and `/v1/admin/memberships`."""
 
 from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
@@ -14,17 +14,17 @@ def list_all() -> Request:
 
 
 def show(name: str) -> Request:
-    """Read one group."""
+    """Show one group."""
     return get(subpath(GROUPS, name), missing_hint=MISSING)
 
 
 def memberships() -> Request:
-    """List who is in which group, and whose fact that is."""
+    """List the memberships with their owners."""
     return get(MEMBERSHIPS)
 
 
 def create(group: NewGroup) -> Request:
-    """Add a group."""
+    """Create a group."""
     return Request(
         method="POST",
         path=GROUPS,
@@ -33,9 +33,9 @@ def create(group: NewGroup) -> Request:
     )
 
 
-def update(name: str, facts: GroupPut) -> Request:
-    """Change what the facts name."""
-    return Request(method="PATCH", path=subpath(GROUPS, name), body=body_of(facts), missing_hint=MISSING)
+def update(name: str, changes: GroupPut) -> Request:
+    """Change the attributes that are set."""
+    return Request(method="PATCH", path=subpath(GROUPS, name), body=body_of(changes), missing_hint=MISSING)
 
 
 def remove(name: str) -> Request:
@@ -44,12 +44,12 @@ def remove(name: str) -> Request:
 
 
 def add_member(group: str, user: str) -> Request:
-    """Put a user into a group."""
+    """Add a user to a group."""
     return Request(method="PUT", path=_member(group, user), missing_hint=_EITHER_MISSING)
 
 
 def remove_member(group: str, user: str) -> Request:
-    """Take a user out of a group."""
+    """Remove a user from a group."""
     return Request(
         method="DELETE",
         path=_member(group, user),

@@ -1,4 +1,4 @@
-"""What `/v1/admin/keys` takes."""
+"""Requests to `/v1/admin/keys`."""
 
 from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
 from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, NewKey
@@ -8,12 +8,12 @@ _MISSING = "ambassador-admin key list"
 
 
 def list_all(*, user: str | None) -> Request:
-    """List the client keys, of everyone or of one user."""
+    """List the client keys, of all users or of one."""
     return get(KEYS, query={"user": user}, missing_hint="ambassador-admin user list")
 
 
 def issue(key: NewKey) -> Request:
-    """Make a client key; the answer holds its secret."""
+    """Issue a client key; the answer holds its secret."""
     return Request(
         method="POST",
         path=KEYS,
@@ -24,7 +24,7 @@ def issue(key: NewKey) -> Request:
 
 
 def ensure(user: str, name: str, key: KeyPut) -> Request:
-    """Make a client key unless the user has a good one of this name; the answer holds the secret of a new one."""
+    """Issue a client key unless the user has a valid one of this name; the answer holds the secret of a new one."""
     return Request(
         method="PUT",
         path=subpath(KEYS, user, name),
@@ -35,7 +35,7 @@ def ensure(user: str, name: str, key: KeyPut) -> Request:
 
 
 def change(key_id: str, key: KeyChange) -> Request:
-    """Suspend a client key, or activate it again."""
+    """Suspend or activate a client key."""
     return Request(
         method="PATCH",
         path=subpath(KEYS, key_id),
@@ -46,14 +46,14 @@ def change(key_id: str, key: KeyChange) -> Request:
 
 
 def revoke(key_id: str) -> Request:
-    """End a client key at once and for good."""
+    """Revoke a client key."""
     return Request(
         method="POST", path=subpath(KEYS, key_id, "revoke"), missing_hint=_MISSING, conflict_hint=_MISSING
     )
 
 
 def rotate(key_id: str, rotation: KeyRotation) -> Request:
-    """Make a key in place of another; the answer holds its secret."""
+    """Issue a key that replaces another; the answer holds its secret."""
     return Request(
         method="POST",
         path=subpath(KEYS, key_id, "rotate"),

@@ -1,4 +1,4 @@
-"""What `/v1/admin/mcps` takes."""
+"""Requests to `/v1/admin/mcps`."""
 
 from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
 from ambassador_protocol.admin.mcps import McpPut, NewMcp
@@ -8,17 +8,17 @@ MISSING = "ambassador-admin mcp list"
 
 
 def list_all() -> Request:
-    """List the catalog."""
+    """List the catalog entries."""
     return get(MCPS)
 
 
 def show(name: str) -> Request:
-    """Read one entry."""
+    """Show one entry."""
     return get(subpath(MCPS, name), missing_hint=MISSING)
 
 
 def add(mcp: NewMcp) -> Request:
-    """Add an entry, as a draft."""
+    """Add a draft entry."""
     return Request(
         method="POST",
         path=MCPS,
@@ -27,20 +27,20 @@ def add(mcp: NewMcp) -> Request:
     )
 
 
-def update(name: str, facts: McpPut, *, test: bool) -> Request:
-    """Change what the facts name; `test` connects to a published entry that is reached in another way first."""
+def update(name: str, changes: McpPut, *, test: bool) -> Request:
+    """Change the attributes that are set; with `test`, new options of a published entry are tried first."""
     return Request(
         method="PATCH",
         path=subpath(MCPS, name),
         query={} if test else {"test": "false"},
-        body=body_of(facts),
+        body=body_of(changes),
         missing_hint=MISSING,
         conflict_hint=f"ambassador-admin mcp show {quoted(name)}",
     )
 
 
 def publish(name: str) -> Request:
-    """Let an entry serve calls."""
+    """Publish an entry, so that it serves calls."""
     return Request(
         method="POST",
         path=subpath(MCPS, name, "publish"),
@@ -50,7 +50,7 @@ def publish(name: str) -> Request:
 
 
 def restart(name: str) -> Request:
-    """Stop and start the connections of an entry."""
+    """Close and open the connections of an entry."""
     return Request(
         method="POST",
         path=subpath(MCPS, name, "restart"),
@@ -60,7 +60,7 @@ def restart(name: str) -> Request:
 
 
 def logs(name: str, lines: int) -> Request:
-    """Read what an entry's downstream wrote lately."""
+    """Show the last lines that an entry's downstream wrote."""
     return get(subpath(MCPS, name, "logs"), query={"lines": str(lines)}, missing_hint=MISSING)
 
 
@@ -70,12 +70,12 @@ def tools(name: str) -> Request:
 
 
 def test(name: str) -> Request:
-    """Connect to an entry and list what it offers, changing nothing."""
+    """Connect to an entry and list its tools, without a change."""
     return Request(method="POST", path=subpath(MCPS, name, "test"), missing_hint=MISSING)
 
 
 def archive(name: str) -> Request:
-    """Take an entry out of service."""
+    """Archive an entry, so that it serves no calls."""
     return Request(
         method="POST",
         path=subpath(MCPS, name, "archive"),

@@ -1,4 +1,4 @@
-"""A request to the admin API as a value, so that it can be shown instead of sent."""
+"""Builds requests to the admin API as values, which a dry run shows instead of sending them."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _NO_QUERY: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call; `missing_hint` and `conflict_hint` are the hints for a user whom the server answers 404 or 409."""
+    """One request; `missing_hint` and `conflict_hint` are the hints shown for the statuses 404 and 409."""
 
     method: str
     path: str
@@ -26,30 +26,30 @@ class Request:
     conflict_hint: str | None = None
 
     def with_query(self, **query: str | Sequence[str] | None) -> "Request":
-        """Return the same request with these parameters, too; those that are None say nothing."""
-        said = {name: value for name, value in query.items() if value is not None}
-        return replace(self, query={**self.query, **said})
+        """Return the request with these query parameters added; None is left out."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return replace(self, query={**self.query, **given})
 
     def hint(self, status: int) -> str | None:
-        """Return what mends this status."""
+        """Return the hint for this status, or None."""
         return {404: self.missing_hint, 409: self.conflict_hint}.get(status)
 
 
 def get(
     path: str, *, query: Mapping[str, str | None] = _NO_QUERY, missing_hint: str | None = None
 ) -> Request:
-    """Read; query members that are None are left out."""
+    """Return a GET request; query parameters that are None are left out."""
     present = {name: value for name, value in query.items() if value is not None}
     return Request(method="GET", path=path, query=present, missing_hint=missing_hint)
 
 
 def body_of(body: "DataclassInstance") -> dict[str, Any]:
-    """Return the members of a wire body that say something."""
+    """Return the members of a body that are not None."""
     return {name: value for name, value in asdict(body).items() if value is not None}
 
 
 def subpath(path: str, *segments: str) -> str:
-    """Append path segments, percent-encoded so that no name can leave its place."""
+    """Append percent-encoded segments to a path; raises UsageError for one of dots only."""
     for segment in segments:
         if segment.strip(".") == "":
             raise UsageError(f"{segment!r} is not a name.")
@@ -57,5 +57,5 @@ def subpath(path: str, *segments: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return the name as a shell would take it back."""
+    """Return the name, quoted for a shell."""
     return shlex.quote(name)

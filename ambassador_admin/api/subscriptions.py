@@ -1,4 +1,4 @@
-"""What `/v1/admin/subscriptions` takes."""
+"""Requests to `/v1/admin/subscriptions`."""
 
 from ambassador_admin.api.request import Request, body_of, get, subpath
 from ambassador_protocol.admin.subscriptions import SubscriptionPut
@@ -11,7 +11,7 @@ def list_all() -> Request:
 
 
 def put(key_id: str, mcp: str, choice: SubscriptionPut) -> Request:
-    """Subscribe a client, or change what it selects."""
+    """Subscribe a client to an MCP, or change the selected tools."""
     return Request(
         method="PUT",
         path=subpath(SUBSCRIPTIONS, key_id, mcp),
@@ -21,7 +21,7 @@ def put(key_id: str, mcp: str, choice: SubscriptionPut) -> Request:
 
 
 def remove(key_id: str, mcp: str) -> Request:
-    """Take a client's choice back."""
+    """Remove a subscription."""
     return Request(
         method="DELETE",
         path=subpath(SUBSCRIPTIONS, key_id, mcp),

@@ -1,4 +1,4 @@
-"""What `/v1/admin/kill-switches` takes."""
+"""Requests to `/v1/admin/kill-switches`."""
 
 from ambassador_admin.api.request import Request, body_of, get, subpath
 from ambassador_protocol.admin.switches import NewSwitch
@@ -16,12 +16,12 @@ _LISTS = {
 
 
 def list_all(*, lifted: bool) -> Request:
-    """List the kill switches, those lifted or run out only on demand."""
+    """List the kill switches in force; with `lifted`, also those that were lifted or have expired."""
     return get(SWITCHES, query={"all": "true" if lifted else None})
 
 
 def activate(switch: NewSwitch) -> Request:
-    """Stop what the switch names."""
+    """Activate a kill switch."""
     return Request(
         method="POST",
         path=SWITCHES,
@@ -32,12 +32,12 @@ def activate(switch: NewSwitch) -> Request:
 
 
 def show(switch_id: str) -> Request:
-    """Ask for one kill switch and its impact."""
+    """Show one kill switch and its impact."""
     return get(subpath(SWITCHES, switch_id), missing_hint="ambassador-admin kill list --all")
 
 
 def lift(switch_id: str) -> Request:
-    """End a stop."""
+    """Lift a kill switch."""
     listing = "ambassador-admin kill list --all"
     return Request(
         method="POST", path=subpath(SWITCHES, switch_id, "lift"), missing_hint=listing, conflict_hint=listing

@@ -1,4 +1,4 @@
-"""What `/v1/admin/users` takes."""
+"""Requests to `/v1/admin/users`."""
 
 from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
 from ambassador_protocol.admin.users import NewPassword, NewUser, UserPut
@@ -13,12 +13,12 @@ def list_all() -> Request:
 
 
 def show(name: str) -> Request:
-    """Read one user."""
+    """Show one user."""
     return get(subpath(USERS, name), missing_hint=MISSING)
 
 
 def create(user: NewUser) -> Request:
-    """Add a user."""
+    """Create a user."""
     return Request(
         method="POST",
         path=USERS,
@@ -28,12 +28,12 @@ def create(user: NewUser) -> Request:
 
 
 def set_password(name: str, password: NewPassword) -> Request:
-    """Give a user a password."""
+    """Set the password of a user."""
     return Request(
         method="PUT", path=subpath(USERS, name, "password"), body=body_of(password), missing_hint=MISSING
     )
 
 
-def update(name: str, facts: UserPut) -> Request:
-    """Change what the facts name."""
-    return Request(method="PATCH", path=subpath(USERS, name), body=body_of(facts), missing_hint=MISSING)
+def update(name: str, changes: UserPut) -> Request:
+    """Change the attributes that are set."""
+    return Request(method="PATCH", path=subpath(USERS, name), body=body_of(changes), missing_hint=MISSING)

@@ -1,4 +1,4 @@
-"""`access`: who may call what, and why."""
+"""The `access` commands: show who may call a tool, and why."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +38,7 @@ RULE = View(
         Column("ID", "id", id=True),
         Column("SAYS", "says"),
         Column("DECIDES", "decides"),
-        Column("SILENT BECAUSE", "why"),
+        Column("NOT APPLIED BECAUSE", "why"),
     ),
     fields_of(RuleView),
 )
@@ -55,7 +55,7 @@ CASE = View(
     ("user", "key", "tool", "expected", "got", "holds", "remedy"),
 )
 
-app = noun("Who may call what, and why.")
+app = noun("Who may call which tool, and why.")
 
 Tool = Annotated[str, typer.Argument(metavar="TOOL", help="The tool, as mcp.tool or as it is published.")]
 
@@ -63,21 +63,25 @@ Tool = Annotated[str, typer.Argument(metavar="TOOL", help="The tool, as mcp.tool
 @verb(app, "explain")
 def explain(
     admin: Invocation,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose call."), NameKind.USER],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user who calls it."), NameKind.USER],
     tool: Tool,
     key: Annotated[
         str | None,
-        typer.Option("--key", metavar="KEY", help="With this key, by name or id; else the best one."),
+        typer.Option(
+            "--key",
+            metavar="KEY",
+            help="A key of the user, by name or id; by default the best one.",
+        ),
         NameKind.KEY,
     ] = None,
 ) -> None:
-    """Say whether a user may call a tool now, which rule decides, which were looked at, and what would change it.
+    """Show whether a user may call a tool now, the rule that decides, the others, and what would change the decision.
 
     Example: ambassador-admin access explain alice time.get_current_time
     """
     explained = admin.api.fetch(access.explain(user, tool, key))
     admin.output.record(ACCESS, explained)
-    # For a program the rules are in the object; for a person they are a table of their own.
+    # In program formats the rules are part of the object; for people they are a second table.
     if admin.output.fields is None and admin.output.format in (Format.TABLE, Format.WIDE):
         admin.output.write("")
         admin.output.rows(RULE, iter(explained["rules"]))
@@ -99,7 +103,7 @@ def test(
         Path, typer.Argument(metavar="FILE", help="YAML: a list `cases` of user, tool and expect.")
     ],
 ) -> None:
-    """Hold the policy in force to a file of expectations; exit 1 when one does not hold.
+    """Compare the policy in force with the expectations in a file; exit code 1 when one is not met.
 
     Example: ambassador-admin access test policy-cases.yaml
     """
@@ -122,4 +126,7 @@ def test(
     admin.output.rows(CASE, iter(results))
     failed = sum(not result["holds"] for result in results)
     if failed:
-        raise AdminError(f"{failed} of {len(results)} cases do not hold.", code=ProblemCode.CASES_FAILED)
+        raise AdminError(
+            f"{failed} of {len(results)} cases do not have the expected result.",
+            code=ProblemCode.CASES_FAILED,
+        )

@@ -1,4 +1,4 @@
-"""`login`, `logout`, `whoami`, `change-password`: this user's standing with a server."""
+"""The commands `login`, `logout`, `whoami` and `change-password`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,15 +50,15 @@ LOGIN = View(
         Column("KIND", "kind"),
         Column("ROLES", "roles"),
         Column("EXPIRES", "expires_at", relative_time),
-        Column("KEY KEPT IN", "key_kept_in"),
-        Column("PROVED BY", "ca_file"),
+        Column("KEY STORED IN", "key_kept_in"),
+        Column("CA FILE", "ca_file"),
     ),
     ("context", "server", "name", "kind", "roles", "expires_at", "key_kept_in", "ca_file"),
 )
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs that have no noun."""
+    """Register the commands of this module, which have no noun."""
     verb(app, "login", changes=True)(login)
     verb(app, "logout", changes=True)(logout)
     verb(app, "whoami")(whoami)
@@ -74,11 +74,13 @@ def login(
     fingerprint: Annotated[
         str | None,
         typer.Option(
-            "--fingerprint", metavar="SHA256", help="Fetch the CA certificate and accept it if it has this."
+            "--fingerprint",
+            metavar="SHA256",
+            help="Fetch the CA certificate and trust it if it has this fingerprint.",
         ),
     ] = None,
 ) -> None:
-    """Prove who you are to a server, by an admin key or a password, and keep that as a context.
+    """Log in to a server with an admin key or a password, and store server and key as a context.
 
     Example: ambassador-admin login https://mcp.example.com:9443 --user alice
     """
@@ -89,7 +91,7 @@ def login(
     if known is not None and known.server != address:
         raise UsageError(
             f"Context {name!r} is for {known.server}.",
-            hint="--context NAME keeps this one under another name",
+            hint="--context NAME stores this one under another name",
         )
     with _trusted_ca_file(admin, address, fingerprint, known) as ca_file:
         if login_options.user is not None and admin.skips_in_dry_run(
@@ -97,23 +99,23 @@ def login(
         ):
             return
         key, who = login_options.obtain_key(admin, address, ca_file)
-        if admin.skips_in_dry_run(f"keep the key as context {name!r}"):
+        if admin.skips_in_dry_run(f"store the key as context {name!r}"):
             admin.output.record(WHOAMI, who)
             return
         place = admin.credentials.put(name, key)
         context = admin.contexts.save(
             name=name, server=address, ca_pem=None if ca_file is None else _text_of(ca_file)
         )
-    facts = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
-    told = {field: who.get(field) for field in ("name", "kind", "roles", "expires_at")}
-    admin.output.record(LOGIN, facts | told)
+    context_fields = {"context": name, "server": address, "key_kept_in": place, "ca_file": context.ca_file}
+    identity = {field: who.get(field) for field in ("name", "kind", "roles", "expires_at")}
+    admin.output.record(LOGIN, context_fields | identity)
     if lacks_keyring():
         admin.output.say(NO_KEYRING)
     _warn_of_environment(admin)
 
 
 def logout(admin: Invocation) -> None:
-    """End the login of a context and forget its key; an admin key stays good, unless it is revoked.
+    """End the login of a context and delete its stored key; an admin key stays valid until it is revoked.
 
     Example: ambassador-admin logout --context staging
     """
@@ -127,12 +129,12 @@ def logout(admin: Invocation) -> None:
     _end_login(admin, context)
     forgotten = admin.forget_key(name)
     admin.output.say(
-        f"The key of context {name!r} is gone." if forgotten else f"Context {name!r} had no key."
+        f"The key of context {name!r} is deleted." if forgotten else f"Context {name!r} had no key."
     )
 
 
 def whoami(admin: Invocation) -> None:
-    """Show who you are to the server, and what you may do.
+    """Show the name and the roles that the server knows you by.
 
     Example: ambassador-admin whoami -o json
     """
@@ -140,16 +142,18 @@ def whoami(admin: Invocation) -> None:
 
 
 def _end_login(admin: Invocation, context: Context) -> None:
-    kept = admin.credentials.get(context.name)
-    if kept is None:
+    stored = admin.credentials.get(context.name)
+    if stored is None:
         return
     ca_file = None if context.ca_file is None else Path(context.ca_file)
     try:
-        admin.connect(context.server, ca_file=ca_file, key=lambda: kept).send(account.logout())
+        admin.connect(context.server, ca_file=ca_file, key=lambda: stored).send(account.logout())
     except RefusedError:
-        pass  # over already, or an admin key, which is good until it is revoked
+        pass  # the login has ended already, or it is an admin key, which stays valid until it is revoked
     except AdminError as error:
-        admin.output.warn(f"The server does not know that you left: {error.message} A login ends by itself.")
+        admin.output.warn(
+            f"The login could not be ended on the server: {error.message} It expires by itself."
+        )
 
 
 def change_password(
@@ -159,7 +163,7 @@ def change_password(
         typer.Option(
             "--current-from",
             metavar="SOURCE",
-            help="The password as it is: env://NAME, file://PATH or - for stdin; else a prompt.",
+            help="The current password: env://NAME, file://PATH or - for stdin; else a prompt.",
         ),
     ] = None,
     password_from: Annotated[
@@ -167,11 +171,11 @@ def change_password(
         typer.Option(
             "--password-from",
             metavar="SOURCE",
-            help="The new one: env://NAME, file://PATH or - for stdin; else a prompt, twice.",
+            help="The new password: env://NAME, file://PATH or - for stdin; else a prompt, twice.",
         ),
     ] = None,
 ) -> None:
-    """Change your own password, which ends every other login of yours.
+    """Change your own password; this ends your other logins.
 
     Example: ambassador-admin change-password
     """
@@ -195,7 +199,7 @@ def change_password(
         prompt=admin.terminal.read_secret,
     )
     admin.api.send(account.change_password(PasswordChange(current=current, password=new)))
-    admin.output.say("Your password is changed; every other login of yours has ended.")
+    admin.output.say("Your password is changed; your other logins have ended.")
 
 
 @contextmanager
@@ -206,10 +210,10 @@ def _trusted_ca_file(
     if ca_file is not None and fingerprint is not None:
         raise UsageError("--ca and --fingerprint exclude each other.")
     if address.startswith("http://") and (ca_file is not None or fingerprint is not None):
-        raise UsageError("There is no certificate without TLS.", hint="write the URL with https://")
+        raise UsageError("There is no certificate without TLS.", hint="use a URL with https://")
     if fingerprint is None:
         if ca_file is None and known is not None and known.ca_file is not None:
-            ca_file = Path(known.ca_file)  # who logs in again need not prove the server anew
+            ca_file = Path(known.ca_file)  # a login to a known server uses the stored CA file
         if ca_file is not None or _is_trusted(admin, address):
             yield None if ca_file is None else ca_file.expanduser()
             return
@@ -221,7 +225,7 @@ def _trusted_ca_file(
 
 
 def _is_trusted(admin: Invocation, address: str) -> bool:
-    """Tell whether this machine trusts the server as it is; without somebody to ask, a no is an error."""
+    """Tell whether this machine trusts the server's certificate; without a terminal, leave that to the login."""
     if address.startswith("http://") or not admin.terminal.is_interactive:
         return True
     try:
@@ -232,16 +236,16 @@ def _is_trusted(admin: Invocation, address: str) -> bool:
 
 
 def _certificate(admin: Invocation, address: str, fingerprint: str | None) -> str:
-    """Return the CA certificate with this fingerprint, or with the one that the person says is the right one."""
+    """Return the server's CA certificate with this fingerprint, or with one that the person confirms."""
     wanted = None if fingerprint is None else trust.read_fingerprint(fingerprint)
-    unproved = admin.connect(address, ca_file=None, unverified=True)
-    offered = unproved.fetch_text(server.ca_certificate())
+    unverified_client = admin.connect(address, ca_file=None, unverified=True)
+    offered = unverified_client.fetch_text(server.ca_certificate())
     if wanted is None:
         wanted = trust.offered_fingerprint(offered)
         admin.output.say(
-            f"The CA of {address} is not known here. The SHA-256 fingerprint it shows:\n{wanted}"
+            f"This machine does not trust the CA of {address}. The SHA-256 fingerprint of its certificate:\n{wanted}"
         )
-        admin.terminal.confirm("Is it the one that ambassador-server printed?", yes=False)
+        admin.terminal.confirm("Is this the fingerprint that ambassador-server printed?", yes=False)
     return trust.matching_certificate(offered, wanted)
 
 
@@ -262,4 +266,6 @@ def _context_name(address: str) -> str:
 def _warn_of_environment(admin: Invocation) -> None:
     for variable in (URL_VARIABLE, KEY_VARIABLE):
         if admin.environment.variables.get(variable):
-            admin.output.warn(f"{variable} is set and goes before the context you have just logged in to.")
+            admin.output.warn(
+                f"{variable} is set and takes precedence over the context you have just logged in to."
+            )

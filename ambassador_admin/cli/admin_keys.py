@@ -1,4 +1,4 @@
-"""`admin-key`: the keys programs administer with, and the logins of people."""
+"""The `admin-key` commands: admin keys of programs and logins of people."""
 
 from typing import Annotated
 
@@ -40,13 +40,13 @@ ISSUED_ADMIN_KEY = SecretKind(
     noun="admin-key",
     field="admin_key",
     handle="name",
-    advice="keep it where the program finds it; ambassador-admin takes it from MCP_AMBASSADOR_ADMIN_KEY.",
+    advice="store it where the program finds it; ambassador-admin reads MCP_AMBASSADOR_ADMIN_KEY.",
     described=ADMIN_KEY,
     issued=ISSUED,
     revoke=admin_keys.revoke,
 )
 
-app = noun("The keys programs administer with, and the logins of people.")
+app = noun("Admin keys of programs, and logins of people.")
 
 
 @verb(app, "issue", changes=True)
@@ -58,15 +58,15 @@ def issue(
         typer.Option(
             "--role",
             metavar="ROLE",
-            help="What it may do: admin, operator, provisioner or auditor. Give it once for each.",
+            help="A role of the key: admin, operator, provisioner or auditor; may be repeated.",
         ),
     ],
     duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="Expire by itself after 30d, 52w, …")
+        str | None, typer.Option("--for", metavar="DURATION", help="Expire after 30d, 52w, …")
     ] = None,
     key_file: KeyFile = None,
 ) -> None:
-    """Make a key for a program that administers. It is shown this once.
+    """Issue an admin key for a program. It is shown only once.
 
     Example: ambassador-admin admin-key issue ci --role provisioner --for 30d
     """
@@ -76,7 +76,7 @@ def issue(
 
 @verb(app, "list")
 def list_all(admin: Invocation, list_options: ListOptions) -> None:
-    """List the admin keys, and who is logged in.
+    """List the admin keys and the logins.
 
     Example: ambassador-admin admin-key list --filter role=admin
     """
@@ -88,9 +88,9 @@ def revoke(
     admin: Invocation,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name."), NameKind.ADMIN_KEY],
 ) -> None:
-    """End an admin key, or somebody's login, at once and for good.
+    """Revoke an admin key, or end a login, at once and permanently.
 
     Example: ambassador-admin admin-key revoke ci --yes
     """
-    admin.confirm(f"Revoke admin key {name} for good?")
+    admin.confirm(f"Revoke admin key {name} permanently?")
     admin.submit(admin_keys.revoke(name), ADMIN_KEY)

@@ -1,4 +1,4 @@
-"""The tree of commands, and the one place where an error becomes words and an exit code."""
+"""Assembles all commands, and turns errors into messages and exit codes."""
 
 import os
 import sys
@@ -74,7 +74,7 @@ app.add_typer(help_topics.app, name="help")
 
 
 def run(arguments: Sequence[str], environment: Environment | None = None) -> int:
-    """Run one command line and return its exit code; nothing but words reaches stderr."""
+    """Run one command line and return its exit code; every error is a message on stderr, never a traceback."""
     environment = environment or Environment.real()
     try:
         return _dispatch(arguments, environment)
@@ -88,29 +88,27 @@ def run(arguments: Sequence[str], environment: Environment | None = None) -> int
         return _report(environment, _usage(error))
     except typer.Abort:
         return ExitCode.INTERRUPTED
-    # The edge of the program: a defect of ours is one line, too, never a traceback.
+    # A defect of the program is reported in one line, too.
     except Exception as error:
         return _report(environment, AdminError(f"This is a defect of {PROGRAM}: {error!r}."))
     finally:
-        _let_go_of_stdout()
+        _discard_unread_output()
 
 
 def _dispatch(arguments: Sequence[str], environment: Environment) -> int:
     _check_text(arguments)
     if _COMPLETION in environment.variables:
-        get_completion_inspect_parameters()  # registers the shells, which Typer fallback does for its own options
-    # Without an argument a person wants to know what there is.
+        get_completion_inspect_parameters()  # registers the shells; Typer does so only for its own options
+    # Without arguments, show the help.
     words = list(arguments) or ["--help"]
-    code = _tree().main(words, prog_name=PROGRAM, standalone_mode=False, obj=environment)
+    code = _command_tree().main(words, prog_name=PROGRAM, standalone_mode=False, obj=environment)
     if code == ExitCode.INTERRUPTED and environment.stderr.isatty():
-        environment.stderr.write(
-            "\n"
-        )  # the terminal shows ^C, and the shell's prompt wants a line of its own
+        environment.stderr.write("\n")  # ends the line with ^C, so that the prompt is on the next line
     return code if isinstance(code, int) else ExitCode.OK
 
 
 @cache
-def _tree() -> Any:
+def _command_tree() -> Any:
     return typer.main.get_command(app)
 
 
@@ -126,7 +124,7 @@ def _report(environment: Environment, error: AdminError) -> int:
         environment.stderr.write("".join(f"{printable(line)}\n" for line in lines))
         environment.stderr.flush()
     except OSError:
-        pass  # nobody listens, and the exit code says the same
+        pass  # stderr is closed; the exit code reports the failure
     return error.exit_code
 
 
@@ -141,7 +139,7 @@ def _usage(error: typer.TyperException) -> AdminError:
     command = PROGRAM if context is None else context.command_path
     hint = f"{command} --help"
     if getattr(error, "option_name", None) is not None and command.endswith(("mcp add", "mcp update")):
-        hint += "; options of the MCP's own command come behind --"
+        hint += "; put the options of the MCP's command behind --"
     return UsageError(error.format_message(), hint=hint)
 
 
@@ -151,8 +149,8 @@ def _check_text(arguments: Sequence[str]) -> None:
             raise UsageError(f"{argument!r} is not text.")
 
 
-def _let_go_of_stdout() -> None:
-    # What is left in the buffer would fail once more, and loudly, when the interpreter closes it.
+def _discard_unread_output() -> None:
+    # Otherwise the interpreter prints an error when it flushes the rest at exit.
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""`audit`: what happened, asked once, joined, counted."""
+"""The commands `audit query`, `audit show` and `audit stats`."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -44,7 +44,7 @@ def _milliseconds(value: Any, now: datetime) -> str:
 
 
 def _grant(value: Any, now: datetime) -> str:
-    """Show a rule in one line, or the id of one that is gone."""
+    """Format a grant in one line, or the id of a deleted one."""
     if not isinstance(value, dict):
         return plain(value, now)
     tools = ", ".join(value["tools"])
@@ -82,20 +82,22 @@ TRACE = View(
 )
 _COUNT = (Column("COUNT", "count"), Column("SHARE", "share"))
 
-app = noun("What happened: every call, refusal and change.")
+app = noun("The audit: every call, refusal and change.")
 
 
 @verb(app, "query")
 def query(
     admin: Invocation,
     filters: AuditFilters,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="The maximum number of events.")
+    ] = 100,
 ) -> None:
     """Find events, newest first.
 
     Example: ambassador-admin audit query user=alice decision=deny since=7d
     """
-    # One more than asked for tells whether there are more.
+    # One more than the limit tells whether there are more.
     events = list(admin.api.items(audit.newest(filters.query(admin.environment.now())), limit=limit + 1))
     admin.output.rows(EVENT, events[:limit])
     if len(events) > limit:
@@ -105,15 +107,15 @@ def query(
 @verb(app, "show")
 def show(
     admin: Invocation,
-    found_by: Annotated[
+    request_id: Annotated[
         str, typer.Argument(metavar="REQUEST", help="The id of a request, or of one of its events.")
     ],
 ) -> None:
-    """Show everything recorded of one request: who, what, which rule decided, how it ended, how long it took.
+    """Show every event of one request: who, what, the rule that decided, the outcome and the duration.
 
     Example: ambassador-admin audit show 0f3a9d0c2b7e4f6180a1b2c3d4e5f607
     """
-    trace = admin.api.fetch(audit.trace(found_by))
+    trace = admin.api.fetch(audit.trace(request_id))
     events = trace.get("events", [])
     arguments = events[0].get("details", {}).get("arguments") if events else None
     if admin.output.format in (Format.TABLE, Format.WIDE):
@@ -132,11 +134,16 @@ def stats(
     by: Annotated[
         str,
         typer.Option(
-            "--by", metavar="WORD", help="tool, user, reason, outcome, action or another word of a query."
+            "--by",
+            metavar="WORD",
+            help="The word to count by: tool, user, reason, outcome, action or another one.",
         ),
     ] = "action",
     top: Annotated[
-        int, typer.Option("--top", metavar="N", min=1, max=100, help="How many values; the rest is one row.")
+        int,
+        typer.Option(
+            "--top", metavar="N", min=1, max=100, help="The number of values; all others are one row."
+        ),
     ] = 10,
 ) -> None:
     """Count events by one word of the query language.
@@ -150,7 +157,7 @@ def stats(
     rows = [{by: each["value"], "count": each["count"]} for each in found["values"]]
     if found["other"]:
         rows.append({by: "(other)", "count": found["other"]})
-    admin.output.rows(_counted(by, with_bars=admin.output.is_terminal), _shared_out(rows, found["total"]))
+    admin.output.rows(_counted(by, with_bars=admin.output.is_terminal), _with_shares(rows, found["total"]))
 
 
 def _counted(by: str, *, with_bars: bool) -> View:
@@ -158,7 +165,7 @@ def _counted(by: str, *, with_bars: bool) -> View:
     return View("events", (Column(by.upper(), by), *_COUNT, *bars), (by, "count", "share"))
 
 
-def _shared_out(rows: list[dict[str, Any]], total: int) -> list[dict[str, Any]]:
+def _with_shares(rows: list[dict[str, Any]], total: int) -> list[dict[str, Any]]:
     most = max((row["count"] for row in rows), default=1)
     for row in rows:
         row["share"] = f"{row['count'] / total:.1%}"

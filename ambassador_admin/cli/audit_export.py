@@ -1,4 +1,4 @@
-"""`audit export`: events for other systems, page after page, from any point on."""
+"""The command `audit export`: writes events in formats of other systems."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ Write = Callable[[Sequence[str]], None]
 
 
 def register(group: typer.Typer) -> None:
-    """Add the verb to `audit`."""
+    """Register `audit export`."""
     verb(group, "export")(export)
 
 
@@ -37,54 +37,54 @@ def export(
     file: Annotated[
         Path | None,
         typer.Option(
-            "--file", metavar="FILE", help="Write here instead; with --cursor, behind what is there."
+            "--file", metavar="FILE", help="Write to this new file; with --cursor, append to an existing one."
         ),
     ] = None,
     cursor: Annotated[
         int,
-        typer.Option("--cursor", metavar="N", min=0, help="Go on behind this place of an earlier export."),
+        typer.Option(
+            "--cursor", metavar="N", min=0, help="Continue after this position of an earlier export."
+        ),
     ] = 0,
 ) -> None:
-    """Write events, oldest first, in a format that other systems take.
+    """Write events, oldest first, in a format for other systems.
 
     Example: ambassador-admin audit export --format cef --since 24h --file day.cef
     """
     if admin.output.requested_format is not None or admin.output.fields is not None:
-        raise UsageError(
-            "An export is not shown as a list; -o and --fields say nothing here.", hint="--format"
-        )
+        raise UsageError("An export has its own formats; -o and --fields do not apply.", hint="--format")
     with _destination(admin, file, appends=cursor > 0) as write:
         _Exporter(admin, layout(format), write).run(filters.query(admin.environment.now()), cursor)
 
 
 class _Exporter:
-    def __init__(self, admin: Invocation, shape: Layout, write: Write) -> None:
+    def __init__(self, admin: Invocation, line_layout: Layout, write: Write) -> None:
         self._admin = admin
-        self._shape = shape
+        self._layout = line_layout
         self._write = write
         self._count = 0
 
     def run(self, filters: dict[str, str | None], cursor: int) -> None:
-        """Write every event behind the cursor that had happened when this began."""
+        """Write the events after the cursor, up to the newest one at the start of the export."""
         at, end = cursor, self._newest()
         if cursor == 0:
-            self._write(self._shape.header())
+            self._write(self._layout.header())
         try:
             while at < end:
                 at = self._export_page(filters, at, end)
         except BaseException as error:
             self._report_position(at, error)
             raise
-        self._admin.output.say(f"{self._count} events; --cursor {max(at, end)} goes on from here.")
+        self._admin.output.say(f"{self._count} events; --cursor {max(at, end)} continues from here.")
 
     def _export_page(self, filters: dict[str, str | None], at: int, end: int) -> int:
         page = self._admin.api.page(audit.after(filters, str(at)), limit=_PAGE)
         events = [event for event in page.items if int(event["cursor"]) <= end]
-        self._write([self._shape.line(event) for event in events])
+        self._write([self._layout.line(event) for event in events])
         self._count += len(events)
         following = _following(page)
         if following <= at:
-            raise BadAnswerError("The server does not say where its audit continues.")
+            raise BadAnswerError("The server returned no position to continue from.")
         return following
 
     def _newest(self) -> int:
@@ -92,23 +92,23 @@ class _Exporter:
         return int(found[0]["cursor"]) if found else 0
 
     def _report_position(self, at: int, error: BaseException) -> None:
-        said = f"--cursor {at} goes on where this export broke off"
+        advice = f"--cursor {at} continues where this export stopped"
         if isinstance(error, AdminError):
-            error.hint = said
+            error.hint = advice
         else:
-            self._admin.output.say(f"{self._count} events; {said}.")
+            self._admin.output.say(f"{self._count} events; {advice}.")
 
 
 def _following(page: "Page") -> int:
     try:
         return int(page.next_cursor or "")
     except ValueError:
-        raise BadAnswerError("The server does not say where its audit continues.") from None
+        raise BadAnswerError("The server returned no position to continue from.") from None
 
 
 @contextmanager
 def _destination(admin: Invocation, file: Path | None, *, appends: bool) -> Iterator[Write]:
-    """Yield what writes lines; a new file is for its owner alone, and an old one is never overwritten."""
+    """Yield a function that writes lines; only the owner can read a new file, and no file is overwritten."""
     if file is None:
         yield lambda lines: admin.output.write("\n".join(lines)) if lines else None
         return
@@ -122,6 +122,6 @@ def _destination(admin: Invocation, file: Path | None, *, appends: bool) -> Iter
 
             yield write
     except FileExistsError:
-        raise ConflictError(f"{file} is there already.", hint="--cursor N appends to it") from None
+        raise ConflictError(f"{file} exists already.", hint="--cursor N appends to it") from None
     except OSError as error:
         raise AdminError(f"{file} cannot be written: {error.strerror}.") from error

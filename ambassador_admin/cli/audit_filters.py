@@ -1,4 +1,4 @@
-"""Which events: the query language as words, as one expression, and as options, for every verb of `audit`."""
+"""The arguments and options of `audit` commands that select events."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,13 @@ from ambassador_admin.cli.parsing import format_time, parse_time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilters:
-    """What is asked for; everything that is said must hold."""
+    """The selected events; they match every argument and option."""
 
     words: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[WORD=VALUE]...",
-            help="A query such as user=alice tool~git.* since=1h, of the words user, tool, resource, kind, action, "
+            help="A query such as user=alice tool~git.* since=1h, with the words user, tool, resource, kind, action, "
             "outcome, decision, reason, request, session, source, since and until.",
             show_default=False,
         ),
@@ -27,37 +27,48 @@ class AuditFilters:
         typer.Option(
             "--where",
             metavar="QUERY",
-            help='The same as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".',
+            help='A query as one text, with and, or, not and ( ), as in "decision=deny and not user=alice".',
         ),
     ] = None
-    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Who did it.")] = None
+    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="The name of who did it.")] = (
+        None
+    )
     resource: Annotated[
         str | None,
         typer.Option(
-            "--tool", "--resource", metavar="GLOB", help="What it was done to; '*' matches anything."
+            "--tool",
+            "--resource",
+            metavar="GLOB",
+            help="The name of the object it was done to; '*' matches anything.",
         ),
     ] = None
     action: Annotated[
-        str | None, typer.Option("--action", metavar="ACTION", help="Such as call:tool:deny.")
+        str | None, typer.Option("--action", metavar="ACTION", help="The action, such as call:tool:deny.")
     ] = None
     outcome: Annotated[
-        str | None, typer.Option("--outcome", metavar="WORD", help="permitted, denied, succeeded or failed.")
+        str | None,
+        typer.Option("--outcome", metavar="WORD", help="permitted, denied, succeeded or failed."),
     ] = None
     reason: Annotated[
-        str | None, typer.Option("--reason", metavar="WORD", help="Such as no_grant or kill_switch.")
+        str | None,
+        typer.Option("--reason", metavar="WORD", help="The reason, such as no_grant or kill_switch."),
     ] = None
-    request: Annotated[
-        str | None, typer.Option("--request", metavar="ID", help="One request, by its id.")
-    ] = None
+    request: Annotated[str | None, typer.Option("--request", metavar="ID", help="The id of a request.")] = (
+        None
+    )
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="Not before: 1h, 7d or 2026-01-31T12:00:00Z."),
+        typer.Option(
+            "--since", metavar="TIME", help="Events from this time on: 1h, 7d or 2026-01-31T12:00:00Z."
+        ),
     ] = None
-    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before.")] = None
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Events before this time.")] = (
+        None
+    )
 
     def query(self, now: datetime) -> dict[str, str | None]:
-        """Return the parameters of the request; durations in it count back from now, on every page of the answer."""
-        said = {
+        """Return the query parameters; durations count back from `now`, the same on every page."""
+        parameters = {
             "q": " ".join(self.words) if self.words else None,
             "where": self.where,
             "actor": self.actor,
@@ -69,4 +80,4 @@ class AuditFilters:
             "since": parse_time(self.since, now, "--since"),
             "until": parse_time(self.until, now, "--until"),
         }
-        return said | {"now": format_time(now) if self.words or self.where else None}
+        return parameters | {"now": format_time(now) if self.words or self.where else None}

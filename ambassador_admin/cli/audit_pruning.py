@@ -1,4 +1,4 @@
-"""`audit prune`: forgetting what is old, with a record of it that stays."""
+"""The command `audit prune`: removes old records and records the removal."""
 
 from typing import Annotated
 
@@ -28,30 +28,35 @@ PRUNED = View(
 
 
 def register(group: typer.Typer) -> None:
-    """Add the verb to `audit`."""
+    """Register `audit prune`."""
     verb(group, "prune", destroys=True)(prune)
 
 
 def prune(
     admin: Invocation,
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="DURATION", help="What is older goes; at least a day.")
+        str,
+        typer.Option(
+            "--older-than", metavar="DURATION", help="Remove records older than this; at least a day."
+        ),
     ],
     index_only: Annotated[
-        bool, typer.Option("--index-only", help="Forget records in the index; the log keeps them.")
+        bool, typer.Option("--index-only", help="Remove records from the index only; the log keeps them.")
     ] = False,
     segments_only: Annotated[
         bool,
-        typer.Option("--segments-only", help="Remove segments of the log; the index keeps their records."),
+        typer.Option(
+            "--segments-only", help="Remove segments of the log only; the index keeps their records."
+        ),
     ] = False,
 ) -> None:
-    """Remove old records: whole segments of the log, and the index. What stays can still be proved.
+    """Remove old records: whole segments of the log, and index entries. The rest can still be verified.
 
     Example: ambassador-admin audit prune --older-than 90d --yes
     """
     if index_only and segments_only:
         raise UsageError("--index-only and --segments-only exclude each other.")
     age = parse_duration(older_than, "--older-than") or 0
-    admin.confirm(f"Remove audit records that are older than {older_than}, for ever?")
+    admin.confirm(f"Remove audit records older than {older_than} permanently?")
     pruning = Pruning(older_than_seconds=age, segments=not index_only, index=not segments_only)
     admin.submit(audit.prune(pruning), PRUNED)

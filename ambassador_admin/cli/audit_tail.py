@@ -1,4 +1,4 @@
-"""`audit tail`: the latest events, and those that come."""
+"""The command `audit tail`: shows the latest events and follows new ones."""
 
 import json
 import time
@@ -23,7 +23,7 @@ _LINES_SINCE = 1000
 
 
 def register(group: typer.Typer) -> None:
-    """Add the verb to `audit`."""
+    """Register `audit tail`."""
     verb(group, "tail")(tail)
 
 
@@ -31,7 +31,7 @@ def tail(
     admin: Invocation,
     filters: AuditFilters,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Keep showing what comes, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Show new events as they come, until Ctrl-C.")
     ] = False,
     lines: Annotated[
         int | None,
@@ -40,12 +40,12 @@ def tail(
             "-n",
             metavar="N",
             min=0,
-            help=f"Begin with the last N: {_LINES}, or with --since {_LINES_SINCE}, unless you say.",
+            help=f"Begin with the last N events; by default {_LINES}, with --since {_LINES_SINCE}.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Show the latest events, oldest first; a pipe gets JSON lines.
+    """Show the latest events, oldest first; as JSON lines when stdout is no terminal.
 
     Example: ambassador-admin audit tail --follow decision=deny --since 10m
     """
@@ -63,7 +63,7 @@ def tail(
 
 
 class _Follower:
-    """Shows what is newer than a cursor, and goes on from there when a lost server is back."""
+    """Shows the events after a cursor, and reconnects when the connection is lost."""
 
     def __init__(self, admin: Invocation, stream: Stream, filters: Mapping[str, str | None]) -> None:
         self._admin = admin
@@ -81,16 +81,16 @@ class _Follower:
                     cursor = last_id or cursor
             except UnreachableError as error:
                 if self._failures == 0:
-                    self._admin.output.warn(f"{error.message} Trying again until the server is back.")
+                    self._admin.output.warn(f"{error.message} Trying to reconnect.")
                 self._failures += 1
-            # A stream that just ends has been ended by a server that goes away or asks who we are.
+            # A server ends the stream when it stops, or to authenticate the key again.
             time.sleep(_PAUSES.after(self._failures + 1))
 
     def _show(self, events: Sequence[Event]) -> None:
         items: list[dict[str, Any]] = []
         for event in events:
             if event.name == "gap":
-                self._admin.output.warn("A gap: the server has dropped events that would stand here.")
+                self._admin.output.warn("The server removed events here before they were shown.")
             else:
                 items.append(_item(event))
         if items:
@@ -99,7 +99,7 @@ class _Follower:
     def _reset_failures(self) -> None:
         if self._failures > 0:
             self._failures = 0
-            self._admin.output.say("The server is back; going on where it was lost.")
+            self._admin.output.say("Reconnected; continuing after the last event.")
 
 
 def _item(event: Event) -> dict[str, Any]:

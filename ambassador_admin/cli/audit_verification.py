@@ -1,4 +1,4 @@
-"""`audit verify` and `audit key`: whether the log is whole, by the server's word or by a copy of the files alone."""
+"""The commands `audit verify` and `audit key`: verify the audit log on the server, or a copy of it here."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,13 +30,13 @@ FINDING = View(
         Column("OK", "ok", status=True),
         Column("RECORDS", "records"),
         Column("CHECKPOINTS", "checkpoints"),
-        Column("PROVED TO", "covered_seq"),
-        Column("PROVED AT", "covered_at", exact_time, wide=True),
-        Column("UNCOVERED", "uncovered"),
+        Column("SIGNED TO", "covered_seq"),
+        Column("SIGNED AT", "covered_at", exact_time, wide=True),
+        Column("UNSIGNED", "uncovered"),
         Column("LAST", "seq"),
         Column("DIGEST", "digest", wide=True, whole=True),
         Column("SEGMENTS", "segments", wide=True),
-        Column("ENDED IN ORDER", "is_closed", wide=True),
+        Column("STOPPED REGULARLY", "is_closed", wide=True),
         Column("PROBLEM", "fault.place", whole=True),
     ),
     ("writer", "ok", *(name for name in fields_of(WriterVerification) if name != "writer")),
@@ -51,7 +51,7 @@ _INSTALL = "pipx inject mcp-ambassador cryptography, or pip install 'mcp-ambassa
 
 
 def register(group: typer.Typer) -> None:
-    """Add the verbs to `audit`."""
+    """Register `audit verify` and `audit key`."""
     verb(group, "verify")(verify_log)
     verb(group, "key")(show_key)
 
@@ -59,27 +59,35 @@ def register(group: typer.Typer) -> None:
 def verify_log(
     admin: Invocation,
     since: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Leave out segments that ended before.")
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Verify only segments with records after this time."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Leave out segments that began after.")
+        str | None,
+        typer.Option("--to", metavar="TIME", help="Verify only segments that began before this time."),
     ] = None,
     offline: Annotated[
         Path | None,
-        typer.Option("--offline", metavar="DIR", help="A copy of the audit directory; asks no server."),
+        typer.Option(
+            "--offline", metavar="DIR", help="Verify a copy of the audit directory, without the server."
+        ),
     ] = None,
     key: Annotated[
         list[Path] | None,
-        typer.Option("--key", metavar="PUB.pem", help="With --offline: a public key to believe."),
+        typer.Option(
+            "--key", metavar="PUB.pem", help="With --offline: a trusted public key; may be repeated."
+        ),
     ] = None,
     anchor: Annotated[
         list[str] | None,
         typer.Option(
-            "--anchor", metavar="W:SEQ:DIGEST", help="With --offline: a line that was kept elsewhere."
+            "--anchor",
+            metavar="W:SEQ:DIGEST",
+            help="With --offline: a line of an earlier verification; may be repeated.",
         ),
     ] = None,
 ) -> None:
-    """Prove that no record was changed, removed or added; exit code 1 names the first that was.
+    """Verify that no record was changed, removed or added; exit code 1 if one was, with the first such record.
 
     Example: ambassador-admin audit verify --offline ./audit --key audit-key.pem
     """
@@ -88,16 +96,16 @@ def verify_log(
     if offline is None:
         if key or anchor:
             raise UsageError("--key and --anchor go with --offline.", hint="add --offline DIR")
-        found = list(admin.api.items(audit.verification(time_range.since, time_range.until)))
+        results = list(admin.api.items(audit.verification(time_range.since, time_range.until)))
     else:
-        found = _verify_copy(offline, key or [], anchor or [], time_range)
-    admin.output.rows(FINDING, found)
-    _tell_limits(admin, found)
-    _refuse_broken(found)
+        results = _verify_copy(offline, key or [], anchor or [], time_range)
+    admin.output.rows(FINDING, results)
+    _warn_of_unsigned_records(admin, results)
+    _raise_if_broken(results)
 
 
 def show_key(admin: Invocation) -> None:
-    """Show the public keys that checkpoints are signed with, to be kept where the server cannot change them.
+    """Show the public keys that checkpoints are signed with; store them where the server cannot change them.
 
     Example: ambassador-admin audit key
     """
@@ -113,11 +121,13 @@ def _verify_copy(
 ) -> list[dict[str, Any]]:
     if not key_files:
         raise UsageError(
-            "--offline needs --key: whoever could change the files could also have signed them anew.",
+            "--offline needs --key: a public key in the directory could have been replaced along with the files.",
             hint="ambassador-admin audit key > audit-key.pem",
         )
     if not directory.is_dir():
-        raise NotFoundError(f"{directory} is no directory.", hint="a copy of <data-dir>/audit")
+        raise NotFoundError(
+            f"{directory} is not a directory.", hint="--offline takes a copy of <data-dir>/audit"
+        )
     keys = [key for file in key_files for key in _keys_of(file)]
     try:
         return verify(directory, keys, time_range=time_range, anchors=dict(map(_anchor, anchors))).documents()
@@ -131,12 +141,13 @@ def _keys_of(file: Path) -> list[PublicKey]:
     try:
         return parse_public_keys(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise NotFoundError(f"There is no {file}.") from None
+        raise NotFoundError(f"There is no file {file}.") from None
     except OSError as error:
         raise AdminError(f"{file} cannot be read: {error.strerror}.") from None
     except (InvalidPublicKeyError, UnicodeDecodeError):
         raise UsageError(
-            f"{file} holds no Ed25519 public key in PEM.", hint="ambassador-admin audit key > audit-key.pem"
+            f"There is no Ed25519 public key in PEM in {file}.",
+            hint="ambassador-admin audit key > audit-key.pem",
         ) from None
 
 
@@ -144,31 +155,29 @@ def _anchor(text: str) -> tuple[str, Tip]:
     writer, seq, digest = [*text.rsplit(":", 2), "", ""][:3]
     if not (writer and seq.isascii() and seq.isdecimal() and len(digest) == 64):
         raise UsageError(
-            f"--anchor: {text!r} is not WRITER:SEQ:DIGEST.", hint="as `audit verify -o json` showed them"
+            f"--anchor: {text!r} is not WRITER:SEQ:DIGEST.", hint="`audit verify -o json` shows the three"
         )
     return writer, Tip(int(seq), digest.lower())
 
 
-def _tell_limits(admin: Invocation, found: Sequence[dict[str, Any]]) -> None:
-    for each in found:
-        if each.get("fault") is not None:
+def _warn_of_unsigned_records(admin: Invocation, results: Sequence[dict[str, Any]]) -> None:
+    for result in results:
+        if result.get("fault") is not None:
             continue
-        name = each.get("writer")
-        if torn := each.get("torn"):
-            admin.output.warn(
-                f"{name}: {torn['size']} bytes of a line that was never finished stand at the end."
-            )
-        if uncovered := each.get("uncovered"):
+        name = result.get("writer")
+        if torn := result.get("torn"):
+            admin.output.warn(f"{name}: the last {torn['size']} bytes are an incomplete line.")
+        if uncovered := result.get("uncovered"):
             records = (
                 "record after the last checkpoint is"
                 if uncovered == 1
                 else "records after the last checkpoint are"
             )
-            admin.output.warn(f"{name}: {uncovered} {records} not covered yet.")
+            admin.output.warn(f"{name}: {uncovered} {records} not signed yet.")
 
 
-def _refuse_broken(found: Sequence[dict[str, Any]]) -> None:
-    places = [str(each["fault"].get("place")) for each in found if each.get("fault") is not None]
+def _raise_if_broken(results: Sequence[dict[str, Any]]) -> None:
+    places = [str(result["fault"].get("place")) for result in results if result.get("fault") is not None]
     if places:
         more = f" {len(places) - 1} more logs are broken." if len(places) > 1 else ""
         raise AdminError(

@@ -1,4 +1,4 @@
-"""Registers functions as `NOUN VERB` and gives every one of them the same options, declared here once."""
+"""Registers functions as commands `NOUN VERB`, with the options that all commands share."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
@@ -21,17 +21,17 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 
 
 def noun(help: str) -> typer.Typer:
-    """Return an empty group of verbs."""
+    """Return an empty group of commands."""
     return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, context_settings=_HELP)
 
 
 def verb(
     group: typer.Typer, name: str, *, changes: bool = False, destroys: bool = False
 ) -> Callable[[Verb[P]], Verb[P]]:
-    """Register a function as the verb `name`: it gets the context of the run, then its own parameters.
+    """Register a function as the command `name`; it takes the invocation and its own parameters.
 
-    A parameter that is a dataclass stands for one option per field. What `changes` something takes --dry-run,
-    what `destroys` something also takes --yes.
+    A parameter whose type is a dataclass becomes one option per field. A command that `changes` something gets the
+    option --dry-run, one that `destroys` something also --yes.
     """
 
     def register(function: Verb[P]) -> Verb[P]:
@@ -55,7 +55,7 @@ def verb(
 
 
 def accept_options_before_noun(group: typer.Typer) -> None:
-    """Let the shared options stand before the noun, too."""
+    """Accept the shared options before the noun, too."""
 
     def remember(ctx: typer.Context, version: bool, **values: Any) -> None:
         ctx.obj = (GlobalOptions(**values), ctx.obj)
@@ -71,29 +71,31 @@ def _shared(
     ] = None,
     ca: Annotated[
         Path | None,
-        typer.Option("--ca", metavar="FILE", help="The CA certificate that proves the server, PEM."),
+        typer.Option(
+            "--ca",
+            metavar="FILE",
+            help="The CA certificate to verify the server with, in PEM.",
+        ),
     ] = None,
     context: Annotated[
         str | None,
-        typer.Option("--context", metavar="NAME", help="The context to use, instead of the current one."),
+        typer.Option("--context", metavar="NAME", help="The context to use instead of the current one."),
         NameKind.CONTEXT,
     ] = None,
     output: Annotated[
         Format | None, typer.Option("--output", "-o", metavar="FORMAT", help=f"One of {', '.join(Format)}.")
     ] = None,
     fields: Annotated[
-        str | None, typer.Option("--fields", metavar="A,B", help="Show these fields of the JSON form only.")
+        str | None, typer.Option("--fields", metavar="A,B", help="Show only these fields of the JSON output.")
     ] = None,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, terminal or not.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Use no colours.")] = False,
 ) -> None:
     """Declare the options of every command."""
 
 
 def _changing(
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent, send nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request without sending it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Declare the options of commands that change something."""
 
@@ -110,7 +112,7 @@ def _root(
         bool, typer.Option("--version", "-V", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Declare the options that stand before a noun alone."""
+    """Declare the options that are accepted only before a noun."""
 
 
 def _parameters(function: Callable[..., None]) -> list[Parameter]:

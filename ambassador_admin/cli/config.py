@@ -1,4 +1,4 @@
-"""`config`: the settings this program goes by, and how settings are shown, its own and a server's."""
+"""The command `config view`, and the table of settings that `server config` also uses."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ SETTING = View(
     fields_of(SettingView),
 )
 
-app = noun("The settings this program goes by.")
+app = noun("The settings of this program.")
 
 
 @verb(app, "view")
@@ -29,11 +29,11 @@ def view(
     show_origin: Annotated[
         bool,
         typer.Option(
-            "--show-origin", help="Also where each comes from: flag, environment, context, default."
+            "--show-origin", help="Also show the source of each: flag, environment, context or default."
         ),
     ] = False,
 ) -> None:
-    """Show the settings in force here: the server, what proves it, whose key, and the output; never the key itself.
+    """Show the settings of this program: server, context, CA file, source of the key, and output; never the key itself.
 
     Example: ambassador-admin config view --show-origin
     """

@@ -1,4 +1,4 @@
-"""`context`: the servers this user has logged in to."""
+"""The `context` commands: the servers that this user has logged in to."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ CONTEXT = View(
         Column("NAME", "name", whole=True),
         Column("CURRENT", "current"),
         Column("SERVER", "server"),
-        Column("PROVED BY", "ca_file", wide=True),
+        Column("CA FILE", "ca_file", wide=True),
     ),
     ("name", "current", "server", "ca_file"),
 )
@@ -59,7 +59,7 @@ def use(admin: Invocation, name: Name) -> None:
 
 @verb(app, "remove", changes=True)
 def remove(admin: Invocation, name: Name) -> None:
-    """Forget a context and its key.
+    """Delete a context and its key.
 
     Example: ambassador-admin context remove staging
     """

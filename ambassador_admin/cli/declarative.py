@@ -1,4 +1,4 @@
-"""`export`, `diff` and `apply`: the server as files say it should be."""
+"""The commands `export`, `diff` and `apply`: declare users, groups, MCPs, grants and keys in files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,49 +33,53 @@ CHANGE = View(
     ("action", "kind", "name", "owner", "before", "after", "result", "error"),
 )
 
-_AGAIN = "the same command again completes it"
+_RUN_AGAIN = "run the same command again to complete it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOptions:
-    """What to hold the server to."""
+    """The options that say what the server should have."""
 
     file: Annotated[
         list[Path],
         typer.Option(
-            "--file", "-f", metavar="FILE", help="A YAML file, or a directory of them; may be repeated."
+            "--file", "-f", metavar="FILE", help="A YAML file or a directory of YAML files; may be repeated."
         ),
     ]
     prune: Annotated[
-        bool, typer.Option("--prune", help="Also end what these files own and do not name any more.")
+        bool, typer.Option("--prune", help="Also remove what these files own and no longer name.")
     ] = False
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Claim what is named and belongs to nobody; never another file's."),
+        typer.Option(
+            "--take-over", help="Become the owner of named objects that have none; never of another owner's."
+        ),
     ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyOptions:
-    """Where keys go that are issued."""
+    """The options that say where issued keys go."""
 
     keys_to: Annotated[
         Path | None,
-        typer.Option("--keys-to", metavar="DIR", help="Write new keys there, one file each, 0600."),
+        typer.Option(
+            "--keys-to", metavar="DIR", help="Write each new key to a file with mode 0600 in this directory."
+        ),
     ] = None
     keys_command: Annotated[
         str | None,
         typer.Option(
             "--keys-command",
             metavar="CMD",
-            help="Give each new key to this command on its standard input; MCP_AMBASSADOR_KEY_USER and "
-            "MCP_AMBASSADOR_KEY_NAME say whose it is. There is no shell.",
+            help="Run this command for each new key, with the key on its standard input and MCP_AMBASSADOR_KEY_USER "
+            "and MCP_AMBASSADOR_KEY_NAME in its environment. No shell is used.",
         ),
     ] = None
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands that stand for themselves."""
+    """Register the commands of this module, which have no noun."""
     verb(app, "export")(export)
     verb(app, "diff")(diff)
     verb(app, "apply", destroys=True)(apply)
@@ -85,10 +89,12 @@ def export(
     admin: Invocation,
     owner: Annotated[
         str | None,
-        typer.Option("--owner", metavar="LABEL", help="Only what this label owns; '' is nobody's."),
+        typer.Option(
+            "--owner", metavar="LABEL", help="Only the objects of this owner; '' for objects without one."
+        ),
     ] = None,
 ) -> None:
-    """Print what is on the server as YAML that `apply` takes, one document per owner.
+    """Print the server's objects as YAML for `apply`, one document per owner.
 
     Example: ambassador-admin export --owner ci/people
     """
@@ -96,9 +102,7 @@ def export(
 
     state = [each for each in _state(admin) if owner is None or each.owner == (owner or None)]
     for name in masked(state):
-        admin.output.warn(
-            f"MCP {name}: its options hold secrets, which are masked; put references in their place."
-        )
+        admin.output.warn(f"MCP {name}: secrets in its options are masked; replace the masks by references.")
     found = documents(state) or [{"owner": owner or None}]
     if admin.output.format is Format.JSON:
         admin.output.document(found)
@@ -107,7 +111,7 @@ def export(
 
 
 def diff(admin: Invocation, files: FileOptions) -> None:
-    """Say what `apply` would change; exit 10 when that is anything.
+    """Show what `apply` would change; exit code 10 if there are changes.
 
     Example: ambassador-admin diff -f people.yaml --prune
     """
@@ -118,10 +122,10 @@ def diff(admin: Invocation, files: FileOptions) -> None:
 
 
 def apply(admin: Invocation, files: FileOptions, key_options: KeyOptions) -> None:
-    """Make the server what files say, in an order in which no moment is wider than both ends.
+    """Change the server to what the files declare, without permitting anything more on the way than before or after.
 
-    Nothing that another file or a person owns is touched. What a broken-off run has done stays done; the same command
-    again completes it. With --prune it asks before it ends anything.
+    Objects of other owners are not changed. If a run stops, its changes remain; run the same command again to complete
+    it. With --prune it asks for confirmation before it removes anything.
 
     Example: ambassador-admin apply -f people.yaml --prune --yes
     """
@@ -168,7 +172,7 @@ def _desired(admin: Invocation, files: FileOptions) -> "DesiredState":
     for warning in desired.warnings:
         admin.output.warn(warning)
     if files.prune and desired.owners == {None}:
-        raise UsageError("--prune needs a file with an owner: what nobody owns is never pruned.")
+        raise UsageError("--prune needs a file with an owner: objects without an owner are never pruned.")
     return desired
 
 
@@ -185,7 +189,7 @@ def _destination(admin: Invocation, plan: "Plan", key_options: KeyOptions) -> "K
 
     wanted = [each.key for each in plan.operations if each.kind == "key" and each.action == "create"]
     if key_options.keys_to is not None and key_options.keys_command is not None:
-        raise UsageError("Keys go to a directory or to a command, not to both.")
+        raise UsageError("--keys-to and --keys-command exclude each other.")
     destination: KeyDestination | None = None
     if key_options.keys_to is not None:
         destination = KeyFiles(key_options.keys_to)
@@ -194,7 +198,7 @@ def _destination(admin: Invocation, plan: "Plan", key_options: KeyOptions) -> "K
     if wanted and not admin.options.dry_run:
         if destination is None:
             raise UsageError(
-                f"{len(wanted)} keys would be issued, and a key is said only once.",
+                f"New keys need a destination, as a key is shown only once; {len(wanted)} would be issued.",
                 hint="--keys-to DIR, or --keys-command CMD",
             )
         destination.prepare(wanted)
@@ -220,8 +224,8 @@ def _report_interrupt(admin: Invocation, plan: "Plan", result: "ApplyResult") ->
         yield
     except KeyboardInterrupt:
         admin.output.say(
-            f"Interrupted: {len(result.done)} of {len(plan.operations)} changes are done, the last request may be; "
-            f"{_AGAIN}."
+            f"Interrupted: {len(result.done)} of {len(plan.operations)} changes are done, and the last request may be; "
+            f"{_RUN_AGAIN}."
         )
         raise
 
@@ -262,14 +266,14 @@ def _fail_unless_complete(plan: "Plan", result: "ApplyResult") -> None:
     raise AdminError(
         f"{missing} of {len(plan.operations)} changes were not made"
         + (f": {cause.message}" if cause is not None else "."),
-        hint=f"mend the cause; {_AGAIN}",
+        hint=f"remove the cause, then {_RUN_AGAIN}",
         code=ProblemCode.INCOMPLETE,
         exit_code=ExitCode.PARTIAL,
     )
 
 
 def _show(admin: Invocation, plan: "Plan") -> None:
-    from ambassador_admin.declarative.plan_output import counted, item, line
+    from ambassador_admin.declarative.plan_output import item, line, summary
 
     if admin.output.format in (Format.TABLE, Format.WIDE) and admin.output.fields is None:
         if plan.operations:
@@ -278,4 +282,4 @@ def _show(admin: Invocation, plan: "Plan") -> None:
         admin.output.rows(CHANGE, [item(each) for each in plan.operations])
     for note in plan.notes:
         admin.output.say(f"note: {note}")
-    admin.output.say(counted(plan.operations, plan.unchanged))
+    admin.output.say(summary(plan.operations, plan.unchanged))

@@ -1,4 +1,4 @@
-"""`enrolment`: the one-time codes that can still be exchanged for a key; `key enrol` makes them."""
+"""The `enrolment` commands: one-time codes that can still be exchanged for a key; `key enrol` issues them."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ ENROLMENT = View(
     fields_of(EnrolmentView),
 )
 
-app = noun("The one-time codes that nobody has used yet; key enrol makes them.")
+app = noun("One-time codes that were not used yet; key enrol issues them.")
 
 
 @verb(app, "list")
@@ -34,7 +34,7 @@ def list_all(
     admin: Invocation,
     list_options: ListOptions,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="USER", help="Only this user's."), NameKind.USER
+        str | None, typer.Option("--user", metavar="USER", help="Only those of this user."), NameKind.USER
     ] = None,
 ) -> None:
     """List the one-time codes that can still be exchanged; the codes themselves are not shown.
@@ -51,7 +51,7 @@ def cancel(
         str, typer.Argument(metavar="ID", help="The enrolment's id, or its beginning."), NameKind.ENROLMENT
     ],
 ) -> None:
-    """Make a one-time code worthless before its time; a key it was exchanged for already stays good.
+    """Cancel a one-time code before it expires; a key that it was exchanged for stays valid.
 
     Example: ambassador-admin enrolment cancel 0198c0de
     """

@@ -1,4 +1,4 @@
-"""`errors`: what a stable code means and what mends it, from the table all programs share."""
+"""The `errors` commands: the meaning and the remedies of error codes."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -29,12 +29,12 @@ CODE = View(
 )
 ONE = View("codes", (*CODE.columns[:2], Column("REMEDIES", "remedies", _sentences)), CODE.fields)
 
-app = noun("What the codes of errors mean.")
+app = noun("The meaning of error codes.")
 
 
 @verb(app, "list")
 def list_all(admin: Invocation) -> None:
-    """List every code and what it means.
+    """List every error code with its meaning.
 
     Example: ambassador-admin errors list
     """
@@ -44,16 +44,16 @@ def list_all(admin: Invocation) -> None:
 @verb(app, "show")
 def show(
     admin: Invocation,
-    code: Annotated[str, typer.Argument(metavar="CODE", help="Such as AMB-5001, or 5001.")],
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The code, such as AMB-5001 or 5001.")],
 ) -> None:
-    """Say what a code means and what to do.
+    """Show the meaning of an error code and what to do.
 
     Example: ambassador-admin errors show AMB-5001
     """
     found = ProblemCode.parse(code)
     if found is None:
         raise AdminError(
-            f"There is no code {code[:40]!r}.",
+            f"There is no error code {code[:40]!r}.",
             hint="ambassador-admin errors list",
             code=ProblemCode.NOT_FOUND,
             exit_code=ExitCode.NOT_FOUND,

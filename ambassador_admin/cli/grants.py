@@ -1,4 +1,4 @@
-"""`grant`: which tools a group may, or may not, call."""
+"""The `grant` commands: which tools a group may, or may not, call."""
 
 from typing import Annotated
 
@@ -37,30 +37,33 @@ app = noun("Which tools a group may, or may not, call.")
 @verb(app, "add", changes=True)
 def add(
     admin: Invocation,
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="Who gets the grant."), NameKind.GROUP],
-    mcp: Annotated[str, typer.Argument(metavar="MCP", help="Whose tools."), NameKind.MCP],
+    group: Annotated[
+        str, typer.Argument(metavar="GROUP", help="The group that gets the grant."), NameKind.GROUP
+    ],
+    mcp: Annotated[str, typer.Argument(metavar="MCP", help="The MCP of the tools."), NameKind.MCP],
     tool: Annotated[
         list[str] | None,
         typer.Option(
-            "--tool", metavar="PATTERN", help="Tools by name, '*' matches anything; may be repeated."
+            "--tool", metavar="PATTERN", help="Tools by name; '*' matches anything; may be repeated."
         ),
     ] = None,
     deny: Annotated[
-        bool, typer.Option("--deny", help="Deny these tools instead; denying always wins.")
+        bool,
+        typer.Option("--deny", help="Deny these tools; a denial takes precedence over every permission."),
     ] = False,
     opt_in: Annotated[
         bool,
-        typer.Option("--opt-in", help="The tools appear to clients only that have subscribed to the MCP."),
+        typer.Option("--opt-in", help="Only clients that have subscribed to the MCP get the tools."),
     ] = False,
     owner: Annotated[
         str | None,
         typer.Option("--owner", metavar="LABEL", help="The declarative file the grant belongs to."),
     ] = None,
     duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="End by itself after 8h, 30d, …")
+        str | None, typer.Option("--for", metavar="DURATION", help="Expire after 8h, 30d, …")
     ] = None,
 ) -> None:
-    """Give a group the tools of an MCP, all of them unless --tool says which.
+    """Permit the members of a group to call the tools of an MCP: all, or those that --tool names.
 
     Example: ambassador-admin grant add developers time --tool 'get_*' --for 30d
     """
@@ -92,7 +95,7 @@ def remove(
         str, typer.Argument(metavar="ID", help="The grant's id, or its beginning."), NameKind.GRANT
     ],
 ) -> None:
-    """Take a grant back; it ends with the next call.
+    """Remove a grant; the next call is decided without it.
 
     Example: ambassador-admin grant remove 0198c0de
     """

@@ -1,4 +1,4 @@
-"""`group`: what grants are given to."""
+"""The `group` commands: groups of users, which grants are given to."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ GROUP = View(
     fields_of(GroupView),
 )
 
-app = noun("What grants are given to: groups of users.")
+app = noun("Groups of users, which grants are given to.")
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The group's name.")]
 Name = Annotated[NewName, NameKind.GROUP]
@@ -42,7 +42,7 @@ def create(
         str, typer.Option("--description", metavar="TEXT", help="What the group is for.")
     ] = "",
 ) -> None:
-    """Add a group.
+    """Create a group.
 
     Example: ambassador-admin group create developers --description 'Our code'
     """
@@ -77,7 +77,9 @@ def update(
     status: Annotated[
         str | None,
         typer.Option(
-            "--status", metavar="WORD", help="active or suspended; a suspended group grants nothing."
+            "--status",
+            metavar="WORD",
+            help="active or suspended; the grants of a suspended group have no effect.",
         ),
     ] = None,
     owner: Annotated[
@@ -85,7 +87,7 @@ def update(
         typer.Option("--owner", metavar="LABEL", help="The declarative file it belongs to; '' for none."),
     ] = None,
 ) -> None:
-    """Change a group; what you do not name stays as it is.
+    """Change a group; options that are not given change nothing.
 
     Example: ambassador-admin group update developers --status suspended
     """
@@ -107,7 +109,7 @@ def delete(admin: Invocation, name: Name) -> None:
 
 @verb(app, "add-member", changes=True)
 def add_member(admin: Invocation, name: Name, user: User) -> None:
-    """Put a user into a group.
+    """Add a user to a group.
 
     Example: ambassador-admin group add-member developers alice
     """
@@ -116,7 +118,7 @@ def add_member(admin: Invocation, name: Name, user: User) -> None:
 
 @verb(app, "remove-member", changes=True)
 def remove_member(admin: Invocation, name: Name, user: User) -> None:
-    """Take a user out of a group.
+    """Remove a user from a group.
 
     Example: ambassador-admin group remove-member developers alice
     """

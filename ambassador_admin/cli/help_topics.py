@@ -1,4 +1,4 @@
-"""`help`: what no single command can explain, from the tables the program itself goes by."""
+"""The `help` commands: environment variables and exit codes."""
 
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.context.invocation import Invocation
@@ -15,28 +15,28 @@ from ambassador_admin.output.view import Column
 
 _VARIABLES = {
     URL_VARIABLE: "the server's admin address, as --server",
-    KEY_VARIABLE: "the admin key, or where it is: env://NAME, file://PATH",
-    CA_VARIABLE: "the CA certificate that proves the server, as --ca",
+    KEY_VARIABLE: "the admin key, or a reference to it: env://NAME, file://PATH",
+    CA_VARIABLE: "the CA certificate to verify the server with, as --ca",
     CONTEXT_VARIABLE: "the context to use instead of the current one, as --context",
-    OUTPUT_VARIABLE: "the format of answers, as -o",
-    "NO_COLOR": "no colours when it is set to anything",
+    OUTPUT_VARIABLE: "the output format, as -o",
+    "NO_COLOR": "no colours, if it is set to any text",
 }
 _MEANINGS = {
-    ExitCode.OK: "done; also when the reader of the output stopped reading",
-    ExitCode.GENERAL: "failed for a reason without a code of its own, or not confirmed",
-    ExitCode.USAGE: "the command line, a setting or a value makes no sense, or --yes is missing",
-    ExitCode.NOT_AUTHENTICATED: "no admin key, or one that is not accepted",
-    ExitCode.DENIED: "your roles do not include this",
-    ExitCode.NOT_FOUND: "nothing has that name",
-    ExitCode.CONFLICT: "something has that name already, or its state does not allow the change",
-    ExitCode.UNREACHABLE: "no server there, one that is not ready, or one whose certificate is not trusted (AMB-5002)",
-    ExitCode.PARTIAL: "some of it was done, and the output says what; run it again to complete it",
-    ExitCode.DRIFT: "diff: the server is not as the files say",
+    ExitCode.OK: "success; also when the reader of the output has closed it",
+    ExitCode.GENERAL: "failure without an exit code of its own, or no confirmation",
+    ExitCode.USAGE: "invalid command line, setting or value, or --yes is missing",
+    ExitCode.NOT_AUTHENTICATED: "no admin key, or an invalid one",
+    ExitCode.DENIED: "your roles do not permit the request",
+    ExitCode.NOT_FOUND: "no object has that name",
+    ExitCode.CONFLICT: "an object with that name exists, or its state does not allow the change",
+    ExitCode.UNREACHABLE: "the server cannot be reached, is not ready, or has an untrusted certificate (AMB-5002)",
+    ExitCode.PARTIAL: "some changes were made, and the output names them; run the command again to complete them",
+    ExitCode.DRIFT: "diff: the server differs from the files",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }
 _PRECEDENCE = (
-    "An option goes before a variable, a variable before the context. A context named with --context goes before "
-    "every variable that is about the server."
+    "An option takes precedence over a variable, a variable over the context. With --context, variables that are about "
+    "the server are ignored."
 )
 _VARIABLE = View("variables", (Column("VARIABLE", "name"), Column("MEANING", "meaning")), ("name", "meaning"))
 _CODE = View("exit codes", (Column("CODE", "code"), Column("MEANING", "meaning")), ("code", "meaning"))

@@ -1,4 +1,4 @@
-"""Hands over a secret that the server says this once: shown, written to a new file, or given to a command."""
+"""Issues a secret and shows it, writes it to a new file, or passes it to a command."""
 
 import os
 from collections.abc import Callable
@@ -17,24 +17,30 @@ from ambassador_admin.secret_command import SecretCommand
 
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help="Write the key there, 0600, instead of showing it."),
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help="Write the key to this new file, with mode 0600, and do not show it.",
+    ),
 ]
 ToCommand = Annotated[
     str | None,
     typer.Option(
         "--to-command",
         metavar="CMD",
-        help="Give the key to this command on its standard input, instead of showing it. There is no shell. "
-        "If the command fails, the key is revoked again.",
+        help="Pass the key to this command on its standard input instead of showing it. No shell is used. "
+        "If the command fails, the key is revoked.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretKind:
-    """A kind of key: `field` of the answer holds the secret, `key` describes it and names it by its `handle`.
+    """A kind of secret that the server issues.
 
-    `noun` is what commands call it, `advice` what to do with it, and `revoke` how to take back the one of a handle.
+    In an answer, the member `field` is the secret, and the member `key` describes it; the member `handle` of `key`
+    identifies it. `noun` is that of its commands, `advice` what the administrator should do with it, and `revoke`
+    builds the request that revokes the one with a handle.
     """
 
     noun: str
@@ -46,14 +52,14 @@ class SecretKind:
     revoke: Callable[[str], Request]
 
     def secret_in(self, issued: Item) -> str:
-        """Return the secret."""
+        """Return the secret in an answer; raises BadAnswerError."""
         secret = issued.get(self.field)
         if not isinstance(secret, str) or not secret.isprintable():
-            raise BadAnswerError("The server issued a key without saying it.", hint=self.list_command)
+            raise BadAnswerError("The server issued a key, but did not return it.", hint=self.list_command)
         return secret
 
     def handle_of(self, issued: Item) -> str:
-        """Return what the key is called in commands."""
+        """Return what identifies the key in commands: its name or its id."""
         return str(_key_of(issued).get(self.handle))
 
     @property
@@ -75,7 +81,7 @@ def issue_secret(
     *,
     may_exist: bool = False,
 ) -> None:
-    """Send the request and deliver the secret of its answer; `may_exist` allows an answer without one."""
+    """Send the request and deliver the secret in its answer; with `may_exist`, the answer need not have one."""
     with _destination(admin, kind, key_file, to_command) as destination:
         issued = admin.send_change(request, destination.view)
         if issued is None:
@@ -87,7 +93,7 @@ def issue_secret(
 
 
 class _Destination(Protocol):
-    """Whatever the secret goes to; it is ready before there is a secret, and gone when none came."""
+    """Where a secret goes; it is prepared before the secret is issued, and cleaned up when none was."""
 
     view: View
 
@@ -102,7 +108,7 @@ class _Destination(Protocol):
     ) -> None: ...
 
     def deliver(self, issued: Item) -> None:
-        """Deliver the secret."""
+        """Deliver the secret in an answer."""
         ...
 
 
@@ -110,7 +116,7 @@ def _destination(
     admin: Invocation, kind: SecretKind, key_file: Path | None, to_command: str | None
 ) -> _Destination:
     if key_file is not None and to_command is not None:
-        raise UsageError("A key goes to a file or to a command, not to both.")
+        raise UsageError("--key-file and --to-command exclude each other.")
     if admin.options.dry_run or (key_file is None and to_command is None):
         return _StandardOutput(admin, kind)
     return (
@@ -131,16 +137,16 @@ def _show_existing(admin: Invocation, issued: Item, kind: SecretKind, view: View
     elif _is_for_program(admin):
         admin.output.record(view, issued)
     admin.output.say(
-        f"There is a good key already ({kind.handle} {kind.handle_of(issued)}); nothing was issued."
+        f"A valid key exists already ({kind.handle} {kind.handle_of(issued)}); no key was issued."
     )
 
 
 def show_secret(admin: Invocation, view: View, item: Item, secret: str, advice: str) -> None:
-    """Show an item that holds a secret; to a person the secret alone, and what to do with it."""
+    """Show an item with a secret; in a table format, only the secret on stdout and the advice on stderr."""
     if _is_for_program(admin):
         admin.output.record(view, item)
         return
-    # Alone on stdout, so that a script can take it as it is.
+    # Alone on stdout, so that a script can use it directly.
     admin.output.write(secret)
     admin.output.advise(advice)
 
@@ -169,7 +175,8 @@ class _StandardOutput:
             self._show(issued)
         except ReaderGoneError:
             raise AdminError(
-                "A key was issued, nobody read it, and it is lost.", hint=self._kind.revoke_command(issued)
+                "A key was issued and is lost, because the output was closed.",
+                hint=self._kind.revoke_command(issued),
             ) from None
 
     def _show(self, issued: Item) -> None:
@@ -206,7 +213,7 @@ class _NewFile:
             self._path.unlink(missing_ok=True)
 
     def deliver(self, issued: Item) -> None:
-        """Write the secret and a line end, and show what it belongs to."""
+        """Write the secret and a line feed, and show the key that it belongs to."""
         try:
             os.write(self._descriptor, f"{self._kind.secret_in(issued)}\n".encode())
             os.fsync(self._descriptor)
@@ -221,7 +228,7 @@ class _NewFile:
 
 
 class _ExternalCommand:
-    """A command that reads the secret from its standard input; a key it did not take is revoked again."""
+    """A command that reads the secret from its standard input; if it fails, the key is revoked."""
 
     def __init__(self, admin: Invocation, kind: SecretKind, command: str) -> None:
         self._admin = admin
@@ -237,7 +244,7 @@ class _ExternalCommand:
         pass
 
     def deliver(self, issued: Item) -> None:
-        """Run the command with the secret and a line end; raises AdminError when it fails."""
+        """Run the command with the secret and a line feed; raises AdminError when it fails."""
         secret = self._kind.secret_in(issued)
         try:
             failure = self._command.run(secret)
@@ -246,15 +253,15 @@ class _ExternalCommand:
             raise
         if failure is not None:
             self._revoke(issued)
-            raise AdminError(f"{self._command.program!r} {failure}. The key it was given is revoked.")
+            raise AdminError(f"{self._command.program!r} {failure}. The key is revoked.")
         self._admin.output.record(self.view, _key_of(issued))
-        self._admin.output.say(f"The key was given to {self._command.program!r}.")
+        self._admin.output.say(f"The key was passed to {self._command.program!r}.")
 
     def _revoke(self, issued: Item) -> None:
         try:
             self._admin.api.send(self._kind.revoke(self._kind.handle_of(issued)))
         except AdminError as error:
             raise AdminError(
-                f"The key could not be handed over, and not be revoked either: {error.message}",
+                f"The key could be neither delivered nor revoked: {error.message}",
                 hint=self._kind.revoke_command(issued),
             ) from error

@@ -1,4 +1,4 @@
-"""`key`: the preshared keys of users' clients."""
+"""The `key` commands: client keys of users."""
 
 from typing import Annotated
 
@@ -52,7 +52,7 @@ CLIENT_KEY = SecretKind(
     noun="key",
     field="preshared_key",
     handle="id",
-    advice="hand it to the user over a private channel; ambassador-client takes it from "
+    advice="give it to the user over a private channel; ambassador-client reads "
     "MCP_AMBASSADOR_PRESHARED_KEY.",
     described=KEY,
     issued=ISSUED,
@@ -61,61 +61,61 @@ CLIENT_KEY = SecretKind(
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning."), NameKind.KEY]
 
-app = noun("The preshared keys of users' clients.")
+app = noun("Client keys of users.")
 
 
 @verb(app, "issue", changes=True)
 def issue(
     admin: Invocation,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key."), NameKind.USER],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user of the key."), NameKind.USER],
     name: Annotated[
         str, typer.Option("--name", metavar="TEXT", help="What the key is for, such as a machine.")
     ],
     duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="Expire by itself after 30d, 52w, …")
+        str | None, typer.Option("--for", metavar="DURATION", help="Expire after 30d, 52w, …")
     ] = None,
     owner: Annotated[
         str | None, typer.Option("--owner", metavar="LABEL", help="The declarative file the key belongs to.")
     ] = None,
     if_missing: Annotated[
         bool,
-        typer.Option("--if-missing", help="Issue nothing when the user has a good key of this name."),
+        typer.Option("--if-missing", help="Issue nothing if the user has a valid key of this name."),
     ] = False,
     key_file: KeyFile = None,
     to_command: ToCommand = None,
 ) -> None:
-    """Make a key for a user's client. It is shown this once.
+    """Issue a key for a user's client. It is shown only once.
 
     Example: ambassador-admin key issue alice --name laptop --key-file alice.key
     """
-    lasts = parse_duration(duration)
+    lifetime = parse_duration(duration)
     if if_missing:
-        request = keys.ensure(user, name, KeyPut(expires_in_seconds=lasts, owner=owner))
+        request = keys.ensure(user, name, KeyPut(expires_in_seconds=lifetime, owner=owner))
     else:
-        request = keys.issue(NewKey(user=user, name=name, expires_in_seconds=lasts, owner=owner))
+        request = keys.issue(NewKey(user=user, name=name, expires_in_seconds=lifetime, owner=owner))
     issue_secret(admin, request, CLIENT_KEY, key_file, to_command, may_exist=if_missing)
 
 
 @verb(app, "enrol", changes=True)
 def enrol(
     admin: Invocation,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose key it will be."), NameKind.USER],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user of the future key."), NameKind.USER],
     name: Annotated[
         str, typer.Option("--name", metavar="TEXT", help="What the key is for, such as a machine.")
     ] = "client",
     duration: Annotated[
-        str, typer.Option("--for", metavar="DURATION", help="How long the code works, a day at most.")
+        str, typer.Option("--for", metavar="DURATION", help="How long the code is valid, at most a day.")
     ] = "15m",
     key_duration: Annotated[
         str | None,
         typer.Option(
-            "--key-for", metavar="DURATION", help="How long the key lasts from then on: 90d, 52w, …"
+            "--key-for", metavar="DURATION", help="How long the key is valid after that: 90d, 52w, …"
         ),
     ] = None,
 ) -> None:
-    """Make a one-time code that the user's client exchanges for a key of its own. It is shown this once.
+    """Issue a one-time code that the user's client exchanges for a key. The code is shown only once.
 
-    Nobody but the client ever sees the key. The code can be read out over the telephone.
+    Only the client sees the key. The code is short enough to be read out over the telephone.
 
     Example: ambassador-admin key enrol alice --name laptop --key-for 90d
     """
@@ -134,14 +134,14 @@ def rotate(
     admin: Invocation,
     key_id: KeyId,
     overlap: Annotated[
-        str, typer.Option("--overlap", metavar="DURATION", help="How long the old key stays good.")
+        str, typer.Option("--overlap", metavar="DURATION", help="How long the old key stays valid.")
     ] = "24h",
     key_file: KeyFile = None,
     to_command: ToCommand = None,
 ) -> None:
-    """Make a key in place of another, which stays good for the overlap. The new one is shown this once.
+    """Issue a key that replaces another, which stays valid for the overlap. The new key is shown only once.
 
-    It takes over the subscriptions. The old key ends with the overlap even if the new one cannot be handed over.
+    The new key takes over the subscriptions. The old key ends after the overlap even if the new one is not delivered.
 
     Example: ambassador-admin key rotate 0198c0de --overlap 7d
     """
@@ -167,7 +167,7 @@ def list_all(
 
 @verb(app, "suspend", changes=True)
 def suspend(admin: Invocation, key_id: KeyId) -> None:
-    """Put a key out of use until it is activated again; it holds from the next call on.
+    """Suspend a key until it is activated; its next call is refused.
 
     Example: ambassador-admin key suspend 0198c0de
     """
@@ -176,7 +176,7 @@ def suspend(admin: Invocation, key_id: KeyId) -> None:
 
 @verb(app, "activate", changes=True)
 def activate(admin: Invocation, key_id: KeyId) -> None:
-    """Make a suspended key good again.
+    """Activate a suspended key.
 
     Example: ambassador-admin key activate 0198c0de
     """
@@ -188,12 +188,12 @@ def revoke(
     admin: Invocation,
     key_id: KeyId,
 ) -> None:
-    """End a key at once and for good.
+    """Revoke a key at once and permanently.
 
     Example: ambassador-admin key revoke 0198c0de
     """
     key_id = admin.resolve_id(keys.list_all(user=None), key_id)
-    admin.confirm(f"Revoke key {key_id} for good?")
+    admin.confirm(f"Revoke key {key_id} permanently?")
     admin.submit(keys.revoke(key_id), KEY)
 
 

@@ -1,4 +1,4 @@
-"""`kill`: stops that bite on the next call, everywhere."""
+"""The `kill` commands: kill switches, which refuse calls from the next one on."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +41,7 @@ SWITCH = View(
 
 
 def _hits(value: Any, now: datetime) -> str:
-    """Show how many there are and as many of their names as a person reads."""
+    """Format the number of objects and the first ten names."""
     if value is None:
         return plain(value, now)
     names = value["first"][:_NAMES_SHOWN]
@@ -54,9 +54,9 @@ DETAIL = View(
     SWITCH.plural,
     (
         *SWITCH.columns,
-        Column("USERS HIT", "impact.users", _hits),
-        Column("MCPS HIT", "impact.mcps", _hits),
-        Column("TOOLS HIT", "impact.tools", _hits),
+        Column("USERS AFFECTED", "impact.users", _hits),
+        Column("MCPS AFFECTED", "impact.mcps", _hits),
+        Column("TOOLS AFFECTED", "impact.tools", _hits),
         Column("SESSIONS STOPPED", "impact.sessions"),
         Column("CALLS STOPPED", "impact.calls"),
     ),
@@ -68,12 +68,12 @@ _SCOPES = {
     "group": ("GROUP", "Stop every member of a group.", "trainees --reason 'exam week' --for 7d"),
     "key": (
         "KEY",
-        "Stop one client key, by its id or its beginning.",
+        "Stop one client key, by its id or the beginning of it.",
         "0198c0de --reason 'posted in a chat'",
     ),
     "session": (
         "SESSION",
-        "Stop one client process, by its id or its beginning.",
+        "Stop one client process, by its session's id or the beginning of it.",
         "0198c0de --reason 'runs in a loop'",
     ),
     "mcp": ("MCP", "Stop every call to one MCP.", "time --reason 'incident 42' --for 2h"),
@@ -94,21 +94,23 @@ _KINDS = {
 }
 _WITH_ID = {"key": keys.list_all(user=None), "session": sessions.list_all(user=None)}
 
-app = noun("Stop calls at once, and lift the stop again.")
+app = noun("Kill switches: stop calls at once, and lift the stop.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchOptions:
-    """What can be said of any stop."""
+    """The options of every kill switch."""
 
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")]
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the audit.")]
     duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="Lift by itself after 30m, 2h, …")
+        str | None, typer.Option("--for", metavar="DURATION", help="Expire after 30m, 2h, …")
     ] = None
     message: Annotated[
-        str | None, typer.Option("--message", metavar="TEXT", help="What stopped users are told.")
+        str | None, typer.Option("--message", metavar="TEXT", help="The message that stopped users get.")
     ] = None
-    drill: Annotated[bool, typer.Option("--drill", help="Record the switch, stop nothing.")] = False
+    drill: Annotated[bool, typer.Option("--drill", help="Record the switch without stopping anything.")] = (
+        False
+    )
 
 
 @verb(app, "everyone", destroys=True)
@@ -147,7 +149,7 @@ def show(
         str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), NameKind.SWITCH
     ],
 ) -> None:
-    """Show a kill switch and what it hits; for a drill, or one that is over, what it would hit if it were in force.
+    """Show a kill switch and its impact; for a drill or an ended one, the impact it would have if it were in force.
 
     Example: ambassador-admin kill show 0198c0de
     """
@@ -174,7 +176,7 @@ def lift(
         str, typer.Argument(metavar="ID", help="The switch's id, or its beginning."), NameKind.SWITCH
     ],
 ) -> None:
-    """End a stop at once.
+    """Lift a kill switch at once.
 
     Example: ambassador-admin kill lift 0198c0de
     """
@@ -196,18 +198,16 @@ def _activate(admin: Invocation, scope: str, target: str | None, switch_options:
     if scope == "tool":
         _warn_of_unknown_tool(admin, str(activated.get("target")))
     if switch_options.drill:
-        admin.output.say("This is a drill: it stops nothing, and shows what the switch would hit.")
+        admin.output.say("This is a drill: it stops nothing and shows the impact that the switch would have.")
     else:
         admin.output.advise(f"To end the stop: ambassador-admin kill lift {activated.get('id')}")
 
 
 def _warn_of_unknown_tool(admin: Invocation, tool: str) -> None:
-    # A tool can be stopped while its MCP is away, so the server takes any name: a slip would stop nothing.
+    # The server accepts any name, as the MCP may be unavailable now; a misspelt name would stop nothing.
     try:
         known = {item.get("name") for item in admin.api.items(mcps.tools(tool.partition(".")[0]))}
     except AdminError:
-        return  # the stop stands, and is all that was asked for
+        return  # the switch is active; the warning is optional
     if tool not in known:
-        admin.output.warn(
-            f"No MCP offers {tool!r} at present; the stop holds for a tool of exactly that name."
-        )
+        admin.output.warn(f"No MCP has a tool {tool!r} now; the switch stops a tool of exactly that name.")

@@ -1,4 +1,4 @@
-"""Who logs in: a program by its admin key, or a person by name and password."""
+"""The options of `login`: an admin key, or a user with a password."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from ambassador_admin.output import Item
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginOptions:
-    """What `login` is told of who logs in."""
+    """The credentials for a login."""
 
     key_from: Annotated[
         str | None,
@@ -27,7 +27,9 @@ class LoginOptions:
     ] = None
     user: Annotated[
         str | None,
-        typer.Option("--user", metavar="NAME", help="Log in by this user's password, not by an admin key."),
+        typer.Option(
+            "--user", metavar="NAME", help="Log in with this user's password instead of an admin key."
+        ),
     ] = None
     password_from: Annotated[
         str | None,
@@ -46,7 +48,7 @@ class LoginOptions:
             raise UsageError("--key-from and --user exclude each other.")
 
     def obtain_key(self, admin: Invocation, address: str, ca_file: Path | None) -> tuple[str, Item]:
-        """Return a key that is good at this server, and who it makes us; a password opens one."""
+        """Return a valid admin key and its `whoami` answer; with a password, the key of a new login."""
         environment = admin.environment
         if self.user is None:
             key = read_key(
@@ -66,5 +68,5 @@ class LoginOptions:
         opened = admin.connect(address, ca_file=ca_file).fetch_without_key(account.login(self.user, password))
         secret, who = opened.get("admin_key"), opened.get("who")
         if not isinstance(secret, str) or not isinstance(who, dict):
-            raise BadAnswerError("The server opened a login without saying its key.")
+            raise BadAnswerError("The server opened a login, but did not return its key.")
         return check_key(secret), who

@@ -1,4 +1,4 @@
-"""What can be said of an MCP on the command line, and what is risky about it."""
+"""The options of `mcp add` and `mcp update` that describe an MCP, and warnings about secrets in them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ambassador_protocol.references import SCHEMES, parse_reference
 
 
 class ArgumentPolicy(StrEnum):
-    """How much of a call's arguments the audit keeps."""
+    """How much of a call's arguments the audit stores."""
 
     NONE = "none"
     KEYS = "keys"
@@ -23,25 +23,27 @@ class ArgumentPolicy(StrEnum):
 
 
 class Isolation(StrEnum):
-    """Whether the users share one connection."""
+    """Whether users share one connection."""
 
     SHARED = "shared"
     PER_USER = "per-user"
 
     @property
     def wire(self) -> str:
-        """Return the server's word."""
+        """Return the value that the API uses."""
         return self.value.replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpOptions:
-    """What can be said of an MCP besides its name and command."""
+    """The attributes of an MCP besides its name and command."""
 
     transport: Annotated[
         str | None,
         typer.Option(
-            "--transport", metavar="WORD", help="stdio or streamable_http; follows from what else is given."
+            "--transport",
+            metavar="WORD",
+            help="stdio or streamable_http; by default, depending on the other options.",
         ),
     ] = None
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The MCP's endpoint.")] = None
@@ -51,28 +53,32 @@ class McpOptions:
     ] = None
     env: Annotated[
         list[str] | None,
-        typer.Option("--env", metavar="NAME=VALUE", help="A variable of the process; may be repeated."),
+        typer.Option(
+            "--env", metavar="NAME=VALUE", help="An environment variable of the process; may be repeated."
+        ),
     ] = None
     display_name: Annotated[
-        str | None, typer.Option("--display-name", metavar="TEXT", help="For people.")
+        str | None, typer.Option("--display-name", metavar="TEXT", help="The name shown to people.")
     ] = None
     description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")
+        str | None, typer.Option("--description", metavar="TEXT", help="What the MCP is for.")
     ] = None
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="WORD", help="A tag; may be repeated. '' for none.")
+        list[str] | None, typer.Option("--tag", metavar="WORD", help="A tag; may be repeated; '' for none.")
     ] = None
     arguments: Annotated[
         ArgumentPolicy | None,
-        typer.Option("--arguments", help="What the audit keeps of a call's arguments; redacted at first."),
+        typer.Option("--arguments", help="What the audit stores of a call's arguments; by default redacted."),
     ] = None
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="SECONDS", min=0.1, help="The deadline of one call; 60 at first."),
+        typer.Option(
+            "--timeout", metavar="SECONDS", min=0.1, help="The deadline of one call; by default 60."
+        ),
     ] = None
     isolation: Annotated[
         Isolation | None,
-        typer.Option("--isolation", help="Whether the users share one connection; shared at first."),
+        typer.Option("--isolation", help="Whether users share one connection; by default shared."),
     ] = None
     owner: Annotated[
         str | None,
@@ -81,12 +87,12 @@ class McpOptions:
 
     @property
     def describes_connection(self) -> bool:
-        """Tell whether anything is said about how to connect."""
+        """Tell whether an option describes the connection."""
         return any(part is not None for part in (self.transport, self.url, self.header, self.env))
 
     def attributes(self) -> dict[str, Any]:
-        """Return what is said besides that, by the names of the API."""
-        said = {
+        """Return the other attributes that are given, by the names of the API."""
+        given = {
             "display_name": self.display_name,
             "description": self.description,
             "tags": None if self.tag is None else [tag for tag in self.tag if tag],
@@ -95,16 +101,16 @@ class McpOptions:
             "isolation": None if self.isolation is None else self.isolation.wire,
             "owner": self.owner,
         }
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in given.items() if value is not None}
 
     def transport_and_options(self, command: list[str]) -> tuple[str, dict[str, Any]]:
-        """Return the transport and its options; raises UsageError unless they describe exactly one."""
+        """Return the transport and its options; raises UsageError unless they are either a command or a URL."""
         return self.transport or ("stdio" if command else "streamable_http"), self._options(command)
 
     def _options(self, command: list[str]) -> dict[str, Any]:
         if (self.url is None) == (not command):
             raise UsageError(
-                "An MCP is either a command or a URL.",
+                "An MCP needs either a command or a URL.",
                 hint="end with -- COMMAND ARG…, or name a --url",
             )
         headers, env = parse_pairs(self.header or [], "--header"), parse_pairs(self.env or [], "--env")
@@ -117,15 +123,15 @@ class McpOptions:
         return {"command": command[0], "args": command[1:]} | ({"env": env} if env else {})
 
 
-def secret_warnings(option: str, given: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is risky about the variables or headers of an MCP."""
-    for name, value in given.items():
+def secret_warnings(option: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield a warning for each variable or header that has a secret in plain text or a misplaced reference."""
+    for name, value in values.items():
         if parse_reference(value) is not None:
             continue
         if any(f"{scheme}://" in value for scheme in SCHEMES):
-            yield f"{option} {name}: a reference is resolved only where it is the whole value."
+            yield f"{option} {name}: a reference is resolved only if it is the whole value."
         elif looks_secret(name, value):
             yield (
-                f"{option} {name} looks like a secret in plain text; the catalog and your shell's history keep it. "
+                f"{option} {name} looks like a secret in plain text; the catalog and your shell's history store it. "
                 f"Write {option} {name}=env://NAME or file:///PATH, which the server resolves."
             )

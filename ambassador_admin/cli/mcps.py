@@ -1,4 +1,4 @@
-"""`mcp`: the catalog of downstream MCP servers."""
+"""The `mcp` commands: the catalog of downstream MCP servers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -76,15 +76,15 @@ Name = Annotated[NewName, NameKind.MCP]
 
 Command = Annotated[
     list[str] | None,
-    typer.Argument(metavar="-- COMMAND ARG", help="What the server starts, for stdio."),
+    typer.Argument(metavar="-- COMMAND ARG", help="The command that the server starts, for stdio."),
 ]
 
 
 @verb(app, "add", changes=True)
 def add(admin: Invocation, name: NewName, described: McpOptions, command: Command = None) -> None:
-    """Add an MCP to the catalog, as a draft.
+    """Add an MCP to the catalog as a draft.
 
-    For a secret in --env or --header write env://NAME or file:///PATH: the server resolves it when it connects.
+    Write a secret in --env or --header as env://NAME or file:///PATH; the server resolves it when it connects.
 
     Example: ambassador-admin mcp add time -- uvx mcp-server-time
     """
@@ -92,7 +92,9 @@ def add(admin: Invocation, name: NewName, described: McpOptions, command: Comman
     _warn(admin, options)
     mcp = NewMcp(name=name, transport=transport, options=options, **described.attributes())
     if admin.submit(mcps.add(mcp), MCP):
-        admin.output.advise(f"It is a draft and serves nobody yet. Next: ambassador-admin mcp publish {name}")
+        admin.output.advise(
+            f"The MCP is a draft and serves no calls yet. Next: ambassador-admin mcp publish {name}"
+        )
 
 
 @verb(app, "update", changes=True)
@@ -103,16 +105,16 @@ def update(
     no_test: Annotated[
         bool,
         typer.Option(
-            "--no-test", help="Store how a published MCP is reached without connecting to it first."
+            "--no-test", help="Store new connection options of a published MCP without testing them first."
         ),
     ] = False,
     command: Command = None,
 ) -> None:
-    """Change an MCP; what you do not name stays as it is.
+    """Change an MCP; options that are not given change nothing.
 
-    A command or URL takes the place of the old one with all of its --env or --header, so name these again, too.
-    The server first connects to a published MCP that is to be reached in another way, and changes nothing when that
-    fails; then it connects anew, and calls in flight fail.
+    A new command or URL replaces the old one together with its --env or --header, so give these again, too. The server
+    tests new connection options of a published MCP first and changes nothing if the test fails; then it reconnects, and
+    calls in flight fail.
 
     Example: ambassador-admin mcp update time --timeout 30 -- uvx mcp-server-time
     """
@@ -146,19 +148,17 @@ def show(admin: Invocation, name: Name) -> None:
 
 @verb(app, "publish", changes=True)
 def publish(admin: Invocation, name: Name) -> None:
-    """Let an MCP serve those who have a grant.
+    """Publish an MCP, so that users with a grant can call its tools.
 
     Example: ambassador-admin mcp publish time
     """
     if admin.submit(mcps.publish(name), MCP):
-        admin.output.advise(
-            f"Nobody may call it without a grant. Next: ambassador-admin grant add GROUP {name}"
-        )
+        admin.output.advise(f"Calls need a grant. Next: ambassador-admin grant add GROUP {name}")
 
 
 @verb(app, "test")
 def test(admin: Invocation, name: Name) -> None:
-    """Connect to an MCP apart from the running one and list what it offers; nothing changes.
+    """Open a separate connection to an MCP and list its tools; this changes nothing.
 
     Example: ambassador-admin mcp test time
     """
@@ -168,7 +168,7 @@ def test(admin: Invocation, name: Name) -> None:
 
 @verb(app, "archive", destroys=True)
 def archive(admin: Invocation, name: Name) -> None:
-    """Take an MCP out of service; its tools are gone from the next call on, `publish` brings them back.
+    """Archive an MCP, so that it serves no calls; `publish` restores it.
 
     Example: ambassador-admin mcp archive time
     """
@@ -182,13 +182,13 @@ def remove(admin: Invocation, name: Name) -> None:
 
     Example: ambassador-admin mcp remove time
     """
-    admin.confirm(f"Remove MCP {name} and its grants for good?")
+    admin.confirm(f"Remove MCP {name} and its grants permanently?")
     admin.send_and_say(mcps.remove(name), f"Removed MCP {name}.")
 
 
 @verb(app, "restart", changes=True)
 def restart(admin: Invocation, name: Name) -> None:
-    """Stop and start the connections to an MCP; calls in flight fail, users' own start with their next call.
+    """Close and reopen the connections to an MCP; calls in flight fail; per-user connections reopen at the next call.
 
     Example: ambassador-admin mcp restart time
     """
@@ -200,7 +200,7 @@ def status(
     admin: Invocation,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this MCP."), NameKind.MCP] = None,
 ) -> None:
-    """Show how the MCPs are: their state, open connections, calls in flight and attempts to connect again.
+    """Show the MCPs' state, open connections, calls in flight and attempts to reconnect.
 
     Example: ambassador-admin mcp status
     """
@@ -215,10 +215,10 @@ def logs(
     admin: Invocation,
     name: Name,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", metavar="N", min=1, help="The last N of each connection.")
+        int, typer.Option("--lines", "-n", metavar="N", min=1, help="The number of lines of each connection.")
     ] = 50,
 ) -> None:
-    """Show what an MCP wrote lately that is not MCP, such as its stderr; oldest first, secrets are masked.
+    """Show the last lines that an MCP wrote besides MCP messages, such as its stderr; secrets are masked.
 
     Example: ambassador-admin mcp logs time --lines 10
     """

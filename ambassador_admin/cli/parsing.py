@@ -1,4 +1,4 @@
-"""Reads what people type as durations, moments and NAME=VALUE pairs."""
+"""Parses durations, times and NAME=VALUE pairs that people type."""
 
 import re
 from collections.abc import Iterable
@@ -13,19 +13,19 @@ _EXAMPLE = "for example 30m, 2h, 1h30m, 7d"
 
 
 def parse_duration(text: str | None, option: str = "--for") -> int | None:
-    """Return a duration such as `1h30m` in seconds; None stays None."""
+    """Return a duration such as `1h30m` in seconds, None for None; raises UsageError that names the option."""
     if text is None:
         return None
     if _WHOLE.fullmatch(text) is None:
         raise UsageError(f"{option}: {text!r} is not a duration.", hint=_EXAMPLE)
     total = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     if total == 0:
-        raise UsageError(f"{option}: a duration of nothing makes no sense.", hint=_EXAMPLE)
+        raise UsageError(f"{option}: a duration must not be 0.", hint=_EXAMPLE)
     return total
 
 
 def parse_time(text: str | None, now: datetime, option: str) -> str | None:
-    """Return a moment in ISO-8601 UTC: a duration counts back from now, anything else is ISO-8601 itself."""
+    """Return a time in ISO-8601 UTC, given as ISO-8601 or as a duration before now; raises UsageError."""
     if text is None:
         return None
     try:
@@ -42,12 +42,12 @@ def parse_time(text: str | None, now: datetime, option: str) -> str | None:
 
 
 def format_time(at: datetime) -> str:
-    """Return a time in UTC as the admin API writes it."""
+    """Return a time in UTC in the format of the admin API."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_pairs(texts: Iterable[str], option: str) -> dict[str, str]:
-    """Return NAME=VALUE texts as a mapping."""
+    """Return NAME=VALUE texts as a mapping; raises UsageError."""
     found: dict[str, str] = {}
     for text in texts:
         name, separator, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""Policy test cases: what a file says should be allowed or denied."""
+"""Reads the file of `access test`: cases with a user, a tool and the expected decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ EXAMPLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCase:
-    """One expectation; `reason` narrows down a denial."""
+    """One case; `reason` is the expected reason of a denial, None for any."""
 
     user: str
     tool: str
@@ -26,15 +26,15 @@ class PolicyCase:
     reason: str | None
 
     def matches(self, answer: Mapping[str, Any]) -> bool:
-        """Tell whether the server's explanation is what was expected."""
+        """Tell whether the server's explanation is as expected."""
         if self.expect == "allow":
             return answer["allowed"] is True
         return answer["allowed"] is False and self.reason in {None, answer["reason"]}
 
 
 def read_cases(path: Path) -> list[PolicyCase]:
-    """Read a file of cases. Raises UsageError that names the case and what is wrong with it."""
-    # Here, not above: only this command reads YAML.
+    """Return the cases in a file; raises UsageError that names the wrong case and the fault."""
+    # Not above: importing YAML is slow, and only this command reads it.
     from ambassador_admin.declarative.readers import FaultError, json_value
     from ambassador_admin.declarative.yaml_tree import read_trees
 

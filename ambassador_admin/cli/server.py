@@ -1,4 +1,4 @@
-"""`server` and `version`: what runs there, and what runs here."""
+"""The `server` commands and `version`."""
 
 import platform
 from datetime import datetime
@@ -50,15 +50,15 @@ app = noun("The server itself.")
 
 
 def register(root: typer.Typer) -> None:
-    """Add the verb that has no noun."""
+    """Register `version`, which has no noun."""
     verb(root, "version")(version)
 
 
 @verb(app, "health")
 def health(admin: Invocation) -> None:
-    """Ask whether the server can serve calls; exit code 7 says it cannot.
+    """Show whether the server can serve calls; exit code 7 if it cannot.
 
-    That needs no key. With one, every audit sink is shown, too: how far it is behind, and what fails.
+    This needs no key. With a key, every audit sink is shown, too: how many records it is behind, and its last error.
 
     Example: ambassador-admin server health --server https://localhost:9443
     """
@@ -69,12 +69,12 @@ def health(admin: Invocation) -> None:
         raise UnreachableError(
             f"{admin.settings.server} is not ready to serve.",
             code=ProblemCode.NOT_READY,
-            hint="the server's log says what is missing",
+            hint="the server's log names the failing condition",
         )
 
 
 def _audit_sinks(admin: Invocation) -> dict[str, Any]:
-    """Return what only an administrator may know; without a key that is nothing, and no reason to fail."""
+    """Return the audit sinks, which only administrators see; without a key nothing, which is no error."""
     try:
         return {"sinks": admin.api.fetch(server.health())["sinks"]}
     except (AdminError, KeyError):
@@ -93,7 +93,7 @@ def server_version(admin: Invocation) -> None:
 
 @verb(app, "config")
 def server_config(admin: Invocation) -> None:
-    """Show the settings the running server goes by, and where each comes from: default, file, environment or flag.
+    """Show the settings of the running server with their sources: default, file, environment or flag.
 
     Secrets are never shown.
 

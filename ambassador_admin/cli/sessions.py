@@ -1,4 +1,4 @@
-"""`session`: the client processes that are registered now."""
+"""The `session` commands: registered client processes."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ SESSION = View(
     fields_of(SessionView),
 )
 
-app = noun("The client processes that are registered now.")
+app = noun("Sessions of client processes.")
 
 
 @verb(app, "list")
@@ -37,7 +37,7 @@ def list_all(
     admin: Invocation,
     list_options: ListOptions,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="USER", help="Only this user's."), NameKind.USER
+        str | None, typer.Option("--user", metavar="USER", help="Only those of this user."), NameKind.USER
     ] = None,
 ) -> None:
     """List the open sessions.
@@ -54,7 +54,7 @@ def revoke(
         str, typer.Argument(metavar="ID", help="The session's id, or its beginning."), NameKind.SESSION
     ],
 ) -> None:
-    """End a session; its client registers anew unless its key is revoked, too.
+    """Revoke a session; its client registers again unless its key is revoked, too.
 
     Example: ambassador-admin session revoke 0198c0de
     """

@@ -1,4 +1,4 @@
-"""`status`: where one stands with a server, and how things stand there."""
+"""The command `status`: shows the server, the login and a summary."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ STATUS = View(
         Column("SERVER", "server"),
         Column("STATUS", "status", status=True),
         Column("SERVER VERSION", "server_version"),
-        Column("VERSION HERE", "version"),
+        Column("ADMIN VERSION", "version"),
         Column("CONTEXT", "context"),
         Column("YOU", "name"),
         Column("ROLES", "roles"),
@@ -46,12 +46,12 @@ STATUS = View(
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb, which has no noun."""
+    """Register `status`, which has no noun."""
     verb(app, "status")(status)
 
 
 def status(admin: Invocation) -> None:
-    """Show who you are to the server, whether it serves, and what stands out there.
+    """Show whether the server is ready, your name and roles, and the numbers of users, MCPs and kill switches.
 
     Example: ambassador-admin status
     """

@@ -1,4 +1,4 @@
-"""`subscription`: what clients have chosen of the MCPs that are granted to their users."""
+"""The `subscription` commands: which MCPs and tools clients have selected."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ SUBSCRIPTION = View(
     fields_of(SubscriptionView),
 )
 
-app = noun("What clients have chosen of the MCPs that are granted to their users.")
+app = noun("Subscriptions: which MCPs and tools clients have selected.")
 
 Key = Annotated[
     str, typer.Argument(metavar="KEY", help="The id of the client's key, or its beginning."), NameKind.KEY
@@ -55,16 +55,16 @@ def put(
         typer.Option(
             "--tool",
             metavar="PATTERN",
-            help="Select these tools only, '*' matches anything; may be repeated.",
+            help="Select only these tools; '*' matches anything; may be repeated.",
         ),
     ] = None,
     none: Annotated[
-        bool, typer.Option("--none", help="Select no tool: the MCP disappears from this client.")
+        bool, typer.Option("--none", help="Select no tool, so that the client does not see the MCP.")
     ] = False,
 ) -> None:
-    """Subscribe a client to an MCP, to all of its tools unless --tool says which.
+    """Subscribe a client to an MCP: to all tools, or to those that --tool names.
 
-    Tools that are opted in to appear, those that are not selected disappear. What no grant permits stays out of reach.
+    The client then sees the selected tools, including those of opt-in grants, as far as grants permit them.
 
     Example: ambassador-admin subscription set 0198c0de time --tool 'get_*'
     """
@@ -80,7 +80,7 @@ def put(
 
 @verb(app, "remove", destroys=True)
 def remove(admin: Invocation, key: Key, mcp: Mcp) -> None:
-    """Take a client's choice back: it gets what is automatic, and nothing that is opted in to.
+    """Remove a subscription: the client gets the tools of automatic grants, and none of opt-in grants.
 
     Example: ambassador-admin subscription remove 0198c0de time
     """

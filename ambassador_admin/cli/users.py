@@ -1,4 +1,4 @@
-"""`user`: the people tools are published for."""
+"""The `user` commands: users and their passwords."""
 
 from secrets import token_urlsafe
 from typing import Annotated
@@ -33,12 +33,12 @@ USER = View(
     fields_of(UserView),
 )
 
-_ROLES = "A role to administer with: admin, operator, provisioner or auditor."
+_ROLES = "A role of an administrator: admin, operator, provisioner or auditor."
 
 PASSWORD = View("users", (Column("USER", "user"), Column("PASSWORD", "password")), ("user", "password"))
 _PASSWORD_BYTES = 18  # 24 characters
 
-app = noun("The people tools are published for.")
+app = noun("Users and their passwords.")
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 Name = Annotated[NewName, NameKind.USER]
@@ -48,7 +48,7 @@ Source = Annotated[
     typer.Option(
         "--source",
         metavar="WORD",
-        help="Who vouches for the user: local, by a password here, or external, by an identity provider.",
+        help="Where the user comes from: local, with a password here, or external, from an identity provider.",
     ),
 ]
 
@@ -60,11 +60,11 @@ def create(
     display_name: DisplayName = None,
     email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="The mail address.")] = None,
     role: Annotated[
-        list[str] | None, typer.Option("--role", metavar="ROLE", help=f"{_ROLES} Give it once for each.")
+        list[str] | None, typer.Option("--role", metavar="ROLE", help=f"{_ROLES} May be repeated.")
     ] = None,
     source: Source = None,
 ) -> None:
-    """Add a user.
+    """Create a user.
 
     Example: ambassador-admin user create alice --email alice@example.com
     """
@@ -107,16 +107,16 @@ def update(
     ] = None,
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", metavar="ROLE", help=f"{_ROLES} All that are given replace those there were."),
+        typer.Option("--role", metavar="ROLE", help=f"{_ROLES} May be repeated; replaces all roles."),
     ] = None,
-    no_roles: Annotated[bool, typer.Option("--no-roles", help="Take every role.")] = False,
+    no_roles: Annotated[bool, typer.Option("--no-roles", help="Remove every role.")] = False,
     source: Source = None,
     owner: Annotated[
         str | None,
         typer.Option("--owner", metavar="LABEL", help="The declarative file it belongs to; '' for none."),
     ] = None,
 ) -> None:
-    """Change a user; what you do not name stays as it is.
+    """Change a user; options that are not given change nothing.
 
     Example: ambassador-admin user update alice --role operator --role auditor
     """
@@ -131,7 +131,7 @@ def update(
 
 @verb(app, "suspend", changes=True)
 def suspend(admin: Invocation, name: Name) -> None:
-    """Stop a user's keys from working, until `activate`.
+    """Suspend a user: all keys of the user are refused until `activate`.
 
     Example: ambassador-admin user suspend alice
     """
@@ -140,7 +140,7 @@ def suspend(admin: Invocation, name: Name) -> None:
 
 @verb(app, "activate", changes=True)
 def activate(admin: Invocation, name: Name) -> None:
-    """Let a suspended user's keys work again.
+    """Activate a suspended or deactivated user.
 
     Example: ambassador-admin user activate alice
     """
@@ -149,7 +149,7 @@ def activate(admin: Invocation, name: Name) -> None:
 
 @verb(app, "deactivate", destroys=True)
 def deactivate(admin: Invocation, name: Name) -> None:
-    """End a user's access, as for somebody who left; `activate` undoes it.
+    """Deactivate a user who has left; `activate` reverses it.
 
     Example: ambassador-admin user deactivate alice --yes
     """
@@ -169,15 +169,17 @@ def reset_password(
             help="env://NAME, file://PATH or - for stdin; else a prompt, twice.",
         ),
     ] = None,
-    generate: Annotated[bool, typer.Option("--generate", help="Make one up, and show it this once.")] = False,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Generate a password and show it once.")
+    ] = False,
 ) -> None:
-    """Give a user with a role a new password, which ends every login of that user.
+    """Set the password of a user with a role; this ends the user's logins.
 
     Example: ambassador-admin user reset-password alice --generate
     """
     if generate and password_from is not None:
         raise UsageError("--generate and --password-from exclude each other.")
-    if admin.skips_in_dry_run(f"give user {name} another password"):
+    if admin.skips_in_dry_run(f"set the password of user {name}"):
         return
     environment = admin.environment
     password = (

@@ -1,1 +1,1 @@
-"""Names for a shell to complete: `ambassador-admin names KIND [PREFIX [WORD...]]`, which only completions call."""
+"""Completes names in a shell: the command `ambassador-admin names KIND [PREFIX [WORD...]]`, called by completions."""

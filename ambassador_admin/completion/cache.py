@@ -1,4 +1,4 @@
-"""The names a server gave a moment ago, each answer in a file that only its owner can read."""
+"""Caches completed names for 60 seconds, each list in a file that only its owner can read."""
 
 import hashlib
 import json
@@ -20,7 +20,10 @@ _ENDING = ".names.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameQuery:
-    """Which names are asked for; `options` holds the options `server`, `context` and `ca` as they were typed."""
+    """A query for the names of a kind that begin with `prefix`.
+
+    `server_options` holds the options `server`, `context` and `ca` as they were typed.
+    """
 
     kind: NameKind
     prefix: str
@@ -29,26 +32,29 @@ class NameQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameList:
-    """Names with their descriptions; unless `complete`, there are more that begin with `prefix`."""
+    """Pairs of name and description; unless `complete`, the server has more that begin with `prefix`."""
 
     prefix: str
     complete: bool
     names: list[tuple[str, str]]
 
     def covers(self, prefix: str) -> bool:
-        """Tell whether every name that is to be offered for this prefix is among them."""
+        """Tell whether every name that begins with this prefix is in the list."""
         return prefix == self.prefix or (self.complete and prefix.startswith(self.prefix))
 
 
 class NameCache:
-    """One file per kind and per way to a server: whoever would be asked with another key has another file."""
+    """The cache file of one query; another server, key or kind has another file."""
 
     def __init__(self, query: NameQuery, environ: Mapping[str, str]) -> None:
         self._directory = cache_directory(environ)
         self.path = self._directory / f"{_digest(query, environ)}{_ENDING}"
 
     def read(self) -> NameList | None:
-        """Return the answer while it is fresh; raises OSError or ValueError when there is none to be trusted."""
+        """Return the cached list, or None when it is too old or others can access the file.
+
+        Raises OSError, ValueError, KeyError or TypeError when there is no readable list.
+        """
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         with os.fdopen(os.open(self.path, flags), encoding="utf-8") as file:
             status = os.fstat(file.fileno())
@@ -56,16 +62,16 @@ class NameCache:
                 return None
             if sys.platform != "win32" and (status.st_mode & 0o077 or status.st_uid != os.getuid()):
                 return None
-            found = json.loads(file.read(_LARGEST))
-        names = [(str(name), str(description)) for name, description in found["names"]]
-        return NameList(prefix=found["prefix"], complete=found["complete"] is True, names=names)
+            content = json.loads(file.read(_LARGEST))
+        pairs = [(str(name), str(description)) for name, description in content["names"]]
+        return NameList(prefix=content["prefix"], complete=content["complete"] is True, names=pairs)
 
-    def write(self, answer: NameList) -> None:
-        """Keep the answer, and forget those that are stale."""
-        # Not above: reading, which a person waits for, must load as little as it can.
+    def write(self, found: NameList) -> None:
+        """Store the list, and delete the lists that are too old."""
+        # Not above: a person waits for `read`, which must load as little as possible.
         from ambassador_client.account.atomic_files import write_private_file  # noqa: PLC0415
 
-        content = {"prefix": answer.prefix, "complete": answer.complete, "names": answer.names}
+        content = {"prefix": found.prefix, "complete": found.complete, "names": found.names}
         write_private_file(self.path, json.dumps(content))
         for other in self._directory.glob(f"*{_ENDING}"):
             if time.time() - other.stat().st_mtime >= FRESH_SECONDS:
@@ -73,14 +79,14 @@ class NameCache:
 
 
 def _digest(query: NameQuery, environ: Mapping[str, str]) -> str:
-    """Name everything that decides which server is asked, as whom, and for what."""
+    """Return a digest of everything that decides which server is asked, with which key and for what."""
     variables = sorted((name, value) for name, value in environ.items() if name.startswith("MCP_AMBASSADOR_"))
     text = json.dumps([query.kind, sorted(query.server_options.items()), variables, _version(environ)])
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 def _version(environ: Mapping[str, str]) -> list[int]:
-    """Tell one state of the contexts from the next: which is current is written there."""
+    """Return what changes when the file of contexts changes, which also names the current context."""
     try:
         status = Path(config_directory(environ), "contexts.json").stat()
     except OSError:

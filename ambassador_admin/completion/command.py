@@ -1,7 +1,7 @@
-"""Answers a shell that completes: at once from the cache, else from the server within a second, else with nothing.
+"""Prints names for a shell to complete: from the cache, else from the server within a second, else none.
 
-Nobody reads an error here, and a prompt would hang the shell: there is neither. What is imported above is all that
-an answer from the cache loads.
+It prints no error, which would disturb the line being typed, and never prompts, which would block the shell. An answer
+from the cache loads nothing but the modules imported above.
 """
 
 import os
@@ -15,13 +15,13 @@ from ambassador_admin.completion.kinds import NameKind
 
 _SECONDS = 1.0
 _LONGEST_TEXT = 80
-# Whatever a shell gives a meaning to is left out, so that a name never needs quotes.
+# Only names without characters that a shell interprets, so that a completed name never needs quotes.
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:/-]{0,199}")
 _OPTIONS = ("server", "context", "ca")
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Print an answer and end the process with 0, whoever may still wait for the server."""
+    """Print the names and end the process with 0, even if a thread still waits for the server."""
     with suppress(Exception):
         sys.stdout.write("".join(lines(arguments, os.environ)))
         sys.stdout.flush()
@@ -29,7 +29,10 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def lines(arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield `NAME<tab>DESCRIPTION` for what begins with PREFIX; arguments are KIND, PREFIX and the line so far."""
+    """Yield `NAME<tab>DESCRIPTION` for each name that begins with PREFIX.
+
+    The arguments are KIND, PREFIX and the words of the line so far.
+    """
     kind, prefix, *words = [*arguments, "", ""][: max(2, len(arguments))]
     query = NameQuery(kind=NameKind(kind), prefix=prefix, server_options=_server_options(words))
     if prefix and _SAFE.fullmatch(prefix) is None:
@@ -41,7 +44,7 @@ def lines(arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]
 
 
 def _server_options(words: Sequence[str]) -> dict[str, str]:
-    """Return the options that choose a server, as they stand on the line; the last of each is the one that counts."""
+    """Return the options of the line that choose a server; the last of each counts."""
     options = {}
     for word, following in zip(words, [*words, ""][1:], strict=True):
         name, separator, value = word.partition("=")
@@ -60,22 +63,22 @@ def _cached(query: NameQuery, environ: Mapping[str, str]) -> NameList | None:
 
 
 def _fetched(query: NameQuery, environ: Mapping[str, str]) -> NameList | None:
-    from threading import Thread  # noqa: PLC0415 - as everything below, only where the cache has no answer
+    from threading import Thread  # noqa: PLC0415 - needed only when the cache has no found
 
-    found: list[NameList] = []
+    results: list[NameList] = []
 
-    def ask() -> None:
+    def fetch() -> None:
         with suppress(Exception):
             from ambassador_admin.completion.server_lookup import look_up_names  # noqa: PLC0415
 
-            found.append(look_up_names(query, environ))
-            NameCache(query, environ).write(found[0])
+            results.append(look_up_names(query, environ))
+            NameCache(query, environ).write(results[0])
 
-    # No timeout of a library covers looking up the address, a slow trickle and reading the key, all in one.
-    asking = Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(_SECONDS)
-    return found[0] if found else None
+    # A thread, because no timeout of a library covers name resolution, a slow answer and reading the key together.
+    fetching = Thread(target=fetch, daemon=True)
+    fetching.start()
+    fetching.join(_SECONDS)
+    return results[0] if results else None
 
 
 def _one_line(text: str) -> str:

@@ -1,10 +1,10 @@
-"""What a name can be the name of; a parameter of a command says so in its annotation."""
+"""The kinds of names that shells complete; parameters of commands have them in their annotations."""
 
 from enum import StrEnum
 
 
 class NameKind(StrEnum):
-    """Keys, enrolments, kill switches, sessions and grants go by their ids."""
+    """A kind of name; that of keys, enrolments, kill switches, sessions and grants is their id."""
 
     USER = "user"
     GROUP = "group"

@@ -1,4 +1,4 @@
-"""Asks a server for names as any command would, but with a key only where nobody has to be asked for it."""
+"""Fetches names from the server with the settings of any command, but without keys from the keyring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A list of the API: `name` is the member to complete, `description` are those that describe it."""
+    """A list of the API: `name` is the member to complete, `description` the members that describe an item."""
 
     request: Request
     name: str
@@ -39,7 +39,7 @@ _SOURCES = {
 
 
 def look_up_names(query: NameQuery, environ: Mapping[str, str]) -> NameList:
-    """Return the first names of that kind; raises whatever stands in the way."""
+    """Return the first 200 names that match the query; raises the errors of settings and of the API."""
     chosen = query.server_options
     options = GlobalOptions(
         server=chosen.get("server"),
@@ -62,7 +62,7 @@ def look_up_names(query: NameQuery, environ: Mapping[str, str]) -> NameList:
 
 
 def _listed(admin: Invocation, source: _Source, prefix: str) -> NameList:
-    # Ids are no field to filter by.
+    # The API does not filter by id.
     asked = prefix if source.name == "name" else ""
     request = source.request.with_query(filter=f"name~{asked}*" if asked else None)
     page = admin.api_without_keyring.page(request, limit=_MOST)

@@ -1,4 +1,4 @@
-"""What a command works with: its output, its settings and the API, each built when it is first needed."""
+"""One invocation of the program: its output, its settings and its API client, each built when first needed."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ _ID_LENGTH = 36  # of a UUID in its usual form
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Everything outside the program; a test has its own."""
+    """The environment variables, standard streams and clock of the process; tests replace them."""
 
     variables: Mapping[str, str]
     stdin: TextIO
@@ -47,7 +47,7 @@ class Environment:
 
     @classmethod
     def real(cls) -> Self:
-        """Return the environment this process lives in."""
+        """Return the environment of this process."""
         return cls(
             variables=os.environ,
             stdin=sys.stdin,
@@ -58,7 +58,7 @@ class Environment:
 
 
 class Invocation:
-    """One command's view of the environment."""
+    """One invocation of a command, with its options and its environment."""
 
     def __init__(self, options: GlobalOptions, environment: Environment) -> None:
         self.options = options
@@ -67,53 +67,53 @@ class Invocation:
         self._clients: list[ApiClient] = []
 
     def __enter__(self) -> Self:
-        """Return the context itself."""
+        """Return the invocation itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the connections that were opened."""
+        """Close the connections to the server."""
         for client in self._clients:
             client.close()
 
     @cached_property
     def output(self) -> Output:
-        """Where data and words go."""
+        """The output, in the format that was asked for."""
         options, environment = self.options, self.environment
         return Output(
             environment.stdout,
             environment.stderr,
             format=resolve_format(options, environment.variables)[0],
-            fields=None if options.fields is None else _names(options.fields),
+            fields=None if options.fields is None else _field_names(options.fields),
             colour=resolve_colour(options, environment.variables)[0],
             now=environment.now,
         )
 
     @cached_property
     def contexts(self) -> ContextStore:
-        """The contexts of this user."""
+        """The stored contexts of this user."""
         return ContextStore(self._directory)
 
     @cached_property
     def credentials(self) -> CredentialStore:
-        """The admin keys of this user, by context."""
+        """The stored admin keys of this user, by context."""
         return CredentialStore(self._directory)
 
     @cached_property
     def settings(self) -> Settings:
-        """What holds for this run."""
+        """The settings of this invocation."""
         return resolve_settings(self.options, self.environment.variables, self.contexts)
 
     @cached_property
     def api(self) -> "ApiClient":
-        """The server of this run."""
+        """The client of this invocation's server."""
         return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=self._key)
 
     @cached_property
     def api_without_keyring(self) -> "ApiClient":
-        """The server of this run, with a key only where no keyring might ask a person to open it."""
+        """The client of this invocation's server, without keys from the keyring, which could open a dialogue."""
 
         def key() -> str | None:
-            return self._key_from(self.credentials.get_from_file)
+            return self._find_key(self.credentials.get_from_file)
 
         return self.connect(self.settings.server, ca_file=self.settings.ca_file, key=key)
 
@@ -125,8 +125,8 @@ class Invocation:
         key: Callable[[], str | None] = lambda: None,
         unverified: bool = False,
     ) -> "ApiClient":
-        """Return a client for any server; `unverified` believes whatever certificate it shows."""
-        # Here, not above: no command may wait for an HTTP library before it has something to send.
+        """Return a client of any server; `unverified` accepts every certificate."""
+        # Not above: importing the HTTP library is slow, and not every command sends a request.
         from ambassador_admin.api.client import ApiClient  # noqa: PLC0415
         from ambassador_client.account.tls import ssl_context  # noqa: PLC0415
 
@@ -140,7 +140,7 @@ class Invocation:
         return client
 
     def show_list(self, request: Request, view: View, *, limit: int | None = None) -> None:
-        """Fetch and show a list, or the first `limit` of it."""
+        """Fetch and show a list, at most `limit` items of it."""
         self.output.rows(view, self.api.items(request, limit=limit))
 
     def show_one(self, request: Request, view: View) -> None:
@@ -148,9 +148,13 @@ class Invocation:
         self.output.record(view, self.api.fetch(request))
 
     def resolve_id(self, listing: Request, given: str) -> str:
-        """Return the id that begins like this; what is long enough to be one, or begins none, stays as it is."""
+        """Return the one id in the listing that begins with `given`.
+
+        A whole id, or a text that no id begins with, is returned unchanged, so that the server answers for it. Raises
+        UsageError when several ids begin with it.
+        """
         if not given:
-            raise UsageError("An empty text is no id.")
+            raise UsageError("The id is empty.")
         if len(given) >= _ID_LENGTH:
             return given
         found = [str(item.get("id")) for item in self.api.items(listing)]
@@ -164,23 +168,23 @@ class Invocation:
         return matches[0]
 
     def submit(self, request: Request, view: View) -> dict[str, Any] | None:
-        """Send a change and show what became of it; a dry run shows the request and returns None."""
+        """Send a change, show and return the changed object; a dry run shows the request and returns None."""
         changed = self.send_change(request, view)
         if changed is not None:
             self.output.record(view, changed)
         return changed
 
     def send_change(self, request: Request, view: View) -> dict[str, Any] | None:
-        """Send a change and return what became of it; a dry run shows the request and returns None."""
+        """Send a change and return the changed object; a dry run shows the request and returns None."""
         if self.options.dry_run:
             self._preview(request)
             return None
         if self.output.fields is not None:
-            view.check_fields(self.output.fields, [])  # before the change, for afterwards it is done
+            view.check_fields(self.output.fields, [])  # before the change is made
         return self.api.fetch(request)
 
     def send_and_say(self, request: Request, done: str) -> None:
-        """Send a change that leaves nothing to show but the words `done`."""
+        """Send a change whose answer is empty and say `done`; a dry run shows the request."""
         if self.options.dry_run:
             self._preview(request)
             return
@@ -188,18 +192,18 @@ class Invocation:
         self.output.say(done)
 
     def skips_in_dry_run(self, change: str) -> bool:
-        """Tell whether this is a dry run, and if so say which change on this machine it leaves undone."""
+        """Tell whether this is a dry run; if so, say which change on this machine it skips."""
         if self.options.dry_run:
             self.output.say(f"Dry run: would {change}.")
         return self.options.dry_run
 
     def confirm(self, question: str) -> None:
-        """Return when the user agrees; a dry run needs no agreement."""
+        """Ask the question and return if the user agrees; a dry run does not ask."""
         if not self.options.dry_run:
             self.terminal.confirm(printable(question), yes=self.options.yes)
 
     def describe_key_source(self) -> str | None:
-        """Return, in words, where the key of this run is, None where there is none to use; never the key itself."""
+        """Return a description of where the admin key is stored, None without one; never the key itself."""
         settings = self.settings
         if settings.key_reference is not None:
             is_reference = parse_reference(settings.key_reference) is not None
@@ -207,10 +211,10 @@ class Invocation:
         return None if settings.context is None else self.credentials.describe(settings.context.name)
 
     def forget_key(self, name: str) -> bool:
-        """Forget the key of a context, and say where one may be left; False when none was found."""
+        """Delete the key of a context; return False when none was found, after saying where one may be left."""
         found = self.credentials.delete(name)
         if not found and lacks_keyring():
-            self.output.say(f"No file held a key of context {name!r}. {NO_KEYRING}")
+            self.output.say(f"There is no key file of context {name!r}. {NO_KEYRING}")
         return found
 
     def _preview(self, request: Request) -> None:
@@ -223,27 +227,27 @@ class Invocation:
         self.output.say("Dry run: nothing was sent.")
 
     def _key(self) -> str | None:
-        key, context = self._key_from(self.credentials.get), self.settings.context
+        key, context = self._find_key(self.credentials.get), self.settings.context
         if key is None and context is not None and lacks_keyring():
             raise NoCredentialsError(
-                f"The key of context {context.name!r} is in no file, and no keyring opens without its library.",
+                f"There is no key file of context {context.name!r}, and the keyring needs its library.",
                 hint=f"{ADD_KEYRING}, or ambassador-admin login {context.server}",
             )
         return key
 
-    def _key_from(self, keeper: Callable[[str], str | None]) -> str | None:
+    def _find_key(self, read_stored: Callable[[str], str | None]) -> str | None:
         settings = self.settings
         if settings.key_reference is not None:
             return check_key(resolve(settings.key_reference, self.environment.variables))
-        kept = None if settings.context is None else keeper(settings.context.name)
-        return None if kept is None else check_key(kept)
+        stored = None if settings.context is None else read_stored(settings.context.name)
+        return None if stored is None else check_key(stored)
 
     @cached_property
     def _directory(self) -> Path:
         return config_directory(self.environment.variables)
 
 
-def _names(fields: str) -> tuple[str, ...]:
+def _field_names(fields: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in fields.split(",") if name.strip()))
     if not names:
         raise UsageError("--fields names no field.", hint="--fields name,status")

@@ -1,4 +1,4 @@
-"""What holds for this run: each setting from its option, else its environment variable, else the context."""
+"""Resolves each setting from its option, else its environment variable, else the context, else its default."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class SourceKind(StrEnum):
-    """Where a setting can come from; each goes before those below it."""
+    """The kinds of sources of a setting, in order of precedence."""
 
     FLAG = "flag"
     ENVIRONMENT = "environment"
@@ -31,7 +31,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SettingSource:
-    """Where a setting comes from: `place` is the option, the variable or the context; a default has none."""
+    """The source of a setting: `name` is that of the option, the variable or the context, None for a default."""
 
     kind: SourceKind = SourceKind.DEFAULT
     name: str | None = None
@@ -39,7 +39,7 @@ class SettingSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalOptions:
-    """The options every command takes; None and False mean that the user did not say."""
+    """The options of every command; None and False mean that an option was not given."""
 
     server: str | None = None
     ca: Path | None = None
@@ -51,17 +51,18 @@ class GlobalOptions:
     yes: bool = False
 
     def merged_over(self, earlier: "GlobalOptions") -> "GlobalOptions":
-        """Return these options, with those that were said earlier where these say nothing."""
+        """Return these options; an option that is not given here is taken from `earlier`."""
         names = [field.name for field in fields(self)]
         return GlobalOptions(**{name: getattr(self, name) or getattr(earlier, name) for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Which server, what proves it, and whose key: `key_reference` from the environment, or the key of `context`.
+    """The server, its CA file and the admin key of one invocation.
 
-    `context` is None when the server is another than the context's: a key never travels to a server it was not
-    given for. `sources` says of server, context, ca_file and key where each comes from.
+    The key is `key_reference` from the environment, else that of `context`. `context` is None when the server is not
+    the context's, so that a key is never sent to another server than its own. `sources` has the source of server,
+    context, ca_file and key.
     """
 
     server: str
@@ -72,54 +73,55 @@ class Settings:
 
 
 def resolve_settings(options: GlobalOptions, environ: Mapping[str, str], contexts: ContextStore) -> Settings:
-    """Work out the settings; a context named on the command line goes before the environment as a whole."""
+    """Resolve the settings; with `--context`, environment variables are ignored."""
     if options.context is not None:
         environ = {}
-    context, named_by = _context(options, environ, contexts)
-    kept_by = SettingSource() if context is None else SettingSource(SourceKind.CONTEXT, context.name)
-    asked, server_by = _first_set(
+    context, context_source = _context(options, environ, contexts)
+    stored_source = SettingSource() if context is None else SettingSource(SourceKind.CONTEXT, context.name)
+    chosen, server_source = _first_set(
         (options.server, SettingSource(SourceKind.FLAG, "--server")),
         _variable(environ, URL_VARIABLE),
-        (context.server if context else None, kept_by),
+        (context.server if context else None, stored_source),
     )
-    server = normalise_url(asked) if asked else DEFAULT_SERVER
+    server = normalise_url(chosen) if chosen else DEFAULT_SERVER
     if context is not None and normalise_url(context.server) != server:
-        context, named_by, kept_by = None, SettingSource(), SettingSource()
-    ca_file, ca_by = _first_set(
+        context, context_source, stored_source = None, SettingSource(), SettingSource()
+    ca_file, ca_source = _first_set(
         (str(options.ca) if options.ca else None, SettingSource(SourceKind.FLAG, "--ca")),
         _variable(environ, CA_VARIABLE),
-        (context.ca_file if context else None, kept_by),
+        (context.ca_file if context else None, stored_source),
     )
-    key_reference, key_by = _variable(environ, KEY_VARIABLE)
+    key_reference, key_source = _variable(environ, KEY_VARIABLE)
     return Settings(
         server=server,
         ca_file=Path(ca_file).expanduser() if ca_file else None,
         context=context,
         key_reference=key_reference,
         sources={
-            "server": server_by,
-            "context": named_by,
-            "ca_file": ca_by,
-            "key": key_by if key_reference else kept_by,
+            "server": server_source,
+            "context": context_source,
+            "ca_file": ca_source,
+            "key": key_source if key_reference else stored_source,
         },
     )
 
 
 def resolve_format(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[Format | None, SettingSource]:
-    """Return the format the user asked for, if they did."""
-    asked, source = _first_set(
+    """Return the output format that was chosen for, or None, and its source; raises SettingsError."""
+    chosen, source = _first_set(
         (options.output, SettingSource(SourceKind.FLAG, "--output")), _variable(environ, OUTPUT_VARIABLE)
     )
     try:
-        return Format(asked) if asked else None, source
+        return Format(chosen) if chosen else None, source
     except ValueError:
         raise SettingsError(
-            f"{OUTPUT_VARIABLE} is {asked!r}, which is no format.", hint=f"one of {', '.join(Format)}"
+            f"{OUTPUT_VARIABLE} is {chosen!r}, which is not an output format.",
+            hint=f"one of {', '.join(Format)}",
         ) from None
 
 
 def resolve_colour(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[bool, SettingSource]:
-    """Tell whether styles are welcome on a terminal, as --no-color, NO_COLOR and TERM say."""
+    """Tell whether --no-color, NO_COLOR and TERM allow colours on a terminal; return also the source."""
     refused, source = _first_set(
         (options.no_color, SettingSource(SourceKind.FLAG, "--no-color")),
         _variable(environ, "NO_COLOR"),
@@ -131,12 +133,12 @@ def resolve_colour(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[
 def _context(
     options: GlobalOptions, environ: Mapping[str, str], contexts: ContextStore
 ) -> tuple[Context | None, SettingSource]:
-    named, source = _first_set(
+    name, source = _first_set(
         (options.context, SettingSource(SourceKind.FLAG, "--context")),
         _variable(environ, CONTEXT_VARIABLE),
         (contexts.current(), SettingSource(SourceKind.CONTEXT)),
     )
-    return contexts.get(named) if named else None, source
+    return contexts.get(name) if name else None, source
 
 
 def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, SettingSource]:
@@ -144,5 +146,5 @@ def _variable(environ: Mapping[str, str], name: str) -> tuple[str | None, Settin
 
 
 def _first_set(*candidates: tuple[T | None, SettingSource]) -> tuple[T | None, SettingSource]:
-    """Return the first that says something."""
+    """Return the first candidate that is set, with its source."""
     return next((each for each in candidates if each[0]), (None, SettingSource()))

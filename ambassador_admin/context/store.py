@@ -1,4 +1,4 @@
-"""The named contexts of this user: for each a server and what proves it. Keys are kept elsewhere."""
+"""Stores the named contexts of this user; a context is a server and its CA file. Keys are stored separately."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ambassador_client.account.atomic_files import remove_private_file, write_pr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One server by name; `ca_file` is None where the system's CAs prove it."""
+    """A named server; `ca_file` is None when the CAs of the system verify it."""
 
     name: str
     server: str
@@ -21,18 +21,18 @@ class Context:
 
 
 class ContextStore:
-    """The contexts, which of them is current, and the copies of their CA certificates, in one directory."""
+    """The contexts, the name of the current one, and copies of their CA certificates, in one directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._path = directory / "contexts.json"
 
     def all(self) -> list[Context]:
-        """Return the contexts by name."""
+        """Return the contexts, sorted by name."""
         return [self._contexts()[name] for name in sorted(self._contexts())]
 
     def current(self) -> str | None:
-        """Return the name of the current context."""
+        """Return the name of the current context, or None."""
         current = self._read().get("current")
         return current if isinstance(current, str) and current in self._contexts() else None
 
@@ -65,7 +65,7 @@ class ContextStore:
         return context
 
     def remove(self, name: str) -> None:
-        """Forget a context; when it was the current one, none is."""
+        """Delete a context; if it was the current one, no context is current."""
         self.get(name)
         current = self.current()
         rest = {kept: context for kept, context in self._contexts().items() if kept != name}

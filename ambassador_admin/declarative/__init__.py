@@ -1,1 +1,1 @@
-"""What files say should be: read, compared with what is, exported, and brought about in a safe order."""
+"""Declares objects of the server in files: reads the files, plans and applies the changes, exports the objects."""

@@ -1,4 +1,4 @@
-"""Carries out a plan: transaction by transaction, in its order, and records what became of each operation."""
+"""Applies a plan in its order, in transactions, and records the result of each operation."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,10 @@ _TEMPORARY = (ExitCode.NOT_AUTHENTICATED, ExitCode.UNREACHABLE)
 
 @dataclass(slots=True)
 class ApplyResult:
-    """What became of a plan; an operation in neither list was not tried, or nobody knows."""
+    """The result of applying a plan; an operation in neither list was not tried, or its result is unknown.
+
+    `aborted_by` is the error that ended the run early.
+    """
 
     done: list[Operation] = field(default_factory=list)
     failed: list[tuple[Operation, AdminError]] = field(default_factory=list)
@@ -31,7 +34,7 @@ class ApplyResult:
 
 
 class PlanRunner:
-    """One run of a plan. `advance` is called with the number of operations that are settled."""
+    """Applies one plan; `advance` is called with the number of operations that have a result."""
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class PlanRunner:
         self.result = ApplyResult()
 
     def run(self, operations: tuple[Operation, ...]) -> None:
-        """Carry out the operations as far as it goes; an interrupt passes through, the result stands."""
+        """Apply the operations in order, until an error ends the run; KeyboardInterrupt is passed on."""
         try:
             for alone, group in groupby(operations, key=must_be_sent_alone):
                 if alone:
@@ -73,7 +76,7 @@ class PlanRunner:
             raise error
         failed = batch[error.operation]
         if failed.action is Action.REMOVE and error.exit_code is ExitCode.NOT_FOUND:
-            self._mark_done([failed])  # somebody else was faster, and it is gone as it should be
+            self._mark_done([failed])  # another request has removed it already
         else:
             self._mark_failed(failed, error)
         atomic_group = (
@@ -104,11 +107,11 @@ class PlanRunner:
             issued = self._api.fetch(single_request(operation))
             secret = issued.get("preshared_key")
             if isinstance(secret, str) and self._destination is not None:
-                with self._revoked_unless_taken(issued):
+                with self._revoke_if_not_delivered(issued):
                     self._destination.deliver(operation.key[0], operation.key[1], secret)
 
     @contextmanager
-    def _revoked_unless_taken(self, issued: dict[str, object]) -> Iterator[None]:
+    def _revoke_if_not_delivered(self, issued: dict[str, object]) -> Iterator[None]:
         try:
             yield
         except BaseException:
@@ -127,8 +130,8 @@ class PlanRunner:
     def _mark_failed(self, operation: Operation, error: AdminError) -> None:
         self.result.failed.append((operation, error))
         self._advance(1)
-        # What narrows and did not happen must not be followed by what counts on it.
+        # After a restriction that failed, no later phase may permit anything that relies on it.
         if operation.phase <= Phase.SWAP and operation.phase is not Phase.OBJECTS:
             self._last_phase = min(self._last_phase, max(operation.phase, Phase.DENY))
         if len(self.result.failed) >= MAX_FAILURES:
-            raise AdminError(f"{MAX_FAILURES} operations failed; the rest was not tried.")
+            raise AdminError(f"{MAX_FAILURES} operations failed; the others were not tried.")

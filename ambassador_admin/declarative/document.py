@@ -1,4 +1,4 @@
-"""Reads the files of a declaration: strict, with a line for whatever is wrong, every object at most once."""
+"""Reads declarative files strictly; every fault is reported with its line, and no object may be declared twice."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,19 +30,19 @@ from ambassador_admin.errors import UsageError
 
 MAX_FILES = 1000
 MAX_FAULTS = 20
-_ANY_NUMBER = 1_000_000
+_UNLIMITED = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One list of a document: the kind of its items, the fields that name one, and the others."""
+    """One list of a document: the kind of its items, their identifying fields, and the others."""
 
     kind: ObjectKind
     names: dict[str, Reader]
     fields: dict[str, Reader]
 
 
-_MEMBERS = readers.list_of(readers.with_position(readers.name), most=_ANY_NUMBER)
+_MEMBERS = readers.list_of(readers.with_position(readers.name), most=_UNLIMITED)
 _SECTIONS = {
     "users": Section(
         ObjectKind.USER,
@@ -98,12 +98,15 @@ _SECTIONS = {
 
 
 def read_desired(paths: Iterable[Path]) -> DesiredState:
-    """Read files, of a directory all *.yaml and *.yml in it. Raises UsageError with a line for each fault."""
-    reading = _Reading()
+    """Return the state that the files declare; a directory stands for every *.yaml and *.yml in it.
+
+    Raises FaultsError, which lists the faults, or UsageError for a file that cannot be read.
+    """
+    reader = _DocumentReader()
     for file in (file for path in paths for file in _files(path)):
         for tree in read_trees(file):
-            reading.document(tree)
-    return reading.finish()
+            reader.document(tree)
+    return reader.finish()
 
 
 def _files(path: Path) -> list[Path]:
@@ -118,7 +121,7 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-class _Reading:
+class _DocumentReader:
     def __init__(self) -> None:
         self._faults: list[FaultError] = []
         self._objects: dict[tuple[ObjectKind, Key], DesiredObject] = {}
@@ -132,7 +135,8 @@ class _Reading:
         entries = self._entries(tree, {"owner", *_SECTIONS})
         if "owner" not in entries:
             self._fault(
-                tree.position, "'owner' is missing: the label of what this file owns, or null for nobody"
+                tree.position,
+                "'owner' is missing: the label of the owner of this file's objects, or null for none",
             )
             return
         owner = self._try(_owner, entries.pop("owner"))
@@ -177,16 +181,18 @@ class _Reading:
             "deny",
             "opt_in",
         ):
-            self._fault(position, "delivery: only a permit can be opted in to")
+            self._fault(position, "delivery: a grant with effect deny cannot be opt_in")
 
     def _add(self, wanted: DesiredObject) -> None:
         before = self._objects.setdefault((wanted.kind, wanted.key), wanted)
         if before is not wanted:
-            self._fault(wanted.position, f"{label(wanted.kind, wanted.key)} is in {before.position} already")
+            self._fault(
+                wanted.position, f"{label(wanted.kind, wanted.key)} is declared at {before.position} already"
+            )
 
     def _entries(self, node: Mapping, known: Iterable[str]) -> dict[str, Node]:
         for key in duplicates(node):
-            self._fault(key.position, f"{readers.shown(key)} is there twice")
+            self._fault(key.position, f"{readers.shown(key)} is given twice")
         for key, _ in node.entries:
             if key.text not in known:
                 self._fault(
@@ -206,7 +212,7 @@ class _Reading:
 
 
 class FaultsError(UsageError):
-    """What is wrong in the files, a line each."""
+    """The files have faults; `lines` describes each."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("The files cannot be used; nothing was sent.", hint="docs/ci-provisioning.md")
@@ -229,14 +235,18 @@ def _wanted(
         key = _key(kind, attributes)
         group = key[0]
         yield DesiredObject(kind=kind, key=key, attributes=attributes, owner=owner, position=position)
-    for member, where in members:
+    for member, member_position in members:
         yield DesiredObject(
-            kind=ObjectKind.MEMBERSHIP, key=(group, member), attributes={}, owner=owner, position=where
+            kind=ObjectKind.MEMBERSHIP,
+            key=(group, member),
+            attributes={},
+            owner=owner,
+            position=member_position,
         )
 
 
 def _key(kind: ObjectKind, attributes: dict[str, Any]) -> Key:
-    """Return what names the object, and leave only the other attributes; a grant always says when it ends."""
+    """Remove the identifying attributes and return them as a key; a grant gets `expires_at` None if absent."""
     if kind is ObjectKind.KEY:
         return attributes.pop("user"), attributes.pop("name")
     if kind is not ObjectKind.GRANT:

@@ -1,4 +1,4 @@
-"""What is on the server as the document that declares it."""
+"""Exports the objects of the server as declarative documents."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -18,20 +18,20 @@ _SECTIONS = {
 
 
 def documents(state: Iterable[CurrentObject]) -> list[dict[str, Any]]:
-    """Return a document per owner, that of what nobody owns first."""
+    """Return one document per owner; the one of objects without an owner is first."""
     by_owner: dict[str | None, list[CurrentObject]] = defaultdict(list)
     for found in state:
         by_owner[found.owner].append(found)
     return [_document(owner, by_owner[owner]) for owner in sorted(by_owner, key=lambda each: each or "")]
 
 
-def export_text(written: Iterable[dict[str, Any]]) -> str:
+def export_text(documents: Iterable[dict[str, Any]]) -> str:
     """Return documents as one YAML text, without the last line end."""
-    return "\n---\n".join(map(yaml_document, written))
+    return "\n---\n".join(map(yaml_document, documents))
 
 
 def masked(state: Iterable[CurrentObject]) -> list[str]:
-    """Return the names of the MCPs whose options cannot be applied as they are shown."""
+    """Return the names of the MCPs whose options have masked secrets and cannot be applied."""
     return [
         found.key[0]
         for found in state
@@ -54,12 +54,12 @@ def _document(owner: str | None, found: list[CurrentObject]) -> dict[str, Any]:
                     item["members"] = sorted(members[item["name"]])
         if items:
             document[section] = items
-    foreign = [
+    memberships = [
         {"group": group, "members": sorted(users)}
         for group, users in sorted(members.items())
         if group not in groups
     ]
-    return document | ({"memberships": foreign} if foreign else {})
+    return document | ({"memberships": memberships} if memberships else {})
 
 
 def _item(found: CurrentObject) -> dict[str, Any]:
@@ -67,13 +67,13 @@ def _item(found: CurrentObject) -> dict[str, Any]:
     match found.kind:
         case ObjectKind.GRANT:
             grant = GrantKey.of(found.key)
-            said = {
+            identity = {
                 "group": grant.group,
                 "mcp": grant.mcp,
                 "tools": list(grant.tools),
                 "effect": grant.effect,
             }
-            return said | {"delivery": grant.delivery} | attributes
+            return identity | {"delivery": grant.delivery} | attributes
         case ObjectKind.KEY:
             return {"user": found.key[0], "name": found.key[1]} | attributes
         case _:

@@ -1,4 +1,4 @@
-"""Hands over client keys as they are issued: to a file each, or to a command's standard input."""
+"""Delivers issued client keys: each to a file, or to the standard input of a command."""
 
 import signal
 import tempfile
@@ -18,31 +18,31 @@ NAME_VARIABLE = "MCP_AMBASSADOR_KEY_NAME"
 
 
 class KeyDestination(Protocol):
-    """Where keys go; `prepare` is called before the first is issued, with all that may come."""
+    """Where keys go; `prepare` is called with all keys before the first is issued."""
 
     def prepare(self, keys: Iterable[Key]) -> None:
-        """Raise UsageError or AdminError when these keys could not be handed over."""
+        """Raise UsageError or AdminError if these keys cannot be delivered."""
         ...
 
     def deliver(self, user: str, name: str, secret: str) -> None:
-        """Hand over one; raises AdminError when nobody has it now."""
+        """Deliver one key; raises AdminError if that failed."""
         ...
 
 
 class KeyFiles:
-    """One file per key, USER.NAME.key, readable by nobody else."""
+    """Writes each key to a file `USER.NAME.key` with mode 0600."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def prepare(self, keys: Iterable[Key]) -> None:
-        """Make the directory, and make sure that files can be made in it and no two keys share one."""
-        taken: dict[str, Key] = {}
+        """Create the directory; check that it is writable and that no two keys have the same file name."""
+        by_file: dict[str, Key] = {}
         for key in keys:
-            other = taken.setdefault(_file_name(*key), key)
+            other = by_file.setdefault(_file_name(*key), key)
             if other != key:
                 raise UsageError(
-                    f"Keys {other[1]!r} of {other[0]!r} and {key[1]!r} of {key[0]!r} share a file."
+                    f"Keys {other[1]!r} of {other[0]!r} and {key[1]!r} of {key[0]!r} have the same file name."
                 )
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ class KeyFiles:
             raise self._cannot_be_written(error) from error
 
     def deliver(self, user: str, name: str, secret: str) -> None:
-        """Write the key and a line end, over the file of an earlier key of this name."""
+        """Write the key and a line feed; replaces the file of an earlier key of this name."""
         path = self._directory / _file_name(user, name)
         try:
             put_file(path, f"{secret}\n".encode("ascii"))
@@ -64,25 +64,25 @@ class KeyFiles:
 
 
 class KeyCommand:
-    """A command that is run once per key, which it reads from its standard input; variables say whose it is."""
+    """Runs a command for each key, with the key on its standard input and user and name in its environment."""
 
     def __init__(self, command: str, environ: Mapping[str, str]) -> None:
         self._command = SecretCommand("--keys-command", command, environ, detached=True)
 
     def prepare(self, keys: Iterable[Key]) -> None:
-        """Make sure that there is such a program."""
+        """Raise UsageError if there is no such program."""
         self._command.check()
 
     def deliver(self, user: str, name: str, secret: str) -> None:
-        """Run the command; it has taken the key when it ends with 0."""
+        """Run the command; raises AdminError unless it ends with exit code 0."""
         failure = self._command.run(secret, {USER_VARIABLE: user, NAME_VARIABLE: name})
         if failure is not None:
-            raise AdminError(f"{self._command.program!r} {failure}; the key is revoked again.")
+            raise AdminError(f"{self._command.program!r} {failure}; the key is revoked.")
 
 
 @contextmanager
 def interrupts_deferred() -> Iterator[None]:
-    """Let a Ctrl-C wait until the block is done: a key that is being issued must reach somebody, or be revoked."""
+    """Defer a Ctrl-C until the block is done, so that an issued key is always delivered or revoked."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""The server shows an MCP's options with secrets masked: what can be said about the rest."""
+"""Compares options of an MCP that the server shows with masked secrets."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ MASK = "[redacted]"
 
 
 def is_masked(value: Any) -> bool:
-    """Tell whether anything in the value is masked, so that nobody can write it back."""
+    """Tell whether a part of the value is masked, so that the value cannot be sent back."""
     if isinstance(value, Mapping):
         return any(is_masked(key) or is_masked(item) for key, item in value.items())
     if isinstance(value, list):
@@ -17,7 +17,7 @@ def is_masked(value: Any) -> bool:
 
 
 def matches_masked(shown: Any, wanted: Any) -> bool:
-    """Tell whether the wanted value can be what the server shows; a mask may stand for anything."""
+    """Tell whether the desired value equals what the server shows; a mask matches any text."""
     if isinstance(shown, Mapping) and isinstance(wanted, Mapping):
         return shown.keys() == wanted.keys() and all(
             matches_masked(item, wanted[name]) for name, item in shown.items()

@@ -1,4 +1,4 @@
-"""Objects as values, wanted by a file or found on the server, each by what names it and with its attributes."""
+"""The values that are compared: objects that files declare and objects that the server has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,15 @@ from typing import Any
 from ambassador_admin.declarative.yaml_tree import FilePosition
 
 Key = tuple[str, ...]
-"""What names an object of a kind; see `ObjectKind`."""
+"""The identity of an object within its kind; see `ObjectKind`."""
 
 
 class ObjectKind(StrEnum):
-    """The kinds of objects. Their keys: a name; group and user; what a grant says; user and name of the key."""
+    """The kinds of objects.
+
+    The key of a user, group or MCP is its name; of a membership, the group and the user; of a grant, its `GrantKey`; of
+    a client key, the user and its name.
+    """
 
     USER = "user"
     GROUP = "group"
@@ -24,7 +28,7 @@ class ObjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantKey:
-    """What a grant says; two grants that say the same are one. `tools` are canonical patterns in order."""
+    """The identity of a grant: grants with the same members are the same. `tools` are canonical patterns, sorted."""
 
     group: str
     mcp: str
@@ -34,19 +38,19 @@ class GrantKey:
 
     @property
     def key(self) -> Key:
-        """Return it as a key."""
+        """Return the members as a key."""
         return (self.group, self.mcp, self.effect, self.delivery, *self.tools)
 
     @classmethod
     def of(cls, key: Key) -> "GrantKey":
-        """Read a key of a grant."""
+        """Return the members of a grant's key."""
         group, mcp, effect, delivery, *tools = key
         return cls(group=group, mcp=mcp, effect=effect, delivery=delivery, tools=tuple(tools))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredObject:
-    """An object a file names. `owner` is the label of its document, None where it says that nobody owns it."""
+    """An object that a file declares; `owner` is that of its document, None for no owner."""
 
     kind: ObjectKind
     key: Key
@@ -57,7 +61,7 @@ class DesiredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentObject:
-    """An object on the server; `item_id` where a name is not enough to say which one is meant."""
+    """An object on the server; `item_id` is set for grants and keys, which requests identify by id."""
 
     kind: ObjectKind
     key: Key
@@ -68,7 +72,7 @@ class CurrentObject:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """Everything the files say, each object once; `owners` are the labels of all documents, empty ones included."""
+    """All declared objects, each once; `owners` are those of all documents, also of empty ones."""
 
     objects: tuple[DesiredObject, ...]
     owners: frozenset[str | None]
@@ -76,7 +80,7 @@ class DesiredState:
 
 
 def canonical_tools(patterns: list[str], mcp: str) -> tuple[str, ...]:
-    """Return tool patterns as the server keeps them: under their MCP, each once, in order."""
+    """Return tool patterns as the server stores them: prefixed with the MCP, unique and sorted."""
     return tuple(sorted({_canonical(pattern, mcp) for pattern in patterns}))
 
 
@@ -85,14 +89,14 @@ def _canonical(pattern: str, mcp: str) -> str:
 
 
 def label(kind: ObjectKind, key: Key) -> str:
-    """Return how a person calls the object."""
+    """Return the object's kind and name for people."""
     match kind:
         case ObjectKind.MEMBERSHIP:
             return f"membership of {key[1]} in {key[0]}"
         case ObjectKind.GRANT:
             grant = GrantKey.of(key)
-            waits = " (opt-in)" if grant.delivery == "opt_in" else ""
-            return f"grant: {grant.effect} {grant.group} {grant.mcp} {' '.join(grant.tools)}{waits}"
+            suffix = " (opt-in)" if grant.delivery == "opt_in" else ""
+            return f"grant: {grant.effect} {grant.group} {grant.mcp} {' '.join(grant.tools)}{suffix}"
         case ObjectKind.KEY:
             return f"key {key[1]} of {key[0]}"
         case _:

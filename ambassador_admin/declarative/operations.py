@@ -1,10 +1,11 @@
-"""Operations, and the order in which they can be sent so that no moment allows what neither end allows.
+"""The operations of a plan, and an order in which no call is permitted that neither start nor end permits.
 
-Who may call what follows from switches that only open (an active user or group, a good key, a published MCP, a grant
-that permits, being in a group that permits) and switches that only close (a grant that denies, being in a group that
-denies). First everything is closed that will be closed in the end, then everything is opened: before the turn nothing
-is open that was not open at the start, after it nothing that is not open in the end. A membership in a group that
-also denies is both, so all of one user's change together, at the turn, in one transaction.
+Some facts only permit calls: an active user or group, a valid key, a published MCP, a grant with effect permit and the
+membership in its group. Others only deny them: a grant with effect deny and the membership in its group. The order
+first removes permissions and adds denials, then adds permissions and removes denials. So before the turning point only
+calls are permitted that the start permits, and after it only calls that the end permits. A membership in a group with
+both kinds of grants permits and denies, so all such memberships of a user change in one transaction, at the turning
+point.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -16,11 +17,11 @@ from typing import Any
 from ambassador_admin.declarative.objects import GrantKey, Key, ObjectKind, label
 
 BATCH_LIMIT = 500
-"""How many operations fit into one transaction."""
+"""The maximum number of operations in one transaction."""
 
 
 class Action(StrEnum):
-    """What becomes of an object."""
+    """What an operation does with an object."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -28,7 +29,12 @@ class Action(StrEnum):
 
 
 class Phase(IntEnum):
-    """In this order operations are sent."""
+    """The phases of a plan, in order.
+
+    NARROW removes permissions and adds denials, OBJECTS creates and changes objects, DENY adds denials for new objects,
+    SWAP changes memberships that permit and deny, WIDEN adds permissions and removes denials, CLEAR removes groups,
+    PUBLISH publishes MCPs, KEYS issues keys.
+    """
 
     NARROW = 1
     OBJECTS = 2
@@ -42,9 +48,10 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One change. `before` and `after` hold the attributes that change; `attributes` are all that are named.
+    """One operation; `before` and `after` hold the attributes that change, `attributes` all declared ones.
 
-    Operations of one `atomic_group` must not be taken apart."""
+    Operations with the same `atomic_group` must be in one transaction; the empty text is no group.
+    """
 
     action: Action
     kind: ObjectKind
@@ -59,12 +66,15 @@ class Operation:
 
     @property
     def label(self) -> str:
-        """Return how a person calls the object."""
+        """Return the object's kind and name for people."""
         return label(self.kind, self.key)
 
 
 def phase_of_creation(kind: ObjectKind, key: Key, *, denying: Collection[str], is_new: bool) -> Phase:
-    """Return when to create; `denying` are the groups that also deny; `is_new`: a grant refers to new objects."""
+    """Return the phase of a creation.
+
+    `denying` holds the groups with grants of effect deny; `is_new` says that a grant refers to an object of this plan.
+    """
     match kind:
         case ObjectKind.KEY:
             return Phase.KEYS
@@ -79,7 +89,7 @@ def phase_of_creation(kind: ObjectKind, key: Key, *, denying: Collection[str], i
 
 
 def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after: Mapping[str, Any]) -> Phase:
-    """Return when to change an object from these attributes to those."""
+    """Return the phase of a change of these attributes."""
     if kind is ObjectKind.KEY:
         return Phase.KEYS
     if "published" in after:
@@ -96,7 +106,7 @@ def phase_of_change(kind: ObjectKind, key: Key, before: Mapping[str, Any], after
 
 
 def phase_of_removal(kind: ObjectKind, key: Key, *, denying: Collection[str]) -> Phase:
-    """Return when to remove."""
+    """Return the phase of a removal; `denying` holds the groups with grants of effect deny."""
     match kind:
         case ObjectKind.GRANT if GrantKey.of(key).effect == "deny":
             return Phase.WIDEN
@@ -109,12 +119,12 @@ def phase_of_removal(kind: ObjectKind, key: Key, *, denying: Collection[str]) ->
 
 
 def in_order(operations: Iterable[Operation]) -> list[Operation]:
-    """Return the operations in the order to send them."""
+    """Return the operations in the order in which they must be sent."""
     return sorted(operations, key=_order)
 
 
 def batches(operations: Iterable[Operation], limit: int = BATCH_LIMIT) -> Iterator[list[Operation]]:
-    """Cut ordered operations into transactions, each of which holds an atomic group whole."""
+    """Split ordered operations into transactions of at most `limit`, without splitting an atomic group."""
     batch: list[Operation] = []
     for _, atomic_group in groupby(operations, key=_atomic_group):
         together = list(atomic_group)
@@ -138,10 +148,10 @@ _KINDS = (
 
 
 def _order(operation: Operation) -> tuple[Any, ...]:
-    # Of all that widens, what lifts a denial goes last.
-    lifts_denial = operation.kind is ObjectKind.GRANT and operation.action is Action.REMOVE
+    # Among the operations of a phase, removals of grants with effect deny are last.
+    removes_grant = operation.kind is ObjectKind.GRANT and operation.action is Action.REMOVE
     kind = _KINDS.index(operation.kind)
-    return operation.phase, lifts_denial, operation.atomic_group, kind, operation.key, operation.action
+    return operation.phase, removes_grant, operation.atomic_group, kind, operation.key, operation.action
 
 
 def _atomic_group(operation: Operation) -> Any:

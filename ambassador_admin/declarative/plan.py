@@ -1,4 +1,4 @@
-"""Compares what files say with what is, and plans the way from here to there. Nothing here reads or sends."""
+"""Compares the declared objects with the server's objects and plans the operations. Performs no I/O."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ Attributes = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be done, in order, or why nothing can be; `notes` say what is left as it is, and why."""
+    """The operations in order, or the conflicts that prevent them; `notes` explain what is left unchanged."""
 
     operations: tuple[Operation, ...]
     conflicts: tuple[str, ...]
@@ -48,7 +48,11 @@ def make_plan(
     prune: bool = False,
     take_over: bool = False,
 ) -> Plan:
-    """Plan from `current` to `desired`; with `prune` also the end of what the files own and do not name."""
+    """Return the plan from `current` to `desired`.
+
+    With `prune` it also removes objects that the owners of the files own and the files do not declare; with `take_over`
+    declared objects without an owner get the owner of the file.
+    """
     planner = _Planner(desired, list(current), now, take_over=take_over)
     for wanted in desired.objects:
         planner.plan_object(wanted)
@@ -87,7 +91,7 @@ class _Planner:
         }
 
     def plan_object(self, wanted: DesiredObject) -> None:
-        """Plan what makes one object as it is wanted."""
+        """Plan the operations for one declared object."""
         candidates = self._by_key.get((wanted.kind, wanted.key), [])
         found = min(candidates, key=lambda each: _match_rank(each, wanted), default=None)
         if found is not None:
@@ -100,7 +104,10 @@ class _Planner:
             self._change(found, wanted)
 
     def plan_replaced_grants(self) -> None:
-        """What a file permits, or denies, a group at an MCP is said in full: others of its own make room."""
+        """Plan the removal of grants that the files replace.
+
+        A file declares all its grants of one effect for a group and an MCP; others with the same owner are removed.
+        """
         slots = {
             (wanted.owner, wanted.key[:3])
             for wanted in self._desired.objects
@@ -115,17 +122,17 @@ class _Planner:
                 self._remove(found)
 
     def check_references(self) -> None:
-        """Refuse what refers to something that is neither here nor there."""
+        """Add a conflict for every reference to an object that neither the files nor the server have."""
         known = {(item.kind, item.key) for item in _everything(self._current, self._desired)}
         for wanted in self._desired.objects:
             for kind, name in _references(wanted.kind, wanted.key):
                 if (kind, (name,)) not in known:
                     self.conflicts.append(
-                        f"{wanted.position}: there is no {kind} {name!r}, neither here nor on the server"
+                        f"{wanted.position}: there is no {kind} {name!r}, neither in the files nor on the server"
                     )
 
     def prune(self, *, remove: bool) -> None:
-        """Plan the end of what the files own and do not name; only count it unless it is to be removed."""
+        """Plan the removal of owned objects that are not declared; without `remove`, only note their number."""
         labels = self._desired.owners - {None}
         stale = [
             found
@@ -138,27 +145,27 @@ class _Planner:
                     self._remove(found)
             self._remove_groups([found for found in stale if found.kind is ObjectKind.GROUP])
         elif stale:
-            self.notes.append(f"{len(stale)} owned objects are not named any more; --prune removes them")
+            self.notes.append(f"{len(stale)} owned objects are not declared any more; --prune removes them")
 
     def check_atomic_groups(self) -> None:
-        """Refuse what would have to happen in one transaction and does not fit into one."""
+        """Add a conflict for every atomic group that does not fit into one transaction."""
         for atomic_group, count in Counter(
             each.atomic_group for each in self.operations if each.atomic_group
         ).items():
             if count > BATCH_LIMIT:
                 self.conflicts.append(
-                    f"user {atomic_group}: {count} memberships in groups that also deny change at once; "
-                    f"at most {BATCH_LIMIT} can"
+                    f"user {atomic_group}: {count} memberships in groups with denying grants must change at once; "
+                    f"the maximum is {BATCH_LIMIT}"
                 )
 
     def _may_change(self, found: CurrentObject, wanted: DesiredObject) -> bool:
         if found.owner == wanted.owner or (found.owner is None and self._take_over):
             return True
         if wanted.kind in (ObjectKind.MEMBERSHIP, ObjectKind.GRANT) and not _difference(found, wanted):
-            self.unchanged += 1  # it is there, and stays whose it is
+            self.unchanged += 1  # it exists already, and keeps its owner
             return False
-        whose = "nobody; --take-over claims it" if found.owner is None else repr(found.owner)
-        self.conflicts.append(f"{wanted.position}: {label(wanted.kind, wanted.key)} belongs to {whose}")
+        owner = "has no owner; --take-over sets it" if found.owner is None else f"belongs to {found.owner!r}"
+        self.conflicts.append(f"{wanted.position}: {label(wanted.kind, wanted.key)} {owner}")
         return False
 
     def _create(self, wanted: DesiredObject) -> None:
@@ -219,24 +226,26 @@ class _Planner:
         self._add(Action.REMOVE, found, phase, before=found.attributes, item_id=found.item_id)
 
     def _remove_groups(self, groups: list[CurrentObject]) -> None:
-        # Deleting a group deletes what is in it, whoever owns that: only groups that hold nothing any more are deleted.
+        # Deleting a group deletes its memberships and grants of all owners, so only empty groups are deleted.
         removed = {
             (each.kind, each.key, each.item_id) for each in self.operations if each.action is Action.REMOVE
         }
-        held = Counter(
+        contents = Counter(
             item.key[0]
             for item in self._current
             if item.kind in (ObjectKind.MEMBERSHIP, ObjectKind.GRANT)
             and (item.kind, item.key, item.item_id) not in removed
         )
-        held.update(
+        contents.update(
             item.key[0]
             for item in self._desired.objects
             if item.kind in (ObjectKind.MEMBERSHIP, ObjectKind.GRANT)
         )
         for group in groups:
-            if held[group.key[0]]:
-                self.notes.append(f"group {group.key[0]} stays: it holds memberships or grants of others")
+            if contents[group.key[0]]:
+                self.notes.append(
+                    f"group {group.key[0]} is not removed: it has memberships or grants of other owners"
+                )
             else:
                 self._remove(group)
 
@@ -295,7 +304,7 @@ def _match_rank(found: CurrentObject, wanted: DesiredObject) -> tuple[int, bool]
 
 
 def _difference(found: CurrentObject, wanted: DesiredObject) -> dict[str, Any]:
-    """Return the wanted attributes that differ; how long a key lasts is only said when it is made."""
+    """Return the desired attributes that differ; those of a key apply only when it is issued."""
     if wanted.kind is ObjectKind.KEY:
         return {}
     return {

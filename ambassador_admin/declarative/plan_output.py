@@ -1,4 +1,4 @@
-"""A plan as people and programs read it."""
+"""Formats a plan for people and for programs."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ _NOT_SHOWN = frozenset({"options"})
 
 
 def line(operation: Operation) -> str:
-    """Return the operation in one line: what is created, changed from what to what, or removed."""
+    """Return the operation in one line; a change with its attributes before and after."""
     text = f"{SIGNS[operation.action]} {operation.label}"
     if operation.action is Action.CHANGE:
         text = f"{text}: {', '.join(_changes(operation.before, operation.after))}"
@@ -22,25 +22,25 @@ def line(operation: Operation) -> str:
 
 
 def item(operation: Operation, result: str | None = None, error: str | None = None) -> dict[str, Any]:
-    """Return the operation as a program reads it; options of an MCP stay out, for they may hold secrets."""
+    """Return the operation as an object; an MCP's options are left out, because they may have secrets."""
     return {
         "action": operation.action.value,
         "kind": operation.kind.value,
         "name": operation.label,
         "owner": operation.owner,
-        "before": _open(operation.before),
-        "after": _open(operation.after),
+        "before": _without_hidden(operation.before),
+        "after": _without_hidden(operation.after),
         "result": result,
         "error": error,
     }
 
 
-def counted(operations: Iterable[Operation], unchanged: int) -> str:
-    """Return how many there are of each kind of change."""
+def summary(operations: Iterable[Operation], unchanged: int) -> str:
+    """Return the number of operations by action, and of unchanged objects."""
     counts = Counter(operation.action for operation in operations)
     return (
         f"{counts[Action.CREATE]} to create, {counts[Action.CHANGE]} to change, "
-        f"{counts[Action.REMOVE]} to remove, {unchanged} as they should be."
+        f"{counts[Action.REMOVE]} to remove, {unchanged} unchanged."
     )
 
 
@@ -58,5 +58,5 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _open(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _without_hidden(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: "(not shown)" if name in _NOT_SHOWN else value for name, value in attributes.items()}

@@ -1,4 +1,4 @@
-"""A bar on a terminal's standard error; silence everywhere else."""
+"""Shows a progress bar if standard error is a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ from typing import TextIO
 
 @contextmanager
 def progress(stderr: TextIO, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Yield what is to be called with the number of things that are done; `total` is None where nobody knows."""
+    """Yield a function that takes the number of completed items; `total` is None when it is unknown."""
     if not stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - only who watches waits for it
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and only needed on a terminal
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

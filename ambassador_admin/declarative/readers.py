@@ -1,4 +1,4 @@
-"""Reads single values of a document strictly: each reader takes a node and returns a value or raises FaultError."""
+"""Reads single values of a document: each reader takes a node and returns a value or raises FaultError."""
 
 import math
 import re
@@ -22,7 +22,7 @@ _INTEGER = re.compile(r"[-+]?\d{1,18}")
 
 
 class FaultError(Exception):
-    """One thing that is wrong in a file."""
+    """One fault in a file, with its position."""
 
     def __init__(self, position: FilePosition, message: str) -> None:
         super().__init__(f"{position}: {message}")
@@ -42,7 +42,7 @@ def text(node: Node) -> str:
 
 
 def matching(pattern: re.Pattern[str], what: str) -> Reader:
-    """Return a reader of texts of one shape."""
+    """Return a reader of texts that match a pattern; `what` describes it in errors."""
 
     def read(node: Node) -> str:
         value = _scalar(node)
@@ -65,7 +65,7 @@ pattern = matching(_PATTERN, "a tool pattern: letters, digits, '_', '-', '.', ':
 
 
 def choice(*words: str) -> Reader:
-    """Return a reader of a closed list of words."""
+    """Return a reader of texts that must be one of these words."""
 
     def read(node: Node) -> str:
         value = _scalar(node)
@@ -77,7 +77,7 @@ def choice(*words: str) -> Reader:
 
 
 def list_of(read: Reader, *, least: int = 0, most: int = _MAX_ITEMS) -> Reader:
-    """Return a reader of lists."""
+    """Return a reader of lists of `least` to `most` items."""
 
     def read_all(node: Node) -> list[Any]:
         if not isinstance(node, Sequence):
@@ -90,7 +90,7 @@ def list_of(read: Reader, *, least: int = 0, most: int = _MAX_ITEMS) -> Reader:
 
 
 def with_position(read: Reader) -> Reader:
-    """Return a reader of pairs: the value and where it stands."""
+    """Return a reader of pairs: the value and its position."""
     return lambda node: (read(node), node.position)
 
 
@@ -124,7 +124,7 @@ def number(node: Node) -> int | float:
 
 
 def moment(node: Node) -> str:
-    """Read a time with its zone; return ISO-8601 UTC with milliseconds."""
+    """Read a time with a time zone; return it in ISO-8601 UTC with milliseconds."""
     if isinstance(node, Scalar) and node.tag in ("str", "timestamp"):
         try:
             at = datetime.fromisoformat(node.text)
@@ -132,16 +132,16 @@ def moment(node: Node) -> str:
                 return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         except (ValueError, OverflowError):
             pass
-    raise FaultError(node.position, "must be a time with its zone, for example 2027-01-31T12:00:00Z")
+    raise FaultError(node.position, "must be a time with a time zone, for example 2027-01-31T12:00:00Z")
 
 
 def json_value(node: Node) -> Any:
-    """Read any value that JSON has."""
+    """Read any value that JSON can represent."""
     if isinstance(node, Sequence):
         return [json_value(item) for item in node.items]
     if isinstance(node, Mapping):
         for key in duplicates(node):
-            raise FaultError(key.position, f"{key.text!r} is there twice")
+            raise FaultError(key.position, f"{key.text!r} is given twice")
         return {key.text: json_value(value) for key, value in node.entries}
     return _json_scalar(node)
 
@@ -170,7 +170,7 @@ def options(node: Node) -> dict[str, Any]:
 
 
 def shown(node: Scalar) -> str:
-    """Return the text as an error may quote it."""
+    """Return the text, quoted and shortened for an error."""
     return repr(node.text if len(node.text) <= 60 else f"{node.text[:60]}…")
 
 
@@ -178,7 +178,7 @@ def _scalar(node: Node) -> Scalar:
     if not isinstance(node, Scalar):
         raise FaultError(node.position, "must be text")
     if node.tag == "null":
-        raise FaultError(node.position, "says nothing: leave it out, or write '' for the empty text")
+        raise FaultError(node.position, "is null: leave it out, or write '' for an empty text")
     if node.tag != "str":
-        raise FaultError(node.position, f"{shown(node)} is a {node.tag} in YAML: put it into quotes")
+        raise FaultError(node.position, f"{shown(node)} is a {node.tag} in YAML: put it in quotes")
     return node

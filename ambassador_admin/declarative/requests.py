@@ -1,4 +1,4 @@
-"""Operations as the admin API takes them."""
+"""Converts operations to requests of the admin API."""
 
 from dataclasses import asdict
 from typing import Any
@@ -29,21 +29,21 @@ _CONNECTING = frozenset({"transport", "options", "isolation"})
 
 
 def must_be_sent_alone(operation: Operation) -> bool:
-    """Tell whether the operation cannot be part of a transaction: it connects, or its answer holds a secret."""
+    """Tell whether an operation cannot be part of a batch: it connects to an MCP, or its answer has a secret."""
     if operation.kind is ObjectKind.MCP and operation.action is Action.CHANGE:
         return operation.phase is Phase.PUBLISH or not _CONNECTING.isdisjoint(operation.after)
     return operation.phase is Phase.KEYS
 
 
 def batch_request(operations: list[Operation]) -> Request:
-    """Return the request that carries out the operations together."""
+    """Return the request that applies the operations in one transaction."""
     return Request(
         method="POST", path=BATCH, body={"operations": [_without_none(_body(each)) for each in operations]}
     )
 
 
 def single_request(operation: Operation) -> Request:
-    """Return the request of an operation that goes alone."""
+    """Return the request of an operation that cannot be part of a batch."""
     if operation.phase is Phase.PUBLISH:
         return Request(method="POST", path=subpath(MCPS, operation.key[0], "publish"))
     if operation.kind is ObjectKind.MCP:
@@ -58,8 +58,8 @@ def single_request(operation: Operation) -> Request:
 
 
 def _body(operation: Operation) -> dict[str, Any]:
-    wire = _removal(operation) if operation.action is Action.REMOVE else _put(operation)
-    return asdict(wire)
+    body = _removal(operation) if operation.action is Action.REMOVE else _put(operation)
+    return asdict(body)
 
 
 def _removal(operation: Operation) -> BatchOperation:
@@ -80,19 +80,19 @@ def _removal(operation: Operation) -> BatchOperation:
 
 
 def _put(operation: Operation) -> BatchOperation:
-    name, said = operation.key[0], dict(operation.after)
-    claims = operation.action is Action.CREATE or "owner" in said
+    name, attributes = operation.key[0], dict(operation.after)
+    claims = operation.action is Action.CREATE or "owner" in attributes
     owner = (operation.owner or "") if claims else None
-    said.pop("owner", None)
+    attributes.pop("owner", None)
     match operation.kind:
         case ObjectKind.USER:
-            return PutUser(name=name, set=UserPut(**said, owner=owner))
+            return PutUser(name=name, set=UserPut(**attributes, owner=owner))
         case ObjectKind.GROUP:
-            return PutGroup(name=name, set=GroupPut(**said, owner=owner))
-        case ObjectKind.MCP if said.get("published") is False:
+            return PutGroup(name=name, set=GroupPut(**attributes, owner=owner))
+        case ObjectKind.MCP if attributes.get("published") is False:
             return ArchiveMcp(name=name)
         case ObjectKind.MCP:
-            return PutMcp(name=name, set=McpPut(**said, owner=owner))
+            return PutMcp(name=name, set=McpPut(**attributes, owner=owner))
         case ObjectKind.MEMBERSHIP:
             claim = operation.action is Action.CHANGE
             return AddMember(group=name, user=operation.key[1], owner=owner, claim=claim)

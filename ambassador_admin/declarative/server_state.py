@@ -1,4 +1,4 @@
-"""What is on the server now, read through its lists."""
+"""Reads all objects of the server through the lists of the API."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -32,7 +32,7 @@ _MCP = (
 def read_state(
     api: "ApiClient", now: datetime, step: Callable[[], None] = lambda: None
 ) -> list[CurrentObject]:
-    """Read everything; `step` is called for every object."""
+    """Return all objects, of keys only valid or suspended ones; `step` is called for every object."""
     lists: list[tuple[Request, Callable[[Item], CurrentObject]]] = [
         (users.list_all(), _user),
         (groups.list_all(), _group),
@@ -40,9 +40,9 @@ def read_state(
         (groups.memberships(), _membership),
         (grants.list_all(), _grant),
     ]
-    found = [of(item) for request, of in lists for item in _items(api, request, step)]
-    good = (item for item in _items(api, keys.list_all(user=None), step) if _is_usable(item, now))
-    return [*found, *map(_key, good)]
+    objects = [convert(item) for request, convert in lists for item in _items(api, request, step)]
+    usable = (item for item in _items(api, keys.list_all(user=None), step) if _is_usable(item, now))
+    return [*objects, *map(_key, usable)]
 
 
 def _items(api: "ApiClient", request: Request, step: Callable[[], None]) -> Iterator[Item]:
@@ -52,7 +52,7 @@ def _items(api: "ApiClient", request: Request, step: Callable[[], None]) -> Iter
 
 
 def _select(item: Item, fields: Iterable[str]) -> dict[str, Any]:
-    # The API says null where a text was never given; to a file that is the empty text.
+    # The API has null for a text that was never set; files have the empty text.
     return {name: "" if item[name] is None else item[name] for name in fields}
 
 
@@ -82,7 +82,7 @@ def _membership(item: Item) -> CurrentObject:
 
 
 def _grant(item: Item) -> CurrentObject:
-    said = GrantKey(
+    identity = GrantKey(
         group=item["group"],
         mcp=item["mcp"],
         effect=item["effect"],
@@ -91,7 +91,7 @@ def _grant(item: Item) -> CurrentObject:
     )
     return CurrentObject(
         kind=ObjectKind.GRANT,
-        key=said.key,
+        key=identity.key,
         attributes={"expires_at": item["expires_at"]},
         owner=item.get("owner"),
         item_id=item["id"],
@@ -101,8 +101,8 @@ def _grant(item: Item) -> CurrentObject:
 def _key(item: Item) -> CurrentObject:
     attributes: dict[str, Any] = {}
     if item["expires_at"] is not None:
-        lasts = datetime.fromisoformat(item["expires_at"]) - datetime.fromisoformat(item["created_at"])
-        attributes["expires_in_seconds"] = max(1, round(lasts.total_seconds()))
+        lifetime = datetime.fromisoformat(item["expires_at"]) - datetime.fromisoformat(item["created_at"])
+        attributes["expires_in_seconds"] = max(1, round(lifetime.total_seconds()))
     return CurrentObject(
         kind=ObjectKind.KEY,
         key=(item["user"], item["name"]),
@@ -113,6 +113,6 @@ def _key(item: Item) -> CurrentObject:
 
 
 def _is_usable(item: Item, now: datetime) -> bool:
-    # A suspended key is still the one the file means: somebody stopped it, and no file shall undo that.
+    # A suspended key counts: applying a file must not replace a key that an operator has suspended.
     expires_at = item["expires_at"]
     return item["status"] != "revoked" and (expires_at is None or datetime.fromisoformat(expires_at) > now)

@@ -1,4 +1,4 @@
-"""YAML as a tree whose nodes know their lines."""
+"""Parses YAML to a tree whose nodes have their positions in the file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _STRING = "tag:yaml.org,2002:str"
 
 @dataclass(frozen=True, slots=True, order=True)
 class FilePosition:
-    """A line of a file."""
+    """A position in a file; `line` counts from 1."""
 
     file: str
     line: int
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(slots=True)
 class Scalar(Node):
-    """A text; `tag` says what YAML takes it for, such as `int` for a bare 12 and `str` for a quoted one."""
+    """A text; `tag` is its type in YAML, such as `int` for an unquoted 12 and `str` for a quoted one."""
 
     text: str
     tag: str
@@ -52,13 +52,13 @@ class Sequence(Node):
 
 @dataclass(slots=True)
 class Mapping(Node):
-    """A mapping in the order of the file; a key that is there twice is there twice."""
+    """A mapping in the order of the file; duplicate keys are kept."""
 
     entries: list[tuple[Scalar, Node]] = field(default_factory=list)
 
 
 def read_trees(path: Path) -> list[Node]:
-    """Return the documents of a file. Raises UsageError that names the file, and the line where there is one."""
+    """Return the documents of a file; raises UsageError with the file and, if known, the line."""
     try:
         return _Builder(str(path)).documents(read_text(path, max_bytes=MAX_BYTES))
     except OSError as error:
@@ -137,7 +137,7 @@ class _Builder:
 
 
 def duplicates(node: Mapping) -> Iterator[Scalar]:
-    """Yield the keys that were there before."""
+    """Yield every key that occurs earlier in the mapping."""
     seen: set[str] = set()
     for key, _ in node.entries:
         if key.text in seen:

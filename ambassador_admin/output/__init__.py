@@ -1,4 +1,4 @@
-"""The program's mouth: data on stdout in the format asked for, words on stderr, styles only on a terminal."""
+"""Writes data to stdout in the requested format and messages to stderr; styles only on a terminal."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,9 +18,9 @@ _BATCH = 200
 
 
 class Output:
-    """Shows items, one by one, as a list or as a stream.
+    """Shows items: one, a list, or a stream of lists.
 
-    `format` and `fields` are what the user asked for, None where they did not.
+    `format` and `fields` are None when the user did not choose any.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Output:
         self._colour = colour and self.is_terminal
 
     def rows(self, view: View, items: Iterable[Item]) -> None:
-        """Show a list; an empty one is `[]` for a program and a remark for a person."""
+        """Show a list; an empty list is `[]` in program formats and a message on stderr in a table."""
         if self.format in (Format.JSONL, Format.CSV):
             self._rows_in_batches(view, iter(items))
             return
@@ -60,7 +60,7 @@ class Output:
         Stream(self, view).show(listed)
 
     def _rows_in_batches(self, view: View, items: Iterator[Item]) -> None:
-        # A line stands for itself, so nobody has to hold, or wait for, the end of a long list.
+        # These formats have a line per item, so a long list is written while it is fetched.
         stream, batch = None, list(islice(items, _BATCH))
         while stream is None or batch:
             if stream is None:
@@ -71,7 +71,7 @@ class Output:
             batch = list(islice(items, _BATCH))
 
     def record(self, view: View, item: Item) -> None:
-        """Show one object: a line per field for a person, an object for a program."""
+        """Show one object: a line per column in a table format, an object in a program format."""
         if self.fields is not None:
             view.check_fields(self.fields, [item])
         if self.format in (Format.JSON, Format.YAML, Format.JSONL):
@@ -85,41 +85,41 @@ class Output:
             self.write("\n".join(record_lines(pairs, colour=self._colour)))
 
     def set_pipe_format(self, piped: Format) -> None:
-        """Give a pipe this format instead of a table, unless the user asked for one."""
+        """Use this format instead of a table when stdout is no terminal and the user did not choose one."""
         if self.requested_format is None and not self.is_terminal:
             self.format = piped
 
     def stream(self, view: View) -> "Stream":
-        """Start a list that grows."""
+        """Return a stream that shows a list in parts; raises UsageError for a format that is one document."""
         if self.format in (Format.JSON, Format.YAML):
             raise UsageError(
-                f"A stream has no end, so it cannot be one {self.format} document.", hint="-o jsonl"
+                f"A stream has no end, so it cannot be a {self.format} document.", hint="-o jsonl"
             )
         if self.fields is not None:
             view.check_fields(self.fields, [])
         return Stream(self, view)
 
     def document(self, value: object) -> None:
-        """Show any value as the program format that was asked for."""
+        """Show any value as YAML, JSON lines or JSON, whichever was asked for."""
         layout = {Format.YAML: yaml_document, Format.JSONL: json_line}.get(self.format, json_document)
         self.write(layout(value))
 
     def say(self, text: str) -> None:
-        """Tell the user something."""
-        self._words(printable(text))
+        """Write a message to stderr."""
+        self._write_message(printable(text))
 
     def advise(self, text: str) -> None:
-        """Tell a person at a terminal what to do next; a script does not hear it."""
+        """Write advice on the next step to stderr, only if that is a terminal."""
         if self._stderr_is_terminal:
             self.say(text)
 
     def warn(self, text: str) -> None:
-        """Warn the user."""
-        label = styled("warning:", "wary", self._colour and self._stderr_is_terminal)
-        self._words(f"{label} {printable(text)}")
+        """Write a warning to stderr."""
+        label = styled("warning:", "caution", self._colour and self._stderr_is_terminal)
+        self._write_message(f"{label} {printable(text)}")
 
     def write(self, text: str) -> None:
-        """Write lines to stdout at once; raises ReaderGoneError when nobody reads them."""
+        """Write lines to stdout and flush it; raises ReaderGoneError when its reader has closed it."""
         try:
             self._stdout.write(f"{text}\n")
             self._stdout.flush()
@@ -140,16 +140,16 @@ class Output:
         columns = view.columns_for(self.fields, wide=self.format is Format.WIDE)
         return [[column.text(item, now) for column in columns] for item in items]
 
-    def _words(self, text: str) -> None:
+    def _write_message(self, text: str) -> None:
         try:
             self._stderr.write(f"{text}\n")
             self._stderr.flush()
         except OSError:
-            return  # nobody listens, and the exit code says the same
+            return  # stderr is closed; the exit code reports the failure
 
 
 class Stream:
-    """A list that is shown batch by batch: as a table that stays aligned, or one line per item."""
+    """Shows a list in parts: as an aligned table, as JSON lines or as CSV."""
 
     def __init__(self, output: Output, view: View) -> None:
         self._output = output
@@ -159,7 +159,7 @@ class Stream:
         self._started = False
 
     def show(self, items: Sequence[Item]) -> None:
-        """Show a batch."""
+        """Show the next items."""
         if self._output.format is Format.JSONL:
             lines = [json_line(self._view.select(item, self._output.fields)) for item in items]
         elif self._output.format is Format.CSV:

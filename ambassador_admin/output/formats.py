@@ -1,4 +1,4 @@
-"""The formats a program reads: JSON, JSON lines, YAML and CSV."""
+"""The output formats, and their JSON, YAML and CSV encoders."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
-    """What `-o` takes."""
+    """The values of `-o`."""
 
     TABLE = "table"
     WIDE = "wide"
@@ -24,7 +24,7 @@ class Format(StrEnum):
 
 
 def json_document(value: Any) -> str:
-    """Return indented JSON, readable in any script, harmless on any terminal."""
+    """Return indented JSON; control characters are escaped, letters of all scripts are not."""
     return json_printable(json.dumps(value, ensure_ascii=False, indent=2))
 
 
@@ -35,7 +35,7 @@ def json_line(value: Any) -> str:
 
 def yaml_document(value: Any) -> str:
     """Return block-style YAML in the order given."""
-    import yaml  # noqa: PLC0415 - only those who ask for YAML wait for it
+    import yaml  # noqa: PLC0415 - slow to import, and only needed for YAML
 
     text: str = yaml.safe_dump(
         value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
@@ -50,8 +50,8 @@ def yaml_document(value: Any) -> str:
 def csv_lines(rows: Iterable[Sequence[Any]]) -> str:
     """Return rows as CSV without the last line end.
 
-    Text that a spreadsheet would run as a formula gets a leading apostrophe: names and descriptions come from
-    strangers, and CSV is what people open in spreadsheets. Whoever wants every byte takes JSON.
+    A text that a spreadsheet would run as a formula gets a leading apostrophe, because names and descriptions are not
+    trusted. JSON has every text unchanged.
     """
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([_csv_cell(value) for value in row] for row in rows)

@@ -1,4 +1,4 @@
-"""Aligned text: tables whose columns line up, cut to the terminal's width only where there is a terminal."""
+"""Lays out tables with aligned columns, cut to the width of the terminal if there is one."""
 
 from collections.abc import Sequence
 
@@ -7,28 +7,28 @@ from rich.cells import cell_len, set_cell_size
 from ambassador_admin.output.view import Column
 
 SHORT_ID = 8
-"""How much of an id a narrow terminal shows; commands take the beginning of an id for the whole."""
+"""The length of an id on a narrow terminal; commands accept the beginning of an id."""
 
 _GAP = "  "
-_NARROWEST = 6
+_MIN_WIDTH = 6
 _STYLES = {
     "bold": "1",
     "good": "32",
-    "wary": "33",
+    "caution": "33",
     "bad": "31",
 }
 _STATUS = {
     "good": ("active", "published", "ready", "permitted", "succeeded", "permit", "ok"),
-    "wary": ("suspended", "draft", "degraded", "starting", "stopped", "drill", "not_ready"),
+    "caution": ("suspended", "draft", "degraded", "starting", "stopped", "drill", "not_ready"),
     "bad": ("revoked", "deactivated", "archived", "denied", "failed", "deny", "expired"),
 }
 _STYLE_OF = {word: style for style, words in _STATUS.items() for word in words}
 
 
 class Table:
-    """Lays out rows batch after batch; columns only ever widen, so a running table stays aligned.
+    """Lays out rows in parts; columns never get narrower, so that later rows stay aligned.
 
-    `width` is the terminal's, None where nothing may be cut.
+    `width` is that of the terminal, None when nothing may be cut.
     """
 
     def __init__(self, columns: Sequence[Column], *, width: int | None, colour: bool) -> None:
@@ -43,7 +43,7 @@ class Table:
         return styled(self._line(cells), "bold", self._colour)
 
     def fit(self, rows: Sequence[Sequence[str]]) -> None:
-        """Make the columns wide enough for these rows, as far as the terminal allows."""
+        """Widen the columns for these rows, within the width of the terminal."""
         for row in rows:
             self._widths = [max(width, cell_len(cell)) for width, cell in zip(self._widths, row, strict=True)]
         if self._width is not None:
@@ -55,21 +55,21 @@ class Table:
 
     def _narrow(self, terminal: int) -> None:
         for index, column in enumerate(self._columns):
-            if column.id and self._excess(terminal) > 0:
+            if column.id and self._excess_width(terminal) > 0:
                 self._widths[index] = min(self._widths[index], SHORT_ID)
-        for _ in range(self._excess(terminal)):
-            index = max(range(len(self._widths)), key=self._give)
-            if self._give(index) <= 0:
+        for _ in range(self._excess_width(terminal)):
+            index = max(range(len(self._widths)), key=self._spare_width)
+            if self._spare_width(index) <= 0:
                 return
             self._widths[index] -= 1
 
-    def _excess(self, terminal: int) -> int:
+    def _excess_width(self, terminal: int) -> int:
         return sum(self._widths) + len(_GAP) * (len(self._widths) - 1) - terminal
 
-    def _give(self, index: int) -> int:
+    def _spare_width(self, index: int) -> int:
         column = self._columns[index]
         return (
-            0 if column.whole or column.id else self._widths[index] - max(_NARROWEST, cell_len(column.title))
+            0 if column.whole or column.id else self._widths[index] - max(_MIN_WIDTH, cell_len(column.title))
         )
 
     def _line(self, cells: Sequence[str], *, coloured: bool = False) -> str:
@@ -83,13 +83,13 @@ class Table:
 
 
 def record_lines(pairs: Sequence[tuple[str, str]], *, colour: bool) -> list[str]:
-    """Return one `TITLE  value` line per pair, the values aligned."""
+    """Return one line `TITLE  value` per pair, with aligned values."""
     width = max((cell_len(title) for title, _ in pairs), default=0)
     return [styled(title.ljust(width), "bold", colour) + _GAP + text for title, text in pairs]
 
 
 def styled(text: str, style: str, colour: bool) -> str:
-    """Wrap the text in the style's escape sequence, or not."""
+    """Return the text in a style's escape sequence if `colour` is true."""
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if colour and text else text
 
 

@@ -1,33 +1,33 @@
-"""Text from elsewhere, made harmless for a terminal."""
+"""Escapes text that could control the terminal."""
 
 import json
 
 from rich.cells import cell_len
 
-_AROUND = 60
+_CONTEXT_LENGTH = 60
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def printable(text: str) -> str:
-    """Return the text with every character that a terminal would act on, or hide, written as an escape."""
+    """Return the text with every control or invisible character written as an escape."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
 def mark_position(text: str, position: int) -> tuple[str, str]:
-    """Return the text, or what is around the place, as a line, and below it a line with a caret under the place."""
-    start = max(0, position - _AROUND)
+    """Return a line with the text around a position, and a line with a caret below that position."""
+    start = max(0, position - _CONTEXT_LENGTH)
     before = ("..." if start else "") + printable(text[start:position])
-    behind = printable(text[position : position + _AROUND]) + (
-        "..." if position + _AROUND < len(text) else ""
+    behind = printable(text[position : position + _CONTEXT_LENGTH]) + (
+        "..." if position + _CONTEXT_LENGTH < len(text) else ""
     )
     return f"  {before}{behind}", " " * (2 + cell_len(before)) + "^"
 
 
 def json_printable(document: str) -> str:
-    """Return a JSON document, laid out or not, with every such character written as a JSON escape."""
+    """Return a JSON document with every control or invisible character written as a JSON escape."""
     if document.isprintable():
         return document
-    # Outside of strings a document made by us has no such character but the line feed.
+    # Outside of strings our documents have no such character except the line feed.
     return "".join(char if char.isprintable() or char == "\n" else _json_escaped(char) for char in document)
 
 

@@ -1,4 +1,4 @@
-"""How the items of one noun are shown: which columns, in which words, and which fields there are."""
+"""Defines how the items of a noun are shown: their columns, formatters and fields."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Item = Mapping[str, Any]
-"""One object of the admin API as it came."""
+"""One object as the admin API returned it."""
 
 NOTHING = "-"
 _MISSING = object()
@@ -23,7 +23,7 @@ _LONG_AGO = timedelta(days=90)
 
 
 def plain(value: Any, _: datetime) -> str:
-    """Show any value in one line."""
+    """Format any value in one line."""
     if value is None or value in ("", [], {}):
         return NOTHING
     if isinstance(value, bool):
@@ -36,7 +36,7 @@ def plain(value: Any, _: datetime) -> str:
 
 
 def relative_time(value: Any, now: datetime) -> str:
-    """Show a time as the distance from now, or as its date when that is long ago or far away."""
+    """Format a time relative to now, or as its date when it is more than 90 days away."""
     moment = _moment(value)
     if moment is None:
         return plain(value, now)
@@ -45,33 +45,33 @@ def relative_time(value: Any, now: datetime) -> str:
         return moment.strftime("%Y-%m-%d")
     seconds = int(distance.total_seconds())
     unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= size), ("s", 1))
-    # What has just been said to last 8 hours shall not read "in 7h", nor what is 59 minutes old "1h ago".
+    # Rounded in the future, so that a new duration of 8 hours is "in 8h"; truncated in the past.
     return f"in {round(seconds / size)}{unit}" if moment > now else f"{seconds // size}{unit} ago"
 
 
 def duration(value: Any, now: datetime) -> str:
-    """Show a number of seconds."""
+    """Format a number of seconds."""
     return f"{value:g}s" if isinstance(value, int | float) else plain(value, now)
 
 
 def exact_time(value: Any, now: datetime) -> str:
-    """Show a time to the second, in UTC."""
+    """Format a time to the second, in UTC."""
     moment = _moment(value)
     return plain(value, now) if moment is None else moment.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def lookup(item: Item, field: str) -> Any:
-    """Return the value at a dotted path; None where there is nothing."""
+    """Return the value at a dotted path, or None."""
     value = _find(item, field)
     return None if value is _MISSING else value
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table, one line of a record; `fallback` is shown where `field` holds nothing.
+    """One column of a table and one line of a record; `fallback` is the field shown when `field` is None.
 
-    A `whole` column is never cut, an `id` only to its first characters; `wide` ones are left out of the narrow
-    table, `status` ones are coloured and never cut.
+    A `whole` column is never cut, an `id` column to its first characters. `wide` columns are only in the wide table;
+    `status` columns are coloured.
     """
 
     title: str
@@ -84,7 +84,7 @@ class Column:
     status: bool = False
 
     def text(self, item: Item, now: datetime) -> str:
-        """Return the cell."""
+        """Return the formatted value of an item."""
         value = lookup(item, self.field)
         if value is None and self.fallback is not None:
             value = lookup(item, self.fallback)
@@ -93,33 +93,33 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one kind of item is shown; `fields` are the promised names, dotted where an object is inside."""
+    """How one kind of item is shown; `fields` are the names of the JSON output contract, with dots for nested ones."""
 
     plural: str
     columns: tuple[Column, ...]
     fields: tuple[str, ...]
 
     def ordered(self, item: Item) -> dict[str, Any]:
-        """Return the item with the promised fields first, in their order, then those that are news to us."""
+        """Return the item with the known fields first, in their order, then unknown ones, sorted."""
         first = {name: item[name] for name in self._names() if name in item}
         return first | {name: item[name] for name in sorted(item.keys() - first.keys())}
 
     def select(self, item: Item, fields: Sequence[str] | None) -> dict[str, Any]:
-        """Return the fields asked for, or the whole item."""
+        """Return the requested fields of an item, or the whole item."""
         return self.ordered(item) if fields is None else {field: lookup(item, field) for field in fields}
 
     def columns_for(self, fields: Sequence[str] | None, *, wide: bool) -> tuple[Column, ...]:
-        """Return the columns to show."""
+        """Return the columns of a table with these fields, or of the default ones."""
         if fields is None:
             return tuple(column for column in self.columns if wide or not column.wide)
-        known = {column.field: column.show for column in self.columns}
-        return tuple(Column(field.upper(), field, known.get(field, plain)) for field in fields)
+        formatters = {column.field: column.show for column in self.columns}
+        return tuple(Column(field.upper(), field, formatters.get(field, plain)) for field in fields)
 
     def check_fields(self, fields: Sequence[str], items: Sequence[Item]) -> None:
-        """Raise UsageError for a field that is neither promised nor in the items."""
+        """Raise UsageError for a field that is neither known nor in the items."""
         for field in fields:
-            promised = any(_within(field, name) or _within(name, field) for name in self.fields)
-            if not promised and all(_find(item, field) is _MISSING for item in items):
+            known = any(_within(field, name) or _within(name, field) for name in self.fields)
+            if not known and all(_find(item, field) is _MISSING for item in items):
                 raise UsageError(
                     f"There is no field {field!r}.", hint=f"--fields takes {', '.join(self.fields)}"
                 )
@@ -129,7 +129,7 @@ class View:
 
 
 def fields_of(body: "type[DataclassInstance]", prefix: str = "") -> tuple[str, ...]:
-    """Return the field names of a wire body."""
+    """Return the field names of a body, each with the prefix."""
     return tuple(prefix + field.name for field in fields(body))
 
 

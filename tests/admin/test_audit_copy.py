@@ -59,8 +59,8 @@ def test_end_that_is_not_proved_is_told(shell: Shell, copy: Path, key: str) -> N
     segment.write_bytes(b"".join(segment.read_bytes().splitlines(keepends=True)[:-1]) + b'{"ev')
     done = shell.run("audit", "verify", "--offline", str(copy), "--key", key)
     assert done.code == 0
-    assert "5 records after the last checkpoint are not covered yet" in done.err
-    assert "4 bytes of a line that was never finished" in done.err
+    assert "5 records after the last checkpoint are not signed yet" in done.err
+    assert "the last 4 bytes are an incomplete line" in done.err
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_end_that_is_not_proved_is_told(shell: Shell, copy: Path, key: str) -> N
     [
         (["--offline", "{copy}"], 2, "--offline needs --key"),
         (["--key", "{key}"], 2, "go with --offline"),
-        (["--offline", "{copy}/nowhere", "--key", "{key}"], 5, "is no directory"),
+        (["--offline", "{copy}/nowhere", "--key", "{key}"], 5, "is not a directory"),
         (["--offline", "{copy}", "--key", "{copy}/nowhere.pem"], 5, "There is no"),
-        (["--offline", "{copy}", "--key", "{copy}/node-1/00000001.jsonl"], 2, "holds no Ed25519 public key"),
+        (["--offline", "{copy}", "--key", "{copy}/node-1/00000001.jsonl"], 2, "no Ed25519 public key"),
         (["--offline", "{copy}", "--key", "{key}", "--anchor", "node-1:x:y"], 2, "is not WRITER:SEQ:DIGEST"),
         (["--offline", "{copy}", "--key", "{key}", "--from", "soon"], 2, "neither a duration nor a time"),
     ],

@@ -150,7 +150,7 @@ def test_stopping_a_tool_nobody_offers_is_warned_of_and_done(shell: Shell, api: 
     api.add_mcp("git", ("git_push", "destructive"))
     assert shell.run("kill", "tool", "git.git_push", "--reason", "x").err == ""
     done = shell.run("kill", "tool", "git.git_psuh", "--reason", "x")
-    assert (done.code, "No MCP offers 'git.git_psuh' at present" in done.err) == (0, True)
+    assert (done.code, "No MCP has a tool 'git.git_psuh' now" in done.err) == (0, True)
     api.mcps.clear()
     assert shell.run("kill", "tool", "git.git_log", "--reason", "x").err == ""
 
@@ -275,7 +275,7 @@ def test_plain_text_secrets_of_an_mcp_are_warned_of_but_not_repeated(
 
 def test_reference_inside_a_header_is_warned_of(shell: Shell) -> None:
     done = shell.run("mcp", "add", "x", "--url", "https://x", "--header", "Authorization=Bearer env://TOKEN")
-    assert "a reference is resolved only where it is the whole value" in done.err
+    assert "a reference is resolved only if it is the whole value" in done.err
 
 
 def test_context_changes_have_a_dry_run_too(home: Shell) -> None:

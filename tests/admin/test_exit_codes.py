@@ -202,7 +202,7 @@ def test_what_the_server_finds_wrong_is_exit_2(shell: Shell) -> None:
 def test_command_options_of_an_mcp_without_dashes_get_a_hint(shell: Shell) -> None:
     done = shell.run("mcp", "add", "time", "mcp-server-time", "--local-timezone", "UTC")
     assert done.code == 2
-    assert "options of the MCP's own command come behind --" in done.err
+    assert "put the options of the MCP's command behind --" in done.err
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_key_that_is_there_is_not_issued_again(shell: Shell, api: FakeApi, tmp_p
     path, command = tmp_path / "key", python("raise SystemExit(1)")
     done = shell.run(*ISSUE, "--if-missing")
     assert (done.code, done.out) == (0, "")
-    assert "nothing was issued" in done.err
+    assert "no key was issued" in done.err
     assert shell.run(*ISSUE, "--if-missing", "--key-file", str(path)).code == 0
     assert not path.exists()
     assert shell.run(*ISSUE, "--if-missing", "--to-command", command).code == 0
@@ -104,4 +104,4 @@ def test_answer_without_a_secret_is_an_error_where_one_was_asked_for(shell: Shel
     api.broken["POST", "/v1/admin/keys"] = (201, json.dumps({"key": {"id": "x"}, "preshared_key": None}))
     done = shell.run(*ISSUE)
     assert done.code != 0
-    assert "without saying it" in done.err
+    assert "did not return it" in done.err

@@ -37,7 +37,7 @@ def test_login_by_fingerprint_pins_the_ca_and_keeps_the_key(
 ) -> None:
     done = home.run("login", secure.url, "--fingerprint", authority.fingerprint, stdin=f"{ADMIN_KEY}\n")
     assert done.code == 0, done.err
-    assert "KEY KEPT IN  file " in done.out
+    assert "KEY STORED IN  file " in done.out
     assert ADMIN_KEY not in done.out + done.err
     (secret,) = home.directory.glob("*.secret")
     assert secret.read_text() == ADMIN_KEY
@@ -231,7 +231,7 @@ def test_without_the_library_of_keyrings_everything_works_from_a_file_and_one_li
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
     done = home.run("login", api.url, "--context", "here", stdin=ADMIN_KEY)
-    assert (done.code, "KEY KEPT IN  file " in done.out) == (0, True)
+    assert (done.code, "KEY STORED IN  file " in done.out) == (0, True)
     assert [line for line in done.err.splitlines() if "pipx inject mcp-ambassador keyring" in line] == [
         done.err.rstrip()
     ]
@@ -241,13 +241,13 @@ def test_without_the_library_of_keyrings_everything_works_from_a_file_and_one_li
     for words in (["whoami"], ["user", "list"], ["whoami", "--context", "here"]):
         done = home.run(*words)
         assert (done.code, done.out) == (3, "")
-        assert done.err.startswith("error: AMB-5004 The key of context 'here' is in no file")
+        assert done.err.startswith("error: AMB-5004 There is no key file of context 'here'")
         assert f"pipx inject mcp-ambassador keyring, or ambassador-admin login {api.url}" in done.err
     done = home.run("logout")
     assert done.code == 0
-    assert done.err.startswith("No file held a key of context 'here'. The library")
+    assert done.err.startswith("There is no key file of context 'here'. The library")
     done = home.run("context", "remove", "here")
-    assert (done.code, "No file held" in done.err) == (0, True)
+    assert (done.code, "There is no key file" in done.err) == (0, True)
 
 
 def test_removing_the_current_context_leaves_none(home: Shell, api: FakeApi) -> None:
@@ -347,13 +347,13 @@ def test_person_logs_in_by_password_and_logging_out_ends_that_on_the_server(
 
 def test_logging_out_of_an_admin_key_says_nothing_of_the_server(home: Shell, api: FakeApi) -> None:
     home.log_in("prod", api.url)
-    assert home.run("logout").err == "The key of context 'prod' is gone.\n"
+    assert home.run("logout").err == "The key of context 'prod' is deleted.\n"
 
 
 def test_logging_out_forgets_the_key_of_a_server_that_is_away_and_says_so(home: Shell) -> None:
     home.log_in("prod", "http://127.0.0.1:1", LOGIN_KEY)
     done = home.run("logout")
-    assert (done.code, "does not know that you left" in done.err) == (0, True)
+    assert (done.code, "could not be ended on the server" in done.err) == (0, True)
     assert not (home.directory / "prod.secret").exists()
 
 

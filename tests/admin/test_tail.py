@@ -107,7 +107,7 @@ def test_tail_survives_a_server_that_is_away_and_misses_nothing(home: Shell, fol
     api.add_event("call:tool:outcome", "succeeded")
     with api.serving():
         assert following.cursors(1) == [1]
-        assert following.err.next() == "The server is back; going on where it was lost.\n"
+        assert following.err.next() == "Reconnected; continuing after the last event.\n"
         assert following.interrupt() == 130
 
 
@@ -145,7 +145,7 @@ def test_tail_shows_a_gap(api: FakeApi, follow: Follow) -> None:
     api.add_event("call:tool:outcome", "succeeded")
     api.dropped = 5
     following = follow(api)
-    assert following.err.next() == "warning: A gap: the server has dropped events that would stand here.\n"
+    assert following.err.next() == "warning: The server removed events here before they were shown.\n"
     api.add_event("call:tool:outcome", "succeeded")
     assert following.cursors(2) == [1, 2]
 

@@ -75,7 +75,7 @@ def test_cases_hold_or_fail_the_pipeline(rig: Rig):
     assert all(row["holds"] for row in rig.admin_json("access", "test", str(file)))
     file.write_text(json.dumps({"cases": [*cases, {"user": "bob", "tool": "box.echo", "expect": "allow"}]}))
     failed = rig.admin("access", "test", str(file), expect=1)
-    assert "1 of 3 cases do not hold" in failed.stderr
+    assert "1 of 3 cases do not have the expected result" in failed.stderr
     assert "unknown_key" in failed.stdout
 
 

@@ -48,7 +48,7 @@ def test_export_goes_on_where_the_last_one_ended(world: World, tmp_path: Path) -
     cursor = first.stderr.split("--cursor ")[1].split()[0]
     make_groups(world, "exported-1", "exported-2")
     world.rig.admin("audit", "export", "--file", str(target), "--cursor", cursor)
-    assert "is there already" in world.rig.admin("audit", "export", "--file", str(target), expect=6).stderr
+    assert "exists already" in world.rig.admin("audit", "export", "--file", str(target), expect=6).stderr
     cursors = [json.loads(line)["cursor"] for line in target.read_text().splitlines()]
     assert cursors == sorted(set(cursors))
     everything = world.rig.admin("audit", "export").stdout.splitlines()

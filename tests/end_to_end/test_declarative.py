@@ -88,7 +88,7 @@ def test_diff_tells_the_drift_and_apply_ends_it(declared: Declaration) -> None:
     assert f"+ user {declared.user}\n" in before.stdout
     assert declared.apply("--dry-run").stdout == before.stdout
     refused = declared.apply(expect=2)
-    assert "a key is said only once" in refused.stderr
+    assert "a key is shown only once" in refused.stderr
     assert declared.owned("users") == 0
     applied = declared.apply("--keys-to", str(declared.keys))
     assert sorted(applied.stdout.splitlines()) == sorted(before.stdout.splitlines())
@@ -136,7 +136,7 @@ def test_prune_ends_what_is_not_named_and_never_what_others_own(declared: Declar
     assert "--prune removes them" in declared.diff().stderr
     assert "--yes" in declared.apply("--prune", expect=2).stderr
     pruned = declared.apply("--prune", "--yes")
-    assert f"group {declared.group} stays" in pruned.stderr
+    assert f"group {declared.group} is not removed" in pruned.stderr
     assert world.ask("GET", f"users/{declared.user}")["status"] == "deactivated"
     assert world.ask("GET", f"groups/{declared.group}")["members"] == [stranger]
     assert declared.owned("grants") == 0
@@ -150,7 +150,7 @@ def test_what_belongs_to_others_is_refused_before_anything_is_sent(declared: Dec
     assert f"people.yaml:4: user {declared.user} belongs to 'ci/others'" in refused.stderr
     assert declared.owned("groups") == 0
     world.ask("PUT", f"users/{declared.user}", {"owner": ""})
-    assert "--take-over claims it" in declared.apply("--keys-to", str(declared.keys), expect=6).stderr
+    assert "--take-over sets it" in declared.apply("--keys-to", str(declared.keys), expect=6).stderr
     declared.apply("--keys-to", str(declared.keys), "--take-over")
     assert declared.owned("users") == 1
 

@@ -1,6 +1,6 @@
-"""The formats in which other systems take audit events; one file of this folder per format, named as `--format` says.
+"""The formats of `audit export`: one file of this folder per value of `--format`.
 
-What each field becomes is documented in `docs/audit-export.md`.
+`docs/audit-export.md` documents how each field is mapped.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from ambassador_admin.output.view import Item
 
 
 class ExportFormat(StrEnum):
-    """What `--format` takes."""
+    """The values of `--format`."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -21,14 +21,14 @@ class ExportFormat(StrEnum):
 
 
 class Layout(Protocol):
-    """One format, a line per event."""
+    """An export format with one line per event."""
 
     def header(self) -> Sequence[str]:
-        """Return the lines that a new file begins with."""
+        """Return the lines at the beginning of a new file."""
         ...
 
     def line(self, event: Item) -> str:
-        """Return the line of an event, without the line end."""
+        """Return an event as one line, without the line end."""
         ...
 
 

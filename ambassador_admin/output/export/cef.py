@@ -1,7 +1,7 @@
-"""The Common Event Format, version 0: a header between bars, then `key=value` pairs.
+"""Formats audit events in the Common Event Format, version 0: a header between bars, then `key=value` pairs.
 
-A bar or a backslash in the header, an equals sign or a backslash in a value is escaped, and every character that could
-end the line, or that a terminal would act on, is written as an escape: no field can forge another, or another event.
+Bars and backslashes in the header, equals signs and backslashes in values, line ends and control characters are
+escaped, so that no field can forge another field or another event.
 """
 
 import json
@@ -26,7 +26,7 @@ VALUES = {
     "suid": "actor.id",
     "suser": "actor.name",
 }
-"""Keys that mean what the field means."""
+"""CEF keys and the fields they hold."""
 
 CUSTOM = {
     "cs1": ("requestId", "request_id"),
@@ -36,7 +36,7 @@ CUSTOM = {
     "cs5": ("clientKey", "actor.key_name"),
     "cs6": ("digest", "digest"),
 }
-"""Keys that have a label of ours."""
+"""Custom CEF keys, each with its label and its field."""
 
 
 class _Cef:
@@ -52,20 +52,20 @@ class _Cef:
 
 
 def _extension(event: Item) -> dict[str, Any]:
-    found: dict[str, Any] = {"rt": epoch(str(event["at"])), "cat": str(event["action"]).partition(":")[0]}
-    found |= {key: lookup(event, field) for key, field in VALUES.items()}
-    found |= _source(event.get("source"))
+    pairs: dict[str, Any] = {"rt": epoch(str(event["at"])), "cat": str(event["action"]).partition(":")[0]}
+    pairs |= {key: lookup(event, field) for key, field in VALUES.items()}
+    pairs |= _source(event.get("source"))
     for key, (label, field) in CUSTOM.items():
         value = lookup(event, field)
-        found |= {f"{key}Label": label, key: value} if value else {}
-    found |= {"cn1Label": "cursor", "cn1": event["cursor"]}
+        pairs |= {f"{key}Label": label, key: value} if value else {}
+    pairs |= {"cn1Label": "cursor", "cn1": event["cursor"]}
     if event.get("details"):
-        found["msg"] = json.dumps(event["details"], ensure_ascii=False, sort_keys=True)
-    return found
+        pairs["msg"] = json.dumps(event["details"], ensure_ascii=False, sort_keys=True)
+    return pairs
 
 
 def _source(source: Any) -> dict[str, str]:
-    """Return the address under the name that CEF has for its kind."""
+    """Return the address under the CEF key for its kind."""
     if not source:
         return {}
     try:
@@ -95,16 +95,16 @@ def epoch(at: str) -> int:
 
 
 def _in_header(text: str) -> str:
-    return _harmless(text).replace("|", "\\|")
+    return _escape(text).replace("|", "\\|")
 
 
 def _in_value(text: str) -> str:
-    lines = [_harmless(line).replace("=", "\\=") for line in text.split("\n")]
+    lines = [_escape(line).replace("=", "\\=") for line in text.split("\n")]
     return "\\n".join(lines)
 
 
-def _harmless(text: str) -> str:
-    # Doubled before and after: what stands for a character must not read as an escape of the format.
+def _escape(text: str) -> str:
+    # Backslashes are doubled, so that the escape of a character is not read as an escape of CEF.
     return "".join(
         char if char.isprintable() and char != "\\" else printable(char).replace("\\", "\\\\")
         for char in text

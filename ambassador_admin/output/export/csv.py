@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: one column per field; no cell can run as a formula, or end its line."""
+"""Formats audit events as CSV: one column per field; no cell is a formula or has a line end."""
 
 from collections.abc import Sequence
 

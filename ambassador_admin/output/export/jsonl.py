@@ -1,4 +1,4 @@
-"""JSON lines: every event as the admin API has it."""
+"""Formats audit events as JSON lines, unchanged from the admin API."""
 
 from collections.abc import Sequence
 

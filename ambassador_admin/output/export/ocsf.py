@@ -1,4 +1,4 @@
-"""The Open Cybersecurity Schema Framework: one JSON object per line, of the class that fits the action."""
+"""Formats audit events in the Open Cybersecurity Schema Framework: one JSON object per line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _PRODUCT = {"name": "MCP Ambassador", "vendor_name": "MCP Ambassador", "version"
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
-    """An event class and its category."""
+class EventClass:
+    """An OCSF event class and its category."""
 
     uid: int
     name: str
@@ -24,10 +24,10 @@ class Class:
     category: str
 
 
-API = Class(6003, "API Activity", 6, "Application Activity")
-LIFECYCLE = Class(6002, "Application Lifecycle", 6, "Application Activity")
-AUTHENTICATION = Class(3002, "Authentication", 3, "Identity & Access Management")
-ENTITY = Class(3004, "Entity Management", 3, "Identity & Access Management")
+API = EventClass(6003, "API Activity", 6, "Application Activity")
+LIFECYCLE = EventClass(6002, "Application Lifecycle", 6, "Application Activity")
+AUTHENTICATION = EventClass(3002, "Authentication", 3, "Identity & Access Management")
+ENTITY = EventClass(3004, "Entity Management", 3, "Identity & Access Management")
 
 CLASSES = {
     "call": API,
@@ -36,7 +36,7 @@ CLASSES = {
     "kill": ENTITY,
     "system": LIFECYCLE,
 }
-"""The class by the first word of the action; any other word is an API activity."""
+"""The class for the first word of the action; the default is API Activity."""
 
 _OTHER = 99
 ACTIVITIES: dict[int, dict[str, tuple[int, str]]] = {
@@ -51,7 +51,7 @@ ACTIVITIES: dict[int, dict[str, tuple[int, str]]] = {
         "lift": (9, "Disable"),
     },
 }
-"""The activity by the last word of the action; any other is 99, under that word."""
+"""The activity for the last word of the action; the default is 99 with that word as its name."""
 
 _SEVERITIES = {"denied": (3, "Medium"), "failed": (2, "Low")}
 _KILL = (4, "High")
@@ -63,11 +63,11 @@ class _Ocsf:
         return ()
 
     def line(self, event: Item) -> str:
-        return json_line(_without_nothing(ocsf_event(event)))
+        return json_line(_without_none(ocsf_event(event)))
 
 
 def ocsf_event(event: Item) -> dict[str, Any]:
-    """Return the event in the schema; None stands for what it does not have."""
+    """Return the event as an OCSF object; absent attributes are None."""
     area, _, rest = str(event["action"]).partition(":")
     verb = rest.rpartition(":")[2]
     kind = CLASSES.get(area, API)
@@ -104,13 +104,13 @@ def ocsf_event(event: Item) -> dict[str, Any]:
         },
         "actor": {"user": _user(event), "session": _session(event)},
         "src_endpoint": _endpoint(event.get("source")),
-        **_about(kind, event),
+        **_class_attributes(kind, event),
         "unmapped": {"details": event.get("details"), "digest": event.get("digest")},
     }
 
 
-def _about(kind: Class, event: Item) -> dict[str, Any]:
-    """Return what only events of this class have."""
+def _class_attributes(kind: EventClass, event: Item) -> dict[str, Any]:
+    """Return the attributes that only this class has."""
     resource = {
         "type": lookup(event, "resource.kind"),
         "name": lookup(event, "resource.name"),
@@ -158,12 +158,12 @@ def _whole(milliseconds: Any) -> int | None:
     return round(milliseconds) if isinstance(milliseconds, int | float) else None
 
 
-def _without_nothing(value: Any) -> Any:
+def _without_none(value: Any) -> Any:
     """Leave out members that say nothing, but never any of the event's own details."""
     if not isinstance(value, dict):
         return value
     kept = {
-        name: member if name == "details" else _without_nothing(member)
+        name: member if name == "details" else _without_none(member)
         for name, member in value.items()
         if member is not None
     }

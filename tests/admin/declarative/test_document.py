@@ -44,20 +44,26 @@ def refusal(directory: Path, text: str | bytes) -> str:
         ("owner: ci\nusers: x", "file.yaml:2: users: must be a list"),
         ("users: []", "file.yaml:1: 'owner' is missing"),
         ("owner: ci\nusers:\n- nmae: x", "file.yaml:3: unknown key 'nmae'; known are"),
-        ("owner: ci\nusers:\n- {name: x, name: y}", "file.yaml:3: 'name' is there twice"),
-        ("owner: ci\nusers:\n- {name: x}\n- {name: x}", "file.yaml:4: user x is in file.yaml:3 already"),
+        ("owner: ci\nusers:\n- {name: x, name: y}", "file.yaml:3: 'name' is given twice"),
+        (
+            "owner: ci\nusers:\n- {name: x}\n- {name: x}",
+            "file.yaml:4: user x is declared at file.yaml:3 already",
+        ),
         (
             "owner: ci\nusers:\n- {name: yes}",
-            "file.yaml:3: name: 'yes' is a bool in YAML: put it into quotes",
+            "file.yaml:3: name: 'yes' is a bool in YAML: put it in quotes",
         ),
         ("owner: ci\nusers:\n- {name: 1.5}", "file.yaml:3: name: '1.5' is a float"),
         ('owner: ci\nusers:\n- {name: "a\\x1b[31m"}', "file.yaml:3: name: 'a\\x1b[31m' is not a name"),
         ('owner: ci\nusers:\n- {name: a, email: "a\\nb"}', "file.yaml:3: email: must be one line"),
-        ("owner: ci\nusers:\n- {name: a, email: null}", "file.yaml:3: email: says nothing"),
+        ("owner: ci\nusers:\n- {name: a, email: null}", "file.yaml:3: email: is null"),
         ("owner: ci\nusers:\n- {name: a, status: gone}", "file.yaml:3: status: must be active or"),
         ("owner: ci\nmcps:\n- {name: a, published: 1}", "file.yaml:3: published: must be true or false"),
-        ("owner: ci\ngrants:\n- {group: a, mcp: b, expires_at: 2026-01-01}", "must be a time with its zone"),
-        ("owner: ci\ngrants:\n- {group: a, mcp: b, effect: deny, delivery: opt_in}", "only a permit"),
+        (
+            "owner: ci\ngrants:\n- {group: a, mcp: b, expires_at: 2026-01-01}",
+            "must be a time with a time zone",
+        ),
+        ("owner: ci\ngrants:\n- {group: a, mcp: b, effect: deny, delivery: opt_in}", "cannot be opt_in"),
         (
             "owner: ci\nkeys:\n- {user: a, name: b, expires_in_seconds: 0}",
             "must be a whole number of seconds",
@@ -107,7 +113,7 @@ def test_a_directory_is_read_whole_and_no_object_may_be_in_two_files(tmp_path: P
     (tmp_path / "b.yml").write_text("owner: ci/b\nusers: [{name: x}]\n")
     with pytest.raises(FaultsError) as caught:
         read_desired([tmp_path])
-    assert caught.value.lines == [f"{tmp_path}/b.yml:2: user x is in {tmp_path}/a.yaml:2 already"]
+    assert caught.value.lines == [f"{tmp_path}/b.yml:2: user x is declared at {tmp_path}/a.yaml:2 already"]
 
 
 def test_a_secret_in_plain_text_is_warned_of_and_never_shown(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ambassador_admin.errors import AdminError, UsageError
 
 
 def test_two_keys_never_share_a_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="share a file"):
+    with pytest.raises(UsageError, match="have the same file name"):
         KeyFiles(tmp_path).prepare([("a.b", "c"), ("a", "b.c")])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from ambassador_server.domain.secrets.shapes import REDACTED
+from ambassador_server.domain.secrets.marks import REDACTED
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.storage.dialects import Dialect, load
 

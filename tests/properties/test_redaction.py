@@ -10,8 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
-from ambassador_server.domain.secrets.redaction import Bounds, mask_options, redact, redact_details
-from ambassador_server.domain.secrets.shapes import is_card_number, is_secret_name, mask_text
+from ambassador_server.domain.secrets.card_numbers import is_card_number
+from ambassador_server.domain.secrets.option_masking import mask_options
+from ambassador_server.domain.secrets.redaction import Bounds, redact, redact_details
+from ambassador_server.domain.secrets.secret_names import is_secret_name
+from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.domain.secrets.tokens import (
     ADMIN_KEY_PREFIX,
     PRESHARED_KEY_PREFIX,

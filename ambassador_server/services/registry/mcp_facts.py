@@ -7,8 +7,8 @@ from typing import Any
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus
-from ambassador_server.domain.secrets.redaction import mask_options
-from ambassador_server.domain.secrets.shapes import REDACTED
+from ambassador_server.domain.secrets.marks import REDACTED
+from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.changes.writing import EventTemplate

@@ -29,7 +29,7 @@ from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
-from ambassador_server.domain.secrets.redaction import mask_options
+from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.services.administration.access import Access
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.calls.catalog import CatalogEntry

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ambassador_protocol.references import Reference, SecretReferenceError
-from ambassador_server.domain.secrets.redaction import mask_options
+from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.secret_stores import check_reference, known_stores, resolve_reference
 
 

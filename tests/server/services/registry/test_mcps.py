@@ -7,8 +7,8 @@ import pytest
 
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.catalog.mcps import Isolation, Mcp, McpStatus
-from ambassador_server.domain.secrets.redaction import mask_options
-from ambassador_server.domain.secrets.shapes import REDACTED
+from ambassador_server.domain.secrets.marks import REDACTED
+from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.errors import (
     ChangedMeanwhileError,

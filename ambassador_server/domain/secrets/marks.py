@@ -1,0 +1,8 @@
+"""The marks that replace what is masked or cut."""
+
+REDACTED = "[redacted]"
+
+
+def cut_mark(what: str) -> str:
+    """Return the mark that replaces what is left out for its size or depth."""
+    return f"[cut: {what}]"

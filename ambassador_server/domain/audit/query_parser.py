@@ -1,12 +1,12 @@
-"""Reads the audit query language: `user=alice tool~git.* (reason=no_grant or not decision=deny) since=1h`.
+"""Parses the audit query language: `user=alice tool~git.* (reason=no_grant or not decision=deny) since=1h`.
 
-    query      = every { "or" every }
-    every      = part { [ "and" ] part }
-    part       = "not" part | "(" query ")" | comparison
-    comparison = word ( "=" | "==" | "!=" | "~" ) value | word [ "not" ] "in" "(" value { "," value } ")"
+    query       = conjunction { "or" conjunction }
+    conjunction = term { [ "and" ] term }
+    term        = "not" term | "(" query ")" | comparison
+    comparison  = field ( "=" | "==" | "!=" | "~" ) value | field [ "not" ] "in" "(" value { "," value } ")"
 
-A value is quoted with ' or ", where a backslash takes the next character as it is, or stands bare, without spaces,
-quotes, commas and parentheses. `*` in the value of `~` is any run of characters.
+A value is quoted with ' or ", where a backslash escapes the next character, or unquoted, without spaces, quotes,
+commas and parentheses. `*` in the value of `~` stands for any number of characters.
 """
 
 import re
@@ -34,16 +34,16 @@ MAX_TERMS = 100
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[A-Za-z_]+")
 _OPERATOR = re.compile(r"!=|==?|~")
-_BARE = re.compile(r"[^\s\"'(),]+")
+_UNQUOTED = re.compile(r"[^\s\"'(),]+")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_JOINING = ("and", "or")
+_CONNECTIVES = ("and", "or")
 
 
 def parse_query(text: str, now: datetime, name: str = "where") -> Query:
-    """Return what the text asks for; durations count back from `now`, an empty text asks for everything.
+    """Parse a query; durations count back from `now`, and an empty text matches everything.
 
-    Raises InvalidQueryError with the place of the first thing that is wrong; `name` says which text it is in.
+    Raises InvalidQueryError with the position of the first error; `name` is what the message calls the text.
     """
     if len(text) > MAX_LENGTH:
         raise InvalidQueryError(
@@ -53,7 +53,10 @@ def parse_query(text: str, now: datetime, name: str = "where") -> Query:
 
 
 def compare(name: str, value: str, now: datetime) -> Query:
-    """Return the comparison of a word with a value, which is a glob where the word takes one; InvalidInputError."""
+    """Return the comparison of a field with a value, or with a glob if the value has a `*`.
+
+    Raises InvalidInputError for a value that the field cannot have.
+    """
     try:
         check_value(value)
         if name in TIMES:
@@ -80,46 +83,46 @@ class _Parser:
         self._terms = 0
 
     def parse(self) -> Query:
-        if self._is_over():
+        if self._at_end():
             return EVERYTHING
         query = self._query(0)
-        if not self._is_over():
+        if not self._at_end():
             self._fail(f"{self._text[self._at]!r} does not belong here")
         return query
 
     def _query(self, depth: int) -> Query:
-        parts = [self._every(depth)]
+        parts = [self._conjunction(depth)]
         while self._accept_word("or"):
-            parts.append(self._every(depth))
+            parts.append(self._conjunction(depth))
         return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
-    def _every(self, depth: int) -> Query:
-        parts = [self._part(depth)]
-        while self._accept_word("and") or self._begins_part():
-            parts.append(self._part(depth))
+    def _conjunction(self, depth: int) -> Query:
+        parts = [self._term(depth)]
+        while self._accept_word("and") or self._at_term():
+            parts.append(self._term(depth))
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
-    def _part(self, depth: int) -> Query:
+    def _term(self, depth: int) -> Query:
         if depth > MAX_DEPTH:
             self._fail(f"The query is nested deeper than {MAX_DEPTH} levels")
         if self._accept_word("not"):
-            return Not(self._part(depth + 1))
+            return Not(self._term(depth + 1))
         if not self._accept("("):
             return self._comparison()
-        opened = self._at - 1
+        opening = self._at - 1
         query = self._query(depth + 1)
         if not self._accept(")"):
-            self._fail("This parenthesis is never closed", opened)
+            self._fail("This parenthesis is never closed", opening)
         return query
 
     def _comparison(self) -> Query:
-        at = self._skip()
+        at = self._skip_spaces()
         found = _NAME.match(self._text, at)
         name = "" if found is None else found[0]
-        if found is None or name.lower() in _JOINING:
+        if found is None or name.lower() in _CONNECTIVES:
             self._fail("A comparison such as user=alice must stand here")
         if name not in WORDS and name not in TIMES:
-            near = get_close_matches(name, [*WORDS, *TIMES, *_JOINING, "not"], n=1)
+            near = get_close_matches(name, [*WORDS, *TIMES, *_CONNECTIVES, "not"], n=1)
             guess = f"did you mean {near[0]!r}? Known are" if near else "known are"
             self._fail(f"Nothing can be found by {name[:60]!r}; {guess} {', '.join([*WORDS, *TIMES])}")
         self._at = found.end()
@@ -129,10 +132,10 @@ class _Parser:
             if not self._accept_word("in"):
                 self._fail("'in' must stand here")
             return Not(self._any_of(name))
-        return self._compared(name)
+        return self._comparison_with_operator(name)
 
-    def _compared(self, name: str) -> Query:
-        at = self._skip()
+    def _comparison_with_operator(self, name: str) -> Query:
+        at = self._skip_spaces()
         found = _OPERATOR.match(self._text, at)
         if found is None:
             self._fail("One of =, !=, ~ and in must stand here")
@@ -141,10 +144,10 @@ class _Parser:
         self._at = found.end()
         if found[0] == "~":
             return self._value(name, WORDS[name].resembles)
-        query = self._value(name, self._equal(name))
+        query = self._value(name, self._equals(name))
         return Not(query) if found[0] == "!=" else query
 
-    def _equal(self, name: str) -> Callable[[str], Query]:
+    def _equals(self, name: str) -> Callable[[str], Query]:
         if name in WORDS:
             return WORDS[name].equals
         return lambda text: TIMES[name].at(text, self._now)
@@ -161,15 +164,15 @@ class _Parser:
             self._fail("',' or ')' must stand here")
         return Or(tuple(parts))
 
-    def _value(self, name: str, compared: Callable[[str], Query]) -> Query:
-        at = self._skip()
+    def _value(self, name: str, compare_with: Callable[[str], Query]) -> Query:
+        at = self._skip_spaces()
         value = self._text_of_value(at)
         self._terms += 1
         if self._terms > MAX_TERMS:
             self._fail(f"The query has more than {MAX_TERMS} comparisons", at)
         try:
             check_value(value)
-            return compared(value)
+            return compare_with(value)
         except ValueError as error:
             self._fail(f"{name!r} {error}", at)
 
@@ -180,37 +183,38 @@ class _Parser:
                 self._fail("This quote is never closed", at)
             self._at = found.end()
             return _ESCAPE.sub(r"\1", found[1] if found[1] is not None else found[2])
-        found = _BARE.match(self._text, at)
+        found = _UNQUOTED.match(self._text, at)
         if found is None:
             self._fail("A value must stand here", at)
         self._at = found.end()
         return found[0]
 
-    def _begins_part(self) -> bool:
-        at = self._skip()
+    def _at_term(self) -> bool:
+        at = self._skip_spaces()
         found = _NAME.match(self._text, at)
-        return self._text.startswith("(", at) or (found is not None and found[0].lower() not in _JOINING)
+        return self._text.startswith("(", at) or (found is not None and found[0].lower() not in _CONNECTIVES)
 
     def _accept_word(self, word: str) -> bool:
-        found = _NAME.match(self._text, self._skip())
+        found = _NAME.match(self._text, self._skip_spaces())
         if found is None or found[0].lower() != word:
             return False
         self._at = found.end()
         return True
 
-    def _accept(self, sign: str) -> bool:
-        if not self._text.startswith(sign, self._skip()):
+    def _accept(self, symbol: str) -> bool:
+        if not self._text.startswith(symbol, self._skip_spaces()):
             return False
-        self._at += len(sign)
+        self._at += len(symbol)
         return True
 
-    def _is_over(self) -> bool:
-        return self._skip() == len(self._text)
+    def _at_end(self) -> bool:
+        return self._skip_spaces() == len(self._text)
 
-    def _skip(self) -> int:
+    def _skip_spaces(self) -> int:
+        """Skip spaces and return the position after them."""
         found = _SPACE.match(self._text, self._at)
         self._at = self._at if found is None else found.end()
         return self._at
 
     def _fail(self, message: str, at: int | None = None) -> NoReturn:
-        raise InvalidQueryError(message, name=self._name, position=self._skip() if at is None else at)
+        raise InvalidQueryError(message, name=self._name, position=self._skip_spaces() if at is None else at)

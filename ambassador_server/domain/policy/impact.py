@@ -1,4 +1,4 @@
-"""What a kill switch takes away: who may call what without it, and may not with it."""
+"""Computes what a kill switch stops, by comparing the policy with it to the policy without it."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -17,12 +17,12 @@ from ambassador_server.domain.policy.snapshot import Moment, Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
 _TOOL_SCOPES = (SwitchScope.MCP, SwitchScope.TOOL, SwitchScope.TOOL_CLASS)
-_Kind: TypeAlias = Principal | tuple[str, ...]
+_GroupIds: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """Ids of the users and sessions, the tools and the number of running calls that a switch stops, or would stop."""
+    """The users and sessions (by id), the tools, and the number of calls in flight that a switch stops."""
 
     user_ids: frozenset[str]
     tools: tuple[CapabilityRef, ...]
@@ -32,7 +32,7 @@ class Impact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What goes on while a switch is thought about: the tools on offer, open sessions, and calls in flight."""
+    """What a switch can stop: the published tools, the open sessions, and the calls in flight."""
 
     tools: Sequence[CapabilityRef]
     sessions: Sequence[Session] = ()
@@ -40,23 +40,22 @@ class Activity:
 
 
 def impact_of(switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment: Moment) -> Impact:
-    """Compare the policy with the switch in force to the policy without it.
+    """Return what the switch stops; a drill, lifted or expired switch is treated as if it were in force.
 
-    Drills, lifted and expired switches count as if they were in force. A user is hit who loses a tool with any good
-    key; a switch on a session hits with that session alone.
+    A user counts if one of the user's good keys loses a tool. A switch on a session affects that session alone.
     """
     return _Comparison(switch, snapshot, activity, moment).impact()
 
 
-class _Verdict(NamedTuple):
-    """What becomes of a principal: it loses some tool, or everything it does is stopped."""
+class _Effect(NamedTuple):
+    """The effect of the switch on a principal: it loses at least one tool, or everything it does is stopped."""
 
     loses_any: bool
     is_stopped: bool
 
 
-class _Pair(NamedTuple):
-    """The policy as a principal meets it without the switch and with it."""
+class _BeforeAndAfter(NamedTuple):
+    """The policy of one principal without the switch and with it."""
 
     before: PrincipalPolicy
     after: PrincipalPolicy
@@ -72,7 +71,7 @@ class _Pair(NamedTuple):
 
 
 class _Comparison:
-    """Both policies side by side; people with the same groups and nothing of their own are compared once for all."""
+    """Compares both policies, once for all users who have the same groups and no rules of their own."""
 
     def __init__(self, switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment: Moment) -> None:
         self._switch = replace(switch, drill=False, lifted_at=None, expires_at=None)
@@ -80,41 +79,41 @@ class _Comparison:
         self._with = _with(self._without, self._switch)
         self._activity = activity
         self._moment = moment
-        self._tools = _by_mcp(tool for tool in activity.tools if _may_name(self._switch, tool))
-        self._kept = {mcp_id: list(tools) for mcp_id, tools in self._tools.items()}
-        self._mcp_ids_of = _permitted_mcps(self._without, self._tools)
-        self._special = _special_ids(self._with)
-        self._user_ids = _user_ids(self._switch, snapshot)
-        self._verdicts: dict[_Kind, _Verdict] = {}
+        self._tools = _by_mcp(tool for tool in activity.tools if _may_match(self._switch, tool))
+        self._not_lost = {mcp_id: list(tools) for mcp_id, tools in self._tools.items()}
+        self._permitted_mcp_ids = _permitted_mcp_ids(self._without, self._tools)
+        self._ids_with_own_rules = _ids_with_own_rules(self._with)
+        self._user_ids = _affected_user_ids(self._switch, snapshot)
+        self._effects: dict[Principal | _GroupIds, _Effect] = {}
 
     def impact(self) -> Impact:
         """Return the difference."""
-        hit = frozenset(each.user_id for each in self._people() if self._verdict(each).loses_any)
+        users = frozenset(each.user_id for each in self._principals() if self._effect(each).loses_any)
         sessions = frozenset(
-            each.session_id or "" for each in self._in_sessions() if self._verdict(each).is_stopped
+            each.session_id or "" for each in self._principals_in_sessions() if self._effect(each).is_stopped
         )
         return Impact(
-            user_ids=hit,
+            user_ids=users,
             tools=tuple(
                 tool
                 for mcp_id, tools in self._tools.items()
                 for tool in tools
-                if tool not in self._kept.get(mcp_id, ())
+                if tool not in self._not_lost.get(mcp_id, ())
             ),
             session_ids=sessions,
-            calls=sum(self._pair(principal).loses(tool) for principal, tool in self._activity.calls),
+            calls=sum(self._policies(principal).loses(tool) for principal, tool in self._activity.calls),
         )
 
-    def _people(self) -> Iterator[Principal]:
-        """Whom the switch could concern: the one session, or else people by their keys."""
+    def _principals(self) -> Iterator[Principal]:
+        """Yield the principals that the switch may affect: that of its session, or else one for each good key."""
         if self._switch.scope is SwitchScope.SESSION:
-            yield from self._in_sessions()
+            yield from self._principals_in_sessions()
             return
         for key in self._keys():
-            if self._is_meant(key.user_id) and self._is_good(key.key_id):
+            if self._may_affect_user(key.user_id) and self._is_good(key.key_id):
                 yield _principal(key.user_id, key.key_id)
 
-    def _in_sessions(self) -> Iterator[Principal]:
+    def _principals_in_sessions(self) -> Iterator[Principal]:
         scope, target = self._switch.scope, self._switch.target
         for session in self._activity.sessions:
             session_id, key_id = session.session_id, session.key_id
@@ -122,7 +121,7 @@ class _Comparison:
                 scope is SwitchScope.KEY and key_id != target
             ):
                 continue
-            if self._is_meant(session.user_id) and self._is_good(key_id):
+            if self._may_affect_user(session.user_id) and self._is_good(key_id):
                 yield _principal(session.user_id, key_id, session_id)
 
     def _keys(self) -> Iterable[ClientKey]:
@@ -132,7 +131,7 @@ class _Comparison:
             return () if key is None else (key,)
         return keys.values()
 
-    def _is_meant(self, user_id: str) -> bool:
+    def _may_affect_user(self, user_id: str) -> bool:
         return self._user_ids is None or user_id in self._user_ids
 
     def _is_good(self, key_id: str) -> bool:
@@ -142,37 +141,42 @@ class _Comparison:
         user = self._without.users.get(key.user_id)
         return user is not None and user.status is UserStatus.ACTIVE
 
-    def _verdict(self, principal: Principal) -> _Verdict:
-        kind = self._kind(principal)
-        if kind not in self._verdicts:
-            self._verdicts[kind] = self._compare(principal)
-        return self._verdicts[kind]
+    def _effect(self, principal: Principal) -> _Effect:
+        key = self._cache_key(principal)
+        if key not in self._effects:
+            self._effects[key] = self._compare(principal)
+        return self._effects[key]
 
-    def _compare(self, principal: Principal) -> _Verdict:
-        """Compare for one principal, and strike the tools it loses off those that nobody is known to lose."""
+    def _compare(self, principal: Principal) -> _Effect:
+        """Compare both policies for one principal, and remove the tools it loses from those that nobody loses."""
         groups = self._without.group_ids_of.get(principal.user_id, ())
-        mcp_ids = set[str]().union(*(self._mcp_ids_of.get(group_id, ()) for group_id in groups))
+        mcp_ids = set[str]().union(*(self._permitted_mcp_ids.get(group_id, ()) for group_id in groups))
         if not mcp_ids and self._switch.scope in _TOOL_SCOPES:
-            return _Verdict(False, False)
-        pair = self._pair(principal)
+            return _Effect(False, False)
+        policies = self._policies(principal)
         lost = [
-            tool for mcp_id in mcp_ids & self._kept.keys() for tool in self._kept[mcp_id] if pair.loses(tool)
+            tool
+            for mcp_id in mcp_ids & self._not_lost.keys()
+            for tool in self._not_lost[mcp_id]
+            if policies.loses(tool)
         ]
         for tool in lost:
-            self._kept[tool.mcp_id].remove(tool)
-            if not self._kept[tool.mcp_id]:
-                del self._kept[tool.mcp_id]
-        loses_any = bool(lost) or any(pair.loses(tool) for mcp_id in mcp_ids for tool in self._tools[mcp_id])
-        return _Verdict(loses_any, pair.is_stopped)
+            self._not_lost[tool.mcp_id].remove(tool)
+            if not self._not_lost[tool.mcp_id]:
+                del self._not_lost[tool.mcp_id]
+        loses_any = bool(lost) or any(
+            policies.loses(tool) for mcp_id in mcp_ids for tool in self._tools[mcp_id]
+        )
+        return _Effect(loses_any, policies.is_stopped)
 
-    def _kind(self, principal: Principal) -> _Kind:
+    def _cache_key(self, principal: Principal) -> Principal | _GroupIds:
         ids = (principal.user_id, principal.key_id, principal.session_id)
-        if not self._special.isdisjoint(ids):
+        if not self._ids_with_own_rules.isdisjoint(ids):
             return principal
         return self._without.group_ids_of.get(principal.user_id, ())
 
-    def _pair(self, principal: Principal) -> _Pair:
-        return _Pair(
+    def _policies(self, principal: Principal) -> _BeforeAndAfter:
+        return _BeforeAndAfter(
             PrincipalPolicy(self._without, principal, self._moment),
             PrincipalPolicy(self._with, principal, self._moment),
         )
@@ -180,21 +184,21 @@ class _Comparison:
 
 def _without(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
     switches = {
-        place: rest
-        for place, there in snapshot.switches.items()
-        if (rest := tuple(each for each in there if each.switch_id != switch.switch_id))
+        target: others
+        for target, same_target in snapshot.switches.items()
+        if (others := tuple(each for each in same_target if each.switch_id != switch.switch_id))
     }
     return replace(snapshot, switches=switches)
 
 
 def _with(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
-    place = (switch.scope, switch.target)
-    switches = (*snapshot.switches.get(place, ()), switch)
-    return replace(snapshot, switches={**snapshot.switches, place: switches})
+    target = (switch.scope, switch.target)
+    switches = (*snapshot.switches.get(target, ()), switch)
+    return replace(snapshot, switches={**snapshot.switches, target: switches})
 
 
-def _may_name(switch: KillSwitch, tool: CapabilityRef) -> bool:
-    """Leave out early what cannot be meant; the policy has the last word on the rest."""
+def _may_match(switch: KillSwitch, tool: CapabilityRef) -> bool:
+    """Exclude tools that the switch cannot stop, to save comparisons; the policy decides about the others."""
     match switch.scope:
         case SwitchScope.MCP:
             return tool.mcp_id == switch.target
@@ -206,8 +210,8 @@ def _may_name(switch: KillSwitch, tool: CapabilityRef) -> bool:
             return True
 
 
-def _user_ids(switch: KillSwitch, snapshot: Snapshot) -> Container[str] | None:
-    """Return the users whom the switch could concern; None is everybody."""
+def _affected_user_ids(switch: KillSwitch, snapshot: Snapshot) -> Container[str] | None:
+    """Return the users that the switch may affect; None stands for all."""
     match switch.scope:
         case SwitchScope.USER:
             return (switch.target or "",)
@@ -224,8 +228,8 @@ def _by_mcp(tools: Iterable[CapabilityRef]) -> dict[str, list[CapabilityRef]]:
     return dict(found)
 
 
-def _permitted_mcps(snapshot: Snapshot, mcp_ids: Container[str]) -> dict[str, set[str]]:
-    """Return which of these MCPs the grants of each group permit anything of."""
+def _permitted_mcp_ids(snapshot: Snapshot, mcp_ids: Container[str]) -> dict[str, set[str]]:
+    """Return, for each group, those of these MCPs that its grants permit something of."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for (group_id, mcp_id), grants in snapshot.grants.items():
         if mcp_id in mcp_ids and any(grant.effect is Effect.PERMIT for grant in grants):
@@ -233,8 +237,8 @@ def _permitted_mcps(snapshot: Snapshot, mcp_ids: Container[str]) -> dict[str, se
     return dict(found)
 
 
-def _special_ids(snapshot: Snapshot) -> frozenset[str | None]:
-    """Return the users, keys and sessions that rules speak about which are not rules about groups."""
+def _ids_with_own_rules(snapshot: Snapshot) -> frozenset[str | None]:
+    """Return the users, keys and sessions that have a subscription or a kill switch of their own."""
     personal = (SwitchScope.USER, SwitchScope.KEY, SwitchScope.SESSION)
     return frozenset(
         (
@@ -245,5 +249,5 @@ def _special_ids(snapshot: Snapshot) -> frozenset[str | None]:
 
 
 def _principal(user_id: str, key_id: str, session_id: str | None = None) -> Principal:
-    """Return somebody to decide about; the names are for the audit, which none of this reaches."""
+    """Return a principal without names, which are needed for the audit alone."""
     return Principal(user_id=user_id, user_name="", key_id=key_id, key_name="", session_id=session_id)

@@ -4,12 +4,13 @@ import base64
 import hashlib
 import hmac
 import re
-import ssl
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
-_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+_PEM: Final = re.compile(f"{_BEGIN}([^-]{{1,65536}}){_END}")
 _MAX_CERTIFICATES: Final = 16
 
 
@@ -37,5 +38,10 @@ def find_certificate(certificates: Iterable[bytes], fingerprint: str) -> str | N
     """Return the one certificate that has the fingerprint, as PEM and alone; None where none has."""
     for der in certificates:
         if hmac.compare_digest(fingerprint_of(der), fingerprint):
-            return ssl.DER_cert_to_PEM_cert(der)
+            return _pem(der)
     return None
+
+
+def _pem(der: bytes) -> str:
+    # Not with `ssl`, which no command for help may load.
+    return "\n".join([_BEGIN, *textwrap.wrap(base64.b64encode(der).decode(), 64), _END, ""])

@@ -1,1 +1,1 @@
-"""The audit log on disk: hash-chained JSON lines, one directory per writer."""
+"""The audit log on disk: hash-chained lines of JSON, one directory for each writer."""

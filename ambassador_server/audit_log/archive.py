@@ -1,4 +1,4 @@
-"""Verifying the log of a server that runs: in a thread that gives way to calls, and not for ever."""
+"""Verifies the audit logs of a running server in a thread that leaves the interpreter to calls."""
 
 import asyncio
 import time
@@ -13,25 +13,27 @@ from ambassador_protocol.audit.verify import TimeRange, verify
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.audit_log import CheckpointSigner
 
-_LONGEST = 45.0
-_REST = 2.0
-_LONGEST_REST = 0.01
+_MAX_SECONDS = 45.0
+_PAUSE_PER_WORK = 2.0
+_LONGEST_PAUSE = 0.01
 
 
 class JsonlArchive:
     """Implements `ports.audit_archive.AuditArchive`."""
 
-    def __init__(self, audit_directory: Path, signer: CheckpointSigner, *, longest: float = _LONGEST) -> None:
+    def __init__(
+        self, audit_directory: Path, signer: CheckpointSigner, *, max_seconds: float = _MAX_SECONDS
+    ) -> None:
         self._directory = audit_directory
         self._signer = signer
-        self._longest = longest
+        self._max_seconds = max_seconds
 
     async def verify(self, *, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
-        """Follow every chain and return one finding for each writer."""
+        """Verify every chain and return one finding for each writer."""
         return await asyncio.to_thread(self._verify, since, until)
 
     def keys(self) -> Sequence[Mapping[str, Any]]:
-        """Return the public keys, the one that signs now first."""
+        """Return the public keys; the one that signs now comes first."""
         found = [PublicKey.from_base64(text) for text in self._signer.public_keys.values()]
         found.sort(key=lambda key: key.key_id != self._signer.key_id)
         return [
@@ -46,25 +48,25 @@ class JsonlArchive:
         )
         try:
             return verify(
-                self._directory, keys, time_range=time_range, pause=_Breath(self._longest).take
+                self._directory, keys, time_range=time_range, pause=_Pacer(self._max_seconds).pause
             ).documents()
         except OSError as error:
             raise AuditUnavailableError(f"The audit log cannot be read: {error.strerror}.") from error
 
 
-class _Breath:
-    """Rests longer than it has worked, so that the event loop never waits for the interpreter longer than a moment."""
+class _Pacer:
+    """Pauses longer than it has worked, so that the event loop gets the interpreter lock; raises after a deadline."""
 
-    def __init__(self, longest: float) -> None:
-        self._ends = time.monotonic() + longest
+    def __init__(self, max_seconds: float) -> None:
+        self._deadline = time.monotonic() + max_seconds
         self._worked_since = time.monotonic()
 
-    def take(self) -> None:
+    def pause(self) -> None:
         now = time.monotonic()
-        if now > self._ends:
+        if now > self._deadline:
             raise OverloadedError(
                 "The audit log is too long to be verified in one request.",
                 hint="--from and --to take a part of it; --offline on a copy takes all of it",
             )
-        time.sleep(min((now - self._worked_since) * _REST, _LONGEST_REST))
+        time.sleep(min((now - self._worked_since) * _PAUSE_PER_WORK, _LONGEST_PAUSE))
         self._worked_since = time.monotonic()

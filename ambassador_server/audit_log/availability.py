@@ -41,7 +41,7 @@ class Availability:
         self._refused += 1
 
     def fail(self, error: OSError) -> None:
-        """Take no records from now on, and try to recover every `retry_interval` seconds."""
+        """Refuse records from now on, and try to recover every `retry_interval` seconds."""
         if self.failure is not None:
             return
         self.failure = reason_of(error)
@@ -61,7 +61,7 @@ class Availability:
         self.failure, self._refused, self._retry = None, 0, None
 
     def close(self) -> bool:
-        """Take no records ever again; returns whether the log took them until now."""
+        """Refuse records for good; returns whether the log took them until now."""
         was_available = self.failure is None
         self.is_closed = True
         self.failure = "it is closed"
@@ -77,7 +77,7 @@ class Availability:
 
 
 def reason_of(error: OSError | ConfigurationError) -> str:
-    """Return what is wrong, without the path: callers are not told where the server keeps its files."""
+    """Return the error in words without its path, because callers must not learn where the server keeps its files."""
     return (error.strerror or "input/output error") if isinstance(error, OSError) else error.message
 
 

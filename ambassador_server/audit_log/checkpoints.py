@@ -1,4 +1,4 @@
-"""Makes the checkpoints of a log: signed statements about everything before them."""
+"""Makes checkpoint lines: signed statements about all lines before them."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ from ambassador_server.ports.audit_log import CheckpointSigner
 from ambassador_server.ports.clock import Clock
 
 
-class Notary:
-    """Signs for one writer. A signature takes a tenth of a millisecond, so it is made where it is needed."""
+class CheckpointMaker:
+    """Makes the checkpoints of one writer; a signature takes a tenth of a millisecond, so no thread is needed."""
 
     def __init__(self, writer: str, signer: CheckpointSigner, clock: Clock) -> None:
         self._writer = writer
@@ -17,15 +17,15 @@ class Notary:
 
     @property
     def key_id(self) -> str:
-        """Return the key that signs."""
+        """Return the id of the key that signs."""
         return self._signer.key_id
 
     def checkpoint(self, tip: Tip, reason: str, *, pruned: Pruned | None = None) -> tuple[bytes, Tip]:
-        """Return the line behind `tip`, and the tip that it is."""
+        """Return the line that follows `tip`, and the new tip."""
         return self._line(tip, reason, self._signer.key_id, pruned=pruned)
 
     def hand_over(self, tip: Tip, key_id: str) -> tuple[bytes, Tip] | None:
-        """Return the line in which an older key names the one that signs from now on; None without the older one."""
+        """Return the line in which the older key `key_id` names its successor; None when the older key is missing."""
         if key_id not in self._signer.public_keys:
             return None
         return self._line(tip, "key", key_id, next_key=self._signer.public_keys[self._signer.key_id])

@@ -1,4 +1,4 @@
-"""Events as the log holds them: canonical JSON, and back."""
+"""Encodes audit events as canonical JSON and decodes lines of the log."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from ambassador_server.domain.audit.events import AuditEvent
 
 
 class EventLine(msgspec.Struct, frozen=True):
-    """One line with its event in domain terms; a header or checkpoint has none."""
+    """One line of the log; a header or checkpoint has no event."""
 
     seq: int
     event: AuditEvent | None = None
@@ -27,16 +27,16 @@ _event_line_decoder = msgspec.json.Decoder(EventLine)
 
 
 def encode_event(event: AuditEvent) -> bytes:
-    """Return canonical JSON; raises TypeError, ValueError or RecursionError for what JSON cannot hold."""
+    """Return canonical JSON; raises TypeError, ValueError or RecursionError for values that JSON cannot hold."""
     try:
         return _encoder.encode(event)
     except UnicodeEncodeError:
-        # Half a surrogate pair is legal in JSON text, but not in UTF-8: the record matters more than that character.
+        # Half a surrogate pair is legal in JSON but not in UTF-8; losing that character is better than the record.
         plain = msgspec.to_builtins(event, enc_hook=_plain)
         text = json.dumps(plain, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
         return text.encode("utf-8", "replace")
 
 
 def decode_event_line(line: bytes) -> EventLine:
-    """Return the line in domain terms; raises msgspec.MsgspecError when it holds something else."""
+    """Return the line with its event; raises msgspec.MsgspecError when it is not one of this version's lines."""
     return _event_line_decoder.decode(line)

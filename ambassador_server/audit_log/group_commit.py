@@ -70,12 +70,12 @@ class GroupCommit:
             self._rotate()
         self.plan_checkpoint()
 
-    def discard(self, refusal: str) -> int:
-        """Refuse the queued records for this reason; returns how many there were."""
+    def discard(self, message: str) -> int:
+        """Refuse the queued records with this message; returns how many there were."""
         count, batch = len(self._queue), self._batch
         self._empty_queue()
         if batch is not None:
-            batch.settle(refusal)
+            batch.settle(message)
         return count
 
     def checkpoint(self, reason: str, *, pruned: Pruned | None = None) -> None:
@@ -89,20 +89,20 @@ class GroupCommit:
         self._syncer.wrote(WriteBatch(self._loop))
 
     def plan_checkpoint(self) -> None:
-        """Write a checkpoint `checkpoint_interval` seconds after the first record that none covers."""
+        """Plan a checkpoint in `checkpoint_interval` seconds, if there are records after the last one."""
         if self._segments.uncovered and self._checkpoint_timer is None:
             self._checkpoint_timer = self._loop.call_later(
                 self._options.checkpoint_interval, self._checkpoint_in_time
             )
 
     def check(self) -> None:
-        """Raise OSError when the file is not as it was left."""
+        """Raise OSError when the file was replaced, deleted or changed by another program."""
         self._segments.check()
 
     def resume(self, encoded: bytes) -> None:
-        """Make the log writable again after a failure, with this record first; OSError or ConfigurationError if not.
+        """Make the log writable again after a failure and write this record first.
 
-        The queue is empty since the failure.
+        The queue is empty then. Raises OSError or ConfigurationError when the log cannot be written.
         """
         before = self._segments.segment
         try:
@@ -117,11 +117,11 @@ class GroupCommit:
         self._syncer.wrote(WriteBatch(self._loop))
 
     def end(self) -> None:
-        """Write the checkpoint that ends a log in order; raises OSError."""
+        """Write the checkpoint that marks an orderly end; raises OSError."""
         self._segments.close()
 
     def stop_timers(self) -> None:
-        """Plan no checkpoint any more."""
+        """Cancel the planned checkpoint."""
         if self._checkpoint_timer is not None:
             self._checkpoint_timer.cancel()
 

@@ -1,4 +1,4 @@
-"""The public keys beside the log: a convenience for whoever copies the directory, never the proof itself."""
+"""Writes the public keys beside the log, for people who copy the directory; they alone prove nothing."""
 
 import os
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from ambassador_protocol.audit.public_keys import PublicKey
 
 
 def export_keys(audit_directory: Path, keys: Iterable[PublicKey]) -> None:
-    """Write each key as PEM, unless it stands there; raises OSError."""
+    """Write each key as PEM unless the file has it already; raises OSError."""
     audit_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for key in keys:
         path, content = audit_directory / key_file_name(key.key_id), key.pem().encode()
         if path.exists() and path.read_bytes() == content:
             continue
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_bytes(content)
-        beside.replace(path)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_bytes(content)
+        partial.replace(path)

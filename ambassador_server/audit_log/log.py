@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_server.audit_log.availability import Availability, reason_of, refusal
-from ambassador_server.audit_log.checkpoints import Notary
+from ambassador_server.audit_log.checkpoints import CheckpointMaker
 from ambassador_server.audit_log.event_json import encode_event
 from ambassador_server.audit_log.group_commit import GroupCommit
 from ambassador_server.audit_log.key_files import export_keys
@@ -55,7 +55,9 @@ class JsonlAuditLog:
         self._writer = writer
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        segments = SegmentWriter(directory, writer, end, Notary(writer, signer, clock), clock, options)
+        segments = SegmentWriter(
+            directory, writer, end, CheckpointMaker(writer, signer, clock), clock, options
+        )
         self._availability = Availability(
             directory.path, options.retry_interval, discard=self._discard_queue, resume=self._resume
         )
@@ -74,7 +76,7 @@ class JsonlAuditLog:
         clock: Clock,
         options: AuditLogOptions | None = None,
     ) -> Self:
-        """Lock the writer's directory and go on where its log ends.
+        """Lock the writer's directory and continue its log.
 
         Raises ConfigurationError when another server writes there, when the log is broken, or when the
         directory cannot be used.
@@ -92,7 +94,7 @@ class JsonlAuditLog:
         except OSError as error:
             raise ConfigurationError(f"The audit log cannot be opened: {error}.") from error
         if end.torn is not None:
-            await log.append(log._recovery(asdict(end.torn)))
+            await log.append(log._recovery_event(asdict(end.torn)))
         log._commit.plan_checkpoint()
         return log
 
@@ -120,7 +122,7 @@ class JsonlAuditLog:
         return None if failure is None else f"{self._directory.path}: {failure}"
 
     def probe(self) -> str | None:
-        """Look at the files, mend the log if it is broken and can be, and return `failure()`."""
+        """Check the files, mend the log if it is broken and can be, and return `failure()`."""
         availability = self._availability
         if availability.is_closed:
             return self.failure()
@@ -136,14 +138,14 @@ class JsonlAuditLog:
     async def read(
         self, after: LogPosition | None, limit: int, max_bytes: int | None = None
     ) -> tuple[list[AuditRecord], LogPosition | None]:
-        """Return up to `limit` records behind a position, and the position behind the last of them.
+        """Return up to `limit` records after a position, and the position after the last of them.
 
-        Only what would survive a power cut is returned, as far as the fsync policy promises anything: an index
-        must never know a record that the log can still lose. Raises AuditUnavailableError when the files do not
-        hold what the position says.
+        Only records that are safe from a power cut are returned, as far as the fsync policy promises: an index must
+        not hold a record that the log can still lose. Raises AuditUnavailableError when the position is not one in
+        the files.
         """
         if not self._availability.is_closed:
-            # When that fails, what was durable before can still be read.
+            # When that fails, the records that were durable before can still be read.
             with suppress(AuditUnavailableError):
                 await self._syncer.catch_up()
         return await asyncio.to_thread(
@@ -151,7 +153,7 @@ class JsonlAuditLog:
         )
 
     async def count(self, after: LogPosition | None, at_most: int) -> int:
-        """Return how many records lie behind a position, of those that would survive a power cut."""
+        """Return how many durable records lie after a position, counting no further than `at_most`."""
         return await asyncio.to_thread(
             count_records, self._directory.path, self._writer, after, at_most, self._syncer.durable
         )
@@ -164,7 +166,7 @@ class JsonlAuditLog:
             raise AuditUnavailableError(f"The audit log cannot be read: {reason_of(error)}.") from error
 
     async def prune(self, removal: Removal) -> None:
-        """State in a signed line what goes, and remove it once that is on the disk."""
+        """Write a signed statement of the removal, and remove the segments once the statement is on the disk."""
         self._commit.flush()
         if self._availability.failure is None:
             self._commit.checkpoint("prune", pruned=as_statement(removal))
@@ -179,7 +181,7 @@ class JsonlAuditLog:
     async def close(self) -> None:
         """Write what is queued and the last checkpoint, flush to the disk and release the log.
 
-        Raises AuditUnavailableError, with everything released, when the disk did not take it.
+        Raises AuditUnavailableError when the disk did not take the last records; everything is released even then.
         """
         if self._availability.is_closed:
             return
@@ -187,7 +189,7 @@ class JsonlAuditLog:
         self._commit.stop_timers()
         was_available = self._availability.close()
         if was_available:
-            # What was recorded is safe without it; only the end is not proved to be the end.
+            # Without this checkpoint no record is lost, only the orderly end of the log is not stated.
             with suppress(OSError):
                 self._commit.end()
         failure = await self._syncer.close()
@@ -200,13 +202,14 @@ class JsonlAuditLog:
         batch.settle(refusal(reason))
         return batch
 
-    def _discard_queue(self, reason: str) -> int:
-        return self._commit.discard(reason)
+    def _discard_queue(self, message: str) -> int:
+        return self._commit.discard(message)
 
     def _resume(self, failure: str | None, refused: int) -> None:
-        self._commit.resume(encode_event(self._recovery({"failure": failure, "refused": refused})))
+        event = self._recovery_event({"failure": failure, "refused": refused})
+        self._commit.resume(encode_event(event))
 
-    def _recovery(self, details: dict[str, Any]) -> AuditEvent:
+    def _recovery_event(self, details: dict[str, Any]) -> AuditEvent:
         return AuditEvent(
             at=self._clock.now(),
             action=AuditAction.LOG_RECOVERY,

@@ -1,4 +1,4 @@
-"""Finding the end of a writer's log at start: a torn tail is cut off and kept, a broken chain is refused."""
+"""Finds the end of a writer's log at start, cuts off a torn tail, and refuses a broken chain."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ambassador_server.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class TornTail:
-    """What was cut off, and the side file that keeps it."""
+    """How many bytes were cut off a segment, and the file that keeps them."""
 
     segment: int
     dropped_bytes: int
@@ -24,9 +24,10 @@ class TornTail:
 
 @dataclass(frozen=True, slots=True)
 class LogEnd:
-    """Where a log goes on: `segment` is None when there is none yet, `created` is that segment's age.
+    """Where a log goes on; `segment` is None for a new log, `created` is when that segment began.
 
-    `uncovered` records have come since the last checkpoint, `key` signed that one or was to sign the next.
+    `uncovered` counts the records since the last checkpoint. `key` is the id of the key that the log expects to sign
+    the next checkpoint.
     """
 
     segment: Segment | None = None
@@ -39,7 +40,7 @@ class LogEnd:
 
 
 def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
-    """Return where the log goes on, reading its last segment only.
+    """Return where the log goes on; only its last segment is read.
 
     Raises ConfigurationError for a last segment that is broken before its end, OSError when a file cannot be used.
     """
@@ -50,7 +51,7 @@ def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
         if walk.torn:
             torn = _keep_torn(directory.path, number, walk.end)
         if walk.header is None:
-            # The process died before the segment had its header: it holds nothing, the one before is the last.
+            # The process died before it wrote the header, so this segment holds nothing and the one before is the last.
             os.unlink(directory.path / segment_name(number))
             continue
         segment = Segment.open(directory, number, walk.end)
@@ -86,7 +87,7 @@ def _keep_torn(directory: Path, number: int, end: int) -> TornTail:
     with (directory / segment_name(number)).open("rb") as file:
         file.seek(end)
         dropped = file.read()
-    # Opened for appending: a second crash must not overwrite what the first one left.
+    # Opened for appending, so that a second crash does not overwrite the bytes that the first one left.
     fd = os.open(side_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "ab") as file:
         file.write(dropped)

@@ -1,4 +1,4 @@
-"""What an operator can choose about the audit log."""
+"""The settings of the audit log."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,10 +7,10 @@ MEBIBYTE = 1024 * 1024
 
 
 class Fsync(StrEnum):
-    """When written records are forced to the disk; a killed process loses nothing under any of them.
+    """When written records are forced to the disk; a killed process never loses a record.
 
-    A power cut can lose: `always` nothing that was awaited, `interval` the last interval, `never` what the
-    operating system had not written yet.
+    A power cut loses no awaited record under `always`, at most the last interval under `interval`, and under
+    `never` all that the operating system had not written yet.
     """
 
     INTERVAL = "interval"

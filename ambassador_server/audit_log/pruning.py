@@ -1,4 +1,4 @@
-"""Removing the oldest segments of a log, so that what stays can still be proved."""
+"""Removes the oldest segments of a log in a way that the rest can still be verified."""
 
 import os
 from datetime import datetime
@@ -10,14 +10,14 @@ from ambassador_protocol.audit.lines import Line, Pruned, read_line, time_text
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.ports.audit_log import Removal
 
-_LONGEST_HEADER = 4096
+_MAX_HEADER_BYTES = 4096
 
 
 def find_prunable(path: Path, before: datetime, needed_from: int | None = None) -> Removal | None:
-    """Return the segments that were followed by another one before that time; raises OSError.
+    """Return the segments whose successor was begun by `before`; raises OSError.
 
-    Somebody still reads segment `needed_from` and all behind it. The last segment is never among them, so the log
-    always keeps its end and the statement of what was removed.
+    Segment `needed_from` and all after it stay, because an index or a sink has still to read them. The last segment
+    always stays, so the log keeps its end and the statement of what was removed.
     """
     numbers, found = segment_numbers(path), None
     for number, following in pairwise(numbers):
@@ -41,7 +41,7 @@ def find_prunable(path: Path, before: datetime, needed_from: int | None = None) 
 
 
 def as_statement(removal: Removal) -> Pruned:
-    """Return what a checkpoint says of it."""
+    """Return the removal as a checkpoint states it."""
     return Pruned(
         first_seq=removal.first_seq,
         head=removal.head,
@@ -51,7 +51,7 @@ def as_statement(removal: Removal) -> Pruned:
 
 
 def remove_segments(directory: WriterDirectory, removal: Removal) -> None:
-    """Remove the files, oldest first: what an interruption leaves is still one piece. Raises OSError."""
+    """Remove the files, oldest first, so that an interruption leaves no gap; raises OSError."""
     for number in directory.numbers():
         if number <= removal.last_segment:
             os.unlink(segment_name(number), dir_fd=directory.fd)
@@ -60,4 +60,4 @@ def remove_segments(directory: WriterDirectory, removal: Removal) -> None:
 
 def _first_line(path: Path, number: int) -> Line | None:
     with (path / segment_name(number)).open("rb") as file:
-        return read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))
+        return read_line(file.readline(_MAX_HEADER_BYTES).removesuffix(b"\n"))

@@ -1,4 +1,4 @@
-"""The log of another writer in the same directory, such as the command line's, for reading only."""
+"""Reads the log of another writer in the same audit directory, such as the command line's."""
 
 import asyncio
 from pathlib import Path
@@ -10,8 +10,8 @@ from ambassador_server.errors import AuditUnavailableError
 from ambassador_server.ports.store import LogPosition
 
 
-class OtherLog:
-    """Implements `ports.audit_log.AuditLogReader`; a writer that never wrote has no records."""
+class ReadOnlyLog:
+    """Implements `ports.audit_log.AuditLogReader`; a writer without a directory has no records."""
 
     def __init__(self, audit_directory: Path, writer: str) -> None:
         self._directory = audit_directory / writer
@@ -25,11 +25,11 @@ class OtherLog:
     async def read(
         self, after: LogPosition | None, limit: int, max_bytes: int | None = None
     ) -> tuple[list[AuditRecord], LogPosition | None]:
-        """Return up to `limit` records behind a position, and the position behind the last of them."""
+        """Return up to `limit` records after a position, and the position after the last of them."""
         return await asyncio.to_thread(self._read, after, limit, max_bytes)
 
     async def count(self, after: LogPosition | None, at_most: int) -> int:
-        """Return how many records lie behind a position."""
+        """Return how many records lie after a position, counting no further than `at_most`."""
         return await asyncio.to_thread(self._count, after, at_most)
 
     def _read(

@@ -1,4 +1,4 @@
-"""Reading records back from the segments, from a byte offset on."""
+"""Reads records from the segments, starting at a byte offset."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -25,18 +25,20 @@ def read_records(
     end: tuple[int, int],
     max_bytes: int | None = None,
 ) -> tuple[list[AuditRecord], LogPosition | None]:
-    """Return up to `limit` records behind `after` and before `end` (segment, offset), and where they stop.
+    """Return up to `limit` records after `after` and before `end` (segment, offset), and the position after the last.
 
-    With `max_bytes` they stop behind the record whose line reaches that size altogether. A segment that is not there
-    any more is passed over. Raises AuditUnavailableError when the log does not hold what the position says, or a
+    With `max_bytes` they stop at the record that brings the sum of their lines to that size. A segment that was
+    removed is skipped. Raises AuditUnavailableError when `after` lies outside the log or inside a line, or when a
     line cannot be read.
     """
     found: list[AuditRecord] = []
     position, size = after, 0
     try:
-        for record, behind, line_bytes in islice(_records(directory, writer, after or _START, end), limit):
+        for record, next_position, line_bytes in islice(
+            _records(directory, writer, after or _START, end), limit
+        ):
             found.append(record)
-            position = behind
+            position = next_position
             size += line_bytes
             if max_bytes is not None and size >= max_bytes:
                 break
@@ -48,7 +50,7 @@ def read_records(
 def count_records(
     directory: Path, writer: str, after: LogPosition | None, at_most: int, end: tuple[int, int]
 ) -> int:
-    """Return how many records lie behind `after` and before `end`; raises as `read_records` does."""
+    """Return how many records lie after `after` and before `end`, at most `at_most`; raises as `read_records` does."""
     lines = _committed(directory, writer, after or _START, end)
     events = (line for line, _, _ in lines if line.startswith(_EVENT))
     try:
@@ -76,10 +78,10 @@ def _committed(
         if not start.segment <= number <= last_segment:
             continue
         offset = start.offset if number == start.segment else 0
-        for line, behind in _lines(directory / segment_name(number), offset, writer):
-            if number == last_segment and behind > last_offset:
+        for line, line_end in _lines(directory / segment_name(number), offset, writer):
+            if number == last_segment and line_end > last_offset:
                 return
-            yield line, number, behind
+            yield line, number, line_end
 
 
 def _lines(path: Path, offset: int, writer: str) -> Iterator[tuple[bytes, int]]:

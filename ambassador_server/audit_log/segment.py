@@ -1,4 +1,4 @@
-"""One segment file, opened for appending."""
+"""One segment file that is open for appending."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Segment:
-    """A segment that takes whole lines; `size` counts the bytes of the lines that were written completely."""
+    """A segment that takes whole lines; `size` is the number of bytes up to the end of the last whole one."""
 
     def __init__(self, directory: WriterDirectory, number: int, fd: int, size: int) -> None:
         self.number = number
@@ -23,7 +23,7 @@ class Segment:
 
     @classmethod
     def create(cls, directory: WriterDirectory, number: int, first_line: bytes) -> Self:
-        """Create the file with its header line, or leave nothing behind and raise OSError."""
+        """Create the file with its header line; raises OSError and leaves no file when that fails."""
         name = segment_name(number)
         fd = os.open(name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory.fd)
         segment = cls(directory, number, fd, 0)
@@ -37,11 +37,11 @@ class Segment:
 
     @classmethod
     def open(cls, directory: WriterDirectory, number: int, size: int) -> Self:
-        """Open a segment that ends, at `size`, with a whole line."""
+        """Open a segment whose last whole line ends at `size`."""
         return cls(directory, number, os.open(segment_name(number), _FLAGS, dir_fd=directory.fd), size)
 
     def write(self, data: bytes) -> None:
-        """Hand all the bytes to the operating system; raises OSError and is torn when that stops half-way."""
+        """Hand all bytes to the operating system; after an OSError the file may end with part of a line."""
         self._check_untouched()
         rest = memoryview(data)
         try:
@@ -53,7 +53,7 @@ class Segment:
         self.size += len(data)
 
     def mend(self) -> bool:
-        """Cut off a line that was written in part; False when the file cannot be continued."""
+        """Cut off a line that was written in part; returns False when the file cannot be continued."""
         if self.distrusted:
             return False
         if self._torn:
@@ -65,22 +65,22 @@ class Segment:
         return True
 
     def cut(self) -> None:
-        """Cut off whatever lies behind the last whole line."""
+        """Cut off everything after the last whole line."""
         os.ftruncate(self._fd, self.size)
         self._torn = False
 
     def check(self) -> None:
-        """Raise OSError unless this very file, with what was written to it and no more, is where it belongs."""
+        """Raise OSError unless the path still names this file and only this process has changed it."""
         self._check_untouched()
         self.check_in_place()
 
     def check_in_place(self) -> None:
-        """Raise OSError unless this very file is where it belongs; any thread may ask."""
+        """Raise OSError unless the path still names this file; may be called from any thread."""
         if not os.path.samestat(os.stat(self._path), os.fstat(self._fd)):
             raise OSError(errno.ESTALE, "the file was replaced", str(self._path))
 
     def sync(self) -> None:
-        """Force what was written to the disk."""
+        """Force the written lines to the disk."""
         os.fsync(self._fd)
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
-"""The written end of the log: which segment takes lines, when a checkpoint or the next segment is due, and mending."""
+"""Appends lines to the current segment, adds checkpoints, begins the next segment, and mends a broken one."""
 
 from datetime import datetime
 
 from ambassador_protocol.audit.chain import STOP
 from ambassador_protocol.audit.lines import FORMAT, Header, Pruned, Tip, digest_of, header_line, time_text
-from ambassador_server.audit_log.checkpoints import Notary
+from ambassador_server.audit_log.checkpoints import CheckpointMaker
 from ambassador_server.audit_log.log_end import LogEnd
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.segment import Segment
@@ -13,9 +13,9 @@ from ambassador_server.ports.clock import Clock
 
 
 class SegmentWriter:
-    """`tip` is the last line the operating system has, whatever failed since; every method may raise OSError.
+    """The end of the log on disk; every method may raise OSError.
 
-    `uncovered` counts the records since the last checkpoint.
+    `tip` is the last line that was written whole. `uncovered` counts the records since the last checkpoint.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class SegmentWriter:
         directory: WriterDirectory,
         writer: str,
         end: LogEnd,
-        notary: Notary,
+        notary: CheckpointMaker,
         clock: Clock,
         options: AuditLogOptions,
     ) -> None:
@@ -43,7 +43,7 @@ class SegmentWriter:
             self._hand_over(end.key)
 
     def write(self, lines: list[bytes], tip: Tip) -> None:
-        """Append records, the last of which is `tip`, and a checkpoint where one is due."""
+        """Append records, the last of which is `tip`, and a checkpoint if one is due."""
         uncovered = self.uncovered + len(lines)
         if uncovered >= self._checkpoint_records:
             line, tip = self._notary.checkpoint(tip, "records")
@@ -59,30 +59,30 @@ class SegmentWriter:
         self.uncovered = 0
 
     def close(self) -> None:
-        """Append the checkpoint that ends a log in order, unless the log ends with one."""
+        """Append the checkpoint that marks an orderly end, unless the log ends with one already."""
         if not self._is_closed:
             self.checkpoint(STOP)
             self._is_closed = True
 
     def is_due(self) -> bool:
-        """Tell whether the segment is large or old enough to be followed by another."""
+        """Tell whether the segment is large or old enough to begin the next."""
         return self.segment.size >= self._max_bytes or self._clock.monotonic() >= self._rotate_at
 
     def rotate(self) -> Segment:
-        """Begin the next segment, which names the last line of this one."""
+        """Begin the next segment, whose header names the last line of this one."""
         if self.uncovered:
             self.checkpoint("rotation")
         return self._begin_next()
 
     def mend(self) -> Segment:
-        """Make the log writable again and return the segment that goes on, a new one where the old cannot."""
+        """Make the log writable again; returns the segment to go on with, a new one if the old cannot be continued."""
         self._directory.reclaim()
         if not self.segment.mend():
             return self._begin_next()
         return self.rotate() if self.is_due() else self.segment
 
     def check(self) -> None:
-        """Raise when what was written is not where it belongs any more."""
+        """Raise OSError when the file of the segment was replaced, deleted or changed by another program."""
         self.segment.check()
 
     def _append(self, lines: list[bytes], tip: Tip) -> None:
@@ -91,8 +91,8 @@ class SegmentWriter:
         self._is_closed = False
 
     def _begin_next(self) -> Segment:
-        taken = self._directory.numbers()
-        self.segment = self._create(max([self.segment.number, *taken]) + 1)
+        existing = self._directory.numbers()
+        self.segment = self._create(max([self.segment.number, *existing]) + 1)
         return self.segment
 
     def _create(self, number: int) -> Segment:
@@ -118,6 +118,6 @@ class SegmentWriter:
             self.uncovered = 0
 
     def _age_limit(self, created: datetime | None) -> float:
-        # Ages are wall-clock differences only across a restart, and a clock set back counts as no age.
+        # Only across a restart is the age a difference of wall-clock times; a clock that was set back means age zero.
         age = (self._clock.now() - created).total_seconds() if created is not None else 0.0
         return self._clock.monotonic() + self._max_age - max(age, 0.0)

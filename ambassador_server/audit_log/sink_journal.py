@@ -1,4 +1,4 @@
-"""What each audit sink has received, in small files beside the segments."""
+"""Stores how far each audit sink has come, and the records it refused, in files beside the segments."""
 
 import asyncio
 import os
@@ -23,11 +23,11 @@ class FileSinkJournal:
         self._directory = audit_directory / node / _FOLDER
 
     async def load(self, sink: str) -> Mapping[str, LogPosition]:
-        """Return the positions by writer."""
+        """Return the position in each writer's log, none for a new sink."""
         return await asyncio.to_thread(_read, self._directory / _positions_name(sink))
 
     async def save(self, sink: str, positions: Mapping[str, LogPosition]) -> None:
-        """Replace the positions: whoever reads them sees the old or the new ones, after a power cut as well."""
+        """Replace the positions at once: a reader sees the old or the new ones, also after a power cut."""
         await asyncio.to_thread(self._replace, _positions_name(sink), msgspec.json.encode(dict(positions)))
 
     async def bury(self, sink: str, record: AuditRecord, reason: str) -> None:
@@ -35,11 +35,11 @@ class FileSinkJournal:
         await asyncio.to_thread(self._append, f"{sink}.dead.jsonl", _dead_letter(record, reason))
 
     def _replace(self, name: str, content: bytes) -> None:
-        beside = self._directory / f".{name}.new"
+        partial = self._directory / f".{name}.new"
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            _write(beside, content, os.O_TRUNC)
-            beside.replace(self._directory / name)
+            _write(partial, content, os.O_TRUNC)
+            partial.replace(self._directory / name)
             directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(directory)
@@ -68,12 +68,12 @@ def _read(path: Path) -> dict[str, LogPosition]:
     except OSError as error:
         raise _unusable(path, error) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        # Starting over would send everything again, going on could leave something out: a person must look.
+        # Starting over would send every record again, and going on could skip some: a person has to decide.
         raise AuditUnavailableError(f"{path} does not hold the positions of a sink: {error}.") from error
 
 
-def _write(path: Path, content: bytes, how: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how
+def _write(path: Path, content: bytes, mode: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | mode
     with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         file.write(content)
         file.flush()

@@ -1,4 +1,4 @@
-"""Carrying written lines from the operating system to the disk, in a thread of its own."""
+"""Forces written lines to the disk in its own thread, as the fsync policy says."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from ambassador_server.audit_log.writer_directory import WriterDirectory
 
 
 class Syncer:
-    """One round runs at a time; whatever is written meanwhile is covered by the next.
+    """Runs one sync at a time; lines written meanwhile are covered by the next.
 
     Files are closed in the same thread, so none is closed, and its descriptor reused, under a running sync.
     """
@@ -39,13 +39,13 @@ class Syncer:
         self._synced = self._written
 
     def change_to(self, segment: Segment) -> None:
-        """Sync this segment from now on; the one before is synced once more and closed."""
+        """Sync this segment from now on; the previous one is synced once more and closed."""
         self._retired.append(self._segment)
         self._segment = segment
         self._start()
 
     def wrote(self, batch: WriteBatch) -> None:
-        """Take a batch the operating system has, and settle it when the policy says so."""
+        """Settle a batch that the operating system has: at once, or under `always` after the next sync."""
         if self._policy is Fsync.ALWAYS:
             self._waiting.append(batch)
             self._start()
@@ -56,11 +56,11 @@ class Syncer:
 
     @property
     def durable(self) -> tuple[int, int]:
-        """Return the segment and offset up to which the policy promises that nothing is lost any more."""
+        """Return the segment and offset up to which lines are safe from a power cut, as far as the policy promises."""
         return self._written if self._policy is Fsync.NEVER else self._synced
 
     async def catch_up(self) -> None:
-        """Return when everything written so far is durable; raises AuditUnavailableError when that failed."""
+        """Return when all lines written so far are durable; raises AuditUnavailableError when the sync failed."""
         if self.durable == self._written:
             return
         batch = WriteBatch(self._loop)
@@ -69,7 +69,7 @@ class Syncer:
         await batch
 
     async def close(self) -> OSError | None:
-        """Sync whatever the policy is, close every file, and return what went wrong."""
+        """Sync under every policy, close every file, and return the error if one occurred."""
         self._disarm()
         if self._rounds is not None:
             await self._rounds
@@ -108,7 +108,7 @@ class Syncer:
         if failure is None:
             self._synced = mark
         elif segment is self._segment:
-            # After a failed sync the next one may succeed without having saved anything.
+            # After a failed fsync the next one may succeed although the pages were dropped, so the file is given up.
             segment.distrusted = True
             covered += self._waiting
             self._waiting = []

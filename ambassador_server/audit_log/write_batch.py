@@ -1,4 +1,4 @@
-"""What `append` returns: the shared fate of everything appended in one turn of the event loop."""
+"""The awaitable that `append` returns: records of one turn of the event loop succeed or fail together."""
 
 import asyncio
 from collections.abc import Generator
@@ -8,10 +8,10 @@ from ambassador_server.errors import AuditUnavailableError
 
 
 class WriteBatch:
-    """Awaiting it returns when the batch is settled, or raises AuditUnavailableError.
+    """Records that are written together; awaiting it returns when they are, or raises AuditUnavailableError.
 
-    Each awaiter waits on a future of its own: cancelling one of them takes nothing from the others, and a
-    batch nobody awaits leaves no future behind.
+    Each awaiter has its own future, so cancelling one does not affect the others, and a batch that is never awaited
+    leaves no future behind.
     """
 
     __slots__ = ("_failure", "_loop", "_settled", "_waiters")
@@ -23,7 +23,7 @@ class WriteBatch:
         self._failure: str | None = None
 
     def settle(self, failure: str | None) -> None:
-        """Wake everybody who waits: the records are written, or this is why not."""
+        """Wake every awaiter; `failure` says why the records are not written, None that they are."""
         self._settled = True
         self._failure = failure
         for waiter in self._waiters:

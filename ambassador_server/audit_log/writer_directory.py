@@ -1,4 +1,4 @@
-"""The directory of one writer, and its lock."""
+"""The directory of one writer, locked for one process."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ _WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class WriterDirectory:
-    """A writer's directory, locked for this process until it is closed; OSError comes out as it is."""
+    """A writer's directory, locked for this process until `close`; every method may raise OSError."""
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
@@ -21,7 +21,7 @@ class WriterDirectory:
 
     @classmethod
     def lock(cls, audit_directory: Path, writer: str) -> Self:
-        """Create the directory if need be and lock it; raises ConfigurationError when another process has it."""
+        """Create the directory if it is missing and lock it; raises ConfigurationError when another process has it."""
         if _WRITER.fullmatch(writer) is None:
             raise ConfigurationError(
                 f"{writer!r} cannot name an audit writer: letters, digits, '.', '_' and '-', at most 100."
@@ -30,10 +30,9 @@ class WriterDirectory:
         return cls(path, _open_locked(path))
 
     def reclaim(self) -> None:
-        """Make and lock the directory anew when it was deleted or moved away."""
+        """Create and lock the directory again if it was deleted or moved."""
         try:
-            here, mine = os.stat(self.path), os.fstat(self.fd)
-            if os.path.samestat(here, mine):
+            if os.path.samestat(os.stat(self.path), os.fstat(self.fd)):
                 return
         except FileNotFoundError:
             pass
@@ -42,7 +41,7 @@ class WriterDirectory:
         self.fd = fd
 
     def numbers(self) -> list[int]:
-        """Return the numbers of the segments there are."""
+        """Return the numbers of its segments, in order."""
         return segment_numbers(self.path)
 
     def sync(self) -> None:

@@ -1,4 +1,4 @@
-"""Audit sinks by their word in the configuration: one file of this folder per sink, and the file name is the word."""
+"""Loads audit sinks by the `type` in the configuration, which is the name of a file in this folder."""
 
 import importlib
 import pkgutil
@@ -20,12 +20,12 @@ class SinkModule(Protocol):
     Options: type[SinkOptions]
 
     def build(self, options: Any) -> AuditSink:
-        """Return an unconnected sink; raises ConfigurationError for what its options refer to and is not there."""
+        """Return an unconnected sink; raises ConfigurationError when a secret or file it refers to is missing."""
         ...
 
 
 def known_sinks() -> list[str]:
-    """Return every word, sorted."""
+    """Return every `type`, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
 
 
@@ -45,7 +45,7 @@ def read_sinks(sinks: Any) -> tuple[SinkOptions, ...]:
 
 
 def read_options(options: Mapping[str, Any], place: str) -> SinkOptions:
-    """Return the options of a sink; raises ConfigurationError naming the one at fault and those there are."""
+    """Return the options of a sink; raises ConfigurationError naming the wrong option and the known ones."""
     word = options.get("type")
     if word not in known_sinks():
         raise ConfigurationError(
@@ -59,12 +59,12 @@ def read_options(options: Mapping[str, Any], place: str) -> SinkOptions:
 
 
 def options_of(word: str) -> type[SinkOptions]:
-    """Return the shape of the options of a known sink."""
+    """Return the model of the options of a known sink type."""
     return _load(word).Options
 
 
 def build_sink(options: SinkOptions) -> AuditSink:
-    """Return an unconnected sink; raises ConfigurationError for what its options refer to and is not there."""
+    """Return an unconnected sink; raises ConfigurationError when a secret or file it refers to is missing."""
     return _load(options.type).build(options)
 
 
@@ -73,7 +73,7 @@ def _load(word: str) -> SinkModule:
 
 
 def _complaint(error: ValidationError, shape: type[SinkOptions], place: str) -> str:
-    # Without the input: it may be a secret that somebody wrote here in place of a reference.
+    # Without the input, which may be a secret written here instead of a reference.
     found = error.errors(include_url=False, include_input=False)
     first = next((each for each in found if each["type"] == _UNKNOWN), found[0])
     where = ".".join([place, *(str(part) for part in first["loc"])])

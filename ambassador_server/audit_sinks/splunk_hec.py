@@ -1,4 +1,4 @@
-"""Batches to the HTTP Event Collector of Splunk."""
+"""Sends audit records to the HTTP Event Collector of Splunk."""
 
 import json
 import socket
@@ -10,17 +10,17 @@ from pydantic import Field
 
 from ambassador_server.audit_sinks.shared.http import Poster
 from ambassador_server.audit_sinks.shared.options import Reference, TlsOptions, Url, resolve
-from ambassador_server.audit_sinks.shared.record_json import document
+from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.ports.audit_sink import AuditSink
 
 _PATH = "/services/collector/event"
-_CODES_OF_THE_EVENTS = frozenset({5, 6, 12, 13, 15})
-"""No data, invalid data format, event missing, event blank, error in indexed fields."""
+_CODES_ABOUT_EVENTS = frozenset({5, 6, 12, 13, 15})
+"""Splunk's codes for no data, invalid data format, event missing, event blank, error in indexed fields."""
 
 
 class Options(TlsOptions):
-    """What a collector can be told."""
+    """Options of the sink `splunk_hec`."""
 
     type: Annotated[Literal["splunk_hec"], Field(description="`splunk_hec`.")]
     url: Annotated[
@@ -63,7 +63,7 @@ class Collector:
         )
 
     async def deliver(self, records: Sequence[AuditRecord]) -> None:
-        """POST one event after the other, as the collector wants them."""
+        """POST the records as events, one after the other."""
         await self._poster.post(b"\n".join(self._event(record) for record in records), self._headers)
 
     async def close(self) -> None:
@@ -71,7 +71,7 @@ class Collector:
         await self._poster.close()
 
     def _event(self, record: AuditRecord) -> bytes:
-        whole = document(record, self._max_bytes)
+        whole = encode_record(record, self._max_bytes)
         return b'{"event":%b,"time":%.6f,%b' % (whole, record.event.at.timestamp(), self._about)
 
 
@@ -79,7 +79,7 @@ def _is_about_events(status: int, answer: bytes) -> bool:
     if status == 413:
         return True
     try:
-        return status == 400 and msgspec.json.decode(answer)["code"] in _CODES_OF_THE_EVENTS
+        return status == 400 and msgspec.json.decode(answer)["code"] in _CODES_ABOUT_EVENTS
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         return False
 

@@ -1,4 +1,4 @@
-"""JSON lines on the server's standard output, for whoever collects what containers print."""
+"""Writes audit records as JSON lines to the server's standard output, which container platforms collect."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ambassador_server.audit_sinks.shared.options import SinkOptions
-from ambassador_server.audit_sinks.shared.record_json import document
+from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
@@ -19,7 +19,7 @@ _NEWLINE = ord("\n")
 
 
 class Options(SinkOptions):
-    """What this sink can be told."""
+    """Options of the sink `stdout`."""
 
     type: Annotated[Literal["stdout"], Field(description="`stdout`.")]
 
@@ -27,19 +27,19 @@ class Options(SinkOptions):
 class Stdout:
     """Implements `ports.audit_sink.AuditSink` on a file descriptor.
 
-    A pipe that is ready takes PIPE_BUF bytes without blocking, so it is asked before each such piece. Making it
-    non-blocking instead would do so for every other program that has it open.
+    A ready pipe takes PIPE_BUF bytes without blocking, so the sink waits until it is ready before each such piece.
+    Non-blocking mode is no alternative, because it would apply to every program that has the pipe open.
     """
 
     def __init__(self, options: Options, descriptor: int = _STDOUT) -> None:
         self._max_bytes = options.record_bytes
         self._descriptor = descriptor
-        # A killed predecessor may have left the beginning of a line.
+        # A killed server may have left the beginning of a line.
         self._unfinished = True
 
     async def deliver(self, records: Sequence[AuditRecord]) -> None:
-        """Write the records, each on a line of its own."""
-        text = b"".join(document(record, self._max_bytes) + b"\n" for record in records)
+        """Write each record on its own line."""
+        text = b"".join(encode_record(record, self._max_bytes) + b"\n" for record in records)
         rest = memoryview(b"\n" + text if self._unfinished else text)
         try:
             while rest:
@@ -51,7 +51,7 @@ class Stdout:
             raise SinkUnavailableError(f"standard output: {error.strerror}") from error
 
     async def close(self) -> None:
-        """Leave the descriptor open: it is not ours."""
+        """Leave the descriptor open, because the process owns it."""
 
     async def _until_ready(self) -> None:
         loop = asyncio.get_running_loop()

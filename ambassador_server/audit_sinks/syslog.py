@@ -1,4 +1,4 @@
-"""RFC 5424 messages over UDP (RFC 5426), TCP with octet counting (RFC 6587) or TLS (RFC 5425)."""
+"""Sends audit records as RFC 5424 messages over UDP (RFC 5426), TCP (RFC 6587, octet counting) or TLS (RFC 5425)."""
 
 import asyncio
 import fcntl
@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ambassador_server.audit_sinks.shared.options import TlsOptions
-from ambassador_server.audit_sinks.shared.record_json import document
+from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord, Outcome
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
@@ -33,12 +33,12 @@ _WARNING, _NOTICE, _INFORMATIONAL = 4, 5, 6
 _SEVERITIES = {Outcome.DENIED: _WARNING, Outcome.FAILED: _NOTICE}
 _LARGEST_DATAGRAM = 60_000
 _HIGHEST_SEQUENCE = 2_147_483_647
-_ACKNOWLEDGED_EVERY = 0.02
+_POLL_SECONDS = 0.02
 _NOT_PRINTABLE = re.compile(r"[^\x21-\x7e]")
 
 
 class Options(TlsOptions):
-    """What syslog can be told."""
+    """Options of the sink `syslog`."""
 
     type: Annotated[Literal["syslog"], Field(description="`syslog`.")]
     host: Annotated[str, Field(min_length=1, max_length=253, description="Name or address of the receiver.")]
@@ -84,7 +84,7 @@ class Syslog:
         self._options = options
         self._facility = _FACILITIES[options.facility]
         hostname = options.hostname or _NOT_PRINTABLE.sub("", socket.gethostname())[:255] or "-"
-        self._from = f"{hostname} {options.app_name} {os.getpid()}"
+        self._origin = f"{hostname} {options.app_name} {os.getpid()}"
         port = options.port or (6514 if options.protocol == "tls" else 514)
         if options.protocol == "udp":
             self._wire: _Datagrams | _Stream = _Datagrams(options.host, port)
@@ -98,9 +98,9 @@ class Syslog:
             await self._wire.send([self._message(record) for record in records])
         except OSError as error:
             await self._wire.close()
-            raise SinkUnavailableError(_words(error)) from error
+            raise SinkUnavailableError(_describe(error)) from error
         except BaseException:
-            # What part of a frame has been sent nobody knows: the next one must not follow it.
+            # Part of a frame may have been sent, so no other frame may follow on this connection.
             await self._wire.close()
             raise
 
@@ -113,12 +113,12 @@ class Syslog:
         priority = self._facility * 8 + _severity(event)
         at = event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         sequence = (record.seq - 1) % _HIGHEST_SEQUENCE + 1
-        head = f'<{priority}>1 {at} {self._from} {event.action} [meta sequenceId="{sequence}"] '
+        head = f'<{priority}>1 {at} {self._origin} {event.action} [meta sequenceId="{sequence}"] '
         return head.encode() + _fitting(record, self._options.record_bytes)
 
 
 class _Stream:
-    """TCP, with or without TLS; each message goes behind its length."""
+    """TCP, with or without TLS; each message is preceded by its length."""
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self._host = host
@@ -146,15 +146,15 @@ class _Stream:
         return reader.at_eof() or reader.exception() is not None
 
     async def _until_acknowledged(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Wait until nothing is left to send: syslog has no answers, and a full buffer is no delivery."""
+        """Wait until the receiver's machine has all bytes: syslog sends no answers, and a buffer can still be lost."""
         while writer.transport.get_write_buffer_size() or _unacknowledged(writer):
             if self._has_ended(reader):
                 raise ConnectionResetError("the receiver closed the connection")
-            await asyncio.sleep(_ACKNOWLEDGED_EVERY)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 class _Datagrams:
-    """UDP: what is lost on the way nobody learns of, but a closed port on a near machine shows."""
+    """UDP: a loss on the way goes unnoticed, but a closed port of the receiver is reported as an error."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
@@ -170,9 +170,9 @@ class _Datagrams:
             )
         for message in messages:
             self._transport.sendto(message)
-            # A turn of the loop for the news of a refusal, and for everybody else.
+            # Lets the event loop report a refusal, and run other tasks.
             await asyncio.sleep(0)
-        await asyncio.sleep(_ACKNOWLEDGED_EVERY)
+        await asyncio.sleep(_POLL_SECONDS)
         if self._errors.last is not None:
             raise self._errors.last
 
@@ -202,17 +202,17 @@ def _severity(event: AuditEvent) -> int:
 
 
 def _fitting(record: AuditRecord, max_bytes: int) -> bytes:
-    text = _ascii(document(record, max_bytes))
-    # Written in ASCII, a character may be three times as long as before.
-    return text if len(text) <= max_bytes else _ascii(document(record, max_bytes // 3))
+    text = _ascii(encode_record(record, max_bytes))
+    # Escaped as ASCII, a character may take three times as many bytes.
+    return text if len(text) <= max_bytes else _ascii(encode_record(record, max_bytes // 3))
 
 
 def _ascii(text: bytes) -> bytes:
-    # RFC 5424 wants a byte order mark before UTF-8, which no reader of JSON wants; JSON can do without both.
+    # RFC 5424 demands a byte order mark before UTF-8, which JSON parsers refuse; ASCII needs none.
     return text if text.isascii() else json.dumps(json.loads(text), separators=(",", ":")).encode()
 
 
-def _words(error: OSError) -> str:
+def _describe(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the receiver's certificate is not trusted: {error.verify_message}"
     return f"the receiver cannot be reached: {error.strerror or error}"

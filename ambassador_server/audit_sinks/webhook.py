@@ -1,4 +1,4 @@
-"""Batches by HTTPS POST, signed with HMAC-SHA-256 over time and body."""
+"""Sends audit records by HTTPS POST, signed with HMAC-SHA-256 over time and body."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ambassador_server.audit_sinks.shared.http import Poster
 from ambassador_server.audit_sinks.shared.options import Reference, TlsOptions, Url, resolve
-from ambassador_server.audit_sinks.shared.record_json import document
+from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.ports.audit_sink import AuditSink
 
@@ -19,7 +19,7 @@ SIGNATURE_HEADER = "X-Ambassador-Signature"
 
 
 class Options(TlsOptions):
-    """What a webhook can be told."""
+    """Options of the sink `webhook`."""
 
     type: Annotated[Literal["webhook"], Field(description="`webhook`.")]
     url: Annotated[Url, Field(description="Where to POST; https, or http on a loopback address.")]
@@ -42,7 +42,7 @@ class Webhook:
 
     async def deliver(self, records: Sequence[AuditRecord]) -> None:
         """POST the records as `{"records": [...]}`."""
-        body = b'{"records":[%b]}' % b",".join(document(record, self._max_bytes) for record in records)
+        body = b'{"records":[%b]}' % b",".join(encode_record(record, self._max_bytes) for record in records)
         at = str(int(time.time()))
         signature = signature_of(self._secret, at, body)
         headers = {**self._headers, TIMESTAMP_HEADER: at, SIGNATURE_HEADER: f"sha256={signature}"}

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.archive import JsonlArchive
-from ambassador_server.audit_log.read_only_log import OtherLog
+from ambassador_server.audit_log.read_only_log import ReadOnlyLog
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.options import session_bounds
@@ -73,7 +73,7 @@ class Services:
 
 def create_services(config: ServerConfig, base: Foundation, orders: Sequence[SinkSettings]) -> Services:
     """Build the use cases, each after those that it uses."""
-    logs = (base.log, OtherLog(config.audit_dir, config.init_writer))
+    logs = (base.log, ReadOnlyLog(config.audit_dir, config.init_writer))
     journal = FileSinkJournal(config.audit_dir, config.node)
     deliveries = AuditDeliveries(
         orders=orders, logs=logs, journal=journal, clock=base.clock, pause_after=_SINK_PAUSES.after

@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from ambassador_server.audit_log.read_only_log import OtherLog
+from ambassador_server.audit_log.read_only_log import ReadOnlyLog
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.config import ServerConfig
@@ -22,7 +22,7 @@ async def _reindex(settings: ServerConfig, *, resume: bool) -> None:
     held = _hold(settings)
     store = await open_store(settings.store_url)
     try:
-        logs = [OtherLog(settings.audit_dir, writer) for writer in (settings.node, settings.init_writer)]
+        logs = [ReadOnlyLog(settings.audit_dir, writer) for writer in (settings.node, settings.init_writer)]
         search = AuditSearch(store=store, logs=logs, clock=SystemClock())
         if not resume:
             await search.empty()

@@ -1,4 +1,4 @@
-"""Signs the checkpoints of the audit log; Ed25519, as any `openssl` checks it."""
+"""Signs the checkpoints of the audit log with Ed25519, so that `openssl` can verify them."""
 
 import base64
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _SEED_BYTES = 32
 
 
 class AuditSigner:
-    """Implements `ports.audit_log.CheckpointSigner`; `seeds` by number, the highest signs."""
+    """Implements `ports.audit_log.CheckpointSigner`; `seeds` are 32 bytes each, by number, and the highest signs."""
 
     def __init__(self, seeds: Mapping[int, bytes]) -> None:
         private = [_private(number, seeds[number]) for number in sorted(seeds)]
@@ -25,7 +25,7 @@ class AuditSigner:
         return {key_id: _public(key).base64() for key_id, key in self._keys.items()}
 
     def sign(self, text: bytes, key_id: str) -> str:
-        """Return the signature in base64; raises KeyError for a key that is not here."""
+        """Return the signature in base64; raises KeyError for an unknown key id."""
         return base64.b64encode(self._keys[key_id].sign(text)).decode()
 
 

@@ -1,4 +1,4 @@
-"""TLS: a CA of the server's own and a leaf it signs, or certificates that were given."""
+"""TLS certificates: the server's own CA and the leaf it signs, or files that an administrator gives."""
 
 import ipaddress
 import re
@@ -23,9 +23,9 @@ from ambassador_server.crypto.private_files import (
 from ambassador_server.errors import ConfigurationError
 
 _CA_LIFE = timedelta(days=3650)
-_LEAF_LIFE = timedelta(days=397)  # what clients accept at most of a server certificate
+_LEAF_LIFE = timedelta(days=397)  # the longest that clients accept for a server certificate
 _RENEW_BEFORE = timedelta(days=30)
-_BACKDATE = timedelta(hours=1)  # clients whose clocks are a little behind
+_BACKDATE = timedelta(hours=1)  # for clients whose clocks are slow
 _ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
 _HOST_NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*\.?")
 
@@ -45,10 +45,10 @@ class Certificates:
 def ensure_certificates(
     directory: Path, hostnames: Iterable[str], now: datetime | None = None
 ) -> Certificates:
-    """Return certificates for these names and this machine's own, making the CA once and a new leaf when it is due.
+    """Return certificates for these names and this machine's own; makes the CA once and a new leaf when it is due.
 
     A leaf is due thirty days before it expires, and when the names or the CA have changed. Raises
-    ConfigurationError when the CA has expired, a name is none, or a file cannot be used.
+    ConfigurationError when the CA has expired, a name is invalid, or a file cannot be used.
     """
     authority = _Authority(directory, now or datetime.now(UTC))
     names = _alternative_names(hostnames)
@@ -69,21 +69,21 @@ def ensure_certificates(
 
 
 def server_ssl_context(certificates: Certificates) -> ssl.SSLContext:
-    """Return a context that serves our own leaf."""
+    """Return a context that serves the leaf of the server's own CA."""
     return given_ssl_context(certificates.certificate_file, certificates.key_file)
 
 
 def given_ssl_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
     """Return a context that serves the given certificate.
 
-    Raises ConfigurationError when the files cannot be read, do not belong together, or the certificate has expired.
+    Raises ConfigurationError when a file cannot be read, the key does not fit, or the certificate has expired.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-        # Without an answer of ours OpenSSL would ask on the terminal for the passphrase of an encrypted key.
+        # With a password given, OpenSSL does not ask on the terminal for the one of an encrypted key.
         context.load_cert_chain(certificate_file, key_file, password="")
     except (OSError, ValueError) as error:
         raise ConfigurationError(
@@ -95,7 +95,7 @@ def given_ssl_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
 
 
 class _Authority:
-    """Our own CA in its directory, at one moment; the caller holds the directory."""
+    """The server's own CA in its directory, which the caller has locked; `now` decides what is due."""
 
     def __init__(self, directory: Path, now: datetime) -> None:
         self.ca_file = directory / "ca.pem"
@@ -117,7 +117,7 @@ class _Authority:
         return ca
 
     def leaf(self, ca: x509.Certificate, names: list[x509.GeneralName]) -> x509.Certificate:
-        """Return the leaf that is there while it serves, else a new one."""
+        """Return the existing leaf while it is valid for these names, else a new one."""
         content = read_private(self.leaf_file, refuse=WRITE_ACCESS)
         key = read_private(self.leaf_key_file)
         if content is not None and key is not None:
@@ -127,7 +127,7 @@ class _Authority:
         return self._make_leaf(ca, names)
 
     def _is_due(self, leaf: x509.Certificate, ca: x509.Certificate, names: list[x509.GeneralName]) -> bool:
-        # A leaf never outlives its CA, so in the CA's last month a new leaf would be no better.
+        # A leaf never outlives its CA, so in the CA's last month a new leaf would not last longer.
         margin = min(_RENEW_BEFORE, ca.not_valid_after_utc - self._now)
         return (
             leaf.not_valid_after_utc - self._now < margin
@@ -238,7 +238,7 @@ def _alternative_names(hostnames: Iterable[str]) -> list[x509.GeneralName]:
 
 
 def _alternative_name(name: str) -> x509.GeneralName | None:
-    """Return the name as certificates hold it; None for an address that means "any"."""
+    """Return the name as a certificate holds it; None for an unspecified address such as 0.0.0.0."""
     try:
         address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The secrets a server holds: the pepper of stored keys, the signing keys of session tokens and of the audit log."""
+"""The server's own secrets: the pepper for stored keys, and the signing keys of session tokens and the audit log."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ _HIGHEST_NUMBER = 65_535
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """`session_keys` and `audit_keys` by number; of each, the highest signs.
+    """The secrets in memory; `session_keys` and `audit_keys` are by number, and the highest number signs.
 
     An audit key is the 32-byte seed of an Ed25519 key.
     """
@@ -34,15 +34,15 @@ class KeyRing:
 
     @property
     def signing_number(self) -> int:
-        """Return the number of the key that signs."""
+        """Return the number of the session key that signs."""
         return max(self.session_keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySources:
-    """Where keys come from instead of the key directory: `env://NAME` or `file:///path`, each holding base64.
+    """References to keys outside the key directory: `env://NAME` or `file:///path`, each holding base64.
 
-    `session_keys` and `audit_keys` are by number, as in a key ring; a number names the same key for ever.
+    `session_keys` and `audit_keys` are by number, as in a key ring; a number must always name the same key.
     """
 
     pepper: str | None = None
@@ -51,9 +51,9 @@ class KeySources:
 
 
 def load_or_create(directory: Path, sources: KeySources | None = None) -> KeyRing:
-    """Read the keys, creating those files that a first start needs.
+    """Read the keys, and create the files that a first start needs.
 
-    Raises ConfigurationError for a key of the wrong size, one that others may read, or one that has gone.
+    Raises ConfigurationError for a key of the wrong size, one that other users may read, or one that is missing.
     """
     sources = sources or KeySources()
     pepper = _referred(sources.pepper) if sources.pepper is not None else None
@@ -72,7 +72,7 @@ def load_or_create(directory: Path, sources: KeySources | None = None) -> KeyRin
 
 
 def audit_keys_in(directory: Path) -> dict[int, bytes]:
-    """Read the audit keys that are there, creating none; raises ConfigurationError."""
+    """Read the existing audit keys by number and create none; raises ConfigurationError."""
     try:
         if not directory.is_dir():
             return {}
@@ -87,7 +87,7 @@ def audit_keys_in(directory: Path) -> dict[int, bytes]:
 def add_session_key(directory: Path) -> int:
     """Create the next session key and return its number; servers sign with it from their next start.
 
-    Tokens of older keys stay good until the file of their key is removed. Raises ConfigurationError.
+    Tokens of older keys stay valid until the file of their key is removed. Raises ConfigurationError.
     """
     return _add(directory, _SESSION)
 
@@ -95,7 +95,7 @@ def add_session_key(directory: Path) -> int:
 def add_audit_key(directory: Path) -> int:
     """Create the next audit key and return its number; servers sign with it from their next start.
 
-    The older one stays: it has to sign the hand-over. Raises ConfigurationError.
+    The older key stays, because it has to sign the line that names its successor. Raises ConfigurationError.
     """
     return _add(directory, _AUDIT)
 
@@ -117,7 +117,7 @@ def _all_referred(sources: Mapping[int, str]) -> dict[int, bytes]:
 def _pepper_in(directory: Path) -> bytes:
     path = directory / _PEPPER
     if not path.exists() and _numbers(directory, _SESSION):
-        # A new one would be accepted silently, and every key ever issued would be worth nothing.
+        # A new pepper would make every issued key invalid without a word.
         raise ConfigurationError(
             f"{path} is missing: without it no preshared key or admin key is recognised.",
             hint=f"Restore it from a backup; to begin anew and issue every key again, empty {directory}.",

@@ -1,4 +1,4 @@
-"""Passwords as Argon2id, by argon2-cffi, in threads of their own."""
+"""Hashes passwords with Argon2id (argon2-cffi) in a bounded pool of threads."""
 
 import asyncio
 import secrets
@@ -16,60 +16,60 @@ from ambassador_server.ports.passwords import PasswordTurn
 
 T = TypeVar("T")
 
-_AT_ONCE = 2  # of 64 MiB each
-_MAY_WAIT = 32
+_MAX_RUNNING = 2  # each takes 64 MiB
+_MAX_WAITING = 32
 
 
 class Argon2Passwords:
-    """Implements `ports.passwords.PasswordHashing`; neither the event loop nor the memory is at a caller's mercy."""
+    """Implements `ports.passwords.PasswordHashing`; bounds how many hashes run and wait, whatever callers do."""
 
     def __init__(
         self,
         *,
         parameters: Parameters = RFC_9106_LOW_MEMORY,
-        at_once: int = _AT_ONCE,
-        may_wait: int = _MAY_WAIT,
+        max_running: int = _MAX_RUNNING,
+        max_waiting: int = _MAX_WAITING,
     ) -> None:
-        # The threads bound what runs, even when those who asked for it have gone.
-        pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="password")
+        # The pool bounds what runs even after callers have been cancelled.
+        pool = ThreadPoolExecutor(max_workers=max_running, thread_name_prefix="password")
         self._turn = _Turn(PasswordHasher.from_parameters(parameters), pool)
-        self._places = asyncio.Semaphore(at_once)
-        self._limit = at_once + may_wait
-        self._taken = 0
+        self._running = asyncio.Semaphore(max_running)
+        self._limit = max_running + max_waiting
+        self._callers = 0
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[PasswordTurn]:
         """Wait for a turn; raises OverloadedError when too many wait already."""
-        if self._taken >= self._limit:
+        if self._callers >= self._limit:
             raise OverloadedError("Too many are logging in at the moment; try again shortly")
-        self._taken += 1
+        self._callers += 1
         try:
-            async with self._places:
+            async with self._running:
                 yield self._turn
         finally:
-            self._taken -= 1
+            self._callers -= 1
 
 
 class _Turn:
     def __init__(self, hasher: PasswordHasher, pool: ThreadPoolExecutor) -> None:
         self._hasher = hasher
         self._pool = pool
-        self._of_nobody: str | None = None
+        self._decoy: str | None = None
 
     async def hash(self, password: str) -> str:
-        """Return the hash in the standard form, with parameters and salt."""
+        """Return the hash in PHC string format, with parameters and salt."""
         return await self._run(lambda: self._hasher.hash(password))
 
     async def verify(self, password: str, stored: str | None) -> bool:
-        """Tell whether it is the stored password; a stored text that is no hash is nobody's."""
-        if self._of_nobody is None:
-            self._of_nobody = await self.hash(secrets.token_urlsafe())
-        against = self._of_nobody if stored is None else stored
-        is_right = await self._run(lambda: self._verify(password, against))
+        """Tell whether `stored` is a hash of this password; None takes as long as a hash and is always wrong."""
+        if self._decoy is None:
+            self._decoy = await self.hash(secrets.token_urlsafe())
+        compared = self._decoy if stored is None else stored
+        is_right = await self._run(lambda: self._verify(password, compared))
         return is_right and stored is not None
 
     def is_outdated(self, stored: str) -> bool:
-        """Compare the parameters."""
+        """Tell whether the hash was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(stored)
 
     def _verify(self, password: str, stored: str) -> bool:

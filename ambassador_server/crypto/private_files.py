@@ -1,4 +1,4 @@
-"""Files that only the server's own user may read: written whole or not at all, refused when others can read them."""
+"""Reads and writes files that only the server's own user may read; one that others can read is refused."""
 
 import fcntl
 import os
@@ -9,14 +9,14 @@ from stat import S_IMODE, S_ISDIR
 
 from ambassador_server.errors import ConfigurationError
 
-_LARGEST = 64 * 1024
+_MAX_BYTES = 64 * 1024
 ANY_ACCESS = 0o077
 WRITE_ACCESS = 0o022
 
 
 @contextmanager
 def private_directory(path: Path, *, refuse: int = ANY_ACCESS) -> Iterator[None]:
-    """Make the directory if need be and hold it against other processes; raises OSError, ConfigurationError."""
+    """Create the directory if it is missing and lock it while the block runs; raises OSError, ConfigurationError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -35,19 +35,19 @@ def read_private(path: Path, *, refuse: int = ANY_ACCESS) -> bytes | None:
         return None
     with os.fdopen(descriptor, "rb") as file:
         refuse_if_shared(os.fstat(descriptor), path, refuse)
-        return file.read(_LARGEST)
+        return file.read(_MAX_BYTES)
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Put the file in its place, complete and on the disk; the caller holds the directory. Raises OSError."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    """Replace the file at once and force it to the disk; the caller has locked the directory. Raises OSError."""
+    partial = path.with_name(f".{path.name}.new")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-    beside.replace(path)
+    partial.replace(path)
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)
@@ -56,7 +56,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def refuse_if_shared(status: os.stat_result, path: Path, refuse: int) -> None:
-    """Raise ConfigurationError, with the command that mends it, for what another user owns or has access to."""
+    """Raise ConfigurationError with a command that mends it when another user owns the path or has this access."""
     if status.st_uid not in (0, os.geteuid()):
         raise ConfigurationError(
             f"{path} belongs to another user.",

@@ -1,4 +1,4 @@
-"""Session tokens: signed with HMAC-SHA-256, so that a genuine one is known without a database."""
+"""Signs session tokens with HMAC-SHA-256, so that they are verified without the database."""
 
 import binascii
 import hmac
@@ -11,7 +11,7 @@ from ambassador_server.ports.session_tokens import SessionClaims
 
 _VERSION = 1
 _CLAIMS = struct.Struct(">BH16s16sQ")
-# With the MAC a token is 75 bytes: 100 characters without padding or spare bits, so it has one spelling only.
+# With the MAC a token has 75 bytes, which are 100 characters without padding or unused bits: one spelling only.
 _CHARACTERS = 100
 _PREFIX_CHARACTERS = len(SESSION_TOKEN_PREFIX)
 _TO_URL_ALPHABET = bytes.maketrans(b"+/", b"-_")
@@ -23,7 +23,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 class HmacSessionTokens:
     """Implements `ports.session_tokens.SessionTokens`.
 
-    A token is version, key number, session id, client key id and expiry in milliseconds, then the MAC over all of it.
+    A token is version, key number, session id, client key id and expiry in milliseconds, then the MAC over these.
     """
 
     def __init__(self, keys: KeyRing) -> None:
@@ -31,7 +31,7 @@ class HmacSessionTokens:
         self._number = keys.signing_number
 
     def mint(self, session_id: str, key_id: str, expires_at: datetime) -> str:
-        """Return a new token, signed with the newest key; raises ValueError for an id that is no UUID."""
+        """Return a new token, signed with the newest key; raises ValueError for an id that is not a UUID."""
         claims = _CLAIMS.pack(
             _VERSION,
             self._number,
@@ -44,7 +44,7 @@ class HmacSessionTokens:
         return SESSION_TOKEN_PREFIX + encoded.decode("ascii")
 
     def verify(self, token: str) -> SessionClaims | None:
-        """Return the claims of a genuine token, expired or not; anything else is None, never an error."""
+        """Return the claims of a token with a valid signature, expired or not; None for anything else."""
         if len(token) != _PREFIX_CHARACTERS + _CHARACTERS or not token.startswith(SESSION_TOKEN_PREFIX):
             return None
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ambassador_server.audit_sinks.shared.record_json import document
+from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import AuditRecord
 from ambassador_server.errors import SinkRefusedError, SinkUnavailableError
 
@@ -38,7 +38,7 @@ class FakeSink:
         receiver = self._receiver
         if not receiver.is_up:
             raise SinkUnavailableError("the receiver cannot be reached")
-        batch = [msgspec.json.decode(document(record, self._record_bytes)) for record in records]
+        batch = [msgspec.json.decode(encode_record(record, self._record_bytes)) for record in records]
         if any(receiver.refuses(one) for one in batch):
             raise SinkRefusedError("the receiver answers 400")
         receiver.batches.append(batch)

@@ -1,4 +1,4 @@
-"""POSTs of batches: one connection, and what each answer means for the records."""
+"""Sends batches of records by POST and tells from the answer whether to send them again."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ import aiohttp
 from ambassador_server.errors import SinkRefusedError, SinkUnavailableError
 
 _LARGEST_ANSWER = 4096
-_OF_THE_RECORDS = frozenset(
+_BLAMES_RECORDS = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.NOT_ACCEPTABLE,
@@ -20,18 +20,18 @@ _OF_THE_RECORDS = frozenset(
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }
 )
-"""Answers that are about the records; every other refusal is about address or credential, which a person mends."""
+"""Statuses that blame the records; all others blame the address or the credential, which a person can correct."""
 
 
 class Poster:
-    """Sends bodies to one address; the session is made on first use, inside the running loop."""
+    """Sends bodies to one URL over one connection; the session is made on first use, inside the running loop."""
 
     def __init__(
         self,
         url: str,
         tls: ssl.SSLContext,
         *,
-        is_about_records: Callable[[int, bytes], bool] = lambda status, _: status in _OF_THE_RECORDS,
+        is_about_records: Callable[[int, bytes], bool] = lambda status, _: status in _BLAMES_RECORDS,
     ) -> None:
         self._url = url
         self._tls = tls
@@ -48,7 +48,7 @@ class Poster:
                 if not 200 <= answer.status < 300:
                     self._refuse(answer, text)
         except (aiohttp.ClientError, OSError) as error:
-            raise SinkUnavailableError(_words(error)) from error
+            raise SinkUnavailableError(_describe(error)) from error
 
     async def close(self) -> None:
         """Close the connection."""
@@ -58,7 +58,7 @@ class Poster:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # The deadline is the caller's; no proxy from the environment, no cookie from the receiver.
+            # The caller sets the deadline; no proxy from the environment and no cookie from the receiver is used.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=1),
                 timeout=aiohttp.ClientTimeout(total=None),
@@ -80,7 +80,7 @@ async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
         if not part:
             return bytes(text)
         text += part
-    # Whoever says more than that is not listened to: the connection is not used again.
+    # The rest of a long answer is not read, so the connection cannot be used again.
     answer.close()
     return bytes(text)
 
@@ -90,7 +90,7 @@ def _retry_after(answer: aiohttp.ClientResponse) -> float:
     return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"the receiver's certificate is not trusted: {error.certificate_error}"
     if isinstance(error, asyncio.TimeoutError):

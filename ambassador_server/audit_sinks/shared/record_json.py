@@ -1,4 +1,4 @@
-"""A record as a receiver gets it: one JSON object, with the members it has in the admin API."""
+"""Encodes an audit record for a receiver: one JSON object with the members it has in the admin API."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,10 +20,11 @@ def _plain(value: Any) -> Any:
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
-def document(record: AuditRecord, max_bytes: int) -> bytes:
-    """Return the record on one line of UTF-8; what is too large leaves out its details, then the end of its texts.
+def encode_record(record: AuditRecord, max_bytes: int) -> bytes:
+    """Return the record as one line of UTF-8 JSON of at most `max_bytes`, as far as shortening can achieve that.
 
-    What was left out is still in the log, under the same writer and sequence number.
+    A record that is too large loses its details first, then the end of its long texts. The log has the whole record
+    under the same writer and sequence number.
     """
     whole = _encode(record)
     if len(whole) <= max_bytes:

@@ -1,4 +1,4 @@
-"""Verifying beside a server that runs: not for ever, and never in the way of the event loop."""
+"""Verifying the log of a running server: with a deadline, and without stalling calls."""
 
 import asyncio
 from datetime import timedelta
@@ -40,10 +40,10 @@ async def test_running_log_is_verified_while_it_is_written(tmp_path: Path):
 
 async def test_verification_ends_when_it_takes_too_long(audit: Path):
     with pytest.raises(OverloadedError, match="too long"):
-        await JsonlArchive(audit, SIGNER, longest=-1).verify(since=None, until=None)
+        await JsonlArchive(audit, SIGNER, max_seconds=-1).verify(since=None, until=None)
 
 
-async def test_fault_is_told_with_its_place(audit: Path):
+async def test_fault_is_reported_with_file_line_and_record(audit: Path):
     [segment] = segments(audit)
     segment.write_bytes(segment.read_bytes().replace(b'"r-7"', b'"r-8"'))
     [found] = await JsonlArchive(audit, SIGNER).verify(since=START, until=START + timedelta(days=1))
@@ -51,12 +51,12 @@ async def test_fault_is_told_with_its_place(audit: Path):
     assert found["fault"]["place"].startswith(f"{WRITER}/00000001.jsonl, line 9, record 9: ")
 
 
-async def test_directory_that_is_gone_is_told(tmp_path: Path):
+async def test_missing_directory_is_an_error(tmp_path: Path):
     with pytest.raises(AuditUnavailableError):
         await JsonlArchive(tmp_path / "nowhere", SIGNER).verify(since=None, until=None)
 
 
-async def test_every_key_is_told_the_one_that_signs_first(tmp_path: Path):
+async def test_keys_are_listed_with_the_signing_key_first(tmp_path: Path):
     signer = AuditSigner({1: b"\x01" * 32, 2: b"\x02" * 32})
     first, second = JsonlArchive(tmp_path, signer).keys()
     assert (first["id"], first["signs"], second["signs"]) == (signer.key_id, True, False)

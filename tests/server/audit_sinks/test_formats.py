@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_sinks import build_sink, read_options
-from ambassador_server.audit_sinks.shared.record_json import document
+from ambassador_server.audit_sinks.shared.record_json import encode_record
 from ambassador_server.domain.audit.events import (
     Actor,
     ActorKind,
@@ -46,7 +46,7 @@ def test_a_document_is_json_on_one_line_and_never_larger_than_allowed(
         source=reason,
         details={"arguments": {detail: detail}},
     )
-    text = document(replace(RECORD, event=event), limit)
+    text = encode_record(replace(RECORD, event=event), limit)
     assert len(text) <= limit
     assert b"\n" not in text
     one = json.loads(text)

@@ -1,4 +1,4 @@
-"""The newest key signs, and the older ones stay known."""
+"""The newest key signs, and the public keys of older ones are still given."""
 
 import pytest
 
@@ -9,13 +9,13 @@ from ambassador_server.errors import ConfigurationError
 OLD, NEW = b"\x01" * 32, b"\x02" * 32
 
 
-def test_newest_key_signs_and_every_public_key_is_known():
+def test_newest_key_signs_and_every_public_key_is_given():
     signer = AuditSigner({2: NEW, 1: OLD})
     assert signer.key_id == AuditSigner({1: NEW}).key_id
     assert set(signer.public_keys) == {signer.key_id, AuditSigner({1: OLD}).key_id}
 
 
-def test_signature_holds_for_its_text_and_key_alone():
+def test_signature_verifies_only_with_its_text_and_key():
     signer = AuditSigner({1: OLD, 2: NEW})
     old, new = (PublicKey.from_base64(text) for text in signer.public_keys.values())
     signature = signer.sign(b"text", old.key_id)
@@ -27,7 +27,7 @@ def test_signature_holds_for_its_text_and_key_alone():
         signer.sign(b"text", "0" * 16)
 
 
-def test_public_key_goes_through_pem():
+def test_public_key_is_the_same_after_pem():
     keys = [PublicKey.from_base64(text) for text in AuditSigner({1: OLD, 2: NEW}).public_keys.values()]
     assert parse_public_keys("".join(key.pem() for key in keys)) == keys
 
@@ -40,7 +40,7 @@ def test_public_key_goes_through_pem():
         "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyE\n-----END PUBLIC KEY-----\n",
     ],
 )
-def test_what_is_no_key_is_refused(text: str):
+def test_text_that_is_not_a_public_key_is_refused(text: str):
     with pytest.raises(InvalidPublicKeyError):
         parse_public_keys(text)
 

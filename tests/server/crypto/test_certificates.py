@@ -1,4 +1,4 @@
-"""Certificates that strict clients accept, renewed in time, refused clearly."""
+"""Strict clients accept the certificates, they are renewed in time, and unusable ones are refused."""
 
 import asyncio
 import ssl
@@ -68,13 +68,13 @@ async def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str)
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", "gateway.example.org", "192.0.2.7"])
-async def test_strict_client_that_trusts_only_the_ca_is_content(directory: Path, name: str):
+async def test_strict_client_that_trusts_only_the_ca_accepts_the_leaf(directory: Path, name: str):
     certificates = ensure_certificates(directory, ["gateway.example.org", "192.0.2.7"])
     client = strict_client(certificates.ca_pem)
     assert await shake_hands(server_ssl_context(certificates), client, name) == "TLSv1.3"
 
 
-async def test_tls_1_2_is_the_least(directory: Path):
+async def test_tls_1_2_is_the_minimum(directory: Path):
     server = server_ssl_context(ensure_certificates(directory, []))
     ca_pem = (directory / "ca.pem").read_bytes()
     old = strict_client(ca_pem, maximum=ssl.TLSVersion.TLSv1_2)
@@ -97,7 +97,7 @@ async def test_name_that_is_not_in_the_certificate_is_refused(directory: Path):
         )
 
 
-def test_what_the_certificates_say(directory: Path):
+def test_extensions_of_the_certificates(directory: Path):
     certificates = ensure_certificates(
         directory, ["Gateway.example.org", "[2001:db8::1]", "0.0.0.0", "bücher.example"]
     )
@@ -165,7 +165,7 @@ def test_leaf_never_outlives_its_ca(directory: Path):
     assert ensure_certificates(directory, [], ca_end - timedelta(days=9)) == last
 
 
-def test_expired_ca_is_refused_with_what_to_do(directory: Path):
+def test_expired_ca_is_refused_with_a_hint(directory: Path):
     ensure_certificates(directory, [], NOW)
     with pytest.raises(ConfigurationError, match="has expired") as caught:
         ensure_certificates(directory, [], NOW + timedelta(days=3651))
@@ -197,7 +197,7 @@ def _leaf_of_another_ca(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_remove_key, _remove_leaf, _mix_up_keys, _break_key, _leaf_of_another_ca])
-async def test_damaged_leaf_is_made_again(directory: Path, damage: Callable[[Path], None]):
+async def test_damaged_leaf_is_replaced(directory: Path, damage: Callable[[Path], None]):
     first = ensure_certificates(directory, [])
     damage(directory)
     again = ensure_certificates(directory, [])
@@ -205,7 +205,7 @@ async def test_damaged_leaf_is_made_again(directory: Path, damage: Callable[[Pat
     assert await shake_hands(server_ssl_context(again), strict_client(again.ca_pem), "localhost")
 
 
-def test_ca_whose_key_was_taken_away_serves_until_a_leaf_is_due(directory: Path):
+def test_ca_without_its_key_is_enough_until_a_leaf_is_due(directory: Path):
     first = ensure_certificates(directory, [], NOW)
     (directory / "ca-key.pem").unlink()
     assert ensure_certificates(directory, [], NOW) == first
@@ -214,7 +214,7 @@ def test_ca_whose_key_was_taken_away_serves_until_a_leaf_is_due(directory: Path)
 
 
 @pytest.mark.parametrize("name", ["ca-key.pem", "server-key.pem"])
-def test_key_that_others_may_read_is_refused(directory: Path, name: str):
+def test_key_that_other_users_may_read_is_refused(directory: Path, name: str):
     ensure_certificates(directory, [])
     (directory / name).chmod(0o640)
     with pytest.raises(ConfigurationError, match="can be read by others") as caught:
@@ -222,7 +222,7 @@ def test_key_that_others_may_read_is_refused(directory: Path, name: str):
     assert caught.value.hint == f"Run: chmod 600 {directory / name}"
 
 
-def test_certificates_may_be_read_but_not_changed_by_others(directory: Path):
+def test_other_users_may_read_but_not_change_certificates(directory: Path):
     first = ensure_certificates(directory, [])
     directory.chmod(0o755)
     (directory / "ca.pem").chmod(0o644)
@@ -232,7 +232,7 @@ def test_certificates_may_be_read_but_not_changed_by_others(directory: Path):
         ensure_certificates(directory, [])
 
 
-def test_file_that_is_no_certificate_is_named(directory: Path):
+def test_file_that_is_not_a_certificate_is_named(directory: Path):
     ensure_certificates(directory, [])
     (directory / "ca.pem").write_bytes(b"rubbish")
     with pytest.raises(ConfigurationError, match=r"ca\.pem is not a PEM certificate"):
@@ -240,7 +240,7 @@ def test_file_that_is_no_certificate_is_named(directory: Path):
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a/b", "x" * 300, "bad..example", "-dash.example", "a\n"])
-def test_name_that_is_none_is_refused(directory: Path, name: str):
+def test_invalid_host_name_is_refused(directory: Path, name: str):
     with pytest.raises(ConfigurationError, match="neither a host name nor an IP address"):
         ensure_certificates(directory, [name])
 
@@ -251,7 +251,7 @@ async def test_given_certificate_is_served(directory: Path):
     assert await shake_hands(context, strict_client(own.ca_pem), "localhost")
 
 
-def test_given_files_that_do_not_fit_are_refused(directory: Path, tmp_path: Path):
+def test_given_files_that_are_missing_or_do_not_fit_are_refused(directory: Path, tmp_path: Path):
     own = ensure_certificates(directory, [])
     for certificate, key in [
         (own.certificate_file, directory / "ca-key.pem"),
@@ -263,7 +263,7 @@ def test_given_files_that_do_not_fit_are_refused(directory: Path, tmp_path: Path
             given_ssl_context(certificate, key)
 
 
-def test_encrypted_key_is_refused_without_asking(directory: Path):
+def test_encrypted_key_is_refused_without_a_prompt(directory: Path):
     own = ensure_certificates(directory, [])
     key = serialization.load_pem_private_key(own.key_file.read_bytes(), password=None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)

@@ -1,4 +1,4 @@
-"""Key files: made once, kept private, never replaced silently."""
+"""Key files are created once, stay private, and are never replaced silently."""
 
 import base64
 import os
@@ -28,7 +28,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "data" / "keys"
 
 
-def test_first_start_makes_keys_that_stay(directory: Path):
+def test_first_start_creates_keys_that_later_starts_read(directory: Path):
     ring = load_or_create(directory)
     assert len(ring.pepper) == len(ring.session_keys[1]) == 32
     assert ring.pepper != ring.session_keys[1]
@@ -36,7 +36,7 @@ def test_first_start_makes_keys_that_stay(directory: Path):
     assert load_or_create(directory.with_name("others")) != ring
 
 
-def test_files_are_for_the_owner_alone_and_nothing_else_is_left(directory: Path):
+def test_only_the_owner_may_read_the_files_and_no_partial_file_is_left(directory: Path):
     old = os.umask(0)
     try:
         load_or_create(directory)
@@ -92,7 +92,7 @@ def test_damaged_key_is_refused_without_showing_it(directory: Path, content: byt
     assert "short" not in str(caught.value.args)
 
 
-def test_rest_of_an_interrupted_start_is_no_obstacle(directory: Path):
+def test_partial_file_of_an_interrupted_start_is_replaced(directory: Path):
     directory.mkdir(mode=0o700, parents=True)
     (directory / ".pepper.new").write_bytes(b"half")
     ring = load_or_create(directory)
@@ -100,13 +100,13 @@ def test_rest_of_an_interrupted_start_is_no_obstacle(directory: Path):
     assert not (directory / ".pepper.new").exists()
 
 
-def test_directory_that_cannot_be_made_is_a_configuration_error(tmp_path: Path):
+def test_directory_that_cannot_be_created_is_a_configuration_error(tmp_path: Path):
     (tmp_path / "data").write_text("a file")
     with pytest.raises(ConfigurationError, match="Cannot use the keys"):
         load_or_create(tmp_path / "data" / "keys")
 
 
-def test_servers_that_start_together_agree(directory: Path):
+def test_servers_that_start_together_have_the_same_keys(directory: Path):
     code = f"""
 from pathlib import Path
 from ambassador_server.crypto.key_ring import load_or_create
@@ -154,7 +154,7 @@ def test_keys_can_come_from_environment_and_files(
     assert not directory.exists()
 
 
-def test_what_no_source_gives_comes_from_the_directory(directory: Path, monkeypatch: pytest.MonkeyPatch):
+def test_key_without_a_source_comes_from_the_directory(directory: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PEPPER", ENCODED)
     ring = load_or_create(directory, KeySources(pepper="env://PEPPER"))
     assert ring.pepper == KEY
@@ -186,5 +186,5 @@ def test_session_key_number_must_fit_a_token(directory: Path):
         load_or_create(directory, KeySources(session_keys={70_000: "env://K"}))
 
 
-def test_key_ring_does_not_show_its_keys():
+def test_repr_of_a_key_ring_holds_no_key():
     assert repr(KeyRing(KEY, {1: KEY}, {1: KEY})) == "KeyRing()"

@@ -1,4 +1,4 @@
-"""Argon2id with the parameters of RFC 9106, a few at a time."""
+"""Passwords are hashed with the Argon2id parameters of RFC 9106, and few at a time."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from ambassador_server.crypto.passwords import Argon2Passwords
 from ambassador_server.errors import OverloadedError
 
 
-async def test_hash_is_what_the_rfc_recommends_and_proves_its_password_alone() -> None:
+async def test_hash_has_the_parameters_of_the_rfc_and_verifies_only_its_password() -> None:
     passwords = Argon2Passwords()
     async with passwords.turn() as turn:
         stored = await turn.hash("correct horse battery")
@@ -22,13 +22,13 @@ async def test_hash_is_what_the_rfc_recommends_and_proves_its_password_alone() -
 
 
 @pytest.mark.parametrize("stored", [None, "", "plain", "$argon2id$v=19$m=8,t=1,p=1$broken"])
-async def test_what_is_no_hash_is_nobodys(stored: str | None) -> None:
+async def test_text_that_is_not_a_hash_verifies_no_password(stored: str | None) -> None:
     async with Argon2Passwords(parameters=CHEAPEST).turn() as turn:
         assert not await turn.verify("", stored)
         assert not await turn.verify("correct horse battery", stored)
 
 
-async def test_hash_of_other_parameters_is_right_and_outdated() -> None:
+async def test_hash_with_other_parameters_verifies_and_is_outdated() -> None:
     async with Argon2Passwords(parameters=CHEAPEST).turn() as turn:
         stored = await turn.hash("correct horse battery")
     async with Argon2Passwords().turn() as turn:
@@ -36,8 +36,8 @@ async def test_hash_of_other_parameters_is_right_and_outdated() -> None:
         assert turn.is_outdated(stored)
 
 
-async def test_few_are_worked_on_at_once_few_wait_and_the_rest_are_told() -> None:
-    passwords = Argon2Passwords(parameters=CHEAPEST, at_once=1, may_wait=1)
+async def test_running_and_waiting_hashes_are_bounded_and_the_rest_are_refused() -> None:
+    passwords = Argon2Passwords(parameters=CHEAPEST, max_running=1, max_waiting=1)
     inside, leave = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:

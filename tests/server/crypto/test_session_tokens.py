@@ -1,4 +1,4 @@
-"""Session tokens: genuine ones are recognised, everything else is nothing."""
+"""A session token with a valid signature has claims; everything else has none."""
 
 import base64
 import hmac
@@ -30,7 +30,7 @@ def tokens_with(session_keys: dict[int, bytes]) -> HmacSessionTokens:
     key=st.uuids(),
     expiry=st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9000, 1, 1)),  # noqa: DTZ001 - zone is added
 )
-def test_claims_come_back(session: uuid.UUID, key: uuid.UUID, expiry: datetime):
+def test_claims_are_the_ones_that_were_signed(session: uuid.UUID, key: uuid.UUID, expiry: datetime):
     aware = expiry.replace(tzinfo=UTC)
     claims = TOKENS.verify(TOKENS.mint(str(session), str(key), aware))
     assert claims is not None
@@ -38,7 +38,7 @@ def test_claims_come_back(session: uuid.UUID, key: uuid.UUID, expiry: datetime):
     assert timedelta(0) <= aware - claims.expires_at < timedelta(milliseconds=1)
 
 
-def test_token_has_the_form_that_is_documented():
+def test_token_has_the_documented_form():
     assert TOKEN.startswith("amb_st_")
     raw = base64.urlsafe_b64decode(TOKEN.removeprefix("amb_st_"))
     assert raw[:3] == bytes([1, 0, 2])
@@ -57,14 +57,14 @@ def test_newest_key_signs_and_older_ones_verify():
     assert tokens_with({1: NEW}).verify(TOKEN) is None
 
 
-def test_expired_token_is_still_genuine():
+def test_expired_token_still_has_claims():
     past = datetime(1999, 1, 1, tzinfo=UTC)
     claims = TOKENS.verify(TOKENS.mint(SESSION, CLIENT_KEY, past))
     assert claims is not None
     assert claims.expires_at == past
 
 
-def test_no_character_can_be_changed():
+def test_token_with_any_character_changed_has_no_claims():
     for position, character in enumerate(TOKEN):
         for other in {*URL_ALPHABET, "+", "/", "=", "\n", " ", "é"} - {character}:
             assert TOKENS.verify(TOKEN[:position] + other + TOKEN[position + 1 :]) is None
@@ -89,7 +89,7 @@ def test_no_character_can_be_changed():
         lambda token: "amb_st_" + "é" * 100,
     ],
 )
-def test_no_other_spelling_is_accepted(change):
+def test_token_in_another_spelling_has_no_claims(change):
     assert TOKENS.verify(change(TOKEN)) is None
 
 
@@ -98,12 +98,12 @@ def test_no_other_spelling_is_accepted(change):
     | st.text(URL_ALPHABET + "+/=", min_size=95, max_size=105).map("amb_st_".__add__)
     | st.binary(min_size=75, max_size=75).map(lambda raw: "amb_st_" + base64.urlsafe_b64encode(raw).decode())
 )
-def test_hostile_text_is_no_token_and_no_error(text: str):
+def test_hostile_text_has_no_claims_and_raises_nothing(text: str):
     assert TOKENS.verify(text) is None
 
 
-def test_genuine_mac_under_another_version_is_refused():
-    """A later format may mean something else by the same bytes."""
+def test_token_of_another_version_has_no_claims():
+    """A later format may give the same bytes another meaning."""
     raw = base64.urlsafe_b64decode(TOKEN.removeprefix("amb_st_"))
     claims = b"\x02" + raw[1:43]
     forged = base64.urlsafe_b64encode(claims + hmac.digest(NEW, claims, "sha256")).decode()
@@ -113,6 +113,6 @@ def test_genuine_mac_under_another_version_is_refused():
 @pytest.mark.parametrize(
     "identity", ["", "not-a-uuid", SESSION.upper(), SESSION.replace("-", ""), SESSION + "00"]
 )
-def test_only_canonical_ids_are_minted(identity: str):
+def test_only_canonical_ids_are_accepted(identity: str):
     with pytest.raises(ValueError, match=r"UUID|hexadecimal"):
         TOKENS.mint(identity, CLIENT_KEY, EXPIRY)

@@ -1,1 +1,1 @@
-"""Downstream MCP servers: connecting to them, keeping them alive, calling their tools."""
+"""Connects to downstream MCP servers, keeps the connections up, and sends requests over them."""

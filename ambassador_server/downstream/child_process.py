@@ -1,4 +1,4 @@
-"""One child process and its group: start, bytes in and out, and an end that leaves nothing behind."""
+"""Runs one child process in its own process group and stops the whole group."""
 
 import asyncio
 import os
@@ -17,16 +17,16 @@ _KILLED_SECONDS = 1.0
 _LARGEST_BACKLOG = 1024 * 1024
 _PIPES = 3
 
-Bytes = Callable[[bytes], None]
+ByteHandler = Callable[[bytes], None]
 
 
 class ChildProcess(asyncio.SubprocessProtocol):
-    """A child that leads its own process group; output goes to callbacks, so no task can be left reading it.
+    """A child that leads its own process group; its output goes to callbacks, so no reader task is needed.
 
-    `ended` holds the exit status (negative: the signal) or None when it stopped talking without exiting.
+    `ended` holds the exit status (negative: the signal), or None when the child closed its pipes without exiting.
     """
 
-    def __init__(self, output: Bytes, errors: Bytes, grace: float) -> None:
+    def __init__(self, output: ByteHandler, errors: ByteHandler, grace: float) -> None:
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int | None] = loop.create_future()
         self._output = output
@@ -49,20 +49,20 @@ class ChildProcess(asyncio.SubprocessProtocol):
         *,
         env: Mapping[str, str],
         cwd: str | None,
-        output: Bytes,
-        errors: Bytes,
+        output: ByteHandler,
+        errors: ByteHandler,
         grace: float,
     ) -> "ChildProcess":
-        """Start the program; raises DownstreamUnavailableError that names what is missing.
+        """Start the program; raises DownstreamUnavailableError that says why it cannot start.
 
-        `grace` is how many seconds it gets to leave, once when its input ends and once when it is asked.
+        `grace` is how many seconds the child has to exit, once after its input is closed and once after SIGTERM.
         """
         if os.name != "posix":
             raise DownstreamUnavailableError("programs as downstreams need a system with process groups")
         program = _find(argv[0], env, cwd)
         child = cls(output, errors, grace)
         try:
-            # Cancelled in here, the event loop itself kills what it has started.
+            # When this is cancelled, the event loop itself kills the process it has started.
             await asyncio.get_running_loop().subprocess_exec(
                 lambda: child, program, *argv[1:], env=dict(env), cwd=cwd, start_new_session=True
             )
@@ -75,13 +75,13 @@ class ChildProcess(asyncio.SubprocessProtocol):
         return child
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the pipes and the group; called by the event loop."""
+        """Keep the pipes and the process group; called by the event loop."""
         self._transport = cast(asyncio.SubprocessTransport, transport)
         self._input = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
         self._group = self._transport.get_pid()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Hand on what the child wrote; called by the event loop."""
+        """Pass on output of the child; called by the event loop."""
         (self._output if fd == 1 else self._errors)(data)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
@@ -98,7 +98,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         _ = self._begin_stop()
 
     def pause_writing(self) -> None:
-        """Stop senders: the child does not keep up; called by the event loop."""
+        """Make senders wait, because the child reads too slowly; called by the event loop."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
@@ -106,19 +106,19 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._writable.set()
 
     async def write(self, data: bytes) -> None:
-        """Send bytes as soon as the child keeps up; to a child that is gone they are dropped."""
+        """Send bytes as soon as the child reads them; they are dropped when its input is closed."""
         while not self._writable.is_set():
             await self._writable.wait()
         if 0 in self._open_pipes:
             self._input.write(data)
 
     def write_soon(self, data: bytes) -> None:
-        """Send bytes without waiting; dropped when the child is gone or far behind."""
+        """Send bytes without waiting; they are dropped when the input is closed or its buffer is full."""
         if 0 in self._open_pipes and self._input.get_write_buffer_size() < _LARGEST_BACKLOG:
             self._input.write(data)
 
     async def stop(self) -> None:
-        """Close its input, ask, then kill, and the same for what it started; cancelled midway it kills at once."""
+        """Close the input, then send SIGTERM, then SIGKILL, to the whole group; SIGKILL at once when cancelled."""
         task = self._begin_stop()
         try:
             await asyncio.shield(task)
@@ -136,7 +136,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
             if not self._exited.done():
                 self._input.close()
                 await self._exits_within(self._grace)
-            # Once more for the group alone: a child that left by itself may have left others behind.
+            # A child that exited by itself may have left other processes in its group.
             self._signal_group(signal.SIGTERM)
             await self._group_gone_within(self._grace)
             self._signal_group(signal.SIGKILL)
@@ -157,12 +157,12 @@ class ChildProcess(asyncio.SubprocessProtocol):
     async def _group_gone_within(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._group_lives():  # noqa: ASYNC110 - members that are not our children tell nobody when they exit
+                while self._group_lives():  # noqa: ASYNC110 - the exit of a process that is not our child is not reported
                     await asyncio.sleep(_POLL_SECONDS)
 
     def _group_lives(self) -> bool:
         if self._exited.done():
-            # Orphans fall to us when we are process 1 of a container; the leader itself belongs to the loop.
+            # Orphans become our children when we are process 1 of a container; the event loop reaps the leader.
             with suppress(ChildProcessError):
                 while os.waitpid(-self._group, os.WNOHANG) != (0, 0):
                     pass
@@ -170,7 +170,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
     def _signal_group(self, number: int) -> bool:
         if self._group <= 0:
-            # Group 0 would be our own.
+            # Group 0 would be this server's own.
             return False
         try:
             os.killpg(self._group, number)
@@ -179,8 +179,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
         return True
 
     def _settle(self) -> None:
-        # Exit and end of output come in any order, and a grandchild can hold the pipes open for ever:
-        # wait for all of them, but not for long.
+        # Exit and end of output come in any order, and a grandchild can hold the pipes open for ever,
+        # so the wait for all of them is short.
         if self._exited.done() and not self._open_pipes & {1, 2}:
             self._finish()
         elif (self._exited.done() or not {0, 1} <= self._open_pipes) and self._settling is None:

@@ -1,11 +1,11 @@
-"""The last lines worth showing to a person of what a program wrote."""
+"""Keeps the last lines of a downstream's output that are not MCP, for an administrator to read."""
 
 from collections import deque
 from collections.abc import Callable
 
 
 class OutputRing:
-    """The last lines a downstream wrote that are not MCP; bounded, made printable, masked when read."""
+    """A bounded number of lines; they are made printable and masked when they are read."""
 
     def __init__(self, mask: Callable[[str], str], *, lines: int = 50, width: int = 500) -> None:
         self._mask = mask
@@ -13,14 +13,14 @@ class OutputRing:
         self._kept: deque[bytes] = deque(maxlen=lines)
 
     def add(self, line: bytes) -> None:
-        """Keep one line; blank ones say nothing."""
+        """Keep one line unless it is blank."""
         line = line.strip()
         if line:
-            # Longer than is shown: a secret cut in half would not be recognised by the mask.
+            # Longer than `width`, because the mask would not recognise a secret that was cut in half.
             self._kept.append(line[: 4 * self._width])
 
     def last(self) -> str | None:
-        """Return the newest line."""
+        """Return the newest line, or None."""
         return self._shown(self._kept[-1]) if self._kept else None
 
     def all(self) -> tuple[str, ...]:

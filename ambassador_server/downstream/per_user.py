@@ -1,4 +1,4 @@
-"""The connections that belong to one user each: started by a call, kept apart, stopped when idle or in the way."""
+"""Connections of single users, for MCPs with isolation `per_user`: a call starts one, and an idle one is stopped."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -15,15 +15,15 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserLimits:
-    """How many connections there may be, for one user and for all, and after how many idle seconds one is stopped."""
+    """The greatest number of connections per user and in total, and the idle seconds after which one is stopped."""
 
     idle: float = 600.0
     per_user: int = 8
     total: int = 128
 
 
-class _Seat:
-    """One user's place at one entry; `timer` looks now and then whether it is still used."""
+class _UserConnection:
+    """One user's connection to one entry; `timer` checks whether it is idle."""
 
     __slots__ = ("in_flight", "key", "supervisor", "timer", "used_at")
 
@@ -36,9 +36,9 @@ class _Seat:
 
 
 class UserConnections:
-    """Every connection of every user; each has a supervisor of its own, so nobody waits for another's start.
+    """The connections of all users; each has its own supervisor, so no user waits for the start of another's.
 
-    `build` makes a supervisor that is not started, `dismiss` stops one and returns the task that does.
+    `build` returns a supervisor that is not started; `stop` stops one and returns the task that does so.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class UserConnections:
         limits: UserLimits,
         *,
         build: Callable[[Mcp], Supervisor],
-        dismiss: Callable[[Supervisor], asyncio.Task[None]],
+        stop: Callable[[Supervisor], asyncio.Task[None]],
     ) -> None:
         self._limits = limits
         self._build = build
-        self._dismiss = dismiss
-        self._seats: dict[Key, _Seat] = {}
-        # What is being stopped: two processes of one user at one entry could meet in the same files.
-        self._leaving: dict[Key, asyncio.Task[None]] = {}
+        self._stop = stop
+        self._connections: dict[Key, _UserConnection] = {}
+        # A new process waits for the old one of the same user and entry, because both could use the same files.
+        self._stopping: dict[Key, asyncio.Task[None]] = {}
 
     async def call(
         self,
@@ -66,74 +66,74 @@ class UserConnections:
     ) -> Reply:
         """Send one request over the user's own connection, which the first call starts.
 
-        Raises OverloadedError when the limits are reached and every connection is busy, and what a supervisor raises.
+        Raises OverloadedError when a limit is reached and every connection is busy, and the errors of a supervisor.
         """
-        seat = self._seats.get((mcp.mcp_id, user_id)) or self._open(mcp, user_id)
-        seat.in_flight += 1
+        connection = self._connections.get((mcp.mcp_id, user_id)) or self._open(mcp, user_id)
+        connection.in_flight += 1
         try:
-            return await seat.supervisor.call(method, params, timeout, progress)
+            return await connection.supervisor.call(method, params, timeout, progress)
         finally:
-            seat.in_flight -= 1
-            seat.used_at = asyncio.get_running_loop().time()
+            connection.in_flight -= 1
+            connection.used_at = asyncio.get_running_loop().time()
 
-    def of(self, mcp_id: str) -> Iterator[tuple[str, Supervisor]]:
-        """Return each user who has a connection to this entry, and the one who keeps it up."""
-        for (entry, user_id), seat in self._seats.items():
+    def of_entry(self, mcp_id: str) -> Iterator[tuple[str, Supervisor]]:
+        """Yield the id and the supervisor of each user who has a connection to this entry."""
+        for (entry, user_id), connection in self._connections.items():
             if entry == mcp_id:
-                yield user_id, seat.supervisor
+                yield user_id, connection.supervisor
 
     def stop_entry(self, mcp_id: str) -> None:
         """Stop every user's connection to this entry."""
-        for seat in [seat for key, seat in self._seats.items() if key[0] == mcp_id]:
-            _ = self._close(seat)
+        for connection in [each for key, each in self._connections.items() if key[0] == mcp_id]:
+            _ = self._close(connection)
 
     def retain(self, wanted: Callable[[str], bool]) -> None:
-        """Stop the connections of every user for whose id this is false."""
-        for seat in [seat for key, seat in self._seats.items() if not wanted(key[1])]:
-            _ = self._close(seat)
+        """Stop the connections of every user for whose id `wanted` is false."""
+        for connection in [each for key, each in self._connections.items() if not wanted(key[1])]:
+            _ = self._close(connection)
 
-    def _open(self, mcp: Mcp, user_id: str) -> _Seat:
+    def _open(self, mcp: Mcp, user_id: str) -> _UserConnection:
         key = (mcp.mcp_id, user_id)
-        # It starts when what made room for it is gone, or there would be more processes than the limits say.
-        before = [task for task in (self._make_room(mcp, user_id), self._leaving.get(key)) if task]
-        seat = self._seats[key] = _Seat(key, self._build(mcp))
-        seat.supervisor.start(*before)
-        self._look_after(seat, self._limits.idle)
-        return seat
+        # It starts when the one that made room for it has stopped, so that there are never more than the limits allow.
+        before = [task for task in (self._make_room(mcp, user_id), self._stopping.get(key)) if task]
+        connection = self._connections[key] = _UserConnection(key, self._build(mcp))
+        connection.supervisor.start(*before)
+        self._check_after(self._limits.idle, connection)
+        return connection
 
     def _make_room(self, mcp: Mcp, user_id: str) -> asyncio.Task[None] | None:
-        """Stop the idle connection that was used longest ago, if the limits ask for one to go."""
-        own = [seat for key, seat in self._seats.items() if key[1] == user_id]
-        if len(own) >= self._limits.per_user:
-            rivals, whose = own, "of this user"
-        elif len(self._seats) >= self._limits.total:
-            rivals, whose = list(self._seats.values()), "of all users"
+        """Stop the connection that has been idle for longest, if a limit is reached."""
+        of_user = [each for key, each in self._connections.items() if key[1] == user_id]
+        if len(of_user) >= self._limits.per_user:
+            candidates, whose = of_user, "of this user"
+        elif len(self._connections) >= self._limits.total:
+            candidates, whose = list(self._connections.values()), "of all users"
         else:
             return None
-        idle = [seat for seat in rivals if not seat.in_flight]
+        idle = [each for each in candidates if not each.in_flight]
         if not idle:
             raise OverloadedError(f"{mcp.name}: every connection {whose} is busy, and there may be no more")
-        return self._close(min(idle, key=lambda seat: seat.used_at))
+        return self._close(min(idle, key=lambda each: each.used_at))
 
-    def _look_after(self, seat: _Seat, seconds: float) -> None:
-        seat.timer = asyncio.get_running_loop().call_later(seconds, self._stop_if_idle, seat)
+    def _check_after(self, seconds: float, connection: _UserConnection) -> None:
+        connection.timer = asyncio.get_running_loop().call_later(seconds, self._stop_if_idle, connection)
 
-    def _stop_if_idle(self, seat: _Seat) -> None:
-        rest = self._limits.idle
-        if not seat.in_flight:
-            rest -= asyncio.get_running_loop().time() - seat.used_at
-        if rest > 0:
-            self._look_after(seat, rest)
+    def _stop_if_idle(self, connection: _UserConnection) -> None:
+        remaining = self._limits.idle
+        if not connection.in_flight:
+            remaining -= asyncio.get_running_loop().time() - connection.used_at
+        if remaining > 0:
+            self._check_after(remaining, connection)
         else:
-            _ = self._close(seat)
+            _ = self._close(connection)
 
-    def _close(self, seat: _Seat) -> asyncio.Task[None]:
-        del self._seats[seat.key]
-        seat.timer.cancel()
-        task = self._leaving[seat.key] = self._dismiss(seat.supervisor)
-        task.add_done_callback(lambda done: self._left(seat.key, done))
+    def _close(self, connection: _UserConnection) -> asyncio.Task[None]:
+        del self._connections[connection.key]
+        connection.timer.cancel()
+        task = self._stopping[connection.key] = self._stop(connection.supervisor)
+        task.add_done_callback(lambda done: self._forget_stopped(connection.key, done))
         return task
 
-    def _left(self, key: Key, done: asyncio.Task[None]) -> None:
-        if self._leaving.get(key) is done:
-            del self._leaving[key]
+    def _forget_stopped(self, key: Key, done: asyncio.Task[None]) -> None:
+        if self._stopping.get(key) is done:
+            del self._stopping[key]

@@ -1,4 +1,4 @@
-"""Every downstream of the catalog; serves the port that the rules call through."""
+"""Runs every downstream of the catalog and sends requests to them."""
 
 import asyncio
 import logging
@@ -25,13 +25,13 @@ _STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=()
 
 
 class DownstreamPool:
-    """One supervisor per entry, so that no downstream waits for another; needs a running event loop.
+    """Implements `ports.downstream.Downstreams`: one supervisor per catalog entry; needs a running event loop.
 
-    Where users do not share a connection, that supervisor keeps up one which carries no call: its state and its tools
-    are those of the entry, so that an outage and a new tool are noticed whether or not anybody calls. Calls go over
-    the users' own connections, whose outages are theirs alone.
+    With isolation `per_user` the supervisor of the entry carries no calls. It only watches state and tools of the
+    entry, so that outages and new tools are noticed without calls. Calls go over each user's own supervisor, whose
+    outages are not reported as the entry's.
 
-    `mask` hides secrets in what a downstream wrote before a person sees it.
+    `mask` hides secrets in the output of a downstream before it is shown.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class DownstreamPool:
         self._limits = limits or Limits()
         self._mask = mask
         self._running: dict[str, Supervisor] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._stopping: set[asyncio.Task[None]] = set()
         # An entry is probed just before it is published, so its tools are known before it has started.
         self._probed: dict[str, tuple[Tool, ...]] = {}
         self._users = UserConnections(
-            user_limits or UserLimits(), build=self._supervisor_of_user, dismiss=self._dismiss
+            user_limits or UserLimits(), build=self._supervisor_of_user, stop=self._stop
         )
 
     def subscribe(self, listener: DownstreamListener) -> None:
@@ -57,18 +57,18 @@ class DownstreamPool:
         self._listeners.append(listener)
 
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
-        """Reconcile with these entries without waiting; only transport, options and isolation make a restart."""
+        """Start, restart and stop supervisors to match these entries, without waiting."""
         wanted = {mcp.mcp_id: mcp for mcp in mcps}
         for mcp_id in self._running.keys() - wanted.keys():
-            gone = self._running.pop(mcp_id)
-            _ = self._dismiss(gone)
+            removed = self._running.pop(mcp_id)
+            _ = self._stop(removed)
             self._users.stop_entry(mcp_id)
             self._tell(
                 DownstreamChange(
                     mcp_id=mcp_id,
                     status=DownstreamStatus.STOPPED,
                     error=None,
-                    tools=gone.state.tools,
+                    tools=removed.state.tools,
                     tools_changed=False,
                 )
             )
@@ -77,53 +77,53 @@ class DownstreamPool:
             if current is None:
                 probed = self._probed.pop(mcp_id, ())
                 self._start(mcp, (last_known or {}).get(mcp_id, probed))
-            elif _reaches_the_same(current.mcp, mcp):
+            elif _is_reached_alike(current.mcp, mcp):
                 current.mcp = mcp
-                for _, supervisor in self._users.of(mcp_id):
+                for _, supervisor in self._users.of_entry(mcp_id):
                     supervisor.mcp = mcp
             else:
                 self._replace(current, mcp)
 
     def state(self, mcp_id: str) -> DownstreamState:
-        """Return what is known of a downstream; one that is not here is `stopped`."""
+        """Return the state of a downstream; an unknown one is `stopped`."""
         supervisor = self._running.get(mcp_id)
         return _STOPPED if supervisor is None else supervisor.state
 
     def activity(self, mcp_id: str) -> DownstreamActivity:
-        """Return what the connections to a downstream are doing, those of its users included."""
-        all_of_them = [supervisor.activity for _, supervisor in self._connections(mcp_id)]
+        """Return the sums over all connections to a downstream, including those of single users."""
+        activities = [supervisor.activity for _, supervisor in self._supervisors(mcp_id)]
         return DownstreamActivity(
-            connections=sum(each.connections for each in all_of_them),
-            in_flight=sum(each.in_flight for each in all_of_them),
-            restarts=sum(each.restarts for each in all_of_them),
+            connections=sum(activity.connections for activity in activities),
+            in_flight=sum(activity.in_flight for activity in activities),
+            restarts=sum(activity.restarts for activity in activities),
         )
 
     def recent_output(self, mcp_id: str) -> tuple[OutputLine, ...]:
         """Return the last lines of every connection to a downstream that were not MCP, masked."""
         return tuple(
             OutputLine(user_id, line)
-            for user_id, supervisor in self._connections(mcp_id)
+            for user_id, supervisor in self._supervisors(mcp_id)
             for line in supervisor.recent_output()
         )
 
     def restart(self, mcp_id: str) -> None:
-        """Stop every connection to a downstream and connect again; the users' own wait for their next call."""
+        """Stop every connection to a downstream and connect again; a user's own one connects at the next call."""
         current = self._running.get(mcp_id)
         if current is not None:
             self._replace(current, current.mcp)
 
     def retain_users(self, wanted: Callable[[str], bool]) -> None:
-        """Stop the connections of every user for whose id this is false."""
+        """Stop the connections of every user for whose id `wanted` is false."""
         self._users.retain(wanted)
 
     def check(self, mcp: Mcp) -> None:
-        """Raise InvalidInputError when the transport is unknown or its options make no sense."""
+        """Raise InvalidInputError when the transport is unknown or an option is invalid."""
         check_options(mcp.transport, mcp.options)
 
     async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
-        """Connect to an entry apart from the running ones, list its tools, disconnect.
+        """Connect to an entry beside the running ones, list its tools, disconnect.
 
-        Raises InvalidInputError for options that make no sense, DownstreamUnavailableError, DownstreamTimeoutError.
+        Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError.
         """
         session = DownstreamSession(mcp, self._mask)
         try:
@@ -151,8 +151,8 @@ class DownstreamPool:
     ) -> Reply:
         """Send one request and return the answer; cancelling the caller cancels the call downstream.
 
-        Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError when too many calls are in
-        running, and InvalidInputError for params that are no JSON object.
+        Raises DownstreamUnavailableError, DownstreamTimeoutError after `timeout` seconds, OverloadedError when too
+        many calls are in flight, and InvalidInputError for params that are not a JSON object.
         """
         supervisor = self._running.get(mcp_id)
         if supervisor is None:
@@ -162,12 +162,12 @@ class DownstreamPool:
         return await supervisor.call(method, params, timeout, progress)
 
     async def close(self) -> None:
-        """Stop every downstream at the same time and leave no process behind."""
+        """Stop every downstream at the same time, and their processes with them."""
         for mcp_id, supervisor in self._running.items():
-            _ = self._dismiss(supervisor)
+            _ = self._stop(supervisor)
             self._users.stop_entry(mcp_id)
         self._running.clear()
-        await asyncio.gather(*self._leaving)
+        await asyncio.gather(*self._stopping)
 
     def _start(self, mcp: Mcp, tools: tuple[Tool, ...], *after: asyncio.Task[None]) -> None:
         supervisor = Supervisor(mcp, tools, listener=self._tell, limits=self._limits, mask=self._mask)
@@ -176,12 +176,12 @@ class DownstreamPool:
 
     def _replace(self, current: Supervisor, mcp: Mcp) -> None:
         self._users.stop_entry(mcp.mcp_id)
-        self._start(mcp, current.state.tools, self._dismiss(current))
+        self._start(mcp, current.state.tools, self._stop(current))
 
     def _supervisor_of_user(self, mcp: Mcp) -> Supervisor:
         entry = self._running[mcp.mcp_id]
         return Supervisor(
-            mcp, entry.state.tools, listener=_nobody, limits=self._limits, mask=self._mask, era=entry.era
+            mcp, entry.state.tools, listener=_ignore, limits=self._limits, mask=self._mask, era=entry.era
         )
 
     def _tell(self, change: DownstreamChange) -> None:
@@ -191,21 +191,21 @@ class DownstreamPool:
             except Exception:  # a defect of one listener must take neither a downstream nor the others along
                 _log.exception("%s: a listener failed", change.mcp_id)
 
-    def _connections(self, mcp_id: str) -> Iterator[tuple[str | None, Supervisor]]:
+    def _supervisors(self, mcp_id: str) -> Iterator[tuple[str | None, Supervisor]]:
         supervisor = self._running.get(mcp_id)
         if supervisor is not None:
             yield None, supervisor
             if supervisor.mcp.isolation is Isolation.PER_USER:
-                yield from self._users.of(mcp_id)
+                yield from self._users.of_entry(mcp_id)
 
-    def _dismiss(self, supervisor: Supervisor) -> asyncio.Task[None]:
+    def _stop(self, supervisor: Supervisor) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(supervisor.stop())
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self._stopping.add(task)
+        task.add_done_callback(self._stopping.discard)
         return task
 
 
-def _reaches_the_same(one: Mcp, other: Mcp) -> bool:
+def _is_reached_alike(one: Mcp, other: Mcp) -> bool:
     return (one.transport, one.isolation, dict(one.options)) == (
         other.transport,
         other.isolation,
@@ -213,5 +213,5 @@ def _reaches_the_same(one: Mcp, other: Mcp) -> bool:
     )
 
 
-def _nobody(_: DownstreamChange) -> None:
-    """Listen for the users' own connections: what becomes of them is no news of the entry."""
+def _ignore(_: DownstreamChange) -> None:
+    """Ignore the changes of a user's own connection, which do not concern the entry."""

@@ -1,4 +1,4 @@
-"""What the pool needs from a transport, and what a transport is given."""
+"""The protocol that every transport implements, and the errors it raises."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -12,19 +12,19 @@ NotificationHandler = Callable[[str, bytes], None]
 """Takes the method and the raw params of a notification; must return at once."""
 
 UNCANCELLABLE = frozenset({"initialize", "server/discover"})
-"""Requests that the protocol forbids to cancel."""
+"""Methods whose requests must not be cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """What a transport reports to; `mask` hides secrets in text that a person may read."""
+    """The callbacks of a transport; `mask` hides secrets in text before it is shown."""
 
     notified: NotificationHandler
     mask: Callable[[str], str]
 
 
 class SessionLostError(Exception):
-    """The downstream has forgotten this session: the request did not run and may be repeated on a new one."""
+    """The downstream does not know this session any more; the request did not run and may be repeated in a new one."""
 
     def __init__(self, session_id: str) -> None:
         super().__init__("the session is lost")
@@ -32,18 +32,18 @@ class SessionLostError(Exception):
 
 
 class RejectedError(DownstreamUnavailableError):
-    """The downstream is there, but does not take the request as it was put: another era may do better."""
+    """The downstream answers, but refuses the request in this form; the other era may work."""
 
 
 class Transport(Protocol):
-    """A way to reach one downstream: it carries JSON-RPC and knows nothing of what a method means.
+    """Carries JSON-RPC to one downstream, whatever the methods mean.
 
     Every method but `close` raises DownstreamUnavailableError. Cancelling `request` cancels it downstream.
     """
 
     @property
     def ended(self) -> asyncio.Future[str]:
-        """Return the future that holds, in one line, why the downstream is gone; pending while it is not."""
+        """Return the future that holds, in one line, why the connection ended; pending while it has not."""
         ...
 
     @property
@@ -52,11 +52,11 @@ class Transport(Protocol):
         ...
 
     async def open(self) -> None:
-        """Get ready to carry requests."""
+        """Prepare to carry requests."""
         ...
 
     def adopt(self, version: str) -> None:
-        """Speak this protocol version from now on."""
+        """Use this protocol version from now on."""
         ...
 
     async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
@@ -68,9 +68,9 @@ class Transport(Protocol):
         ...
 
     async def listen(self) -> bool:
-        """Read what a legacy downstream says outside any request, until it stops.
+        """Read the messages that a legacy downstream sends outside any request, until they end.
 
-        Returns whether listening again makes sense; raises SessionLostError where sessions exist.
+        Returns whether to listen again; raises SessionLostError where sessions exist.
         """
         ...
 
@@ -83,15 +83,15 @@ class Transport(Protocol):
         ...
 
     async def close(self) -> None:
-        """End the connection, fail whoever still waits, and leave nothing behind even when cancelled midway."""
+        """End the connection and every process, also when cancelled; requests that still wait fail."""
         ...
 
 
 class TransportModule(Protocol):
-    """What a file of `transports/` offers; both raise InvalidInputError that names the option at fault."""
+    """What a file in `transports/` provides; both functions raise InvalidInputError naming the wrong option."""
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Tell whether the options make sense, without touching anything."""
+        """Check the options without connecting."""
         ...
 
     def build(self, options: Mapping[str, Any], hooks: Hooks) -> Transport:

@@ -1,4 +1,4 @@
-"""Whose progress a notification tells of: the tokens that one connection has given away."""
+"""Maps the progress tokens of one session to the calls that asked for progress."""
 
 import itertools
 from typing import Final
@@ -20,9 +20,9 @@ _decoder = msgspec.json.Decoder(_Params)
 
 
 class ProgressTokens:
-    """Tokens of our own for the calls that run: no downstream learns what a caller named its call.
+    """Our own tokens for the running calls, so that a downstream does not learn the callers' tokens.
 
-    Whatever names no call that runs over this connection is dropped, and so is what makes no sense.
+    A notification that is malformed or names no running call of this session is dropped.
     """
 
     def __init__(self) -> None:
@@ -30,17 +30,17 @@ class ProgressTokens:
         self._handlers: dict[int, ProgressHandler] = {}
 
     def give(self, handler: ProgressHandler) -> int:
-        """Return a new token, good until it is taken back."""
+        """Return a new token, valid until it is taken back."""
         token = next(self._numbers)
         self._handlers[token] = handler
         return token
 
     def take_back(self, token: int) -> None:
-        """Drop from now on what names this token."""
+        """Drop notifications with this token from now on."""
         del self._handlers[token]
 
     def notified(self, params: bytes) -> None:
-        """Pass on the raw params of one notification."""
+        """Pass the raw params of one notification to its call."""
         if not self._handlers or len(params) > LARGEST_PROGRESS:
             return
         try:

@@ -1,4 +1,4 @@
-"""Reading a whole tools/list: every page, within limits, each definition kept byte for byte."""
+"""Reads every page of `tools/list`, within limits, and keeps each definition byte for byte."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -11,10 +11,10 @@ from ambassador_server.domain.catalog.mcps import Tool, classify_tool
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.downstream import Reply
 
-_LARGEST_PAGES = 1000
-_LARGEST_TOOLS = 10_000
-_LARGEST_BYTES = 64 * 1024 * 1024
-_LARGEST_NAME = 256
+_MAX_PAGES = 1000
+_MAX_TOOLS = 10_000
+_MAX_BYTES = 64 * 1024 * 1024
+_MAX_NAME_CHARACTERS = 256
 
 _log = logging.getLogger(__name__)
 
@@ -34,30 +34,31 @@ _page_decoder = msgspec.json.Decoder(_Page)
 _head_decoder = msgspec.json.Decoder(_Head)
 
 
-async def list_tools(ask: Callable[[str, bytes], Awaitable[Reply]]) -> tuple[Tool, ...]:
-    """Walk every page with `ask(method, params)`; what is no tool is left out, of a name only the first counts.
+async def list_tools(request: Callable[[str, bytes], Awaitable[Reply]]) -> tuple[Tool, ...]:
+    """Return the tools of all pages; entries without a usable name and repeated names are left out.
 
-    Raises DownstreamUnavailableError for a list that is refused, broken, or beyond every reason.
+    `request(method, params)` sends one request. Raises DownstreamUnavailableError for a list that is refused,
+    malformed or too large.
     """
     tools: dict[str, Tool] = {}
     params = b"{}"
     size = 0
-    for _ in range(_LARGEST_PAGES):
-        page = _read_page(await ask("tools/list", params))
+    for _ in range(_MAX_PAGES):
+        page = _read_page(await request("tools/list", params))
         for definition in page.tools:
             tool = _read_tool(bytes(definition))
             if tool is not None and tool.name not in tools:
                 tools[tool.name] = tool
                 size += len(tool.definition)
-        if len(tools) > _LARGEST_TOOLS or size > _LARGEST_BYTES:
+        if len(tools) > _MAX_TOOLS or size > _MAX_BYTES:
             raise DownstreamUnavailableError(
-                f"offers more than {_LARGEST_TOOLS} tools or {_LARGEST_BYTES} bytes of them"
+                f"offers more than {_MAX_TOOLS} tools or {_MAX_BYTES} bytes of them"
             )
-        # An empty cursor is a cursor like any other.
+        # An empty cursor is a valid cursor.
         if page.next_cursor is None:
             return tuple(tools.values())
         params = msgspec.json.encode({"cursor": page.next_cursor})
-    raise DownstreamUnavailableError(f"lists its tools on more than {_LARGEST_PAGES} pages")
+    raise DownstreamUnavailableError(f"lists its tools on more than {_MAX_PAGES} pages")
 
 
 def _read_page(reply: Reply) -> _Page:
@@ -75,7 +76,7 @@ def _read_tool(definition: bytes) -> Tool | None:
     except msgspec.DecodeError:
         _log.warning("a tool without a name is left out")
         return None
-    if not 0 < len(head.name) <= _LARGEST_NAME or not head.name.isprintable():
+    if not 0 < len(head.name) <= _MAX_NAME_CHARACTERS or not head.name.isprintable():
         _log.warning("a tool is left out: its name is empty, too long or not printable")
         return None
     return Tool(

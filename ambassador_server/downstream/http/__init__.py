@@ -1,1 +1,1 @@
-"""HTTP/1.1 towards downstreams: one request at a time on connections that are used again; see ADR 5."""
+"""An HTTP/1.1 client for downstreams with one request at a time on pooled connections; see ADR 5."""

@@ -1,4 +1,4 @@
-"""How a connection comes about: resolve, connect, TLS; and what went wrong in words."""
+"""Opens a connection (name resolution, TCP, TLS) and words the errors."""
 
 import asyncio
 import socket
@@ -12,24 +12,24 @@ from aiohappyeyeballs import start_connection
 from ambassador_server.downstream.http.connection import Connection, NoAnswerError
 
 CONNECT_SECONDS: Final = 10.0
-# RFC 8305: how long one address is waited for before the next is tried beside it.
+# RFC 8305: the wait for one address before the next is tried in parallel.
 _NEXT_ADDRESS_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a downstream listens; `tls` is None for plain HTTP."""
+class ServerAddress:
+    """The address of a downstream; `tls` is None for plain HTTP."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None
 
 
-async def dial(place: Place, make: Callable[[], Connection]) -> Connection:
-    """Return a connection that is ready for a request; raises NoAnswerError."""
+async def connect(address: ServerAddress, make: Callable[[], Connection]) -> Connection:
+    """Return a connection that `make` builds, ready for a request; raises NoAnswerError."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await _connect(place, make)
+            return await _connect(address, make)
     except TimeoutError:
         raise NoAnswerError(f"did not accept a connection within {CONNECT_SECONDS:.0f} s") from None
     except ssl.SSLCertVerificationError as error:
@@ -37,19 +37,19 @@ async def dial(place: Place, make: Callable[[], Connection]) -> Connection:
             f"its certificate is not trusted: {error.verify_message or 'not valid'}"
         ) from None
     except (socket.gaierror, UnicodeError):
-        raise NoAnswerError(f"host name {place.host!r} cannot be resolved") from None
+        raise NoAnswerError(f"host name {address.host!r} cannot be resolved") from None
     except OSError as error:
         reason = error.strerror or "no connection"
-        raise NoAnswerError(f"cannot connect to {place.host}:{place.port}: {reason}") from None
+        raise NoAnswerError(f"cannot connect to {address.host}:{address.port}: {reason}") from None
 
 
-async def _connect(place: Place, make: Callable[[], Connection]) -> Connection:
+async def _connect(address: ServerAddress, make: Callable[[], Connection]) -> Connection:
     loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(
-        place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+    resolved = await loop.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
     )
-    connected = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, loop=loop)
+    connected = await start_connection(resolved, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, loop=loop)
     _, connection = await loop.create_connection(
-        make, sock=connected, ssl=place.tls, server_hostname=place.host if place.tls else None
+        make, sock=connected, ssl=address.tls, server_hostname=address.host if address.tls else None
     )
     return connection

@@ -1,4 +1,4 @@
-"""One connection: it writes a request, has aiohttp's parser read the answer, and says when it can take the next."""
+"""One HTTP connection: writes a request, reads the answer with aiohttp's parser, and reports when it is free again."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,22 +12,22 @@ from multidict import CIMultiDictProxy
 
 from ambassador_server.errors import DownstreamUnavailableError
 
-# Twice as much of an answer may wait for its reader before the connection stops listening.
+# The connection stops reading when twice as many bytes of an answer wait for their reader.
 _READ_BUFFER: Final = 256 * 1024
-# Up to here copying a body behind its head costs less than handing over two pieces.
-_JOINED: Final = 64 * 1024
+# Up to this size joining head and body is cheaper than writing them separately.
+_MAX_JOINED: Final = 64 * 1024
 _SWITCHING_PROTOCOLS: Final = 101
 
 
 class NoAnswerError(DownstreamUnavailableError):
-    """No proper answer came over HTTP; whether the request ran is not known, so nobody repeats it."""
+    """No valid HTTP answer came; the request may have run, so it is never repeated."""
 
 
-class Owner(Protocol):
-    """Who is told what becomes of a connection."""
+class ConnectionOwner(Protocol):
+    """Is told when a connection opens, becomes free and closes."""
 
     def opened(self, connection: "Connection") -> None:
-        """Take a connection that is ready for its first request."""
+        """Note a connection that is ready for its first request."""
         ...
 
     def released(self, connection: "Connection") -> None:
@@ -40,7 +40,7 @@ class Owner(Protocol):
 
 
 class Response:
-    """An answer whose head is there; the body is read once, as a whole or in chunks."""
+    """An answer whose head has arrived; the body is read once, as a whole or in chunks."""
 
     __slots__ = ("_connection", "_payload", "headers", "status")
 
@@ -77,12 +77,12 @@ class Response:
         return b"".join(parts)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes."""
+        """Yield the body in chunks as they arrive."""
         while chunk := await self._payload.readany():
             yield chunk
 
     def close(self) -> None:
-        """Give up what has not arrived yet; does nothing after a complete answer."""
+        """Close the connection unless the whole answer has arrived."""
         if not self._payload.is_eof():
             self._connection.abort()
 
@@ -94,17 +94,16 @@ class Response:
 class Connection(asyncio.Protocol):
     """A connection to one downstream; `idle_since` is in seconds of the loop's clock.
 
-    The parser's payload uses `connected`, `pause_reading` and `resume_reading` to hold back a sender that is quicker
-    than its reader.
-    Nothing waits for `pause_writing`: a request is one body that is in memory already.
+    The parser's payload uses `connected`, `pause_reading` and `resume_reading` to slow down a sender that is faster
+    than its reader. `pause_writing` is not needed, because the body of a request is in memory already.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, owner: ConnectionOwner) -> None:
         self.idle_since = 0.0
         self._loop = loop
         self._owner = owner
         self._transport: asyncio.Transport | None = None
-        # The parser asks for a BaseProtocol, and uses of it what is written here.
+        # The parser is typed for a BaseProtocol, of which it uses only the members that this class has.
         self._parser = HttpResponseParser(
             cast(BaseProtocol, self), loop, _READ_BUFFER, read_until_eof=True, auto_decompress=False
         )
@@ -115,7 +114,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def connected(self) -> bool:
-        """Tell whether bytes may still come."""
+        """Tell whether bytes may still arrive."""
         return self._transport is not None
 
     @property
@@ -124,7 +123,7 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     async def exchange(self, head: bytes, body: bytes) -> Response:
-        """Send one request and return its answer as soon as the head is there; cancelling closes the connection.
+        """Send one request and return its answer as soon as the head has arrived; cancelling closes the connection.
 
         Raises NoAnswerError.
         """
@@ -133,14 +132,14 @@ class Connection(asyncio.Protocol):
             raise NoAnswerError("closed the connection without an answer")
         waiter: asyncio.Future[Response] = self._loop.create_future()
         self._head = waiter
-        if len(body) <= _JOINED:
+        if len(body) <= _MAX_JOINED:
             transport.write(head + body)
         else:
             transport.writelines((head, body))
         try:
             return await waiter
         except BaseException:
-            # A whole answer may have come in the meantime, and another request be on the connection by now.
+            # A whole answer may have arrived meanwhile, and another request may use the connection by now.
             if self._head is waiter:
                 self.abort()
             elif not waiter.cancelled() and waiter.exception() is None:
@@ -148,22 +147,22 @@ class Connection(asyncio.Protocol):
             raise
 
     def abort(self) -> None:
-        """Close at once; whoever waits for an answer gets NoAnswerError."""
+        """Close at once; a request that waits for its answer raises NoAnswerError."""
         if self._transport is not None:
             self._transport.abort()
 
     def close(self) -> None:
-        """Close in order, nothing being under way."""
+        """Close an idle connection."""
         if self._transport is not None:
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, as asyncio says."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass
+        """Keep the transport; called by the event loop."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's class is not a subclass
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; a downstream that speaks without being asked is cut off."""
+        """Parse bytes of an answer; bytes without a request close the connection. Called by the event loop."""
         if self._head is None and self._payload is None:
             if data:
                 self.abort()
@@ -182,7 +181,7 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End, as asyncio says; an answer without a length is complete now, unless the connection broke."""
+        """End an answer without a length, or fail an incomplete one; called by the event loop."""
         payload, self._transport = self._payload, None
         if payload is not None and exc is None and not self._is_paused:
             with suppress(Exception):
@@ -192,14 +191,14 @@ class Connection(asyncio.Protocol):
         self._owner.lost(self)
 
     def pause_reading(self) -> None:
-        """Hold back the downstream until somebody reads."""
+        """Stop reading from the downstream until the body is read."""
         self._is_paused = True
         self._parser.pause_reading()
         if self.is_usable and self._transport is not None:
             self._transport.pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Go on, first with what had arrived already."""
+        """Read again, first the bytes that arrived before the pause."""
         if not self._is_paused:
             return
         self._is_paused = False
@@ -211,7 +210,7 @@ class Connection(asyncio.Protocol):
     def _take(self, message: RawResponseMessage, payload: StreamReader) -> None:
         waiter, self._head = self._head, None
         if waiter is None:
-            # A second answer to one request: what it belongs to cannot be known.
+            # A second answer to one request belongs to no request.
             self._is_last = True
             return
         if waiter.done():
@@ -232,7 +231,7 @@ class Connection(asyncio.Protocol):
             self._owner.released(self)
 
     def _has_surplus(self) -> bool:
-        """Tell whether the beginning of another answer came behind this one."""
+        """Tell whether more bytes came after the end of the answer."""
         try:
             return self._parser.feed_eof() is not None
         except Exception:

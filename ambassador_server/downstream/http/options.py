@@ -1,4 +1,4 @@
-"""How downstreams are reached over HTTP: options, secrets, certificates, limits, and what a status means."""
+"""Options of the HTTP transports, the client built from them, and checks of an answer's status and size."""
 
 import asyncio
 import ssl
@@ -51,7 +51,7 @@ def read_http_options(transport: str, options: Mapping[str, Any]) -> HttpOptions
 
 
 def open_client(options: HttpOptions) -> HttpClient:
-    """Return a client of its own for one downstream, so that none waits for the connections of another.
+    """Return a client with its own connections, so that no downstream waits for another's.
 
     Raises DownstreamUnavailableError when a secret or a certificate it needs is missing.
     """
@@ -75,7 +75,7 @@ def read_events(reader: EventReader, chunk: bytes) -> list[Event]:
 
 
 def status_text(status: int) -> str:
-    """Say what an HTTP status means for a request of ours; bodies are never quoted."""
+    """Return what an HTTP status means for our request; bodies are never quoted."""
     if status in (401, 403):
         return f"refused the credentials (HTTP {status})"
     if 300 <= status < 400:
@@ -127,7 +127,7 @@ def _new_tls_context() -> ssl.SSLContext:
 
 
 async def drain(response: Response, seconds: float) -> None:
-    """Read what follows an answer, so that the connection can be used again; the caller closes what is left."""
+    """Read the rest of an answer for up to `seconds`, so that its connection can be reused."""
     with suppress(TimeoutError, DownstreamUnavailableError):
         async with asyncio.timeout(seconds):
             async for _ in response.chunks():

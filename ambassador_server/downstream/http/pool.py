@@ -1,32 +1,38 @@
-"""The connections to one downstream: the one used last is used first, idle ones are closed, their number is bounded."""
+"""Pools the HTTP connections to one downstream: bounds their number, closes idle ones, reuses the latest first."""
 
 import asyncio
 from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from ambassador_server.downstream.http.connect import Place, dial
+from ambassador_server.downstream.http.connect import ServerAddress, connect
 from ambassador_server.downstream.http.connection import Connection, NoAnswerError
 
-# Above the calls that may be in flight at once, so that errands and the goodbye find room beside them.
-_MOST: Final = 384
-# Shorter than the five seconds after which common servers drop an idle connection: a call that
-# meets such a closing connection may or may not have run, and is never repeated.
+# More than the calls that may be in flight, so that notifications and the end of the session have room as well.
+_MAX_CONNECTIONS: Final = 384
+# Shorter than the five seconds after which common servers close an idle connection: a call on a connection that
+# is just being closed may or may not have run, and is never repeated.
 _IDLE_SECONDS: Final = 4.0
 _CLOSE_SECONDS: Final = 1.0
 
 
 class ConnectionPool:
-    """At most `most` connections, none idle for longer than `idle_seconds`; who finds none free waits for one."""
+    """At most `max_connections`, none idle for longer than `idle_seconds`; requests beyond that wait for a free one."""
 
-    def __init__(self, place: Place, *, most: int = _MOST, idle_seconds: float = _IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        address: ServerAddress,
+        *,
+        max_connections: int = _MAX_CONNECTIONS,
+        idle_seconds: float = _IDLE_SECONDS,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._place = place
-        self._most = most
+        self._address = address
+        self._max_connections = max_connections
         self._idle_seconds = idle_seconds
         self._open: set[Connection] = set()
-        self._dialling = 0
-        # The longest idle first.
+        self._connecting = 0
+        # Ordered by the start of idleness.
         self._idle: list[Connection] = []
         self._sweeping: asyncio.TimerHandle | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -34,18 +40,18 @@ class ConnectionPool:
         self._emptied = asyncio.Event()
 
     async def acquire(self) -> Connection:
-        """Return a connection for one request; it comes back by itself. Raises NoAnswerError."""
+        """Return a connection for one request, which returns to the pool by itself; raises NoAnswerError."""
         while not self._is_closed:
             connection = self._pop_idle()
             if connection is not None:
                 return connection
-            if len(self._open) + self._dialling < self._most:
-                return await self._dial()
-            await self._turn()
+            if len(self._open) + self._connecting < self._max_connections:
+                return await self._connect()
+            await self._wait_for_room()
         raise NoAnswerError("was stopped")
 
     async def close(self) -> None:
-        """Close every connection; whoever still waits gets NoAnswerError."""
+        """Close every connection; requests that still wait raise NoAnswerError."""
         self._is_closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -101,33 +107,33 @@ class ConnectionPool:
             due = self._idle[0].idle_since + self._idle_seconds
             self._sweeping = self._loop.call_at(due, self._sweep)
 
-    async def _dial(self) -> Connection:
-        self._dialling += 1
+    async def _connect(self) -> Connection:
+        self._connecting += 1
         try:
-            return await dial(self._place, lambda: Connection(self._loop, self))
+            return await connect(self._address, lambda: Connection(self._loop, self))
         except BaseException:
             self._wake()
             raise
         finally:
-            self._dialling -= 1
+            self._connecting -= 1
 
-    async def _turn(self) -> None:
-        """Wait until there may be room."""
-        turn = self._loop.create_future()
-        self._waiting.append(turn)
+    async def _wait_for_room(self) -> None:
+        waiter = self._loop.create_future()
+        self._waiting.append(waiter)
         try:
-            await turn
+            await waiter
         except BaseException:
-            if turn.cancelled():
+            if waiter.cancelled():
                 with suppress(ValueError):
-                    self._waiting.remove(turn)
+                    self._waiting.remove(waiter)
             else:
                 self._wake()
             raise
 
     def _wake(self) -> None:
+        """Let one waiting request look for a connection again."""
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 return

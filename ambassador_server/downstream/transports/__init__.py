@@ -1,4 +1,4 @@
-"""Transports by their word in the catalog: the file name is the word, and nothing outside this folder loads."""
+"""Loads transports by their name in the catalog, which is the name of a file in this folder."""
 
 import importlib
 import pkgutil
@@ -12,21 +12,21 @@ from ambassador_server.errors import InvalidInputError
 
 @cache
 def known_transports() -> tuple[str, ...]:
-    """Return every transport word, sorted."""
+    """Return the name of every transport, sorted."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-def check_options(word: str, options: Mapping[str, Any]) -> None:
-    """Raise InvalidInputError for an unknown word or options that make no sense; touches nothing."""
-    _load(word).check(options)
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raise InvalidInputError for an unknown transport or an invalid option; connects to nothing."""
+    _load(name).check(options)
 
 
-def build_transport(word: str, options: Mapping[str, Any], hooks: Hooks) -> Transport:
-    """Return an unopened transport; raises InvalidInputError for an unknown word or a wrong option."""
-    return _load(word).build(options, hooks)
+def build_transport(name: str, options: Mapping[str, Any], hooks: Hooks) -> Transport:
+    """Return an unopened transport; raises InvalidInputError for an unknown transport or an invalid option."""
+    return _load(name).build(options, hooks)
 
 
-def _load(word: str) -> TransportModule:
-    if word not in known_transports():
-        raise InvalidInputError(f"Unknown transport {word!r}; known: {', '.join(known_transports())}.")
-    return cast(TransportModule, importlib.import_module(f"{__name__}.{word}"))
+def _load(name: str) -> TransportModule:
+    if name not in known_transports():
+        raise InvalidInputError(f"Unknown transport {name!r}; known: {', '.join(known_transports())}.")
+    return cast(TransportModule, importlib.import_module(f"{__name__}.{name}"))

@@ -1,4 +1,4 @@
-"""Transport `stdio`: the downstream is a child process that speaks MCP line by line."""
+"""Transport `stdio`: the downstream is a child process that reads and writes MCP messages as lines."""
 
 import asyncio
 import itertools
@@ -28,14 +28,15 @@ from ambassador_server.downstream.wire.messages import (
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.downstream import Reply
 
-# The server's own settings and secrets live in its environment: a child sees these names and no others.
+# The server's environment holds its own settings and secrets, so a child inherits these variables only.
 _INHERITED = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM"})
 _INHERITED_PREFIX = "LC_"
 GRACE_SECONDS = 2.0
 _LARGEST_ERROR_LINE = 8 * 1024
 
-# Where an answer that is too large shows whose it was: members before the result, or after it.
-_LAST_WORDS = 300
+_MAX_ERROR_CHARACTERS = 300
+
+# The id of an answer that is too large is found in its first or its last bytes.
 _TAIL = 200
 _ID_FIRST = re.compile(rb'\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d{1,18})\s*,')
 _ID_LAST = re.compile(rb'[\]}"\s],\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,18})\s*\}\s*\Z')
@@ -57,12 +58,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(options: Mapping[str, Any]) -> None:
-    """Raise InvalidInputError for options that make no sense."""
+    """Raise InvalidInputError for an invalid option."""
     _read(options)
 
 
 def build(options: Mapping[str, Any], hooks: Hooks) -> "StdioTransport":
-    """Return the transport; the program starts when it is opened."""
+    """Return the transport; `open` starts the program."""
     return StdioTransport(_read(options), hooks)
 
 
@@ -80,7 +81,7 @@ def _read(options: Mapping[str, Any]) -> Options:
 
 
 class StdioTransport:
-    """One child process and everybody who waits for its answers."""
+    """A child process and the requests that wait for its answers."""
 
     mirrors_headers = False
 
@@ -90,10 +91,10 @@ class StdioTransport:
         self._hooks = hooks
         self._child: ChildProcess | None = None
         self._numbers = itertools.count(1)
-        # A waiter gets its reply, or in words why there is none.
+        # The result is the reply, or the reason why there is none.
         self._waiting: dict[int, asyncio.Future[Reply | str]] = {}
-        self._strange = OutputRing(hooks.mask)
-        self._complaints = OutputRing(hooks.mask)
+        self._other_output = OutputRing(hooks.mask)
+        self._error_output = OutputRing(hooks.mask)
         self._lines = LineSplitter(LARGEST_MESSAGE)
         self._error_lines = LineSplitter(_LARGEST_ERROR_LINE)
 
@@ -113,11 +114,11 @@ class StdioTransport:
         self._child.ended.add_done_callback(self._child_ended)
 
     def adopt(self, version: str) -> None:
-        """Take note of nothing: over a pipe every message says its version itself."""
+        """Do nothing: over a pipe no header repeats the version."""
 
     async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send one request and wait for its answer, in whatever order answers come."""
-        child = self._living()
+        """Send one request and return its answer; answers may come in any order."""
+        child = self._running_child()
         number = next(self._numbers)
         waiter: asyncio.Future[Reply | str] = asyncio.get_running_loop().create_future()
         self._waiting[number] = waiter
@@ -138,27 +139,27 @@ class StdioTransport:
 
     async def notify(self, method: str, params: bytes) -> None:
         """Send one notification."""
-        await self._living().write(_line(encode_notification(method, params)))
+        await self._running_child().write(_line(encode_notification(method, params)))
 
     async def listen(self) -> bool:
-        """Return at once: a pipe needs no asking, what the child says arrives as it says it."""
+        """Return False at once, because a pipe delivers the child's messages without a request."""
         return False
 
     def last_words(self) -> str:
         """Return the last line on stderr of a child that has ended."""
-        return (self._complaints.last() or "")[:_LAST_WORDS] if self.ended.done() else ""
+        return (self._error_output.last() or "")[:_MAX_ERROR_CHARACTERS] if self.ended.done() else ""
 
     def recent_output(self) -> tuple[str, ...]:
-        """Return what the child wrote to stderr, then what it wrote to stdout that is not MCP."""
-        return self._complaints.all() + self._strange.all()
+        """Return the last lines on stderr, then those on stdout that are not MCP."""
+        return self._error_output.all() + self._other_output.all()
 
     async def close(self) -> None:
-        """Fail whoever waits, then end the child and whatever it started."""
+        """Fail the requests that wait, then stop the child and every process of its group."""
         self._end("was stopped")
         if self._child is not None:
             await self._child.stop()
 
-    def _living(self) -> ChildProcess:
+    def _running_child(self) -> ChildProcess:
         if self.ended.done():
             raise DownstreamUnavailableError(self.ended.result())
         if self._child is None:
@@ -166,8 +167,8 @@ class StdioTransport:
         return self._child
 
     def _child_ended(self, ended: asyncio.Future[int | None]) -> None:
-        self._complain(self._error_lines.finish())
-        self._end(_farewell(ended.result()))
+        self._keep_error_lines(self._error_lines.finish())
+        self._end(_exit_reason(ended.result()))
 
     def _end(self, reason: str) -> None:
         if self.ended.done():
@@ -184,18 +185,18 @@ class StdioTransport:
                 self._take(line)
 
     def _read_errors(self, chunk: bytes) -> None:
-        self._complain(self._error_lines.feed(chunk))
+        self._keep_error_lines(self._error_lines.feed(chunk))
 
-    def _complain(self, lines: list[Line]) -> None:
+    def _keep_error_lines(self, lines: list[Line]) -> None:
         for line in lines:
-            self._complaints.add(line.head if isinstance(line, LongLine) else line)
+            self._error_output.add(line.head if isinstance(line, LongLine) else line)
 
     def _take(self, line: bytes) -> None:
         message = decode_message(line)
         if message is None:
             self._unreadable(line, line, "answered with something that cannot be read")
         elif message.is_notification:
-            # In the order of the lines: who waits for an answer that came before has left when this is heard.
+            # Later than the callers of earlier answers continue, so that events keep the order of the lines.
             loop = asyncio.get_running_loop()
             loop.call_soon(self._hooks.notified, message.method or "", bytes(message.params))
         elif message.is_request:
@@ -206,21 +207,18 @@ class StdioTransport:
 
     def _settle(self, message: Message, line: bytes) -> None:
         if not isinstance(message.id, int):
-            self._stray(line)
+            self._other_output.add(line)
             return
         waiter = self._waiting.get(message.id)
-        # None: the caller has left, and its answer comes late.
+        # None when the caller was cancelled before this answer came.
         if waiter is not None:
             try:
                 _tell(waiter, reply_from(message))
             except DownstreamUnavailableError as error:
                 _tell(waiter, error.message)
 
-    def _stray(self, line: bytes) -> None:
-        self._strange.add(line)
-
     def _unreadable(self, head: bytes, tail: bytes, why: str) -> None:
-        self._stray(head)
+        self._other_output.add(head)
         found = _ID_FIRST.match(head) or _ID_LAST.search(tail[-_TAIL:])
         waiter = self._waiting.get(int(found[1])) if found else None
         if waiter is not None:
@@ -237,14 +235,14 @@ def _is_inherited(name: str) -> bool:
 
 
 def _line(message: bytes) -> bytes:
-    # Raw params may be pretty-printed. JSON has line ends only between tokens, so a space says the same,
-    # and nobody can smuggle a second message into the pipe.
+    # Raw params may be pretty-printed. In JSON a line end occurs only between tokens, where a space means the same.
+    # Without the replacement a caller could put a second message into the pipe.
     if b"\n" in message or b"\r" in message:
         message = message.replace(b"\n", b" ").replace(b"\r", b" ")
     return message + b"\n"
 
 
-def _farewell(status: int | None) -> str:
+def _exit_reason(status: int | None) -> str:
     if status is None:
         return "closed its output"
     if status >= 0:

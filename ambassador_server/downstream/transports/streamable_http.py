@@ -1,4 +1,4 @@
-"""Transport `streamable_http`: the downstream is a URL, every request is one POST."""
+"""Transport `streamable_http`: the downstream is a URL, and every request is one POST."""
 
 import asyncio
 import itertools
@@ -34,9 +34,9 @@ from ambassador_server.downstream.wire.messages import (
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.downstream import Reply
 
-_LARGEST_ERRANDS = 64
-_ERRAND_SECONDS = 5.0
-_GOODBYE_SECONDS = 2.0
+_MAX_BACKGROUND_TASKS = 64
+_SEND_SECONDS = 5.0
+_DELETE_SECONDS = 2.0
 _DRAIN_SECONDS = 1.0
 _GATEWAY_FAILURES = frozenset({502, 503, 504})
 _FAILURES_TO_OPEN = 3
@@ -47,17 +47,17 @@ Options = HttpOptions
 
 
 def check(options: Mapping[str, Any]) -> None:
-    """Raise InvalidInputError for options that make no sense."""
+    """Raise InvalidInputError for an invalid option."""
     read_http_options("streamable_http", options)
 
 
 def build(options: Mapping[str, Any], hooks: Hooks) -> "StreamableHttpTransport":
-    """Return the transport; nothing is sent before the first request."""
+    """Return the transport; it connects at the first request."""
     return StreamableHttpTransport(read_http_options("streamable_http", options), hooks)
 
 
 class StreamableHttpTransport:
-    """Requests to one URL; several failures in a row without an answer end it, like the exit of a process."""
+    """Requests to one URL; several failures in a row end the transport, as the exit of a process does."""
 
     mirrors_headers = True
 
@@ -71,10 +71,10 @@ class StreamableHttpTransport:
         self._session_id: str | None = None
         self._fields = b""
         self._failures = 0
-        self._errands: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Get the secrets and certificates; connections are made when they are needed."""
+        """Read the secrets and certificates; connections are opened when they are needed."""
         self._http = open_client(self._options)
 
     def adopt(self, version: str) -> None:
@@ -87,7 +87,7 @@ class StreamableHttpTransport:
     async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """Post one request and return its answer, as JSON or at the end of an event stream."""
         number = next(self._numbers)
-        # A new session: nothing of an old one may be named.
+        # A request for a new session must not name an old one.
         is_new = method == "initialize"
         session_id = None if is_new else self._session_id
         fields = b"" if is_new else self._fields
@@ -101,9 +101,9 @@ class StreamableHttpTransport:
                 response.close()
                 raise
         except asyncio.CancelledError:
-            # Closing the connection is the cancellation, except for a legacy downstream.
+            # A modern downstream takes the closed connection for the cancellation, a legacy one needs a notification.
             if self._is_legacy and method not in UNCANCELLABLE:
-                _ = self._later(self._send, encode_cancelled(number))
+                _ = self._in_background(self._send, encode_cancelled(number))
             raise
 
     async def notify(self, method: str, params: bytes) -> None:
@@ -114,7 +114,7 @@ class StreamableHttpTransport:
             raise DownstreamUnavailableError(status_text(response.status))
 
     async def listen(self) -> bool:
-        """Hold the stream on which a legacy downstream reports changes, if it has one."""
+        """Read the stream on which a legacy downstream reports changes, if it has one."""
         if not self._is_legacy:
             return False
         session_id = self._session_id
@@ -132,24 +132,24 @@ class StreamableHttpTransport:
         return True
 
     def last_words(self) -> str:
-        """Return nothing: over HTTP all that comes is MCP."""
+        """Return nothing, because over HTTP there is no output but MCP."""
         return ""
 
     def recent_output(self) -> tuple[str, ...]:
-        """Return nothing: over HTTP all that comes is MCP."""
+        """Return nothing, because over HTTP there is no output but MCP."""
         return ()
 
     async def close(self) -> None:
-        """Say goodbye to the session and close every connection; whoever still waits fails."""
+        """End the session and close every connection; requests that still wait fail."""
         self._end("was stopped")
-        for errand in self._errands:
-            errand.cancel()
+        for task in self._background:
+            task.cancel()
         client, self._http = self._http, None
         if client is None:
             return
         try:
             if self._session_id is not None:
-                await self._say_goodbye(client)
+                await self._delete_session(client)
         finally:
             await client.close()
 
@@ -205,7 +205,7 @@ class StreamableHttpTransport:
         message = decode_message(body)
         if message is None or message.method is not None:
             raise _rejection(status)
-        # An error about a request that could not be read has no id to name.
+        # The answer to a request that the downstream could not parse has no id.
         if message.id != number and not bytes(message.error):
             raise DownstreamUnavailableError("answered a request that was not asked")
         reply = reply_from(message)
@@ -230,7 +230,7 @@ class StreamableHttpTransport:
         if message.is_notification:
             self._hooks.notified(message.method or "", bytes(message.params))
         elif message.is_request:
-            _ = self._later(self._send, encode_answer(message))
+            _ = self._in_background(self._send, encode_answer(message))
         elif number is not None and self._answers(message, number):
             return reply_from(message)
         return None
@@ -240,38 +240,38 @@ class StreamableHttpTransport:
         return message.id == number or (message.id is None and bool(bytes(message.error)))
 
     def _drain_later(self, response: Response) -> None:
-        """See to it that the connection is used again if the stream ends soon, and closed if it does not."""
+        """Read the rest of the stream in the background, so that its connection can be reused."""
         if response.is_complete:
             return
-        draining = self._later(drain, response, _DRAIN_SECONDS)
+        draining = self._in_background(drain, response, _DRAIN_SECONDS)
         if draining is None:
             response.close()
         else:
-            # Whatever becomes of the errand, even if it never gets to run; after a whole read this does nothing.
+            # Also when the task is cancelled before it runs; after a complete answer this does nothing.
             draining.add_done_callback(lambda _: response.close())
 
-    def _later(
-        self, errand: Callable[..., Coroutine[Any, Any, None]], *args: Any
+    def _in_background(
+        self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any
     ) -> asyncio.Task[None] | None:
-        """Run something nobody waits for, unless the downstream has already caused too much of that."""
-        if len(self._errands) >= _LARGEST_ERRANDS:
+        """Run a task in the background; returns None and runs nothing when too many run already."""
+        if len(self._background) >= _MAX_BACKGROUND_TASKS:
             return None
-        task = asyncio.get_running_loop().create_task(errand(*args))
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        task = asyncio.get_running_loop().create_task(work(*args))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
         return task
 
     async def _send(self, message: bytes) -> None:
         try:
-            async with asyncio.timeout(_ERRAND_SECONDS):
+            async with asyncio.timeout(_SEND_SECONDS):
                 response = await self._client().post(_POST_FIELDS + self._fields, message)
                 response.close()
         except (TimeoutError, DownstreamUnavailableError):
             return
 
-    async def _say_goodbye(self, client: HttpClient) -> None:
+    async def _delete_session(self, client: HttpClient) -> None:
         try:
-            async with asyncio.timeout(_GOODBYE_SECONDS):
+            async with asyncio.timeout(_DELETE_SECONDS):
                 response = await client.delete(self._fields)
                 response.close()
         except (TimeoutError, DownstreamUnavailableError):

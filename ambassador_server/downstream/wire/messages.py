@@ -1,4 +1,4 @@
-"""JSON-RPC as it goes over any transport: bodies stay raw bytes, only the envelope is read or written."""
+"""Encodes and decodes JSON-RPC envelopes for every transport; params, results and errors stay raw bytes."""
 
 from functools import lru_cache
 from typing import Literal
@@ -17,7 +17,7 @@ LARGEST_MESSAGE = 64 * 1024 * 1024
 class Message(msgspec.Struct):
     """The envelope of anything a downstream sends; an absent body is empty."""
 
-    # Demanded, so that a log line that happens to be JSON is never taken for a message.
+    # Required, so that a log line that happens to be JSON is not taken for a message.
     jsonrpc: Literal["2.0"]
     id: int | str | UnsetType | None = UNSET
     method: str | None = None
@@ -27,12 +27,12 @@ class Message(msgspec.Struct):
 
     @property
     def is_request(self) -> bool:
-        """Tell whether the downstream asks us something; a null id can be answered to nobody."""
+        """Tell whether the downstream sent a request; one with a null id cannot be answered."""
         return self.method is not None and self.id is not UNSET and self.id is not None
 
     @property
     def is_notification(self) -> bool:
-        """Tell whether the downstream only tells us something."""
+        """Tell whether the downstream sent a notification."""
         return self.method is not None and (self.id is UNSET or self.id is None)
 
 
@@ -40,16 +40,16 @@ _decoder = msgspec.json.Decoder(Message)
 
 
 def decode_message(data: bytes) -> Message | None:
-    """Read an envelope, or return None for what is not one; invalid UTF-8 is replaced, not refused."""
+    """Return the envelope, or None for data that is not one; invalid UTF-8 is replaced, not refused."""
     try:
-        return _decoder.decode(_mend(data))
-    # RecursionError: nesting deeper than the interpreter allows is the sender's fault, like any other garbage.
+        return _decoder.decode(_valid_utf8(data))
+    # RecursionError: nesting deeper than the interpreter allows.
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
 def reply_from(message: Message) -> Reply:
-    """Return the answer that the message holds; some servers write `"error": null` beside a result."""
+    """Return the answer in a message; some servers write `"error": null` beside a result."""
     error = bytes(message.error)
     if error.startswith(b"{"):
         return Reply(result=None, error=error)
@@ -60,22 +60,22 @@ def reply_from(message: Message) -> Reply:
 
 
 def encode_request(number: int, method: str, params: bytes) -> bytes:
-    """Write a request; `params` is a raw JSON object and goes in as it is."""
+    """Return a request; `params` is a raw JSON object that is not changed."""
     return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (number, _quoted(method), params or b"{}")
 
 
 def encode_notification(method: str, params: bytes) -> bytes:
-    """Write a notification."""
+    """Return a notification."""
     return b'{"jsonrpc":"2.0","method":%b,"params":%b}' % (_quoted(method), params or b"{}")
 
 
 def encode_cancelled(number: int) -> bytes:
-    """Write the notification that nobody waits for this request any more."""
+    """Return the notification that cancels this request."""
     return encode_notification("notifications/cancelled", b'{"requestId":%d}' % number)
 
 
 def encode_answer(request: Message) -> bytes:
-    """Answer a downstream's own request: we declare no capability, so `ping` is all it may ask."""
+    """Return the answer to a downstream's request; we declare no capability, so only `ping` has a result."""
     head = b'{"jsonrpc":"2.0","id":%b,' % msgspec.json.encode(request.id)
     if request.method == "ping":
         return head + b'"result":{}}'
@@ -87,7 +87,7 @@ def _quoted(method: str) -> bytes:
     return msgspec.json.encode(method)
 
 
-def _mend(data: bytes) -> bytes:
+def _valid_utf8(data: bytes) -> bytes:
     if data.isascii():
         return data
     try:

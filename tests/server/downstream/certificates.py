@@ -1,4 +1,4 @@
-"""Certificates for servers of the tests, made on the spot."""
+"""Makes certificates for test servers."""
 
 import datetime
 import ipaddress
@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificate(directory: Path) -> tuple[Path, Path]:
-    """Write a certificate for 127.0.0.1 that is its own authority, and its key."""
+    """Write a self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)

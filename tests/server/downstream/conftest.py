@@ -1,4 +1,4 @@
-"""No test of this folder may leave a process behind."""
+"""Fails a test of this folder that leaves a process running."""
 
 import time
 from collections.abc import Iterator
@@ -14,5 +14,5 @@ def no_process_is_left() -> Iterator[None]:
     yield
     deadline = time.monotonic() + PATIENCE
     while children() and time.monotonic() < deadline:
-        time.sleep(0.01)  # what was killed needs a moment to die
+        time.sleep(0.01)  # a killed process takes a moment to end
     assert children() == set()

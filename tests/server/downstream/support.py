@@ -1,4 +1,4 @@
-"""What the downstream tests share: catalog entries, a listener to wait on, processes to look for."""
+"""Shared by the downstream tests: catalog entries, a listener to wait for, and lists of child processes."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from tests.fakes.mcp_servers import stdio_options
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE = 20.0
-"""Seconds after which a test that waits has failed; nothing is expected to take anything like it."""
+"""The seconds after which a wait has failed; all waits are expected to be far shorter."""
 
 QUICK = Limits(first_retry=0.02, longest_retry=0.2, early=0.0, relist_gap=0.01, listen_pause=0.05, retire=0.5)
 
@@ -58,14 +58,14 @@ class Listener:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __call__(self, change: DownstreamChange) -> None:
-        """Take a change, as the port says."""
+        """Keep a change and wake the waiting tests."""
         self.changes.append(change)
         task = asyncio.get_running_loop().create_task(self._tell())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def until(self, wanted: Callable[[DownstreamChange], bool]) -> DownstreamChange:
-        """Return the first change that is wanted, past or future."""
+        """Return the first change, past or future, for which `wanted` is true."""
         async with asyncio.timeout(PATIENCE), self._news:
             while True:
                 for change in self.changes:
@@ -89,7 +89,7 @@ class Listener:
 
 
 class Bench:
-    """A pool, its listener, and shorthands for calls."""
+    """A pool, its listener, and shortcuts for calls."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Bench:
         return str(result(await self.call(name, **arguments))["content"][0]["text"])
 
     def tool_names(self, mcp_id: str = "m1") -> list[str]:
-        """Return the names of the tools that are known."""
+        """Return the names of the known tools."""
         return [tool.name for tool in self.pool.state(mcp_id).tools]
 
 
@@ -150,7 +150,7 @@ def result(reply: Reply) -> dict[str, Any]:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process still runs; one that is dead but not reaped does not."""
+    """Tell whether a process still runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -161,14 +161,14 @@ def is_alive(pid: int) -> bool:
 async def until_dead(pid: int) -> None:
     """Wait until a process is gone."""
     async with asyncio.timeout(PATIENCE):
-        while is_alive(pid):  # noqa: ASYNC110 - the process is not our child: nobody tells
+        while is_alive(pid):  # noqa: ASYNC110 - the exit of a process that is not our child is not reported
             await asyncio.sleep(0.01)
 
 
 async def until_childless() -> None:
-    """Wait until no child of this process lives: one that was killed needs a moment to die."""
+    """Wait until no child of this process lives; a killed one takes a moment to end."""
     async with asyncio.timeout(PATIENCE):
-        while children():  # noqa: ASYNC110 - what is dying tells nobody
+        while children():  # noqa: ASYNC110 - the exit of a process is not reported here
             await asyncio.sleep(0.01)
 
 
@@ -176,13 +176,13 @@ _strangers: set[int] = set()
 
 
 def note_strangers() -> None:
-    """Leave out of account whatever lives now: a database that other tests of this process use, for one."""
+    """Ignore the children that live now, such as a database that other tests of this process use."""
     _strangers.clear()
     _strangers.update(children())
 
 
 def children() -> set[int]:
-    """Return the living children of this process that are none of the strangers."""
+    """Return the living children of this process that are not ignored."""
     return _living_children() - _strangers
 
 

@@ -1,4 +1,4 @@
-"""Child processes on the loops we run on, and when nobody closes them."""
+"""Child processes under asyncio and uvloop, and when the server is interrupted."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ async def _story() -> int:
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
-def test_the_whole_life_of_a_child_on_both_loops(run: object):
+def test_a_child_starts_answers_and_stops_on_both_loops(run: object):
     grandchild = run(_story())  # type: ignore[operator]  # both take a coroutine
     assert not is_alive(grandchild)
     assert not children()
@@ -32,7 +32,7 @@ def test_the_whole_life_of_a_child_on_both_loops(run: object):
 
 @pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])
 def test_nothing_is_left_when_the_server_is_interrupted_without_closing(runner: str, tmp_path: Path):
-    """The main coroutine just ends: the loop cancels what still runs, and that is all the farewell there is."""
+    """The main coroutine ends without `close`, so the loop only cancels the tasks that still run."""
     story = f"""
 import asyncio, uvloop
 from ambassador_server.downstream.transports import stdio
@@ -61,7 +61,7 @@ async def test_a_start_that_is_cancelled_leaves_no_process():
     await until_childless()
 
 
-async def test_the_child_leads_a_group_of_its_own():
+async def test_the_child_leads_its_own_process_group():
     async with bench(entry()) as box:
         grandchild = int(await box.text("spawn"))
         assert os.getpgid(grandchild) != os.getpgid(0)

@@ -1,4 +1,4 @@
-"""The fake of the port behaves like the pool where the services look."""
+"""The fake of the port behaves like the pool in what services use."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ async def test_tools_answers_and_changes_are_scripted_by_name():
     assert [call.method for call in fake.calls] == ["tools/call"] * 3
 
 
-async def test_a_gate_holds_calls_until_it_opens_or_their_time_is_up():
+async def test_a_closed_gate_holds_calls_until_it_opens_or_they_time_out():
     fake = FakeDownstreams()
     gate = asyncio.Event()
     fake.script("box", gate=gate)

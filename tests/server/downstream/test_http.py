@@ -1,4 +1,4 @@
-"""The transport `streamable_http` on real sockets: sessions, streams, failures, secrets, limits."""
+"""The transport `streamable_http` on real sockets: sessions, streams, failures, secrets and limits."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ from tests.server.downstream.support import PATIENCE, QUICK, Bench, bench, http_
 async def served(
     era: str = "legacy", *, sse: bool = False, sessions: bool = True
 ) -> AsyncIterator[HttpServer]:
-    """Run a fixture server that keeps what it is sent."""
+    """Run a fixture server that keeps the requests it gets."""
     server = HttpServer(Toolbox(era=era), sse=sse, sessions=sessions)
     server.keeps_requests = True
     async with serve(server):
@@ -40,7 +40,7 @@ def last_headers(server: HttpServer, method: str = "tools/call") -> dict[str, st
     return [headers for name, headers in server.requests if name == method][-1]
 
 
-async def test_a_legacy_conversation_is_as_the_protocol_wants_it():
+async def test_a_legacy_conversation_follows_the_protocol():
     async with served() as server:
         async with bench(http_entry(server.url)) as box:
             await box.call("echo")
@@ -62,7 +62,7 @@ async def test_a_legacy_conversation_is_as_the_protocol_wants_it():
     assert server.ended_sessions == 1
 
 
-async def test_a_modern_conversation_is_as_the_protocol_wants_it():
+async def test_a_modern_conversation_follows_the_protocol():
     async with served("modern") as server, bench(http_entry(server.url)) as box:
         await box.call("echo")
         headers = last_headers(server)
@@ -83,7 +83,7 @@ async def test_a_tool_name_beyond_ascii_is_mirrored_encoded():
         assert last_headers(server)["Mcp-Name"].startswith("=?base64?")
 
 
-async def test_a_server_of_both_eras_is_spoken_to_in_the_modern_one():
+async def test_the_modern_era_is_chosen_for_a_server_of_both():
     async with served("both") as server, bench(http_entry(server.url)):
         assert "initialize" not in methods(server)
 
@@ -100,11 +100,11 @@ async def test_a_lost_session_is_opened_once_and_every_call_repeated():
         texts = await asyncio.gather(*(box.text("echo", text=str(number)) for number in range(20)))
         assert texts == [str(number) for number in range(20)]
         assert methods(server).count("initialize") == 2
-        # Those that met the lost session were refused before they ran.
+        # The calls of the lost session were refused before they ran.
         assert server.toolbox.calls == 20
 
 
-async def test_a_server_that_forgets_every_session_is_not_asked_for_ever():
+async def test_a_server_that_forgets_every_session_is_given_up():
     async with served() as server, bench(http_entry(server.url)) as box:
 
         class Forgetful(set[str]):
@@ -155,7 +155,7 @@ async def test_a_secret_that_is_replaced_is_read_again(tmp_path: Path):
         (503, "answered with HTTP 503"),
     ],
 )
-async def test_a_status_is_told_and_the_body_is_not(status: int, text: str):
+async def test_an_error_names_the_status_and_not_the_body(status: int, text: str):
     async with served("modern") as server:
         mcp = http_entry(server.url, headers={"Authorization": "Bearer hunter2"})
         async with bench(mcp) as box:
@@ -181,7 +181,7 @@ async def test_redirects_are_not_followed():
         assert target.requests == []
 
 
-async def test_headers_hold_what_their_references_stand_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+async def test_references_in_headers_are_resolved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("TOKEN_OF_THE_SERVER", "Bearer hunter2")
     (tmp_path / "key").write_text("k1\n")
     headers = {
@@ -195,7 +195,7 @@ async def test_headers_hold_what_their_references_stand_for(monkeypatch: pytest.
     assert (sent["Authorization"], sent["X-Api-Key"], sent["X-Plain"]) == ("Bearer hunter2", "k1", "p")
 
 
-async def test_a_missing_secret_sends_nothing():
+async def test_no_request_is_sent_when_a_secret_is_missing():
     async with served() as server:
         mcp = http_entry(server.url, headers={"Authorization": "env://NOT_SET_ANYWHERE"})
         with pytest.raises(DownstreamUnavailableError, match="env://NOT_SET_ANYWHERE is not set"):
@@ -214,7 +214,7 @@ async def test_a_secret_with_a_line_end_inside_is_refused(tmp_path: Path):
     assert "one" not in str(failure.value)
 
 
-async def test_nobody_listening_is_told():
+async def test_a_refused_connection_is_named_in_the_error():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(DownstreamUnavailableError, match=f"box: cannot connect to 127.0.0.1:{port}: "):
@@ -354,7 +354,7 @@ async def test_a_silent_legacy_server_is_offered_both_handshakes(monkeypatch: py
         assert await box.text("echo", text="hello") == "hello"
 
 
-async def test_a_server_that_hangs_is_given_up_and_delays_nobody():
+async def test_a_server_that_hangs_is_given_up_and_delays_no_other():
     async def hang(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
         raise AssertionError
@@ -417,7 +417,7 @@ async def test_a_certificate_is_checked_and_an_authority_can_be_added(tmp_path: 
 
 @asynccontextmanager
 async def running(app: web.Application, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Serve any application on loopback."""
+    """Serve an application on loopback."""
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

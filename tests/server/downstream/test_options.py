@@ -1,4 +1,4 @@
-"""Options of both transports: strict, fail closed, and silent about values."""
+"""Options of both transports are read strictly, and no error quotes a value."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ from ambassador_server.errors import DownstreamUnavailableError, InvalidInputErr
         {"command": "program", "env": {"A": "env://B", "C": "file:///run/secrets/c"}},
     ],
 )
-def test_stdio_takes_these(options: dict[str, Any]):
+def test_stdio_accepts_these_options(options: dict[str, Any]):
     check_options("stdio", options)
 
 
@@ -42,7 +42,7 @@ def test_stdio_takes_these(options: dict[str, Any]):
         ({"command": "a", "shell": True}, "no option 'shell'; it has command, args, env, cwd"),
     ],
 )
-def test_stdio_refuses_these(options: dict[str, Any], text: str):
+def test_stdio_refuses_these_options(options: dict[str, Any], text: str):
     with pytest.raises(InvalidInputError, match=text):
         check_options("stdio", options)
 
@@ -69,7 +69,7 @@ def test_stdio_refuses_these(options: dict[str, Any], text: str):
         ({"url": "http://h/", "cookies": {}}, "no option 'cookies'; it has url, headers, ca_file"),
     ],
 )
-def test_streamable_http_refuses_these(options: dict[str, Any], text: str):
+def test_streamable_http_refuses_these_options(options: dict[str, Any], text: str):
     with pytest.raises(InvalidInputError, match=text) as refusal:
         check_options("streamable_http", options)
     assert "hunter2" not in str(refusal.value)

@@ -1,4 +1,4 @@
-"""What is kept of a program's output."""
+"""The last lines of a downstream's output are bounded and masked."""
 
 from ambassador_server.downstream.output_ring import OutputRing
 

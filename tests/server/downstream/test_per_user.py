@@ -1,4 +1,4 @@
-"""Connections of one user each: apart from each other, within their limits, gone when nobody needs them."""
+"""Connections of single users are separate, bounded, and stopped when idle."""
 
 import asyncio
 import os
@@ -62,7 +62,7 @@ async def abandon(*calls: "asyncio.Future[Any]") -> None:
     await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def test_no_user_sees_the_process_or_the_state_of_another(box: Bench):
+async def test_each_user_has_an_own_process_with_its_own_state(box: Bench):
     alice = [await box.text("process", user="alice") for _ in range(3)]
     bob = [await box.text("process", user="bob") for _ in range(2)]
     assert [text.split()[1] for text in (*alice, *bob)] == ["1", "2", "3", "1", "2"]
@@ -78,14 +78,14 @@ async def test_a_process_starts_with_the_first_call_of_its_user(box: Bench):
     assert len(children()) == box.pool.activity("m1").connections == 2
 
 
-async def test_shared_entries_keep_one_process_for_everybody():
+async def test_a_shared_entry_has_one_process_for_all_users():
     async with bench(entry()) as box:
         assert await process(box, "alice") == await process(box, "bob")
         assert len(children()) == 1
 
 
 @pytest.mark.parametrize("how", ["crash", "killed"])
-async def test_the_end_of_one_users_process_touches_nobody_else(box: Bench, how: str):
+async def test_the_end_of_one_users_process_affects_no_other_user(box: Bench, how: str):
     before = {user: await process(box, user) for user in ("alice", "bob")}
     going_on = await slow(box, "bob")
     if how == "crash":
@@ -94,7 +94,7 @@ async def test_the_end_of_one_users_process_touches_nobody_else(box: Bench, how:
     else:
         os.kill(before["alice"], signal.SIGKILL)
     async with asyncio.timeout(PATIENCE):
-        while not box.pool.activity("m1").restarts:  # noqa: ASYNC110 - a loss of one user's is no news
+        while not box.pool.activity("m1").restarts:  # noqa: ASYNC110 - the loss of one user's connection is not reported
             await asyncio.sleep(0.01)
     assert not is_alive(before["alice"])
     assert await process(box, "bob") == before["bob"]
@@ -105,7 +105,7 @@ async def test_the_end_of_one_users_process_touches_nobody_else(box: Bench, how:
     await abandon(going_on)
 
 
-async def test_a_program_that_does_not_start_is_not_started_for_every_call(tmp_path: Path):
+async def test_a_program_that_does_not_start_is_not_retried_for_every_call(tmp_path: Path):
     starts = tmp_path / "starts"
     script = f'echo x >> "{starts}"; [ $(wc -l < "{starts}") -gt 1 ] && exit 5; exec "$@"'
     patient = replace(QUICK, first_retry=600.0, longest_retry=600.0, early=600.0)
@@ -117,7 +117,7 @@ async def test_a_program_that_does_not_start_is_not_started_for_every_call(tmp_p
     assert starts.read_text().count("x") <= 3, "the one that lists, and one attempt in both eras"
 
 
-async def test_the_entry_lives_and_dies_with_the_connection_that_lists_its_tools(box: Bench):
+async def test_the_state_of_the_entry_is_that_of_the_connection_that_lists_its_tools(box: Bench):
     (listing,) = children()
     alice = await process(box, "alice")
     os.kill(listing, signal.SIGKILL)
@@ -129,7 +129,7 @@ async def test_the_entry_lives_and_dies_with_the_connection_that_lists_its_tools
     assert box.tool_names() == tools, "a tool that only alice's process has is not everybody's"
 
 
-async def test_a_start_that_hangs_holds_up_nobody_else(tmp_path: Path):
+async def test_a_start_that_hangs_delays_no_other_user(tmp_path: Path):
     hang = tmp_path / "hang"
     mcp = own(
         **stdio_options() | {"command": ["sh", "-c", _HANGS_WHILE, str(hang), *command("stdio_server")]}
@@ -138,7 +138,7 @@ async def test_a_start_that_hangs_holds_up_nobody_else(tmp_path: Path):
         hang.touch()
         waiting = asyncio.ensure_future(box.call("echo", user="alice"))
         async with asyncio.timeout(PATIENCE):
-            while not (tmp_path / "hang.seen").exists():  # noqa: ASYNC110 - a shell tells nobody
+            while not (tmp_path / "hang.seen").exists():  # noqa: ASYNC110 - the shell of the test reports nothing
                 await asyncio.sleep(0.01)
         hang.unlink()
         assert await box.text("echo", user="bob", text="here") == "here"
@@ -146,7 +146,7 @@ async def test_a_start_that_hangs_holds_up_nobody_else(tmp_path: Path):
         await abandon(waiting)
 
 
-async def test_a_connection_nobody_uses_is_stopped_and_comes_back():
+async def test_an_idle_connection_is_stopped_and_starts_again_with_a_call():
     async with bench(own(), user_limits=UserLimits(idle=0.1)) as box:
         first = await process(box, "alice")
         busy = await slow(box, "bob")
@@ -199,7 +199,7 @@ async def test_a_busy_connection_is_never_stopped_for_another(limits: UserLimits
         assert await box.text("echo", user=user, mcp_id="m2", text="room now") == "room now"
 
 
-async def test_a_user_who_is_not_wanted_any_more_loses_every_process(box: Bench):
+async def test_every_process_of_a_removed_user_is_stopped(box: Bench):
     alice, bob = await process(box, "alice"), await process(box, "bob")
     busy = await slow(box, "alice")
     box.pool.retain_users(lambda user_id: user_id != "alice")
@@ -210,7 +210,7 @@ async def test_a_user_who_is_not_wanted_any_more_loses_every_process(box: Bench)
 
 
 @pytest.mark.parametrize("how", ["removed", "changed", "shared", "restarted"])
-async def test_what_happens_to_the_entry_happens_to_every_users_process(box: Bench, how: str):
+async def test_a_change_of_the_entry_stops_every_users_process(box: Bench, how: str):
     before = {await process(box, user) for user in ("alice", "bob")} | children()
     match how:
         case "removed":
@@ -256,7 +256,7 @@ async def test_the_same_user_never_has_two_processes_at_one_entry(tmp_path: Path
         assert not is_alive(first), "the second starts when the first is gone, however long it takes to leave"
 
 
-async def test_closing_leaves_no_process_whatever_the_users_do(tmp_path: Path):
+async def test_closing_leaves_no_process_while_users_call(tmp_path: Path):
     box = Bench()
     await box.ready(own())
     busy = await slow(box, "alice")
@@ -271,7 +271,7 @@ async def test_closing_leaves_no_process_whatever_the_users_do(tmp_path: Path):
         await box.call("echo", user="carol")
 
 
-async def test_output_says_whose_connection_wrote_it(box: Bench):
+async def test_output_lines_name_the_user_of_their_connection(box: Bench):
     await box.call("garbage", user="alice")
     output = box.pool.recent_output("m1")
     assert OutputLine("alice", "Listening on port 1234") in output
@@ -279,7 +279,7 @@ async def test_output_says_whose_connection_wrote_it(box: Bench):
     assert box.pool.recent_output("unknown") == ()
 
 
-async def test_over_http_every_user_has_a_session():
+async def test_over_http_every_user_has_an_own_session():
     async with serve(HttpServer(Toolbox())) as server:
         mcp = replace(http_entry(server.url), isolation=Isolation.PER_USER)
         async with bench(mcp) as box:

@@ -1,4 +1,4 @@
-"""The pool: reconciling with the catalog, outages, recovery, and that no downstream waits for another."""
+"""The pool follows the catalog, survives outages, and lets no downstream wait for another."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ from tests.server.downstream.support import (
 )
 
 PATIENT = replace(QUICK, first_retry=600.0, longest_retry=600.0)
-"""Back-off that never ends within a test, and lets a call bring one attempt forward at any time."""
+"""A back-off that outlasts every test, in which a call may start an attempt at any time."""
 
 
 def free_port() -> int:
@@ -34,7 +34,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-async def test_both_the_pool_and_its_fake_serve_the_port():
+async def test_the_pool_and_its_fake_implement_the_port():
     pool: Downstreams = DownstreamPool()
     fake: Downstreams = FakeDownstreams()
     assert pool.state("x") == fake.state("x")
@@ -75,7 +75,7 @@ async def test_changed_options_restart_the_downstream_and_keep_its_tools_meanwhi
         assert not before & children(), "the new one starts when the old one is gone"
 
 
-async def test_an_entry_that_is_gone_is_stopped():
+async def test_a_removed_entry_is_stopped():
     async with bench(entry(), entry(name="other", mcp_id="m2")) as box:
         box.pool.apply([entry(name="other", mcp_id="m2")])
         assert box.pool.state("m1").status is DownstreamStatus.STOPPED
@@ -85,7 +85,7 @@ async def test_an_entry_that_is_gone_is_stopped():
         assert await box.text("echo", mcp_id="m2", text="untouched") == "untouched"
 
 
-async def test_last_known_tools_are_served_before_the_downstream_is():
+async def test_last_known_tools_are_served_before_the_downstream_is_ready():
     box = Bench()
     tools = (make_tool("from_last_time"),)
     box.pool.apply([entry(options={"command": "no-such-program-here"})], {"m1": tools})
@@ -103,7 +103,7 @@ async def test_a_call_during_the_start_waits_for_it():
     await box.pool.close()
 
 
-async def test_dead_and_slow_entries_delay_nobody():
+async def test_dead_and_slow_entries_delay_no_other():
     hanging = entry(options={"command": ["sleep", "600"]}, mcp_id="hanging", name="hanging")
     dead = http_entry(f"http://127.0.0.1:{free_port()}/mcp")
     box = Bench()
@@ -114,7 +114,7 @@ async def test_dead_and_slow_entries_delay_nobody():
     await box.pool.close()
 
 
-async def test_options_that_make_no_sense_degrade_one_entry_for_good():
+async def test_invalid_options_degrade_one_entry_until_they_are_changed():
     box = Bench()
     box.pool.apply([entry(options={"comand": "x"}, mcp_id="typo", name="typo"), entry()])
     change = await box.listener.status(DownstreamStatus.DEGRADED)
@@ -132,7 +132,7 @@ async def test_options_that_make_no_sense_degrade_one_entry_for_good():
     await box.pool.close()
 
 
-async def test_a_call_brings_one_attempt_forward_for_everybody():
+async def test_a_call_starts_one_attempt_early_for_all_callers():
     port = free_port()
     box = Bench(PATIENT)
     box.pool.apply([http_entry(f"http://127.0.0.1:{port}/mcp")])
@@ -160,7 +160,7 @@ async def test_a_call_during_the_back_off_is_refused_at_once_with_the_reason():
     await box.pool.close()
 
 
-async def test_a_downstream_that_comes_back_is_found_by_itself():
+async def test_a_downstream_that_comes_back_is_connected_without_a_call():
     port = free_port()
     box = Bench()
     box.pool.apply([http_entry(f"http://127.0.0.1:{port}/mcp")])
@@ -186,7 +186,7 @@ async def test_a_listener_that_fails_costs_nothing_but_its_news():
     await pool.close()
 
 
-async def test_tools_are_listed_again_now_and_then():
+async def test_tools_are_listed_again_periodically():
     server = HttpServer(Toolbox())
     limits = replace(QUICK, refresh=0.05)
     async with serve(server), bench(http_entry(server.url), limits=limits) as box:
@@ -194,7 +194,7 @@ async def test_tools_are_listed_again_now_and_then():
         await box.listener.until(lambda change: any(t.name.startswith("extra") for t in change.tools))
 
 
-async def test_closing_twice_is_closing_once():
+async def test_closing_twice_does_nothing_more():
     box = Bench()
     await box.ready(entry())
     await asyncio.gather(box.pool.close(), box.pool.close())
@@ -202,7 +202,7 @@ async def test_closing_twice_is_closing_once():
     assert box.pool.state("m1").status is DownstreamStatus.STOPPED
 
 
-async def test_closing_during_the_start_leaves_nothing():
+async def test_closing_during_the_start_leaves_no_process():
     box = Bench()
     box.pool.apply([entry(mcp_id=str(number)) for number in range(5)])
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Servers other people wrote: the SDK over every transport, and two packages from the index."""
+"""Servers by others: the SDK over every transport, and two published packages."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
 
 @contextmanager
 def sdk_over_http(*flags: str) -> Iterator[Mcp]:
-    """Run the SDK server in a process of its own."""
+    """Run the SDK server in its own process."""
     with subprocess.Popen(
         command("sdk_server", "--http", *flags), cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -39,7 +39,7 @@ def sdk_over_stdio() -> Iterator[Mcp]:
 @pytest.mark.parametrize(
     "server", [sdk_over_stdio, sdk_over_http, lambda: sdk_over_http("--json")], ids=["stdio", "sse", "json"]
 )
-async def test_the_sdk_server_is_listed_called_and_heard_in_both_eras(
+async def test_the_sdk_server_lists_answers_and_notifies_in_both_eras(
     server, monkeypatch: pytest.MonkeyPatch
 ):
     with server() as mcp:
@@ -54,7 +54,7 @@ async def test_the_sdk_server_is_listed_called_and_heard_in_both_eras(
         monkeypatch.setattr(session, "agree", lambda transport, _: handshake.initialize(transport))
         async with bench(mcp) as box:
             assert await box.text("add", a=2, b=40) == "42"
-            # In its legacy era the SDK does not claim to announce changes, so there is nothing to hear.
+            # In the legacy era the SDK does not declare listChanged, so no change is announced.
             assert await box.text("grow") == "grown"
 
 

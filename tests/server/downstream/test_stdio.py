@@ -1,4 +1,4 @@
-"""The transport `stdio` on real processes: what children get, what they may do, and that none is left."""
+"""The transport `stdio` with real processes: their environment, their output, and that none is left."""
 
 import asyncio
 import os
@@ -52,7 +52,7 @@ def odd_server(body: str) -> dict[str, object]:
     return {"command": [sys.executable, "-c", _SCRIPT_HEAD + indented]}
 
 
-async def test_what_is_not_mcp_is_kept_for_a_person_and_masked():
+async def test_output_that_is_not_mcp_is_kept_and_masked():
     async with bench(entry(), mask=lambda text: text.replace("1234", "****")) as box:
         await box.call("garbage")
         output = [line.text for line in box.pool.recent_output("m1")]
@@ -66,7 +66,7 @@ async def test_invalid_utf8_in_a_result_is_replaced():
         assert result(await box.call("garbage"))["broken"] == "\ufffd("
 
 
-async def test_a_crash_fails_every_waiting_call_with_status_and_last_words():
+async def test_a_crash_fails_every_waiting_call_with_status_and_last_error_line():
     async with bench(entry()) as box:
         calls = [asyncio.ensure_future(box.call("slow", seconds=600)) for _ in range(5)]
         await box.text("echo", text="they are sent")
@@ -99,7 +99,7 @@ async def test_the_next_call_after_a_crash_is_served_by_a_new_process():
     ]
 
 
-async def test_the_last_words_are_masked_one_line_and_bounded():
+async def test_the_last_error_line_is_masked_and_bounded():
     options = odd_server(
         "sys.stderr.write('token=hunter2 \\x1b[31m' + 'x' * 5000)\nsys.stderr.flush()\nos._exit(1)"
     )
@@ -113,13 +113,13 @@ async def test_the_last_words_are_masked_one_line_and_bounded():
     assert len(error) < 400
 
 
-async def test_a_kill_is_told_by_the_name_of_the_signal():
+async def test_a_killed_child_is_reported_with_the_name_of_the_signal():
     async with bench(entry(options=odd_server("os.kill(os.getpid(), 9)"))) as box:
         with pytest.raises(DownstreamUnavailableError, match="was ended by SIGKILL"):
             await box.call("odd")
 
 
-async def test_a_child_that_closes_its_output_counts_as_gone():
+async def test_a_child_that_closes_its_output_counts_as_ended():
     async with bench(entry(options=odd_server("os.close(1)\ntime.sleep(600)"))) as box:
         with pytest.raises(DownstreamUnavailableError, match="closed its output"):
             await box.call("odd")
@@ -147,7 +147,7 @@ async def test_a_json_log_line_is_not_taken_for_an_answer():
         '{"result": {"content": ["x" * 300_000], "id": 1}, "jsonrpc": "2.0", "id": message["id"]}',
     ],
 )
-async def test_an_answer_beyond_the_limit_fails_its_caller_and_nobody_else(
+async def test_an_answer_beyond_the_limit_fails_only_its_caller(
     members: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(stdio, "LARGEST_MESSAGE", 200_000)
@@ -178,7 +178,7 @@ async def test_line_ends_in_params_cannot_smuggle_a_second_message(tmp_path: Pat
     async with bench(entry(options=stdio_options("--record", str(record)))) as box:
         reply = await box.pool.call("m1", "tools/call", pretty, user_id="u1", timeout=PATIENCE)
         assert result(reply)["content"][0]["text"] == "pretty"
-        # What is not one JSON object should never get here; if it does, it is still one line.
+        # Params that are not one JSON object should be refused earlier; if they are not, they are still one line.
         with pytest.raises((DownstreamUnavailableError, DownstreamTimeoutError)):
             await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
     assert len(record.read_text().splitlines()) == 1
@@ -192,7 +192,7 @@ async def test_requests_of_the_child_are_answered():
     assert refused == {"roots/list": -32601, "sampling/createMessage": -32601, "elicitation/create": -32601}
 
 
-async def test_a_child_that_stops_reading_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch):
+async def test_a_child_that_stops_reading_blocks_no_other(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stdio, "GRACE_SECONDS", 0.1)
     deaf = entry(options=odd_server("time.sleep(600)"), mcp_id="deaf")
     async with bench(deaf, entry(name="other", mcp_id="m2")) as box:
@@ -205,14 +205,14 @@ async def test_a_child_that_stops_reading_blocks_nobody_else(monkeypatch: pytest
         assert {type(outcome) for outcome in await outcomes} == {DownstreamTimeoutError}
 
 
-async def test_the_child_sees_little_of_our_environment(monkeypatch: pytest.MonkeyPatch):
+async def test_the_child_inherits_only_the_listed_variables(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MCP_AMBASSADOR_MASTER_KEY", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("LC_TIME", "C")
     async with bench(entry(options=stdio_options(env={"GREETING": "hello"}))) as box:
         seen = result(await box.call("env"))["structuredContent"]
     allowed = {"PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM", "LC_TIME", "GREETING"}
-    # Python adds LC_CTYPE to its own environment when the locale says nothing.
+    # Python adds LC_CTYPE to its own environment when no locale is set.
     assert {name for name in seen if not name.startswith("LC_")} <= allowed
     assert (seen["GREETING"], seen["LC_TIME"], seen["PATH"]) == ("hello", "C", os.environ["PATH"])
 
@@ -240,7 +240,9 @@ async def test_references_in_the_environment_are_resolved_at_the_start(
         ({"command": [sys.executable, "-c", "import sys; sys.exit('bad licence')"]}, "status 1: bad licence"),
     ],
 )
-async def test_what_cannot_start_is_degraded_with_a_clear_reason(options: dict[str, object], text: str):
+async def test_a_program_that_cannot_start_degrades_the_entry_with_the_reason(
+    options: dict[str, object], text: str
+):
     box = Bench()
     box.pool.apply([entry(options=options)])
     change = await box.listener.status(DownstreamStatus.DEGRADED)
@@ -269,7 +271,7 @@ async def test_a_child_that_exits_by_itself_leaves_no_grandchild():
         await until_dead(grandchild)
 
 
-async def test_a_stubborn_child_is_killed(monkeypatch: pytest.MonkeyPatch):
+async def test_a_child_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stdio, "GRACE_SECONDS", 0.1)
     async with bench(entry(options=stdio_options("--stubborn"))) as box:
         grandchild = int(await box.text("spawn"))
@@ -293,13 +295,13 @@ async def test_a_close_that_is_cancelled_midway_kills_at_once():
     await until_dead(grandchild)
 
 
-async def test_a_server_that_dies_of_the_modern_question_is_asked_in_the_legacy_way():
+async def test_a_server_that_exits_at_the_modern_request_is_tried_with_the_legacy_handshake():
     async with bench(entry(options=stdio_options("--dies-of-discover"))) as box:
         assert await box.text("echo", text="hello") == "hello"
         assert box.listener.changes[0].error == "exited with status 1: unknown method"
 
 
-async def test_a_silent_legacy_server_is_asked_once_and_remembered(monkeypatch: pytest.MonkeyPatch):
+async def test_the_era_of_a_silent_legacy_server_is_probed_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(handshake, "HEDGE_SECONDS", 0.05)
     async with bench(entry(options=stdio_options("--era", "silent"))) as box:
         assert await box.text("echo", text="hello") == "hello"
@@ -309,7 +311,7 @@ async def test_a_silent_legacy_server_is_asked_once_and_remembered(monkeypatch: 
         assert await box.text("echo", text="no second silence") == "no second silence"
 
 
-async def test_a_slow_starter_of_both_eras_still_speaks_the_modern_one(monkeypatch: pytest.MonkeyPatch):
+async def test_the_modern_era_is_chosen_for_a_slow_starter_of_both(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(handshake, "HEDGE_SECONDS", 0.0)
     async with bench(entry(options=stdio_options("--era", "both"))) as box:
         params = result(await box.call("params"))["structuredContent"]

@@ -1,4 +1,4 @@
-"""Lists of tools and mirrored parameters, whatever a downstream may say."""
+"""Lists of tools and mirrored parameters, also from a hostile downstream."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def asking(*pages: bytes | None) -> Any:
     return ask
 
 
-async def test_what_is_no_tool_is_left_out_and_of_a_name_the_first_counts():
+async def test_entries_without_a_name_and_repeated_names_are_left_out():
     page = b"""{"tools": [
         {"name": "a", "description": "first", "annotations": {"readOnlyHint": true}},
         {"name": "a", "description": "second"},
@@ -46,7 +46,7 @@ async def test_what_is_no_tool_is_left_out_and_of_a_name_the_first_counts():
     ]
 
 
-async def test_cursors_are_followed_as_they_come():
+async def test_cursors_are_passed_on_unchanged():
     ask = asking(b'{"tools":[],"nextCursor":""}', b'{"tools":[],"nextCursor":"\xc3\xa9\\""}', b'{"tools":[]}')
     assert await list_tools(ask) == ()
     assert [json.loads(params) for params in ask.asked] == [{}, {"cursor": ""}, {"cursor": 'é"'}]
@@ -61,7 +61,7 @@ async def test_cursors_are_followed_as_they_come():
         (b'{"tools":[],"nextCursor":5}', "not MCP"),
     ],
 )
-async def test_a_list_that_is_none_is_an_error(page: bytes | None, text: str):
+async def test_a_refused_or_malformed_list_is_an_error(page: bytes | None, text: str):
     with pytest.raises(DownstreamUnavailableError, match=text):
         await list_tools(asking(page))
 
@@ -72,7 +72,7 @@ async def test_endless_lists_are_given_up(monkeypatch: pytest.MonkeyPatch):
     many = json.dumps({"tools": [{"name": f"t{number}"} for number in range(10_001)]}).encode()
     with pytest.raises(DownstreamUnavailableError, match="more than 10000 tools"):
         await list_tools(asking(many))
-    monkeypatch.setattr(tools, "_LARGEST_BYTES", 100)
+    monkeypatch.setattr(tools, "_MAX_BYTES", 100)
     with pytest.raises(DownstreamUnavailableError, match="100 bytes"):
         await list_tools(asking(json.dumps({"tools": [{"name": "a", "x": "y" * 100}]}).encode()))
 

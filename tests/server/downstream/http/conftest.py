@@ -1,4 +1,4 @@
-"""What is tested here talks to sockets itself: it has to do so on both event loops."""
+"""Runs the tests of this folder, which use sockets directly, on both event loops."""
 
 import asyncio
 from collections.abc import Callable, Mapping

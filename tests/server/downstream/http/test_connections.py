@@ -15,7 +15,7 @@ from yarl import URL
 
 from ambassador_server.downstream.http import connect
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
-from ambassador_server.downstream.http.connect import Place
+from ambassador_server.downstream.http.connect import ServerAddress
 from ambassador_server.downstream.http.connection import Connection, NoAnswerError, Response
 from ambassador_server.downstream.http.pool import ConnectionPool
 from ambassador_server.errors import DownstreamUnavailableError
@@ -43,7 +43,7 @@ class Peer:
         self.writer = writer
 
     async def request(self) -> tuple[bytes, bytes]:
-        """Return head and body of the next request."""
+        """Return the head and the body of the next request."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = 0
         for line in head.split(b"\r\n"):
@@ -53,7 +53,7 @@ class Peer:
         return head, await self.reader.readexactly(length)
 
     async def say(self, *pieces: bytes) -> None:
-        """Send these pieces, each on its own."""
+        """Send these pieces one by one."""
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
@@ -69,7 +69,7 @@ class Peer:
 
 
 class Scripted:
-    """A server whose connections all follow one script; `seen` holds what was asked, by number of the connection."""
+    """A server whose connections follow one script; `seen` holds the requests by number of the connection."""
 
     def __init__(self, script: Callable[["Scripted", Peer], Awaitable[None]]) -> None:
         self.seen: list[tuple[int, bytes, bytes]] = []
@@ -94,7 +94,7 @@ class Scripted:
             self.ended.set()
 
     async def asked(self, peer: Peer) -> bytes:
-        """Take the next request and return its body."""
+        """Read the next request and return its body."""
         head, body = await peer.request()
         self.seen.append((peer.number, head, body))
         async with self._news:
@@ -102,7 +102,7 @@ class Scripted:
         return body
 
     async def asked_times(self, number: int) -> None:
-        """Wait until so many requests have come."""
+        """Wait until this many requests have come."""
         async with self._news:
             await self._news.wait_for(lambda: len(self.seen) >= number)
 
@@ -132,7 +132,7 @@ def once(*pieces: bytes) -> Callable[[Scripted, Peer], Awaitable[None]]:
 async def listening(
     script: Callable[[Scripted, Peer], Awaitable[None]], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[Scripted, int]]:
-    """Run a scripted server on a port of its own."""
+    """Run a scripted server on a free port."""
     scripted = Scripted(script)
     async with asyncio.timeout(PATIENCE):
         server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0, ssl=tls)
@@ -148,7 +148,7 @@ async def listening(
 async def world(
     script: Callable[[Scripted, Peer], Awaitable[None]], **fields: str
 ) -> AsyncIterator[tuple[Scripted, HttpClient]]:
-    """Run a scripted server and a client of it."""
+    """Run a scripted server and a client for it."""
     async with listening(script) as (scripted, port):
         client = HttpClient(URL(f"http://127.0.0.1:{port}/mcp?x=1"), fields, None)
         try:
@@ -161,9 +161,11 @@ async def world(
 async def bounded(
     script: Callable[[Scripted, Peer], Awaitable[None]], *, most: int, idle_seconds: float = 60.0
 ) -> AsyncIterator[tuple[Scripted, ConnectionPool]]:
-    """Run a scripted server and a pool with bounds of its own."""
+    """Run a scripted server and a pool with these bounds."""
     async with listening(script) as (scripted, port):
-        connections = ConnectionPool(Place("127.0.0.1", port, None), most=most, idle_seconds=idle_seconds)
+        connections = ConnectionPool(
+            ServerAddress("127.0.0.1", port, None), max_connections=most, idle_seconds=idle_seconds
+        )
         try:
             yield scripted, connections
         finally:
@@ -177,7 +179,7 @@ async def exchange(connections: ConnectionPool) -> bytes:
 
 
 async def settled() -> None:
-    """Let the loop see what the other side has done."""
+    """Let the event loop notice what the other side has done."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -195,7 +197,7 @@ async def ask(client: HttpClient, body: bytes = b"{}", limit: int = LIMIT) -> by
         response.close()
 
 
-async def test_a_request_is_written_as_http_wants_it_and_its_connection_used_again():
+async def test_a_request_is_valid_http_and_its_connection_is_reused():
     async with world(answering(OK), Authorization="Bearer grüße") as (server, client):
         response = await client.post(encode_fields({"X-One": "1"}), b"hello")
         assert (response.status, await response.read(LIMIT)) == (200, b"ok")
@@ -214,7 +216,7 @@ async def test_a_request_is_written_as_http_wants_it_and_its_connection_used_aga
     assert server.accepted == 1
 
 
-async def test_the_connection_used_last_is_used_first_and_requests_side_by_side_have_their_own():
+async def test_the_latest_connection_is_reused_first_and_parallel_requests_have_separate_ones():
     meeting = asyncio.Event()
 
     async def script(server: Scripted, peer: Peer) -> None:
@@ -264,7 +266,7 @@ def test_a_chunked_answer_is_read_wherever_it_is_cut(run: Callable[[Awaitable[No
         ),
     ],
 )
-async def test_an_answer_that_ends_its_connection_is_whole_and_the_next_has_a_new_one(
+async def test_an_answer_that_ends_its_connection_is_complete_and_the_next_has_a_new_one(
     pieces: list[bytes], body: bytes
 ):
     async with world(once(*pieces)) as (server, client):
@@ -316,7 +318,7 @@ async def test_an_answer_that_keeps_its_connection(answer: bytes, status: int, b
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", MIDDLE),
     ],
 )
-async def test_what_is_no_proper_answer_is_told_and_never_asked_again(answer: bytes, text: str):
+async def test_a_malformed_answer_is_an_error_and_the_request_is_not_repeated(answer: bytes, text: str):
     async with world(once(answer)) as (server, client):
         with pytest.raises(NoAnswerError, match=text):
             await ask(client)
@@ -349,7 +351,7 @@ async def test_a_close_that_crosses_the_request_fails_it_without_a_second_attemp
 
 @pytest.mark.parametrize("surplus", [b"x", OK, b"HTTP/1.1 200 OK\r\nContent-"])
 @pytest.mark.parametrize("together", [False, True])
-async def test_a_server_that_speaks_without_being_asked_is_cut_off(surplus: bytes, together: bool):
+async def test_a_connection_with_bytes_after_the_answer_is_closed(surplus: bytes, together: bool):
     async def script(server: Scripted, peer: Peer) -> None:
         await server.asked(peer)
         await peer.say(*([OK + surplus] if together else [OK, surplus]))
@@ -361,7 +363,7 @@ async def test_a_server_that_speaks_without_being_asked_is_cut_off(surplus: byte
             try:
                 assert await ask(client) == b"ok"
             except NoAnswerError:
-                # Garbage in the same segment may be found out before the answer is used.
+                # Garbage in the same segment may be found before the answer is used.
                 assert surplus == b"x"
             await server.ended.wait()
             await settled()
@@ -384,7 +386,7 @@ async def test_cancelling_closes_the_connection_at_once():
 
 async def test_cancelling_after_the_whole_answer_leaves_the_next_request_alone():
     class Hurried:
-        """Puts the next request on the connection before the last caller has seen its answer."""
+        """Starts the next request on the connection before the last caller has seen its answer."""
 
         def opened(self, connection: Connection) -> None:
             self.first = asyncio.ensure_future(connection.exchange(GET, b""))
@@ -401,7 +403,9 @@ async def test_cancelling_after_the_whole_answer_leaves_the_next_request_alone()
     owner = Hurried()
     async with listening(answering(OK)) as (server, port):
         loop = asyncio.get_running_loop()
-        connection = await connect.dial(Place("127.0.0.1", port, None), lambda: Connection(loop, owner))
+        connection = await connect.connect(
+            ServerAddress("127.0.0.1", port, None), lambda: Connection(loop, owner)
+        )
         with pytest.raises(asyncio.CancelledError):
             await owner.first
         assert owner.second is not None
@@ -443,7 +447,7 @@ async def test_a_body_of_exactly_the_limit_is_taken():
         assert await ask(client, limit=100) == b"x" * 100
 
 
-async def test_a_sender_that_is_quicker_than_its_reader_is_held_back():
+async def test_a_sender_that_is_faster_than_its_reader_is_slowed_down():
     sent = 0
     size = 64 * 1024 * 1024
 
@@ -468,7 +472,7 @@ async def test_a_sender_that_is_quicker_than_its_reader_is_held_back():
         assert response.is_complete
 
 
-async def test_a_large_request_goes_out_whole():
+async def test_a_large_request_is_sent_completely():
     async def script(server: Scripted, peer: Peer) -> None:
         while True:
             body = await server.asked(peer)
@@ -480,7 +484,7 @@ async def test_a_large_request_goes_out_whole():
         assert server.accepted == 1
 
 
-async def test_an_answer_before_the_whole_request_is_taken_and_its_connection_not_used_again():
+async def test_an_answer_before_the_end_of_the_request_counts_and_its_connection_is_closed():
     async def script(server: Scripted, peer: Peer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
         server.seen.append((peer.number, b"", b""))
@@ -494,7 +498,7 @@ async def test_an_answer_before_the_whole_request_is_taken_and_its_connection_no
         assert server.accepted == 2
 
 
-async def test_the_number_of_connections_is_bounded_and_who_waits_gets_the_first_free_one():
+async def test_connections_are_bounded_and_a_waiting_request_gets_the_first_free_one():
     held = asyncio.Event()
 
     async def script(server: Scripted, peer: Peer) -> None:
@@ -515,7 +519,7 @@ async def test_the_number_of_connections_is_bounded_and_who_waits_gets_the_first
         assert server.accepted == 2
 
 
-async def test_who_waits_for_a_connection_learns_that_the_client_was_closed():
+async def test_a_request_that_waits_for_a_connection_fails_when_the_client_is_closed():
     async with bounded(hold, most=1) as (server, connections):
         calls = [asyncio.ensure_future(exchange(connections)) for _ in range(3)]
         await server.asked_times(1)
@@ -543,7 +547,7 @@ async def test_an_idle_connection_is_closed_after_a_while():
         assert server.accepted == 2
 
 
-async def test_a_server_that_speaks_before_the_first_request_is_cut_off():
+async def test_a_connection_with_bytes_before_the_first_request_is_closed():
     async def script(_: Scripted, peer: Peer) -> None:
         await peer.say(OK)
         await peer.gone()
@@ -556,7 +560,7 @@ async def test_a_server_that_speaks_before_the_first_request_is_cut_off():
             await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", b"")
 
 
-async def test_tls_is_verified_and_connections_are_used_again(tmp_path: Path):
+async def test_tls_is_verified_and_connections_are_reused(tmp_path: Path):
     certificate, key = make_certificate(tmp_path)
     serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     serving.load_cert_chain(certificate, key)
@@ -579,7 +583,7 @@ async def test_tls_is_verified_and_connections_are_used_again(tmp_path: Path):
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 8000000\r\nConnection: close\r\n", b""])
-async def test_a_large_answer_over_tls_that_ends_its_connection_is_whole(tmp_path: Path, head: bytes):
+async def test_a_large_answer_over_tls_that_ends_its_connection_is_complete(tmp_path: Path, head: bytes):
     certificate, key = make_certificate(tmp_path)
     serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     serving.load_cert_chain(certificate, key)
@@ -591,7 +595,7 @@ async def test_a_large_answer_over_tls_that_ends_its_connection_is_whole(tmp_pat
         await client.close()
 
 
-async def test_plain_http_where_tls_is_spoken_is_told():
+async def test_tls_to_a_plain_http_port_fails_to_connect():
     async def script(_: Scripted, peer: Peer) -> None:
         await peer.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await peer.gone()
@@ -603,17 +607,17 @@ async def test_plain_http_where_tls_is_spoken_is_told():
         await client.close()
 
 
-async def test_a_name_that_does_not_resolve_is_told():
+async def test_a_name_that_does_not_resolve_is_named_in_the_error():
     for host in ("name.invalid", "x" * 64 + ".invalid"):
         with pytest.raises(NoAnswerError, match=f"host name '{host}' cannot be resolved"):
-            await ConnectionPool(Place(host, 80, None)).acquire()
+            await ConnectionPool(ServerAddress(host, 80, None)).acquire()
 
 
 async def test_a_connection_that_is_not_accepted_is_given_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connect, "CONNECT_SECONDS", 0.05)
-    # Nobody shakes hands here.
+    # The server never answers the TLS handshake.
     async with listening(hold) as (_, port):
-        pool = ConnectionPool(Place("127.0.0.1", port, ssl.create_default_context()))
+        pool = ConnectionPool(ServerAddress("127.0.0.1", port, ssl.create_default_context()))
         with pytest.raises(NoAnswerError, match="did not accept a connection within"):
             await pool.acquire()
         await pool.close()
@@ -632,7 +636,7 @@ async def test_a_connection_that_is_not_accepted_is_given_up(monkeypatch: pytest
         ("X:", "a"),
     ],
 )
-def test_a_header_cannot_bring_another_with_it(name: str, value: str):
+def test_an_invalid_header_is_refused(name: str, value: str):
     with pytest.raises(DownstreamUnavailableError, match="header"):
         encode_fields({name: value})
 

@@ -53,18 +53,18 @@ def test_a_request_is_valid_json_whatever_the_method():
         b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 100_000,
     ],
 )
-def test_what_is_no_envelope_is_none(garbage: bytes):
+def test_data_that_is_not_an_envelope_is_none(garbage: bytes):
     assert decode_message(garbage) is None
 
 
-def test_bodies_are_kept_to_the_byte():
+def test_bodies_are_kept_byte_for_byte():
     body = b'{ "a":1.0,  "big":123456789012345678901234567890, "a":2, "u":"\\ud83d\\ude00" }'
     message = decode_message(b'{"jsonrpc":"2.0","result":' + body + b',"id":1}')
     assert message is not None
     assert reply_from(message).result == body
 
 
-def test_a_null_beside_the_other_member_is_passed_over():
+def test_a_null_error_beside_a_result_is_ignored():
     with_null = decode_message(b'{"jsonrpc":"2.0","id":1,"result":{"a":1},"error":null}')
     assert with_null is not None
     assert reply_from(with_null).result == b'{"a":1}'
@@ -81,7 +81,7 @@ def test_a_message_without_an_answer_is_none(body: bytes):
 @pytest.mark.parametrize(
     ("identity", "kind"), [(b'"a"', "request"), (b"7", "request"), (b"null", "notification")]
 )
-def test_requests_and_notifications_are_told_apart(identity: bytes, kind: str):
+def test_requests_and_notifications_are_distinguished(identity: bytes, kind: str):
     message = decode_message(b'{"jsonrpc":"2.0","id":' + identity + b',"method":"ping"}')
     assert message is not None
     assert (message.is_request, message.is_notification) == (kind == "request", kind == "notification")

@@ -14,7 +14,7 @@ from ambassador_server.config import ServerConfig
 from ambassador_server.errors import StorageError
 from ambassador_server.mcp.endpoint import McpEndpoint
 from ambassador_server.mcp.methods.tools import ToolMethods
-from ambassador_server.storage.database_url import shown
+from ambassador_server.storage.database_url import redacted_url
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings
 
@@ -68,7 +68,7 @@ class Ambassador:
             max_body_bytes=self.config.limits.body_bytes,
             tls=self.config.tls == "on",
             ca_pem=ca_pem,
-            configuration=self.config.in_force(shown),
+            configuration=self.config.in_force(redacted_url),
         )
 
 

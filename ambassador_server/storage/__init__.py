@@ -1,1 +1,1 @@
-"""The database: tables, repositories, transactions and migrations behind `ports.store`."""
+"""Implements `ports.store` on a database: tables, repositories, transactions and migrations."""

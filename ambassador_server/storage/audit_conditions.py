@@ -1,8 +1,8 @@
-"""An audit query as SQL: bound parameters only, and in a form that the indexes can answer.
+"""Translates an audit query into SQL that the indexes can answer.
 
-A page is wanted in the order of the cursor, and every index has its attribute first and the cursor second. So an `or`
-becomes branches that are each answered in their own index and merged, and a glob becomes the names it stands for, which
-are few where it is worth the trouble.
+A page is in the order of the cursor, and every index has an attribute first and the cursor second. So an `or` becomes
+branches, each answered by its own index and then merged, and a glob becomes the list of matching names if these are
+few. Values are bound parameters.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,15 +30,15 @@ from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_key, check_value
 
 MAX_BRANCHES = 128
-"""How many branches a query may become; one that would become more is answered as it stands."""
+"""The greatest number of branches; a query that would have more becomes one condition."""
 
 MAX_SORTED = 100_000
-"""How many events of a span of time are rather sorted than looked for along the cursor."""
+"""Up to this many events of a time span are sorted by cursor; for more, the cursor's own index is scanned."""
 
 MAX_NAMES = 2_000
-"""How many names are looked through for those that a glob stands for."""
+"""The greatest number of names that are compared with a glob."""
 
-_TELLING = (
+_BY_RARITY = (
     Attribute.REQUEST_ID,
     Attribute.SESSION_ID,
     Attribute.RESOURCE_NAME,
@@ -50,10 +50,10 @@ _TELLING = (
     Attribute.RESOURCE_KIND,
     Attribute.ACTOR_KIND,
 )
-"""The attributes, beginning with the one whose values are the rarest."""
+"""The attributes, from the one whose single values occur in the fewest events to the one with the most."""
 
-_RARE = frozenset(_TELLING[:6])
-"""Those with which a value stands for few events."""
+_RARE = frozenset(_BY_RARITY[:6])
+"""The attributes of which a single value occurs in few events."""
 
 _LAST = "\U0010ffff"
 
@@ -62,7 +62,7 @@ _Branch = tuple[tuple[Term, bool], ...]
 
 
 def check_query(query: Query) -> None:
-    """Raise InvalidInputError for a query with a value that no stored one can equal."""
+    """Raise InvalidInputError for a query with a value that cannot be stored."""
     for term in comparisons(query):
         match term:
             case Is(attribute, value) | Like(attribute, value):
@@ -72,7 +72,7 @@ def check_query(query: Query) -> None:
 
 
 def condition(query: Query, dialect: Dialect, *, holds: bool = True) -> ColumnElement[bool]:
-    """Return the query, or with `holds` false its opposite, as one condition."""
+    """Return the query, or with `holds` false its negation, as one condition."""
     match query:
         case Not(part):
             return condition(part, dialect, holds=not holds)
@@ -85,47 +85,48 @@ def condition(query: Query, dialect: Dialect, *, holds: bool = True) -> ColumnEl
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A condition, and whether it is answered soonest in the order of time instead of that of the cursor."""
+class BranchCondition:
+    """The condition of a branch, and whether it is answered faster by the index of the time than by the cursor's."""
 
     condition: ColumnElement[bool]
     by_time: bool = False
 
 
-async def branches(query: Query, transaction: Transaction) -> list[Part]:
-    """Return conditions of which some event meets one exactly when the query asks for it."""
+async def branches(query: Query, transaction: Transaction) -> list[BranchCondition]:
+    """Return conditions; the query matches the events that meet at least one of them."""
     dialect = transaction.dialect
-    found = _normal(await _spelt_out(query, transaction), holds=True)
+    found = _disjunctive_form(await _expand_globs(query, transaction), holds=True)
     if found is None:
-        return [Part(condition(query, dialect))]
+        return [BranchCondition(condition(query, dialect))]
     unique = dict.fromkeys(tuple(dict.fromkeys(branch)) for branch in found)
-    return [await _part(branch, transaction) for branch in unique]
+    return [await _branch_condition(branch, transaction) for branch in unique]
 
 
-async def _part(said: _Branch, transaction: Transaction) -> Part:
-    """Return one branch, answered in the index of the most telling attribute, else along the cursor or the time."""
+async def _branch_condition(branch: _Branch, transaction: Transaction) -> BranchCondition:
+    """Return a condition for the index of the rarest attribute, else for that of the cursor or the time."""
     dialect = transaction.dialect
-    named = [term.attribute for term, holds in said if holds and isinstance(term, Is)]
+    equal = [term.attribute for term, holds in branch if holds and isinstance(term, Is)]
     ranges = [
         term.attribute
-        for term, holds in said
+        for term, holds in branch
         if holds and isinstance(term, Like) and not term.glob.startswith("*")
     ]
-    chosen = min(named or ranges, key=_TELLING.index, default=None)
+    chosen = min(equal or ranges, key=_BY_RARITY.index, default=None)
 
     def column(attribute: Attribute) -> ColumnElement[str]:
-        return _column(attribute) if attribute is chosen else dialect.aside(_column(attribute))
+        return _column(attribute) if attribute is chosen else dialect.without_index(_column(attribute))
 
-    conditions = [_term(term, column, dialect, holds=holds) for term, holds in said]
+    conditions = [_term(term, column, dialect, holds=holds) for term, holds in branch]
     if chosen is not None:
-        return Part(and_(true(), *conditions))
+        return BranchCondition(and_(true(), *conditions))
     times = [
-        _term(term, column, dialect, holds=holds) for term, holds in said if isinstance(term, Since | Until)
+        _term(term, column, dialect, holds=holds) for term, holds in branch if isinstance(term, Since | Until)
     ]
-    return Part(and_(true(), *conditions), by_time=bool(times) and await _are_few(times, transaction))
+    by_time = bool(times) and await _match_few(times, transaction)
+    return BranchCondition(and_(true(), *conditions), by_time=by_time)
 
 
-async def _are_few(conditions: list[ColumnElement[bool]], transaction: Transaction) -> bool:
+async def _match_few(conditions: list[ColumnElement[bool]], transaction: Transaction) -> bool:
     few = select(audit_events.c.at).where(*conditions).limit(MAX_SORTED + 1).subquery()
     rows = await transaction.rows(select(func.count()).select_from(few))
     return int(rows[0][0]) <= MAX_SORTED
@@ -152,13 +153,13 @@ def _term(
             return audit_events.c.at < at if holds else audit_events.c.at >= at
 
 
-def _normal(query: Query, *, holds: bool) -> Sequence[_Branch] | None:
-    """Return the disjunctive normal form, None where it has too many branches."""
+def _disjunctive_form(query: Query, *, holds: bool) -> Sequence[_Branch] | None:
+    """Return the disjunctive normal form, None if it has too many branches."""
     match query:
         case Not(part):
-            return _normal(part, holds=not holds)
+            return _disjunctive_form(part, holds=not holds)
         case And(parts) | Or(parts):
-            each = [_normal(part, holds=holds) for part in parts]
+            each = [_disjunctive_form(part, holds=holds) for part in parts]
             known = [one for one in each if one is not None]
             if len(known) < len(each):
                 return None
@@ -181,19 +182,19 @@ def _any_of(parts: Sequence[Sequence[_Branch]]) -> Sequence[_Branch] | None:
     return None if len(found) > MAX_BRANCHES else found
 
 
-async def _spelt_out(query: Query, transaction: Transaction, *, is_narrow: bool = False) -> Query:
-    """Return the query with the names that a glob stands for in its place, where they are few.
+async def _expand_globs(query: Query, transaction: Transaction, *, is_narrow: bool = False) -> Query:
+    """Return the query with each glob replaced by the names that match it, if these are few.
 
-    Where another attribute leaves little to look through, the glob can stay.
+    A glob stays beside a condition on a rare attribute, which leaves few events to compare.
     """
     match query:
         case Not(part):
-            return Not(await _spelt_out(part, transaction))
+            return Not(await _expand_globs(part, transaction))
         case And(parts):
             narrow = is_narrow or any(isinstance(part, Is) and part.attribute in _RARE for part in parts)
-            return And(tuple([await _spelt_out(part, transaction, is_narrow=narrow) for part in parts]))
+            return And(tuple([await _expand_globs(part, transaction, is_narrow=narrow) for part in parts]))
         case Or(parts):
-            return Or(tuple([await _spelt_out(part, transaction, is_narrow=is_narrow) for part in parts]))
+            return Or(tuple([await _expand_globs(part, transaction, is_narrow=is_narrow) for part in parts]))
         case Like(attribute, glob) if not is_narrow:
             names = await _names(audit_events.c[attribute], glob, transaction)
             if names is None or len(names) > MAX_BRANCHES:
@@ -204,7 +205,7 @@ async def _spelt_out(query: Query, transaction: Transaction, *, is_narrow: bool 
 
 
 async def _names(column: Column[str], glob: str, transaction: Transaction) -> list[str] | None:
-    """Return the values that match, by jumping from each to the next in the index; None where there are too many."""
+    """Return the matching values by skipping from each to the next in the index; None if there are too many."""
     first = select(func.min(column).label("name")).where(column.is_not(None), *_range(column, glob))
     walk = first.cte("names", recursive=True)
     following = select(func.min(column)).where(column > walk.c.name, *_range(column, glob)).scalar_subquery()
@@ -216,19 +217,19 @@ async def _names(column: Column[str], glob: str, transaction: Transaction) -> li
 
 
 def _range(column: ColumnElement[str], glob: str) -> list[ColumnElement[bool]]:
-    """Return the bounds that the fixed beginning of a glob sets."""
+    """Return the bounds that the literal prefix of a glob sets."""
     prefix = glob.partition("*")[0]
     if not prefix:
         return []
-    end = _behind(prefix)
+    end = _end_of_prefix(prefix)
     return [column >= prefix] if end is None else [column >= prefix, column < end]
 
 
-def _behind(prefix: str) -> str | None:
-    """Return the first text, by code points, behind all that begin like this; None where there is none."""
+def _end_of_prefix(prefix: str) -> str | None:
+    """Return the first text by code points that sorts after all texts with this prefix; None if there is none."""
     prefix = prefix.rstrip(_LAST)
     if not prefix:
         return None
     following = ord(prefix[-1]) + 1
-    # Half a surrogate pair is no character of any stored text.
+    # A stored text never holds half a surrogate pair.
     return prefix[:-1] + chr(0xE000 if following == 0xD800 else following)

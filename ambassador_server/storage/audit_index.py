@@ -1,4 +1,4 @@
-"""The audit index: the columns one can search, and a document with the rest of each event."""
+"""The repository of the audit index, which is a searchable copy of the audit log."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -23,13 +23,13 @@ _Order = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
 
 class AuditIndexRepository:
-    """The searchable copy of the audit log."""
+    """Events of all writers; each row has the columns that queries use, and a document with the rest of the event."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
     async def position(self, writer: str) -> LogPosition | None:
-        """Return how far this writer's log has been read."""
+        """Return how far this writer's log has been indexed, None if not at all."""
         check_key(writer, "The writer")
         columns = audit_positions.c
         statement = select(columns.seq, columns.segment, columns.offset).where(columns.writer == writer)
@@ -37,14 +37,14 @@ class AuditIndexRepository:
         return LogPosition(*rows[0]) if rows else None
 
     async def insert(self, records: Sequence[AuditRecord], position: LogPosition) -> None:
-        """Store records of one writer and the position behind them, together; a record already there is skipped."""
+        """Store records of one writer and the position after them; a record that is stored already is skipped."""
         check_item(position)
         writers = {record.writer for record in records}
         if not records:
             return
         if len(writers) > 1:
             raise InvalidInputError("The records are of more than one writer.")
-        # Cursors are handed out at the insert and seen at the commit; queueing makes the two orders one.
+        # Cursors are assigned at the insert and become visible at the commit; the lock makes both orders the same.
         await self._transaction.queue(Lock.AUDIT)
         rows = [to_row(record) for record in records]
         await self._transaction.change_many(self._transaction.dialect.insert_new(audit_events), rows)
@@ -61,7 +61,7 @@ class AuditIndexRepository:
         return await self._page(wanted, lambda at: at > cursor, asc, limit)
 
     async def get(self, writer: str, seq: int) -> IndexedRecord | None:
-        """Return one record by its name for ever."""
+        """Return one record by its writer and sequence number, which never change."""
         check_key(writer, "The writer")
         check_value(seq, "seq")
         found = select(audit_events).where(_EVENT.writer == writer, _EVENT.seq == seq)
@@ -95,12 +95,12 @@ class AuditIndexRepository:
         return rows[0][0] or 0
 
     async def has_before(self, at: datetime) -> bool:
-        """Tell whether a record is older."""
+        """Tell whether there is a record before this time."""
         check_value(at, "at")
         return bool(await self._transaction.rows(select(_EVENT.cursor).where(_EVENT.at < at).limit(1)))
 
     async def remove(self, *, before: datetime | None = None, through: int | None = None, limit: int) -> int:
-        """Remove up to `limit` records that are older, or up to a cursor; return how many went."""
+        """Remove up to `limit` records before a time and up to a cursor, and return how many were removed."""
         check_value(before, "before")
         check_value(through, "through")
         old = [] if before is None else [_EVENT.at < before]
@@ -111,7 +111,7 @@ class AuditIndexRepository:
         return await self._transaction.change(delete(audit_events).where(_EVENT.cursor.in_(some)))
 
     async def restart(self) -> None:
-        """Forget how far every log has been read."""
+        """Forget how far every log has been indexed."""
         await self._transaction.change(delete(audit_positions))
 
     async def _move(self, writer: str, position: LogPosition) -> None:
@@ -130,10 +130,10 @@ class AuditIndexRepository:
         if limit < 0:
             raise InvalidInputError("limit is negative.")
         check_query(wanted)
-        # The page is found inside the indexes first, so that the wide rows are read for what is on it alone.
+        # The cursors of the page are found in the indexes first, so that wide rows are read for this page only.
         parts = []
         for part in await branches(wanted, self._transaction):
-            cursor = self._transaction.dialect.aside(_EVENT.cursor) if part.by_time else _EVENT.cursor
+            cursor = self._transaction.dialect.without_index(_EVENT.cursor) if part.by_time else _EVENT.cursor
             found = select(_EVENT.cursor).where(beyond(cursor), part.condition)
             parts.append(found.order_by(order(cursor)).limit(limit))
         if not parts:

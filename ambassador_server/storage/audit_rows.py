@@ -1,7 +1,7 @@
-"""How an audit record becomes a row of the index and comes back exactly as it was.
+"""Converts audit records to rows of the index and back without loss.
 
-A record is in the log already, so the index never refuses one: a column holds the searchable form of a text, and the
-document holds the text itself wherever the two differ.
+The index accepts every record, because the log has it already. A column holds the searchable form of a text, and the
+document holds the original wherever the two differ.
 """
 
 import json
@@ -22,8 +22,8 @@ def to_row(record: AuditRecord) -> dict[str, Any]:
     _check(record)
     event = record.event
     exact = _texts(event)
-    found = {name: searchable(text) for name, text in exact.items()}
-    return found | {
+    columns = {name: searchable(text) for name, text in exact.items()}
+    return columns | {
         "writer": record.writer,
         "seq": record.seq,
         "digest": record.digest,
@@ -31,7 +31,7 @@ def to_row(record: AuditRecord) -> dict[str, Any]:
         "action": event.action,
         "outcome": event.outcome,
         "actor_kind": event.actor.kind,
-        "document": _document(event, {name: text for name, text in exact.items() if text != found[name]}),
+        "document": _document(event, {name: text for name, text in exact.items() if text != columns[name]}),
     }
 
 

@@ -1,4 +1,4 @@
-"""Which database a URL means."""
+"""Parses a database URL and removes its secrets for display."""
 
 from dataclasses import dataclass, field
 
@@ -11,16 +11,16 @@ from ambassador_server.storage.dialects import Dialect, load
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A database and the dialect it speaks; shown without its login."""
+class Database:
+    """A database with its URL and dialect; `repr` and `name` hold no login."""
 
     dialect: Dialect = field(repr=False)
     url: URL = field(repr=False)
     name: str
 
     @classmethod
-    def parse(cls, url: str) -> "Target":
-        """Understand the URL, or raise ConfigurationError without repeating it."""
+    def parse(cls, url: str) -> "Database":
+        """Parse the URL; raises ConfigurationError that does not quote it."""
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):
@@ -33,8 +33,8 @@ class Target:
         return cls(dialect=dialect, url=accepted, name=dialect.describe(accepted))
 
 
-def shown(url: str) -> str:
-    """Return the URL for people: without user, password and what its options say, each of which may be a secret."""
+def redacted_url(url: str) -> str:
+    """Return the URL without user, password and values of options, each of which may be a secret."""
     parsed = make_url(url)
     login = f"{REDACTED}:{REDACTED}@" if parsed.username or parsed.password else ""
     host = f"[{parsed.host}]" if ":" in (parsed.host or "") else parsed.host or ""

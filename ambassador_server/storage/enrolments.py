@@ -1,4 +1,4 @@
-"""Enrolments: found by the digest of their code, and old ones forgotten."""
+"""The repository of enrolments."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from ambassador_server.storage.value_checks import check_value
 
 
 class EnrolmentRepository(TableRepository[Enrolment]):
-    """Promises of client keys."""
+    """Finds enrolments by the digest of their code, and deletes old ones."""
 
     def __init__(self, transaction: Transaction) -> None:
         super().__init__(transaction, ENROLMENTS)
@@ -23,6 +23,6 @@ class EnrolmentRepository(TableRepository[Enrolment]):
         return await self._one(enrolments.c.digest == digest)
 
     async def forget(self, before: datetime) -> int:
-        """Delete the enrolments that expired before a time; return how many."""
+        """Delete the enrolments that expired before a time, and return how many."""
         check_value(before, "before")
         return await self._change(delete(enrolments).where(enrolments.c.expires_at < before))

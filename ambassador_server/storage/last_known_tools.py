@@ -1,4 +1,4 @@
-"""The tools each downstream offered when it was last seen: one document per MCP, because nobody asks for less."""
+"""The repository of the tools that each downstream listed last, stored as one document per MCP."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from ambassador_server.storage.tables import last_known_tools
 from ambassador_server.storage.transaction import RefusedError, Transaction
 from ambassador_server.storage.value_checks import check_key
 
-# Definitions are UTF-8 in practice; whatever else a downstream sends survives in escapes, byte for byte.
+# Definitions are normally UTF-8; other bytes are kept as surrogate escapes.
 _ENCODING = ("utf-8", "surrogateescape")
 
 
@@ -22,7 +22,7 @@ class LastKnownToolRepository:
         self._transaction = transaction
 
     async def put(self, mcp_id: str, tools: Sequence[Tool]) -> None:
-        """Store the tools of an MCP over what was there."""
+        """Replace the stored tools of an MCP."""
         check_key(mcp_id, "The id")
         row = {"mcp_id": mcp_id, "document": {"tools": [_to_json(tool) for tool in tools]}}
         try:

@@ -1,4 +1,4 @@
-"""The fields of a list as SQL: what each can be matched with, and what it sorts by."""
+"""The fields of a list as SQL: how each kind of field is filtered and sorted."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ Match = Callable[[ColumnElement[str]], ColumnElement[bool]]
 
 
 class Field(Protocol):
-    """One field. `sort` is None for what cannot be sorted by, `values` for what can be any text."""
+    """One field; `sort` is None when the list cannot be sorted by it, `values` when any text is possible."""
 
     @property
     def filters(self) -> bool:
-        """Tell whether it can be filtered by."""
+        """Tell whether the list can be filtered by it."""
         ...
 
     @property
     def sort(self) -> ColumnElement[Any] | None:
-        """Return what it sorts by."""
+        """Return the expression to sort by."""
         ...
 
     @property
@@ -35,37 +35,37 @@ class Field(Protocol):
 
     @property
     def values(self) -> Collection[str] | None:
-        """Return the closed list of what it can be."""
+        """Return every possible value."""
         ...
 
     def is_empty(self) -> ColumnElement[bool]:
-        """Tell whether it is unset, or has no members."""
+        """Return the condition that it is unset or has no members."""
         ...
 
     def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
-        """Tell, true or false and never null, whether it or one of its members matches."""
+        """Return the condition, never null, that it or one of its members matches."""
         ...
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnColumn:
     """A column of the object itself."""
 
     column: Column[Any]
 
     @property
     def filters(self) -> bool:
-        """Times are for sorting."""
+        """Tell whether it can be filtered by, which a time cannot."""
         return not isinstance(self.column.type, UtcDateTime)
 
     @property
     def sort(self) -> ColumnElement[Any]:
-        """Sort by the column."""
+        """Return the column."""
         return self.column
 
     @property
     def nullable(self) -> bool:
-        """Ask the column."""
+        """Tell whether the column may be null."""
         return bool(self.column.nullable)
 
     @cached_property
@@ -76,17 +76,17 @@ class Own:
         )
 
     def is_empty(self) -> ColumnElement[bool]:
-        """Look for null."""
+        """Return the condition that the column is null."""
         return self.column.is_(None) if self.nullable else false()
 
     def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
-        """Match the column."""
+        """Return the condition that the column matches."""
         return and_(self.column.is_not(None), match(self.column)) if self.nullable else match(self.column)
 
 
 @dataclass(frozen=True)
-class NameOf:
-    """The name of what a foreign key points to, or of what that points to with the key `through`."""
+class ReferencedName:
+    """The name of the object that a foreign key refers to, or, with `through`, of the one that object refers to."""
 
     key: Column[Any]
     through: Column[Any] | None = None
@@ -96,7 +96,7 @@ class NameOf:
 
     @property
     def sort(self) -> ColumnElement[Any]:
-        """Sort by the name."""
+        """Return the name."""
         first = _target(self.key)
         if self.through is None:
             return select(_name(first)).where(first == self.key).scalar_subquery()
@@ -106,15 +106,15 @@ class NameOf:
 
     @property
     def nullable(self) -> bool:
-        """Ask the key."""
+        """Tell whether the key may be null."""
         return bool(self.key.nullable)
 
     def is_empty(self) -> ColumnElement[bool]:
-        """Look for a key that points nowhere."""
+        """Return the condition that the key is null."""
         return self.key.is_(None) if self.nullable else false()
 
     def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
-        """Match the names first, which are few and indexed, and then the keys."""
+        """Return the condition that the name matches; names are searched first, because they are few and indexed."""
         found = self.key.in_(_named(self.key, match))
         if self.through is not None:
             found = self.key.in_(
@@ -124,7 +124,7 @@ class NameOf:
 
 
 @dataclass(frozen=True)
-class NamesOf:
+class LinkedNames:
     """The names of the objects that a table of pairs links to this one."""
 
     item_id: Column[Any]
@@ -137,16 +137,16 @@ class NamesOf:
     values = None
 
     def is_empty(self) -> ColumnElement[bool]:
-        """Look for an object that is in no pair."""
+        """Return the condition that the object is in no pair."""
         return self.item_id.not_in(select(self.here))
 
     def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
-        """Match the names, then the pairs."""
+        """Return the condition that one of the names matches."""
         return self.item_id.in_(select(self.here).where(self.there.in_(_named(self.there, match))))
 
 
 @dataclass(frozen=True)
-class WordsIn:
+class WordList:
     """The words of a column that holds several."""
 
     column: Column[Any]
@@ -162,11 +162,11 @@ class WordsIn:
         return list(map(str, word)) if isinstance(word, EnumType) else None
 
     def is_empty(self) -> ColumnElement[bool]:
-        """Compare with a list of nothing."""
+        """Return the condition that the list is empty."""
         return self.column == ()
 
     def has(self, match: Match, dialect: Dialect) -> ColumnElement[bool]:
-        """Match each word."""
+        """Return the condition that one of the words matches."""
         return exists(select(literal(1)).where(match(dialect.words(self.column))))
 
 

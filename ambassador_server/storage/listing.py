@@ -1,4 +1,4 @@
-"""One page of an aggregate, and the count of all of it, as SQL."""
+"""Reads one page of a list, and the total count."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from ambassador_server.domain.shared.listing import Listing, Position, Slice, sort_text
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.storage.list_fields import where
-from ambassador_server.storage.object_mappings import Aggregate
+from ambassador_server.storage.object_mappings import ObjectMapping
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.types import UtcDateTime
 from ambassador_server.storage.value_checks import check_listing, check_value
@@ -19,42 +19,44 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 
-async def read_page(transaction: Transaction, aggregate: Aggregate[T], listing: Listing) -> Slice[T]:
-    """Return one page; the page and the total are of the moment this transaction sees."""
+async def read_page(transaction: Transaction, mapping: ObjectMapping[T], listing: Listing) -> Slice[T]:
+    """Return one page of the objects and the total, both from the transaction's snapshot."""
     check_listing(listing)
-    aggregate.vocabulary.check(listing)
+    mapping.vocabulary.check(listing)
     conditions = [
-        where(aggregate.fields[condition.field], condition, transaction.dialect)
+        where(mapping.fields[condition.field], condition, transaction.dialect)
         for condition in listing.conditions
     ]
     if listing.open_at is not None:
-        conditions.append(aggregate.open_at(listing.open_at))
-    rows = await transaction.rows(_page(aggregate, listing, conditions))
-    counted = await transaction.rows(select(func.count()).select_from(aggregate.table).where(*conditions))
-    items = tuple(aggregate.from_row(row[:-1]) for row in rows[: listing.limit])
+        conditions.append(mapping.open_at(listing.open_at))
+    rows = await transaction.rows(_page(mapping, listing, conditions))
+    counted = await transaction.rows(select(func.count()).select_from(mapping.table).where(*conditions))
+    items = tuple(mapping.from_row(row[:-1]) for row in rows[: listing.limit])
     following = None
     if len(rows) > listing.limit:
         last = items[-1]
         sort = sort_text(rows[listing.limit - 1][-1])
-        following = Position(sort, getattr(last, aggregate.id_column.name))
+        following = Position(sort, getattr(last, mapping.id_column.name))
     return Slice(items=items, following=following, total=counted[0][0])
 
 
-def _page(aggregate: Aggregate[Any], listing: Listing, conditions: list[ColumnElement[bool]]) -> Select[Any]:
-    key, (sort, nullable) = aggregate.id_column, _sort(aggregate, listing)
+def _page(
+    mapping: ObjectMapping[Any], listing: Listing, conditions: list[ColumnElement[bool]]
+) -> Select[Any]:
+    key, (sort, nullable) = mapping.id_column, _sort(mapping, listing)
     by = (sort.desc(), key.desc()) if listing.descending else (sort.asc(), key.asc())
-    if nullable:  # said only where it matters: no index has the order that it asks for
+    if nullable:  # only then, because no index serves an order with NULLS FIRST or LAST
         by = (by[0].nulls_last() if listing.descending else by[0].nulls_first(), by[1])
-    statement = select(aggregate.table, sort.label("sorted_by")).where(*conditions)
+    statement = select(mapping.table, sort.label("sorted_by")).where(*conditions)
     if listing.after is not None:
         statement = statement.where(_behind(listing.after, sort, key, listing.descending, nullable))
     return statement.order_by(*by).limit(listing.limit + 1)
 
 
-def _sort(aggregate: Aggregate[Any], listing: Listing) -> tuple[ColumnElement[Any], bool]:
-    field = None if listing.sort is None else aggregate.fields[listing.sort]
+def _sort(mapping: ObjectMapping[Any], listing: Listing) -> tuple[ColumnElement[Any], bool]:
+    field = None if listing.sort is None else mapping.fields[listing.sort]
     if field is None or field.sort is None:
-        return aggregate.order[0], False
+        return mapping.order[0], False
     return field.sort, field.nullable
 
 
@@ -77,6 +79,6 @@ def _value(text: str, sort: ColumnElement[Any]) -> str | datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInputError("cursor: this is no place in a list that is sorted by time") from None
+        raise InvalidInputError("cursor: this is not a position in a list that is sorted by time") from None
     check_value(at, "cursor")
     return at

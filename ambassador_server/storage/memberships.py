@@ -1,4 +1,4 @@
-"""Who is in which group."""
+"""The repository of memberships."""
 
 from sqlalchemy import Column, ColumnElement, delete, insert, select
 
@@ -11,7 +11,7 @@ from ambassador_server.storage.value_checks import check_item, check_key
 
 
 class MembershipRepository:
-    """Pairs of a user and a group."""
+    """Memberships: pairs of a user and a group."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction

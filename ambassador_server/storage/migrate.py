@@ -1,4 +1,4 @@
-"""The schema's history: where a database stands in it, and how it catches up."""
+"""Checks which schema revision a database has, and applies the missing migrations."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,9 +10,9 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ambassador_server.errors import StorageError
-from ambassador_server.storage.database_url import Target
+from ambassador_server.storage.database_url import Database
 from ambassador_server.storage.dialects import Lock
-from ambassador_server.storage.transaction import RefusedError, begun, foreign_errors
+from ambassador_server.storage.transaction import RefusedError, open_connection, translated_errors
 
 # Where Alembic keeps the revision.
 _VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String))
@@ -20,7 +20,7 @@ _SCRIPTS = "ambassador_server.storage:migrations"
 
 
 class SchemaStatus(StrEnum):
-    """How a database relates to this version of the code."""
+    """The revision of a database compared with the one this version needs."""
 
     CURRENT = "current"
     BEHIND = "behind"
@@ -30,7 +30,7 @@ class SchemaStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """Where a database stands: its own revision, None where it has none, and the one the code needs."""
+    """The revision of the database, None if it has none, and the one that the code needs."""
 
     status: SchemaStatus
     database: str | None
@@ -38,59 +38,61 @@ class SchemaState:
 
 
 async def check(url: str) -> SchemaState:
-    """Tell where the database stands, changing nothing."""
-    return await _check(Target.parse(url))
+    """Return the schema state of the database; changes nothing."""
+    return await _check(Database.parse(url))
 
 
 async def upgrade(url: str) -> list[str]:
-    """Bring the database to the revision of the code and return the revisions applied, oldest first.
+    """Migrate the database to the revision of the code and return the applied revisions, oldest first.
 
-    A SQLite file is created if there is none. Whoever comes second waits for the first and finds nothing to do.
+    A missing SQLite file is created. Of two processes, the second waits for the first and then has nothing to do.
     """
-    target = Target.parse(url)
-    target.dialect.create(target.url)
-    async with _connection(target, writes=True) as connection:
-        await target.dialect.lock(connection, Lock.SCHEMA)
+    database = Database.parse(url)
+    database.dialect.create(database.url)
+    async with _connection(database, writes=True) as connection:
+        await database.dialect.lock(connection, Lock.SCHEMA)
         state = await _state(connection)
         if state.status is SchemaStatus.NEWER:
-            raise _refusal(target, state)
+            raise _refusal(database, state)
         pending = [revision for revision in revisions() if revision > (state.database or "")]
         if pending:
             await connection.run_sync(_apply)
-            if not await target.dialect.verify(connection):
-                raise StorageError(f"The migration of the {target.name} would leave rows that point nowhere.")
+            if not await database.dialect.verify(connection):
+                raise StorageError(
+                    f"The migration of the {database.name} would leave rows that point nowhere."
+                )
         return pending
 
 
 def revisions() -> list[str]:
-    """Return every revision this version knows, oldest first: each is a file, named by its number."""
+    """Return every revision of this version, oldest first; each is a file that begins with its number."""
     files = resources.files(_SCRIPTS.replace(":", ".")).joinpath("versions").iterdir()
     return sorted(file.name.removesuffix(".py") for file in files if file.name[:1].isdigit())
 
 
-async def require_current(target: Target) -> None:
-    """Raise StorageError unless the schema is the one this version knows."""
-    state = await _check(target)
+async def require_current(database: Database) -> None:
+    """Raise StorageError unless the database has the schema of this version."""
+    state = await _check(database)
     if state.status is not SchemaStatus.CURRENT:
-        raise _refusal(target, state)
+        raise _refusal(database, state)
 
 
-async def _check(target: Target) -> SchemaState:
-    if not target.dialect.exists(target.url):
+async def _check(database: Database) -> SchemaState:
+    if not database.dialect.exists(database.url):
         return SchemaState(status=SchemaStatus.MISSING, database=None, code=revisions()[-1])
-    async with _connection(target, writes=False) as connection:
+    async with _connection(database, writes=False) as connection:
         return await _state(connection)
 
 
 @asynccontextmanager
-async def _connection(target: Target, *, writes: bool) -> AsyncIterator[AsyncConnection]:
-    engine = target.dialect.engine(target.url, migrating=writes)
+async def _connection(database: Database, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+    engine = database.dialect.engine(database.url, migrating=writes)
     try:
-        async with begun(engine, target.dialect, writes=writes) as connection:
-            with foreign_errors(target.dialect):
+        async with open_connection(engine, database.dialect, writes=writes) as connection:
+            with translated_errors(database.dialect):
                 yield connection
     except RefusedError:
-        raise StorageError(f"The {target.name} holds rows that the new schema refuses.") from None
+        raise StorageError(f"The {database.name} holds rows that the new schema refuses.") from None
     finally:
         await engine.dispose()
 
@@ -109,19 +111,19 @@ def _status(found: str | None, known: list[str]) -> SchemaStatus:
     return SchemaStatus.BEHIND if found in known else SchemaStatus.NEWER
 
 
-def _refusal(target: Target, state: SchemaState) -> StorageError:
+def _refusal(database: Database, state: SchemaState) -> StorageError:
     if state.status is SchemaStatus.NEWER:
         return StorageError(
-            f"The {target.name} is at revision {state.database}, newer than this version, which knows {state.code}.",
+            f"The {database.name} is at revision {state.database}, newer than this version, which knows {state.code}.",
             hint="Install the version of MCP Ambassador that last used this database, or a later one.",
         )
     if state.status is SchemaStatus.BEHIND:
         return StorageError(
-            f"The {target.name} is at revision {state.database}; this version needs {state.code}.",
+            f"The {database.name} is at revision {state.database}; this version needs {state.code}.",
             hint="Run `ambassador-server migrate`.",
         )
     return StorageError(
-        f"The {target.name} is missing or empty.",
+        f"The {database.name} is missing or empty.",
         hint="Run `ambassador-server init` or `ambassador-server migrate`.",
     )
 
@@ -133,7 +135,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _apply(connection: Connection) -> None:
-    # Here, not above: a server whose schema is current must not carry the migration library in its memory.
+    # Imported only here, so that a server with a current schema does not load the migration library.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""How each kind of object maps to its table: the columns are named as the fields, the column types convert."""
+"""Maps each kind of object to its table; columns have the names of the fields, and column types convert values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Vocabulary
 from ambassador_server.storage import tables
-from ambassador_server.storage.list_fields import Field, NameOf, NamesOf, Own, WordsIn
+from ambassador_server.storage.list_fields import Field, LinkedNames, OwnColumn, ReferencedName, WordList
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -28,8 +28,8 @@ T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
-class Aggregate(Generic[T]):
-    """One kind of object. `owners` says in words what its foreign keys point to."""
+class ObjectMapping(Generic[T]):
+    """One kind of object and its table; `owners` names what its foreign keys refer to, for messages."""
 
     kind: type[T]
     table: Table
@@ -37,11 +37,11 @@ class Aggregate(Generic[T]):
     owners: str = ""
     is_policy: bool = True
     is_shared: bool = True
-    """Whether administrators read it, decide, and write it back, so that writers must queue."""
+    """Whether objects are read, changed and written back, so that writers must wait for each other."""
     fields: Mapping[str, Field] = field(default_factory=dict)
-    """What its list can be filtered and sorted by."""
+    """The fields that its list can be filtered and sorted by."""
     open_at: Callable[[datetime], ColumnElement[bool]] = lambda _: true()
-    """Which of the objects have not ended at a time, for a kind that ends."""
+    """The condition that an object has not ended at a time; always true for a kind that does not end."""
 
     @cached_property
     def id_column(self) -> Column[str]:
@@ -51,7 +51,7 @@ class Aggregate(Generic[T]):
 
     @cached_property
     def order(self) -> tuple[Column[Any], ...]:
-        """Return what `all` is ordered by: the natural name, else the time of creation, else the id."""
+        """Return the order of `all`: by natural name, else by time of creation, else by id."""
         if self.is_named:
             return (self.table.c.name,)
         return (
@@ -60,12 +60,12 @@ class Aggregate(Generic[T]):
 
     @cached_property
     def is_named(self) -> bool:
-        """Tell whether objects have a natural name that no other has."""
+        """Tell whether objects have a unique natural name."""
         return "name" in self.table.c and bool(self.table.c.name.unique)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """Return the words that its list understands."""
+        """Return the filters and sort fields that its list accepts."""
         filters = {name: each.values for name, each in self.fields.items() if each.filters}
         return Vocabulary(
             self.noun, filters, [name for name, each in self.fields.items() if each.sort is not None]
@@ -80,7 +80,7 @@ class Aggregate(Generic[T]):
         return self.kind(**dict(zip(self._names, row, strict=True)))
 
     def label(self, item: T) -> str:
-        """Name the object for a message."""
+        """Return the noun and name of the object for a message."""
         name = getattr(item, "name", None) or getattr(item, self.id_column.name)
         return f"{self.noun} {name!r}"
 
@@ -90,7 +90,7 @@ class Aggregate(Generic[T]):
 
 
 def _own(table: Table, *names: str) -> dict[str, Field]:
-    return {name: Own(table.c[name]) for name in names}
+    return {name: OwnColumn(table.c[name]) for name in names}
 
 
 def _sessions_open_at(at: datetime) -> ColumnElement[bool]:
@@ -108,94 +108,96 @@ def _switches_open_at(at: datetime) -> ColumnElement[bool]:
     return and_(columns.lifted_at.is_(None), or_(columns.expires_at.is_(None), columns.expires_at > at))
 
 
-_PAIRS = tables.memberships.c
+_MEMBERSHIPS = tables.memberships.c
 
-USERS = Aggregate(
+USERS = ObjectMapping(
     User,
     tables.users,
     "user",
     fields={
         **_own(tables.users, "name", "display_name", "email", "status", "source", "owner", "created_at"),
-        "role": WordsIn(tables.users.c.roles),
-        "group": NamesOf(tables.users.c.user_id, here=_PAIRS.user_id, there=_PAIRS.group_id),
+        "role": WordList(tables.users.c.roles),
+        "group": LinkedNames(tables.users.c.user_id, here=_MEMBERSHIPS.user_id, there=_MEMBERSHIPS.group_id),
     },
 )
-GROUPS = Aggregate(
+GROUPS = ObjectMapping(
     Group,
     tables.groups,
     "group",
     fields={
         **_own(tables.groups, "name", "status", "owner", "created_at"),
-        "member": NamesOf(tables.groups.c.group_id, here=_PAIRS.group_id, there=_PAIRS.user_id),
+        "member": LinkedNames(
+            tables.groups.c.group_id, here=_MEMBERSHIPS.group_id, there=_MEMBERSHIPS.user_id
+        ),
     },
 )
-CLIENT_KEYS = Aggregate(
+CLIENT_KEYS = ObjectMapping(
     ClientKey,
     tables.client_keys,
     "client key",
     owners="user",
     fields={
-        "user": NameOf(tables.client_keys.c.user_id),
+        "user": ReferencedName(tables.client_keys.c.user_id),
         **_own(tables.client_keys, "name", "prefix", "status", "owner"),
         **_own(tables.client_keys, "created_at", "expires_at", "last_used_at"),
     },
 )
-ENROLMENTS = Aggregate(
+ENROLMENTS = ObjectMapping(
     Enrolment,
     tables.enrolments,
     "enrolment",
     owners="user",
     is_policy=False,
     fields={
-        "user": NameOf(tables.enrolments.c.user_id),
-        "name": Own(tables.enrolments.c.key_name),
+        "user": ReferencedName(tables.enrolments.c.user_id),
+        "name": OwnColumn(tables.enrolments.c.key_name),
         **_own(tables.enrolments, "created_by", "created_at", "expires_at"),
     },
     open_at=_enrolments_open_at,
 )
-MCPS = Aggregate(
+MCPS = ObjectMapping(
     Mcp,
     tables.mcps,
     "MCP",
     fields={
         **_own(tables.mcps, "name", "transport", "status", "isolation", "owner", "created_at"),
-        "tag": WordsIn(tables.mcps.c.tags),
+        "tag": WordList(tables.mcps.c.tags),
     },
 )
-GRANTS = Aggregate(
+GRANTS = ObjectMapping(
     Grant,
     tables.grants,
     "grant",
     owners="group or MCP",
     fields={
-        "group": NameOf(tables.grants.c.group_id),
-        "mcp": NameOf(tables.grants.c.mcp_id),
+        "group": ReferencedName(tables.grants.c.group_id),
+        "mcp": ReferencedName(tables.grants.c.mcp_id),
         **_own(tables.grants, "effect", "delivery", "owner", "created_at"),
     },
 )
-KILL_SWITCHES = Aggregate(
+KILL_SWITCHES = ObjectMapping(
     KillSwitch,
     tables.kill_switches,
     "kill switch",
     fields={
         **_own(tables.kill_switches, "scope", "author", "created_at"),
-        "target": Own(tables.kill_switches.c.target_name),
+        "target": OwnColumn(tables.kill_switches.c.target_name),
     },
     open_at=_switches_open_at,
 )
-SUBSCRIPTIONS = Aggregate(
+SUBSCRIPTIONS = ObjectMapping(
     Subscription,
     tables.subscriptions,
     "subscription",
     owners="client key or MCP",
     fields={
-        "user": NameOf(tables.subscriptions.c.key_id, through=tables.client_keys.c.user_id),
-        "key": NameOf(tables.subscriptions.c.key_id),
-        "mcp": NameOf(tables.subscriptions.c.mcp_id),
+        "user": ReferencedName(tables.subscriptions.c.key_id, through=tables.client_keys.c.user_id),
+        "key": ReferencedName(tables.subscriptions.c.key_id),
+        "mcp": ReferencedName(tables.subscriptions.c.mcp_id),
         **_own(tables.subscriptions, "key_id", "created_at"),
     },
 )
-ADMIN_KEYS = Aggregate(
+ADMIN_KEYS = ObjectMapping(
     AdminKey,
     tables.admin_keys,
     "admin key",
@@ -203,12 +205,12 @@ ADMIN_KEYS = Aggregate(
     is_policy=False,
     fields={
         **_own(tables.admin_keys, "name", "created_at", "expires_at"),
-        "user": NameOf(tables.admin_keys.c.user_id),
-        "role": WordsIn(tables.admin_keys.c.roles),
+        "user": ReferencedName(tables.admin_keys.c.user_id),
+        "role": WordList(tables.admin_keys.c.roles),
     },
 )
-PASSWORDS = Aggregate(Password, tables.passwords, "password", owners="user", is_policy=False)
-SESSIONS = Aggregate(
+PASSWORDS = ObjectMapping(Password, tables.passwords, "password", owners="user", is_policy=False)
+SESSIONS = ObjectMapping(
     Session,
     tables.sessions,
     "session",
@@ -216,8 +218,8 @@ SESSIONS = Aggregate(
     is_policy=False,
     is_shared=False,
     fields={
-        "user": NameOf(tables.sessions.c.user_id),
-        "key": NameOf(tables.sessions.c.key_id),
+        "user": ReferencedName(tables.sessions.c.user_id),
+        "key": ReferencedName(tables.sessions.c.key_id),
         **_own(tables.sessions, "host_tool", "friendly_name", "created_at", "last_seen_at"),
     },
     open_at=_sessions_open_at,

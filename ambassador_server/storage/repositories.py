@@ -1,4 +1,4 @@
-"""The repositories of whole objects, each driven by its `Aggregate`."""
+"""The repositories that read and write whole objects through their `ObjectMapping`."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,8 +11,8 @@ from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import ConflictError, NotFoundError
 from ambassador_server.storage.dialects import Lock, Violation
 from ambassador_server.storage.listing import read_page
-from ambassador_server.storage.object_mappings import CLIENT_KEYS, Aggregate
-from ambassador_server.storage.policy_changes import belongings
+from ambassador_server.storage.object_mappings import CLIENT_KEYS, ObjectMapping
+from ambassador_server.storage.policy_changes import cascaded_rows
 from ambassador_server.storage.transaction import RefusedError, Transaction
 from ambassador_server.storage.value_checks import check_item, check_key, check_value
 
@@ -23,61 +23,61 @@ T = TypeVar("T", bound="DataclassInstance")
 
 
 class TableRepository(Generic[T]):
-    """One aggregate, whole objects in and out."""
+    """Reads and writes objects of one kind."""
 
-    def __init__(self, transaction: Transaction, aggregate: Aggregate[T]) -> None:
+    def __init__(self, transaction: Transaction, mapping: ObjectMapping[T]) -> None:
         self._transaction = transaction
-        self._aggregate = aggregate
+        self._mapping = mapping
 
     async def add(self, item: T) -> None:
         """Store a new object."""
         check_item(item)
-        await self._write(insert(self._aggregate.table), item)
+        await self._write(insert(self._mapping.table), item)
 
     async def replace(self, item: T) -> None:
-        """Store the object over the one with the same id."""
+        """Replace the stored object with the same id."""
         check_item(item)
-        key = self._aggregate.id_column
+        key = self._mapping.id_column
         same = key == getattr(item, key.name)
-        if await self._write(update(self._aggregate.table).where(same), item) == 0:
-            raise NotFoundError(f"{self._aggregate.label(item)} does not exist.")
+        if await self._write(update(self._mapping.table).where(same), item) == 0:
+            raise NotFoundError(f"{self._mapping.label(item)} does not exist.")
 
     async def remove(self, item_id: str) -> None:
         """Delete the object and everything that belongs to it."""
         check_key(item_id, "The id")
-        aggregate = self._aggregate
+        mapping = self._mapping
         await self._queue()
         touched = []
-        if aggregate.is_policy:
-            taken_along = await belongings(self._transaction, aggregate.table, [item_id])
-            touched = [(aggregate.table.name, item_id), *taken_along]
-        statement = delete(aggregate.table).where(aggregate.id_column == item_id)
+        if mapping.is_policy:
+            cascaded = await cascaded_rows(self._transaction, mapping.table, [item_id])
+            touched = [(mapping.table.name, item_id), *cascaded]
+        statement = delete(mapping.table).where(mapping.id_column == item_id)
         if await self._change(statement) == 0:
-            raise NotFoundError(f"{aggregate.noun} {item_id!r} does not exist.")
+            raise NotFoundError(f"{mapping.noun} {item_id!r} does not exist.")
         for kind, each in touched:
             await self._transaction.policy_changed(kind, each)
 
     async def get(self, item_id: str) -> T | None:
         """Return the object with this id."""
         check_key(item_id, "The id")
-        return await self._one(self._aggregate.id_column == item_id)
+        return await self._one(self._mapping.id_column == item_id)
 
     async def all(self) -> list[T]:
-        """Return every object, ordered by natural name where there is one, else by creation."""
+        """Return every object, ordered by natural name, else by time of creation, else by id."""
         return await self._select()
 
     async def of(self, **owners: str) -> list[T]:
-        """Return the objects that belong to all of these, as in `of(group_id=...)`, ordered as `all` are."""
+        """Return the objects that belong to all of these, as in `of(group_id=...)`, in the order of `all`."""
         for name, owner_id in owners.items():
             check_key(owner_id, f"The {name}")
         return await self._select(
-            *(self._aggregate.table.c[name] == owner_id for name, owner_id in owners.items())
+            *(self._mapping.table.c[name] == owner_id for name, owner_id in owners.items())
         )
 
     async def page(self, listing: Listing) -> Slice[T]:
-        """Return one page of the objects; InvalidInputError for a field that cannot be filtered or sorted by."""
+        """Return one page of the objects; raises InvalidInputError for an unknown filter or sort field."""
         await self._queue()
-        return await read_page(self._transaction, self._aggregate, listing)
+        return await read_page(self._transaction, self._mapping, listing)
 
     async def _one(self, condition: ColumnElement[bool]) -> T | None:
         found = await self._select(condition)
@@ -85,22 +85,20 @@ class TableRepository(Generic[T]):
 
     async def _select(self, *conditions: ColumnElement[bool]) -> list[T]:
         await self._queue()
-        statement = select(self._aggregate.table).where(*conditions).order_by(*self._aggregate.order)
-        return [self._aggregate.from_row(row) for row in await self._transaction.rows(statement)]
+        statement = select(self._mapping.table).where(*conditions).order_by(*self._mapping.order)
+        return [self._mapping.from_row(row) for row in await self._transaction.rows(statement)]
 
     async def _write(self, statement: Insert | Update, item: T) -> int:
-        aggregate = self._aggregate
+        mapping = self._mapping
         try:
-            count = await self._change(statement, aggregate.to_row(item))
+            count = await self._change(statement, mapping.to_row(item))
         except RefusedError as refused:
-            label = aggregate.label(item)
+            label = mapping.label(item)
             if refused.violation is Violation.TAKEN:
                 raise ConflictError(f"{label} exists already.") from None
-            raise ConflictError(f"{label} refers to an unknown {aggregate.owners}.") from None
-        if count and aggregate.is_policy:
-            await self._transaction.policy_changed(
-                aggregate.table.name, getattr(item, aggregate.id_column.name)
-            )
+            raise ConflictError(f"{label} refers to an unknown {mapping.owners}.") from None
+        if count and mapping.is_policy:
+            await self._transaction.policy_changed(mapping.table.name, getattr(item, mapping.id_column.name))
         return count
 
     async def _change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
@@ -108,28 +106,28 @@ class TableRepository(Generic[T]):
         return await self._transaction.change(statement, row)
 
     async def _queue(self) -> None:
-        # Whoever reads an object to write it back must not overwrite what another server wrote in between.
-        if self._aggregate.is_shared:
+        # A transaction that reads an object and writes it back must not overwrite a change by another server.
+        if self._mapping.is_shared:
             await self._transaction.queue(Lock.POLICY)
 
 
 class NamedTableRepository(TableRepository[T]):
-    """An aggregate whose objects have a unique natural name."""
+    """Objects with a unique natural name."""
 
     async def by_name(self, name: str) -> T | None:
         """Return the object with this natural name."""
         check_key(name, "The name")
-        return await self._one(self._aggregate.table.c.name == name)
+        return await self._one(self._mapping.table.c.name == name)
 
 
 class ClientKeyRepository(TableRepository[ClientKey]):
-    """Client keys remember their last use."""
+    """Client keys with their last use."""
 
     def __init__(self, transaction: Transaction) -> None:
         super().__init__(transaction, CLIENT_KEYS)
 
     async def touch(self, key_id: str, *, at: datetime, host: str) -> None:
-        """Note a use; not policy, so the version stays. Nothing happens to a key that is not there."""
+        """Store the last use of a key, if the key exists; the policy version stays the same."""
         check_key(key_id, "The id")
         check_value(at, "at")
         check_value(host, "host")

@@ -1,4 +1,4 @@
-"""Sessions: written often, so every write is one statement and nobody queues."""
+"""The repository of sessions; each write is one statement without a lock, because sessions are written often."""
 
 from datetime import datetime
 
@@ -11,17 +11,17 @@ from ambassador_server.storage.tables import sessions
 from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_key, check_value
 
-_MOST_EXPIRED = 500
+_MAX_EXPIRED = 500
 
 
 class SessionRepository(TableRepository[Session]):
-    """Client processes."""
+    """Sessions of client processes."""
 
     def __init__(self, transaction: Transaction) -> None:
         super().__init__(transaction, SESSIONS)
 
     async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
-        """Move the expiry of a session that is still open; nothing happens to one that has ended or expired."""
+        """Set the expiry of a session unless it has ended or expired."""
         check_key(session_id, "The id")
         check_value(seen_at, "seen_at")
         check_value(expires_at, "expires_at")
@@ -36,7 +36,7 @@ class SessionRepository(TableRepository[Session]):
         )
 
     async def end(self, session_id: str, *, at: datetime, reason: str) -> bool:
-        """End the session; False when it had ended already or never was."""
+        """End the session; returns False if it had ended before or does not exist."""
         check_key(session_id, "The id")
         check_value(at, "at")
         check_value(reason, "reason")
@@ -48,7 +48,7 @@ class SessionRepository(TableRepository[Session]):
         return ended > 0
 
     async def ended_since(self, at: datetime) -> list[Session]:
-        """Return the sessions that were ended at this time or later, in the order of their ends."""
+        """Return the sessions that ended at this time or later, in the order of their ends."""
         check_value(at, "at")
         statement = (
             select(sessions)
@@ -58,18 +58,18 @@ class SessionRepository(TableRepository[Session]):
         return [SESSIONS.from_row(row) for row in await self._transaction.rows(statement)]
 
     async def expired(self, now: datetime) -> list[Session]:
-        """Return up to 500 sessions that have expired and were never ended, the oldest first."""
+        """Return up to 500 sessions that expired and were not ended, oldest first."""
         check_value(now, "now")
         statement = (
             select(sessions)
             .where(sessions.c.ended_at.is_(None), sessions.c.expires_at <= now)
             .order_by(sessions.c.expires_at, sessions.c.session_id)
-            .limit(_MOST_EXPIRED)
+            .limit(_MAX_EXPIRED)
         )
         return [SESSIONS.from_row(row) for row in await self._transaction.rows(statement)]
 
     async def forget(self, before: datetime) -> int:
-        """Delete the sessions that ended or expired before a time; return how many."""
+        """Delete the sessions that ended or expired before a time, and return how many."""
         check_value(before, "before")
         return await self._change(
             delete(sessions).where(or_(sessions.c.ended_at < before, sessions.c.expires_at < before))

@@ -1,4 +1,4 @@
-"""Every table, and nothing else about the database."""
+"""The definitions of all tables."""
 
 from sqlalchemy import (
     BigInteger,
@@ -258,13 +258,13 @@ audit_events = Table(
     _text("digest"),
     _text("document"),
     UniqueConstraint("writer", "seq"),
-    # Pages are read in the order of the cursor and narrowed by time, so each filter is answered inside its index.
+    # Pages are read in the order of the cursor and limited by time, so an index answers each filter alone.
     Index(None, "at", "cursor"),
     Index(None, "cursor", "at"),
     Index(None, "action", "cursor", "at"),
     Index(None, "outcome", "cursor", "at"),
     Index(None, "actor_name", "cursor", "at"),
-    # A tool is a resource of one kind, so the kind is beside the name.
+    # A filter for tools has a name and the kind `tool`, so this index holds the kind as well.
     Index(None, "resource_name", "cursor", "at", "resource_kind"),
     Index(None, "resource_kind", "cursor", "at"),
     Index(None, "reason", "cursor", "at"),

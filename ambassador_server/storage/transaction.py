@@ -1,4 +1,4 @@
-"""One connection in one transaction, and the place where the errors of SQLAlchemy and the drivers end."""
+"""Runs statements in one transaction, and translates the errors of SQLAlchemy and the drivers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -14,16 +14,16 @@ from ambassador_server.storage.dialects import Dialect, Lock, Violation
 from ambassador_server.storage.tables import policy_changes, policy_state
 
 KEPT_VERSIONS = 1_000
-"""For how many versions of the policy the store remembers what they changed."""
+"""The number of policy versions whose changes the store keeps."""
 
-MAX_NOTES = 2_000
-"""How many objects one transaction may name; one that touches more has changed everything."""
+MAX_CHANGES = 2_000
+"""The greatest number of changed objects that are recorded for a transaction; beyond it, all count as changed."""
 
 _EVERYTHING = "everything"
 
 
 class RefusedError(Exception):
-    """A constraint refused a row; the repository that wrote it knows what that means."""
+    """A constraint refused a row; the repository turns this into an error for the caller."""
 
     def __init__(self, violation: Violation) -> None:
         super().__init__(violation.name)
@@ -31,7 +31,7 @@ class RefusedError(Exception):
 
 
 class Transaction:
-    """What the repositories of one unit of work share."""
+    """The transaction that the repositories of one unit of work share."""
 
     def __init__(self, connection: AsyncConnection, dialect: Dialect, *, writes: bool) -> None:
         self.dialect = dialect
@@ -42,14 +42,14 @@ class Transaction:
         self._broken = False
 
     async def rows(self, statement: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Run a query and return everything it finds."""
+        """Run a query and return all rows."""
         with self._errors():
             return (await self._connection.execute(statement)).all()
 
     async def change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
-        """Run one write and return how many rows it met.
+        """Run one write and return the number of affected rows; `row` holds the values of an INSERT or UPDATE.
 
-        Constraints are there for rows alone: RefusedError for one leaves the transaction usable.
+        With `row`, a constraint that refuses it raises RefusedError and leaves the transaction usable.
         """
         self._check_writable()
         guard = nullcontext() if row is None else self.dialect.savepoint(self._connection)
@@ -58,13 +58,13 @@ class Transaction:
                 return (await self._connection.execute(statement, row)).rowcount
 
     async def change_many(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run one write for each row, in a few round trips."""
+        """Run one write for all rows in few round trips."""
         self._check_writable()
         with self._errors():
             await self._connection.execute(statement, rows)
 
     async def queue(self, lock: Lock) -> None:
-        """Be the only writer of this kind until the transaction ends; a reader queues for nothing."""
+        """Wait until this is the only writer with this lock, and hold it to the end; does nothing for a reader."""
         if self._writes and lock not in self._held:
             with self._errors():
                 await self.dialect.lock(self._connection, lock)
@@ -76,39 +76,39 @@ class Transaction:
         return int(rows[0][0])
 
     async def policy_changed(self, kind: str, item_id: str) -> None:
-        """Raise the policy version, once however often this is called, and note which object was touched."""
+        """Record that this object changed; the first call increments the policy version."""
         if not self._touched:
             await self.change(update(policy_state).values(version=policy_state.c.version + 1))
         self._touched[kind, item_id] = None
 
     async def complete(self) -> None:
-        """Do what is left to do before the commit.
+        """Store the recorded changes; called before the commit.
 
-        Raises StorageError if a statement failed: some databases would drop the rest without a word.
+        Raises StorageError if a statement has failed, because some databases then discard the transaction silently.
         """
         if self._broken and self._writes:
             raise StorageError("Nothing was kept, because a statement of the transaction failed.")
         if self._touched:
-            await self._note_changes()
+            await self._record_changes()
 
-    async def _note_changes(self) -> None:
+    async def _record_changes(self) -> None:
         version = await self.policy_version()
-        touched = self._touched if len(self._touched) <= MAX_NOTES else {(_EVERYTHING, ""): None}
-        notes = [
+        touched = self._touched if len(self._touched) <= MAX_CHANGES else {(_EVERYTHING, ""): None}
+        rows = [
             {"version": version, "number": number, "kind": kind, "item_id": item_id}
             for number, (kind, item_id) in enumerate(touched)
         ]
-        await self.change_many(insert(policy_changes), notes)
+        await self.change_many(insert(policy_changes), rows)
         await self.change(delete(policy_changes).where(policy_changes.c.version <= version - KEPT_VERSIONS))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
-            with foreign_errors(self.dialect):
+            with translated_errors(self.dialect):
                 yield
         except RefusedError:
             raise
-        except BaseException:  # a cancelled statement spoils the transaction as well
+        except BaseException:  # after a cancelled statement the transaction cannot be used either
             self._broken = True
             raise
 
@@ -118,37 +118,37 @@ class Transaction:
 
 
 @asynccontextmanager
-async def transaction(
+async def open_transaction(
     engine: AsyncEngine, dialect: Dialect, *, writes: bool, durable: bool = True
 ) -> AsyncIterator[Transaction]:
-    """Begin a transaction; commit on the way out, roll back on an exception and on cancellation."""
-    async with begun(engine, dialect, writes=writes, durable=durable) as connection:
+    """Run the block in a transaction: commit at its end, roll back on an exception or a cancellation."""
+    async with open_connection(engine, dialect, writes=writes, durable=durable) as connection:
         unit = Transaction(connection, dialect, writes=writes)
         yield unit
         await unit.complete()
 
 
 @asynccontextmanager
-async def begun(
+async def open_connection(
     engine: AsyncEngine, dialect: Dialect, *, writes: bool, durable: bool = True
 ) -> AsyncIterator[AsyncConnection]:
-    """Do the same and hand out the bare connection."""
-    with foreign_errors(dialect):
+    """Do the same as `open_transaction` with a connection of SQLAlchemy."""
+    with translated_errors(dialect):
         connection = await engine.connect()
     try:
-        with foreign_errors(dialect):
+        with translated_errors(dialect):
             await dialect.begin(connection, writes=writes, durable=durable)
         yield connection
-        with foreign_errors(dialect):
+        with translated_errors(dialect):
             await connection.commit()
     finally:
-        # Closing rolls back what was not committed, and a second cancellation must not stop it.
+        # Closing rolls back an uncommitted transaction; a second cancellation must not interrupt it.
         await asyncio.shield(connection.close())
 
 
 @contextmanager
-def foreign_errors(dialect: Dialect) -> Iterator[None]:
-    """Turn what SQLAlchemy and the drivers raise into StorageError, or RefusedError for a constraint."""
+def translated_errors(dialect: Dialect) -> Iterator[None]:
+    """Turn errors of SQLAlchemy and the drivers into StorageError, or RefusedError for a constraint."""
     try:
         yield
     except DBAPIError as error:

@@ -1,4 +1,4 @@
-"""Column types that mean the same on every database."""
+"""Column types that behave the same on every database."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,15 +12,15 @@ from ambassador_server.storage.value_checks import encode_json
 
 
 class CodePointText(Text):
-    """Text that compares and sorts by code point; a dialect file says how, where that is not the default."""
+    """Text that compares and sorts by code point; a dialect declares how, if that is not its default."""
 
 
 class GrowingKey(BigInteger):
-    """An integer primary key that the database hands out, each larger than any before it."""
+    """An integer primary key that the database assigns; each is larger than all before it."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time; it comes back in UTC."""
+    """A time with a zone; it is read back in UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -30,12 +30,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the instant with its zone, which not every database keeps."""
+        """Return the time in UTC; some databases do not store a zone."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 class Choice(TypeDecorator[StrEnum]):
-    """A member of a string enumeration; the database knows the word only, so the list can grow."""
+    """A member of a string enumeration; the database stores its word, so new members need no migration."""
 
     impl = CodePointText
     cache_ok = True
@@ -49,12 +49,12 @@ class Choice(TypeDecorator[StrEnum]):
         return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
-        """Return the member; ValueError for a word of a newer version."""
+        """Return the member; raises ValueError for a word of a newer version."""
         return None if value is None else self.choices(value)
 
 
 class JsonDocument(TypeDecorator[Mapping[str, Any]]):
-    """A JSON object, kept as text because no JSON column type keeps every document as it was."""
+    """A JSON object stored as text, because no JSON column type keeps every document unchanged."""
 
     impl = CodePointText
     cache_ok = True
@@ -69,7 +69,7 @@ class JsonDocument(TypeDecorator[Mapping[str, Any]]):
 
 
 class Words(TypeDecorator[tuple[str, ...]]):
-    """A tuple of words, kept as a JSON list; `word` makes each of them a member of its enumeration."""
+    """A tuple of words stored as a JSON list; `word` converts each to a member of its enumeration."""
 
     impl = CodePointText
     cache_ok = True
@@ -83,5 +83,5 @@ class Words(TypeDecorator[tuple[str, ...]]):
         return None if value is None else encode_json(value, "The list")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
-        """Return the words; ValueError for a word of a newer version."""
+        """Return the words; raises ValueError for a word of a newer version."""
         return None if value is None else tuple(map(self.word, json.loads(value)))

@@ -1,4 +1,4 @@
-"""One transaction over all repositories."""
+"""Implements `ports.store.UnitOfWork`: all repositories in one transaction."""
 
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.admin_keys import AdminKeyRepository
@@ -46,9 +46,9 @@ class SqlUnitOfWork:
         self.audit = AuditIndexRepository(transaction)
 
     async def policy_version(self) -> int:
-        """Return the version of everything decisions are made from, as this transaction sees it."""
+        """Return the version of the policy as this transaction sees it."""
         return await self._transaction.policy_version()
 
     async def changes_since(self, version: int) -> PolicyChanges | None:
-        """Return what the policy changed since a version; None when that is not known any more."""
+        """Return the policy objects that changed since a version; None if all have to be read."""
         return await changes_since(self._transaction, version)

@@ -1,4 +1,4 @@
-"""What may be stored: the same answer for every database, given before any of them sees the value."""
+"""Checks values before they are stored, so that every database accepts and refuses the same ones."""
 
 import json
 import math
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_KEY = 512
-"""Characters of an id or a natural name; longer ones do not fit into an index entry of every database."""
+"""The greatest number of characters of an id or a name that fits into an index entry of every database."""
 
 _MAX_INTEGER = 2**63 - 1
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def check_item(item: "DataclassInstance") -> None:
-    """Raise InvalidInputError if some database could not keep the object as it is."""
+    """Raise InvalidInputError if some database could not store the object unchanged."""
     for field in fields(item):
         value = getattr(item, field.name)
         check_value(value, field.name)
@@ -31,14 +31,14 @@ def check_item(item: "DataclassInstance") -> None:
 
 
 def check_key(value: str, what: str) -> None:
-    """Raise InvalidInputError if the text cannot be an id or a natural name."""
+    """Raise InvalidInputError if the text cannot be an id or a name; `what` names the value in the message."""
     check_value(value, what)
     if len(value) > MAX_KEY:
         raise InvalidInputError(f"{what} is longer than {MAX_KEY} characters.")
 
 
 def check_value(value: object, what: str) -> None:
-    """Raise InvalidInputError if the value has a part that some driver refuses."""
+    """Raise InvalidInputError if the value has a part that some database driver refuses."""
     match value:
         case None | bool() | bytes():
             pass
@@ -60,7 +60,7 @@ def check_value(value: object, what: str) -> None:
 
 
 def encode_json(value: object, what: str) -> str:
-    """Return the value as JSON in ASCII, which carries any text through any driver."""
+    """Return the value as JSON in ASCII, which every driver transports unchanged."""
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"), default=_as_dict)
     except (TypeError, ValueError, RecursionError):
@@ -68,7 +68,7 @@ def encode_json(value: object, what: str) -> str:
 
 
 def check_listing(listing: Listing) -> None:
-    """Raise InvalidInputError for a listing with a value that no stored one can equal."""
+    """Raise InvalidInputError for a listing with a value that cannot be stored."""
     for condition in listing.conditions:
         check_key(condition.value, condition.field)
     check_value(listing.open_at, "open_at")
@@ -77,9 +77,9 @@ def check_listing(listing: Listing) -> None:
         check_key(listing.after.item_id, "cursor")
 
 
-def _check(fine: bool, complaint: str) -> None:
-    if not fine:
-        raise InvalidInputError(complaint)
+def _check(is_storable: bool, message: str) -> None:
+    if not is_storable:
+        raise InvalidInputError(message)
 
 
 def _check_text(value: str, what: str) -> None:

@@ -173,7 +173,7 @@ async def test_more_objects_than_one_statement_takes_all_come(store: Store) -> N
 async def test_too_many_objects_are_everything(store: Store) -> None:
     before = await furnish(store)
     async with store.write() as work:
-        for number in range(10, 10 + transaction.MAX_NOTES + 1):
+        for number in range(10, 10 + transaction.MAX_CHANGES + 1):
             await work.users.add(user(number))
     assert await since(store, before) is None
 

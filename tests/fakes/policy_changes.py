@@ -54,7 +54,7 @@ class TouchedByVersion:
                 return None
             touched |= ids
             notes += len(ids)
-        if notes > transaction.MAX_NOTES:
+        if notes > transaction.MAX_CHANGES:
             return None
         found: dict[str, dict[str, Any]] = {name: {} for name in _FIELDS.values()}
         groups: dict[str, list[str]] = {}

@@ -7,13 +7,13 @@ import pytest
 
 from ambassador_server.config import load_config
 from ambassador_server.domain.shared.settings import SettingOrigin, Source
-from ambassador_server.storage.database_url import shown
+from ambassador_server.storage.database_url import redacted_url
 
 SECRETS = ("horse/staple", "battery", "scott")
 
 
 def _in_force(*said: Any) -> dict[str, tuple[Any, Source]]:
-    found = load_config(*said).in_force(shown)
+    found = load_config(*said).in_force(redacted_url)
     return {each.name: (each.value, each.source) for each in found}
 
 

@@ -1,4 +1,4 @@
-"""What a database must be able to do for us; one file of this folder per database, named as its URLs begin."""
+"""The interface to each kind of database; each file of this folder implements one and has the name of its URLs."""
 
 import importlib
 import pkgutil
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 class Violation(Enum):
-    """Which kind of constraint refused a row."""
+    """The kind of constraint that refused a row: a value that is taken, or a reference to a missing row."""
 
     TAKEN = auto()
     DANGLING = auto()
 
 
 class Lock(IntEnum):
-    """What only one transaction at a time may work on."""
+    """Locks that one transaction at a time may hold."""
 
     SCHEMA = 1
     POLICY = 2
@@ -34,46 +34,46 @@ class Dialect(Protocol):
     """One kind of database."""
 
     def accept(self, url: URL) -> URL:
-        """Return the URL with our driver in it, or raise ConfigurationError for one that makes no sense."""
+        """Return the URL with our driver; raises ConfigurationError for an invalid one."""
         ...
 
     def describe(self, url: URL) -> str:
-        """Name the database for a message, without user, password and options."""
+        """Return the name of the database for messages, without user, password and options."""
         ...
 
     def exists(self, url: URL) -> bool:
-        """Tell whether there is anything to connect to, as far as that shows from here."""
+        """Tell whether the database exists, True if only a connection could tell."""
         ...
 
     def identity(self, url: URL) -> object:
-        """Return what changes when somebody takes the database away or puts another in its place, if that shows."""
+        """Return a value that changes when the database file is deleted or replaced; always the same without a file."""
         ...
 
     def create(self, url: URL) -> None:
-        """Make sure there is something to connect to, if that is ours to do."""
+        """Create the database if this product may."""
         ...
 
     def engine(self, url: URL, *, migrating: bool = False) -> AsyncEngine:
-        """Return an engine; a migrating one is patient and leaves foreign keys to `verify`."""
+        """Return an engine; with `migrating` it waits longer and leaves foreign keys to `verify`."""
         ...
 
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
-        """Begin: a reader sees one moment and changes nothing, a writer sees what was committed before.
+        """Begin a transaction: a reader sees one snapshot and cannot write, a writer sees all earlier commits.
 
-        What is not `durable` may be lost by a power cut, where that spares anything.
+        Without `durable` a power cut may undo the commit, if the database is faster that way.
         """
         ...
 
-    def turn(self) -> AbstractAsyncContextManager[object]:
-        """Return what the writers of one process queue at."""
+    def writer_lock(self) -> AbstractAsyncContextManager[object]:
+        """Return the lock that writers of one process take first."""
         ...
 
     def savepoint(self, connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
-        """Wrap one statement, so that its failure leaves the transaction usable."""
+        """Return a context for one statement whose failure leaves the transaction usable."""
         ...
 
     async def lock(self, connection: AsyncConnection, lock: Lock) -> None:
-        """Wait until this transaction is the only one that holds the lock, and hold it until it ends."""
+        """Wait for the lock and hold it until the transaction ends."""
         ...
 
     async def verify(self, connection: AsyncConnection) -> bool:
@@ -81,36 +81,36 @@ class Dialect(Protocol):
         ...
 
     def insert_new(self, table: Table) -> Insert:
-        """Return an INSERT that skips rows whose key is taken."""
+        """Return an INSERT that skips rows with a key that is taken."""
         ...
 
     def upsert(self, table: Table) -> Insert:
-        """Return an INSERT that overwrites the row with the same primary key."""
+        """Return an INSERT that replaces the row with the same primary key."""
         ...
 
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
-        """Match the whole text, case-sensitively; `*` stands for any run of characters, the rest for itself."""
+        """Return the condition that the whole text matches, case-sensitively; only `*` is a wildcard."""
         ...
 
-    def aside(self, column: ColumnElement[T]) -> ColumnElement[T]:
-        """Return the column for a comparison or an order that another index shall be chosen over."""
+    def without_index(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        """Return the column in a form for which the database prefers the index of another column."""
         ...
 
     def words(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """Return each word of a column that holds several, as a row of its own table."""
+        """Return the words of a list column as rows of a table of their own."""
         ...
 
     def violation(self, error: BaseException) -> Violation | None:
-        """Tell which constraint the driver's error is about."""
+        """Return the violated constraint, None if the driver's error is another one."""
         ...
 
     def cause(self, error: BaseException) -> str:
-        """Say what the driver's error means, never quoting it."""
+        """Return what the driver's error means, without quoting it."""
         ...
 
 
 def load(name: str) -> Dialect:
-    """Return the dialect for URLs that begin with this word."""
+    """Return the dialect for URLs that begin with this name; raises ConfigurationError for an unknown one."""
     known = sorted(module.name for module in pkgutil.iter_modules(__path__))
     if name not in known:
         raise ConfigurationError(f"{name!r} is not a database we know: use one of {', '.join(known)}.")

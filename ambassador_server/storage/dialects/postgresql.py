@@ -1,4 +1,4 @@
-"""PostgreSQL: many servers, one database."""
+"""The dialect for PostgreSQL, which several servers can share."""
 
 import importlib.util
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -25,11 +25,11 @@ _POOL_OVERFLOW = 15
 _SETTINGS = {
     "application_name": "mcp-ambassador",
     "jit": "off",
-    # A plan made without the pattern cannot use the index that serves most patterns.
+    # A generic plan cannot use an index for a LIKE pattern that is a parameter.
     "plan_cache_mode": "force_custom_plan",
 }
 
-# Advisory locks are numbers shared by everybody who uses the database; this range is ours.
+# Advisory locks are numbers that all users of the database share; this product uses a range of them.
 _LOCK_BASE = int.from_bytes(b"ambass") << 8
 
 _VIOLATIONS = {"23505": Violation.TAKEN, "23503": Violation.DANGLING}
@@ -51,7 +51,7 @@ class Postgresql:
     """PostgreSQL through asyncpg."""
 
     def accept(self, url: URL) -> URL:
-        """Take the driver's own options and libpq's word for TLS."""
+        """Accept the options of asyncpg, and libpq's `sslmode` for its `ssl`."""
         if url.drivername not in ("postgresql", _DRIVER):
             raise ConfigurationError(f"PostgreSQL needs a URL that begins with '{_DRIVER}:'.")
         if importlib.util.find_spec("asyncpg") is None:
@@ -64,20 +64,20 @@ class Postgresql:
         return url.set(drivername=_DRIVER, query=query)
 
     def describe(self, url: URL) -> str:
-        """Name the database and the host."""
+        """Return the names of database and host."""
         host = url.host or url.query.get("host") or "this machine"
         return f"PostgreSQL database {url.database or ''!r} on {host}"
 
     def exists(self, url: URL) -> bool:
-        """Leave the answer to the server."""
+        """Return True, because only the server could tell."""
         return True
 
     def identity(self, url: URL) -> object:
-        """Leave the answer to the server."""
+        """Return None, because there is no file to compare."""
         return None
 
     def create(self, url: URL) -> None:
-        """Do nothing: creating a database takes rights that ours need not have."""
+        """Do nothing, because creating a database takes rights that this product does not need."""
 
     def engine(self, url: URL, *, migrating: bool = False) -> AsyncEngine:
         """Return an engine whose every wait is bounded."""
@@ -96,32 +96,32 @@ class Postgresql:
         )
 
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
-        """Give a reader one snapshot, and a writer a new one for each statement."""
+        """Use REPEATABLE READ for a reader, and READ COMMITTED for a writer."""
         level = "READ COMMITTED" if writes else "REPEATABLE READ"
         _ = await connection.execution_options(isolation_level=level, postgresql_readonly=not writes)
 
-    def turn(self) -> AbstractAsyncContextManager[object]:
-        """Do nothing: who has to queue does so in `lock`, with the writers of every other server."""
+    def writer_lock(self) -> AbstractAsyncContextManager[object]:
+        """Return no lock, because writers wait in `lock` for those of other servers as well."""
         return nullcontext()
 
     def savepoint(self, connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
-        """Open a savepoint, because a statement that fails spoils its whole transaction."""
+        """Open a savepoint, because a failed statement otherwise ends its transaction."""
         return connection.begin_nested()
 
     async def lock(self, connection: AsyncConnection, lock: Lock) -> None:
-        """Take an advisory lock; it is let go once the transaction's changes can be seen."""
+        """Take an advisory lock, which is released when the transaction has ended."""
         await connection.execute(select(func.pg_advisory_xact_lock(_LOCK_BASE + lock)))
 
     async def verify(self, connection: AsyncConnection) -> bool:
-        """Do nothing: foreign keys are checked all the time."""
+        """Return True, because foreign keys are always checked."""
         return True
 
     def insert_new(self, table: Table) -> Insert:
-        """Skip what is there."""
+        """Return INSERT … ON CONFLICT DO NOTHING."""
         return insert(table).on_conflict_do_nothing()
 
     def upsert(self, table: Table) -> Insert:
-        """Overwrite what is there."""
+        """Return INSERT … ON CONFLICT DO UPDATE."""
         statement = insert(table)
         keys = table.primary_key.columns
         rest = {
@@ -130,24 +130,24 @@ class Postgresql:
         return statement.on_conflict_do_update(index_elements=list(keys), set_=rest)
 
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
-        """Use LIKE, with its own wildcards quoted."""
+        """Return a LIKE condition, with LIKE's own wildcards escaped."""
         quoted = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return column.like(quoted.replace("*", "%"), escape="\\")
 
-    def aside(self, column: ColumnElement[T]) -> ColumnElement[T]:
-        """Leave the choice to the planner, which knows how often each value occurs."""
+    def without_index(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        """Return the column itself, because the planner knows how often each value occurs."""
         return column
 
     def words(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """Use json_array_elements_text."""
+        """Return the elements by json_array_elements_text."""
         return func.json_array_elements_text(cast(column, JSON)).table_valued("value").c.value
 
     def violation(self, error: BaseException) -> Violation | None:
-        """Look at the SQLSTATE."""
+        """Return the violation for the SQLSTATE."""
         return _VIOLATIONS.get(_state(error))
 
     def cause(self, error: BaseException) -> str:
-        """Translate the SQLSTATE."""
+        """Return the meaning of the SQLSTATE."""
         return _CAUSES.get(_state(error), type(error).__name__)
 
 
@@ -156,7 +156,7 @@ DIALECT = Postgresql()
 
 @compiles(CodePointText, "postgresql")
 def _code_points(element: CodePointText, compiler: PGTypeCompiler, **options: Any) -> str:
-    # Any other collation sorts by the operating system's taste, and its indexes do not serve prefixes.
+    # Other collations sort as the operating system defines, and their indexes do not serve prefixes.
     return 'TEXT COLLATE "C"'
 
 

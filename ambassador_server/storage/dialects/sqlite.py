@@ -1,4 +1,4 @@
-"""SQLite: one file, many readers, one writer."""
+"""The dialect for SQLite, which has one file, many readers and one writer."""
 
 import asyncio
 import logging
@@ -49,7 +49,7 @@ _CAUSES = {
     "SQLITE_READONLY": "the file is read-only",
 }
 
-# The driver writes every statement with its values to its own debug log, and some of the values are digests of keys.
+# At debug level the driver logs every statement with its values, and some values are digests of keys.
 logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 
@@ -57,7 +57,7 @@ class Sqlite:
     """SQLite through aiosqlite."""
 
     def accept(self, url: URL) -> URL:
-        """Take a plain file only: a database in memory would be another one on every connection."""
+        """Accept a plain file only, because each connection to `:memory:` would have its own database."""
         if url.drivername not in ("sqlite", _DRIVER):
             raise ConfigurationError(f"SQLite needs a URL that begins with '{_DRIVER}:'.")
         if not url.database or url.database.startswith((":memory:", "file:")):
@@ -69,15 +69,15 @@ class Sqlite:
         return url.set(drivername=_DRIVER)
 
     def describe(self, url: URL) -> str:
-        """Name the file."""
+        """Return the name of the file."""
         return f"SQLite file {url.database}"
 
     def exists(self, url: URL) -> bool:
-        """Tell whether the file is there."""
+        """Tell whether the file exists."""
         return _path(url).is_file()
 
     def identity(self, url: URL) -> object:
-        """Return the file's place on its disk, None when it is gone."""
+        """Return device and inode of the file, None when it is missing."""
         try:
             status = _path(url).stat()
         except OSError:
@@ -85,7 +85,7 @@ class Sqlite:
         return status.st_dev, status.st_ino
 
     def create(self, url: URL) -> None:
-        """Create the file, empty and for its owner alone."""
+        """Create the file, empty and readable by its owner only."""
         path = _path(url)
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))
@@ -96,16 +96,16 @@ class Sqlite:
             ) from None
 
     def engine(self, url: URL, *, migrating: bool = False) -> AsyncEngine:
-        """Return an engine over the file, which is made private if it was not."""
+        """Return an engine for the file; other users lose access to it if they had any."""
         _narrow(_path(url))
         engine = create_async_engine(url, hide_parameters=True, pool_timeout=_BUSY_MS / 1000)
         event.listen(engine.sync_engine, "connect", _prepare_for_migration if migrating else _prepare)
         return engine
 
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
-        """Take the write lock at once, or see the moment of the first read."""
+        """Use BEGIN IMMEDIATE for a writer; a reader's snapshot is that of its first read."""
         driver = cast(aiosqlite.Connection, (await connection.get_raw_connection()).driver_connection)
-        # A durable commit waits for the disk, and what was committed before is on it as well then.
+        # A durable commit waits until it and all earlier commits are on the disk.
         level = "FULL" if durable else "NORMAL"
         begin = f"PRAGMA synchronous = {level}; BEGIN IMMEDIATE" if writes else "BEGIN"
         try:
@@ -113,27 +113,27 @@ class Sqlite:
         except sqlite3.Error as error:
             raise StorageError(f"The database cannot be used: {self.cause(error)}.") from None
 
-    def turn(self) -> AbstractAsyncContextManager[object]:
-        """Return a lock, because waiting for one is cheaper and fairer than polling a busy file."""
+    def writer_lock(self) -> AbstractAsyncContextManager[object]:
+        """Return an asyncio lock, because polling a busy file costs more and is unfair."""
         return asyncio.Lock()
 
     def savepoint(self, connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
-        """Do nothing: a statement that fails undoes itself alone."""
+        """Do nothing, because a failed statement undoes only itself."""
         return nullcontext()
 
     async def lock(self, connection: AsyncConnection, lock: Lock) -> None:
-        """Do nothing: there is one writer anyway."""
+        """Do nothing, because there is only one writer."""
 
     async def verify(self, connection: AsyncConnection) -> bool:
-        """Look for rows that point nowhere."""
+        """Look for references to missing rows."""
         return (await connection.execute(text("PRAGMA foreign_key_check"))).first() is None
 
     def insert_new(self, table: Table) -> Insert:
-        """Skip what is there."""
+        """Return INSERT … ON CONFLICT DO NOTHING."""
         return insert(table).on_conflict_do_nothing()
 
     def upsert(self, table: Table) -> Insert:
-        """Overwrite what is there."""
+        """Return INSERT … ON CONFLICT DO UPDATE."""
         statement = insert(table)
         keys = table.primary_key.columns
         rest = {
@@ -142,23 +142,23 @@ class Sqlite:
         return statement.on_conflict_do_update(index_elements=list(keys), set_=rest)
 
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
-        """Use GLOB, the one operator here that minds the case; its other two wildcards are quoted."""
+        """Return a GLOB condition, which is case-sensitive; GLOB's other two wildcards are escaped."""
         return column.op("GLOB", is_comparison=True)(re.sub(r"[\[?]", r"[\g<0>]", pattern))
 
-    def aside(self, column: ColumnElement[T]) -> ColumnElement[T]:
-        """Put a plus before it, which changes no text and hides the index: the planner here only guesses."""
+    def without_index(self, column: ColumnElement[T]) -> ColumnElement[T]:
+        """Return the column with a unary plus, which leaves texts unchanged and keeps the planner from its index."""
         return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)
 
     def words(self, column: ColumnElement[Any]) -> ColumnElement[str]:
-        """Use json_each, whose rows have the word in the column `value`."""
+        """Return the elements by json_each."""
         return func.json_each(type_coerce(column, Text)).table_valued("value").c.value
 
     def violation(self, error: BaseException) -> Violation | None:
-        """Look at the extended result code."""
+        """Return the violation for the extended result code."""
         return _VIOLATIONS.get(_code(error))
 
     def cause(self, error: BaseException) -> str:
-        """Translate the result code."""
+        """Return the meaning of the result code."""
         code = _code(error)
         primary = "_".join(code.split("_")[:2])
         return _CAUSES.get(primary, code or type(error).__name__)
@@ -169,7 +169,7 @@ DIALECT = Sqlite()
 
 @compiles(GrowingKey, "sqlite")
 def _integer(element: GrowingKey, compiler: SQLiteTypeCompiler, **options: Any) -> str:
-    # Only a column of exactly this type is the row id, and only the row id grows.
+    # Only a column of exactly this type is the row id, and only the row id is assigned by AUTOINCREMENT.
     return "INTEGER"
 
 
@@ -178,7 +178,7 @@ def _path(url: URL) -> Path:
 
 
 def _narrow(path: Path) -> None:
-    # The files beside it (write-ahead log, shared memory) take their mode from this one.
+    # SQLite gives the write-ahead log and the shared-memory file the mode of this file.
     try:
         if path.stat().st_mode & 0o077:
             path.chmod(_MODE)
@@ -198,20 +198,20 @@ def _prepare(connection: AdaptedConnection, record: ConnectionPoolEntry) -> None
 
 
 def _prepare_for_migration(connection: AdaptedConnection, record: ConnectionPoolEntry) -> None:
-    # Rebuilding a table drops it for a moment, which must not cascade into its children.
+    # A migration may drop and rebuild a table, which must not delete the rows that refer to it.
     connection.run_async(partial(_set_up, busy_ms=_BUSY_MIGRATING_MS, foreign_keys="OFF"))
 
 
 async def _set_up(driver: aiosqlite.Connection, busy_ms: int, foreign_keys: str) -> None:
-    # The driver would begin transactions late and on writes only; ours begin in `begin`.
+    # By default the driver begins a transaction at the first write; ours begin in `begin`.
     driver.isolation_level = None
     for pragma in (f"busy_timeout = {busy_ms}", f"foreign_keys = {foreign_keys}"):
         await (await driver.execute(f"PRAGMA {pragma}")).close()
-    await _keep_a_write_ahead_log(driver, time.monotonic() + busy_ms / 1000)
+    await _use_write_ahead_log(driver, time.monotonic() + busy_ms / 1000)
 
 
-async def _keep_a_write_ahead_log(driver: aiosqlite.Connection, deadline: float) -> None:
-    # The one statement that does not wait: of two connections that try it on one new file, one is told it is busy.
+async def _use_write_ahead_log(driver: aiosqlite.Connection, deadline: float) -> None:
+    # This statement ignores busy_timeout: of two connections that run it on a new file, one fails at once.
     while True:
         try:
             await (await driver.execute("PRAGMA journal_mode = WAL")).close()

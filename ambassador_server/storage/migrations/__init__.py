@@ -1,1 +1,1 @@
-"""The schema's history; one file per step in `versions`, each numbered after the last."""
+"""The migrations of the schema; `versions` has one file for each, numbered in order."""

@@ -1,4 +1,4 @@
-"""What Alembic runs around the steps: our connection, in the transaction it is in."""
+"""Makes Alembic run the migrations on the given connection and in its transaction."""
 
 from alembic import context
 

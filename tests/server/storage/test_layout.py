@@ -9,10 +9,10 @@ import pytest
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.storage import dialects, object_mappings
 from ambassador_server.storage.dialects import load
-from ambassador_server.storage.object_mappings import Aggregate
+from ambassador_server.storage.object_mappings import ObjectMapping
 
 FOLDER = Path(dialects.__file__).parent.parent
-AGGREGATES = [value for value in vars(object_mappings).values() if isinstance(value, Aggregate)]
+MAPPINGS = [value for value in vars(object_mappings).values() if isinstance(value, ObjectMapping)]
 
 
 def test_only_dialect_files_know_a_dialect() -> None:
@@ -24,11 +24,9 @@ def test_only_dialect_files_know_a_dialect() -> None:
     assert [path.name for path in others if words.search(path.read_text())] == []
 
 
-@pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda aggregate: aggregate.noun)
-def test_columns_are_the_fields_of_the_object(aggregate: Aggregate[object]) -> None:
-    assert [column.name for column in aggregate.table.columns] == [
-        field.name for field in fields(aggregate.kind)
-    ]
+@pytest.mark.parametrize("mapping", MAPPINGS, ids=lambda mapping: mapping.noun)
+def test_columns_are_the_fields_of_the_object(mapping: ObjectMapping[object]) -> None:
+    assert [column.name for column in mapping.table.columns] == [field.name for field in fields(mapping.kind)]
 
 
 def test_dialect_is_a_file_of_the_folder_and_nothing_else() -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, inspect
 
 from ambassador_server.errors import ConfigurationError, StorageError
 from ambassador_server.storage import migrate
-from ambassador_server.storage.database_url import Target
+from ambassador_server.storage.database_url import Database
 from ambassador_server.storage.dialects import load
 from ambassador_server.storage.migrate import SchemaState, SchemaStatus, check, revisions, upgrade
 from ambassador_server.storage.sql_store import open_store
@@ -140,7 +140,7 @@ async def test_upgrades_of_several_processes_apply_everything_once(url: str) -> 
 
 async def test_upgrade_that_fails_leaves_nothing_behind(url: str) -> None:
     if url.startswith("sqlite"):
-        load("sqlite").create(Target.parse(url).url)
+        load("sqlite").create(Database.parse(url).url)
     await execute(url, "CREATE TABLE policy_state (something_else INTEGER)")
     with pytest.raises(StorageError):
         await upgrade(url)

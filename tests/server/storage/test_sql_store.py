@@ -17,7 +17,7 @@ from ambassador_server.domain.audit.query import EVERYTHING
 from ambassador_server.errors import AmbassadorError, ConfigurationError, StorageError
 from ambassador_server.ports.store import Store
 from ambassador_server.storage import sql_store
-from ambassador_server.storage.database_url import Target
+from ambassador_server.storage.database_url import Database
 from ambassador_server.storage.dialects import sqlite
 from ambassador_server.storage.migrate import check, upgrade
 from ambassador_server.storage.sql_store import open_store
@@ -118,15 +118,15 @@ async def test_login_that_is_refused_is_a_storage_error(postgres_url: str) -> No
 
 
 async def test_libpq_word_for_tls_is_understood() -> None:
-    target = Target.parse("postgresql://host/db?sslmode=require")
-    assert target.url.query == {"ssl": "require"}
+    database = Database.parse("postgresql://host/db?sslmode=require")
+    assert database.url.query == {"ssl": "require"}
 
 
 def test_target_is_shown_without_its_login() -> None:
-    target = Target.parse(f"postgresql://user:{SECRET}@host/db?ssl=require")
-    assert target.name == "PostgreSQL database 'db' on host"
-    assert "user" not in repr(target)
-    assert SECRET not in repr(target)
+    database = Database.parse(f"postgresql://user:{SECRET}@host/db?ssl=require")
+    assert database.name == "PostgreSQL database 'db' on host"
+    assert "user" not in repr(database)
+    assert SECRET not in repr(database)
 
 
 async def test_file_that_is_no_database_is_a_storage_error(sqlite_path: Path) -> None:
@@ -216,7 +216,7 @@ async def test_two_stores_on_one_database_do_not_overwrite_each_other(url: str, 
 async def test_writer_does_not_wait_for_ever_behind_itself(
     sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql_store, "_TURN_SECONDS", 0.05)
+    monkeypatch.setattr(sql_store, "_WRITER_SECONDS", 0.05)
     store = await opened(f"sqlite:///{sqlite_path}")
     async with store.write() as work:
         await work.users.add(user())

@@ -60,7 +60,7 @@ class HmacSessionTokens:
         if not hmac.compare_digest(mac, hmac.digest(key, claims, "sha256")):
             return None
         return SessionClaims(
-            _unpack_id(session_id), _unpack_id(key_id), datetime.fromtimestamp(expires_at / 1000, UTC)
+            _unpack_id(session_id), _unpack_id(key_id), _EPOCH + timedelta(milliseconds=expires_at)
         )
 
 

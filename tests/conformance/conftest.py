@@ -1,4 +1,4 @@
-"""The three stores that must behave as one: in memory, SQLite, PostgreSQL."""
+"""Fixtures: a store in memory, on SQLite and on PostgreSQL, which must all behave alike."""
 
 import asyncio
 import shutil
@@ -20,7 +20,7 @@ _MEMORY = "memory"
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a migrated and empty database file, to be copied."""
+    """Return a migrated and empty database file, from which the tests get copies."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
     asyncio.run(upgrade(f"sqlite:///{path}"))
     return path
@@ -37,7 +37,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(params=[_MEMORY, "sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of a migrated and empty database, or the word for the one in memory."""
+    """Return the URL of a migrated and empty database, or the name of the store in memory."""
     if request.param == "sqlite":
         template = request.getfixturevalue("sqlite_template")
         return f"sqlite:///{shutil.copy(template, tmp_path / 'store.db')}"

@@ -1,4 +1,4 @@
-"""Objects to store, each valid on its own and easy to change in one place."""
+"""Sample objects to store; every function takes changes of single fields."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 
 
 def user(number: int = 1, **changes: Any) -> User:
-    """Return user number so and so."""
+    """Return the user with this number."""
     values: dict[str, Any] = {
         "user_id": f"u{number}",
         "name": f"user-{number}",
@@ -42,7 +42,7 @@ def user(number: int = 1, **changes: Any) -> User:
 
 
 def group(number: int = 1, **changes: Any) -> Group:
-    """Return group number so and so."""
+    """Return the group with this number."""
     values: dict[str, Any] = {
         "group_id": f"g{number}",
         "name": f"group-{number}",
@@ -72,7 +72,7 @@ def client_key(number: int = 1, **changes: Any) -> ClientKey:
 
 
 def enrolment(number: int = 1, **changes: Any) -> Enrolment:
-    """Return a promise of a key to user 1."""
+    """Return an enrolment of user 1."""
     values: dict[str, Any] = {
         "enrolment_id": f"e{number}",
         "user_id": "u1",
@@ -87,7 +87,7 @@ def enrolment(number: int = 1, **changes: Any) -> Enrolment:
 
 
 def mcp(number: int = 1, **changes: Any) -> Mcp:
-    """Return MCP number so and so."""
+    """Return the MCP with this number."""
     values: dict[str, Any] = {
         "mcp_id": f"m{number}",
         "name": f"mcp-{number}",
@@ -134,7 +134,7 @@ def subscription(number: int = 1, **changes: Any) -> Subscription:
 
 
 def password(number: int = 1, **changes: Any) -> Password:
-    """Return the password of user number so and so."""
+    """Return the password of the user with this number."""
     values: dict[str, Any] = {"user_id": f"u{number}", "hash": "$argon2id$v=19$...", "changed_at": NOW}
     return Password(**values | changes)
 
@@ -205,7 +205,7 @@ def tool(name: str = "read", **changes: Any) -> Tool:
 
 
 def event(**changes: Any) -> AuditEvent:
-    """Return a call that was permitted."""
+    """Return the event of a permitted call."""
     values: dict[str, Any] = {
         "at": NOW,
         "action": AuditAction.CALL_ATTEMPT,
@@ -222,12 +222,12 @@ def record(seq: int, writer: str = "w1", **changes: Any) -> AuditRecord:
 
 
 def position(seq: int) -> LogPosition:
-    """Return the position behind record number `seq`."""
+    """Return the position after record number `seq`."""
     return LogPosition(seq=seq, segment=1, offset=100 * seq)
 
 
 async def add_owners(work: UnitOfWork) -> None:
-    """Store what keys, grants, sessions and tools belong to."""
+    """Store the owners of keys, grants, sessions and tools."""
     await work.users.add(user())
     await work.groups.add(group())
     await work.mcps.add(mcp())

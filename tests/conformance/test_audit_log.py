@@ -1,4 +1,4 @@
-"""What every audit log does, run on the real one and on the fake."""
+"""The behaviour of every audit log: the real one and the fake."""
 
 import asyncio
 import shutil
@@ -20,7 +20,7 @@ from tests.server.audit_log.samples import EVENT, SIGNER, numbered, read_all
 
 @dataclass
 class Subject:
-    """A log, and how to make it fail and work again."""
+    """A log, and functions that make it fail and work again."""
 
     log: AuditLog
     break_down: Callable[[], None]
@@ -48,7 +48,7 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     await log.close()
 
 
-async def test_event_comes_back_as_it_was(subject: Subject):
+async def test_event_is_read_back_unchanged(subject: Subject):
     await subject.log.append(EVENT)
     [record] = await read_all(subject.log)
     assert record.event == EVENT
@@ -68,7 +68,7 @@ async def test_records_keep_the_order_of_append_whether_awaited_or_not(subject: 
     assert len({record.digest for record in records}) == 21
 
 
-async def test_reading_stops_at_the_limit_and_goes_on_behind_it(subject: Subject):
+async def test_reading_stops_at_the_limit_and_continues_after_it(subject: Subject):
     for number in range(10):
         await subject.log.append(numbered(number))
     assert await read_all(subject.log, limit=3) == await read_all(subject.log)
@@ -87,13 +87,13 @@ async def test_reading_at_the_end_returns_nothing_and_the_same_position(subject:
     assert behind.seq == records[0].seq
 
 
-async def test_reading_from_beyond_the_end_is_refused(subject: Subject):
+async def test_reading_from_after_the_end_is_refused(subject: Subject):
     await subject.log.append(EVENT)
     with pytest.raises(AuditUnavailableError):
         await subject.log.read(LogPosition(seq=99, segment=1, offset=10**6), 10)
 
 
-async def test_cancelling_one_who_waits_harms_no_other(subject: Subject):
+async def test_cancelling_one_awaiter_does_not_affect_others(subject: Subject):
     async def record(number: int) -> None:
         await subject.log.append(numbered(number))
 
@@ -107,7 +107,7 @@ async def test_cancelling_one_who_waits_harms_no_other(subject: Subject):
     assert len(await read_all(subject.log)) == 2
 
 
-async def test_one_append_may_be_awaited_by_many(subject: Subject):
+async def test_one_append_may_be_awaited_by_several_tasks(subject: Subject):
     pending = subject.log.append(EVENT)
 
     async def wait() -> None:
@@ -137,7 +137,9 @@ async def test_failure_refuses_until_the_log_works_again(subject: Subject):
     assert after.seq == recovery.seq + 1
 
 
-async def test_failure_nobody_awaits_makes_no_noise(subject: Subject, caplog: pytest.LogCaptureFixture):
+async def test_failure_that_is_not_awaited_logs_no_warning(
+    subject: Subject, caplog: pytest.LogCaptureFixture
+):
     subject.break_down()
     for number in range(3):
         _ = subject.log.append(numbered(number))
@@ -148,7 +150,7 @@ async def test_failure_nobody_awaits_makes_no_noise(subject: Subject, caplog: py
     subject.mend()
 
 
-async def test_closing_writes_what_is_queued_and_takes_nothing_more(subject: Subject):
+async def test_closing_writes_queued_records_and_refuses_more(subject: Subject):
     pending = subject.log.append(EVENT)
     await subject.log.close()
     await pending
@@ -158,7 +160,7 @@ async def test_closing_writes_what_is_queued_and_takes_nothing_more(subject: Sub
     await subject.log.close()
 
 
-async def test_reading_stops_where_the_lines_are_large_enough_and_goes_on_from_there(subject: Subject):
+async def test_reading_stops_at_max_bytes_and_continues_from_there(subject: Subject):
     for number in range(10):
         await subject.log.append(numbered(number))
     one, position = await subject.log.read(None, 100, max_bytes=1)

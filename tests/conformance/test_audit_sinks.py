@@ -1,4 +1,4 @@
-"""What every audit sink does under delivery, on real sockets and pipes, and on the fake."""
+"""The behaviour of every audit sink under delivery, on real sockets and pipes, and of the fake."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ OVER_TLS = ["webhook", "splunk_hec", "syslog-tls"]
 
 @dataclass
 class Bench:
-    """A log, a receiver, and deliveries from one to the other."""
+    """A log, a receiver, and deliveries between them."""
 
     receiver: Any
     audit: Path
@@ -84,13 +84,13 @@ class Bench:
         return task
 
     async def kill(self, delivery: Delivery, task: "asyncio.Task[None]") -> None:
-        """End it as a crash would: no last round, no last position."""
+        """End the delivery as a crash would, without a last batch and a last position."""
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await delivery.order.sink.close()
 
     def assert_complete(self) -> None:
-        """Everything arrived, nothing before its time; what was sent twice is the same."""
+        """Check that every record arrived, in order, and that repeated ones are the same."""
         first: dict[int, Document] = {}
         for one in self.receiver.documents:
             assert one["writer"] == NODE
@@ -104,7 +104,7 @@ class Bench:
 
 async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not holds():  # noqa: ASYNC110 - what we wait for happens at the other end of a socket
+        while not holds():  # noqa: ASYNC110 - the condition changes at the other end of a socket
             await asyncio.sleep(0.005)
 
 
@@ -132,7 +132,7 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.mark.parametrize("bench", KINDS, indirect=True)
-async def test_records_arrive_in_order_and_whole(bench: Bench):
+async def test_records_arrive_in_order_and_unchanged(bench: Bench):
     await bench.append(430)
     delivery = bench.delivery()
     bench.run(delivery)
@@ -155,7 +155,7 @@ async def test_records_arrive_in_order_and_whole(bench: Bench):
 
 
 @pytest.mark.parametrize("bench", KINDS, indirect=True)
-async def test_a_crash_amid_a_batch_leaves_nothing_out(bench: Bench):
+async def test_a_crash_during_a_batch_loses_no_record(bench: Bench):
     await bench.append(120)
     first = bench.delivery(batch=40)
     task = bench.run(first)
@@ -174,7 +174,7 @@ async def test_a_crash_amid_a_batch_leaves_nothing_out(bench: Bench):
 
 
 @pytest.mark.parametrize("bench", STOPPABLE, indirect=True)
-async def test_a_receiver_that_was_down_misses_nothing(bench: Bench):
+async def test_a_receiver_that_was_down_gets_every_record(bench: Bench):
     await bench.append(60)
     delivery = bench.delivery()
     bench.run(delivery)
@@ -196,7 +196,7 @@ async def test_a_receiver_that_was_down_misses_nothing(bench: Bench):
 
 
 @pytest.mark.parametrize("bench", ["fake", "webhook", "splunk_hec", "stdout"], indirect=True)
-async def test_a_slow_receiver_gets_one_batch_at_a_time_and_holds_up_nobody(bench: Bench):
+async def test_a_slow_receiver_gets_one_batch_at_a_time_and_delays_no_append(bench: Bench):
     bench.receiver.answering.clear()
     delivery = bench.delivery(batch=20)
     bench.run(delivery)
@@ -212,7 +212,7 @@ async def test_a_slow_receiver_gets_one_batch_at_a_time_and_holds_up_nobody(benc
 
 
 @pytest.mark.parametrize("bench", [kind for kind in STOPPABLE if kind in ANSWERING], indirect=True)
-async def test_no_answer_in_time_counts_as_no_delivery(bench: Bench):
+async def test_a_batch_without_an_answer_in_time_is_sent_again(bench: Bench):
     bench.receiver.answering.clear()
     await bench.append(10)
     delivery = bench.delivery(timeout=0.1)
@@ -226,7 +226,7 @@ async def test_no_answer_in_time_counts_as_no_delivery(bench: Bench):
 
 
 @pytest.mark.parametrize("bench", ANSWERING, indirect=True)
-async def test_what_the_receiver_refuses_for_good_is_kept_aside_and_its_neighbours_arrive(bench: Bench):
+async def test_a_refused_record_becomes_a_dead_letter_and_its_neighbours_arrive(bench: Bench):
     bench.receiver.refuses = lambda one: one["seq"] in (7, 31)
     await bench.append(50)
     delivery = bench.delivery()
@@ -256,7 +256,7 @@ async def test_an_answer_that_is_not_about_the_records_loses_none(bench: Bench, 
 
 
 @pytest.mark.parametrize("bench", OVER_TLS, indirect=True)
-async def test_a_receiver_of_another_authority_gets_nothing(bench: Bench, tmp_path: Path):
+async def test_a_receiver_with_an_untrusted_certificate_gets_nothing(bench: Bench, tmp_path: Path):
     other = tmp_path / "other"
     other.mkdir()
     wrong, _ = make_certificate(other)
@@ -289,7 +289,7 @@ async def test_an_oversized_record_arrives_without_its_details(bench: Bench):
 
 
 @pytest.mark.parametrize("bench", KINDS, indirect=True)
-async def test_the_end_delivers_what_is_left(bench: Bench):
+async def test_closing_delivers_the_remaining_records(bench: Bench):
     order = replace(bench.delivery().order, linger=60.0)
     journal = FileSinkJournal(bench.audit, NODE)
     deliveries = AuditDeliveries(
@@ -304,7 +304,7 @@ async def test_the_end_delivers_what_is_left(bench: Bench):
 
 
 @pytest.mark.parametrize("bench", ["fake", "webhook", "splunk_hec", "stdout"], indirect=True)
-async def test_the_end_does_not_wait_for_a_receiver_that_does_not_answer(bench: Bench):
+async def test_closing_does_not_wait_for_a_receiver_that_hangs(bench: Bench):
     bench.receiver.answering.clear()
     await bench.append(2000)
     order = bench.delivery(timeout=600.0).order
@@ -319,7 +319,7 @@ async def test_the_end_does_not_wait_for_a_receiver_that_does_not_answer(bench: 
     assert status.behind is None or status.behind > 0
 
 
-async def test_words_of_a_receiver_reach_no_terminal_as_they_are_and_no_secret_is_told(tmp_path: Path):
+async def test_the_answer_of_a_receiver_is_masked_and_made_printable(tmp_path: Path):
     class Talker(FakeSink):
         async def deliver(self, records: Sequence[AuditRecord]) -> None:
             raise SinkUnavailableError("\x1b[2Jgo away\r\npassword=hunter22 " + "x" * 5000)
@@ -342,7 +342,7 @@ async def test_words_of_a_receiver_reach_no_terminal_as_they_are_and_no_secret_i
     assert status.last_error_at is not None
 
 
-async def test_a_sink_that_breaks_in_its_own_way_is_tried_again(tmp_path: Path):
+async def test_a_sink_with_an_unexpected_error_is_tried_again(tmp_path: Path):
     class Broken(FakeSink):
         async def deliver(self, records: Sequence[AuditRecord]) -> None:
             if receiver.is_up:

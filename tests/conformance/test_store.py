@@ -1,4 +1,4 @@
-"""What every store does with objects: keep them exactly, refuse what cannot be, and say so in words."""
+"""The behaviour of every store with objects: keep them exactly, and refuse impossible ones with a clear message."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import fields, replace
@@ -81,7 +81,7 @@ def item_id(item: Any) -> str:
 
 
 @pytest.mark.parametrize(("name", "item"), OBJECTS)
-async def test_object_comes_back_as_it_was(store: Store, name: str, item: Any) -> None:
+async def test_object_is_read_back_unchanged(store: Store, name: str, item: Any) -> None:
     async with store.write() as work:
         await add_owners(work)
         await getattr(work, name).add(item)
@@ -92,7 +92,7 @@ async def test_object_comes_back_as_it_was(store: Store, name: str, item: Any) -
 
 
 @pytest.mark.parametrize(("name", "item"), OBJECTS)
-async def test_replaced_object_comes_back_as_it_is_now(store: Store, name: str, item: Any) -> None:
+async def test_replaced_object_is_read_back_as_it_is_now(store: Store, name: str, item: Any) -> None:
     changed = next(field.name for field in fields(item) if field.name in {"created_at", "changed_at"})
     later = replace(item, **{changed: NOW + HOUR})
     async with store.write() as work:
@@ -105,7 +105,7 @@ async def test_replaced_object_comes_back_as_it_is_now(store: Store, name: str, 
         assert item not in await getattr(work, name).all()
 
 
-async def test_types_of_values_survive(store: Store) -> None:
+async def test_types_of_values_are_kept(store: Store) -> None:
     options = MappingProxyType({"nested": MappingProxyType({"a": 1})})
     async with store.write() as work:
         await work.mcps.add(mcp(options=options, tags=("x",)))
@@ -152,7 +152,7 @@ async def test_name_finds_the_object_and_no_other(store: Store) -> None:
     assert [item and item.name for item in found] == names
 
 
-async def test_named_objects_come_by_code_point(store: Store) -> None:
+async def test_named_objects_are_ordered_by_code_point(store: Store) -> None:
     names = ["b", "B", "a", "ä", "Z", "_", "10", "9", "\uff5e", "🦊", "a b", "ab", ""]
     async with store.write() as work:
         for number, name in enumerate(names):
@@ -161,7 +161,7 @@ async def test_named_objects_come_by_code_point(store: Store) -> None:
         assert [item.name for item in await work.groups.all()] == sorted(names)
 
 
-async def test_other_objects_come_by_creation(store: Store) -> None:
+async def test_other_objects_are_ordered_by_creation(store: Store) -> None:
     times = [NOW + HOUR, NOW - HOUR, NOW, NOW + timedelta(microseconds=1)]
     async with store.write() as work:
         for number, time in enumerate(times):
@@ -191,7 +191,7 @@ CONFLICTS = [
 
 
 @pytest.mark.parametrize(("name", "item", "message"), CONFLICTS)
-async def test_impossible_addition_is_a_conflict_in_words(
+async def test_impossible_addition_is_a_conflict_with_a_clear_message(
     store: Store, name: str, item: Any, message: str
 ) -> None:
     async with store.write() as work:
@@ -219,7 +219,7 @@ async def test_replacement_cannot_take_a_name(store: Store) -> None:
         assert [item.name for item in await work.users.all()] == ["free", "user-1"]
 
 
-async def test_transaction_goes_on_after_a_conflict(store: Store) -> None:
+async def test_transaction_is_usable_after_a_conflict(store: Store) -> None:
     async with store.write() as work:
         await work.users.add(user(1))
         with pytest.raises(ConflictError):
@@ -240,7 +240,9 @@ async def test_transaction_goes_on_after_a_conflict(store: Store) -> None:
         ("admin_keys", admin_key(name="root"), "admin key 'root' does not exist."),
     ],
 )
-async def test_replacing_nothing_is_not_found(store: Store, name: str, item: Any, message: str) -> None:
+async def test_replacing_a_missing_object_is_not_found(
+    store: Store, name: str, item: Any, message: str
+) -> None:
     async with store.write() as work:
         with pytest.raises(NotFoundError) as caught:
             await getattr(work, name).replace(item)
@@ -272,7 +274,7 @@ async def test_memberships_come_and_go(store: Store) -> None:
         assert await work.memberships.all() == [here]
 
 
-async def test_impossible_memberships_are_refused_in_words(store: Store) -> None:
+async def test_impossible_memberships_are_refused_with_a_clear_message(store: Store) -> None:
     here = Membership(user_id="u1", group_id="g1")
     async with store.write() as work:
         await add_owners(work)
@@ -301,7 +303,7 @@ async def test_last_known_tools_are_replaced_as_a_whole(store: Store) -> None:
 
 
 def cyclic() -> dict[str, Any]:
-    """Return a document that has no end."""
+    """Return a document that contains itself."""
     document: dict[str, Any] = {}
     document["again"] = document
     return document

@@ -1,4 +1,4 @@
-"""What every store does with the audit index: each record once, in order, found by every filter, exact to the byte."""
+"""The audit index of every store: each record once, in order, unchanged, and found by every filter."""
 
 import asyncio
 import re
@@ -37,13 +37,13 @@ async def index(store: Store, records: Sequence[AuditRecord]) -> None:
 
 
 async def newest(store: Store, wanted: Query = EVERYTHING, limit: int = 100) -> list[AuditRecord]:
-    """Return what the query finds, newest first."""
+    """Return the records that the query finds, newest first."""
     async with store.read() as work:
         return records_of(await work.audit.newest(wanted, limit=limit))
 
 
 def records_of(found: Sequence[IndexedRecord]) -> list[AuditRecord]:
-    """Return the records alone."""
+    """Return the records without their cursors."""
     return [item.record for item in found]
 
 
@@ -71,13 +71,13 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("kept", EVENTS)
-async def test_record_comes_back_as_it_was(store: Store, kept: Any) -> None:
+async def test_record_is_read_back_unchanged(store: Store, kept: Any) -> None:
     item = AuditRecord(writer="w1", seq=1, digest="ab" * 32, event=kept)
     await index(store, [item])
     assert await newest(store) == [item]
 
 
-async def test_every_action_outcome_and_kind_of_actor_comes_back(store: Store) -> None:
+async def test_every_action_outcome_and_kind_of_actor_is_read_back(store: Store) -> None:
     records = [record(seq, action=action) for seq, action in enumerate(AuditAction)]
     records += [record(100 + seq, outcome=outcome) for seq, outcome in enumerate(Outcome)]
     records += [record(200 + seq, actor=Actor(kind=kind)) for seq, kind in enumerate(ActorKind)]
@@ -87,7 +87,7 @@ async def test_every_action_outcome_and_kind_of_actor_comes_back(store: Store) -
     assert isinstance(found[0].event.action, AuditAction)
 
 
-async def test_details_too_deep_to_index_do_not_hold_up_the_rest(store: Store) -> None:
+async def test_details_too_deep_to_index_do_not_stop_the_index(store: Store) -> None:
     deep: dict[str, Any] = {}
     for _ in range(100_000):
         deep = {"a": deep}
@@ -95,12 +95,12 @@ async def test_details_too_deep_to_index_do_not_hold_up_the_rest(store: Store) -
     found = await newest(store)
     assert [item.seq for item in found] == [2, 1]
     assert list(found[1].event.details) == ["omitted"]
-    # Taking it apart by recursion would overflow the stack of the interpreter.
+    # Releasing it by recursion would overflow the stack of the interpreter.
     while deep:
         deep = deep["a"]
 
 
-async def test_empty_index_has_nothing_and_says_zero(store: Store) -> None:
+async def test_empty_index_has_no_records_and_cursor_zero(store: Store) -> None:
     async with store.read() as work:
         assert await work.audit.last_cursor() == 0
         assert await work.audit.position("w1") is None
@@ -108,13 +108,13 @@ async def test_empty_index_has_nothing_and_says_zero(store: Store) -> None:
         assert await work.audit.after(EVERYTHING, limit=10, cursor=0) == []
 
 
-async def test_record_indexed_twice_is_there_once(store: Store) -> None:
+async def test_record_indexed_twice_is_stored_once(store: Store) -> None:
     await index(store, [record(1), record(2)])
     await index(store, [record(2, reason="another"), record(3), record(3, reason="another")])
     assert await newest(store) == [record(3), record(2), record(1)]
 
 
-async def test_writers_number_their_records_apart(store: Store) -> None:
+async def test_writers_number_their_records_independently(store: Store) -> None:
     await index(store, [record(1, "w1"), record(2, "w1")])
     await index(store, [record(1, "w2")])
     assert await newest(store) == [record(1, "w2"), record(2, "w1"), record(1, "w1")]
@@ -131,7 +131,7 @@ async def test_position_moves_with_the_records(store: Store) -> None:
         assert await work.audit.position("w1") == position(2)
 
 
-async def test_no_records_change_nothing(store: Store) -> None:
+async def test_inserting_no_records_changes_nothing(store: Store) -> None:
     async with store.write() as work:
         await work.audit.insert([], position(1))
     async with store.read() as work:
@@ -153,7 +153,7 @@ async def test_old_records_are_removed_a_few_at_a_time(store: Store) -> None:
         assert await work.audit.position("w1") == position(5)
 
 
-async def test_index_is_emptied_up_to_a_cursor_and_begun_again(store: Store) -> None:
+async def test_index_is_emptied_up_to_a_cursor_and_filled_again(store: Store) -> None:
     await index(store, [record(1), record(2)])
     async with store.read() as work:
         last = await work.audit.last_cursor()
@@ -200,7 +200,7 @@ async def _index_and_fail(store: Store, records: Sequence[AuditRecord]) -> None:
 
 
 async def test_records_are_seen_in_the_order_of_their_cursors(store: Store) -> None:
-    """A cursor that became visible after a larger one would be skipped by whoever reads on from there."""
+    """A reader would skip a cursor that becomes visible after a larger one."""
     inserted, commit = asyncio.Event(), asyncio.Event()
 
     async def insert_and_wait() -> None:
@@ -213,7 +213,7 @@ async def test_records_are_seen_in_the_order_of_their_cursors(store: Store) -> N
         slow = asyncio.create_task(insert_and_wait())
         await inserted.wait()
         fast = asyncio.create_task(index(store, [record(1, "fast")]))
-        # A store that lets the second overtake the first does so well within this time.
+        # A wrong store lets the second overtake the first within this time.
         await asyncio.wait([fast], timeout=0.3)
         overtaken = await newest(store)
         commit.set()
@@ -222,7 +222,7 @@ async def test_records_are_seen_in_the_order_of_their_cursors(store: Store) -> N
     assert [item.writer for item in await newest(store)] == ["fast", "slow"]
 
 
-async def test_follower_misses_nothing_while_writers_race(store: Store) -> None:
+async def test_follower_misses_no_record_while_writers_race(store: Store) -> None:
     seen: list[AuditRecord] = []
     done = asyncio.Event()
 
@@ -309,7 +309,7 @@ QUERIES: list[tuple[str, list[int]]] = [
 
 
 @pytest.mark.parametrize(("text", "expected"), QUERIES, ids=[text for text, _ in QUERIES])
-async def test_query_finds_its_records_in_pages_both_ways(
+async def test_query_finds_its_records_in_pages_in_both_orders(
     store: Store, text: str, expected: list[int]
 ) -> None:
     await index(store, VARIED)
@@ -327,7 +327,7 @@ async def test_query_finds_its_records_in_pages_both_ways(
     assert counts.total == len(expected)
 
 
-async def test_records_are_counted_by_what_they_have(store: Store) -> None:
+async def test_records_are_counted_by_attribute(store: Store) -> None:
     await index(store, VARIED)
     async with store.read() as work:
         by_reason = await work.audit.counts(EVERYTHING, Attribute.REASON, top=10)
@@ -338,7 +338,7 @@ async def test_records_are_counted_by_what_they_have(store: Store) -> None:
         assert nothing == EventCounts(values=(), total=0)
 
 
-async def test_record_is_found_by_its_name(store: Store) -> None:
+async def test_record_is_found_by_writer_and_number(store: Store) -> None:
     await index(store, [record(1), record(2)])
     async with store.read() as work:
         found = await work.audit.get("w1", 2)
@@ -365,13 +365,13 @@ async def test_page_has_no_more_than_its_limit(store: Store) -> None:
         Since(NOW.replace(tzinfo=None)),
     ],
 )
-async def test_query_that_nothing_can_match_is_refused(store: Store, wanted: Query) -> None:
+async def test_query_with_an_impossible_value_is_refused(store: Store, wanted: Query) -> None:
     with pytest.raises(InvalidInputError):
         await newest(store, wanted)
 
 
 @pytest.mark.parametrize(("limit", "cursor"), [(-1, 0), (2**63, 0), (1, 2**63)])
-async def test_page_that_makes_no_sense_is_refused(store: Store, limit: int, cursor: int) -> None:
+async def test_page_with_an_invalid_limit_or_cursor_is_refused(store: Store, limit: int, cursor: int) -> None:
     async with store.read() as work:
         with pytest.raises(InvalidInputError):
             await work.audit.after(EVERYTHING, limit=limit, cursor=cursor)
@@ -379,7 +379,7 @@ async def test_page_that_makes_no_sense_is_refused(store: Store, limit: int, cur
             await work.audit.newest(EVERYTHING, limit=limit, before=cursor)
 
 
-async def test_name_no_driver_takes_is_found_by_what_is_around_it(store: Store) -> None:
+async def test_name_with_unstorable_characters_is_found_by_the_others(store: Store) -> None:
     records = [named(1, "a\0b"), named(2, "a\ud800b"), named(3, "ab"), named(4, "x" * MAX_KEY + "y")]
     await index(store, records)
     assert await newest(store, Like(Attribute.RESOURCE_NAME, "a*b")) == [records[2], records[1], records[0]]

@@ -1,4 +1,4 @@
-"""No part of an audit query reads every event: what the databases say they would do."""
+"""No part of an audit query reads every event, according to the query plans of the databases."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ Asked = list[tuple[str, tuple[Any, ...]]]
 
 @contextmanager
 def listened() -> Iterator[Asked]:
-    """Yield every statement that reads events meanwhile, with its values."""
+    """Collect every statement that reads events while the block runs, with its values."""
     asked: Asked = []
 
     def note(connection: Any, cursor: Any, statement: str, values: Any, *more: Any) -> None:
@@ -54,7 +54,7 @@ def listened() -> Iterator[Asked]:
 
 
 async def explain(url: str, asked: Asked) -> list[str]:
-    """Return the steps that the database would take."""
+    """Return the steps of the query plan."""
     if url.startswith("sqlite"):
         with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
             return [

@@ -1,4 +1,4 @@
-"""What every store tells of the changes of the policy: the objects that were touched, or that all must be read."""
+"""The policy changes that every store reports: the changed objects, or that all must be read."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
@@ -106,7 +106,7 @@ async def furnish(store: Store) -> int:
 
 
 async def since(store: Store, version: int) -> dict[str, Any] | None:
-    """Return what was touched after the version, without the kinds of which nothing was."""
+    """Return the changed objects after the version, without kinds that have none."""
     async with store.read() as work:
         changes = await work.changes_since(version)
     if changes is None:
@@ -118,7 +118,7 @@ async def since(store: Store, version: int) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize(("step", "expected"), STEPS.values(), ids=STEPS.keys())
-async def test_change_names_what_it_touched_and_nothing_else(
+async def test_change_reports_only_the_changed_objects(
     store: Store, step: Step, expected: dict[str, Any]
 ) -> None:
     before = await furnish(store)
@@ -129,7 +129,9 @@ async def test_change_names_what_it_touched_and_nothing_else(
 
 
 @pytest.mark.parametrize(("step", "expected"), CASCADES.values(), ids=CASCADES.keys())
-async def test_removal_names_what_it_takes_along(store: Store, step: Step, expected: dict[str, Any]) -> None:
+async def test_removal_reports_the_objects_removed_with_it(
+    store: Store, step: Step, expected: dict[str, Any]
+) -> None:
     before = await furnish(store)
     async with store.write() as work:
         await step(work)
@@ -140,7 +142,7 @@ async def test_removal_names_what_it_takes_along(store: Store, step: Step, expec
     assert await since(store, before + 1) == {"users": later}
 
 
-async def test_removal_of_what_is_not_there_touches_nothing(store: Store) -> None:
+async def test_removal_of_a_missing_object_reports_nothing(store: Store) -> None:
     before = await furnish(store)
     with pytest.raises(NotFoundError):
         async with store.write() as work:
@@ -148,7 +150,7 @@ async def test_removal_of_what_is_not_there_touches_nothing(store: Store) -> Non
     assert await since(store, before) == {}
 
 
-async def test_changes_of_several_versions_come_together_as_they_are_now(store: Store) -> None:
+async def test_changes_of_several_versions_are_reported_together_as_they_are_now(store: Store) -> None:
     before = await furnish(store)
     for name in ("x", "y"):
         async with store.write() as work:
@@ -162,7 +164,7 @@ async def test_changes_of_several_versions_come_together_as_they_are_now(store: 
     }
 
 
-async def test_more_objects_than_one_statement_takes_all_come(store: Store) -> None:
+async def test_more_objects_than_one_statement_takes_are_all_reported(store: Store) -> None:
     before = await furnish(store)
     async with store.write() as work:
         for number in range(10, 610):
@@ -170,7 +172,7 @@ async def test_more_objects_than_one_statement_takes_all_come(store: Store) -> N
     assert await since(store, before) == {"users": {f"u{number}": user(number) for number in range(10, 610)}}
 
 
-async def test_too_many_objects_are_everything(store: Store) -> None:
+async def test_too_many_changed_objects_count_as_all(store: Store) -> None:
     before = await furnish(store)
     async with store.write() as work:
         for number in range(10, 10 + transaction.MAX_CHANGES + 1):
@@ -178,7 +180,7 @@ async def test_too_many_objects_are_everything(store: Store) -> None:
     assert await since(store, before) is None
 
 
-async def test_nothing_is_told_that_was_not_committed_or_is_not_policy(store: Store) -> None:
+async def test_nothing_is_reported_that_was_not_committed_or_is_not_policy(store: Store) -> None:
     before = await furnish(store)
 
     async def add_twice() -> None:
@@ -195,7 +197,7 @@ async def test_nothing_is_told_that_was_not_committed_or_is_not_policy(store: St
     assert await since(store, before) == {}
 
 
-async def test_refused_write_that_was_caught_is_no_change(store: Store) -> None:
+async def test_refused_write_is_not_a_change(store: Store) -> None:
     before = await furnish(store)
     async with store.write() as work:
         with pytest.raises(ConflictError):
@@ -204,7 +206,7 @@ async def test_refused_write_that_was_caught_is_no_change(store: Store) -> None:
     assert await since(store, before) == {"users": {"u8": user(8)}}
 
 
-async def test_old_versions_are_forgotten_and_the_future_is_unknown(
+async def test_changes_since_an_old_or_future_version_are_unknown(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transaction, "KEPT_VERSIONS", 20)

@@ -1,4 +1,4 @@
-"""What every store does with promises of keys: found by the digest of the code, gone with the user, or when old."""
+"""Enrolments in every store: found by the digest of the code, deleted with the user or when old."""
 
 from dataclasses import replace
 
@@ -41,20 +41,20 @@ async def test_two_codes_are_never_the_same(store: Store) -> None:
             await work.enrolments.add(enrolment(2, digest=bytes([1]) * 32))
 
 
-async def test_nobody_can_be_promised_a_key_who_is_not_there(store: Store) -> None:
+async def test_enrolment_of_a_missing_user_is_refused(store: Store) -> None:
     async with store.write() as work:
         with pytest.raises(ConflictError):
             await work.enrolments.add(enrolment(user_id="u9"))
 
 
-async def test_promise_goes_with_its_user(store: Store) -> None:
+async def test_enrolment_is_deleted_with_its_user(store: Store) -> None:
     async with store.write() as work:
         await work.enrolments.add(enrolment())
         await work.users.remove("u1")
         assert await work.enrolments.all() == []
 
 
-async def test_only_what_expired_before_is_forgotten(store: Store) -> None:
+async def test_only_enrolments_that_expired_before_are_deleted(store: Store) -> None:
     async with store.write() as work:
         await work.enrolments.add(enrolment(1, expires_at=NOW - HOUR))
         await work.enrolments.add(enrolment(2, expires_at=NOW))

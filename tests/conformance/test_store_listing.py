@@ -1,4 +1,4 @@
-"""What every store does with lists: pages of what matches, in order, each object once."""
+"""Lists of every store: pages of the matching objects, in order, each object once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -77,7 +77,7 @@ LISTS: dict[str, tuple[set[str], set[str]]] = {
 
 
 def listing(*conditions: str, sort: str | None = None, **changes: Any) -> Listing:
-    """Return what a query asks for."""
+    """Return the listing for these conditions."""
     parsed = tuple(Condition.parse(each) for each in conditions)
     descending = sort is not None and sort.startswith("-")
     name = None if sort is None else sort.removeprefix("-")
@@ -85,14 +85,14 @@ def listing(*conditions: str, sort: str | None = None, **changes: Any) -> Listin
 
 
 async def page(store: Store, kind: str, wanted: Listing) -> Slice[Any]:
-    """Ask one store for one page."""
+    """Return one page of a store."""
     async with store.read() as work:
         found: Slice[Any] = await getattr(work, kind).page(wanted)
         return found
 
 
 async def ids(store: Store, kind: str, *conditions: str, **changes: Any) -> list[str]:
-    """Return the ids of what matches, and hold the total to them."""
+    """Return the ids of the matching objects, and check the total against them."""
     found = await page(store, kind, listing(*conditions, **changes))
     assert found.following is None
     assert found.total == len(found.items)
@@ -116,7 +116,7 @@ _ID = {
 
 @pytest.fixture
 async def stocked(store: Store) -> Store:
-    """Return a store with two or three of everything, each different from the others."""
+    """Return a store with two or three different objects of each kind."""
     async with store.write() as work:
         await add_owners(work)
         await work.users.add(
@@ -137,11 +137,11 @@ async def stocked(store: Store) -> Store:
             )
         )
         await work.mcps.add(mcp(3, tags=()))
-        await _stock_what_points(work)
+        await _stock_dependent_objects(work)
     return store
 
 
-async def _stock_what_points(work: UnitOfWork) -> None:
+async def _stock_dependent_objects(work: UnitOfWork) -> None:
     await work.keys.add(
         client_key(2, user_id="u2", status=KeyStatus.REVOKED, expires_at=NOW, created_at=NOW + SECOND)
     )
@@ -251,7 +251,7 @@ ANSWERS: list[tuple[str, list[str], list[str]]] = [
 ]
 
 
-async def test_conditions_find_what_they_say(stocked: Store) -> None:
+async def test_conditions_find_the_matching_objects(stocked: Store) -> None:
     found = [(kind, words, await ids(stocked, kind, *words)) for kind, words, _ in ANSWERS]
     assert found == ANSWERS
 
@@ -273,7 +273,7 @@ async def test_every_filter_and_every_sort_of_every_list_works(stocked: Store) -
             assert [each for each, _ in down] == up[::-1]
 
 
-async def test_what_is_not_set_comes_first_and_ties_go_by_id(stocked: Store) -> None:
+async def test_unset_values_come_first_and_ties_are_ordered_by_id(stocked: Store) -> None:
     assert await ids(stocked, "users", sort="email") == ["u1", "u3", "u2"]
     assert await ids(stocked, "users", sort="-email") == ["u2", "u3", "u1"]
     assert await ids(stocked, "admin_keys", sort="user") == ["a1", "a2"]
@@ -282,7 +282,7 @@ async def test_what_is_not_set_comes_first_and_ties_go_by_id(stocked: Store) -> 
     assert await ids(stocked, "grants", sort="-mcp") == ["r2", "r3", "r1"]
 
 
-async def test_only_what_has_not_ended_is_open(stocked: Store) -> None:
+async def test_only_objects_that_have_not_ended_are_open(stocked: Store) -> None:
     assert await ids(stocked, "sessions", open_at=NOW) == ["s1", "s2"]
     assert await ids(stocked, "sessions", "user=user-2", open_at=NOW) == ["s2"]
     assert await ids(stocked, "sessions", open_at=NOW + HOUR) == []
@@ -295,7 +295,7 @@ async def test_only_what_has_not_ended_is_open(stocked: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", LISTS)
-async def test_unknown_words_are_refused_with_the_known_ones(store: Store, kind: str) -> None:
+async def test_unknown_fields_and_values_are_refused_naming_the_known_ones(store: Store, kind: str) -> None:
     filters, sorts = LISTS[kind]
     for wanted, known in ((listing("nonsense=1"), filters), (listing(sort="nonsense"), sorts)):
         with pytest.raises(InvalidInputError) as refused:
@@ -320,13 +320,13 @@ async def test_unknown_words_are_refused_with_the_known_ones(store: Store, kind:
         (listing(after=Position("a", "x" * 513)), "longer"),
     ],
 )
-async def test_what_makes_no_sense_is_invalid_everywhere(store: Store, wanted: Listing, near: str) -> None:
+async def test_invalid_listing_is_refused_by_every_store(store: Store, wanted: Listing, near: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         await page(store, "users", wanted)
     assert near in refused.value.message
 
 
-def test_there_are_bounds() -> None:
+def test_number_of_conditions_and_their_length_are_bounded() -> None:
     with pytest.raises(InvalidInputError, match="512"):
         Condition.parse("name=" + "x" * 513)
     with pytest.raises(InvalidInputError, match="20"):
@@ -373,7 +373,7 @@ PATTERNS = TEXTS | st.sampled_from(["*", "a*", "*a", "*a*", "**", "[*", "*_", "*
 
 @dataclass(frozen=True)
 class Scene:
-    """Users, a way to list some of them, and what happens elsewhere meanwhile."""
+    """Users, a listing of some of them, and changes made while its pages are read."""
 
     users: dict[str, User]
     conditions: tuple[tuple[str, str, str], ...]
@@ -399,7 +399,7 @@ SCENES = st.builds(
     ).map(tuple),
     sort=st.sampled_from([*FIELDS, "created_at", *(f"-{name}" for name in FIELDS), "-created_at"]),
     limit=st.integers(1, 5),
-    # Each comes or goes once: what changed its place between two pages may be on both.
+    # Each user appears or disappears only once, because one that moves between two pages may be on both.
     passing=st.lists(USERS, max_size=6, unique_by=lambda user: user.user_id).map(tuple),
 )
 

@@ -1,4 +1,4 @@
-"""What every store finds by the things an object belongs to."""
+"""Every store finds objects by their owners."""
 
 import pytest
 
@@ -49,7 +49,7 @@ async def test_keys_and_subscriptions_are_found_by_their_owners(store: Store) ->
         assert await work.subscriptions.of(key_id="k2") == [subscription(2, key_id="k2")]
 
 
-async def test_password_goes_and_its_user_stays(store: Store) -> None:
+async def test_password_is_removed_without_its_user(store: Store) -> None:
     async with store.write() as work:
         await add_owners(work)
         await work.passwords.add(password())
@@ -72,7 +72,7 @@ async def test_admin_keys_are_found_by_their_prefix(store: Store) -> None:
             await work.admin_keys.by_prefix("\0")
 
 
-async def test_only_logins_that_were_over_before_a_time_are_forgotten(store: Store) -> None:
+async def test_only_logins_that_ended_before_a_time_are_deleted(store: Store) -> None:
     early, late = NOW - HOUR, NOW + HOUR
     gone = [
         admin_key(1, user_id="u1", expires_at=early),
@@ -95,7 +95,7 @@ async def test_only_logins_that_were_over_before_a_time_are_forgotten(store: Sto
         assert await work.admin_keys.all() == kept
 
 
-async def test_owner_that_can_be_no_id_is_invalid(store: Store) -> None:
+async def test_impossible_owner_id_is_refused(store: Store) -> None:
     async with store.write() as work:
         with pytest.raises(InvalidInputError):
             await work.grants.of(group_id="\0")

@@ -1,4 +1,4 @@
-"""What every store does with sessions: they move while they are open, and end once."""
+"""Sessions in every store: their expiry moves while they are open, and they end once."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_touch_moves_expiry_and_last_seen_only(store: Store) -> None:
         assert await work.sessions.get("s2") == session(2)
 
 
-async def test_touch_does_not_wake_what_has_ended_or_expired(store: Store) -> None:
+async def test_touch_does_not_reopen_an_ended_or_expired_session(store: Store) -> None:
     ended = session(1, ended_at=NOW, end_reason="killed")
     expired = session(2, expires_at=NOW)
     async with store.write() as work:
@@ -83,7 +83,7 @@ async def test_open_sessions_come_newest_first(store: Store) -> None:
         assert await work.sessions.open_sessions(NOW + 9 * HOUR) == []
 
 
-async def test_expired_are_those_whose_time_is_over_and_that_nobody_ended(store: Store) -> None:
+async def test_expired_sessions_are_those_that_were_not_ended(store: Store) -> None:
     late, early = session(1, expires_at=NOW), session(2, expires_at=NOW - HOUR)
     async with store.write() as work:
         for item in (
@@ -98,7 +98,7 @@ async def test_expired_are_those_whose_time_is_over_and_that_nobody_ended(store:
         assert await work.sessions.expired(NOW - 2 * HOUR) == []
 
 
-async def test_forgetting_takes_what_ended_or_expired_before_and_nothing_else(store: Store) -> None:
+async def test_only_sessions_that_ended_or_expired_before_are_deleted(store: Store) -> None:
     over = [
         session(1, ended_at=NOW - HOUR, end_reason="disconnected"),
         session(2, expires_at=NOW - HOUR),
@@ -114,7 +114,7 @@ async def test_forgetting_takes_what_ended_or_expired_before_and_nothing_else(st
         assert [await work.sessions.get(each.session_id) for each in kept] == kept
 
 
-async def test_the_use_of_a_key_is_noted_without_a_new_policy_version(store: Store) -> None:
+async def test_the_use_of_a_key_is_stored_without_a_new_policy_version(store: Store) -> None:
     async with store.read() as work:
         version = await work.policy_version()
         (key,) = await work.keys.all()
@@ -129,7 +129,7 @@ async def test_the_use_of_a_key_is_noted_without_a_new_policy_version(store: Sto
         assert await work.policy_version() == version
 
 
-async def test_ends_are_listed_in_their_order_from_a_time_on(store: Store) -> None:
+async def test_sessions_that_ended_since_a_time_are_in_the_order_of_their_ends(store: Store) -> None:
     async with store.write() as work:
         for number in (1, 2, 3, 4):
             await work.sessions.add(session(number))

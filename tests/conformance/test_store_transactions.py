@@ -1,4 +1,4 @@
-"""What every store does with transactions: all or nothing, one view per reader, one version per change of policy."""
+"""Transactions of every store: all or nothing, one snapshot per reader, one version per change of policy."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -34,11 +34,11 @@ Step = Callable[[UnitOfWork], Awaitable[Any]]
 
 
 class InterruptionError(Exception):
-    """Something that goes wrong in the middle."""
+    """An error in the middle of a transaction."""
 
 
 async def write(store: Store, *steps: Step) -> None:
-    """Take the steps in one transaction."""
+    """Run the steps in one transaction."""
     async with store.write() as work:
         for step in steps:
             await step(work)
@@ -50,7 +50,7 @@ async def interrupt(work: UnitOfWork) -> None:
 
 
 async def version(store: Store) -> int:
-    """Return the policy version a new reader sees."""
+    """Return the policy version that a new reader sees."""
     async with store.read() as work:
         return await work.policy_version()
 
@@ -74,14 +74,14 @@ async def test_exception_undoes_everything(store: Store) -> None:
         assert await work.policy_version() == 0
 
 
-async def test_conflict_that_leaves_the_block_undoes_what_went_before(store: Store) -> None:
+async def test_conflict_that_leaves_the_block_undoes_earlier_changes(store: Store) -> None:
     with pytest.raises(ConflictError):
         await write(store, lambda work: work.users.add(user(1)), lambda work: work.users.add(user(1)))
     async with store.read() as work:
         assert await work.users.all() == []
 
 
-async def test_cancellation_undoes_everything_and_lets_the_next_writer_in(store: Store) -> None:
+async def test_cancellation_undoes_everything_and_admits_the_next_writer(store: Store) -> None:
     written = asyncio.Event()
 
     async def write_and_hang() -> None:
@@ -104,7 +104,7 @@ async def test_cancellation_undoes_everything_and_lets_the_next_writer_in(store:
 
 
 async def test_cancellation_at_any_point_leaves_all_or_nothing(store: Store) -> None:
-    """Cancel after one more turn of the event loop each time, until the write is through."""
+    """Each attempt is cancelled one turn of the event loop later, until the write is complete."""
 
     async def add_two(number: int) -> None:
         async with store.write() as work:
@@ -126,7 +126,7 @@ async def test_cancellation_at_any_point_leaves_all_or_nothing(store: Store) -> 
         assert await work.policy_version() == len(numbers) // 2
 
 
-async def test_nobody_sees_what_is_not_committed(store: Store) -> None:
+async def test_uncommitted_changes_are_not_visible(store: Store) -> None:
     async with store.write() as writing:
         await writing.users.add(user())
         async with store.read() as reading:
@@ -245,7 +245,7 @@ async def test_many_changes_in_one_transaction_raise_the_version_once(store: Sto
     assert await version(store) == 2
 
 
-async def test_change_that_failed_leaves_the_version(store: Store) -> None:
+async def test_failed_change_leaves_the_version(store: Store) -> None:
     before = await furnish(store)
     async with store.write() as work:
         with pytest.raises(ConflictError):
@@ -266,7 +266,7 @@ async def test_change_that_was_rolled_back_leaves_the_version(store: Store) -> N
     assert await version(store) == before
 
 
-async def test_concurrent_writers_all_land_and_each_counts(store: Store) -> None:
+async def test_changes_of_concurrent_writers_are_all_kept_and_counted(store: Store) -> None:
     async with asyncio.timeout(LIMIT):
         await asyncio.gather(
             *(write(store, lambda work, number=number: work.users.add(user(number))) for number in range(30))
@@ -276,7 +276,7 @@ async def test_concurrent_writers_all_land_and_each_counts(store: Store) -> None
         assert await work.policy_version() == 30
 
 
-async def test_only_one_of_two_who_want_the_same_name_gets_it(store: Store) -> None:
+async def test_only_one_of_two_concurrent_objects_gets_a_name(store: Store) -> None:
     async def claim(number: int) -> bool:
         try:
             await write(store, lambda work: work.users.add(user(number, name="alice")))
@@ -290,8 +290,8 @@ async def test_only_one_of_two_who_want_the_same_name_gets_it(store: Store) -> N
     assert await version(store) == 1
 
 
-async def test_no_writer_overwrites_what_it_has_not_seen(store: Store) -> None:
-    """Ten writers read, think and write back; with a lost update the suspension or a letter would be missing."""
+async def test_no_writer_overwrites_a_change_it_has_not_read(store: Store) -> None:
+    """Ten writers read, wait and write back; after a lost update the suspension or a letter would be missing."""
     async with store.write() as work:
         await work.users.add(user(display_name=""))
 
@@ -315,7 +315,7 @@ async def test_no_writer_overwrites_what_it_has_not_seen(store: Store) -> None:
     assert found.display_name == "x" * 9
 
 
-async def test_readers_and_writers_mix_freely(store: Store) -> None:
+async def test_readers_and_writers_run_concurrently(store: Store) -> None:
     async def add_both(number: int) -> None:
         async with store.write() as work:
             await work.users.add(user(number))

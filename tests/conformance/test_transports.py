@@ -1,4 +1,4 @@
-"""What every transport promises, in every era: one suite, run on real processes and real sockets."""
+"""The behaviour of every transport in every era, on real processes and real sockets."""
 
 import asyncio
 import importlib
@@ -28,7 +28,7 @@ from tests.server.downstream.support import PATIENCE, QUICK, Bench, bench, entry
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to be reached and the era spoken there."""
+    """A transport and an era."""
 
     transport: str
     era: str
@@ -39,7 +39,7 @@ class Kind:
 
     @asynccontextmanager
     async def entry(self, page_size: int = 0) -> AsyncIterator[Mcp]:
-        """Run a fixture server, or say how it is started."""
+        """Run a fixture server, or return an entry that starts one."""
         if self.transport == "stdio":
             yield entry(options=stdio_options("--era", self.era, "--page-size", str(page_size)))
             return
@@ -79,7 +79,7 @@ def test_every_file_of_the_folder_is_a_transport():
 
 
 @pytest.mark.parametrize("word", ["os", "stdio.os", "../stdio", "STDIO", "", "interface"])
-def test_a_word_that_is_no_file_of_the_folder_is_refused_with_the_known_ones(word: str):
+def test_an_unknown_transport_is_refused_naming_the_known_ones(word: str):
     with pytest.raises(InvalidInputError, match="known: stdio, streamable_http"):
         transports.check_options(word, {})
     with pytest.raises(InvalidInputError, match="Unknown transport"):
@@ -108,12 +108,12 @@ async def test_tools_are_classified_by_their_annotations(box: Bench):
     assert classes["slow"] is ToolClass.DESTRUCTIVE
 
 
-async def test_every_page_of_the_list_is_read_also_behind_an_empty_cursor(kind: Kind):
+async def test_every_page_of_the_list_is_read_also_after_an_empty_cursor(kind: Kind):
     async with kind.entry(page_size=4) as mcp, bench(mcp) as box:
         assert box.tool_names() == [tool["name"] for tool in TOOLS]
 
 
-async def test_arguments_and_results_keep_what_nobody_here_knows(box: Bench):
+async def test_unknown_members_of_arguments_and_results_are_kept(box: Bench):
     params = (
         b'{"name":"params","arguments":{"big":123456789012345678901234567890,"f":1.10,"n":null},"x":[ 1 ]}'
     )
@@ -133,30 +133,30 @@ async def test_a_tool_error_is_a_result_and_a_protocol_error_is_an_error(box: Be
     assert json.loads(refused.error or b"")["code"] == -32602
 
 
-async def test_twenty_megabytes_come_through(box: Bench):
+async def test_twenty_megabytes_are_carried(box: Bench):
     assert len(await box.text("big", megabytes=20)) == 20 * 1024 * 1024
 
 
 async def test_a_hundred_calls_at_once_are_answered_out_of_order(box: Bench):
     async with asyncio.timeout(PATIENCE):
         held = [asyncio.ensure_future(box.call("hold", count=100)) for _ in range(99)]
-        # No answer may come before the hundredth call has arrived, and the last answers first.
+        # The server answers when the hundredth call has arrived, in reverse order.
         replies = [await box.call("hold", count=100), *await asyncio.gather(*held)]
     assert all(reply.error is None for reply in replies)
     echoes = await asyncio.gather(*(box.text("echo", text=str(number)) for number in range(100)))
     assert echoes == [str(number) for number in range(100)]
 
 
-async def test_a_deadline_ends_the_call_and_the_downstream_is_told(box: Bench):
+async def test_a_deadline_ends_the_call_and_cancels_it_downstream(box: Bench):
     with pytest.raises(DownstreamTimeoutError, match=r"box: no answer within 0\.05 s"):
         await box.call("slow", seconds=600, timeout=0.05)
     await until_cancelled(box)
     assert await box.text("echo", text="still here") == "still here"
 
 
-async def test_a_caller_who_leaves_cancels_the_call_downstream(box: Bench):
+async def test_a_cancelled_caller_cancels_the_call_downstream(box: Bench):
     call = asyncio.ensure_future(box.call("slow", seconds=600))
-    # Once this is answered the slow call has been sent too: both took the same path, in this order.
+    # When this is answered the slow call has been sent, because both took the same path in this order.
     await asyncio.sleep(0)
     await box.text("echo", text="after it")
     call.cancel()
@@ -184,13 +184,13 @@ async def test_announced_changes_of_the_tools_are_seen(box: Bench):
     assert box.tool_names() == [tool.name for tool in change.tools]
 
 
-async def test_what_is_not_mcp_is_passed_over(box: Bench):
+async def test_messages_that_are_not_mcp_are_ignored(box: Bench):
     assert result(await box.call("garbage"))["content"] is not None
     assert await box.text("echo", text="still here") == "still here"
 
 
 async def report(box: Bench, told: list[bytes] | None, **arguments: object) -> str:
-    """Call the tool that reports its progress; returns the token the downstream saw."""
+    """Call the tool that reports progress, and return the token that the downstream got."""
     params = json.dumps({"name": "progress", "arguments": arguments, "_meta": {"progressToken": "caller"}})
     progress = None if told is None else told.append
     reply = await box.pool.call(
@@ -199,7 +199,7 @@ async def report(box: Bench, told: list[bytes] | None, **arguments: object) -> s
     return str(result(reply)["content"][0]["text"])
 
 
-async def test_progress_is_told_until_the_result_and_only_of_the_call_it_names(box: Bench):
+async def test_progress_is_reported_until_the_result_and_only_to_its_call(box: Bench):
     told: list[bytes] = []
     token = await report(box, told, foreign=[999, "1", None, True, 1.5, {}, [1]])
     reports = [json.loads(each) for each in told]
@@ -210,7 +210,7 @@ async def test_progress_is_told_until_the_result_and_only_of_the_call_it_names(b
     assert len(told) == 3
 
 
-async def test_calls_that_run_together_hear_of_themselves_alone(box: Bench):
+async def test_concurrent_calls_get_only_their_own_progress(box: Bench):
     heard: list[list[bytes]] = [[] for _ in range(5)]
     tokens = await asyncio.gather(*(report(box, each, steps=n + 1) for n, each in enumerate(heard)))
     assert len(set(tokens)) == 5
@@ -225,13 +225,13 @@ async def test_progress_that_is_too_large_is_dropped(box: Bench):
     assert told == []
 
 
-async def test_a_meta_that_is_no_object_is_refused(box: Bench):
+async def test_a_meta_that_is_not_an_object_is_refused(box: Bench):
     params = b'{"name":"echo","_meta":5,"progressToken":1}'
     with pytest.raises(InvalidInputError, match="not a JSON object"):
         await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
 
 
-async def test_nothing_answers_after_the_end(box: Bench):
+async def test_requests_after_the_end_are_refused(box: Bench):
     call = asyncio.ensure_future(box.call("slow", seconds=600))
     await asyncio.sleep(0)
     await box.text("echo", text="after it")
@@ -243,7 +243,7 @@ async def test_nothing_answers_after_the_end(box: Bench):
     assert box.pool.state("m1").status is DownstreamStatus.STOPPED
 
 
-async def test_a_probe_lists_the_tools_and_leaves_nothing_running(kind: Kind):
+async def test_a_probe_lists_the_tools_and_leaves_no_process(kind: Kind):
     running = Bench()
     async with kind.entry() as mcp:
         tools = await running.pool.probe(mcp)
@@ -253,7 +253,7 @@ async def test_a_probe_lists_the_tools_and_leaves_nothing_running(kind: Kind):
 
 
 async def until_cancelled(box: Bench) -> None:
-    """Wait until the downstream says that a call was cancelled."""
+    """Wait until the downstream has reported a cancelled call."""
     async with asyncio.timeout(PATIENCE):
         while await box.text("cancelled") == "0":
             pass

@@ -1,4 +1,4 @@
-"""A process of its own that writes an audit log, to be killed or to run into a limit."""
+"""A child process that writes an audit log, so that a test can kill it or limit its file size."""
 
 import asyncio
 import resource
@@ -16,7 +16,7 @@ WORKERS = 8
 
 
 async def append_for_ever(directory: Path, round_name: str, policy: str) -> None:
-    """Print each number once its record is written; the parent kills this process at any moment."""
+    """Print each number once its record is written, until the parent kills this process."""
     options = AuditLogOptions(fsync=Fsync(policy), segment_max_bytes=20_000, checkpoint_records=10)
     log = await JsonlAuditLog.open(directory, WRITER, signer=SIGNER, clock=ManualClock(), options=options)
 
@@ -31,7 +31,7 @@ async def append_for_ever(directory: Path, round_name: str, policy: str) -> None
 
 
 async def run_into_a_limit(directory: Path) -> None:
-    """Append until the file may not grow, then with the limit lifted again."""
+    """Append up to the limit of the file size, then lift the limit and append again."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     log = await JsonlAuditLog.open(directory, WRITER, signer=SIGNER, clock=ManualClock())
     await log.append(numbered(0))

@@ -1,4 +1,4 @@
-"""Events to record, and a look at the files they end up in."""
+"""Sample events, and functions that read the files of a log."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ async def read_all(log: AuditLog, limit: int = 1000) -> list[AuditRecord]:
 
 
 def requests(records: list[AuditRecord]) -> list[str | None]:
-    """The request ids, leaving out what the log says about itself."""
+    """Return the request ids, without those of the log's own records."""
     return [
         record.event.request_id for record in records if record.event.action is not AuditAction.LOG_RECOVERY
     ]
@@ -70,7 +70,7 @@ def segments(audit_directory: Path) -> list[Path]:
 
 
 def lines(segment: Path) -> list[dict[str, Any]]:
-    """The lines of a segment, each beside the digest that the next one must name."""
+    """Return the lines of a segment, each with its digest, which the next line must name."""
     return [
         json.loads(line) | {"digest": hashlib.sha256(line).hexdigest()}
         for line in segment.read_bytes().splitlines()

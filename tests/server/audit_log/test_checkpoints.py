@@ -1,4 +1,4 @@
-"""Checkpoints: when they are made, what they prove, and who is believed."""
+"""Checkpoints are made in time, prove the records before them, and are verified with known keys only."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ OTHER_KEYS = [PublicKey.from_base64(text) for text in OTHER.public_keys.values()
 
 
 class TellingSigner(AuditSigner):
-    """Tells when it has signed something."""
+    """Sets an event when it has signed."""
 
     def __init__(self, seeds: dict[int, bytes]) -> None:
         super().__init__(seeds)
@@ -59,7 +59,7 @@ def reasons(directory: Path) -> list[str]:
     return [line["checkpoint"]["reason"] for line in every if "checkpoint" in line]
 
 
-async def test_checkpoint_follows_every_so_many_records(tmp_path: Path):
+async def test_checkpoint_follows_a_number_of_records(tmp_path: Path):
     log = await open_log(tmp_path, checkpoint_records=10)
     await append_all(log, range(25))
     assert reasons(tmp_path) == ["records", "records"]
@@ -73,7 +73,7 @@ async def test_checkpoint_follows_every_so_many_records(tmp_path: Path):
     assert reasons(tmp_path)[-1] == "stop"
 
 
-async def test_checkpoint_follows_in_time_when_there_is_something_to_prove(tmp_path: Path):
+async def test_checkpoint_follows_in_time_after_a_record(tmp_path: Path):
     signer = TellingSigner({1: b"\x01" * 32})
     log = await open_log(tmp_path, signer, checkpoint_interval=0.01)
     await log.append(numbered(0))
@@ -84,7 +84,7 @@ async def test_checkpoint_follows_in_time_when_there_is_something_to_prove(tmp_p
     assert verify(tmp_path).ok
 
 
-async def test_records_of_a_server_that_was_killed_are_proved_by_the_next(tmp_path: Path):
+async def test_checkpoint_of_the_next_start_proves_the_records_of_a_killed_server(tmp_path: Path):
     log = await open_log(tmp_path)
     await append_all(log, range(3))
     left = segments(tmp_path)[0].read_bytes()
@@ -98,7 +98,7 @@ async def test_records_of_a_server_that_was_killed_are_proved_by_the_next(tmp_pa
     await log.close()
 
 
-async def test_stopping_twice_says_so_once(tmp_path: Path):
+async def test_closing_twice_writes_one_checkpoint(tmp_path: Path):
     for _ in range(2):
         await (await open_log(tmp_path)).close()
     assert reasons(tmp_path) == ["stop"]
@@ -113,7 +113,7 @@ async def test_segment_ends_with_a_checkpoint(tmp_path: Path):
         assert lines(segment)[-1]["checkpoint"]["reason"] == "rotation"
 
 
-async def test_half_a_checkpoint_is_cut_off_like_any_torn_line(tmp_path: Path):
+async def test_partial_checkpoint_is_cut_off_like_any_torn_line(tmp_path: Path):
     log = await open_log(tmp_path)
     await append_all(log, range(3))
     await log.close()
@@ -128,7 +128,7 @@ async def test_half_a_checkpoint_is_cut_off_like_any_torn_line(tmp_path: Path):
     assert verify(tmp_path).writers[0].is_closed
 
 
-async def test_public_key_stands_beside_the_log(tmp_path: Path):
+async def test_public_key_is_exported_beside_the_log(tmp_path: Path):
     await (await open_log(tmp_path, BOTH)).close()
     for key in (*KEYS, *OTHER_KEYS):
         assert parse_public_keys((tmp_path / key_file_name(key.key_id)).read_text()) == [key]
@@ -143,12 +143,12 @@ async def test_new_key_is_introduced_by_the_old_one(tmp_path: Path):
     assert reasons(tmp_path) == ["stop", "key", "stop", "stop"]
     [found] = verify_with(tmp_path, KEYS).writers
     assert (found.fault, found.checkpoints) == (None, 4)
-    # Whoever knows only the new key cannot tell who signed before.
+    # With the new key alone the older signatures cannot be verified.
     [fault] = verify_with(tmp_path, OTHER_KEYS).faults
     assert f"signed with key {SIGNER.key_id}, which is not a trusted key" in fault.problem
 
 
-async def test_key_that_nobody_introduced_is_named(tmp_path: Path):
+async def test_key_without_a_hand_over_is_a_fault(tmp_path: Path):
     for signer in (SIGNER, OTHER):
         log = await open_log(tmp_path, signer)
         await log.append(numbered(0))
@@ -173,7 +173,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("member", FORGERIES)
-async def test_forged_checkpoint_is_named(tmp_path: Path, member: str):
+async def test_forged_checkpoint_is_a_fault(tmp_path: Path, member: str):
     log = await open_log(tmp_path, checkpoint_records=3)
     await append_all(log, range(3))
     await log.close()
@@ -187,8 +187,8 @@ async def test_forged_checkpoint_is_named(tmp_path: Path, member: str):
     assert (fault.segment, fault.line, fault.seq) == (1, 5, 5)
 
 
-async def test_rewritten_log_needs_a_key_nobody_has(tmp_path: Path):
-    """Somebody computes the whole chain anew around a changed record: only the signature tells."""
+async def test_rewritten_chain_without_the_key_is_a_fault(tmp_path: Path):
+    """The chain is computed again around a changed record, so only the signature is wrong."""
     log = await open_log(tmp_path / "real", checkpoint_records=5)
     await append_all(log, range(5))
     await log.close()
@@ -200,7 +200,7 @@ async def test_rewritten_log_needs_a_key_nobody_has(tmp_path: Path):
     assert (fault.line, "not a trusted key" in fault.problem) == (7, True)
 
 
-async def test_end_that_was_cut_off_shows_and_an_anchor_proves_it(tmp_path: Path):
+async def test_missing_end_is_reported_and_an_anchor_makes_it_a_fault(tmp_path: Path):
     log = await open_log(tmp_path, checkpoint_records=5)
     await append_all(log, range(12))
     await log.close()
@@ -223,7 +223,7 @@ async def test_end_that_was_cut_off_shows_and_an_anchor_proves_it(tmp_path: Path
     assert (fault.writer, fault.seq) == ("gone", 1)
 
 
-async def test_part_of_the_log_is_verified_by_time(tmp_path: Path):
+async def test_time_range_of_the_log_is_verified(tmp_path: Path):
     clock = ManualClock()
     options = AuditLogOptions(segment_max_age=3600)
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)

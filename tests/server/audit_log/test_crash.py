@@ -1,4 +1,4 @@
-"""What was awaited survives the process, and a full disk stops the log no longer than it lasts."""
+"""Awaited records survive the death of the process, and the log recovers after a full disk."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from tests.server.audit_log.samples import (
 
 ROOT = Path(__file__).parents[3]
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "4"))
-"""How often a writer is killed; the gate has no time for more, `CRASH_ROUNDS=50` has."""
+"""How often a writer is killed; a longer run sets `CRASH_ROUNDS=50`."""
 
 
 async def start(*arguments: str) -> Process:
@@ -34,7 +34,7 @@ async def start(*arguments: str) -> Process:
 
 
 async def append_until_killed(directory: Path, round_number: int, policy: str) -> set[str]:
-    """Return the request ids of everything the child had awaited."""
+    """Return the request ids of all records the child had awaited."""
     child = await start("append", str(directory), str(round_number), policy)
     assert child.stdout is not None
     printed = b"".join([await child.stdout.readline() for _ in range(150 + 37 * (round_number % 8))])
@@ -46,7 +46,7 @@ async def append_until_killed(directory: Path, round_number: int, policy: str) -
 
 
 @pytest.mark.parametrize(("policy", "rounds"), [("interval", ROUNDS), ("always", ROUNDS // 2)])
-async def test_killed_process_loses_nothing_that_was_awaited(tmp_path: Path, policy: str, rounds: int):
+async def test_killed_process_loses_no_awaited_record(tmp_path: Path, policy: str, rounds: int):
     awaited: set[str] = set()
     for number in range(rounds):
         async with asyncio.timeout(30):
@@ -61,7 +61,7 @@ async def test_killed_process_loses_nothing_that_was_awaited(tmp_path: Path, pol
     assert len(segments(tmp_path)) > 1
 
 
-async def test_full_disk_refuses_and_the_log_recovers_with_its_chain_whole(tmp_path: Path):
+async def test_full_disk_refuses_records_and_the_chain_is_intact_afterwards(tmp_path: Path):
     child = await start("limit", str(tmp_path))
     async with asyncio.timeout(30):
         printed, _ = await child.communicate()
@@ -80,7 +80,7 @@ async def test_full_disk_refuses_and_the_log_recovers_with_its_chain_whole(tmp_p
     assert {event.details["failure"] for event in told} == {"File too large"}
 
 
-async def test_log_cut_anywhere_opens_with_every_whole_record(tmp_path: Path):
+async def test_log_cut_at_any_byte_opens_with_every_whole_record(tmp_path: Path):
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
     await append_all(log, range(3))
     await log.close()

@@ -1,4 +1,4 @@
-"""The log on disk: what stands in the files, when they are written, when the next one begins."""
+"""The log on disk: the content of its files, when they are written, and when the next segment begins."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ async def log(tmp_path: Path, clock: ManualClock) -> AsyncIterator[JsonlAuditLog
 
 @pytest.fixture
 async def recovered() -> AsyncIterator[asyncio.Event]:
-    """Set when the log says that it takes records again."""
+    """An event that is set when the log reports that it takes records again."""
     event = asyncio.Event()
 
     class Listener(logging.Handler):
@@ -90,12 +90,12 @@ async def test_records_are_canonical_json(log: JsonlAuditLog, tmp_path: Path):
     assert line.startswith(b'{"event":{"action":"call:tool:attempt","actor":{"id":')
 
 
-async def test_files_are_for_the_owner_alone(log: JsonlAuditLog, tmp_path: Path):
+async def test_only_the_owner_may_read_the_files(log: JsonlAuditLog, tmp_path: Path):
     assert S_IMODE((tmp_path / WRITER).stat().st_mode) == 0o700
     assert S_IMODE(segments(tmp_path)[0].stat().st_mode) == 0o600
 
 
-async def test_everything_of_one_turn_is_written_together(log: JsonlAuditLog, tmp_path: Path):
+async def test_records_of_one_turn_are_written_together(log: JsonlAuditLog, tmp_path: Path):
     [segment] = segments(tmp_path)
     before = segment.stat().st_size
     pending = [log.append(numbered(number)) for number in range(100)]
@@ -113,7 +113,7 @@ async def test_half_a_surrogate_pair_does_not_stop_a_record(log: JsonlAuditLog):
 
 
 @pytest.mark.parametrize("hopeless", [object(), {1: 2}, float("nan")])
-async def test_event_without_a_json_form_fails_alone(log: JsonlAuditLog, hopeless: object):
+async def test_event_without_a_json_form_fails_without_failing_the_log(log: JsonlAuditLog, hopeless: object):
     with pytest.raises(AuditUnavailableError, match="no JSON form"):
         await log.append(replace(EVENT, reason="\ud800", details={"value": hopeless}))
     assert log.failure() is None
@@ -183,7 +183,7 @@ async def test_old_segment_is_followed_by_the_next_also_after_a_restart(tmp_path
     assert verify(tmp_path).ok
 
 
-async def test_clock_going_back_changes_nothing(tmp_path: Path):
+async def test_clock_that_is_set_back_changes_nothing(tmp_path: Path):
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
     await log.append(numbered(0))
     await log.close()
@@ -207,7 +207,9 @@ async def test_every_fsync_policy_writes_and_reads(tmp_path: Path, clock: Manual
     assert (found.ok, found.records) == (True, 100)
 
 
-async def test_second_opener_is_told_who_has_the_log(log: JsonlAuditLog, tmp_path: Path, clock: ManualClock):
+async def test_second_writer_is_refused_while_the_log_is_open(
+    log: JsonlAuditLog, tmp_path: Path, clock: ManualClock
+):
     with pytest.raises(ConfigurationError, match=f"Another server writes to .*{WRITER}"):
         await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
     other = await JsonlAuditLog.open(tmp_path, "node-2", signer=SIGNER, clock=clock)
@@ -225,19 +227,19 @@ async def test_writer_must_name_a_directory(tmp_path: Path, clock: ManualClock, 
         await JsonlAuditLog.open(tmp_path, writer, signer=SIGNER, clock=clock)
 
 
-async def test_directory_that_cannot_be_made_is_a_configuration_error(tmp_path: Path, clock: ManualClock):
+async def test_directory_that_cannot_be_created_is_a_configuration_error(tmp_path: Path, clock: ManualClock):
     (tmp_path / "audit").write_text("a file")
     with pytest.raises(ConfigurationError, match="cannot be opened"):
         await JsonlAuditLog.open(tmp_path / "audit", WRITER, signer=SIGNER, clock=clock)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no directory that nobody can write to")
-async def test_directory_nobody_can_write_to_is_a_configuration_error(clock: ManualClock):
+async def test_directory_without_write_access_is_a_configuration_error(clock: ManualClock):
     with pytest.raises(ConfigurationError, match="cannot be opened"):
         await JsonlAuditLog.open(Path("/proc/self"), WRITER, signer=SIGNER, clock=clock)
 
 
-async def test_deleted_segment_is_noticed_and_a_new_one_tells_of_it(log: JsonlAuditLog, tmp_path: Path):
+async def test_deleted_segment_is_noticed_and_recorded_in_a_new_one(log: JsonlAuditLog, tmp_path: Path):
     await log.append(numbered(0))
     segments(tmp_path)[0].unlink()
     with pytest.raises(AuditUnavailableError, match="deleted"):
@@ -296,7 +298,9 @@ async def test_file_changed_by_another_program_is_not_continued(log: JsonlAuditL
     assert fault.segment == 1
 
 
-async def test_failed_log_recovers_by_itself(tmp_path: Path, clock: ManualClock, recovered: asyncio.Event):
+async def test_failed_log_recovers_after_the_retry_interval(
+    tmp_path: Path, clock: ManualClock, recovered: asyncio.Event
+):
     log = await JsonlAuditLog.open(
         tmp_path, WRITER, signer=SIGNER, clock=clock, options=AuditLogOptions(retry_interval=0.01)
     )

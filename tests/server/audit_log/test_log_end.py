@@ -1,4 +1,4 @@
-"""Opening a log that a crash, or somebody, has left in another state than a clean one."""
+"""Opening a log that a crash or a change of its files has left in an unclean state."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +54,7 @@ async def test_reopened_log_goes_on_in_the_same_segment(tmp_path: Path):
         b"\n",
     ],
 )
-async def test_torn_tail_is_cut_off_kept_and_told(tmp_path: Path, torn: bytes):
+async def test_torn_tail_is_cut_off_kept_and_recorded(tmp_path: Path, torn: bytes):
     before = await write(tmp_path, range(3))
     [segment] = segments(tmp_path)
     whole = segment.read_bytes()
@@ -88,7 +88,7 @@ async def test_second_torn_tail_does_not_overwrite_the_first(tmp_path: Path):
 
 
 @pytest.mark.parametrize("header", [b"", b'{"header":{"created":"2026'])
-async def test_segment_without_its_header_is_begun_again(tmp_path: Path, header: bytes):
+async def test_segment_without_a_header_is_replaced(tmp_path: Path, header: bytes):
     before = await write(tmp_path, range(10), segment_max_bytes=1500)
     *_, last = segments(tmp_path)
     number = int(last.stem) + 1
@@ -100,7 +100,7 @@ async def test_segment_without_its_header_is_begun_again(tmp_path: Path, header:
     assert (found.ok, found.faults) == (True, ())
 
 
-async def test_first_segment_without_its_header_is_begun_again(tmp_path: Path):
+async def test_first_segment_without_a_header_is_replaced(tmp_path: Path):
     (tmp_path / WRITER).mkdir()
     (tmp_path / WRITER / "00000001.jsonl").write_bytes(b"")
     assert requests(await write(tmp_path, range(2))) == ["r-0", "r-1"]
@@ -128,7 +128,7 @@ def _garbage(line: bytes) -> bytes:
         (lambda found: [found[0], *found], "line 2, record 1: a header stands among the records"),
     ],
 )
-async def test_log_broken_before_its_end_is_refused_by_line(
+async def test_log_broken_before_its_end_is_refused_naming_the_line(
     tmp_path: Path, change: Callable[[list[bytes]], list[bytes]], place: str
 ):
     await write(tmp_path, range(5))
@@ -142,7 +142,7 @@ async def test_log_broken_before_its_end_is_refused_by_line(
     assert segment.read_bytes() == broken
 
 
-async def test_refused_log_is_unlocked_again(tmp_path: Path):
+async def test_refused_log_is_unlocked(tmp_path: Path):
     await write(tmp_path, range(5))
     [segment] = segments(tmp_path)
     whole = segment.read_bytes()

@@ -1,4 +1,4 @@
-"""Whatever is done to one file of a log that was closed, verification finds it, at or before where it was done."""
+"""Verification finds every change of a file of a closed log, at or before the changed place."""
 
 import asyncio
 import shutil
@@ -21,7 +21,7 @@ Change = Callable[[bytes], tuple[bytes, int]]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed log of several segments with checkpoints among the records."""
+    """Return a closed log of several segments with checkpoints."""
     directory = tmp_path_factory.mktemp("whole")
 
     async def write() -> None:
@@ -93,7 +93,7 @@ CHANGES = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(number=st.integers(0, 3), change=CHANGES)
-def test_any_change_of_a_file_is_found_where_it_is_or_before(
+def test_any_change_of_a_file_is_found_at_or_before_its_place(
     whole: Path, tmp_path_factory: pytest.TempPathFactory, number: int, change: Change
 ):
     copy = tmp_path_factory.mktemp("copy") / "audit"
@@ -116,12 +116,12 @@ def _place(found: WriterVerification) -> tuple[int, int]:
     if found.fault is not None:
         return found.fault.segment, found.fault.line or 0
     assert not found.is_closed, "the change was not found"
-    # Nothing is broken, but the log does not end in order: its last whole line, or what is torn behind it, is named.
+    # No line is broken, but the log has no orderly end: its last whole line, or the torn bytes after it, are named.
     return found.segments, 0
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_a_file_that_is_gone_is_found(whole: Path, tmp_path: Path, number: int):
+def test_a_missing_file_is_found(whole: Path, tmp_path: Path, number: int):
     copy = tmp_path / "audit"
     shutil.copytree(whole, copy)
     segments(copy)[number].unlink()

@@ -1,4 +1,4 @@
-"""Old segments go, what stays can be proved, and nobody can make a beginning disappear without a record of it."""
+"""Pruning removes old segments, the rest can be verified, and a removal without a statement is found."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ SERVER = Requester(None, None)
 
 
 class World:
-    """A log of ten days, a segment for each, and what keeps it short."""
+    """A log of ten days, one segment each, and the services that prune it."""
 
     def __init__(self, log: JsonlAuditLog, clock: ManualClock, directory: Path) -> None:
         self.log, self.clock, self.store = log, clock, InMemoryStore()
@@ -63,13 +63,13 @@ class World:
         )
 
     async def deliver(self) -> None:
-        """Let the audit sink have everything there is."""
+        """Deliver all records to the audit sink."""
         self.deliveries.start()
         async with asyncio.timeout(20):
             await self.deliveries.close()
 
     async def remembers(self, before: timedelta) -> bool:
-        """Tell whether the index has records from before that time."""
+        """Tell whether the index has records before that time."""
         async with self.store.read() as work:
             return await work.audit.has_before(START + before)
 
@@ -91,7 +91,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await log.close()
 
 
-async def test_what_stays_is_proved_by_the_record_of_what_went(world: World, tmp_path: Path):
+async def test_remaining_segments_are_verified_by_the_statement_of_the_removal(world: World, tmp_path: Path):
     first_kept = lines(segments(tmp_path)[6])[0]
     done = await world.retention.prune(SERVER, older_than=timedelta(days=3, hours=12))
     assert done.removal is not None
@@ -113,7 +113,7 @@ async def test_what_stays_is_proved_by_the_record_of_what_went(world: World, tmp
     assert told[1].details["indexed"] == done.indexed == 7
 
 
-async def test_pruning_goes_on_where_it_ended_before(world: World, tmp_path: Path):
+async def test_pruning_continues_where_it_ended_before(world: World, tmp_path: Path):
     for days in (8.5, 4.5, 2.5):
         await world.retention.prune(SERVER, older_than=timedelta(days=days), index=False)
         assert verify(tmp_path).ok
@@ -123,7 +123,7 @@ async def test_pruning_goes_on_where_it_ended_before(world: World, tmp_path: Pat
     assert verify(tmp_path).ok
 
 
-async def test_index_keeps_what_the_log_gives_away_and_the_other_way_round(world: World, tmp_path: Path):
+async def test_index_and_log_are_pruned_independently(world: World, tmp_path: Path):
     await world.retention.prune(SERVER, older_than=timedelta(days=5), index=False)
     await world.search.catch_up()
     assert await world.remembers(timedelta(hours=1))
@@ -135,7 +135,7 @@ async def test_index_keeps_what_the_log_gives_away_and_the_other_way_round(world
     assert verify(tmp_path).ok
 
 
-async def test_last_segment_never_goes(world: World, tmp_path: Path):
+async def test_last_segment_is_never_removed(world: World, tmp_path: Path):
     world.clock.advance(1000 * DAY)
     await world.retention.prune(SERVER, older_than=timedelta(days=1))
     assert len(segments(tmp_path)) >= 1
@@ -143,13 +143,13 @@ async def test_last_segment_never_goes(world: World, tmp_path: Path):
     assert AuditAction.AUDIT_PRUNE in {record.event.action for record in await read_all(world.log)}
 
 
-async def test_day_is_the_least(world: World):
+async def test_retention_of_less_than_a_day_is_refused(world: World):
     for wrong in ({"older_than": timedelta(hours=23)}, {"segments": False, "index": False}):
         with pytest.raises(InvalidInputError):
             await world.retention.prune(SERVER, **{"older_than": timedelta(days=2)} | wrong)
 
 
-async def test_automatic_retention_says_nothing_when_nothing_is_old(world: World, tmp_path: Path):
+async def test_automatic_retention_records_nothing_when_nothing_is_old(world: World, tmp_path: Path):
     await world.retention.keep(segments=None, index=None)
     await world.retention.keep(segments=timedelta(days=100), index=timedelta(days=100))
     assert requests(await read_all(world.log)) == [None] * 10
@@ -160,8 +160,8 @@ async def test_automatic_retention_says_nothing_when_nothing_is_old(world: World
     assert verify(tmp_path).ok
 
 
-async def test_interrupted_pruning_leaves_a_log_that_is_whole(world: World, tmp_path: Path):
-    """The statement is on the disk, some of the files are gone, and the process dies."""
+async def test_interrupted_pruning_leaves_a_log_that_verifies(world: World, tmp_path: Path):
+    """The process dies when the statement is on the disk and some of the files are removed."""
     removal = await world.log.prunable(START + timedelta(days=6))
     assert removal is not None
     copies = {path: path.read_bytes() for path in segments(tmp_path)[2 : removal.last_segment]}
@@ -174,14 +174,14 @@ async def test_interrupted_pruning_leaves_a_log_that_is_whole(world: World, tmp_
     assert verify(tmp_path).ok
 
 
-async def test_more_that_is_gone_than_was_pruned_is_named(world: World, tmp_path: Path):
+async def test_missing_segment_that_was_not_pruned_is_a_fault(world: World, tmp_path: Path):
     await world.retention.prune(SERVER, older_than=timedelta(days=6))
     segments(tmp_path)[0].unlink()
     [fault] = verify(tmp_path).faults
     assert "no signed checkpoint says that it was pruned" in fault.problem
 
 
-async def test_nothing_is_removed_when_it_cannot_be_stated(world: World, tmp_path: Path):
+async def test_nothing_is_removed_when_the_statement_cannot_be_written(world: World, tmp_path: Path):
     removal = await world.log.prunable(START + timedelta(days=6))
     assert removal is not None
     before = segments(tmp_path)
@@ -191,7 +191,7 @@ async def test_nothing_is_removed_when_it_cannot_be_stated(world: World, tmp_pat
     assert segments(tmp_path) == before[:-1]
 
 
-async def test_calls_go_on_while_old_records_go(world: World, tmp_path: Path):
+async def test_calls_are_recorded_while_old_segments_are_removed(world: World, tmp_path: Path):
     pruning = asyncio.ensure_future(world.retention.prune(SERVER, older_than=timedelta(days=3)))
     for number in range(50):
         await world.log.append(numbered(number))
@@ -200,7 +200,7 @@ async def test_calls_go_on_while_old_records_go(world: World, tmp_path: Path):
     assert verify(tmp_path).ok
 
 
-async def test_what_an_audit_sink_has_not_read_stays(tmp_path: Path):
+async def test_segment_that_an_audit_sink_has_not_read_stays(tmp_path: Path):
     clock = ManualClock()
     options = AuditLogOptions(segment_max_age=DAY)
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
@@ -228,7 +228,7 @@ async def test_what_an_audit_sink_has_not_read_stays(tmp_path: Path):
     await log.close()
 
 
-async def test_nothing_is_removed_when_the_place_of_a_sink_cannot_be_read(tmp_path: Path):
+async def test_nothing_is_removed_when_the_position_of_a_sink_cannot_be_read(tmp_path: Path):
     clock = ManualClock()
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock)
     (tmp_path / WRITER / "sinks").mkdir()

@@ -1,4 +1,4 @@
-"""When a batch counts as written, and what a disk that refuses to sync leads to."""
+"""When a batch is settled under each fsync policy, and the effects of a failing sync."""
 
 import asyncio
 import errno
@@ -16,8 +16,8 @@ from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.errors import AuditUnavailableError
 
 
-class StubbornSegment(Segment):
-    """A real file on a disk that syncs only when told, or refuses to."""
+class ControlledSegment(Segment):
+    """A real segment whose sync waits for the test or fails."""
 
     broken = False
     syncs = 0
@@ -44,8 +44,8 @@ def directory(tmp_path: Path) -> Iterator[WriterDirectory]:
 
 
 @pytest.fixture
-def segment(directory: WriterDirectory) -> StubbornSegment:
-    return StubbornSegment.create(directory, 1, b"{}")
+def segment(directory: WriterDirectory) -> ControlledSegment:
+    return ControlledSegment.create(directory, 1, b"{}")
 
 
 def make_syncer(
@@ -60,8 +60,8 @@ def written(segment: Segment) -> WriteBatch:
     return WriteBatch(asyncio.get_running_loop())
 
 
-async def test_always_waits_for_the_disk_and_groups_what_comes_meanwhile(
-    directory: WriterDirectory, segment: StubbornSegment
+async def test_always_waits_for_the_disk_and_groups_the_batches_meanwhile(
+    directory: WriterDirectory, segment: ControlledSegment
 ):
     syncer = make_syncer(directory, segment, Fsync.ALWAYS)
     batches = []
@@ -79,7 +79,9 @@ async def test_always_waits_for_the_disk_and_groups_what_comes_meanwhile(
     await syncer.close()
 
 
-async def test_interval_does_not_wait_but_durable_does(directory: WriterDirectory, segment: StubbornSegment):
+async def test_interval_does_not_wait_but_durable_does(
+    directory: WriterDirectory, segment: ControlledSegment
+):
     syncer = make_syncer(directory, segment, Fsync.INTERVAL)
     before = syncer.durable
     batch = written(segment)
@@ -93,7 +95,7 @@ async def test_interval_does_not_wait_but_durable_does(directory: WriterDirector
     await syncer.close()
 
 
-async def test_never_trusts_the_operating_system(directory: WriterDirectory, segment: StubbornSegment):
+async def test_never_trusts_the_operating_system(directory: WriterDirectory, segment: ControlledSegment):
     syncer = make_syncer(directory, segment, Fsync.NEVER)
     batch = written(segment)
     syncer.wrote(batch)
@@ -106,8 +108,8 @@ async def test_never_trusts_the_operating_system(directory: WriterDirectory, seg
     assert segment.syncs == 1
 
 
-async def test_disk_that_refuses_fails_who_waits_and_tells_the_log(
-    directory: WriterDirectory, segment: StubbornSegment
+async def test_failed_sync_fails_the_waiting_batches_and_is_reported(
+    directory: WriterDirectory, segment: ControlledSegment
 ):
     failures: list[OSError] = []
     syncer = make_syncer(directory, segment, Fsync.ALWAYS, failures)
@@ -136,8 +138,8 @@ async def test_disk_that_refuses_fails_who_waits_and_tells_the_log(
     await syncer.close()
 
 
-async def test_late_failure_of_a_segment_given_up_does_not_fail_its_successor(
-    directory: WriterDirectory, segment: StubbornSegment
+async def test_late_failure_of_a_replaced_segment_does_not_fail_its_successor(
+    directory: WriterDirectory, segment: ControlledSegment
 ):
     failures: list[OSError] = []
     syncer = make_syncer(directory, segment, Fsync.ALWAYS, failures)
@@ -155,8 +157,8 @@ async def test_late_failure_of_a_segment_given_up_does_not_fail_its_successor(
     assert failures == []
 
 
-async def test_closing_waits_for_the_running_sync_and_returns_what_failed(
-    directory: WriterDirectory, segment: StubbornSegment
+async def test_closing_waits_for_the_running_sync_and_returns_its_error(
+    directory: WriterDirectory, segment: ControlledSegment
 ):
     syncer = make_syncer(directory, segment, Fsync.ALWAYS)
     batch = written(segment)
@@ -172,7 +174,9 @@ async def test_closing_waits_for_the_running_sync_and_returns_what_failed(
         assert await closing is None
 
 
-async def test_close_returns_the_error_of_the_last_sync(directory: WriterDirectory, segment: StubbornSegment):
+async def test_close_returns_the_error_of_the_last_sync(
+    directory: WriterDirectory, segment: ControlledSegment
+):
     syncer = make_syncer(directory, segment, Fsync.INTERVAL)
     segment.broken = True
     segment.gate.set()

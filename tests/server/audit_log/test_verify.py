@@ -14,7 +14,7 @@ from tests.server.audit_log.samples import SIGNER, WRITER, append_all, lines, se
 
 @pytest.fixture
 async def audit(tmp_path: Path) -> Path:
-    """A log of one writer, thirty records in several segments."""
+    """Return a log of one writer with thirty records in several segments."""
     options = AuditLogOptions(segment_max_bytes=4000)
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock(), options=options)
     await append_all(log, range(30))
@@ -43,7 +43,7 @@ def only_fault(audit: Path) -> Fault:
     return fault
 
 
-def test_whole_log_is_counted(audit: Path):
+def test_records_of_an_intact_log_are_counted(audit: Path):
     found = verify(audit)
     [writer] = found.writers
     last = lines(segments(audit)[-1])[-1]
@@ -52,7 +52,7 @@ def test_whole_log_is_counted(audit: Path):
     assert (writer.tip.seq, writer.tip.digest) == (last["seq"], last["digest"])
 
 
-def test_every_flipped_bit_of_a_record_is_named(audit: Path):
+def test_every_flipped_bit_of_a_record_is_found(audit: Path):
     segment = segments(audit)[1]
     whole = segment.read_bytes()
     second, third = whole.splitlines(keepends=True)[1:3]
@@ -71,7 +71,7 @@ def test_every_flipped_bit_of_a_record_is_named(audit: Path):
     assert verify(audit).ok
 
 
-def test_changed_prev_blames_the_record_that_carries_it(audit: Path):
+def test_changed_prev_is_a_fault_of_its_own_record(audit: Path):
     segment = segments(audit)[0]
     digest = lines(segment)[2]["prev"].encode()
     other = (b"1" if digest[:1] == b"0" else b"0") + digest[1:]
@@ -81,7 +81,7 @@ def test_changed_prev_blames_the_record_that_carries_it(audit: Path):
     assert "record was changed" in fault.problem
 
 
-def test_changed_last_record_of_a_segment_is_blamed_there(audit: Path):
+def test_changed_last_record_of_a_segment_is_a_fault_there(audit: Path):
     segment = segments(audit)[0]
     last = lines(segment)[-1]
     assert last["checkpoint"]["reason"] == "rotation"
@@ -91,7 +91,7 @@ def test_changed_last_record_of_a_segment_is_blamed_there(audit: Path):
     assert "forged or changed" in fault.problem
 
 
-def test_deleted_line_is_named_by_the_gap(audit: Path):
+def test_deleted_line_is_a_fault_of_the_next(audit: Path):
     rewrite(segments(audit)[1], lambda found: found[:3] + found[4:])
     expected = lines(segments(audit)[1])[2]["seq"] + 1
     fault = only_fault(audit)
@@ -99,19 +99,19 @@ def test_deleted_line_is_named_by_the_gap(audit: Path):
     assert fault.problem == f"the sequence number should be {expected}"
 
 
-def test_swapped_lines_are_named_at_the_first(audit: Path):
+def test_swapped_lines_are_a_fault_of_the_first(audit: Path):
     rewrite(segments(audit)[0], lambda found: [*found[:2], found[3], found[2], *found[4:]])
     fault = only_fault(audit)
     assert (fault.segment, fault.line, fault.seq) == (1, 3, 4)
 
 
-def test_doubled_line_is_named(audit: Path):
+def test_doubled_line_is_a_fault(audit: Path):
     rewrite(segments(audit)[0], lambda found: [*found[:3], found[2], *found[3:]])
     fault = only_fault(audit)
     assert (fault.line, fault.seq) == (4, 3)
 
 
-def test_segment_cut_inside_a_line_is_named(audit: Path):
+def test_segment_cut_inside_a_line_is_a_fault(audit: Path):
     segment = segments(audit)[1]
     segment.write_bytes(segment.read_bytes()[:-20])
     fault = only_fault(audit)
@@ -119,7 +119,7 @@ def test_segment_cut_inside_a_line_is_named(audit: Path):
     assert fault.problem == "the line is cut off"
 
 
-def test_segment_cut_between_lines_is_named_where_it_ends(audit: Path):
+def test_segment_cut_between_lines_is_a_fault_at_its_end(audit: Path):
     rewrite(segments(audit)[1], lambda found: found[:-2])
     left = lines(segments(audit)[1])
     fault = only_fault(audit)
@@ -127,13 +127,13 @@ def test_segment_cut_between_lines_is_named_where_it_ends(audit: Path):
     assert fault.problem == f"the records up to {left[-1]['seq'] + 2} are missing behind this line"
 
 
-def test_emptied_segment_is_named(audit: Path):
+def test_emptied_segment_is_a_fault(audit: Path):
     segments(audit)[1].write_bytes(b"")
     fault = only_fault(audit)
     assert (fault.segment, fault.line, fault.problem) == (2, 1, "the segment is empty")
 
 
-def test_missing_segment_is_named(audit: Path):
+def test_missing_segment_is_a_fault(audit: Path):
     first_missing = lines(segments(audit)[2])[0]["seq"]
     segments(audit)[2].unlink()
     fault = only_fault(audit)
@@ -141,14 +141,14 @@ def test_missing_segment_is_named(audit: Path):
     assert str(fault) == f"{WRITER}/00000003.jsonl, record {first_missing}: the segment is missing"
 
 
-def test_segment_of_another_writer_is_named(audit: Path):
+def test_segment_of_another_writer_is_a_fault(audit: Path):
     (audit / WRITER).rename(audit / "node-9")
     [fault] = verify(audit).faults
     assert (fault.writer, fault.line) == ("node-9", 1)
     assert "belongs to segment 1 of writer 'node-1'" in fault.problem
 
 
-def test_beginning_that_is_gone_without_a_record_of_it_is_missing(audit: Path):
+def test_beginning_removed_without_a_statement_is_a_fault(audit: Path):
     first, second, *_ = segments(audit)
     first.unlink()
     second.unlink()
@@ -157,7 +157,7 @@ def test_beginning_that_is_gone_without_a_record_of_it_is_missing(audit: Path):
     assert "no signed checkpoint says that it was pruned" in fault.problem
 
 
-def test_torn_tail_is_told_and_breaks_nothing(audit: Path):
+def test_torn_tail_is_reported_and_is_not_a_fault(audit: Path):
     *_, last = segments(audit)
     size = last.stat().st_size
     with last.open("ab") as file:
@@ -169,7 +169,7 @@ def test_torn_tail_is_told_and_breaks_nothing(audit: Path):
     assert (torn.segment, torn.offset, torn.size) == (len(segments(audit)), size, 9)
 
 
-async def test_one_broken_writer_hides_no_other(audit: Path):
+async def test_broken_writer_does_not_hide_others(audit: Path):
     log = await JsonlAuditLog.open(audit, "node-2", signer=SIGNER, clock=ManualClock())
     await append_all(log, range(3))
     found = verify(audit)
@@ -179,6 +179,6 @@ async def test_one_broken_writer_hides_no_other(audit: Path):
     await log.close()
 
 
-def test_directory_that_is_not_there_is_an_error(tmp_path: Path):
+def test_verifying_a_missing_directory_is_an_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         verify(tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""Receivers on loopback sockets and pipes: what audit sinks deliver to, and how such a place misbehaves."""
+"""Receivers of audit sinks on loopback sockets and pipes, which can be slow, refuse records or break."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ Document = dict[str, Any]
 
 
 class Receiver(Protocol):
-    """Where records arrive; `answering` is cleared to make it slow, `refuses` picks what it will never take."""
+    """A receiver of records; clearing `answering` makes it hang, `refuses` selects records that it refuses for good."""
 
     batches: list[list[Document]]
     answering: asyncio.Event
@@ -77,7 +77,7 @@ class InMemory(_Base):
 
 
 class Http(_Base):
-    """A server for one path; `status` other than 200 is the answer to everything."""
+    """An HTTP server for one path; a `status` other than 200 is its answer to every request."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -156,7 +156,7 @@ class SplunkReceiver(Http):
 
 
 class SyslogStream(_Base):
-    """Octet counting over TCP, or over TLS."""
+    """A syslog server with octet counting over TCP or TLS."""
 
     protocol = "tcp"
 
@@ -246,7 +246,7 @@ class _Taker(asyncio.DatagramProtocol):
 
 
 class Pipe(_Base):
-    """The other end of standard output; while it is not `answering` the pipe fills up."""
+    """The reader of standard output; while `answering` is cleared the pipe fills up."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -282,6 +282,6 @@ class Pipe(_Base):
             await self.answering.wait()
             *lines, text = (text + os.read(end, 65536)).split(b"\n")
             for line in lines:
-                # A line that a crashed writer left has no end, and the next writer begins a new one.
+                # A line of a crashed writer has no end; the next writer begins a new one.
                 with suppress(ValueError):
                     self.batches.append([json.loads(line)])

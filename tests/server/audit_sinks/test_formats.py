@@ -1,4 +1,4 @@
-"""What goes over the wire to the last byte, whatever a record holds."""
+"""The exact bytes that audit sinks send, for any record."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=4000)
 
 
 @given(TEXT, TEXT, TEXT, st.integers(2048, 6000))
-def test_a_document_is_json_on_one_line_and_never_larger_than_allowed(
+def test_an_encoded_record_is_one_line_of_json_within_its_limit(
     name: str, reason: str, detail: str, limit: int
 ):
     event = replace(
@@ -88,7 +88,7 @@ async def test_a_syslog_message_has_priority_time_origin_action_and_number(
     assert head["sequence"] == b"3", "it starts over behind the highest number there may be"
 
 
-async def test_what_grows_when_written_in_ascii_still_fits_into_a_datagram(
+async def test_a_record_that_grows_in_ascii_still_fits_into_a_datagram(
     tmp_path: Path, syslog: Callable[[SyslogStream], SyslogStream]
 ):
     receiver = syslog(SyslogDatagrams(tmp_path))
@@ -107,7 +107,7 @@ async def test_what_grows_when_written_in_ascii_still_fits_into_a_datagram(
 @pytest.mark.parametrize(
     ("said", "seconds"), [("7", 7.0), ("-1", 0.0), ("soon", 0.0), ("9" * 30, 0.0), ("", 0.0)]
 )
-async def test_a_receiver_may_ask_to_be_left_alone(
+async def test_retry_after_of_a_receiver_is_respected(
     said: str, seconds: float, monkeypatch: pytest.MonkeyPatch
 ):
     async def busy(_: web.Request) -> web.Response:
@@ -130,7 +130,7 @@ async def test_a_receiver_may_ask_to_be_left_alone(
     await runner.cleanup()
 
 
-async def test_a_position_is_replaced_whole_and_read_back(tmp_path: Path):
+async def test_positions_are_replaced_and_read_back(tmp_path: Path):
     (tmp_path / "main").mkdir()
     journal = FileSinkJournal(tmp_path, "main")
     assert await journal.load("siem") == {}
@@ -147,7 +147,7 @@ async def test_a_position_is_replaced_whole_and_read_back(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"main": {"seq": "one"}}', b'{"main": 1}'])
-async def test_positions_that_make_no_sense_are_never_taken_for_the_beginning(tmp_path: Path, content: bytes):
+async def test_unreadable_positions_are_an_error_and_not_the_beginning(tmp_path: Path, content: bytes):
     place = tmp_path / "main" / "sinks"
     place.mkdir(parents=True)
     (place / "siem.position.json").write_bytes(content)
@@ -155,7 +155,7 @@ async def test_positions_that_make_no_sense_are_never_taken_for_the_beginning(tm
         await FileSinkJournal(tmp_path, "main").load("siem")
 
 
-async def test_a_directory_that_is_gone_is_an_error_of_ours(tmp_path: Path):
+async def test_a_missing_directory_is_an_audit_error(tmp_path: Path):
     journal = FileSinkJournal(tmp_path, "gone")
     with pytest.raises(AuditUnavailableError, match="cannot be used"):
         await journal.save("siem", {})

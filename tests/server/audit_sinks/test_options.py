@@ -1,4 +1,4 @@
-"""What a configuration of audit sinks may say, and what is said of one that makes no sense."""
+"""The configuration of audit sinks: what is accepted, and how errors name what is wrong."""
 
 import json
 from pathlib import Path
@@ -46,12 +46,12 @@ FAULTS: list[tuple[Any, str]] = [
 ]
 
 
-def test_every_file_is_a_sink_and_its_name_the_word():
+def test_every_file_of_the_folder_is_a_sink_type():
     assert known_sinks() == ["splunk_hec", "stdout", "syslog", "webhook"]
 
 
 @pytest.mark.parametrize(("sinks", "words"), FAULTS)
-def test_what_makes_no_sense_is_named_and_never_quoted(sinks: Any, words: str, tmp_path: Path):
+def test_an_invalid_option_is_named_and_not_quoted(sinks: Any, words: str, tmp_path: Path):
     file = tmp_path / "server.yaml"
     file.write_text(json.dumps({"audit": {"sinks": sinks}}))
     with pytest.raises(ConfigurationError) as found:
@@ -61,7 +61,7 @@ def test_what_makes_no_sense_is_named_and_never_quoted(sinks: Any, words: str, t
         assert secret not in str(found.value)
 
 
-def test_what_is_in_force_is_shown_with_references_and_without_what_a_url_may_hide(tmp_path: Path):
+def test_the_effective_configuration_shows_references_and_no_query_of_a_url(tmp_path: Path):
     file = tmp_path / "server.yaml"
     file.write_text(json.dumps({"audit": {"sinks": [HOOK | {"url": "https://siem.example/a?key=hunter22"}]}}))
     [shown] = [each for each in load_config({}, {}, file).in_force(str) if each.name == "audit.sinks"]
@@ -70,7 +70,7 @@ def test_what_is_in_force_is_shown_with_references_and_without_what_a_url_may_hi
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"two\nlines", b"\xff", b"x" * 100_000])
-def test_a_secret_that_is_not_there_stops_the_start(content: bytes | None, tmp_path: Path):
+def test_a_missing_secret_stops_the_start(content: bytes | None, tmp_path: Path):
     if content is not None:
         (tmp_path / "secret").write_bytes(content)
     [options] = read_sinks([HOOK | {"secret": f"file://{tmp_path}/secret"}])
@@ -88,14 +88,14 @@ def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     assert "hunter22" not in repr(build_sink(options))
 
 
-def test_an_authority_that_is_not_there_stops_the_start(tmp_path: Path):
+def test_a_missing_authority_stops_the_start(tmp_path: Path):
     for option in ({"ca_file": tmp_path / "none.pem"}, {"ca_file": tmp_path}):
         [options] = read_sinks([SYSLOG | option])
         with pytest.raises(ConfigurationError, match="cannot be used"):
             build_sink(options)
 
 
-def test_a_sink_may_want_some_records_only():
+def test_a_sink_may_select_records():
     [options] = read_sinks([SYSLOG | {"where": "outcome = denied"}])
     assert not options.wants(EVENT)
     [options] = read_sinks([SYSLOG | {"where": f"outcome = {Outcome.PERMITTED} and action ~ call:*"}])

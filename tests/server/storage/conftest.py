@@ -1,4 +1,4 @@
-"""A database that nobody has touched yet, of each kind."""
+"""Fixtures: an empty database of each kind."""
 
 import asyncio
 import secrets
@@ -29,7 +29,7 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def sqlite_path(tmp_path: Path) -> Path:
-    """Return where a SQLite file could be."""
+    """Return a path at which there is no file yet."""
     return tmp_path / "store.db"
 
 

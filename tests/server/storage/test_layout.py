@@ -1,4 +1,4 @@
-"""What keeps the folder as simple as it is: differences in one place, and tables named as the domain names things."""
+"""Checks the layout: only dialect files know a dialect, and columns have the names of the domain's fields."""
 
 import re
 from dataclasses import fields
@@ -29,7 +29,7 @@ def test_columns_are_the_fields_of_the_object(mapping: ObjectMapping[object]) ->
     assert [column.name for column in mapping.table.columns] == [field.name for field in fields(mapping.kind)]
 
 
-def test_dialect_is_a_file_of_the_folder_and_nothing_else() -> None:
+def test_only_a_file_of_the_folder_is_a_dialect() -> None:
     assert load("sqlite") is not load("postgresql")
     for name in ("os", "../sqlite", "dialects.sqlite", "", "Sqlite"):
         with pytest.raises(ConfigurationError):

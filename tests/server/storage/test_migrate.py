@@ -1,4 +1,4 @@
-"""The schema: where a database stands, how it catches up, and that it ends up as the tables say."""
+"""Migrations: the state of a database is recognised, and an upgraded one has the schema of the tables."""
 
 import asyncio
 import sqlite3
@@ -35,13 +35,13 @@ async def test_upgrade_applies_every_revision_once(url: str) -> None:
     assert await upgrade(url) == []
 
 
-async def test_migrated_schema_is_the_one_in_the_tables(url: str) -> None:
+async def test_migrated_schema_is_that_of_the_tables(url: str) -> None:
     await upgrade(url)
     assert await run(url, _differences) == []
 
 
 async def test_migrated_schema_has_every_name_and_rule_of_the_tables(url: str) -> None:
-    """Alembic compares no names of keys, no collations and no rules of deletion; this does."""
+    """Alembic does not compare the names of keys, collations and ON DELETE rules, so this test does."""
     await upgrade(url)
     migrated = await run(url, _describe)
     await run(url, metadata.drop_all)
@@ -69,7 +69,7 @@ async def test_sqlite_schema_is_the_same_text(sqlite_path: Path) -> None:
     assert "AUTOINCREMENT" in migrated["audit_events"]
 
 
-def test_files_and_revisions_are_one_line_without_forks() -> None:
+def test_revisions_are_one_sequence_of_files() -> None:
     config = Config()
     config.set_main_option("script_location", "ambassador_server.storage:migrations")
     script = ScriptDirectory.from_config(config)
@@ -79,7 +79,7 @@ def test_files_and_revisions_are_one_line_without_forks() -> None:
     assert all(len(revision) <= 32 for revision in walked), "the column of the version takes no more"
 
 
-async def test_file_is_for_its_owner_alone_from_the_start(sqlite_path: Path) -> None:
+async def test_only_the_owner_may_read_a_new_file(sqlite_path: Path) -> None:
     await upgrade(f"sqlite:///{sqlite_path}")
     store = await open_store(f"sqlite:///{sqlite_path}")
     async with store.write() as work:
@@ -108,10 +108,10 @@ async def test_upgrades_at_the_same_time_apply_everything_once(url: str) -> None
     assert sorted(applied, key=len) == [[], [], [], [], revisions()]
 
 
-async def test_upgrade_waits_for_a_writer_of_a_file_that_keeps_no_write_ahead_log_yet(
+async def test_upgrade_waits_for_a_writer_of_a_file_without_a_write_ahead_log(
     sqlite_path: Path,
 ) -> None:
-    """SQLite itself waits for every lock but this one."""
+    """SQLite's busy timeout does not cover the change to a write-ahead log."""
     with closing(sqlite3.connect(sqlite_path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         task = asyncio.create_task(upgrade(f"sqlite:///{sqlite_path}"))
@@ -138,7 +138,7 @@ async def test_upgrades_of_several_processes_apply_everything_once(url: str) -> 
     assert sorted(int(text) for text in said) == [0, len(revisions())]
 
 
-async def test_upgrade_that_fails_leaves_nothing_behind(url: str) -> None:
+async def test_failed_upgrade_changes_nothing(url: str) -> None:
     if url.startswith("sqlite"):
         load("sqlite").create(Database.parse(url).url)
     await execute(url, "CREATE TABLE policy_state (something_else INTEGER)")
@@ -148,7 +148,7 @@ async def test_upgrade_that_fails_leaves_nothing_behind(url: str) -> None:
     assert tables == ["policy_state"]
 
 
-async def test_missing_database_is_refused_with_the_way_out(sqlite_path: Path) -> None:
+async def test_missing_database_is_refused_with_a_hint(sqlite_path: Path) -> None:
     with pytest.raises(StorageError, match="missing or empty") as caught:
         await open_store(f"sqlite:///{sqlite_path}")
     assert str(sqlite_path) in caught.value.message
@@ -156,7 +156,7 @@ async def test_missing_database_is_refused_with_the_way_out(sqlite_path: Path) -
     assert _modes(sqlite_path.parent) == {}
 
 
-async def test_empty_database_is_refused_with_the_way_out(postgres_url: str) -> None:
+async def test_empty_database_is_refused_with_a_hint(postgres_url: str) -> None:
     with pytest.raises(StorageError, match="missing or empty") as caught:
         await open_store(postgres_url)
     assert caught.value.hint == "Run `ambassador-server init` or `ambassador-server migrate`."
@@ -188,7 +188,7 @@ async def test_older_database_is_refused_and_both_revisions_named(
 async def test_migration_that_leaves_dangling_rows_is_refused(
     sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite does not look at foreign keys while a migration rebuilds tables, so somebody must afterwards."""
+    """SQLite checks no foreign keys while a migration rebuilds tables, so they are checked afterwards."""
     url = f"sqlite:///{sqlite_path}"
     await upgrade(url)
 

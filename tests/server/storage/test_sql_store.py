@@ -1,4 +1,4 @@
-"""Opening a database and living with it: clear refusals, bounded waits, and no secret or statement in any text."""
+"""A store refuses unusable databases, bounds its waits, and puts no secret or statement into a message."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ async def store(url: str) -> AsyncIterator[Store]:
 async def test_only_a_durable_transaction_waits_for_the_disk(
     sqlite_path: Path, durable: bool, level: int
 ) -> None:
-    """The levels are those of SQLite: FULL syncs the write-ahead log at every commit, NORMAL now and then."""
+    """SQLite's level FULL syncs the write-ahead log at every commit, NORMAL only at checkpoints."""
     await upgrade(f"sqlite:///{sqlite_path}")
     store = await open_store(f"sqlite:///{sqlite_path}")
     async with store.write(durable=not durable) as work:
@@ -58,7 +58,7 @@ async def test_only_a_durable_transaction_waits_for_the_disk(
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """Return a port on which nobody answers."""
+    """Return a port without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
@@ -86,9 +86,7 @@ def closed_port() -> Iterator[int]:
     ],
 )
 @pytest.mark.parametrize("use", [open_store, upgrade, check])
-async def test_url_that_makes_no_sense_is_refused_without_repeating_it(
-    use: object, url: str, words: str
-) -> None:
+async def test_invalid_url_is_refused_without_quoting_it(use: object, url: str, words: str) -> None:
     assert callable(use)
     with pytest.raises(ConfigurationError) as caught:
         await use(url)
@@ -104,46 +102,46 @@ async def test_server_that_does_not_answer_is_a_storage_error(closed_port: int) 
         assert SECRET not in told(caught.value)
 
 
-async def test_database_that_is_not_there_is_a_storage_error(postgres_url: str) -> None:
+async def test_missing_database_is_a_storage_error(postgres_url: str) -> None:
     other = postgres_url.replace("/test_", "/missing_")
     with pytest.raises(StorageError, match="there is no database of that name"):
         await open_store(other)
 
 
-async def test_login_that_is_refused_is_a_storage_error(postgres_url: str) -> None:
+async def test_refused_login_is_a_storage_error(postgres_url: str) -> None:
     other = postgres_url.replace("postgres@", f"nobody:{SECRET}@")
     with pytest.raises(StorageError, match="the login was refused") as caught:
         await open_store(other)
     assert SECRET not in told(caught.value)
 
 
-async def test_libpq_word_for_tls_is_understood() -> None:
+async def test_sslmode_of_libpq_is_accepted() -> None:
     database = Database.parse("postgresql://host/db?sslmode=require")
     assert database.url.query == {"ssl": "require"}
 
 
-def test_target_is_shown_without_its_login() -> None:
+def test_repr_of_a_database_holds_no_login() -> None:
     database = Database.parse(f"postgresql://user:{SECRET}@host/db?ssl=require")
     assert database.name == "PostgreSQL database 'db' on host"
     assert "user" not in repr(database)
     assert SECRET not in repr(database)
 
 
-async def test_file_that_is_no_database_is_a_storage_error(sqlite_path: Path) -> None:
+async def test_file_that_is_not_a_database_is_a_storage_error(sqlite_path: Path) -> None:
     write_text(sqlite_path, "This is a letter to nobody. " * 100)
     for use in (open_store, upgrade, check):
         with pytest.raises(StorageError, match="the file is not a database"):
             await use(f"sqlite:///{sqlite_path}")
 
 
-async def test_folder_is_no_database(tmp_path: Path) -> None:
+async def test_folder_is_not_a_database(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="missing or empty"):
         await open_store(f"sqlite:///{tmp_path}")
     with pytest.raises(ConfigurationError, match="cannot be created: Is a directory"):
         await upgrade(f"sqlite:///{tmp_path}")
 
 
-async def test_statement_that_fails_leaks_nothing(url: str, store: Store) -> None:
+async def test_error_of_a_statement_holds_no_statement_and_no_value(url: str, store: Store) -> None:
     await execute(url, "DROP TABLE sessions")
     async with store.read() as work:
         with pytest.raises(StorageError) as caught:
@@ -152,7 +150,7 @@ async def test_statement_that_fails_leaks_nothing(url: str, store: Store) -> Non
     assert "SELECT" not in told(caught.value)
 
 
-async def test_refused_row_leaks_nothing(store: Store) -> None:
+async def test_error_of_a_refused_row_holds_no_statement_and_no_value(store: Store) -> None:
     async with store.write() as work:
         await add_owners(work)
         with pytest.raises(AmbassadorError) as caught:
@@ -161,7 +159,7 @@ async def test_refused_row_leaks_nothing(store: Store) -> None:
     assert "INSERT" not in told(caught.value)
 
 
-async def test_logs_at_their_loudest_hold_no_value(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+async def test_debug_logs_hold_no_value(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         async with store.write() as work:
             await add_owners(work)
@@ -184,7 +182,7 @@ async def test_word_of_a_newer_version_is_a_storage_error(url: str, store: Store
             await work.audit.newest(EVERYTHING, limit=1)
 
 
-async def test_unit_of_work_that_is_over_refuses(store: Store) -> None:
+async def test_closed_unit_of_work_refuses_work(store: Store) -> None:
     async with store.read() as work:
         await work.policy_version()
     with pytest.raises(StorageError):
@@ -213,7 +211,7 @@ async def test_two_stores_on_one_database_do_not_overwrite_each_other(url: str, 
     assert found.display_name == "x" * 16
 
 
-async def test_writer_does_not_wait_for_ever_behind_itself(
+async def test_wait_for_a_writer_of_the_same_process_is_bounded(
     sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql_store, "_WRITER_SECONDS", 0.05)
@@ -228,7 +226,7 @@ async def test_writer_does_not_wait_for_ever_behind_itself(
     await store.close()
 
 
-async def test_writer_does_not_wait_for_ever_behind_another_process(
+async def test_wait_for_a_writer_of_another_process_is_bounded(
     sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await upgrade(f"sqlite:///{sqlite_path}")
@@ -246,7 +244,7 @@ async def test_writer_does_not_wait_for_ever_behind_another_process(
     await store.close()
 
 
-async def test_lost_connection_costs_one_transaction_and_no_more(postgres_url: str) -> None:
+async def test_lost_connection_fails_only_its_transaction(postgres_url: str) -> None:
     store = await opened(postgres_url)
 
     async def read_while_the_connection_goes() -> None:
@@ -265,7 +263,7 @@ async def test_lost_connection_costs_one_transaction_and_no_more(postgres_url: s
     await store.close()
 
 
-async def test_connection_lost_while_nobody_used_it_costs_nothing(postgres_url: str) -> None:
+async def test_idle_connection_that_was_lost_fails_no_transaction(postgres_url: str) -> None:
     store = await opened(postgres_url)
     async with store.read() as work:
         await work.policy_version()
@@ -275,8 +273,8 @@ async def test_connection_lost_while_nobody_used_it_costs_nothing(postgres_url: 
     await store.close()
 
 
-async def test_failed_statement_cannot_be_ignored_into_a_commit(url: str, store: Store) -> None:
-    """PostgreSQL would answer the commit with a rollback and call that a success."""
+async def test_transaction_with_an_ignored_failure_is_not_committed(url: str, store: Store) -> None:
+    """PostgreSQL itself answers such a commit with a rollback and reports success."""
     await execute(url, "DROP TABLE sessions")
 
     async def ignore_a_failure() -> None:
@@ -293,7 +291,7 @@ async def test_failed_statement_cannot_be_ignored_into_a_commit(url: str, store:
 
 
 def told(error: BaseException) -> str:
-    """Return everything a log or a screen could show of the error."""
+    """Return all text of the error that a log or a terminal could show."""
     hint = error.hint if isinstance(error, AmbassadorError) else ""
     frames = "".join(line for line in traceback.format_exception(error) if not line.startswith("  File"))
     return f"{error!r} {error} {hint} {frames}"

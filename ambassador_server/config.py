@@ -1,4 +1,4 @@
-"""The server's configuration: flag over environment over file over default, validated once, then frozen."""
+"""The server's configuration, merged from flags, environment, file and defaults, in this order of precedence."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +38,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "MCP_AMBASSADOR_NODE": ("node",),
     "MCP_AMBASSADOR_LOG_LEVEL": ("log_level",),
 }
-"""Which setting each environment variable sets."""
+"""The setting that each environment variable sets."""
 
 
 class _Section(BaseModel):
@@ -46,34 +46,32 @@ class _Section(BaseModel):
 
 
 class SessionSection(_Section):
-    """How long client sessions idle and live, and the logins of administrators."""
+    """How long client sessions may be idle and last, and how long administrators' logins last."""
 
     idle_seconds: Annotated[int, Field(ge=60, le=86400)] = 28800
     lifetime_seconds: Annotated[int, Field(ge=60, le=604800)] = 86400
     login_seconds: Annotated[int, Field(ge=300, le=604800)] = 43200
     per_key: Annotated[
         int,
-        Field(
-            ge=1, le=10000, description="How many of one client key a server holds; the oldest ends first."
-        ),
+        Field(ge=1, le=10000, description="Sessions of one client key on a server; the oldest ends first."),
     ] = 100
 
 
 class ClientKeysSection(_Section):
-    """What users may do with their own client keys."""
+    """What users may do with their client keys."""
 
     self_rotation_days: Annotated[
         int | None,
         Field(
             ge=1,
             le=3650,
-            description="How long after its issue a key may be prolonged by its user's rotations.",
+            description="Days after its issue during which a user's rotations may prolong a key.",
         ),
     ] = None
 
     @property
     def prolonged(self) -> timedelta | None:
-        """Return the same as a time; None where users prolong nothing."""
+        """Return the same as a time span; None if users may not prolong keys."""
         return None if self.self_rotation_days is None else timedelta(days=self.self_rotation_days)
 
 
@@ -86,37 +84,39 @@ class AuditSection(_Section):
     checkpoint_records: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     checkpoint_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
     keep_segments_days: Annotated[
-        int | None, Field(ge=1, description="Remove segments of the log that are older; nothing by default.")
+        int | None, Field(ge=1, description="Remove segments of the log that are older; by default none.")
     ] = None
     keep_index_days: Annotated[
-        int | None, Field(ge=1, description="Forget older records in the index; the log still has them.")
+        int | None, Field(ge=1, description="Remove older records from the index; the log still has them.")
     ] = None
     sinks: Annotated[
         tuple[SerializeAsAny[SinkOptions], ...],
         BeforeValidator(read_sinks),
-        Field(description="Who else receives the records; see docs/audit-sinks.md."),
+        Field(description="Receivers of the records; see docs/audit-sinks.md."),
     ] = ()
 
 
 class LimitsSection(_Section):
-    """Bounds of what a caller may send or try."""
+    """Limits for callers."""
 
     body_bytes: Annotated[int, Field(ge=65536, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
     failed_logins: str = "10/minute"
 
 
 class UserConnectionsSection(_Section):
-    """Connections of MCPs with the isolation per_user; over stdio each of them is a process."""
+    """Connections of MCPs with the isolation per_user; over stdio each is a process."""
 
     idle_seconds: Annotated[
-        float, Field(ge=1, le=86400, description="How long one that nobody uses is kept.")
+        float, Field(ge=1, le=86400, description="Seconds after which an unused connection is closed.")
     ] = 600.0
-    per_user: Annotated[int, Field(ge=1, le=1000, description="How many one user may have.")] = 8
-    total: Annotated[int, Field(ge=1, le=100000, description="How many there may be of all users.")] = 128
+    per_user: Annotated[int, Field(ge=1, le=1000, description="Connections that one user may have.")] = 8
+    total: Annotated[
+        int, Field(ge=1, le=100000, description="Connections that all users together may have.")
+    ] = 128
 
 
 class ServerConfig(_Section):
-    """Everything the server can be told."""
+    """All settings of the server."""
 
     data_dir: Path = Path("ambassador-data")
     host: str = "127.0.0.1"
@@ -131,14 +131,14 @@ class ServerConfig(_Section):
         str,
         Field(
             pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
-            description="Name of this server among its replicas; its audit log is kept under it.",
+            description="Name of this server among its replicas, and of its directory in the audit log.",
         ),
     ] = "main"
     database_url: str | None = None
     separator: Annotated[str, Field(pattern=r"^[_-]{1,3}$")] = "__"
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 10.0
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field(description="What is worth a line on stderr.")
+        Literal["debug", "info", "warning", "error"], Field(description="Lowest level of messages on stderr.")
     ] = "info"
     session: SessionSection = SessionSection()
     client_keys: ClientKeysSection = ClientKeysSection()
@@ -150,51 +150,51 @@ class ServerConfig(_Section):
 
     @property
     def audit_dir(self) -> Path:
-        """Return where the audit log lives."""
+        """Return the directory of the audit log."""
         return self.data_dir / "audit"
 
     @property
     def keys_dir(self) -> Path:
-        """Return where pepper and signing keys live."""
+        """Return the directory of the pepper and the signing keys."""
         return self.data_dir / "keys"
 
     @property
     def certificates_dir(self) -> Path:
-        """Return where our own CA and leaf live."""
+        """Return the directory of the server's own CA and leaf."""
         return self.data_dir / "certificates"
 
     @property
     def store_url(self) -> str:
-        """Return the database; the default is a SQLite file in the data directory."""
+        """Return the URL of the database; the default is a SQLite file in the data directory."""
         return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'ambassador.db').resolve()}"
 
     @property
     def init_writer(self) -> str:
-        """Return the audit writer of the command line, which must not wait for a server that runs."""
+        """Return the audit writer of the command line, which can write while a server runs."""
         return f"{self.node}-init"
 
-    def in_force(self, shown_url: Callable[[str], str]) -> tuple[Setting, ...]:
-        """Return every setting with its source, paths in full; `shown_url` takes the secrets out of a URL."""
-        values = {**dict(_leaves(self)), "database_url": shown_url(self.store_url)}
+    def effective_settings(self, redact_url: Callable[[str], str]) -> tuple[Setting, ...]:
+        """Return every setting with its source, with absolute paths; `redact_url` removes the secrets of a URL."""
+        values = {**dict(_leaves(self)), "database_url": redact_url(self.store_url)}
         return tuple(
             Setting(name=name, value=value, source=self._sources.get(name, Source()))
             for name, value in values.items()
         )
 
     def certificate_names(self) -> frozenset[str]:
-        """Return the host names and addresses that clients reach the server by."""
+        """Return the host names and addresses under which clients reach the server."""
         addressed = {name for name in (self.host, self.admin_host) if name not in _ANY_ADDRESS}
         return frozenset({*addressed, *self.hostnames, *_LOOPBACK})
 
     def allowed_hosts(self) -> frozenset[str]:
-        """Return the same names as they stand in a `Host` header."""
+        """Return the same names in the form of a `Host` header."""
         return frozenset(f"[{name}]" if ":" in name else name.lower() for name in self.certificate_names())
 
 
 def load_config(
     flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None
 ) -> ServerConfig:
-    """Merge the sources. Raises ConfigurationError that names the setting and what is wrong with it."""
+    """Merge the sources and validate them; raises ConfigurationError naming the setting and its fault."""
     merged, sources = _merge(flags, environment, file)
     try:
         config = ServerConfig.model_validate(merged)
@@ -214,7 +214,7 @@ def load_config_from_process(flags: Mapping[str, Any], file: Path | None = None)
 def _merge(
     flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None
 ) -> tuple[dict[str, Any], dict[str, Source]]:
-    """Return what was said, and by the dotted name of each setting who said it last."""
+    """Return the merged settings, and by dotted name the source of each."""
     merged: dict[str, Any] = {} if file is None else _read_file(file)
     sources = {
         name: Source(SettingOrigin.FILE, str((file or Path()).absolute())) for name, _ in _leaves(merged)
@@ -231,7 +231,7 @@ def _merge(
 
 
 def _leaves(section: BaseModel | Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted names and plain values; a relative path would mean nothing to whoever is elsewhere."""
+    """Yield dotted names and plain values; paths are absolute, because the reader may have another directory."""
     for name, value in dict(section).items():
         if isinstance(value, BaseModel | dict):
             yield from _leaves(value, f"{prefix}{name}.")

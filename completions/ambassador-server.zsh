@@ -88,8 +88,8 @@ _ambassador-server_audit() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'reindex:Make the index of the audit log again from its files; a running server fills it itself.'
-        'rotate-key:Make the next signing key of the audit log; a server signs with it from its next start.'
+        'reindex:Build the index of the audit log again from the log; a running server fills it itself.'
+        'rotate-key:Create the next signing key of the audit log; a server signs with it from its next start.'
     )
     _arguments -C -s -S : \
         $shared \

@@ -1,1 +1,1 @@
-"""The composition root: the only place that knows who serves what."""
+"""Builds the server: the only package that connects implementations to ports."""

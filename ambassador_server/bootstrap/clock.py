@@ -1,16 +1,16 @@
-"""The machine's clocks."""
+"""Reads the machine's clocks."""
 
 import time
 from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Implements `ports.clock.Clock` with the machine's clocks."""
+    """Implements `ports.clock.Clock`."""
 
     def now(self) -> datetime:
         """Return the wall-clock time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that never goes back."""
+        """Return the seconds of a clock that never goes back."""
         return time.monotonic()

@@ -1,4 +1,4 @@
-"""What the parts go by, taken from the configuration: none of them knows it."""
+"""Converts sections of the configuration to the options of the parts, which do not know the configuration."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from ambassador_server.services.audit.delivery import SinkSettings
 
 
 def log_options(config: ServerConfig) -> AuditLogOptions:
-    """Return what the audit log goes by."""
+    """Return the options of the audit log."""
     section = config.audit
     return AuditLogOptions(
         fsync=Fsync(section.fsync),
@@ -38,13 +38,13 @@ def sink_order(options: SinkOptions) -> SinkSettings:
 
 
 def user_limits(config: ServerConfig) -> UserLimits:
-    """Return the bounds of connections that are a user's own."""
+    """Return the limits of connections of single users."""
     section = config.user_connections
     return UserLimits(idle=section.idle_seconds, per_user=section.per_user, total=section.total)
 
 
 def session_bounds(config: ServerConfig) -> SessionBounds:
-    """Return how long sessions last, and how many of one key there may be."""
+    """Return how long sessions last, and how many one key may have."""
     return SessionBounds(
         idle=timedelta(seconds=config.session.idle_seconds),
         lifetime=timedelta(seconds=config.session.lifetime_seconds),

@@ -68,7 +68,7 @@ class Ambassador:
             max_body_bytes=self.config.limits.body_bytes,
             tls=self.config.tls == "on",
             ca_pem=ca_pem,
-            configuration=self.config.in_force(redacted_url),
+            configuration=self.config.effective_settings(redacted_url),
         )
 
 

@@ -1,4 +1,4 @@
-"""The server's command line: commands, and the one place where an error becomes an exit code."""
+"""The server's command line: registers the commands and turns errors into exit codes."""
 
 import sys
 from typing import Annotated
@@ -43,7 +43,7 @@ def _root(
         typer.Option("--version", "-V", help="Show the version.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Declare the options that stand before a command alone."""
+    """Declare the options before a command."""
 
 
 @app.command()
@@ -56,7 +56,7 @@ def version() -> None:
 
 
 def run() -> None:
-    """Run the command line; an error is one line, its cure another, never a traceback."""
+    """Run the command line; an error is printed as one line, with a second line for its hint."""
     try:
         app()
     except AmbassadorError as error:

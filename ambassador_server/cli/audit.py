@@ -1,4 +1,4 @@
-"""`ambassador-server audit`: what is done to the log and its index on the server's own machine."""
+"""The commands `ambassador-server audit`, which work on the log and the index of this machine."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ def reindex(
         bool, typer.Option("--resume", help="Go on after an interruption, instead of beginning again.")
     ] = False,
 ) -> None:
-    """Make the index of the audit log again from its files; a running server fills it itself.
+    """Build the index of the audit log again from the log; a running server fills it itself.
 
     Example: ambassador-server audit reindex --data-dir ./data
     """
@@ -34,7 +34,7 @@ def reindex(
 
 @app.command(name="rotate-key")
 def rotate_key(data_dir: DataDir = None, config: ConfigFile = None, as_json: Json = False) -> None:
-    """Make the next signing key of the audit log; a server signs with it from its next start.
+    """Create the next signing key of the audit log; a server signs with it from its next start.
 
     Example: ambassador-server audit rotate-key --data-dir ./data
     """

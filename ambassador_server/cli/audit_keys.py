@@ -1,4 +1,4 @@
-"""The signing key of the audit log: where its public half is, and the next one."""
+"""Creates signing keys of the audit log and finds the file of the public one."""
 
 import json
 from pathlib import Path
@@ -15,13 +15,13 @@ from ambassador_server.errors import ConfigurationError
 
 
 def key_file(settings: ServerConfig) -> Path:
-    """Return the file with the public key that checkpoints are signed with."""
+    """Return the file with the public key for the newest checkpoints."""
     signer = AuditSigner(audit_keys_in(settings.keys_dir))
     return (settings.audit_dir / key_file_name(signer.key_id)).resolve()
 
 
 def run_rotation(settings: ServerConfig, *, as_json: bool) -> None:
-    """Make the next key and print where its public half is."""
+    """Create the next key and print the file of its public key."""
     if not audit_keys_in(settings.keys_dir):
         raise ConfigurationError(
             f"There is no signing key in {settings.keys_dir}.", hint="Run `ambassador-server init` first."

@@ -1,4 +1,4 @@
-"""Making the index of the audit log again."""
+"""Builds the index of the audit log again."""
 
 import asyncio
 
@@ -14,32 +14,32 @@ from ambassador_server.storage.sql_store import open_store
 
 
 def run_reindex(settings: ServerConfig, *, resume: bool) -> None:
-    """Empty the index, unless it is to be gone on with, and fill it from the log of this machine."""
+    """Empty the index unless `resume` is set, and fill it from the log of this machine."""
     asyncio.run(_reindex(settings, resume=resume))
 
 
 async def _reindex(settings: ServerConfig, *, resume: bool) -> None:
-    held = _hold(settings)
+    lock = _lock_log(settings)
     store = await open_store(settings.store_url)
     try:
         logs = [ReadOnlyLog(settings.audit_dir, writer) for writer in (settings.node, settings.init_writer)]
         search = AuditSearch(store=store, logs=logs, clock=SystemClock())
         if not resume:
             await search.empty()
-        if held is None:
-            # A record that the disk has not yet must not be indexed, and only the writer knows which those are.
+        if lock is None:
+            # Only durable records may be indexed, and only the running writer knows which records are durable.
             typer.echo("The running server fills the index again.", err=True)
             return
         await search.catch_up()
         typer.echo("The index is complete.", err=True)
     finally:
         await store.close()
-        if held is not None:
-            held.close()
+        if lock is not None:
+            lock.close()
 
 
-def _hold(settings: ServerConfig) -> WriterDirectory | None:
-    """Lock the log against a server that starts meanwhile; None when one runs."""
+def _lock_log(settings: ServerConfig) -> WriterDirectory | None:
+    """Lock the log, so that no server starts meanwhile; returns None when one runs."""
     if not settings.audit_dir.is_dir():
         raise ConfigurationError(
             f"There is no audit log in {settings.data_dir}.", hint="Name its data directory with --data-dir."

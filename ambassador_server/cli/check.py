@@ -1,4 +1,4 @@
-"""`ambassador-server check`: look at everything a start would need, and change nothing."""
+"""The command `ambassador-server check`, which checks all that a start needs and changes nothing."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`ambassador-server init`: the command; what it does is in `server_setup.py`, imported only when it runs."""
+"""The command `ambassador-server init`; `server_setup.py` does the work and is imported only when it runs."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`ambassador-server migrate`: bring the database to this version's schema."""
+"""The command `ambassador-server migrate`, which brings the database to this version's schema."""
 
 import asyncio
 

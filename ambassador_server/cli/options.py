@@ -1,4 +1,4 @@
-"""The options every server command shares, each declared once."""
+"""The options that server commands share, and the configuration made from them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,7 +34,7 @@ def configuration(config_file: Path | None, **flags: Any) -> "ServerConfig":
 
 
 def make_data_dir(settings: "ServerConfig") -> None:
-    """Create the data directory, for its owner alone, where there is none; raises ConfigurationError."""
+    """Create the data directory if it is missing, for its owner only; raises ConfigurationError."""
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`ambassador-server serve`: the command; what it starts is in `running.py`, imported only when it runs."""
+"""The command `ambassador-server serve`; `running.py` does the work and is imported only when it runs."""
 
 from pathlib import Path
 from typing import Annotated

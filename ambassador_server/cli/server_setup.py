@@ -1,4 +1,4 @@
-"""Preparing a server: data directory, keys, certificates, database and the first admin key."""
+"""Prepares a server: data directory, keys, certificates, database and the first admin key."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ FIRST_ROLES = (Role.ADMIN, Role.AUDITOR)
 
 
 def initialise(settings: ServerConfig, key_name: str, *, another: bool, as_json: bool) -> None:
-    """Prepare the data directory and print what the administrator needs; the admin key is printed this once."""
+    """Prepare the data directory and print the facts an administrator needs, and once the admin key."""
     certificates, admin_key = asyncio.run(_init(settings, key_name, another=another))
     _print(settings, certificates, admin_key, as_json=as_json)
 
@@ -30,7 +30,7 @@ async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tupl
     certificates = None
     if settings.certificate_file is None:
         certificates = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
-    # A server may be running on this directory, so the command line writes a log of its own.
+    # A server may be running on this directory, so the command line writes another log.
     ambassador = await build(settings, writer=settings.init_writer)
     try:
         async with ambassador.base.store.read() as work:

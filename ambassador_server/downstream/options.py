@@ -1,4 +1,4 @@
-"""Options of a transport: read strictly, secrets only by reference."""
+"""Reads the options of a transport, and the references to secrets in them."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ _OWN_PREFIX = "env://MCP_AMBASSADOR_"
 
 
 def parse_options(transport: str, options: Mapping[str, Any], shape: type[_Options]) -> _Options:
-    """Return the options as `shape`; raises InvalidInputError that names the one at fault, never its value."""
+    """Return the options as `shape`; raises InvalidInputError naming the wrong option but not its value."""
     known = shape.__struct_fields__
     for name in options:
         if name not in known:
@@ -29,7 +29,7 @@ def parse_options(transport: str, options: Mapping[str, Any], shape: type[_Optio
 
 
 def check_reference(value: str) -> None:
-    """Raise InvalidInputError for a reference that could never be resolved; plain values pass."""
+    """Raise InvalidInputError for a reference that can never be resolved; other values are accepted."""
     try:
         secret_stores.check_reference(value)
     except SecretReferenceError as error:
@@ -39,9 +39,9 @@ def check_reference(value: str) -> None:
 
 
 def resolve_reference(value: str) -> str:
-    """Return what a reference stands for, or the value itself.
+    """Return the secret that a reference names, or the value itself if it is not a reference.
 
-    Raises DownstreamUnavailableError when it stands for nothing: a downstream never starts half configured.
+    Raises DownstreamUnavailableError for a missing secret, so that no downstream starts without it.
     """
     try:
         return secret_stores.resolve_reference(value)

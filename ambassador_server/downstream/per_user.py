@@ -15,7 +15,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserLimits:
-    """The greatest number of connections per user and in total, and the idle seconds after which one is stopped."""
+    """The maximum number of connections per user and in total, and the idle seconds after which one is stopped."""
 
     idle: float = 600.0
     per_user: int = 8

@@ -30,13 +30,13 @@ from ambassador_server.storage.transaction import Transaction
 from ambassador_server.storage.value_checks import check_key, check_value
 
 MAX_BRANCHES = 128
-"""The greatest number of branches; a query that would have more becomes one condition."""
+"""The maximum number of branches; a query that would have more becomes one condition."""
 
 MAX_SORTED = 100_000
 """Up to this many events of a time span are sorted by cursor; for more, the cursor's own index is scanned."""
 
 MAX_NAMES = 2_000
-"""The greatest number of names that are compared with a glob."""
+"""The maximum number of names that are compared with a glob."""
 
 _BY_RARITY = (
     Attribute.REQUEST_ID,

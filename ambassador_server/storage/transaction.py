@@ -17,7 +17,7 @@ KEPT_VERSIONS = 1_000
 """The number of policy versions whose changes the store keeps."""
 
 MAX_CHANGES = 2_000
-"""The greatest number of changed objects that are recorded for a transaction; beyond it, all count as changed."""
+"""The maximum number of changed objects that are recorded for a transaction; beyond it, all count as changed."""
 
 _EVERYTHING = "everything"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_KEY = 512
-"""The greatest number of characters of an id or a name that fits into an index entry of every database."""
+"""The maximum number of characters of an id or a name that fits into an index entry of every database."""
 
 _MAX_INTEGER = 2**63 - 1
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")

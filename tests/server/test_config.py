@@ -1,4 +1,4 @@
-"""Which source a setting comes from, and what an administrator is told of it."""
+"""The effective settings: their values, their sources, and no secrets."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,17 @@ from ambassador_server.storage.database_url import redacted_url
 SECRETS = ("horse/staple", "battery", "scott")
 
 
-def _in_force(*said: Any) -> dict[str, tuple[Any, Source]]:
-    found = load_config(*said).in_force(redacted_url)
+def _effective(*said: Any) -> dict[str, tuple[Any, Source]]:
+    found = load_config(*said).effective_settings(redacted_url)
     return {each.name: (each.value, each.source) for each in found}
 
 
-def test_every_setting_says_who_set_it_last(tmp_path: Path) -> None:
+def test_every_setting_names_its_source(tmp_path: Path) -> None:
     file = tmp_path / "ambassador.yaml"
     file.write_text(
         "host: 127.0.0.2\nport: 1\nnode: a\nsession: {idle_seconds: 90}\nhostnames: [door, gate]\n"
     )
-    found = _in_force(
+    found = _effective(
         {"host": "127.0.0.4", "admin_port": None},
         {"MCP_AMBASSADOR_HOST": "127.0.0.3", "MCP_AMBASSADOR_PORT": "2", "MCP_AMBASSADOR_NODE": ""},
         file,
@@ -37,10 +37,10 @@ def test_every_setting_says_who_set_it_last(tmp_path: Path) -> None:
     assert found["admin_port"] == (9443, Source())
 
 
-def test_relative_paths_are_shown_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_paths_are_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("here.yaml").write_text("certificate_file: a.pem\ncertificate_key_file: a.key\n")
-    found = _in_force({"data_dir": Path("data")}, {}, Path("here.yaml"))
+    found = _effective({"data_dir": Path("data")}, {}, Path("here.yaml"))
     assert found["data_dir"] == (str(tmp_path / "data"), Source(SettingOrigin.FLAG, "--data-dir"))
     assert found["certificate_key_file"] == (
         str(tmp_path / "a.key"),
@@ -63,7 +63,7 @@ def test_relative_paths_are_shown_in_full(tmp_path: Path, monkeypatch: pytest.Mo
         ("postgresql://db.example.com/ambassador", "postgresql://db.example.com/ambassador"),
     ],
 )
-def test_login_and_options_of_a_store_are_never_told(url: str, told: str) -> None:
-    found = _in_force({"database_url": url}, {})
+def test_login_and_options_of_a_store_are_redacted(url: str, told: str) -> None:
+    found = _effective({"database_url": url}, {})
     assert found["database_url"] == (told, Source(SettingOrigin.FLAG, "--database-url"))
     assert not [secret for secret in SECRETS if secret in str(found)]

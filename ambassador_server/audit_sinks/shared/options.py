@@ -1,4 +1,4 @@
-"""Options that every audit sink has, and the kinds of values they are made of."""
+"""The options that audit sinks share, and the types of their values."""
 
 import ssl
 from datetime import UTC, datetime
@@ -31,10 +31,10 @@ def _check_reference(value: str) -> str:
 def _check_url(value: str) -> str:
     try:
         parts = urlsplit(value)
-        well = parts.hostname is not None and (parts.port is None or parts.port > 0)
+        has_host = parts.hostname is not None and (parts.port is None or parts.port > 0)
     except ValueError:
         raise ValueError("is not a URL") from None
-    if not well or parts.fragment or parts.scheme not in ("http", "https"):
+    if not has_host or parts.fragment or parts.scheme not in ("http", "https"):
         raise ValueError("must be an https:// URL")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user or password; use the options made for secrets")
@@ -49,39 +49,38 @@ def _check_query(text: str) -> str:
     except InvalidQueryError as error:
         raise ValueError(error.message.removeprefix("where: ")) from None
     if any(isinstance(term, Since | Until) for term in comparisons(query)):
-        raise ValueError("a sink gets records as they come: times cannot be asked for")
+        raise ValueError("a sink gets records when they are written, so a query cannot name times")
     return text
 
 
 Reference = Annotated[str, AfterValidator(_check_reference)]
-"""A secret by the place it is kept in."""
+"""A reference to a secret."""
 
 Url = Annotated[str, AfterValidator(_check_url), PlainSerializer(lambda value: value.partition("?")[0])]
 
 
 class SinkOptions(BaseModel):
-    """What every sink can be told."""
+    """The options of every sink."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    type: Annotated[str, Field(description="Which kind of sink this is.")]
+    type: Annotated[str, Field(description="Kind of the sink.")]
     name: Annotated[
         str,
         Field(
             pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
-            description="What it is called in `server health` and in the files that keep its position; by default "
-            "its type.",
+            description="Name in `server health` and in the files that keep its position; by default its type.",
         ),
     ] = ""
     batch_records: Annotated[
-        int, Field(ge=1, le=10_000, description="How many records are sent together at most.")
+        int, Field(ge=1, le=10_000, description="Maximum number of records in a batch.")
     ] = 250
     batch_bytes: Annotated[
         int,
         Field(
             ge=1024,
             le=16 * 1024 * 1024,
-            description="A batch ends with the record that makes it as large as this in the log.",
+            description="A batch ends with the record that brings its size in the log to this.",
         ),
     ] = 1024 * 1024
     record_bytes: Annotated[
@@ -89,7 +88,7 @@ class SinkOptions(BaseModel):
         Field(
             ge=2048,
             le=64 * 1024 * 1024,
-            description="How large one record may be; a larger one is sent without its details.",
+            description="Maximum size of one record; a larger one is sent without its details.",
         ),
     ] = 256 * 1024
     linger_seconds: Annotated[
@@ -106,7 +105,7 @@ class SinkOptions(BaseModel):
         str,
         AfterValidator(_check_query),
         Field(
-            description="Which records it gets, in the query language of `ambassador-admin audit`; by default all."
+            description="Records the sink gets, in the query language of `ambassador-admin audit`; by default all."
         ),
     ] = ""
 
@@ -127,7 +126,7 @@ class SinkOptions(BaseModel):
 
 
 class TlsOptions(SinkOptions):
-    """What a sink that can speak TLS can be told about it."""
+    """The options of a sink that can use TLS."""
 
     ca_file: Annotated[
         Path | None,
@@ -145,7 +144,7 @@ class TlsOptions(SinkOptions):
         return self
 
     def ssl_context(self) -> ssl.SSLContext:
-        """Return what to connect with; raises ConfigurationError for a file that cannot be used."""
+        """Return the context for connections; raises ConfigurationError for a file that cannot be used."""
         place = self.ca_file
         try:
             context = ssl.create_default_context(cafile=place)
@@ -163,7 +162,7 @@ class TlsOptions(SinkOptions):
 
 
 def resolve(reference: str, sink: str) -> str:
-    """Return the secret a reference stands for; raises ConfigurationError that never quotes it."""
+    """Return the secret that a reference names; raises ConfigurationError that does not quote it."""
     try:
         found = resolve_reference(reference)
     except SecretReferenceError as error:

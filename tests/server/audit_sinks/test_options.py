@@ -64,7 +64,9 @@ def test_an_invalid_option_is_named_and_not_quoted(sinks: Any, words: str, tmp_p
 def test_the_effective_configuration_shows_references_and_no_query_of_a_url(tmp_path: Path):
     file = tmp_path / "server.yaml"
     file.write_text(json.dumps({"audit": {"sinks": [HOOK | {"url": "https://siem.example/a?key=hunter22"}]}}))
-    [shown] = [each for each in load_config({}, {}, file).in_force(str) if each.name == "audit.sinks"]
+    [shown] = [
+        each for each in load_config({}, {}, file).effective_settings(str) if each.name == "audit.sinks"
+    ]
     assert shown.value == [{**HOOK, "name": "webhook", "url": "https://siem.example/a"}]
     assert shown.source.place == str(file)
 

@@ -1,4 +1,4 @@
-"""Writes the admin API as one page: which request does what, and which roles may make it."""
+"""Writes docs/admin-api.md: the requests of the admin API and the roles that may make them."""
 
 from collections.abc import Iterable
 
@@ -8,13 +8,13 @@ from ambassador_server.web.endpoints import Endpoint
 
 _HEAD = f"""# The admin API
 
-Made from the endpoints by `make docs`. A running server describes every request and answer in OpenAPI 3.1:
-`GET {OPENAPI}` on the admin port, for any administrator. What a role is for is in `docs/administrators.md`.
+Generated from the endpoints by `make docs`. A running server describes every request and answer in OpenAPI 3.1, for any
+administrator: `GET {OPENAPI}` on the admin port. `docs/administrators.md` explains the roles.
 
-An admin key is sent as `Authorization: Bearer amb_ak_...` or `X-Admin-Key: amb_ak_...`. Whoever has no valid one gets
-401, whoever lacks the right 403 with the code `AMB-3002`, both before anything else of the request is looked at. Some
-requests need more, depending on what they say: each operation of a batch its own right; roles, and users who have
-roles, `manage`. A query parameter that a request does not know is refused.
+Send the admin key as `Authorization: Bearer amb_ak_...` or `X-Admin-Key: amb_ak_...`. Without a valid key the answer is
+401, without the right 403 with the code `AMB-3002`; both are checked before the rest of the request. Some requests need
+another right, depending on their content: each operation of a batch needs its own right, and changes of roles, or of
+users with roles, need `manage`. An unknown query parameter is refused.
 """
 
 

@@ -1,4 +1,4 @@
-"""A CA and a certificate for localhost, made on the spot."""
+"""Creates a CA and a certificate for localhost."""
 
 import ssl
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Authority:
-    """A CA that has signed one server certificate."""
+    """The files of a CA and of a server certificate that it signed."""
 
     ca_pem: str
     fingerprint: str
@@ -21,7 +21,7 @@ class Authority:
 
 
 def make_authority(directory: Path, name: str = "Test CA") -> Authority:
-    """Make a CA and a server certificate for localhost and 127.0.0.1 in the directory."""
+    """Create a CA and a server certificate for localhost and 127.0.0.1 in the directory."""
     ca_key, ca = _certificate(name, None)
     leaf_key, leaf = _certificate("localhost", (ca_key, ca))
     chain, key = directory / "server.pem", directory / "server.key"

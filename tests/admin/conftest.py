@@ -1,4 +1,4 @@
-"""What every test of the admin command line starts from."""
+"""Fixtures of all tests of the admin command line."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +23,11 @@ def api() -> Iterator[FakeApi]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Shell:
-    """A shell that knows no server."""
+    """A shell without a server."""
     return Shell(tmp_path)
 
 
 @pytest.fixture
 def shell(home: Shell, api: FakeApi) -> Shell:
-    """A shell whose environment names the fake server and an admin key."""
+    """A shell with the fake server and an admin key in its environment."""
     return home.at(api.url)

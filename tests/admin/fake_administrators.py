@@ -1,4 +1,4 @@
-"""The routes of the fake admin API for those who administer: logins, passwords and admin keys."""
+"""The routes of the fake admin API for logins, passwords and admin keys."""
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from tests.admin.fake_state import AT, LOGIN_KEY, NEW_ADMIN_KEY, PASSWORD, Item
 _LOGIN_ENDS = "2026-05-05T01:30:00.000Z"
 
 
-def administration() -> list[web.RouteDef]:
+def administrator_routes() -> list[web.RouteDef]:
     """Return the routes."""
     return [
         web.get(paths.WHOAMI, _for("read", _whoami)),
@@ -80,7 +80,7 @@ async def _revoke(request: web.Request) -> web.Response:
 
 
 def admin_key(name: str, *roles: str, **members: object) -> Item:
-    """Show an admin key."""
+    """Return an admin key as the API shows it."""
     return {
         "name": name,
         "kind": "key",

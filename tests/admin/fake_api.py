@@ -1,4 +1,4 @@
-"""The admin API in memory, on a real socket in a thread of its own."""
+"""A fake admin API in memory, on a real socket in a thread of its own."""
 
 import asyncio
 import ssl
@@ -9,34 +9,34 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from tests.admin.fake_administrators import administration
-from tests.admin.fake_audit import auditing
-from tests.admin.fake_batch import declaring
-from tests.admin.fake_provisioning import provisioning
+from tests.admin.fake_administrators import administrator_routes
+from tests.admin.fake_audit import add_audit_routes
+from tests.admin.fake_batch import batch_routes
+from tests.admin.fake_provisioning import provisioning_routes
 from tests.admin.fake_routes import application
-from tests.admin.fake_server import telling
-from tests.admin.fake_state import Organisation
+from tests.admin.fake_server import server_routes
+from tests.admin.fake_state import FakeState
 
 
 @dataclass
-class FakeApi(Organisation):
-    """An organisation that can be asked over HTTP."""
+class FakeApi(FakeState):
+    """The fake admin API, served over HTTP."""
 
     port: int = 0
     scheme: str = "http"
 
     @property
     def url(self) -> str:
-        """Return where it listens."""
+        """Return the URL it listens on."""
         return f"{self.scheme}://localhost:{self.port}"
 
     @contextmanager
     def serving(self, tls: ssl.SSLContext | None = None) -> Iterator["FakeApi"]:
-        """Listen on loopback until the block is left; a second time on the same port."""
+        """Listen on loopback until the block ends; a second call uses the same port."""
         loop = asyncio.new_event_loop()
         app = application(self)
-        app.add_routes([*administration(), *declaring(), *provisioning(), *telling()])
-        auditing(app)
+        app.add_routes([*administrator_routes(), *batch_routes(), *provisioning_routes(), *server_routes()])
+        add_audit_routes(app)
         runner = web.AppRunner(app)
         self.scheme = "https" if tls else "http"
         loop.run_until_complete(runner.setup())

@@ -1,4 +1,4 @@
-"""The routes of the fake admin API for the audit; queries mean what they mean to the server."""
+"""The routes of the fake admin API for the audit; they use the query language of the server."""
 
 import asyncio
 import json
@@ -23,8 +23,8 @@ _PARAMETERS = {"q", "where", "now", *WORDS, *TIMES}
 _STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams", set)
 
 
-def auditing(app: web.Application) -> None:
-    """Add the routes, and the end of every stream when the application ends."""
+def add_audit_routes(app: web.Application) -> None:
+    """Add the routes, and a handler that ends open streams with the application."""
     app[_STREAMS] = set()
     app.add_routes(
         [
@@ -104,12 +104,12 @@ async def _stream(request: web.Request) -> Any:
     task = asyncio.current_task()
     assert task is not None
     request.app[_STREAMS].add(task)
-    if 0 < cursor < api.dropped:
+    if 0 < cursor < api.dropped_events:
         await response.write(b"event: gap\ndata: {}\n\n")
     await response.write(b"id: %d\n\n" % cursor)
-    api.polls.set()
-    calm = api.calm
-    while calm is api.calm:
+    api.stream_opened.set()
+    generation = api.stream_generation
+    while generation is api.stream_generation:
         for event in list(api.events[cursor:]):
             cursor = event["cursor"]
             if matches(query, _event(event)):

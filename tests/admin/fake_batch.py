@@ -1,4 +1,4 @@
-"""What the fake says and does for declarations: memberships, and batches of users, groups and members."""
+"""The routes of the fake admin API for memberships and batches."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 from ambassador_protocol import paths
 from ambassador_protocol.admin.batch import AddMember, Batch, PutGroup, PutUser
 from tests.admin.fake_routes import API
-from tests.admin.fake_state import Organisation
+from tests.admin.fake_state import FakeState
 
 
-def declaring() -> list[web.RouteDef]:
+def batch_routes() -> list[web.RouteDef]:
     """Return the routes."""
     return [web.get(paths.MEMBERSHIPS, _memberships), web.post(paths.BATCH, _batch)]
 
@@ -33,7 +33,7 @@ async def _batch(request: web.Request) -> web.Response:
     return web.json_response({"done": len(body.operations)})
 
 
-def _carry_out(api: Organisation, operation: Any) -> None:
+def _carry_out(api: FakeState, operation: Any) -> None:
     match operation:
         case PutUser(name=name):
             if name not in api.users:

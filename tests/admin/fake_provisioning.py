@@ -1,4 +1,4 @@
-"""The routes of the fake admin API for what clients are given: their keys and subscriptions."""
+"""The routes of the fake admin API for client keys and subscriptions."""
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from tests.admin.fake_state import SECRET
 CODE = "7KQF-3M2X-9TWD"
 
 
-def provisioning() -> list[web.RouteDef]:
+def provisioning_routes() -> list[web.RouteDef]:
     """Return the routes."""
     subscription = paths.SUBSCRIPTIONS + "/{key_id}/{mcp}"
     return [

@@ -1,4 +1,4 @@
-"""The routes of the fake admin API, as strict about what they are sent as the server."""
+"""The application of the fake admin API; it checks requests as strictly as the server."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.shared.listing import Condition, Field, InMemoryList, Listing, Position
 from ambassador_server.errors import InvalidInputError
-from tests.admin.fake_state import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, Item, Organisation, mcp_view
+from tests.admin.fake_state import ADMIN_KEY, AT, AUDITOR_KEY, LOGIN_KEY, FakeState, Item, mcp_view
 
 RIGHTS = {
     ADMIN_KEY: (
@@ -48,7 +48,7 @@ Route = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Refusal(Exception):
-    """An answer that is no."""
+    """An error answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -56,11 +56,11 @@ class Refusal(Exception):
         self.message = message
 
 
-API: web.AppKey[Organisation] = web.AppKey("api", Organisation)
+API: web.AppKey[FakeState] = web.AppKey("api", FakeState)
 
 
-def application(api: Organisation) -> web.Application:
-    """Return the whole admin API of an organisation."""
+def application(api: FakeState) -> web.Application:
+    """Return the application of a fake admin API."""
     app = web.Application(middlewares=[_edge])
     app[API] = api
     app.add_routes(
@@ -112,9 +112,9 @@ def application(api: Organisation) -> web.Application:
 async def _edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     api = request.app[API]
     text = await request.text()
-    api.asked.append((request.method, request.raw_path, json.loads(text) if text else None))
-    if (request.method, request.path) in api.broken:
-        status, body = api.broken[request.method, request.path]
+    api.requests.append((request.method, request.raw_path, json.loads(text) if text else None))
+    if (request.method, request.path) in api.broken_answers:
+        status, body = api.broken_answers[request.method, request.path]
         return web.Response(status=status, text=body, headers={"Retry-After": "7"} if status == 429 else {})
     try:
         return await handler(request)
@@ -192,7 +192,7 @@ async def _page(request: web.Request, items: dict[str, Item]) -> web.Response:
 
 
 def _shelf(request: web.Request, items: dict[str, Item]) -> InMemoryList[tuple[str, Item]]:
-    """Let every member be filtered and sorted by; one of several is named in the singular, as by the server."""
+    """Allow filters and sorting by every member; list members have singular names, as on the server."""
     fields: dict[str, Field[tuple[str, Item]]] = {}
     for member, value in next(iter(items.values()), {"name": ""}).items():
         several = isinstance(value, list)

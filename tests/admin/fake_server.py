@@ -1,4 +1,4 @@
-"""The routes of the fake admin API for what a server tells of itself."""
+"""The routes of the fake admin API for the server itself."""
 
 from dataclasses import asdict, replace
 
@@ -52,7 +52,7 @@ _SINKS = [
 ]
 
 
-def telling() -> list[web.RouteDef]:
+def server_routes() -> list[web.RouteDef]:
     """Return the routes."""
     return [
         web.get(paths.SERVER_CONFIG, _for("read", _configuration)),

@@ -1,4 +1,4 @@
-"""What the fake server knows, and how it misbehaves when a test wants it to."""
+"""The state of the fake admin API, and the faults that tests inject."""
 
 import threading
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ Item = dict[str, Any]
 
 
 @dataclass
-class Organisation:
-    """Users, groups and all the rest, and what was asked.
+class FakeState:
+    """All objects, faults to inject, and the requests received.
 
-    `page_size` caps every page; `broken` answers every request of a method and path with this status and body;
-    `polls` is set whenever somebody has begun to follow the audit, and `dropped` is how many events are gone from it.
+    `page_size` limits every page; `broken_answers` has the status and body to answer to a method and path.
+    `stream_opened` is set when a client follows the audit; `dropped_events` is the number of events removed from it.
     """
 
     ca_pem: str | None = None
@@ -43,23 +43,23 @@ class Organisation:
     is_logged_in: bool = False
     events: list[Item] = field(default_factory=list)
     findings: list[Item] = field(default_factory=list)
-    asked: list[tuple[str, str, Any]] = field(default_factory=list)
-    broken: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
-    polls: threading.Event = field(default_factory=threading.Event)
-    dropped: int = 0
-    calm: object = None
+    requests: list[tuple[str, str, Any]] = field(default_factory=list)
+    broken_answers: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    stream_opened: threading.Event = field(default_factory=threading.Event)
+    dropped_events: int = 0
+    stream_generation: object = None
 
     @property
     def changes(self) -> list[tuple[str, str, Any]]:
-        """Return the requests that were no reads."""
-        return [asked for asked in self.asked if asked[0] != "GET"]
+        """Return the requests other than GET."""
+        return [asked for asked in self.requests if asked[0] != "GET"]
 
-    def hang_up(self) -> None:
-        """End the streams that are open."""
-        self.calm = object()
+    def close_streams(self) -> None:
+        """End the open streams."""
+        self.stream_generation = object()
 
     def add_user(self, name: str, **members: Any) -> None:
-        """Know a user."""
+        """Add a user."""
         self.users[name] = {
             "name": name,
             "display_name": name.title(),
@@ -74,7 +74,7 @@ class Organisation:
         } | members
 
     def add_group(self, name: str, *users: str) -> None:
-        """Know a group."""
+        """Add a group."""
         self.groups[name] = {
             "name": name,
             "description": "",
@@ -85,7 +85,7 @@ class Organisation:
         }
 
     def add_mcp(self, name: str, *tools: tuple[str, str], status: str = "published") -> None:
-        """Know an MCP and its tools by name and class."""
+        """Add an MCP with its tools, given by name and class."""
         self.tools[name] = [
             {
                 "name": f"{name}.{tool}",
@@ -99,7 +99,7 @@ class Organisation:
         self.mcps[name] = mcp_view(new, status, len(tools))
 
     def add_grant(self, grant_id: str, *, group: str, mcp: str, **members: Any) -> Item:
-        """Know a grant."""
+        """Add a grant."""
         self.grants[grant_id] = {
             "id": grant_id,
             "group": group,
@@ -115,7 +115,7 @@ class Organisation:
         return self.grants[grant_id]
 
     def add_key(self, key_id: str, *, user: str, name: str, **members: Any) -> Item:
-        """Know a client key."""
+        """Add a client key."""
         self.keys[key_id] = {
             "id": key_id,
             "user": user,
@@ -131,7 +131,7 @@ class Organisation:
         return self.keys[key_id]
 
     def add_subscription(self, key_id: str, mcp: str, *tools: str) -> Item:
-        """Know what a client has chosen."""
+        """Add a subscription."""
         key = self.keys[key_id]
         self.subscriptions[f"{key_id}/{mcp}"] = {
             "id": f"subscription-{len(self.subscriptions) + 1}",
@@ -148,7 +148,7 @@ class Organisation:
     def add_switch(
         self, switch_id: str, *, scope: str, target: str | None, reason: str, **members: Any
     ) -> Item:
-        """Know a kill switch."""
+        """Add a kill switch."""
         self.switches[switch_id] = {
             "id": switch_id,
             "scope": scope,
@@ -166,7 +166,7 @@ class Organisation:
         return self.switches[switch_id]
 
     def impact_of(self, switch: Item) -> Item:
-        """Say what a switch hits, as if everybody might call everything that is published."""
+        """Return the impact of a switch, as if every user could call every published tool."""
         users = sorted(
             name
             for name, user in self.users.items()
@@ -190,7 +190,7 @@ class Organisation:
         return {**hits, "sessions": sessions, "calls": 0}
 
     def add_finding(self, writer: str, problem: str | None = None, **members: Any) -> None:
-        """Know what verifying the log of a writer finds."""
+        """Add the result of verifying a writer."""
         fault = {"writer": writer, "segment": 2, "line": 3, "seq": 41, "problem": problem}
         place = {"place": f"{writer}/00000002.jsonl, line 3, record 41: {problem}"}
         self.findings.append(
@@ -215,7 +215,7 @@ class Organisation:
         )
 
     def add_enrolment(self, enrolment_id: str, *, user: str, name: str, **members: Any) -> Item:
-        """Know a code that nobody has used."""
+        """Add an enrolment."""
         self.enrolments[enrolment_id] = {
             "id": enrolment_id,
             "user": user,
@@ -228,7 +228,7 @@ class Organisation:
         return self.enrolments[enrolment_id]
 
     def add_session(self, session_id: str, *, user: str, **members: Any) -> None:
-        """Know an open session."""
+        """Add a session."""
         self.sessions[session_id] = {
             "id": session_id,
             "user": user,
@@ -242,7 +242,7 @@ class Organisation:
         } | members
 
     def add_event(self, action: str, outcome: str, **members: Any) -> None:
-        """Know an audit event."""
+        """Add an audit event."""
         number = len(self.events) + 1
         self.events.append(
             {
@@ -273,7 +273,7 @@ class Organisation:
 
 
 def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
-    """Show a catalog entry."""
+    """Return a catalog entry as the API shows it."""
     return {
         "name": new.name,
         "display_name": new.display_name or new.name,

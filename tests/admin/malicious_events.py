@@ -1,14 +1,14 @@
-"""Audit events as an attacker would like them: every field tries to be something else."""
+"""Audit events whose fields try to forge other fields, events or terminal output."""
 
-from tests.admin.fake_state import Organisation
+from tests.admin.fake_state import FakeState
 
 EVIL = (
     "=HYPERLINK(1)\n2026-05-04 root permitted\r\x1b[2J\x1b]0;x\x07 | cs1=forged \\ \u202egnp.exe\u2028\u200b"
 )
 
 
-def add_hostile_events(api: Organisation) -> None:
-    """Add one call with evil in every field, and one event of each other area."""
+def add_hostile_events(api: FakeState) -> None:
+    """Add a call with an attack in every field, and an event of each other area."""
     api.add_event(
         "call:tool:deny",
         "denied",

@@ -1,4 +1,4 @@
-"""Runs the command as a person would, inside this process, with a clock that stands still."""
+"""Runs the command inside this process, with a fixed time."""
 
 import io
 import os
@@ -20,16 +20,16 @@ NOW = datetime(2026, 5, 4, 13, 30, tzinfo=UTC)
 PROGRAM = Path(sys.executable).parent / "ambassador-admin"
 
 
-class Terminal(io.StringIO):
-    """A text stream that says it is a terminal."""
+class FakeTerminal(io.StringIO):
+    """A text stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 @dataclass(frozen=True)
-class Done:
-    """What one command left behind."""
+class Result:
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -38,7 +38,7 @@ class Done:
 
 @dataclass
 class Shell:
-    """A home directory, an environment and the command in it."""
+    """A home directory and an environment to run the command in."""
 
     home: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -52,11 +52,11 @@ class Shell:
 
     @property
     def directory(self) -> Path:
-        """Return where the command keeps its files."""
+        """Return the directory of the command's files."""
         return self.home / "config" / "mcp-ambassador" / "admin"
 
     def at(self, url: str, key: str = ADMIN_KEY) -> "Shell":
-        """Return a shell whose environment names a server and a key."""
+        """Return a shell with a server and a key in its environment."""
         return Shell(self.home, {"MCP_AMBASSADOR_ADMIN_URL": url, "MCP_AMBASSADOR_ADMIN_KEY": key})
 
     def run(
@@ -66,9 +66,9 @@ class Shell:
         terminal: bool = False,
         environ: Mapping[str, str] | None = None,
         **more: str,
-    ) -> Done:
+    ) -> Result:
         """Run the command in this process."""
-        kind = Terminal if terminal else io.StringIO
+        kind = FakeTerminal if terminal else io.StringIO
         out, err = kind(), kind()
         environment = Environment(
             variables={**self.environ, **(environ or {}), **more},
@@ -77,15 +77,15 @@ class Shell:
             stderr=err,
             now=lambda: NOW,
         )
-        return Done(run(words, environment), out.getvalue(), err.getvalue())
+        return Result(run(words, environment), out.getvalue(), err.getvalue())
 
     def log_in(self, name: str, url: str, key: str = ADMIN_KEY) -> None:
-        """Leave behind what a login does."""
+        """Store a context and its key, as a login does."""
         CredentialStore(self.directory).put(name, key)
         ContextStore(self.directory).save(name=name, server=url, ca_pem=None)
 
     def start(self, *words: str, **options: Any) -> "subprocess.Popen[str]":
-        """Start the real command in a process of its own."""
+        """Start the real command in its own process."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith("MCP_AMBASSADOR")}
         environ: Mapping[str, str] = {**plain, **self.environ}
         return subprocess.Popen(

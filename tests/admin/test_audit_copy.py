@@ -1,4 +1,4 @@
-"""A copy of the log is proved without server and database, with a key that was kept elsewhere."""
+"""`audit verify --offline` verifies a copy of the log without a server or a database."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from tests.server.audit_log.samples import KEYS, SIGNER, WRITER, append_all, seg
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A log of a few records, as somebody copied it."""
+    """A copy of a log with a few records."""
     directory = tmp_path / "copy"
 
     async def write() -> None:
@@ -35,7 +35,7 @@ def key(copy: Path) -> str:
     return str(copy / key_file_name(KEYS[0].key_id))
 
 
-def test_whole_copy_is_proved(shell: Shell, copy: Path, key: str) -> None:
+def test_unchanged_copy_is_verified(shell: Shell, copy: Path, key: str) -> None:
     done = shell.run("audit", "verify", "--offline", str(copy), "--key", key, "-o", "json")
     assert (done.code, done.err) == (0, "")
     [found] = json.loads(done.out)
@@ -46,7 +46,7 @@ def test_whole_copy_is_proved(shell: Shell, copy: Path, key: str) -> None:
     assert again.code == 0
 
 
-def test_changed_record_is_named_with_a_code(shell: Shell, copy: Path, key: str) -> None:
+def test_changed_record_is_reported_with_its_line(shell: Shell, copy: Path, key: str) -> None:
     [segment] = segments(copy)
     segment.write_bytes(segment.read_bytes().replace(b'"r-3"', b'"r-9"'))
     done = shell.run("audit", "verify", "--offline", str(copy), "--key", key)
@@ -54,7 +54,7 @@ def test_changed_record_is_named_with_a_code(shell: Shell, copy: Path, key: str)
     assert f"error: AMB-4005 The audit log is broken: {WRITER}/00000001.jsonl, line 5, record 5" in done.err
 
 
-def test_end_that_is_not_proved_is_told(shell: Shell, copy: Path, key: str) -> None:
+def test_unsigned_end_is_reported(shell: Shell, copy: Path, key: str) -> None:
     [segment] = segments(copy)
     segment.write_bytes(b"".join(segment.read_bytes().splitlines(keepends=True)[:-1]) + b'{"ev')
     done = shell.run("audit", "verify", "--offline", str(copy), "--key", key)
@@ -75,7 +75,7 @@ def test_end_that_is_not_proved_is_told(shell: Shell, copy: Path, key: str) -> N
         (["--offline", "{copy}", "--key", "{key}", "--from", "soon"], 2, "neither a duration nor a time"),
     ],
 )
-def test_what_cannot_be_verified_is_told(
+def test_unusable_copy_key_or_anchor_is_an_error(
     shell: Shell, copy: Path, key: str, words: list[str], code: int, complaint: str
 ) -> None:
     said = [word.replace("{copy}", str(copy)).replace("{key}", key) for word in words]
@@ -85,7 +85,7 @@ def test_what_cannot_be_verified_is_told(
 
 
 def test_verifying_a_copy_needs_no_library_of_the_server(copy: Path, key: str, tmp_path: Path) -> None:
-    """The server's libraries and the HTTP client are not even imported; without cryptography the cure is named."""
+    """It imports neither the server's libraries nor the HTTP client; without cryptography it says how to install it."""
     script = """
 import sys
 class Finder:

@@ -1,4 +1,4 @@
-"""What an attacker writes into a field cannot act on the terminal of whoever reads the audit."""
+"""No field of an event can control the terminal of a reader of the audit."""
 
 import json
 import os
@@ -20,7 +20,7 @@ OURS = re.compile(r"\x1b\[(?:0|1|31|32|33)m")
 
 
 def on_a_terminal(home: Shell, api: FakeApi, *words: str) -> str:
-    """Run the real command with a pseudo-terminal as its output, and return what reaches the terminal."""
+    """Run the real command on a pseudo-terminal and return its output."""
     ours, theirs = pty.openpty()
     environ = {**os.environ, **home.environ, "MCP_AMBASSADOR_ADMIN_URL": api.url, "COLUMNS": "400"}
     environ |= {"MCP_AMBASSADOR_ADMIN_KEY": ADMIN_KEY, "TERM": "xterm"}
@@ -34,7 +34,7 @@ def on_a_terminal(home: Shell, api: FakeApi, *words: str) -> str:
         try:
             chunk = os.read(ours, 65536)
         except OSError:
-            break  # Linux says so when the other end is closed
+            break  # on Linux, the error when the other end is closed
         if not chunk:
             break
         found += chunk
@@ -61,17 +61,17 @@ def on_a_terminal(home: Shell, api: FakeApi, *words: str) -> str:
     ],
     ids=" ".join,
 )
-def test_no_field_acts_on_the_terminal(home: Shell, api: FakeApi, words: list[str]) -> None:
+def test_no_field_controls_the_terminal(home: Shell, api: FakeApi, words: list[str]) -> None:
     add_hostile_events(api)
     shown = OURS.sub("", on_a_terminal(home, api, *words))
     assert "HYPERLINK" in shown
     acting = {char for char in shown if not char.isprintable() and char != "\n"}
     assert acting == set()
-    # No line begins with what the attacker put behind a line end.
+    # No line begins with the text that follows a line end in a field.
     assert not any(line.lstrip().startswith("2026-05-04 root permitted") for line in shown.splitlines())
 
 
-def test_json_carries_every_character(home: Shell, api: FakeApi) -> None:
+def test_json_has_every_character(home: Shell, api: FakeApi) -> None:
     add_hostile_events(api)
     shell = home.at(api.url)
     for words in (["query", "kind=tool", "-o", "jsonl"], ["export", "kind=tool"], ["tail", "-o", "jsonl"]):
@@ -80,7 +80,7 @@ def test_json_carries_every_character(home: Shell, api: FakeApi) -> None:
         assert event["details"] == {EVIL: [EVIL, None]}
 
 
-def test_caret_stands_under_the_place_whatever_is_before_it(home: Shell, api: FakeApi) -> None:
+def test_caret_is_below_the_error_after_wide_characters(home: Shell, api: FakeApi) -> None:
     done = home.at(api.url).run("audit", "query", "--where", "user='\u202e\x1b語' x=1")
     shown, caret = done.err.splitlines()[1:3]
     assert shown == "  user='\\u202e\\x1b語' x=1"

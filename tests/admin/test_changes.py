@@ -1,4 +1,4 @@
-"""Commands that change something: dry runs, confirmations, secrets shown once, warnings before it is too late."""
+"""Commands that change something: dry runs, confirmations, issued secrets and warnings."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def test_dry_run_needs_neither_key_nor_server(home: Shell) -> None:
         ["session", "revoke", "session-1"],
     ],
 )
-def test_destruction_asks_on_a_terminal_and_refuses_without(
+def test_destructive_command_asks_on_a_terminal_and_is_refused_without(
     shell: Shell, api: FakeApi, words: list[str]
 ) -> None:
     api.add_key("key-1", user="alice", name="laptop")
@@ -122,7 +122,7 @@ def test_question_on_a_real_terminal_can_be_answered_or_interrupted(
     assert (process.returncode, len(api.changes)) == (code, changes)
 
 
-def test_beginning_of_an_id_stands_for_the_whole(shell: Shell, api: FakeApi) -> None:
+def test_beginning_of_an_id_is_accepted(shell: Shell, api: FakeApi) -> None:
     for grant_id in ("11aa-1", "11aa-2", "22bb-1"):
         api.add_grant(grant_id, group="developers", mcp="git")
     done = shell.run("grant", "remove", "11", "--yes")
@@ -133,20 +133,22 @@ def test_beginning_of_an_id_stands_for_the_whole(shell: Shell, api: FakeApi) -> 
 
 
 @pytest.mark.parametrize(("scope", "whole"), [("key", "5c0f-key"), ("session", "5c0f-session")])
-def test_stop_takes_the_beginning_of_an_id_too(shell: Shell, api: FakeApi, scope: str, whole: str) -> None:
+def test_kill_switch_accepts_the_beginning_of_an_id(
+    shell: Shell, api: FakeApi, scope: str, whole: str
+) -> None:
     api.add_key("5c0f-key", user="alice", name="laptop")
     api.add_session("5c0f-session", user="alice")
     assert shell.run("kill", scope, "5c0f", "--reason", "leaked").code == 0
     assert api.changes[0][2]["target"] == whole
 
 
-def test_empty_id_is_no_beginning(shell: Shell, api: FakeApi) -> None:
+def test_empty_id_is_refused(shell: Shell, api: FakeApi) -> None:
     api.add_grant("grant-1", group="developers", mcp="git")
     assert shell.run("grant", "remove", "", "--yes").code == 2
     assert list(api.grants) == ["grant-1"]
 
 
-def test_stopping_a_tool_nobody_offers_is_warned_of_and_done(shell: Shell, api: FakeApi) -> None:
+def test_kill_switch_for_an_unknown_tool_is_activated_with_a_warning(shell: Shell, api: FakeApi) -> None:
     api.add_mcp("git", ("git_push", "destructive"))
     assert shell.run("kill", "tool", "git.git_push", "--reason", "x").err == ""
     done = shell.run("kill", "tool", "git.git_psuh", "--reason", "x")
@@ -155,17 +157,17 @@ def test_stopping_a_tool_nobody_offers_is_warned_of_and_done(shell: Shell, api: 
     assert shell.run("kill", "tool", "git.git_log", "--reason", "x").err == ""
 
 
-def test_drill_of_everyone_asks_nobody(shell: Shell, api: FakeApi) -> None:
+def test_drill_of_everyone_needs_no_confirmation(shell: Shell, api: FakeApi) -> None:
     assert shell.run("kill", "everyone", "--reason", "practice", "--drill").code == 0
     assert api.changes[0][2] == {"scope": "everyone", "reason": "practice", "drill": True}
 
 
-def test_names_cannot_leave_their_place_in_the_path(shell: Shell, api: FakeApi) -> None:
+def test_names_are_encoded_in_the_path(shell: Shell, api: FakeApi) -> None:
     shell.run("user", "show", "../groups/x?limit=1#y %2F")
-    assert api.asked[0][1] == "/v1/admin/users/..%2Fgroups%2Fx%3Flimit%3D1%23y%20%252F"
+    assert api.requests[0][1] == "/v1/admin/users/..%2Fgroups%2Fx%3Flimit%3D1%23y%20%252F"
 
 
-def test_key_is_alone_on_stdout_and_explained_on_a_terminal(shell: Shell, api: FakeApi) -> None:
+def test_key_is_alone_on_stdout_and_advice_is_on_a_terminal(shell: Shell, api: FakeApi) -> None:
     api.add_user("alice")
     assert shell.run("key", "issue", "alice", "--name", "ci").out == f"{SECRET}\n"
     done = shell.run("key", "issue", "alice", "--name", "laptop", terminal=True)
@@ -174,7 +176,7 @@ def test_key_is_alone_on_stdout_and_explained_on_a_terminal(shell: Shell, api: F
     assert "key-2" in done.err
 
 
-def test_key_that_nobody_reads_is_an_error_that_names_it(shell: Shell, api: FakeApi) -> None:
+def test_key_with_a_closed_output_is_an_error_with_its_id(shell: Shell, api: FakeApi) -> None:
     api.add_user("alice")
     reading, writing = os.pipe()
     os.close(reading)
@@ -192,9 +194,7 @@ def test_key_as_json_has_both_members(shell: Shell, api: FakeApi) -> None:
     assert (issued["key"]["name"], issued["preshared_key"]) == ("ci", SECRET)
 
 
-def test_key_file_holds_the_key_and_nobody_else_may_read_it(
-    shell: Shell, api: FakeApi, tmp_path: Path
-) -> None:
+def test_key_file_has_the_key_and_a_private_mode(shell: Shell, api: FakeApi, tmp_path: Path) -> None:
     api.add_user("alice")
     path = tmp_path / "key"
     done = shell.run("key", "issue", "alice", "--name", "ci", "--key-file", str(path))
@@ -204,14 +204,14 @@ def test_key_file_holds_the_key_and_nobody_else_may_read_it(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_key_file_that_exists_is_left_alone_and_no_key_is_issued(
+def test_existing_key_file_is_unchanged_and_no_key_is_issued(
     shell: Shell, api: FakeApi, tmp_path: Path
 ) -> None:
     api.add_user("alice")
     path = tmp_path / "key"
     path.write_text("mine")
     assert shell.run("key", "issue", "alice", "--name", "ci", "--key-file", str(path)).code == 6
-    assert (path.read_text(), api.asked) == ("mine", [])
+    assert (path.read_text(), api.requests) == ("mine", [])
 
 
 def test_refused_key_leaves_no_file_behind(shell: Shell, tmp_path: Path) -> None:
@@ -220,11 +220,11 @@ def test_refused_key_leaves_no_file_behind(shell: Shell, tmp_path: Path) -> None
     assert not path.exists()
 
 
-def test_key_file_nobody_can_write_is_an_error_before_a_key_is_issued(
+def test_unwritable_key_file_is_an_error_before_a_key_is_issued(
     shell: Shell, api: FakeApi, tmp_path: Path
 ) -> None:
     done = shell.run("key", "issue", "a", "--name", "ci", "--key-file", str(tmp_path / "no" / "such"))
-    assert (done.code, api.asked) == (1, [])
+    assert (done.code, api.requests) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_key_file_nobody_can_write_is_an_error_before_a_key_is_issued(
         ),
     ],
 )
-def test_mcp_add_says_what_the_transport_needs(
+def test_mcp_add_refuses_wrong_options_of_a_transport(
     shell: Shell, api: FakeApi, words: list[str], transport: str, options: dict[str, object]
 ) -> None:
     assert shell.run("mcp", "add", "time", *words).code == 0
@@ -264,7 +264,7 @@ def test_mcp_add_says_what_the_transport_needs(
         (["--env", "TZ=UTC"], False),
     ],
 )
-def test_plain_text_secrets_of_an_mcp_are_warned_of_but_not_repeated(
+def test_plain_text_secrets_of_an_mcp_cause_a_warning_without_the_secret(
     shell: Shell, option: list[str], warned: bool
 ) -> None:
     done = shell.run("mcp", "add", "x", *option, "--", "x")
@@ -273,12 +273,12 @@ def test_plain_text_secrets_of_an_mcp_are_warned_of_but_not_repeated(
     assert "ghp_abcdef" not in done.err
 
 
-def test_reference_inside_a_header_is_warned_of(shell: Shell) -> None:
+def test_reference_inside_a_header_causes_a_warning(shell: Shell) -> None:
     done = shell.run("mcp", "add", "x", "--url", "https://x", "--header", "Authorization=Bearer env://TOKEN")
     assert "a reference is resolved only if it is the whole value" in done.err
 
 
-def test_context_changes_have_a_dry_run_too(home: Shell) -> None:
+def test_context_changes_have_a_dry_run(home: Shell) -> None:
     home.log_in("a", "http://localhost:9443")
     home.log_in("b", "http://localhost:9443")
     for words in (["context", "use", "a"], ["context", "remove", "a"], ["logout"]):

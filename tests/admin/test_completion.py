@@ -1,4 +1,4 @@
-"""Names for completions: asked of the server once, then from the cache, and nothing but names is ever printed."""
+"""Completion of names: from the server once, then from the cache, and only names are printed."""
 
 import json
 import os
@@ -32,19 +32,19 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long a busy machine takes to answer is not what is tested in this process."""
+    """Raise the time limit, which is not what these tests are about."""
     monkeypatch.setattr(command, "_SECONDS", 60)
 
 
 @pytest.fixture
 def shell(shell: Shell) -> Shell:
-    """A shell with a cache of its own."""
+    """A shell with its own cache directory."""
     shell.environ["XDG_CACHE_HOME"] = str(shell.home / "cache")
     return shell
 
 
 @pytest.fixture
-def organisation(api: FakeApi) -> FakeApi:
+def populated_api(api: FakeApi) -> FakeApi:
     api.add_user("alice", display_name="Alice Ångström")
     api.add_user("bob")
     api.add_user("alan", display_name="not \x1b[31mred\tor\nlong")
@@ -62,13 +62,13 @@ def _cached(shell: Shell) -> list[Path]:
     return sorted((shell.home / "cache" / "mcp-ambassador" / "admin").glob("*.names.json"))
 
 
-def test_names_come_with_what_describes_them(shell: Shell, organisation: FakeApi) -> None:
+def test_names_have_descriptions(shell: Shell, populated_api: FakeApi) -> None:
     assert _names(shell, "user", "al") == ["alan\tnot [31mred or long", "alice\tAlice Ångström"]
     assert _names(shell, "mcp", "") == ["git\tgit"]
     assert _names(shell, "key", "k") == ["key-1\talice desktop"]
     assert _names(shell, "switch") == ["switch-1\ttool git.git_push leaked"]
     assert _names(shell, "group", "") == []
-    asked = [unquote(path) for _, path, _ in organisation.asked]
+    asked = [unquote(path) for _, path, _ in populated_api.requests]
     assert asked[0] == "/v1/admin/users?filter=name~al*&limit=200"
     assert all("limit=200" in path for path in asked)
 
@@ -80,27 +80,27 @@ def test_contexts_need_no_server(home: Shell) -> None:
     assert len(_names(home, "context", "p")) == 2
 
 
-def test_what_was_asked_a_moment_ago_is_not_asked_again(shell: Shell, organisation: FakeApi) -> None:
+def test_a_recent_answer_comes_from_the_cache(shell: Shell, populated_api: FakeApi) -> None:
     first = _names(shell, "user", "al")
     assert _names(shell, "user", "al") == first
     assert _names(shell, "user", "ali") == first[1:]
-    assert len(organisation.asked) == 1
+    assert len(populated_api.requests) == 1
     assert _names(shell, "user", "b") == ["bob\tBob"]
-    assert len(organisation.asked) == 2
+    assert len(populated_api.requests) == 2
 
 
-def test_a_list_with_more_behind_it_answers_no_other_prefix(shell: Shell, organisation: FakeApi) -> None:
-    organisation.page_size = 1
+def test_an_incomplete_list_is_not_used_for_another_prefix(shell: Shell, populated_api: FakeApi) -> None:
+    populated_api.page_size = 1
     assert _names(shell, "user", "a") == ["alan\tnot [31mred or long"]
     assert _names(shell, "user", "ali") == ["alice\tAlice Ångström"]
 
 
-def test_the_cache_is_private_and_forgets(shell: Shell, organisation: FakeApi) -> None:
+def test_cache_files_are_private_and_old_ones_are_deleted(shell: Shell, populated_api: FakeApi) -> None:
     _names(shell, "user", "al")
     (path,) = _cached(shell)
     assert path.stat().st_mode & 0o777 == 0o600
     assert ADMIN_KEY not in path.read_text() + path.name
-    organisation.add_user("albert")
+    populated_api.add_user("albert")
     assert len(_names(shell, "user", "al")) == 2
     stale = path.stat().st_mtime - FRESH_SECONDS
     os.utime(path, (stale, stale))
@@ -111,7 +111,9 @@ def test_the_cache_is_private_and_forgets(shell: Shell, organisation: FakeApi) -
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o660])
-def test_a_cache_others_can_read_is_not_believed(shell: Shell, organisation: FakeApi, mode: int) -> None:
+def test_a_cache_file_that_others_can_access_is_not_used(
+    shell: Shell, populated_api: FakeApi, mode: int
+) -> None:
     _names(shell, "user", "al")
     (path,) = _cached(shell)
     path.write_text(json.dumps({"prefix": "", "complete": True, "names": [["alien", ""]]}))
@@ -119,14 +121,14 @@ def test_a_cache_others_can_read_is_not_believed(shell: Shell, organisation: Fak
     assert len(_names(shell, "user", "al")) == 2
 
 
-def test_another_key_server_or_context_asks_for_itself(shell: Shell, organisation: FakeApi) -> None:
+def test_another_key_server_or_context_has_its_own_cache(shell: Shell, populated_api: FakeApi) -> None:
     _names(shell, "user", "al")
     _names(shell, "user", "al", MCP_AMBASSADOR_ADMIN_KEY=AUDITOR_KEY)
-    assert len(organisation.asked) == 2
-    shell.log_in("prod", organisation.url)
+    assert len(populated_api.requests) == 2
+    shell.log_in("prod", populated_api.url)
     _names(shell, "user", "al")
     _names(shell, "user", "al", "ambassador-admin", "--context", "prod", "user", "show", "al")
-    assert len(organisation.asked) == 4
+    assert len(populated_api.requests) == 4
     nowhere = ["ambassador-admin", "--server=http://localhost:1", "user", "show", "al"]
     assert _names(shell, "user", "al", *nowhere) == []
 
@@ -134,7 +136,7 @@ def test_another_key_server_or_context_asks_for_itself(shell: Shell, organisatio
 @pytest.mark.parametrize(
     "name", ["al;id", "al$(id)", "al`id`", "al ice", "al\nice", "al*", "al'", "-al", "al\x1b[m"]
 )
-def test_what_a_shell_would_read_otherwise_is_no_name(shell: Shell, api: FakeApi, name: str) -> None:
+def test_names_with_shell_characters_are_left_out(shell: Shell, api: FakeApi, name: str) -> None:
     api.add_user(name)
     api.add_user("alice")
     assert _names(shell, "user", "") == ["alice\tAlice"]
@@ -142,7 +144,7 @@ def test_what_a_shell_would_read_otherwise_is_no_name(shell: Shell, api: FakeApi
 
 
 class Locked(KeyringBackend):
-    """A keyring that would ask somebody to open it."""
+    """A locked keyring, which counts attempts to open it."""
 
     priority = 9  # type: ignore[assignment] # a class property there
     opened = 0
@@ -152,7 +154,7 @@ class Locked(KeyringBackend):
         return ADMIN_KEY
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        """Take it."""
+        """Accept the secret."""
 
 
 @pytest.fixture
@@ -164,11 +166,11 @@ def locked() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("locked")
-def test_no_keyring_is_opened(home: Shell, organisation: FakeApi) -> None:
+def test_no_keyring_is_opened_for_names(home: Shell, populated_api: FakeApi) -> None:
     home.environ["XDG_CACHE_HOME"] = str(home.home / "cache")
-    home.log_in("prod", organisation.url)
+    home.log_in("prod", populated_api.url)
     assert _names(home, "user", "al") == []
-    assert (Locked.opened, organisation.asked) == (0, [])
+    assert (Locked.opened, populated_api.requests) == (0, [])
     assert home.run("user", "list").code == 0
     assert Locked.opened > 0
 
@@ -176,7 +178,7 @@ def test_no_keyring_is_opened(home: Shell, organisation: FakeApi) -> None:
 @pytest.mark.parametrize(
     "words", [[], ["user"], ["user", "al"], ["nonsense", ""], ["key", "\udcff", "--server"]]
 )
-def test_without_a_server_there_is_nothing_and_no_error(home: Shell, words: list[str]) -> None:
+def test_without_a_server_nothing_is_printed(home: Shell, words: list[str]) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         process = home.at(f"http://127.0.0.1:{unused.getsockname()[1]}").start("names", *words)
@@ -184,15 +186,15 @@ def test_without_a_server_there_is_nothing_and_no_error(home: Shell, words: list
     assert process.returncode == 0
 
 
-def test_a_server_that_never_answers_is_not_waited_for(home: Shell) -> None:
+def test_a_server_without_an_answer_is_not_awaited(home: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         process = home.at(f"http://127.0.0.1:{listener.getsockname()[1]}").start("names", "user", "")
-        # The library's own patience would last twice as long.
+        # The timeout of the library is twice as long.
         assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 0
 
 
-def test_an_answer_from_the_cache_loads_next_to_nothing(shell: Shell, organisation: FakeApi) -> None:
+def test_an_answer_from_the_cache_imports_few_modules(shell: Shell, populated_api: FakeApi) -> None:
     _names(shell, "user", "al")
     done = subprocess.run(
         [sys.executable, "-c", PROBE, "user", "al"],
@@ -203,5 +205,5 @@ def test_an_answer_from_the_cache_loads_next_to_nothing(shell: Shell, organisati
         check=True,
     )
     assert done.stdout.startswith("alan\t")
-    assert len(organisation.asked) == 1
+    assert len(populated_api.requests) == 1
     assert set(json.loads(done.stderr)) & (HEAVY | {"typer", "rich", "pydantic", "ssl", "asyncio"}) == set()

@@ -1,4 +1,4 @@
-"""Which settings hold for the command line, and who set them."""
+"""The settings of the command line and their sources."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def _view(shell: Shell, *words: str, **environ: str) -> dict[str, list[str | Non
     return {each["name"]: [each["value"], each["origin"], each["source"]] for each in json.loads(done.out)}
 
 
-def test_nothing_said_is_all_defaults(home: Shell) -> None:
+def test_without_any_setting_defaults_apply(home: Shell) -> None:
     found = _view(home)
     assert found.pop("output") == ["json", "flag", "--output"]
     assert found == {
@@ -38,7 +38,7 @@ def test_nothing_said_is_all_defaults(home: Shell) -> None:
     }
 
 
-def test_a_context_gives_the_server_and_the_key(known: Shell) -> None:
+def test_a_context_sets_server_and_key(known: Shell) -> None:
     found = _view(known, MCP_AMBASSADOR_CONTEXT="prod")
     assert found["server"] == [HERE, "context", "prod"]
     assert found["context"] == ["prod", "environment", "MCP_AMBASSADOR_CONTEXT"]
@@ -47,7 +47,7 @@ def test_a_context_gives_the_server_and_the_key(known: Shell) -> None:
     assert _view(known, "--context", "prod")["context"] == ["prod", "flag", "--context"]
 
 
-def test_a_variable_goes_before_the_context_and_an_option_before_both(known: Shell, tmp_path: Path) -> None:
+def test_precedence_is_option_variable_context(known: Shell, tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
     ca_file.write_text(make_authority(tmp_path).ca_pem)
     variables = {
@@ -68,7 +68,7 @@ def test_a_variable_goes_before_the_context_and_an_option_before_both(known: She
     assert _view(known, "--context", "prod", **variables)["key"][1:] == ["context", "prod"]
 
 
-def test_a_key_elsewhere_is_told_by_its_place(home: Shell) -> None:
+def test_a_key_reference_is_shown_instead_of_the_key(home: Shell) -> None:
     reference = "file:///run/secrets/admin-key"
     assert _view(home, MCP_AMBASSADOR_ADMIN_KEY=reference)["key"] == [
         reference,
@@ -77,6 +77,6 @@ def test_a_key_elsewhere_is_told_by_its_place(home: Shell) -> None:
     ]
 
 
-def test_origins_are_told_when_asked_for(home: Shell) -> None:
+def test_sources_are_shown_on_demand(home: Shell) -> None:
     rows = json.loads(home.run("config", "view", "-o", "json").out)
     assert {tuple(row) for row in rows} == {("name", "value")}

@@ -1,4 +1,4 @@
-"""Where secrets rest: with a keyring, without one, and with one that fails."""
+"""Storage of secrets with a keyring, without one, and with one that fails."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ class MemoryKeyring(KeyringBackend):
     priority = 5.0
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # the library has no types here
+        super().__init__()  # type: ignore[no-untyped-call] # the library has no types for it
         self.secrets: dict[tuple[str, str], str] = {}
         self.is_locked = False
 
@@ -60,7 +60,7 @@ def _files(store: CredentialStore, tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "deep" / "directory").glob("*"))
 
 
-def test_without_keyring_a_secret_is_a_private_file(store: CredentialStore, tmp_path: Path) -> None:
+def test_without_a_keyring_a_secret_is_a_private_file(store: CredentialStore, tmp_path: Path) -> None:
     assert store.get("a") is None
     place = store.put("a", "s3cret")
     path = tmp_path / "deep" / "directory" / "a.secret"
@@ -71,7 +71,7 @@ def test_without_keyring_a_secret_is_a_private_file(store: CredentialStore, tmp_
     assert (store.delete("a"), store.delete("a"), store.get("a")) == (True, False, None)
 
 
-def test_writing_again_replaces_in_one_step(store: CredentialStore, tmp_path: Path) -> None:
+def test_a_second_write_replaces_the_file_atomically(store: CredentialStore, tmp_path: Path) -> None:
     store.put("a", "one")
     path = tmp_path / "deep" / "directory" / "a.secret"
     path.chmod(0o644)
@@ -82,7 +82,9 @@ def test_writing_again_replaces_in_one_step(store: CredentialStore, tmp_path: Pa
     assert _files(store, tmp_path) == ["a.secret"]
 
 
-def test_with_keyring_no_file_is_written(store: CredentialStore, tmp_path: Path, ring: MemoryKeyring) -> None:
+def test_with_a_keyring_no_file_is_written(
+    store: CredentialStore, tmp_path: Path, ring: MemoryKeyring
+) -> None:
     assert store.put("a", "s3cret").startswith("system keyring (")
     assert store.describe("a").startswith("system keyring (")
     assert _files(store, tmp_path) == []
@@ -90,7 +92,9 @@ def test_with_keyring_no_file_is_written(store: CredentialStore, tmp_path: Path,
     assert (store.delete("a"), store.delete("a"), ring.secrets) == (True, False, {})
 
 
-def test_secret_lives_in_one_place_only(store: CredentialStore, tmp_path: Path, ring: MemoryKeyring) -> None:
+def test_a_secret_is_stored_in_one_place_only(
+    store: CredentialStore, tmp_path: Path, ring: MemoryKeyring
+) -> None:
     ring.is_locked = True
     store.put("a", "in a file")
     ring.is_locked = False
@@ -98,7 +102,7 @@ def test_secret_lives_in_one_place_only(store: CredentialStore, tmp_path: Path, 
     assert (_files(store, tmp_path), store.get("a")) == ([], "in the keyring")
 
 
-def test_locked_keyring_falls_back_to_a_file_when_writing_and_says_so_when_reading(
+def test_a_locked_keyring_is_replaced_by_a_file_when_writing_and_an_error_when_reading(
     store: CredentialStore, ring: MemoryKeyring
 ) -> None:
     ring.is_locked = True
@@ -108,7 +112,7 @@ def test_locked_keyring_falls_back_to_a_file_when_writing_and_says_so_when_readi
     assert store.get("a") == "x"
 
 
-def test_without_the_library_a_secret_is_a_file_and_goes_before_a_keyring_ever_after(
+def test_a_file_written_without_the_library_takes_precedence_over_a_keyring(
     store: CredentialStore, ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("a", "in the keyring")
@@ -139,7 +143,9 @@ def test_file_that_others_can_read_is_refused(store: CredentialStore, tmp_path: 
         store.get("a")
 
 
-def test_what_is_no_regular_file_is_refused_without_waiting(store: CredentialStore, tmp_path: Path) -> None:
+def test_other_than_a_regular_file_is_refused_without_blocking(
+    store: CredentialStore, tmp_path: Path
+) -> None:
     directory = tmp_path / "deep" / "directory"
     directory.mkdir(parents=True)
     os.mkfifo(directory / "pipe.secret", 0o600)
@@ -158,7 +164,7 @@ def test_binary_file_is_refused(store: CredentialStore, tmp_path: Path) -> None:
         store.get("a")
 
 
-def test_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(SettingsError):
         write_private_file(tmp_path / "taken", "x")

@@ -1,4 +1,4 @@
-"""Every kind of failure: its exit code, its stable code, the command that mends it, and never a traceback."""
+"""Every kind of failure has its exit code, error code and hint, and prints no traceback."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.admin.shell import Shell
 
 
 @pytest.mark.parametrize("words", [["user", "list"], ["server", "health"], ["server", "version"]])
-def test_no_server_is_exit_7_and_names_the_address(home: Shell, words: list[str]) -> None:
+def test_no_server_is_exit_7_with_the_address(home: Shell, words: list[str]) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -26,7 +26,7 @@ def test_no_server_is_exit_7_and_names_the_address(home: Shell, words: list[str]
 
 
 @pytest.mark.parametrize("words", [["server", "health"], ["server", "version"], ["server", "config"]])
-def test_a_reader_that_has_gone_is_no_failure(shell: Shell, words: list[str]) -> None:
+def test_a_closed_output_is_no_failure(shell: Shell, words: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     process = shell.start(*words, stdout=writing)
@@ -36,9 +36,7 @@ def test_a_reader_that_has_gone_is_no_failure(shell: Shell, words: list[str]) ->
 
 
 @pytest.mark.parametrize("words", [["server", "health"], ["server", "version"], ["server", "config"]])
-def test_without_a_server_a_pipe_gets_nothing_and_the_exit_code_says_so(
-    home: Shell, words: list[str]
-) -> None:
+def test_without_a_server_a_pipe_gets_nothing_and_the_exit_code_is_7(home: Shell, words: list[str]) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -54,7 +52,7 @@ def test_unknown_host_is_exit_7(home: Shell) -> None:
     assert "AMB-5001 No connection to https://no-such-host.invalid:9443: " in done.err
 
 
-def test_server_that_hangs_up_is_exit_7(home: Shell) -> None:
+def test_server_that_closes_the_connection_is_exit_7(home: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = home.at(url).start("user", "list")
@@ -72,7 +70,7 @@ def test_wrong_ca_is_exit_7_with_a_code_of_its_own(home: Shell, tmp_path: Path) 
     (ours / "ca.pem").write_text(make_authority(ours).ca_pem)
     with FakeApi().serving(make_authority(theirs).context) as api:
         done = home.at(api.url).run("user", "list", "--ca", str(ours / "ca.pem"))
-        assert api.asked == []
+        assert api.requests == []
     assert done.code == 7
     assert done.err.startswith(f"error: AMB-5002 The certificate of {api.url} is not trusted: ")
     assert f"hint: ambassador-admin login {api.url} --fingerprint SHA256\n" in done.err
@@ -98,7 +96,7 @@ def test_no_key_is_exit_3(home: Shell, api: FakeApi) -> None:
     assert done.err == (
         f"error: AMB-5004 There is no admin key for {api.url}.\nhint: ambassador-admin login {api.url}\n"
     )
-    assert api.asked == []
+    assert api.requests == []
 
 
 def test_bad_key_is_exit_3(home: Shell, api: FakeApi) -> None:
@@ -134,7 +132,9 @@ def test_missing_right_is_exit_4(home: Shell, api: FakeApi) -> None:
         (["kill", "lift", "nothing"], "ambassador-admin kill list --all"),
     ],
 )
-def test_unknown_name_is_exit_5_and_says_where_names_are(shell: Shell, words: list[str], hint: str) -> None:
+def test_unknown_name_is_exit_5_with_a_command_that_lists_names(
+    shell: Shell, words: list[str], hint: str
+) -> None:
     done = shell.run(*words)
     assert done.code == 5
     assert done.out == ""
@@ -185,7 +185,9 @@ def test_duplicate_is_exit_6(shell: Shell, api: FakeApi) -> None:
         ["user", "create", "\udcff"],
     ],
 )
-def test_nonsense_is_exit_2_and_nothing_is_sent(shell: Shell, api: FakeApi, words: list[str]) -> None:
+def test_invalid_command_line_is_exit_2_and_nothing_is_sent(
+    shell: Shell, api: FakeApi, words: list[str]
+) -> None:
     done = shell.run(*words)
     assert done.code == 2, done.err
     assert done.out == ""
@@ -193,7 +195,7 @@ def test_nonsense_is_exit_2_and_nothing_is_sent(shell: Shell, api: FakeApi, word
     assert api.changes == []
 
 
-def test_what_the_server_finds_wrong_is_exit_2(shell: Shell) -> None:
+def test_values_that_the_server_refuses_are_exit_2(shell: Shell) -> None:
     done = shell.run("mcp", "add", "wiki", "--transport", "carrier-pigeon", "--url", "https://wiki/mcp")
     assert done.code == 2
     assert done.err == "error: AMB-1001 There is no transport 'carrier-pigeon'\nrequest: request-0001\n"
@@ -208,9 +210,11 @@ def test_command_options_of_an_mcp_without_dashes_get_a_hint(shell: Shell) -> No
 @pytest.mark.parametrize(
     ("status", "code", "hint"), [(429, 7, "try again later"), (503, 7, "try again later"), (500, 1, None)]
 )
-def test_server_in_trouble(shell: Shell, api: FakeApi, status: int, code: int, hint: str | None) -> None:
+def test_server_error_is_reported_with_its_exit_code(
+    shell: Shell, api: FakeApi, status: int, code: int, hint: str | None
+) -> None:
     problem = {"code": "AMB-1010", "detail": "Too much to do", "request_id": "r-1"}
-    api.broken["GET", "/v1/admin/users"] = (status, json.dumps(problem))
+    api.broken_answers["GET", "/v1/admin/users"] = (status, json.dumps(problem))
     done = shell.run("user", "list")
     assert (done.code, done.err.splitlines()[0]) == (code, "error: AMB-1010 Too much to do")
     expected = (
@@ -222,40 +226,42 @@ def test_server_in_trouble(shell: Shell, api: FakeApi, status: int, code: int, h
 @pytest.mark.parametrize(
     "body", ["", "<html>", "[]", '{"items": 1}', '{"items": [1]}', '{"items": [], "next_cursor": 1}']
 )
-def test_something_else_answers_there(shell: Shell, api: FakeApi, body: str) -> None:
-    api.broken["GET", "/v1/admin/users"] = (200, body)
+def test_answer_of_another_program_is_reported(shell: Shell, api: FakeApi, body: str) -> None:
+    api.broken_answers["GET", "/v1/admin/users"] = (200, body)
     done = shell.run("user", "list")
     assert (done.code, done.err[:15]) == (1, "error: AMB-5005")
 
 
 @pytest.mark.parametrize(("status", "body"), [(302, ""), (404, "<html>"), (404, '{"detail": "no"}')])
-def test_refusal_that_is_no_problem_document(shell: Shell, api: FakeApi, status: int, body: str) -> None:
-    api.broken["GET", "/v1/admin/users"] = (status, body)
+def test_error_without_a_problem_document_is_reported(
+    shell: Shell, api: FakeApi, status: int, body: str
+) -> None:
+    api.broken_answers["GET", "/v1/admin/users"] = (status, body)
     done = shell.run("user", "list")
     assert (done.code, done.err[:15]) == (1, "error: AMB-5005")
 
 
-def test_gateway_in_front_without_server_is_exit_7(shell: Shell, api: FakeApi) -> None:
-    api.broken["GET", "/v1/admin/users"] = (502, "<html>Bad gateway</html>")
+def test_error_of_a_gateway_is_exit_7(shell: Shell, api: FakeApi) -> None:
+    api.broken_answers["GET", "/v1/admin/users"] = (502, "<html>Bad gateway</html>")
     done = shell.run("user", "list")
     assert done.code == 7
     assert done.err.startswith(f"error: AMB-5001 No connection to {api.url}: HTTP status 502.\n")
 
 
-def test_list_that_never_ends_is_given_up(shell: Shell, api: FakeApi) -> None:
+def test_list_with_a_repeated_cursor_is_an_error(shell: Shell, api: FakeApi) -> None:
     page = {"items": [{"name": "alice"}], "next_cursor": "alice"}
-    api.broken["GET", "/v1/admin/users"] = (200, json.dumps(page))
+    api.broken_answers["GET", "/v1/admin/users"] = (200, json.dumps(page))
     assert shell.run("user", "list").code == 1
 
 
-def test_defect_of_ours_is_one_line(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defect_of_the_program_is_one_line(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users, "list_all", lambda: 1 / 0)
     done = shell.run("user", "list")
     assert (done.code, len(done.err.splitlines())) == (1, 1)
     assert done.err.startswith("error: AMB-1000 ")
 
 
-def test_server_health_says_by_its_exit_code_whether_calls_are_served(home: Shell, api: FakeApi) -> None:
+def test_server_health_is_exit_7_when_the_server_is_not_ready(home: Shell, api: FakeApi) -> None:
     assert home.run("server", "health", "--server", api.url).code == 0
     api.is_ready = False
     done = home.run("server", "health", "--server", api.url, "-o", "json")
@@ -265,7 +271,7 @@ def test_server_health_says_by_its_exit_code_whether_calls_are_served(home: Shel
 
 
 @pytest.mark.parametrize("words", [["user", "list"], ["audit", "query"]])
-def test_broken_pipe_is_quiet(shell: Shell, api: FakeApi, words: list[str]) -> None:
+def test_broken_pipe_prints_no_error(shell: Shell, api: FakeApi, words: list[str]) -> None:
     for number in range(3000):
         api.add_event("call:tool:outcome", "succeeded")
         api.add_user(f"user-{number:05}")

@@ -1,4 +1,4 @@
-"""What every command prints, for a person and for a program, byte for byte; JSON is a promise.
+"""The exact output of every command, for people and for programs; the JSON output is a contract.
 
 `UPDATE_GOLDENS=1 pytest tests/admin/test_goldens.py` writes the files anew; read the difference before you keep it.
 """
@@ -16,7 +16,7 @@ from tests.admin.fake_administrators import admin_key
 from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import ADMIN_KEY, AT, PASSWORD
 from tests.admin.malicious_events import add_hostile_events
-from tests.admin.shell import Done, Shell
+from tests.admin.shell import Result, Shell
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -247,7 +247,7 @@ COMMANDS = {
 
 @pytest.fixture
 def scene(api: FakeApi, shell: Shell) -> Shell:
-    """A small organisation, and a shell that has logged in to it."""
+    """A fake API with some objects, and a shell that has logged in to it."""
     api.add_user("alice", display_name="Alice Ångström", email="alice@example.com", groups=["developers"])
     api.add_user("bob", status="suspended")
     api.add_user("olga", roles=["operator"])
@@ -291,7 +291,7 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
 
 @pytest.mark.parametrize("format", ["table", "json"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_command_prints_what_it_always_printed(scene: Shell, api: FakeApi, name: str, format: str) -> None:
+def test_command_prints_its_golden(scene: Shell, api: FakeApi, name: str, format: str) -> None:
     words = [word.replace("{server}", api.url).replace("{home}", str(scene.home)) for word in COMMANDS[name]]
     if format == "json":
         at = words.index("--") if "--" in words else len(words)
@@ -302,15 +302,13 @@ def test_command_prints_what_it_always_printed(scene: Shell, api: FakeApi, name:
 
 @pytest.mark.parametrize("format", ["wide", "yaml", "jsonl", "csv"])
 @pytest.mark.parametrize("name", ["user-list", "mcp-show", "audit-query", "kill-list-all"])
-def test_other_formats_print_what_they_always_printed(
-    scene: Shell, api: FakeApi, name: str, format: str
-) -> None:
+def test_other_formats_print_their_goldens(scene: Shell, api: FakeApi, name: str, format: str) -> None:
     words = [*COMMANDS[name], "-o", format]
     _compare(f"{name}.{format}.txt", _transcript(words, scene.run(*words), scene, api))
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "cef", "ocsf"])
-def test_export_writes_what_other_systems_take(scene: Shell, api: FakeApi, format: str) -> None:
+def test_export_formats_print_their_goldens(scene: Shell, api: FakeApi, format: str) -> None:
     words = ["audit", "export", "--format", format]
     add_hostile_events(api)
     _compare(f"audit-export-{format}.txt", _transcript(words, scene.run(*words), scene, api))
@@ -329,7 +327,7 @@ def test_every_command_has_a_golden() -> None:
     assert verbs <= tried
 
 
-def _transcript(words: list[str], done: Done, shell: Shell, api: FakeApi) -> str:
+def _transcript(words: list[str], done: Result, shell: Shell, api: FakeApi) -> str:
     text = f"$ ambassador-admin {shlex.join(words)}\n{done.out}--- stderr\n{done.err}--- exit {done.code}\n"
     changing = {
         api.url: "{server}",

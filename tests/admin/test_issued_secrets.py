@@ -1,4 +1,4 @@
-"""A key goes to a command's standard input, or it is revoked again; no shell ever reads the command."""
+"""--to-command passes a key to a command without a shell; the key is revoked if that fails."""
 
 import json
 import shlex
@@ -24,7 +24,7 @@ def _alice(api: FakeApi) -> None:
     api.add_user("alice")
 
 
-def test_command_gets_the_key_and_nobody_else(shell: Shell, api: FakeApi, tmp_path: Path) -> None:
+def test_only_the_command_gets_the_key(shell: Shell, api: FakeApi, tmp_path: Path) -> None:
     taken = tmp_path / "taken; $(id) 'x'"
     command = python("import sys; open(sys.argv[1], 'w').write(sys.stdin.read())", str(taken))
     done = shell.run(*ISSUE, "--to-command", command, "-o", "json")
@@ -48,7 +48,7 @@ def test_command_does_not_inherit_the_admin_key(shell: Shell, tmp_path: Path) ->
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal 9"),
     ],
 )
-def test_key_that_a_command_did_not_take_is_revoked(shell: Shell, api: FakeApi, code: str, says: str) -> None:
+def test_key_is_revoked_when_the_command_fails(shell: Shell, api: FakeApi, code: str, says: str) -> None:
     done = shell.run(*ISSUE, "--to-command", python(code))
     assert (done.code, done.out, api.keys["key-1"]["status"]) == (1, "", "revoked")
     assert says in done.err
@@ -56,8 +56,8 @@ def test_key_that_a_command_did_not_take_is_revoked(shell: Shell, api: FakeApi, 
     assert SECRET not in done.err
 
 
-def test_key_that_can_neither_be_given_nor_revoked_is_named(shell: Shell, api: FakeApi) -> None:
-    api.broken["POST", "/v1/admin/keys/key-1/revoke"] = (503, "{}")
+def test_key_that_can_be_neither_delivered_nor_revoked_is_reported(shell: Shell, api: FakeApi) -> None:
+    api.broken_answers["POST", "/v1/admin/keys/key-1/revoke"] = (503, "{}")
     done = shell.run(*ISSUE, "--to-command", python("raise SystemExit(1)"))
     assert done.code == 1
     assert "hint: ambassador-admin key revoke key-1\n" in done.err
@@ -76,11 +76,11 @@ def test_command_that_cannot_be_run_is_a_usage_error_before_a_key_is_issued(
     shell: Shell, api: FakeApi, words: list[str]
 ) -> None:
     done = shell.run(*ISSUE, *words)
-    assert (done.code, api.asked) == (2, [])
+    assert (done.code, api.requests) == (2, [])
     assert not Path("never-written").exists()
 
 
-def test_key_that_is_there_is_not_issued_again(shell: Shell, api: FakeApi, tmp_path: Path) -> None:
+def test_existing_key_is_not_issued_again(shell: Shell, api: FakeApi, tmp_path: Path) -> None:
     api.add_key("key-1", user="alice", name="ci")
     path, command = tmp_path / "key", python("raise SystemExit(1)")
     done = shell.run(*ISSUE, "--if-missing")
@@ -94,14 +94,17 @@ def test_key_that_is_there_is_not_issued_again(shell: Shell, api: FakeApi, tmp_p
     assert [key["status"] for key in api.keys.values()] == ["active"]
 
 
-def test_key_that_is_missing_is_issued(shell: Shell, api: FakeApi) -> None:
+def test_missing_key_is_issued(shell: Shell, api: FakeApi) -> None:
     api.add_key("key-1", user="alice", name="ci", status="revoked")
     assert shell.run(*ISSUE, "--if-missing", "--owner", "ci/keys").out == f"{SECRET}\n"
     assert api.keys["key-2"]["owner"] == "ci/keys"
 
 
-def test_answer_without_a_secret_is_an_error_where_one_was_asked_for(shell: Shell, api: FakeApi) -> None:
-    api.broken["POST", "/v1/admin/keys"] = (201, json.dumps({"key": {"id": "x"}, "preshared_key": None}))
+def test_answer_without_an_expected_secret_is_an_error(shell: Shell, api: FakeApi) -> None:
+    api.broken_answers["POST", "/v1/admin/keys"] = (
+        201,
+        json.dumps({"key": {"id": "x"}, "preshared_key": None}),
+    )
     done = shell.run(*ISSUE)
     assert done.code != 0
     assert "did not return it" in done.err

@@ -1,4 +1,4 @@
-"""Logging in, and which server, certificate and key a command then uses."""
+"""Login and logout, and the server, certificate and key that later commands use."""
 
 import json
 import stat
@@ -32,7 +32,7 @@ def _with_colons(text: str) -> str:
     return "SHA256:" + ":".join(text[at : at + 2] for at in range(0, len(text), 2))
 
 
-def test_login_by_fingerprint_pins_the_ca_and_keeps_the_key(
+def test_login_by_fingerprint_pins_the_ca_and_stores_the_key(
     home: Shell, secure: FakeApi, authority: Authority
 ) -> None:
     done = home.run("login", secure.url, "--fingerprint", authority.fingerprint, stdin=f"{ADMIN_KEY}\n")
@@ -46,7 +46,7 @@ def test_login_by_fingerprint_pins_the_ca_and_keeps_the_key(
 
 
 @pytest.mark.parametrize("write", [str.upper, _with_colons])
-def test_fingerprint_is_read_however_it_is_written(
+def test_fingerprint_is_accepted_in_every_notation(
     home: Shell, secure: FakeApi, authority: Authority, write: Callable[[str], str]
 ) -> None:
     done = home.run("login", secure.url, "--fingerprint", write(authority.fingerprint), stdin=ADMIN_KEY)
@@ -61,7 +61,7 @@ def test_logging_in_again_needs_no_fingerprint(home: Shell, secure: FakeApi, aut
     assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "alice"
 
 
-def test_a_person_compares_the_fingerprint_of_a_ca_that_is_not_known(
+def test_a_person_confirms_the_fingerprint_of_an_unknown_ca(
     home: Shell, secure: FakeApi, authority: Authority
 ) -> None:
     words = ("login", secure.url, "--key-from", "env://KEY")
@@ -69,28 +69,28 @@ def test_a_person_compares_the_fingerprint_of_a_ca_that_is_not_known(
     assert no.code == 1
     assert authority.fingerprint in no.err
     assert "[y/N]" in no.err
-    assert not any("whoami" in asked[1] for asked in secure.asked)
+    assert not any("whoami" in asked[1] for asked in secure.requests)
     assert not home.directory.exists()
     yes = home.run(*words, stdin="y\n", terminal=True, KEY=ADMIN_KEY)
     assert yes.code == 0, yes.err
     assert home.run("whoami", "-o", "json").code == 0
 
 
-def test_without_a_person_an_unknown_ca_is_refused(home: Shell, secure: FakeApi) -> None:
+def test_without_a_terminal_an_unknown_ca_is_refused(home: Shell, secure: FakeApi) -> None:
     done = home.run("login", secure.url, "--key-from", "env://KEY", KEY=ADMIN_KEY)
-    assert (done.code, secure.asked) == (7, [])
+    assert (done.code, secure.requests) == (7, [])
     assert "--fingerprint" in done.err
 
 
-def test_wrong_fingerprint_stops_before_the_key_is_sent(home: Shell, secure: FakeApi) -> None:
+def test_with_a_wrong_fingerprint_no_key_is_sent(home: Shell, secure: FakeApi) -> None:
     done = home.run("login", secure.url, "--fingerprint", "0" * 64, stdin=ADMIN_KEY)
     assert done.code == 7
     assert done.err.startswith("error: AMB-5002 The CA of the server does not have that fingerprint: it has ")
-    assert [asked[1] for asked in secure.asked] == ["/v1/trust/ca.pem"]
+    assert [asked[1] for asked in secure.requests] == ["/v1/trust/ca.pem"]
     assert not home.directory.exists()
 
 
-def test_certificates_that_come_with_the_right_one_are_not_trusted(
+def test_only_the_certificate_with_the_fingerprint_is_trusted(
     home: Shell, secure: FakeApi, authority: Authority, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -111,7 +111,7 @@ def test_server_without_ca_certificate_cannot_be_pinned(
     assert not home.directory.exists()
 
 
-def test_login_with_ca_file_keeps_a_copy(
+def test_login_with_a_ca_file_stores_a_copy(
     home: Shell, secure: FakeApi, authority: Authority, tmp_path: Path
 ) -> None:
     ca_file = tmp_path / "given.pem"
@@ -121,14 +121,14 @@ def test_login_with_ca_file_keeps_a_copy(
     assert home.run("whoami").code == 0
 
 
-def test_login_without_proof_of_a_private_ca_fails_and_sends_no_key(home: Shell, secure: FakeApi) -> None:
+def test_login_without_the_private_ca_fails_and_sends_no_key(home: Shell, secure: FakeApi) -> None:
     done = home.run("login", secure.url, stdin=ADMIN_KEY)
     assert (done.code, "AMB-5002" in done.err) == (7, True)
-    assert secure.asked == []
+    assert secure.requests == []
 
 
 @pytest.mark.parametrize("name", ["no-such-file", "not-a-certificate"])
-def test_ca_file_that_is_none_is_exit_2(home: Shell, secure: FakeApi, tmp_path: Path, name: str) -> None:
+def test_invalid_ca_file_is_exit_2(home: Shell, secure: FakeApi, tmp_path: Path, name: str) -> None:
     (tmp_path / "not-a-certificate").write_text("nothing")
     done = home.run("login", secure.url, "--ca", str(tmp_path / name), stdin=ADMIN_KEY)
     assert (done.code, done.err[:15]) == (2, "error: AMB-5003")
@@ -144,27 +144,27 @@ def test_ca_file_that_is_none_is_exit_2(home: Shell, secure: FakeApi, tmp_path: 
         ["--key-from", "file:///no/such"],
     ],
 )
-def test_login_that_makes_no_sense_is_exit_2(home: Shell, secure: FakeApi, words: list[str]) -> None:
+def test_invalid_login_options_are_exit_2(home: Shell, secure: FakeApi, words: list[str]) -> None:
     done = home.run("login", secure.url, *words)
     assert done.code == 2
     assert ADMIN_KEY not in done.err
-    assert secure.asked == []
+    assert secure.requests == []
 
 
 @pytest.mark.parametrize("key", ["", "\n", "amb_pk_" + "x" * 48, "two words", "amb_ak_\x1b", "schlüssel"])
-def test_what_can_be_no_admin_key_is_never_sent(home: Shell, api: FakeApi, key: str) -> None:
+def test_text_that_is_no_admin_key_is_never_sent(home: Shell, api: FakeApi, key: str) -> None:
     done = home.run("login", api.url, stdin=key)
     assert (done.code, done.err[:15]) == (2, "error: AMB-5003")
-    assert api.asked == []
+    assert api.requests == []
 
 
-def test_rejected_key_is_not_kept(home: Shell, api: FakeApi) -> None:
+def test_rejected_key_is_not_stored(home: Shell, api: FakeApi) -> None:
     assert home.run("login", api.url, stdin="amb_ak_" + "x" * 48).code == 3
     assert not home.directory.exists()
 
 
 @pytest.mark.parametrize("source", ["env", "file", "-"])
-def test_key_comes_from_where_it_is_said_to(home: Shell, api: FakeApi, tmp_path: Path, source: str) -> None:
+def test_key_is_read_from_its_source(home: Shell, api: FakeApi, tmp_path: Path, source: str) -> None:
     (tmp_path / "key").write_text(f"  {ADMIN_KEY}\n")
     where = {"env": "env://THE_KEY", "file": f"file://{tmp_path / 'key'}", "-": "-"}[source]
     stdin = f"{ADMIN_KEY}\n" if source == "-" else ""
@@ -172,17 +172,17 @@ def test_key_comes_from_where_it_is_said_to(home: Shell, api: FakeApi, tmp_path:
     assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "ops"
 
 
-def test_login_again_replaces_the_key_but_never_another_server(home: Shell, api: FakeApi) -> None:
+def test_second_login_replaces_the_key_but_not_another_servers_context(home: Shell, api: FakeApi) -> None:
     home.log_in("prod", "https://elsewhere:9443")
     done = home.run("login", api.url, "--context", "prod", stdin=ADMIN_KEY)
     assert (done.code, "is for https://elsewhere:9443" in done.err) == (2, True)
-    assert api.asked == []
+    assert api.requests == []
     assert home.run("login", api.url, "--context", "other", stdin=ADMIN_KEY).code == 0
     assert home.run("login", api.url, "--context", "other", stdin=AUDITOR_KEY).code == 0
     assert json.loads(home.run("whoami", "-o", "json").out)["name"] == "eve"
 
 
-def test_dry_run_of_login_checks_the_key_and_keeps_nothing(home: Shell, api: FakeApi) -> None:
+def test_dry_run_of_login_checks_the_key_and_stores_nothing(home: Shell, api: FakeApi) -> None:
     done = home.run("login", api.url, "--dry-run", stdin=ADMIN_KEY)
     assert (done.code, done.out.splitlines()[0]) == (0, "NAME            ops")
     assert not home.directory.exists()
@@ -193,7 +193,7 @@ def test_key_is_never_sent_to_another_server_than_its_own(home: Shell, api: Fake
     for words, environ in ((["--server", api.url], {}), ([], {"MCP_AMBASSADOR_ADMIN_URL": api.url})):
         done = home.run("whoami", *words, environ=environ)
         assert (done.code, done.err[:15]) == (3, "error: AMB-5004")
-    assert api.asked == []
+    assert api.requests == []
 
 
 def test_server_named_again_still_uses_the_key_of_the_context(home: Shell, api: FakeApi) -> None:
@@ -218,7 +218,7 @@ def test_settings_come_from_option_then_environment_then_context(home: Shell, ap
     assert name("--server", api.url, MCP_AMBASSADOR_ADMIN_URL="https://elsewhere") == "ops"
 
 
-def test_logout_forgets_the_key_and_keeps_the_context(home: Shell, api: FakeApi) -> None:
+def test_logout_deletes_the_key_and_keeps_the_context(home: Shell, api: FakeApi) -> None:
     home.log_in("prod", api.url)
     assert home.run("logout").code == 0
     done = home.run("whoami")
@@ -226,7 +226,7 @@ def test_logout_forgets_the_key_and_keeps_the_context(home: Shell, api: FakeApi)
     assert home.run("logout").err == "Context 'prod' had no key.\n"
 
 
-def test_without_the_library_of_keyrings_everything_works_from_a_file_and_one_line_names_the_cure(
+def test_without_the_keyring_library_files_are_used_and_one_line_says_how_to_install_it(
     home: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
@@ -258,31 +258,31 @@ def test_removing_the_current_context_leaves_none(home: Shell, api: FakeApi) -> 
     assert [path.name for path in home.directory.iterdir()] == ["contexts.json"]
 
 
-def test_context_whose_key_others_can_read_is_refused(home: Shell, api: FakeApi) -> None:
+def test_context_with_a_key_file_readable_by_others_is_refused(home: Shell, api: FakeApi) -> None:
     home.log_in("prod", api.url)
     path = home.directory / "prod.secret"
     path.chmod(0o644)
     done = home.run("whoami")
     assert done.code == 2
     assert f"hint: Run: chmod 600 {path}" in done.err
-    assert api.asked == []
+    assert api.requests == []
 
 
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{", "[" * 100_000, '{"contexts": []}', '{"contexts": {"a": {"x": 1}}, "current": "a"}'],
 )
-def test_damaged_contexts_file_is_an_error_that_names_it(home: Shell, content: str) -> None:
+def test_damaged_contexts_file_is_an_error_with_its_path(home: Shell, content: str) -> None:
     home.directory.mkdir(parents=True)
     (home.directory / "contexts.json").write_text(content)
     done = home.run("context", "list")
     assert (done.code, "contexts.json is damaged" in done.err) == (2, True)
 
 
-def test_kept_key_that_can_be_none_is_not_sent_and_not_shown(home: Shell, api: FakeApi) -> None:
+def test_invalid_stored_key_is_not_sent_and_not_shown(home: Shell, api: FakeApi) -> None:
     home.log_in("prod", api.url, "amb_ak_\x07secret")
     done = home.run("whoami")
-    assert (done.code, api.asked, "secret" in done.err) == (2, [], False)
+    assert (done.code, api.requests, "secret" in done.err) == (2, [], False)
 
 
 def test_context_names_cannot_leave_the_directory(home: Shell, api: FakeApi) -> None:
@@ -324,14 +324,12 @@ def test_address_is_completed(text: str, address: str) -> None:
         "x\x1b",
     ],
 )
-def test_address_that_makes_no_sense_or_is_not_safe_is_refused(text: str) -> None:
+def test_invalid_or_unsafe_address_is_refused(text: str) -> None:
     with pytest.raises(SettingsError):
         normalise_url(text)
 
 
-def test_person_logs_in_by_password_and_logging_out_ends_that_on_the_server(
-    home: Shell, api: FakeApi
-) -> None:
+def test_logout_ends_a_login_by_password_on_the_server(home: Shell, api: FakeApi) -> None:
     api.add_user("alice")
     done = home.run("login", api.url, "--context", "prod", "--user", "alice", stdin=f"{PASSWORD}\n")
     assert done.code == 0, done.err
@@ -345,19 +343,19 @@ def test_person_logs_in_by_password_and_logging_out_ends_that_on_the_server(
     assert not (home.directory / "prod.secret").exists()
 
 
-def test_logging_out_of_an_admin_key_says_nothing_of_the_server(home: Shell, api: FakeApi) -> None:
+def test_logout_with_an_admin_key_does_not_mention_the_server(home: Shell, api: FakeApi) -> None:
     home.log_in("prod", api.url)
     assert home.run("logout").err == "The key of context 'prod' is deleted.\n"
 
 
-def test_logging_out_forgets_the_key_of_a_server_that_is_away_and_says_so(home: Shell) -> None:
+def test_logout_without_a_server_deletes_the_key_and_warns(home: Shell) -> None:
     home.log_in("prod", "http://127.0.0.1:1", LOGIN_KEY)
     done = home.run("logout")
     assert (done.code, "could not be ended on the server" in done.err) == (0, True)
     assert not (home.directory / "prod.secret").exists()
 
 
-def test_wrong_password_is_exit_3_and_keeps_nothing(home: Shell, api: FakeApi) -> None:
+def test_wrong_password_is_exit_3_and_stores_nothing(home: Shell, api: FakeApi) -> None:
     done = home.run("login", api.url, "--user", "alice", stdin="wrong horse battery\n")
     assert (done.code, "wrong horse" in done.err) == (3, False)
     assert not home.directory.exists()
@@ -366,7 +364,7 @@ def test_wrong_password_is_exit_3_and_keeps_nothing(home: Shell, api: FakeApi) -
 def test_dry_run_of_a_login_by_password_sends_nothing(home: Shell, api: FakeApi) -> None:
     done = home.run("login", api.url, "--user", "alice", "--dry-run", stdin=f"{PASSWORD}\n")
     assert (done.code, done.err.startswith("Dry run: would log in as alice")) == (0, True)
-    assert api.asked == []
+    assert api.requests == []
 
 
 @pytest.mark.parametrize(
@@ -379,7 +377,9 @@ def test_dry_run_of_a_login_by_password_sends_nothing(home: Shell, api: FakeApi)
         ["--user", "alice"],
     ],
 )
-def test_login_by_password_that_makes_no_sense_is_exit_2(home: Shell, api: FakeApi, words: list[str]) -> None:
+def test_invalid_options_of_a_login_by_password_are_exit_2(
+    home: Shell, api: FakeApi, words: list[str]
+) -> None:
     done = home.run("login", api.url, *words, THE_PASSWORD=PASSWORD)
     assert (done.code, PASSWORD in done.err) == (2, False)
-    assert api.asked == []
+    assert api.requests == []

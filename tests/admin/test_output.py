@@ -1,4 +1,4 @@
-"""What reaches the terminal: aligned, cut only where there is a terminal, harmless whatever the names hold."""
+"""Output formats: aligned tables, cut only on a terminal, without control characters."""
 
 import csv
 import io
@@ -12,17 +12,17 @@ import yaml
 from ambassador_admin.output import Format, Output, View
 from ambassador_admin.output.text import json_printable, printable
 from tests.admin.fake_api import FakeApi
-from tests.admin.shell import Done, Shell
+from tests.admin.shell import Result, Shell
 
 HOSTILE = "\x1b]0;owned\x07\x9b31m\u202eevil\u2028\r\nroot\x7f\U000e0041"
 
 
-def _shows_nothing_active(done: Done) -> bool:
+def _shows_nothing_active(done: Result) -> bool:
     return all(char.isprintable() or char == "\n" for char in done.out + done.err)
 
 
 @pytest.mark.parametrize("format", ["table", "wide", "json", "yaml", "jsonl", "csv"])
-def test_terminal_escapes_in_a_name_are_shown_not_obeyed(shell: Shell, api: FakeApi, format: str) -> None:
+def test_terminal_escapes_in_a_name_are_escaped(shell: Shell, api: FakeApi, format: str) -> None:
     api.add_user("alice", display_name=HOSTILE, groups=[HOSTILE])
     for words in (["user", "list"], ["user", "show", "alice"]):
         done = shell.run(*words, "-o", format, terminal=True, NO_COLOR="1")
@@ -30,15 +30,15 @@ def test_terminal_escapes_in_a_name_are_shown_not_obeyed(shell: Shell, api: Fake
         assert _shows_nothing_active(done)
 
 
-def test_terminal_escapes_in_an_error_are_shown_not_obeyed(shell: Shell, api: FakeApi) -> None:
+def test_terminal_escapes_in_an_error_are_escaped(shell: Shell, api: FakeApi) -> None:
     problem = {"code": "AMB-1002", "detail": HOSTILE, "hint": HOSTILE, "request_id": HOSTILE}
-    api.broken["GET", "/v1/admin/users"] = (404, json.dumps(problem))
+    api.broken_answers["GET", "/v1/admin/users"] = (404, json.dumps(problem))
     done = shell.run("user", "list")
     assert _shows_nothing_active(done)
     assert len(done.err.splitlines()) == 3
 
 
-def test_terminal_escapes_in_an_argument_are_shown_not_obeyed(shell: Shell) -> None:
+def test_terminal_escapes_in_an_argument_are_escaped(shell: Shell) -> None:
     assert _shows_nothing_active(shell.run("user", "show", HOSTILE))
     assert _shows_nothing_active(shell.run("user", HOSTILE))
     assert _shows_nothing_active(shell.run("user", "list", f"--{HOSTILE}"))
@@ -53,7 +53,7 @@ def test_program_formats_keep_every_character(shell: Shell, api: FakeApi, format
     assert (found["display_name"], found["email"]) == (HOSTILE, "Ångström 🌍")
 
 
-def test_readable_scripts_stay_readable(shell: Shell, api: FakeApi) -> None:
+def test_letters_of_all_scripts_are_not_escaped(shell: Shell, api: FakeApi) -> None:
     api.add_user("alice", display_name="Ångström 日本")
     for format in ("json", "yaml", "csv", "wide"):
         assert "Ångström 日本" in shell.run("user", "list", "-o", format).out
@@ -66,7 +66,7 @@ def test_csv_cells_are_no_formulas(shell: Shell, api: FakeApi, formula: str) -> 
     assert row["display_name"].startswith("'")
 
 
-def test_escapes_are_unambiguous_enough_to_read() -> None:
+def test_control_characters_have_readable_escapes() -> None:
     assert printable("a\x1bb\nc\u202ed\U000e0041") == r"a\x1bb\nc\u202ed\U000e0041"
     assert json.loads(json_printable('"\x7f\U000e0041"')) == "\x7f\U000e0041"
 
@@ -91,7 +91,7 @@ def test_narrow_terminal_cuts_text_but_no_name(
     assert "…" in row
 
 
-def test_narrow_terminal_cuts_an_id_to_what_commands_still_take(
+def test_narrow_terminal_cuts_an_id_to_a_length_that_commands_accept(
     shell: Shell, api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grant_id = "37921e9d-2847-477f-9501-e4b0888e79fc"
@@ -105,7 +105,7 @@ def test_narrow_terminal_cuts_an_id_to_what_commands_still_take(
     assert shell.run("grant", "remove", shown, "--yes").code == 0
 
 
-def test_columns_line_up_whatever_the_script(shell: Shell, api: FakeApi) -> None:
+def test_columns_align_with_wide_characters(shell: Shell, api: FakeApi) -> None:
     api.add_group("first", "日本語")
     api.add_group("second", "abc")
     rows = shell.run("group", "list").out.splitlines()
@@ -124,7 +124,7 @@ def test_columns_line_up_whatever_the_script(shell: Shell, api: FakeApi) -> None
         (True, [], {"TERM": "dumb"}, False),
     ],
 )
-def test_colour_only_where_it_is_welcome(
+def test_colour_is_used_only_where_it_is_allowed(
     shell: Shell, api: FakeApi, terminal: bool, words: list[str], environ: dict[str, str], coloured: bool
 ) -> None:
     api.add_user("alice")
@@ -149,7 +149,7 @@ def test_fields_of_an_explanation_leave_out_the_table_of_rules(shell: Shell, api
     assert (done.code, done.out) == (0, "ALLOWED  no\n")
 
 
-def test_fields_reach_into_objects(shell: Shell, api: FakeApi) -> None:
+def test_fields_can_be_nested(shell: Shell, api: FakeApi) -> None:
     api.add_event("call:tool:deny", "denied", details={"switch": "s-1"})
     done = shell.run("audit", "query", "--fields", "actor.name,details.switch", "-o", "jsonl")
     assert json.loads(done.out) == {"actor.name": "alice", "details.switch": "s-1"}
@@ -161,14 +161,14 @@ def test_unknown_field_stops_a_change_before_it_is_made(shell: Shell, api: FakeA
     assert "hint: --fields takes name, display_name, email, status, groups, roles, source" in done.err
 
 
-def test_field_that_is_news_to_us_is_shown_last(shell: Shell, api: FakeApi) -> None:
+def test_unknown_field_is_shown_last(shell: Shell, api: FakeApi) -> None:
     api.add_user("alice", zeta=1, alpha=2)
     found = json.loads(shell.run("user", "show", "alice", "-o", "json").out)
     assert list(found)[-2:] == ["alpha", "zeta"]
     assert shell.run("user", "show", "alice", "--fields", "zeta").out == "ZETA  1\n"
 
 
-def test_empty_list_is_a_remark_for_people_and_a_list_for_programs(shell: Shell) -> None:
+def test_empty_list_is_a_message_for_people_and_a_list_for_programs(shell: Shell) -> None:
     assert shell.run("user", "list").out == ""
     assert shell.run("user", "list").err == "No users.\n"
     assert shell.run("user", "list", "-o", "json").out == "[]\n"
@@ -177,7 +177,7 @@ def test_empty_list_is_a_remark_for_people_and_a_list_for_programs(shell: Shell)
 
 
 @pytest.mark.parametrize("format", [Format.JSONL, Format.CSV])
-def test_lines_of_a_long_list_come_before_its_end(format: Format) -> None:
+def test_lines_of_a_long_list_are_written_while_it_is_fetched(format: Format) -> None:
     def items() -> Iterator[dict[str, str]]:
         for number in range(1000):
             yield {"name": f"user-{number}"}
@@ -190,23 +190,23 @@ def test_lines_of_a_long_list_come_before_its_end(format: Format) -> None:
     assert "user-999" in out.getvalue()
 
 
-def test_a_limit_is_asked_of_the_server_and_kept(shell: Shell, api: FakeApi) -> None:
+def test_a_limit_is_sent_to_the_server_and_applied(shell: Shell, api: FakeApi) -> None:
     for number in range(5):
         api.add_user(f"user-{number}")
     api.page_size = 2
     done = shell.run("user", "list", "--limit", "3", "--sort", "-name", "-o", "jsonl", "--fields", "name")
     names = [json.loads(line)["name"] for line in done.out.splitlines()]
     assert names == ["user-4", "user-3", "user-2"]
-    asked = [path for method, path, _ in api.asked if method == "GET"]
+    asked = [path for method, path, _ in api.requests if method == "GET"]
     assert ["limit=3" in asked[0], "limit=1" in asked[1], len(asked)] == [True, True, 2]
 
 
-def test_long_lists_are_walked_to_their_end(shell: Shell, api: FakeApi) -> None:
+def test_all_pages_of_a_long_list_are_fetched(shell: Shell, api: FakeApi) -> None:
     api.page_size = 3
     for number in range(10):
         api.add_user(f"user-{number}")
     assert len(json.loads(shell.run("user", "list", "-o", "json").out)) == 10
-    assert len(api.asked) == 4
+    assert len(api.requests) == 4
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,9 @@ def test_times_are_relative_in_tables(shell: Shell, api: FakeApi, at: str | None
     assert shell.run("user", "list", "--fields", "created_at").out == f"CREATED_AT\n{shown}\n"
 
 
-def test_options_may_stand_before_the_noun_and_those_behind_win(shell: Shell, api: FakeApi) -> None:
+def test_options_are_accepted_before_the_noun_and_later_ones_take_precedence(
+    shell: Shell, api: FakeApi
+) -> None:
     api.add_user("alice")
     assert shell.run("-o", "json", "user", "list", "--fields", "name").out.startswith("[")
     assert shell.run("-o", "json", "user", "list", "-o", "csv").out.startswith("name,")

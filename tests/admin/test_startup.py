@@ -1,4 +1,4 @@
-"""What a start may load: figures belong to the bench, the set of modules to a test."""
+"""The modules that a start of the command may import."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_wrong_command_line_loads_no_http_library() -> None:
     assert _modules("user", "list", "--nonsense") & HEAVY == set()
 
 
-def test_version_is_the_same_on_every_way(home: Shell) -> None:
+def test_every_version_command_prints_the_same(home: Shell) -> None:
     fast = subprocess.run(
         [PROGRAM, "--version"], capture_output=True, text=True, timeout=60, check=True
     ).stdout
@@ -69,7 +69,7 @@ def test_no_argument_means_help(home: Shell, capsys: pytest.CaptureFixture[str])
         ("ambassador-admin user list --o", {"--output"}),
     ],
 )
-def test_shells_can_ask_what_comes_next(line: str, offered: set[str]) -> None:
+def test_completion_offers_the_next_words(line: str, offered: set[str]) -> None:
     asking = {
         "_AMBASSADOR_ADMIN_COMPLETE": "complete_bash",
         "COMP_WORDS": line,

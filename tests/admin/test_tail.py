@@ -1,4 +1,4 @@
-"""Following the audit: a real process, a server that comes and goes, and Ctrl-C."""
+"""`audit tail --follow` in a real process, with lost connections and Ctrl-C."""
 
 import json
 import os
@@ -19,14 +19,14 @@ SECONDS = 30.0
 
 
 class Following:
-    """An `audit tail -f` in a process of its own; threads read what it writes."""
+    """An `audit tail -f` in its own process; threads read its output."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
         self.out, self.err = _Lines(process.stdout), _Lines(process.stderr)
 
     def cursors(self, count: int) -> list[int]:
-        """Return the cursors of the next events it writes."""
+        """Return the cursors of the next events in the output."""
         return [json.loads(self.out.next())["cursor"] for _ in range(count)]
 
     def interrupt(self) -> int:
@@ -35,7 +35,7 @@ class Following:
         return self.process.wait(SECONDS)
 
     def close(self) -> None:
-        """End it, if it has not ended."""
+        """Kill the process if it still runs."""
         self.process.kill()
         self.process.wait(SECONDS)
         self.out.close()
@@ -55,7 +55,7 @@ class _Lines:
         return self._lines.get(timeout=SECONDS)
 
     def rest(self) -> str:
-        """Return what is still to come until the stream ends."""
+        """Return the rest of the stream."""
         return "".join(iter(self.next, ""))
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ Follow = Callable[..., Following]
 
 @pytest.fixture
 def follow(home: Shell) -> Iterator[Follow]:
-    """Start `audit tail -f` against a server; whatever still runs is ended."""
+    """Start `audit tail -f` against a server; it is killed after the test."""
     started: list[Following] = []
 
     def start(api: FakeApi, *words: str) -> Following:
@@ -86,11 +86,11 @@ def follow(home: Shell) -> Iterator[Follow]:
         following.close()
 
 
-def test_tail_follows_and_ctrl_c_is_exit_130_without_a_word(api: FakeApi, follow: Follow) -> None:
+def test_tail_follows_and_ctrl_c_is_exit_130_without_a_message(api: FakeApi, follow: Follow) -> None:
     api.add_event("call:tool:outcome", "succeeded")
     following = follow(api)
     assert following.cursors(1) == [1]
-    assert api.polls.wait(SECONDS)
+    assert api.stream_opened.wait(SECONDS)
     api.add_event("call:tool:deny", "denied", reason="no_grant")
     api.add_event("call:tool:outcome", "succeeded")
     assert following.cursors(2) == [2, 3]
@@ -98,11 +98,11 @@ def test_tail_follows_and_ctrl_c_is_exit_130_without_a_word(api: FakeApi, follow
     assert following.err.rest() == ""
 
 
-def test_tail_survives_a_server_that_is_away_and_misses_nothing(home: Shell, follow: Follow) -> None:
+def test_tail_reconnects_and_misses_no_event(home: Shell, follow: Follow) -> None:
     api = FakeApi()
     with api.serving():
         following = follow(api)
-        assert api.polls.wait(SECONDS)
+        assert api.stream_opened.wait(SECONDS)
     assert following.err.next().startswith("warning: No connection to ")
     api.add_event("call:tool:outcome", "succeeded")
     with api.serving():
@@ -113,15 +113,15 @@ def test_tail_survives_a_server_that_is_away_and_misses_nothing(home: Shell, fol
 
 def test_tail_ends_when_the_key_is_no_longer_accepted(api: FakeApi, follow: Follow) -> None:
     following = follow(api)
-    assert api.polls.wait(SECONDS)
+    assert api.stream_opened.wait(SECONDS)
     problem = {"code": "AMB-2002", "detail": "A valid admin key is required"}
-    api.broken["GET", "/v1/admin/audit/stream"] = (401, json.dumps(problem))
-    api.hang_up()
+    api.broken_answers["GET", "/v1/admin/audit/stream"] = (401, json.dumps(problem))
+    api.close_streams()
     assert following.process.wait(SECONDS) == 3
     assert "AMB-2002" in following.err.rest()
 
 
-def test_tail_whose_reader_is_gone_ends_quietly(home: Shell, api: FakeApi) -> None:
+def test_tail_with_a_closed_output_ends_without_a_message(home: Shell, api: FakeApi) -> None:
     api.add_event("call:tool:outcome", "succeeded")
     reading, writing = os.pipe()
     process = home.at(api.url).start("audit", "tail", "-f", stdout=writing)
@@ -133,9 +133,9 @@ def test_tail_whose_reader_is_gone_ends_quietly(home: Shell, api: FakeApi) -> No
     assert (process.returncode, err) == (0, "")
 
 
-def test_tail_keeps_up_with_a_burst(api: FakeApi, follow: Follow) -> None:
+def test_tail_shows_a_burst_of_events(api: FakeApi, follow: Follow) -> None:
     following = follow(api)
-    assert api.polls.wait(SECONDS)
+    assert api.stream_opened.wait(SECONDS)
     for _ in range(3000):
         api.add_event("call:tool:outcome", "succeeded")
     assert following.cursors(3000) == list(range(1, 3001))
@@ -143,18 +143,18 @@ def test_tail_keeps_up_with_a_burst(api: FakeApi, follow: Follow) -> None:
 
 def test_tail_shows_a_gap(api: FakeApi, follow: Follow) -> None:
     api.add_event("call:tool:outcome", "succeeded")
-    api.dropped = 5
+    api.dropped_events = 5
     following = follow(api)
     assert following.err.next() == "warning: The server removed events here before they were shown.\n"
     api.add_event("call:tool:outcome", "succeeded")
     assert following.cursors(2) == [1, 2]
 
 
-def test_tail_asks_for_the_same_when_it_follows(api: FakeApi, follow: Follow) -> None:
+def test_tail_sends_the_same_query_when_it_follows(api: FakeApi, follow: Follow) -> None:
     api.add_event("call:tool:deny", "denied", reason="no_grant")
     following = follow(api, "decision=deny", "--where", "reason=no_grant or reason=kill_switch")
     assert following.cursors(1) == [1]
-    assert api.polls.wait(SECONDS)
+    assert api.stream_opened.wait(SECONDS)
     api.add_event("call:tool:outcome", "succeeded")
     api.add_event("call:tool:deny", "denied", reason="mcp_not_published")
     api.add_event("call:tool:deny", "denied", reason="kill_switch")
@@ -195,7 +195,7 @@ def test_query_filters_reach_the_server(home: Shell, api: FakeApi) -> None:
             "2026-05-04T14:00:00+02:00",
         ),
     )
-    assert api.asked[0][1].split("?")[1].split("&") == [
+    assert api.requests[0][1].split("?")[1].split("&") == [
         "actor=a",
         "resource=git.%2A",
         "action=call%3Atool%3Adeny",
@@ -208,11 +208,9 @@ def test_query_filters_reach_the_server(home: Shell, api: FakeApi) -> None:
     ]
 
 
-def test_words_and_expressions_reach_the_server_with_the_time_they_count_from(
-    home: Shell, api: FakeApi
-) -> None:
+def test_words_and_expressions_are_sent_with_the_current_time(home: Shell, api: FakeApi) -> None:
     home.at(api.url).run("audit", "query", "user=a", "or", "user=b", "--where", "not since=1h")
-    assert api.asked[0][1].split("?")[1].split("&") == [
+    assert api.requests[0][1].split("?")[1].split("&") == [
         "q=user%3Da+or+user%3Db",
         "where=not+since%3D1h",
         "now=2026-05-04T13%3A30%3A00.000Z",
@@ -220,7 +218,7 @@ def test_words_and_expressions_reach_the_server_with_the_time_they_count_from(
     ]
 
 
-def test_query_says_when_there_is_more(home: Shell, api: FakeApi) -> None:
+def test_query_reports_that_more_events_match(home: Shell, api: FakeApi) -> None:
     for _ in range(12):
         api.add_event("call:tool:outcome", "succeeded")
     shell = home.at(api.url)

@@ -1,4 +1,4 @@
-"""Our protocol tables equal the SDK's, which are generated from the specification; drift fails here."""
+"""Our protocol tables equal those of the SDK, which are generated from the specification."""
 
 import json
 
@@ -43,17 +43,17 @@ def test_error_codes_are_those_of_the_specification():
     assert mcp_types.UNSUPPORTED_PROTOCOL_VERSION == Code.UNSUPPORTED_VERSION
 
 
-def test_our_own_codes_lie_outside_what_is_reserved():
+def test_our_own_codes_are_outside_the_reserved_range():
     specified = {-32700, -32600, -32601, -32602, -32603, -32020, -32021, -32022}
     own = {int(code) for code in Code} - specified
     assert own
     assert not own & set(range(-32768, -31999))
 
 
-def test_what_we_say_we_relay_is_what_a_server_can_say():
+def test_relayed_capabilities_are_server_capabilities():
     said = mcp_types.ServerCapabilities.model_validate(mcp.FEATURES)
     assert said.model_dump(exclude_none=True, by_alias=True) == mcp.FEATURES
-    # Tasks are an extension, and the others name no method.
+    # Tasks are an extension; the others are not names of methods.
     assert set(mcp_types.ServerCapabilities.model_fields) - set(mcp.FEATURES) == {
         "experimental",
         "extensions",
@@ -61,7 +61,7 @@ def test_what_we_say_we_relay_is_what_a_server_can_say():
     }
 
 
-def test_every_method_of_the_specification_may_be_sent_twice_or_is_known_not_to():
+def test_every_method_is_classified_by_whether_it_may_be_sent_twice():
     changing = {"tools/call", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
     answered_here = {"initialize", "server/discover", "ping"}
     assert {
@@ -76,7 +76,7 @@ def test_every_method_of_the_specification_may_be_sent_twice_or_is_known_not_to(
     ("method", "version"),
     [pair for pair in methods.SERVER_RESULTS if pair[0] in local_responses.EMPTY_RESULTS],
 )
-def test_what_stands_for_nothing_is_an_answer_in_every_version(method: str, version: str):
+def test_empty_answers_are_valid_in_every_version(method: str, version: str):
     params = {"_meta": {mcp.META_VERSION: version}} if version in mcp.MODERN_VERSIONS else {}
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     answer = json.loads(local_responses.empty_response(message.Message.parse(json.dumps(body).encode())))

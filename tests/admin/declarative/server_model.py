@@ -1,4 +1,4 @@
-"""A server in memory that does what operations say, judged by the real policy; and worlds to plan between."""
+"""A model of the server: applies operations, evaluates the real policy, and draws random states and files."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -31,7 +31,7 @@ from tests.server.worlds import GRANT, GROUP, KEY, MCP, USER
 NOW = START
 OURS = "ci/ours"
 THEIRS = "ci/theirs"
-HERE = FilePosition("file.yaml", 1)
+POSITION = FilePosition("file.yaml", 1)
 USERS, GROUPS, MCPS, TOOLS = ("ann", "ben"), ("red", "blue", "grey"), ("git", "web"), ("read", "write")
 PAST, SOON, LATER = ("2020-01-01T00:00:00.000Z", "2040-01-01T00:00:00.000Z", "2050-01-01T00:00:00.000Z")
 
@@ -47,7 +47,7 @@ _DEFAULTS: dict[ObjectKind, dict[str, Any]] = {
 }
 
 
-def done(state: Iterable[CurrentObject], operations: Iterable[Operation]) -> list[CurrentObject]:
+def apply(state: Iterable[CurrentObject], operations: Iterable[Operation]) -> list[CurrentObject]:
     """Return the state after these operations."""
     now = list(state)
     for operation in operations:
@@ -65,14 +65,14 @@ def done(state: Iterable[CurrentObject], operations: Iterable[Operation]) -> lis
                     )
                 )
             case Action.CHANGE:
-                now = [_changed(each, operation) if _is_meant(each, operation) else each for each in now]
+                now = [_changed(each, operation) if _matches(each, operation) else each for each in now]
             case Action.REMOVE:
                 now = _without(now, operation)
     return now
 
 
 def access(state: Iterable[CurrentObject], now: datetime = START) -> Access:
-    """Return who may call which tool, as the server's own policy says."""
+    """Return user, MCP and tool of every call that the server's policy permits."""
     found = list(state)
     snapshot = Snapshot.build(1, _rows(found))
     return frozenset(
@@ -94,7 +94,7 @@ def _tool(mcp: str, tool: str) -> CapabilityRef:
     return tool_ref(mcp, f"{mcp}.{tool}", ToolClass.WRITE)
 
 
-def _is_meant(each: CurrentObject, operation: Operation) -> bool:
+def _matches(each: CurrentObject, operation: Operation) -> bool:
     return (each.kind, each.key) == (operation.kind, operation.key) and operation.item_id in (
         None,
         each.item_id,
@@ -109,16 +109,16 @@ def _changed(each: CurrentObject, operation: Operation) -> CurrentObject:
 
 
 def _without(state: list[CurrentObject], operation: Operation) -> list[CurrentObject]:
-    """Users are deactivated, MCPs archived; a group takes with it what it holds."""
+    """Deactivate users, archive MCPs, delete the rest; a group is deleted with its memberships and grants."""
     ends = {ObjectKind.USER: {"status": "deactivated"}, ObjectKind.MCP: {"published": False}}.get(
         operation.kind
     )
     if ends is not None:
         return [
-            replace(each, attributes={**each.attributes, **ends}) if _is_meant(each, operation) else each
+            replace(each, attributes={**each.attributes, **ends}) if _matches(each, operation) else each
             for each in state
         ]
-    left = [each for each in state if not _is_meant(each, operation)]
+    left = [each for each in state if not _matches(each, operation)]
     assert len(left) == len(state) - 1
     if operation.kind is ObjectKind.GROUP:
         return [
@@ -165,15 +165,15 @@ def _rows(state: list[CurrentObject]) -> PolicyRows:
 
 
 def _grant(each: CurrentObject) -> Any:
-    said, ends = GrantKey.of(each.key), each.attributes["expires_at"]
+    grant, ends = GrantKey.of(each.key), each.attributes["expires_at"]
     return replace(
         GRANT,
         grant_id=str(each.item_id),
-        group_id=said.group,
-        mcp_id=said.mcp,
-        patterns=said.tools,
-        effect=Effect(said.effect),
-        delivery=Delivery(said.delivery),
+        group_id=grant.group,
+        mcp_id=grant.mcp,
+        patterns=grant.tools,
+        effect=Effect(grant.effect),
+        delivery=Delivery(grant.delivery),
         expires_at=None if ends is None else datetime.fromisoformat(ends),
     )
 
@@ -209,12 +209,12 @@ def _attributes(kind: ObjectKind, random: Random) -> dict[str, Any]:
 
 
 def draw_state(random: Random) -> list[CurrentObject]:
-    """Draw what a server may hold; most of it is in force, so that there is something to take away."""
+    """Draw the objects of a server; most of them are active, so that plans have permissions to remove."""
     state: list[CurrentObject] = []
     for kind, keys in _KEYS.items():
         for key in keys:
             known = {(each.kind, each.key) for each in state}
-            if random.random() < _LIKELY.get(kind, 0.9) and _has_what_it_needs(kind, key, known):
+            if random.random() < _LIKELY.get(kind, 0.9) and _references_exist(kind, key, known):
                 attributes = {**_DEFAULTS[kind], **_attributes(kind, random)}
                 owner = random.choice([OURS, OURS, OURS, OURS, None, THEIRS])
                 state.append(
@@ -225,24 +225,24 @@ def draw_state(random: Random) -> list[CurrentObject]:
     return state
 
 
-def draw_declaration(random: Random, current: list[CurrentObject]) -> DesiredState:
-    """Draw what a file of ours may say of this server; what is others' it leaves alone."""
+def draw_desired_state(random: Random, current: list[CurrentObject]) -> DesiredState:
+    """Draw the desired state of a file; it does not name objects of other owners."""
     theirs = {(each.kind, each.key) for each in current if each.owner == THEIRS}
     known = {(each.kind, each.key) for each in current}
     wanted: list[DesiredObject] = []
     for kind, keys in _KEYS.items():
         for key in keys:
             likely = random.random() < _LIKELY.get(kind, 0.8)
-            if likely and (kind, key) not in theirs and _has_what_it_needs(kind, key, known):
+            if likely and (kind, key) not in theirs and _references_exist(kind, key, known):
                 known.add((kind, key))
                 attributes = _attributes(kind, random)
                 wanted.append(
-                    DesiredObject(kind=kind, key=key, attributes=attributes, owner=OURS, position=HERE)
+                    DesiredObject(kind=kind, key=key, attributes=attributes, owner=OURS, position=POSITION)
                 )
     return DesiredState(tuple(wanted), frozenset({OURS}))
 
 
-def _has_what_it_needs(kind: ObjectKind, key: Key, known: set[tuple[ObjectKind, Key]]) -> bool:
+def _references_exist(kind: ObjectKind, key: Key, known: set[tuple[ObjectKind, Key]]) -> bool:
     needs = {
         ObjectKind.MEMBERSHIP: [(ObjectKind.GROUP, key[:1]), (ObjectKind.USER, key[1:])],
         ObjectKind.GRANT: [(ObjectKind.GROUP, key[:1]), (ObjectKind.MCP, key[1:2])],

@@ -1,4 +1,4 @@
-"""Files are read strictly and within bounds: whatever is wrong has a line, and nothing can exhaust the reader."""
+"""Declarative files are read strictly and within limits, and faults have their lines."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def read(directory: Path, text: str | bytes) -> DesiredState:
 
 
 def refusal(directory: Path, text: str | bytes) -> str:
-    """Return what is said of a file that cannot be used, without its directory."""
+    """Return the error for a file, without its directory."""
     with pytest.raises(UsageError) as caught:
         read(directory, text)
     lines = caught.value.lines if isinstance(caught.value, FaultsError) else [caught.value.message]
@@ -77,19 +77,19 @@ def refusal(directory: Path, text: str | bytes) -> str:
         ("- a", "file.yaml:1: must be a mapping"),
     ],
 )
-def test_what_is_wrong_has_a_line(tmp_path: Path, text: str | bytes, said: str) -> None:
+def test_every_fault_is_reported_with_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
     if said:
         assert said in refusal(tmp_path, text)
     else:
         assert read(tmp_path, text) == DesiredState((), frozenset())
 
 
-def test_no_more_than_twenty_faults_are_told(tmp_path: Path) -> None:
+def test_at_most_twenty_faults_are_reported(tmp_path: Path) -> None:
     lines = refusal(tmp_path, "owner: ci\nusers:\n" + "- {}\n" * 30).splitlines()
     assert (len(lines), lines[-1]) == (21, "and 10 more")
 
 
-def test_neither_size_nor_depth_nor_aliases_exhaust_the_reader(tmp_path: Path) -> None:
+def test_size_depth_and_aliases_are_limited(tmp_path: Path) -> None:
     laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 10)
     )
@@ -99,7 +99,7 @@ def test_neither_size_nor_depth_nor_aliases_exhaust_the_reader(tmp_path: Path) -
     assert f"larger than {MAX_BYTES} bytes" in refusal(tmp_path, b"#" * (MAX_BYTES + 1))
 
 
-def test_a_directory_is_read_whole_and_no_object_may_be_in_two_files(tmp_path: Path) -> None:
+def test_a_directory_is_read_and_an_object_in_two_files_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("owner: ci/a\nusers: [{name: x}]\n")
     (tmp_path / "b.yml").write_text("owner: ci/b\ngroups: [{name: g, members: [x]}]\n---\nowner: null\n")
     (tmp_path / "c.txt").write_text("not ours")
@@ -116,7 +116,7 @@ def test_a_directory_is_read_whole_and_no_object_may_be_in_two_files(tmp_path: P
     assert caught.value.lines == [f"{tmp_path}/b.yml:2: user x is declared at {tmp_path}/a.yaml:2 already"]
 
 
-def test_a_secret_in_plain_text_is_warned_of_and_never_shown(tmp_path: Path) -> None:
+def test_a_plain_text_secret_causes_a_warning_without_the_secret(tmp_path: Path) -> None:
     options = "{command: x, env: {API_TOKEN: hunter2, OTHER: env://SAFE_TOKEN, PLAIN: ghp_abcdefgh}}"
     desired = read(tmp_path, f"owner: ci\nmcps:\n- {{name: m, transport: stdio, options: {options}}}\n")
     assert len(desired.warnings) == 2
@@ -152,12 +152,12 @@ def server_accepts(check: object, text: str) -> bool:
 
 
 @given(st.text(max_size=6) | st.from_regex(r"[a-zA-Z0-9._@+/-]{1,131}", fullmatch=True))
-def test_names_are_what_the_server_takes_for_names(text: str) -> None:
+def test_names_are_accepted_exactly_as_by_the_server(text: str) -> None:
     assert accepts(readers.name, text) == server_accepts(lambda name: check_name("user", name), text)
     assert accepts(readers.mcp_name, text) == server_accepts(check_mcp_name, text)
     assert accepts(readers.owner, text) == (bool(text) and server_accepts(check_owner, text))
 
 
 @given(st.lists(st.from_regex(r"(\*|git\.)?[a-z*._]{1,5}", fullmatch=True), min_size=1))
-def test_tools_are_kept_as_the_server_keeps_them(patterns: list[str]) -> None:
+def test_tool_patterns_are_normalised_as_by_the_server(patterns: list[str]) -> None:
     assert canonical_tools(patterns, "git") == normalise_patterns(patterns, "git")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ambassador_client.account import setting_parsers
 from ambassador_client.account.accounts import Account, AccountStore
 from ambassador_client.account.paths import config_directory
-from ambassador_client.account.sources import Flags, Sources, read_config
+from ambassador_client.account.setting_sources import Flags, SettingSources, read_config
 from ambassador_client.errors import NoCredentialsError, SettingsError
 from ambassador_protocol.references import SecretReferenceError, resolve_reference
 from ambassador_protocol.sessions import RegisterRequest
@@ -63,7 +63,7 @@ class Settings:
 
 def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings; raises SettingsError or NoCredentialsError that names the wrong place."""
-    sources = Sources(flags, environ, {} if flags.config is None else read_config(flags.config))
+    sources = SettingSources(flags, environ, {} if flags.config is None else read_config(flags.config))
     account = _account(sources, environ)
     server_url = _server_url(sources, account)
     if account is not None and account.server != server_url:
@@ -91,12 +91,12 @@ def account_store(environ: Mapping[str, str] = os.environ) -> AccountStore:
     return AccountStore(config_directory(environ))
 
 
-def _account(sources: Sources, environ: Mapping[str, str]) -> Account | None:
+def _account(sources: SettingSources, environ: Mapping[str, str]) -> Account | None:
     store, found = account_store(environ), sources.find("account")
     return store.find(None) if found is None else store.get(str(found[0]))
 
 
-def _server_url(sources: Sources, account: Account | None) -> str:
+def _server_url(sources: SettingSources, account: Account | None) -> str:
     if account is not None and _names_account(sources):
         return account.server
     url = sources.take("server_url", setting_parsers.parse_url, "" if account is None else account.server)
@@ -108,7 +108,7 @@ def _server_url(sources: Sources, account: Account | None) -> str:
     return url
 
 
-def _credential(sources: Sources, environ: Mapping[str, str], account: Account | None) -> Credential:
+def _credential(sources: SettingSources, environ: Mapping[str, str], account: Account | None) -> Credential:
     found = sources.find("preshared_key")
     if found is not None and (account is None or not _names_account(sources)):
         value, place = found
@@ -121,7 +121,7 @@ def _credential(sources: Sources, environ: Mapping[str, str], account: Account |
     return Credential(account.label, f"account {account.name}", lambda: _stored_key(account, environ))
 
 
-def _names_account(sources: Sources) -> bool:
+def _names_account(sources: SettingSources) -> bool:
     """Tell whether the command line names the account, which overrides every variable."""
     return sources.flags.account is not None and sources.flags.server_url is None
 
@@ -161,6 +161,6 @@ def _resolve(value: Any, place: str, environ: Mapping[str, str]) -> str:
         raise NoCredentialsError(f"there is no preshared key: {error}", f"Correct {place}.") from error
 
 
-def _friendly_name(sources: Sources, environ: Mapping[str, str]) -> str:
+def _friendly_name(sources: SettingSources, environ: Mapping[str, str]) -> str:
     default = environ.get("HOSTNAME") or socket.gethostname() or "unnamed"
     return (sources.take("friendly_name", setting_parsers.parse_text, "") or default)[:_MAX_NAME]

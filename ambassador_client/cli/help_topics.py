@@ -2,7 +2,7 @@
 
 import typer
 
-from ambassador_client.account import proxy_tunnel, sources
+from ambassador_client.account import proxy_tunnel, setting_sources
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.hosts import PARTIAL
 from ambassador_client.cli.output import show_rows
@@ -47,8 +47,9 @@ def register(app: typer.Typer) -> None:
 def variables() -> dict[str, str]:
     """Return every environment variable with its meaning and, if there is one, the equivalent option."""
     own = {
-        variable: _MEANINGS[name] + (f"; same as {sources.FLAGS[name]}" if name in sources.FLAGS else "")
-        for name, variable in sources.ENVIRONMENT.items()
+        variable: _MEANINGS[name]
+        + (f"; same as {setting_sources.FLAGS[name]}" if name in setting_sources.FLAGS else "")
+        for name, variable in setting_sources.ENVIRONMENT.items()
     }
     return {**own, **proxy_tunnel.ENVIRONMENT, "NO_COLOR": "disables colours if set to any value"}
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ambassador_client.account.sources import ENVIRONMENT
+from ambassador_client.account.setting_sources import ENVIRONMENT
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.doctor import doctor, run_checks
 from ambassador_client.cli.explanations import EXPLANATIONS

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from ambassador_client.account.sources import Flags
+from ambassador_client.account.setting_sources import Flags
 from ambassador_client.errors import UsageError
 
 

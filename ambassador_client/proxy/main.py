@@ -17,7 +17,7 @@ from ambassador_client.proxy.reporter import Reporter
 from ambassador_client.proxy.stdio import Output, read_lines
 
 if TYPE_CHECKING:
-    from ambassador_client.account.sources import Flags
+    from ambassador_client.account.setting_sources import Flags
     from ambassador_client.proxy.session import Session
 
 _EXIT_SECONDS = 2.0  # hosts kill a process that has not ended by then

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ambassador_client.account.session_cache import Slot, SlotOwner, sessions_directory
+from ambassador_client.account.setting_sources import Flags
 from ambassador_client.account.settings import load_settings
-from ambassador_client.account.sources import Flags
 from ambassador_client.account.tls import context_from_settings
 from ambassador_client.link.http_client import HttpClient
 from ambassador_client.proxy.session import Session

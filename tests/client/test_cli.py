@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_client.account import sources
+from ambassador_client.account import setting_sources
 from ambassador_client.cli.help_topics import EXIT_CODES
 from ambassador_client.cli.hosts import PARTIAL
 from ambassador_client.errors import ClientError, ServerRefusedError, one_line
@@ -209,6 +209,6 @@ async def test_every_environment_variable_is_listed(state: Path):
     code, output, errors = await run("help", "environment", "-o", "json", env=environment("unused", state))
     assert code == 0
     meanings = {row["variable"]: row["meaning"] for row in json.loads(output)}
-    assert {*sources.ENVIRONMENT.values(), "HTTPS_PROXY", "NO_PROXY"} < set(meanings)
+    assert {*setting_sources.ENVIRONMENT.values(), "HTTPS_PROXY", "NO_PROXY"} < set(meanings)
     assert all(meanings.values())
     assert "An option overrides a variable" in errors

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from ambassador_client.account.setting_sources import Flags
 from ambassador_client.account.settings import Settings, load_settings
-from ambassador_client.account.sources import Flags
 from ambassador_client.errors import NoCredentialsError, SettingsError
 
 KEY = "amb_pk_secret"

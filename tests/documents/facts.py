@@ -7,7 +7,7 @@ from typing import get_args
 from ambassador_admin.cli import help_topics
 from ambassador_admin.context.store import ContextStore
 from ambassador_admin.directories import config_directory
-from ambassador_client.account import sources
+from ambassador_client.account import setting_sources
 from ambassador_client.account.accounts import AccountStore
 from ambassador_client.account.credentials import CredentialStore
 from ambassador_client.account.paths import config_directory as client_config
@@ -77,7 +77,7 @@ def client_exit_codes() -> Rows:
 def client_files() -> Rows:
     """Return what the client reads and leaves behind."""
     book = AccountStore(client_config({}, "linux"))
-    members = ", ".join(f"`{name}`" for name in sources.ENVIRONMENT)
+    members = ", ".join(f"`{name}`" for name in setting_sources.ENVIRONMENT)
     runtime = "$XDG_RUNTIME_DIR" / PurePosixPath(
         runtime_directory({"XDG_RUNTIME_DIR": "/run"}, "linux").relative_to("/run")
     )

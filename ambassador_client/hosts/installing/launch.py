@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 from ambassador_client.account.setting_parsers import parse_url
+from ambassador_client.account.setting_sources import ACCOUNT_VARIABLE
 from ambassador_client.account.settings import account_store
-from ambassador_client.account.sources import ACCOUNT_VARIABLE
 from ambassador_client.errors import SettingsError, UsageError
 from ambassador_client.hosts.installing.host import Host, Launch
 from ambassador_protocol.references import SCHEMES, parse_reference, unknown_scheme

@@ -38,7 +38,7 @@ FLAGS = {
 }
 
 # Members of the original's configuration file that have no meaning here: nothing is cached that could go stale.
-_WITHOUT_MEANING = frozenset({"cache_ttl_seconds", "disable_cache"})
+_IGNORED_MEMBERS = frozenset({"cache_ttl_seconds", "disable_cache"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Flags:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class SettingSources:
     """The places where a setting may stand."""
 
     flags: Flags
@@ -100,7 +100,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not a JSON file", "Correct it, or leave out --config.") from error
     if not isinstance(config, dict):
         raise SettingsError(f"{path} is not a JSON object", 'Write {"server_url": "https://…"} into it.')
-    unknown = sorted(set(config) - set(ENVIRONMENT) - _WITHOUT_MEANING)
+    unknown = sorted(set(config) - set(ENVIRONMENT) - _IGNORED_MEMBERS)
     if unknown:
         known = ", ".join(ENVIRONMENT)
         raise SettingsError(f"{path} has a member nobody knows: {unknown[0]}", f"Known are: {known}.")

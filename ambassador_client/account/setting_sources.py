@@ -1,4 +1,4 @@
-"""Where a setting may stand: flag before environment before configuration file."""
+"""Finds the value of a setting: flags override the environment, which overrides the configuration file."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -37,13 +37,13 @@ FLAGS = {
     "account": "--account",
 }
 
-# Members of the original's configuration file that have no meaning here: nothing is cached that could go stale.
+# Members of the original's configuration file that are ignored: there is no such cache here.
 _IGNORED_MEMBERS = frozenset({"cache_ttl_seconds", "disable_cache"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """What the command line may say; the preshared key never comes this way, because process lists are public."""
+    """The settings on the command line; never the preshared key, because other processes can read command lines."""
 
     config: Path | None = None
     server_url: str | None = None
@@ -58,14 +58,14 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class SettingSources:
-    """The places where a setting may stand."""
+    """The sources of settings."""
 
     flags: Flags
     environ: Mapping[str, str]
     config: Mapping[str, Any]
 
     def find(self, name: str) -> tuple[Any, str] | None:
-        """Return the value that counts and where it stands; an empty variable counts as none."""
+        """Return the effective value and the name of its source, or None; an empty variable counts as not set."""
         flag = getattr(self.flags, name, None)
         if flag is not None:
             return flag, FLAGS[name]
@@ -77,7 +77,7 @@ class SettingSources:
         return None
 
     def take(self, name: str, read: Callable[[Any], T], default: T) -> T:
-        """Return the value that counts, read by `read`, which raises ValueError with what would be right."""
+        """Return the effective value parsed by `read`, or the default; raises SettingsError for an invalid value."""
         found = self.find(name)
         if found is None:
             return default
@@ -89,7 +89,7 @@ class SettingSources:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the members of a configuration file; raises SettingsError where it is none."""
+    """Return the members of a JSON configuration file; raises SettingsError if it is invalid."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE)
@@ -103,5 +103,5 @@ def read_config(path: Path) -> dict[str, Any]:
     unknown = sorted(set(config) - set(ENVIRONMENT) - _IGNORED_MEMBERS)
     if unknown:
         known = ", ".join(ENVIRONMENT)
-        raise SettingsError(f"{path} has a member nobody knows: {unknown[0]}", f"Known are: {known}.")
+        raise SettingsError(f"{path} has an unknown member: {unknown[0]}", f"Known members: {known}.")
     return config

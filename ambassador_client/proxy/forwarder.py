@@ -46,7 +46,8 @@ Send = Callable[[bytes], Awaitable[None]]
 class Forwarder:
     """Sends the host's messages to the server.
 
-    `send` writes lines to the host that are not answers: notifications and requests of the server."""
+    `send` writes lines to the host that are not answers: notifications and requests of the server.
+    """
 
     def __init__(
         self, session_task: "asyncio.Task[Session]", send: Send, report: Callable[[str], None]

@@ -185,10 +185,10 @@ class Session:
 
     async def _ensure(self) -> None:
         registration = self._registration
-        lives = registration is not None and await session_api.heartbeat(
+        is_alive = registration is not None and await session_api.heartbeat(
             self._http, registration.session_token
         )
-        if lives and self._registration is registration:
+        if is_alive and self._registration is registration:
             self._rejected_sessions = 0
             return
         self._registration = None
@@ -213,7 +213,7 @@ class Session:
 
 
 def pause_after(error: ClientError, failures: int) -> float:
-    """Return how many seconds to wait: what the server asked for, else longer each time, never in step."""
+    """Return the pause before the next try in seconds: the server's Retry-After, else growing and with jitter."""
     if isinstance(error, ServerRefusedError) and error.retry_after is not None:
         return error.retry_after + jitter()
     if isinstance(error, ServerRefusedError) and 400 <= error.status < 500 and error.status != 429:

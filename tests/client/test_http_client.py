@@ -21,7 +21,7 @@ LIST = CALL._replace(replayable=True)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
-class Wire:
+class ScriptedServer:
     """A server that runs a given handler for each connection and counts connections."""
 
     def __init__(self, *behaviours: Handler) -> None:
@@ -43,8 +43,8 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(*behaviours: Handler) -> AsyncIterator[Wire]:
-    served = Wire(*behaviours)
+async def scripted_server(*behaviours: Handler) -> AsyncIterator[ScriptedServer]:
+    served = ScriptedServer(*behaviours)
     server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
     served.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
@@ -90,13 +90,13 @@ async def http_client_for(url: str, **limits: float) -> AsyncIterator[HttpClient
 
 
 async def test_a_connection_is_reused():
-    async with wire(answering(OK, OK, OK)) as served, http_client_for(served.url) as client:
+    async with scripted_server(answering(OK, OK, OK)) as served, http_client_for(served.url) as client:
         assert [await ask(client, CALL) for _ in range(3)] == [b"{}"] * 3
         assert served.connections == 1
 
 
 async def test_a_closed_connection_is_not_reused():
-    async with wire(answering(OK)) as served, http_client_for(served.url) as client:
+    async with scripted_server(answering(OK)) as served, http_client_for(served.url) as client:
         await ask(client, CALL)
         await served.hung_up.wait()
         assert await ask(client, CALL) == b"{}"
@@ -107,7 +107,10 @@ async def test_a_connection_is_not_reused_after_sleep(monkeypatch: pytest.Monkey
     """During sleep only one of the clocks advances, while the server closes the connection."""
     slept = 0.0
     monkeypatch.setattr(http_client, "_clocks", lambda: (time.monotonic(), time.time() + slept))
-    async with wire(answering(OK, OK), answering(OK)) as served, http_client_for(served.url) as client:
+    async with (
+        scripted_server(answering(OK, OK), answering(OK)) as served,
+        http_client_for(served.url) as client,
+    ):
         await ask(client, CALL)
         await ask(client, CALL)
         assert served.connections == 1
@@ -121,7 +124,7 @@ async def test_the_total_size_of_buffered_responses_is_limited():
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
 
     async with (
-        wire(answering(body(4000), body(4000), body(2000)), answering(body(4000))) as served,
+        scripted_server(answering(body(4000), body(4000), body(2000)), answering(body(4000))) as served,
         http_client_for(served.url, buffered_bytes=5000) as client,
     ):
         # Delivered responses no longer count.
@@ -146,7 +149,10 @@ async def test_priority_requests_are_limited_too():
         async with client.exchange(CALL, priority=True) as response:
             return (await response.read()).status
 
-    async with wire(hold) as served, http_client_for(served.url, connections=1, priority=2) as client:
+    async with (
+        scripted_server(hold) as served,
+        http_client_for(served.url, connections=1, priority=2) as client,
+    ):
         call = asyncio.create_task(ask(client, CALL))
         others = [asyncio.create_task(with_priority(client)) for _ in range(10)]
         release.set()
@@ -163,7 +169,10 @@ async def hang_up_on_the_second(reader: asyncio.StreamReader, writer: asyncio.St
 
 
 async def test_a_call_on_a_broken_connection_is_not_repeated():
-    async with wire(hang_up_on_the_second, answering(OK)) as served, http_client_for(served.url) as client:
+    async with (
+        scripted_server(hang_up_on_the_second, answering(OK)) as served,
+        http_client_for(served.url) as client,
+    ):
         await ask(client, CALL)
         with pytest.raises(UnreachableError, match="may have run"):
             await ask(client, CALL)
@@ -171,14 +180,17 @@ async def test_a_call_on_a_broken_connection_is_not_repeated():
 
 
 async def test_a_list_on_a_broken_connection_is_repeated():
-    async with wire(hang_up_on_the_second, answering(OK)) as served, http_client_for(served.url) as client:
+    async with (
+        scripted_server(hang_up_on_the_second, answering(OK)) as served,
+        http_client_for(served.url) as client,
+    ):
         await ask(client, CALL)
         assert await ask(client, LIST) == b"{}"
         assert served.connections == 2
 
 
 async def test_a_broken_new_connection_is_not_replaced():
-    async with wire(answering(b"")) as served, http_client_for(served.url) as client:
+    async with scripted_server(answering(b"")) as served, http_client_for(served.url) as client:
         with pytest.raises(UnreachableError):
             await ask(client, LIST)
         assert served.connections == 1
@@ -186,7 +198,10 @@ async def test_a_broken_new_connection_is_not_replaced():
 
 async def test_a_request_with_an_incomplete_response_is_not_repeated():
     cut = OK[:-1]
-    async with wire(answering(OK, cut), answering(OK)) as served, http_client_for(served.url) as client:
+    async with (
+        scripted_server(answering(OK, cut), answering(OK)) as served,
+        http_client_for(served.url) as client,
+    ):
         await ask(client, LIST)
         with pytest.raises(UnreachableError, match="broke before the answer was complete"):
             await ask(client, LIST)
@@ -201,7 +216,7 @@ async def test_leaving_the_exchange_early_closes_the_connection():
         writer.write(head)
         await reader.read()
 
-    async with wire(stream) as served, http_client_for(served.url) as client:
+    async with scripted_server(stream) as served, http_client_for(served.url) as client:
         async with client.exchange(CALL) as response:
             events = response.events()
             assert await anext(events) == b"1"
@@ -210,7 +225,7 @@ async def test_leaving_the_exchange_early_closes_the_connection():
 
 
 async def test_cancelling_before_the_head_closes_the_connection():
-    async with wire(silent) as served, http_client_for(served.url) as client:
+    async with scripted_server(silent) as served, http_client_for(served.url) as client:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await ask(client, CALL)
@@ -218,13 +233,13 @@ async def test_cancelling_before_the_head_closes_the_connection():
 
 
 async def test_a_request_to_a_silent_server_times_out():
-    async with wire(silent) as served, http_client_for(served.url, answer=0.1) as client:
+    async with scripted_server(silent) as served, http_client_for(served.url, answer=0.1) as client:
         with pytest.raises(UnreachableError, match=r"gave no answer within 0\.1 s"):
             await ask(client, CALL)
 
 
 async def test_a_control_request_to_a_silent_server_times_out():
-    async with wire(silent) as served, http_client_for(served.url, control=0.1) as client:
+    async with scripted_server(silent) as served, http_client_for(served.url, control=0.1) as client:
         with pytest.raises(UnreachableError, match=r"gave no answer within 0\.1 s"):
             await client.fetch(CALL)
 
@@ -235,13 +250,13 @@ async def test_a_response_that_stops_times_out():
         writer.write(OK[:-1])
         await reader.read()
 
-    async with wire(half) as served, http_client_for(served.url, answer=0.1) as client:
+    async with scripted_server(half) as served, http_client_for(served.url, answer=0.1) as client:
         with pytest.raises(UnreachableError, match="gave no answer"):
             await ask(client, CALL)
 
 
 async def test_an_endless_tls_handshake_times_out():
-    async with wire(silent) as served:
+    async with scripted_server(silent) as served:
         client = HttpClient(
             served.url.replace("http", "https"), ssl_context(ca_file=None), HttpLimits(connect=0.2)
         )
@@ -260,7 +275,10 @@ async def test_a_response_above_the_limit_is_refused(head: bytes):
             await writer.drain()
         await reader.read()
 
-    async with wire(endless) as served, http_client_for(served.url, answer_bytes=1 << 20) as client:
+    async with (
+        scripted_server(endless) as served,
+        http_client_for(served.url, answer_bytes=1 << 20) as client,
+    ):
         with pytest.raises(TooLargeError, match="larger than 1 MB"):
             await ask(client, CALL)
         await asyncio.wait_for(served.hung_up.wait(), 5)
@@ -270,7 +288,7 @@ async def test_an_event_above_the_limit_is_refused():
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
     stream = b"data: 1\n\n" + b"data: " + b"x" * (2 << 20)
     async with (
-        wire(answering(head + stream)) as served,
+        scripted_server(answering(head + stream)) as served,
         http_client_for(served.url, answer_bytes=1 << 20) as client,
         client.exchange(CALL) as response,
     ):
@@ -280,7 +298,7 @@ async def test_an_event_above_the_limit_is_refused():
 
 @pytest.mark.parametrize("rubbish", [b"SSH-2.0-OpenSSH\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x46", b"hello"])
 async def test_a_server_that_does_not_speak_http_is_reported(rubbish: bytes):
-    async with wire(answering(rubbish)) as served, http_client_for(served.url) as client:
+    async with scripted_server(answering(rubbish)) as served, http_client_for(served.url) as client:
         with pytest.raises(BadAnswerError, match="does not answer in HTTP"):
             await ask(client, CALL)
 
@@ -295,7 +313,7 @@ async def test_a_refusal_before_the_body_is_read_is_received():
         await reader.read()
 
     async with (
-        wire(refuse) as served,
+        scripted_server(refuse) as served,
         http_client_for(served.url) as client,
         client.exchange(CALL._replace(body=b"x" * (32 << 20))) as response,
     ):
@@ -305,7 +323,7 @@ async def test_a_refusal_before_the_body_is_read_is_received():
 
 async def test_informational_responses_are_skipped():
     async with (
-        wire(answering(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK)) as served,
+        scripted_server(answering(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK)) as served,
         http_client_for(served.url) as client,
     ):
         assert await ask(client, CALL) == b"{}"
@@ -320,7 +338,7 @@ async def test_the_number_of_connections_is_limited():
             await release.wait()
             writer.write(OK)
 
-    async with wire(hold) as served, http_client_for(served.url, connections=3) as client:
+    async with scripted_server(hold) as served, http_client_for(served.url, connections=3) as client:
         tasks = [asyncio.create_task(ask(client, CALL)) for _ in range(10)]
         # A control request does not wait behind the calls.
         control = asyncio.create_task(client.fetch(CALL))
@@ -352,7 +370,7 @@ async def test_the_request_is_sent_as_given():
         seen.append(await read_request(reader))
         writer.write(OK)
 
-    async with wire(note) as served, http_client_for(f"{served.url}/base") as client:
+    async with scripted_server(note) as served, http_client_for(f"{served.url}/base") as client:
         await ask(client, CALL)
     assert seen == [
         b"POST /base/mcp HTTP/1.1\r\nHost: " + served.url.removeprefix("http://").encode() + b"\r\n"

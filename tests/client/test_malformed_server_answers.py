@@ -37,7 +37,7 @@ def question(method: str) -> Message:
     return Message.parse(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode())
 
 
-def judged(line: bytes) -> dict[str, Any]:
+def parse_as_written(line: bytes) -> dict[str, Any]:
     """Return the message of a line as it would be written."""
     (found,) = messages_of(line.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
     return found
@@ -54,7 +54,9 @@ def test_any_body_is_the_answer_or_an_error(
     body: bytes, status: int, kind: str, retry_after: str | None, method: str
 ):
     try:
-        found = judged(read_response(question(method), BufferedResponse(status, kind, retry_after, body)))
+        found = parse_as_written(
+            read_response(question(method), BufferedResponse(status, kind, retry_after, body))
+        )
     except ClientError:
         return
     assert found["id"] == 1
@@ -70,7 +72,7 @@ def test_any_body_is_the_answer_or_an_error(
 def test_any_event_is_a_message_or_an_error(event: bytes, method: str):
     for read in (lambda: read_event(question(method), event)[0], lambda: read_server_message(event)):
         try:
-            found = judged(read())
+            found = parse_as_written(read())
         except ClientError:
             continue
         assert "method" in found or found["id"] == 1

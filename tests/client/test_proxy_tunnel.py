@@ -20,7 +20,7 @@ URL = "https://ambassador.example:8443"
 SECRET = "us er:p@ss/é"
 
 
-def way(url: str = URL, **environ: str) -> ProxyTunnel | None:
+def tunnel_for(url: str = URL, **environ: str) -> ProxyTunnel | None:
     return tunnel_to(url, {"HTTPS_PROXY": "http://proxy:3128", **environ})
 
 
@@ -38,15 +38,15 @@ def way(url: str = URL, **environ: str) -> ProxyTunnel | None:
     ],
 )
 def test_servers_in_no_proxy_are_reached_directly(exceptions: str):
-    assert way(NO_PROXY=exceptions) is None
-    assert way(no_proxy=exceptions) is None
+    assert tunnel_for(NO_PROXY=exceptions) is None
+    assert tunnel_for(no_proxy=exceptions) is None
 
 
 @pytest.mark.parametrize(
     "exceptions", ["", "mbassador.example", "other", "example:443", "10.0.0.0/8", ",", ":8443"]
 )
 def test_other_servers_are_reached_through_the_proxy(exceptions: str):
-    tunnel = way(NO_PROXY=exceptions)
+    tunnel = tunnel_for(NO_PROXY=exceptions)
     assert tunnel is not None
     assert (tunnel.proxy, tunnel.host, tunnel.port) == ("http://proxy:3128", "ambassador.example", 8443)
 
@@ -61,22 +61,22 @@ def test_other_servers_are_reached_through_the_proxy(exceptions: str):
     ],
 )
 def test_no_proxy_accepts_addresses_and_networks(address: str, exceptions: str):
-    assert way(f"https://{address}:8443", NO_PROXY=exceptions) is None
-    assert way(f"https://{address}:8443", NO_PROXY="192.168.0.0/16") is not None
+    assert tunnel_for(f"https://{address}:8443", NO_PROXY=exceptions) is None
+    assert tunnel_for(f"https://{address}:8443", NO_PROXY="192.168.0.0/16") is not None
 
 
 @pytest.mark.parametrize(
     "url", ["https://localhost:1", "https://127.8.9.1:1", "https://[::1]:1", "http://127.0.0.1:1"]
 )
 def test_loopback_is_never_reached_through_a_proxy(url: str):
-    assert way(url) is None
+    assert tunnel_for(url) is None
 
 
 def test_lower_case_variables_come_first_and_empty_ones_are_ignored():
-    assert way(https_proxy="http://small").proxy == "http://small:80"  # type: ignore[union-attr]
-    assert way(HTTPS_PROXY="") is None
-    assert way(HTTPS_PROXY="", ALL_PROXY="10.0.0.1:99").proxy == "http://10.0.0.1:99"  # type: ignore[union-attr]
-    assert way(HTTP_PROXY="http://other") == way()
+    assert tunnel_for(https_proxy="http://small").proxy == "http://small:80"  # type: ignore[union-attr]
+    assert tunnel_for(HTTPS_PROXY="") is None
+    assert tunnel_for(HTTPS_PROXY="", ALL_PROXY="10.0.0.1:99").proxy == "http://10.0.0.1:99"  # type: ignore[union-attr]
+    assert tunnel_for(HTTP_PROXY="http://other") == tunnel_for()
     assert tunnel_to(URL, {"HTTP_PROXY": "http://other"}) is None
 
 
@@ -92,7 +92,7 @@ def test_lower_case_variables_come_first_and_empty_ones_are_ignored():
 )
 def test_an_unusable_proxy_is_reported_without_its_password(wrong: str):
     with pytest.raises(SettingsError) as caught:
-        way(HTTPS_PROXY=wrong)
+        tunnel_for(HTTPS_PROXY=wrong)
     assert "HTTPS_PROXY" in str(caught.value)
     assert "secret" not in str(caught.value)
 
@@ -100,7 +100,7 @@ def test_an_unusable_proxy_is_reported_without_its_password(wrong: str):
 @given(value=st.text(max_size=30), exceptions=st.text(max_size=30))
 def test_any_value_of_the_variables_is_parsed_or_refused(value: str, exceptions: str):
     try:
-        tunnel = way(HTTPS_PROXY=value, NO_PROXY=exceptions)
+        tunnel = tunnel_for(HTTPS_PROXY=value, NO_PROXY=exceptions)
     except SettingsError:
         return
     assert tunnel is None or tunnel.proxy_host

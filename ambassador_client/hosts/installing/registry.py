@@ -24,4 +24,4 @@ def host_named(word: str) -> Host:
         if host.name == name:
             return host
     known = ", ".join(host.name for host in all_hosts())
-    raise UsageError(f"no application is called {word!r}", f"Known are: {known}.")
+    raise UsageError(f"no application is called {word!r}", f"Known applications: {known}.")

@@ -18,7 +18,7 @@ from mcp.client import ClientRequestContext
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
-from tests.client.conformance.session_routes import front
+from tests.client.conformance.session_routes import session_routes
 from tests.client.host import environment
 
 SECONDS = 40
@@ -148,7 +148,7 @@ async def _no_roots(_: ClientRequestContext) -> types.ListRootsResult:
 async def run(url: str, scenario: str, version: str, context: Any) -> None:
     """Run one scenario."""
     with tempfile.TemporaryDirectory() as state:
-        async with asyncio.timeout(SECONDS), front(url) as server:
+        async with asyncio.timeout(SECONDS), session_routes(url) as server:
             proxy = StdioServerParameters(
                 command=sys.executable,
                 args=["-m", "ambassador_client", "proxy"],

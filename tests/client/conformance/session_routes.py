@@ -27,7 +27,7 @@ _OF_THE_SESSION = {"authorization", SESSION_TOKEN_HEADER.lower()}
 
 
 @dataclass
-class Front(FakeServer):
+class SessionRoutes(FakeServer):
     """Answers the session routes and passes `/mcp` to `target` and back unchanged and unbuffered."""
 
     target: str = ""
@@ -70,9 +70,9 @@ def _passed_on(headers: Mapping[str, str], without: set[str]) -> CIMultiDict[str
 
 
 @asynccontextmanager
-async def front(target: str) -> AsyncIterator[Front]:
-    """Run a front on loopback for the MCP endpoint `target`."""
-    running = Front(target=target)
+async def session_routes(target: str) -> AsyncIterator[SessionRoutes]:
+    """Run the session routes on loopback in front of the MCP endpoint `target`."""
+    running = SessionRoutes(target=target)
     await running.start()
     try:
         yield running

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from tests.client.conformance.session_routes import Front, front
+from tests.client.conformance.session_routes import SessionRoutes, session_routes
 from tests.client.fake_server import KEY
 
 BODY = b' {"jsonrpc": "2.0",\t"id": 12345678901234567890, "method": "ping", "x": "\\u00fc\xc3\xbc"} '
@@ -34,18 +34,18 @@ class Target:
 
 
 @asynccontextmanager
-async def fronted() -> AsyncIterator[tuple[Front, Target]]:
+async def with_session_routes() -> AsyncIterator[tuple[SessionRoutes, Target]]:
     target = Target()
     async with await asyncio.start_server(target.serve, "127.0.0.1", 0) as listening:
         target.port = listening.sockets[0].getsockname()[1]
-        async with asyncio.timeout(20), front(f"http://localhost:{target.port}/a%2Fb") as running:
+        async with asyncio.timeout(20), session_routes(f"http://localhost:{target.port}/a%2Fb") as running:
             yield running, target
 
 
 async def test_every_byte_is_passed_on_unchanged_and_at_once():
     headers = {"Authorization": f"Bearer {KEY}", "Mcp-Param-X": "=?base64?w7w=?=", "Mcp-Method": "ping"}
     async with (
-        fronted() as (running, target),
+        with_session_routes() as (running, target),
         aiohttp.ClientSession(auto_decompress=False) as session,
         session.post(f"{running.url}/mcp", data=BODY, headers=headers) as answer,
     ):
@@ -64,7 +64,7 @@ async def test_every_byte_is_passed_on_unchanged_and_at_once():
 
 
 async def test_an_unknown_key_is_refused():
-    async with fronted() as (running, target), aiohttp.ClientSession() as session:
+    async with with_session_routes() as (running, target), aiohttp.ClientSession() as session:
         async with session.post(f"{running.url}/mcp", data=BODY) as answer:
             assert answer.status == 401
         assert target.received == b""

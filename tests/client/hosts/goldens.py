@@ -86,7 +86,7 @@ def outdated(host: Host) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere(Machine):
+class OtherMachine(Machine):
     """A machine of another platform, with its files below a test directory."""
 
     root: Path
@@ -123,10 +123,10 @@ _ELSEWHERE = {
 }
 
 
-def elsewhere(platform: str, root: Path, **more: str) -> Elsewhere:
+def elsewhere(platform: str, root: Path, **more: str) -> OtherMachine:
     there = _ELSEWHERE[platform]
     environ = {**there.environ, "MCP_AMBASSADOR_URL": URL, "MCP_AMBASSADOR_PRESHARED_KEY": KEY, **more}
-    return Elsewhere(home=there.home, platform=platform, environ=environ, root=root)
+    return OtherMachine(home=there.home, platform=platform, environ=environ, root=root)
 
 
 def launch_there(host: Host, machine: Machine) -> Launch:
@@ -136,7 +136,7 @@ def launch_there(host: Host, machine: Machine) -> Launch:
     return launch_for(host, options, machine.environ, (there.program,), paths=there.paths)
 
 
-def cases(host: Host, machine: Elsewhere) -> Iterator[tuple[str, bytes | None]]:
+def cases(host: Host, machine: OtherMachine) -> Iterator[tuple[str, bytes | None]]:
     file = machine.local(host.file(machine))
     changes = Installer(machine, Journal(machine.root / "state"))
     for name, text in (("no file", None), ("comments", commented(host)), ("an old entry", outdated(host))):

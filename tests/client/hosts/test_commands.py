@@ -219,7 +219,7 @@ def test_print_equals_what_install_writes(shell: Shell):
         (["uninstall"], 2, "AMB-1001 no application is named. Run: ambassador-client uninstall --all\n"),
         (["install", "--all"], 5, "AMB-1002 no application is installed. "),
         (["uninstall", "--all"], 5, "AMB-1002 no application starts this client. "),
-        (["install", "emacs"], 2, "AMB-1001 no application is called 'emacs'. Known are: "),
+        (["install", "emacs"], 2, "AMB-1001 no application is called 'emacs'. Known applications: "),
         (["install", "zed", "--all"], 2, "AMB-1001 "),
         (["hosts", "print"], 2, "AMB-1001 "),
         (["undo", "zed"], 5, "zed: AMB-1002 there is nothing to undo for zed."),

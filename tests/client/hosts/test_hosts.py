@@ -35,7 +35,7 @@ def test_every_module_of_the_folder_is_an_application():
     assert len(names) == 14
     assert {host.tool for host in all_hosts()} <= set(HOST_TOOLS)
     assert host_named("claude-code") is host_named("claude_code")
-    with pytest.raises(UsageError, match="Known are: claude_code, "):
+    with pytest.raises(UsageError, match="Known applications: claude_code, "):
         host_named("emacs")
 
 

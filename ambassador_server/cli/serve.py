@@ -31,7 +31,7 @@ def serve(
 
     Example: ambassador-server serve --data-dir ./data --host 0.0.0.0
     """
-    from ambassador_server.cli.running import run_server
+    from ambassador_server.cli.server_process import run_server
 
     settings = configuration(
         config,

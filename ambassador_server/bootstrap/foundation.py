@@ -1,4 +1,4 @@
-"""What every service is built on: the ports with what serves them, and the parts that all services share."""
+"""Opens what all services are built on: the implementations of ports, and the services that others share."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from ambassador_server.throttling.failures import FailureThrottle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """The adapters come first, then the shared services, each built from those above it."""
+    """The implementations of ports, then the shared services, each built from those above it."""
 
     clock: SystemClock
     store: Store

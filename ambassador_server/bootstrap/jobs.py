@@ -1,4 +1,4 @@
-"""Every clock-driven job of a running server: its name, the seconds between two runs, and what it does."""
+"""Lists the clock-driven jobs of a running server."""
 
 import ssl
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ambassador_server.crypto.certificates import ensure_certificates
 
 
 def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Sequence[Job]:
-    """Return the jobs; `tls` is the context of the listeners that present the server's certificate."""
+    """Return the jobs; `tls` is the TLS context of the listeners."""
     config, base, services = ambassador.config, ambassador.base, ambassador.services
     clients, administrators = services.client_sign_in, services.administrator_sign_in
 
@@ -42,7 +42,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
 
 
 def _renew_certificates(config: ServerConfig, tls: ssl.SSLContext | None) -> None:
-    """Renew our own certificate when it nears its end, and present it from the next connection on."""
+    """Renew the server's own certificate when it is due, and use it from the next connection on."""
     if tls is not None and config.certificate_file is None:
         renewed = ensure_certificates(config.certificates_dir, sorted(config.certificate_names()))
         tls.load_cert_chain(renewed.certificate_file, renewed.key_file)

@@ -23,8 +23,8 @@ def log_options(config: ServerConfig) -> AuditLogOptions:
     )
 
 
-def sink_order(options: SinkOptions) -> SinkSettings:
-    """Return one sink with what it is to get, and how."""
+def sink_settings(options: SinkOptions) -> SinkSettings:
+    """Return a sink with the settings of its delivery."""
     return SinkSettings(
         name=options.name,
         kind=options.type,

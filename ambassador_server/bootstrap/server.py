@@ -1,4 +1,4 @@
-"""One complete server without its sockets."""
+"""Builds one complete server without its listeners."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from aiohttp import web
 from ambassador_server.authenticators.preshared_key import PresharedKeyAuthenticator
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
 from ambassador_server.bootstrap.foundation import Foundation, open_foundation
-from ambassador_server.bootstrap.options import sink_order
+from ambassador_server.bootstrap.options import sink_settings
 from ambassador_server.bootstrap.services import Services, create_services
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import StorageError
@@ -21,7 +21,7 @@ from ambassador_server.web.app_keys import WebSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ambassador:
-    """One complete server without its sockets."""
+    """One complete server without its listeners."""
 
     config: ServerConfig
     base: Foundation
@@ -55,7 +55,7 @@ class Ambassador:
         )
 
     async def close(self) -> None:
-        """Stop the downstreams, the audit sinks, the log, the database; each even when the one before failed to."""
+        """Close downstreams, audit sinks, log and database in this order, each even if the one before failed."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.base.store.close)
             stack.push_async_callback(self.base.log.close)
@@ -73,8 +73,8 @@ class Ambassador:
 
 
 async def build(config: ServerConfig, *, writer: str) -> Ambassador:
-    """Open everything a server needs. Raises ConfigurationError or StorageError that says what to mend."""
-    orders = [sink_order(options) for options in config.audit.sinks]
+    """Open all that a server needs; raises ConfigurationError or StorageError."""
+    orders = [sink_settings(options) for options in config.audit.sinks]
     base = await open_foundation(config, writer=writer)
     ambassador = Ambassador(config=config, base=base, services=create_services(config, base, orders))
     try:

@@ -1,4 +1,4 @@
-"""The use cases of each folder of services, built on the foundation."""
+"""Builds the use cases of each folder of services."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ _SINK_PAUSES = Backoff(0.5, LONGEST_WAIT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the folders of services offer, and what runs beside the requests; no route is given all of it."""
+    """The use cases of every folder, and the services that run without a request; a route gets only its own record."""
 
     calls: CallUseCases
     audit: AuditUseCases

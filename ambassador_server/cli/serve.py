@@ -1,4 +1,4 @@
-"""The command `ambassador-server serve`; `running.py` does the work and is imported only when it runs."""
+"""The command `ambassador-server serve`; `server_process.py` does the work and is imported only when it runs."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A running server: start, serve until told to stop, drain, stop."""
+"""Runs the server process: start, serve until SIGTERM or Ctrl-C, drain, stop."""
 
 import asyncio
 import gc
@@ -45,7 +45,7 @@ def run_server(settings: ServerConfig, ready_file: Path | None) -> None:
 
 async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
     if settings.store_url.startswith("sqlite"):
-        await _bring_up_to_date(settings)
+        await _migrate_sqlite(settings)
     certificates, tls = _tls(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,8 +59,8 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         ambassador.services.deliveries.start()
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
-        await _advise(ambassador)
-        _settle_memory()
+        await _warn_without_admin(ambassador)
+        _freeze_garbage_collector()
         _announce(settings, certificates, ports, ready_file)
         await stop.wait()
         _log.info("draining", at_most_seconds=settings.drain_seconds)
@@ -68,15 +68,15 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
     _log.info("stopped")
 
 
-def _settle_memory() -> None:
-    """Take what start-up built out of the collector's sight: tracing it again and again would stall every call."""
+def _freeze_garbage_collector() -> None:
+    """Exempt the objects of the start from garbage collection, which would otherwise scan them again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 1_000)
 
 
-async def _bring_up_to_date(settings: ServerConfig) -> None:
-    """Migrate the SQLite file; one that has gone is never replaced by an empty one: no kill switch would be left."""
+async def _migrate_sqlite(settings: ServerConfig) -> None:
+    """Migrate the SQLite file; a missing file of a used directory is an error, because it held the kill switches."""
     make_data_dir(settings)
     state = await check(settings.store_url)
     if state.status is SchemaStatus.MISSING and settings.keys_dir.exists():
@@ -87,11 +87,11 @@ async def _bring_up_to_date(settings: ServerConfig) -> None:
     await upgrade(settings.store_url)
 
 
-async def _advise(ambassador: Ambassador) -> None:
+async def _warn_without_admin(ambassador: Ambassador) -> None:
     async with ambassador.base.store.read() as work:
         if not await has_an_admin(work, datetime.now(UTC)):
             again = " --new-admin-key --admin-key-name NAME" if await work.admin_keys.all() else ""
-            _log.warning("nobody can administer this server", next=f"ambassador-server init{again}")
+            _log.warning("no administrator can sign in", next=f"ambassador-server init{again}")
 
 
 async def _record(ambassador: Ambassador, action: AuditAction) -> None:

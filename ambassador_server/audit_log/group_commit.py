@@ -106,7 +106,7 @@ class GroupCommit:
         """
         before = self._segments.segment
         try:
-            segment = self._segments.mend()
+            segment = self._segments.repair()
             if segment is not before:
                 self._syncer.change_to(segment)
             self._tip = self._segments.tip

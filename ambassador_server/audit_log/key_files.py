@@ -1,4 +1,4 @@
-"""Writes the public keys beside the log, for people who copy the directory; they alone prove nothing."""
+"""Writes the public keys beside the log for people who copy the directory; verifiers must not trust these alone."""
 
 import os
 from collections.abc import Iterable

@@ -122,7 +122,7 @@ class JsonlAuditLog:
         return None if failure is None else f"{self._directory.path}: {failure}"
 
     def probe(self) -> str | None:
-        """Check the files, mend the log if it is broken and can be, and return `failure()`."""
+        """Check the files, repair the log if it is broken and can be, and return `failure()`."""
         availability = self._availability
         if availability.is_closed:
             return self.failure()

@@ -52,7 +52,7 @@ class Segment:
             raise
         self.size += len(data)
 
-    def mend(self) -> bool:
+    def repair(self) -> bool:
         """Cut off a line that was written in part; returns False when the file cannot be continued."""
         if self.distrusted:
             return False

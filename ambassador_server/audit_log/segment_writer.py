@@ -1,4 +1,4 @@
-"""Appends lines to the current segment, adds checkpoints, begins the next segment, and mends a broken one."""
+"""Appends lines to the current segment, adds checkpoints, begins the next segment, and repairs a broken one."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ class SegmentWriter:
         directory: WriterDirectory,
         writer: str,
         end: LogEnd,
-        notary: CheckpointMaker,
+        checkpoints: CheckpointMaker,
         clock: Clock,
         options: AuditLogOptions,
     ) -> None:
@@ -32,21 +32,21 @@ class SegmentWriter:
         self._is_closed = end.is_closed
         self._directory = directory
         self._writer = writer
-        self._notary = notary
+        self._checkpoints = checkpoints
         self._clock = clock
         self._max_bytes = options.segment_max_bytes
         self._max_age = options.segment_max_age
         self._checkpoint_records = options.checkpoint_records
         self._rotate_at = self._age_limit(end.created)
         self.segment = end.segment or self._create(1)
-        if end.key is not None and end.key != notary.key_id:
+        if end.key is not None and end.key != checkpoints.key_id:
             self._hand_over(end.key)
 
     def write(self, lines: list[bytes], tip: Tip) -> None:
         """Append records, the last of which is `tip`, and a checkpoint if one is due."""
         uncovered = self.uncovered + len(lines)
         if uncovered >= self._checkpoint_records:
-            line, tip = self._notary.checkpoint(tip, "records")
+            line, tip = self._checkpoints.checkpoint(tip, "records")
             lines = [*lines, line]
             uncovered = 0
         self._append(lines, tip)
@@ -54,7 +54,7 @@ class SegmentWriter:
 
     def checkpoint(self, reason: str, *, pruned: Pruned | None = None) -> None:
         """Append a checkpoint."""
-        line, tip = self._notary.checkpoint(self.tip, reason, pruned=pruned)
+        line, tip = self._checkpoints.checkpoint(self.tip, reason, pruned=pruned)
         self._append([line], tip)
         self.uncovered = 0
 
@@ -74,10 +74,10 @@ class SegmentWriter:
             self.checkpoint("rotation")
         return self._begin_next()
 
-    def mend(self) -> Segment:
+    def repair(self) -> Segment:
         """Make the log writable again; returns the segment to go on with, a new one if the old cannot be continued."""
         self._directory.reclaim()
-        if not self.segment.mend():
+        if not self.segment.repair():
             return self._begin_next()
         return self.rotate() if self.is_due() else self.segment
 
@@ -100,7 +100,7 @@ class SegmentWriter:
         header = Header(
             created=time_text(now),
             format=FORMAT,
-            key=self._notary.key_id,
+            key=self._checkpoints.key_id,
             segment=number,
             writer=self._writer,
         )
@@ -112,7 +112,7 @@ class SegmentWriter:
         return segment
 
     def _hand_over(self, key_id: str) -> None:
-        made = self._notary.hand_over(self.tip, key_id)
+        made = self._checkpoints.hand_over(self.tip, key_id)
         if made is not None:
             self._append([made[0]], made[1])
             self.uncovered = 0

@@ -21,7 +21,7 @@ _MAX_WAITING = 32
 
 
 class Argon2Passwords:
-    """Implements `ports.passwords.PasswordHashing`; bounds how many hashes run and wait, whatever callers do."""
+    """Implements `ports.passwords.PasswordHashing`; bounds how many hashes run and how many callers wait."""
 
     def __init__(
         self,

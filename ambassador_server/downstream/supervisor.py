@@ -149,7 +149,7 @@ class Supervisor:
             try:
                 await self._live()
             except Exception:
-                # A defect of ours, whatever it is, costs this session; supervising goes on.
+                # A defect in this server ends the session, but not the supervision.
                 _log.exception("%s: the connection failed unexpectedly", self.mcp.name)
                 self._degrade("failed inside this server; its log says more")
             await self._slot.wait_for_attempt()

@@ -36,7 +36,7 @@ class RejectedError(DownstreamUnavailableError):
 
 
 class Transport(Protocol):
-    """Carries JSON-RPC to one downstream, whatever the methods mean.
+    """Carries JSON-RPC to one downstream without regard to the methods.
 
     Every method but `close` raises DownstreamUnavailableError. Cancelling `request` cancels it downstream.
     """

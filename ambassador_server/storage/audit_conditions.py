@@ -185,7 +185,7 @@ def _any_of(parts: Sequence[Sequence[_Branch]]) -> Sequence[_Branch] | None:
 async def _expand_globs(query: Query, transaction: Transaction, *, is_narrow: bool = False) -> Query:
     """Return the query with each glob replaced by the names that match it, if these are few.
 
-    A glob stays beside a condition on a rare attribute, which leaves few events to compare.
+    A glob stays if the query also has a condition on a rare attribute, which leaves few events to compare.
     """
     match query:
         case Not(part):

@@ -23,7 +23,7 @@ _Order = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
 
 class AuditIndexRepository:
-    """Events of all writers; each row has the columns that queries use, and a document with the rest of the event."""
+    """Events of all writers; a row has the columns that queries use and a document with the rest of the event."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction

@@ -49,7 +49,7 @@ def _page(
         by = (by[0].nulls_last() if listing.descending else by[0].nulls_first(), by[1])
     statement = select(mapping.table, sort.label("sorted_by")).where(*conditions)
     if listing.after is not None:
-        statement = statement.where(_behind(listing.after, sort, key, listing.descending, nullable))
+        statement = statement.where(_after(listing.after, sort, key, listing.descending, nullable))
     return statement.order_by(*by).limit(listing.limit + 1)
 
 
@@ -60,17 +60,17 @@ def _sort(mapping: ObjectMapping[Any], listing: Listing) -> tuple[ColumnElement[
     return field.sort, field.nullable
 
 
-def _behind(
+def _after(
     after: Position, sort: ColumnElement[Any], key: ColumnElement[str], descending: bool, nullable: bool
 ) -> ColumnElement[bool]:
     if after.sort is None:
-        beside = and_(sort.is_(None), key < after.item_id if descending else key > after.item_id)
-        return beside if descending else or_(sort.is_not(None), beside)
-    here = tuple_(literal(_value(after.sort, sort), sort.type), literal(after.item_id, key.type))
-    place = tuple_(sort, key)
+        same_sort = and_(sort.is_(None), key < after.item_id if descending else key > after.item_id)
+        return same_sort if descending else or_(sort.is_not(None), same_sort)
+    last = tuple_(literal(_value(after.sort, sort), sort.type), literal(after.item_id, key.type))
+    row = tuple_(sort, key)
     if not descending:
-        return place > here
-    return or_(sort.is_(None), place < here) if nullable else place < here
+        return row > last
+    return or_(sort.is_(None), row < last) if nullable else row < last
 
 
 def _value(text: str, sort: ColumnElement[Any]) -> str | datetime:

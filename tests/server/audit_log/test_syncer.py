@@ -126,7 +126,7 @@ async def test_failed_sync_fails_the_waiting_batches_and_is_reported(
                 await batch
     assert [failure.errno for failure in failures] == [errno.EIO]
     assert segment.distrusted
-    assert segment.mend() is False
+    assert segment.repair() is False
 
     following = Segment.create(directory, 2, b"{}")
     syncer.change_to(following)

@@ -30,7 +30,7 @@ class FileSinkJournal:
         """Replace the positions at once: a reader sees the old or the new ones, also after a power cut."""
         await asyncio.to_thread(self._replace, _positions_name(sink), msgspec.json.encode(dict(positions)))
 
-    async def bury(self, sink: str, record: AuditRecord, reason: str) -> None:
+    async def add_dead_letter(self, sink: str, record: AuditRecord, reason: str) -> None:
         """Append the record to the dead letters of the sink."""
         await asyncio.to_thread(self._append, f"{sink}.dead.jsonl", _dead_letter(record, reason))
 

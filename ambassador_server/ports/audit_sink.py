@@ -34,6 +34,6 @@ class SinkJournal(Protocol):
         """Replace the positions, all or nothing."""
         ...
 
-    async def bury(self, sink: str, record: AuditRecord, reason: str) -> None:
+    async def add_dead_letter(self, sink: str, record: AuditRecord, reason: str) -> None:
         """Keep a record that the receiver has refused for good."""
         ...

@@ -191,7 +191,7 @@ class Delivery:
     async def _refused(self, records: Sequence[AuditRecord], error: SinkRefusedError) -> None:
         if len(records) == 1:
             self._note(_words(error))
-            await self.journal.bury(self.order.name, records[0], _words(error))
+            await self.journal.add_dead_letter(self.order.name, records[0], _words(error))
             self._progress.dead_letters += 1
             return
         # Which of them it was the receiver did not say; the others must not be lost with it.

@@ -160,4 +160,4 @@ async def test_a_missing_directory_is_an_audit_error(tmp_path: Path):
     with pytest.raises(AuditUnavailableError, match="cannot be used"):
         await journal.save("siem", {})
     with pytest.raises(AuditUnavailableError, match="cannot be used"):
-        await journal.bury("siem", RECORD, "refused")
+        await journal.add_dead_letter("siem", RECORD, "refused")

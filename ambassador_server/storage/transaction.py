@@ -134,7 +134,7 @@ async def open_connection(
 ) -> AsyncIterator[AsyncConnection]:
     """Do the same as `open_transaction` with a connection of SQLAlchemy."""
     with translated_errors(dialect):
-        connection = await engine.connect()
+        connection = await dialect.connect(engine)
     try:
         with translated_errors(dialect):
             await dialect.begin(connection, writes=writes, durable=durable)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
 _PIECE = 1 << 16
@@ -59,19 +59,19 @@ class FaultyNetwork:
         link = Link(self.packet_bytes, self.pause)
         link.flowing.set()
         self.links.append(link)
-        there, back = await asyncio.open_connection("127.0.0.1", self.port)
-        directions = [
-            asyncio.create_task(_forward(link, reader, back)),
-            asyncio.create_task(_forward(link, there, writer, is_answer=True)),
-        ]
-        try:
-            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for direction in directions:
-                direction.cancel()
-            await asyncio.wait(directions)
-            back.close()
-            writer.close()
+        with closing(writer):
+            there, back = await asyncio.open_connection("127.0.0.1", self.port)
+            with closing(back):
+                directions = [
+                    asyncio.create_task(_forward(link, reader, back)),
+                    asyncio.create_task(_forward(link, there, writer, is_answer=True)),
+                ]
+                try:
+                    await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for direction in directions:
+                        direction.cancel()
+                    await asyncio.wait(directions)
 
 
 async def _forward(

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import asyncpg
@@ -56,7 +56,7 @@ def listened() -> Iterator[Asked]:
 async def explain(url: str, asked: Asked) -> list[str]:
     """Return the steps of the query plan."""
     if url.startswith("sqlite"):
-        with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
             return [
                 row[3]
                 for statement, values in asked

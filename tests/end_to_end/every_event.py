@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,7 @@ def restart_after_a_crash(world: World) -> None:
     last = sorted((world.rig.data_dir / "audit" / "main").glob("*.jsonl"))[-1]
     with last.open("ab") as file:
         file.write(b'{"event":{"act')
-    with sqlite3.connect(world.rig.data_dir / "ambassador.db") as database:
+    with closing(sqlite3.connect(world.rig.data_dir / "ambassador.db")) as database, database:
         database.execute("UPDATE sessions SET expires_at = created_at WHERE ended_at IS NULL")
     world.start()
     until(lambda: world.events(action="session:client:expire"), "expired sessions are recorded")

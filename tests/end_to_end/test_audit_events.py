@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def test_no_planted_secret_is_in_the_log_the_index_or_what_a_sink_gets(
 ) -> None:
     newest = max(line["seq"] for line in events_under(world.rig.data_dir / "audit"))
     until(lambda: f'"seq":{newest}' in world.log_text().replace(" ", ""), "the sink has everything")
-    with sqlite3.connect(world.rig.data_dir / "ambassador.db") as database:
+    with closing(sqlite3.connect(world.rig.data_dir / "ambassador.db")) as database:
         index = str(database.execute("SELECT * FROM audit_events").fetchall())
     log = "\n".join(file.read_text() for file in (world.rig.data_dir / "audit").rglob("*") if file.is_file())
     assert len(events) > 100

@@ -5,6 +5,7 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,10 +119,9 @@ def test_index_is_made_again_from_the_log(world: World) -> None:
     database = world.rig.data_dir / "ambassador.db"
     before = sorted((event["writer"], event["seq"]) for event in world.events())
     assert world.rig.stop() == 0
-    with sqlite3.connect(database) as tampered:
+    with closing(sqlite3.connect(database)) as tampered, tampered:
         tampered.execute("DELETE FROM audit_events WHERE cursor % 3 = 0")
         tampered.execute("UPDATE audit_events SET actor_name = 'nobody' WHERE cursor % 3 = 1")
-    tampered.close()
     words = ["audit", "reindex", "--data-dir", str(world.rig.data_dir)]
     assert "complete" in world.rig.run("ambassador-server", *words).stderr
     world.rig.run("ambassador-server", *words, "--resume")

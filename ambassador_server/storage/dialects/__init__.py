@@ -57,6 +57,10 @@ class Dialect(Protocol):
         """Return an engine; with `migrating` it waits longer and leaves foreign keys to `verify`."""
         ...
 
+    async def connect(self, engine: AsyncEngine) -> AsyncConnection:
+        """Return a connection; a cancelled call leaves none open."""
+        ...
+
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
         """Begin a transaction: a reader sees one snapshot and cannot write, a writer sees all earlier commits.
 

@@ -95,6 +95,10 @@ class Postgresql:
             },
         )
 
+    async def connect(self, engine: AsyncEngine) -> AsyncConnection:
+        """Leave it to the driver, which closes what it was opening."""
+        return await engine.connect()
+
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
         """Use REPEATABLE READ for a reader, and READ COMMITTED for a writer."""
         level = "READ COMMITTED" if writes else "REPEATABLE READ"

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import time
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Insert, Table, Text, UnaryExpression, even
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
 from sqlalchemy.engine import URL, AdaptedConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -101,6 +102,15 @@ class Sqlite:
         engine = create_async_engine(url, hide_parameters=True, pool_timeout=_BUSY_MS / 1000)
         event.listen(engine.sync_engine, "connect", _prepare_for_migration if migrating else _prepare)
         return engine
+
+    async def connect(self, engine: AsyncEngine) -> AsyncConnection:
+        """Open it in a task of its own: the driver forgets a file that its thread opens while it is cancelled."""
+        opening = asyncio.ensure_future(engine.connect().start())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.shield(_close(opening))
+            raise
 
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
         """Use BEGIN IMMEDIATE for a writer; a reader's snapshot is that of its first read."""
@@ -191,6 +201,11 @@ def _narrow(path: Path) -> None:
 
 def _code(error: BaseException) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
+
+
+async def _close(opening: asyncio.Future[AsyncConnection]) -> None:
+    with suppress(SQLAlchemyError, sqlite3.Error):
+        await (await opening).close()
 
 
 def _prepare(connection: AdaptedConnection, record: ConnectionPoolEntry) -> None:

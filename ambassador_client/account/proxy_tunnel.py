@@ -136,7 +136,7 @@ def _matches_exception(entry: str, host: str, port: int) -> bool:
         return True
     name, separator, number = entry.rpartition(":")
     if separator and number.isdigit() and (":" not in name or name.endswith("]")):
-        if int(number) != port:
+        if number.lstrip("0") != str(port):
             return False
         entry = name
     entry = entry.strip("[]")

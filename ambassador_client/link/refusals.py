@@ -71,12 +71,13 @@ def _seconds(retry_after: str | None) -> float | None:
     """Return the seconds of a Retry-After header, a number or a date; at most an hour; None if unreadable."""
     if retry_after is None:
         return None
-    if retry_after.isascii() and retry_after.strip().isdigit():
-        return min(float(retry_after), _MAX_WAIT_SECONDS)
+    seconds = retry_after.strip()
+    if seconds.isascii() and seconds.isdigit():
+        return min(float(seconds), _MAX_WAIT_SECONDS)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and dates are rare
 
     try:
         wait = parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(max(wait, 0.0), _MAX_WAIT_SECONDS)

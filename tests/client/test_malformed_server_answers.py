@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ambassador_client.errors import ClientError
 from ambassador_client.link.http_client import BufferedResponse
+from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.message import Message
 from ambassador_client.proxy.server_responses import read_event, read_response, read_server_message
 from tests.client.fake_server import FakeServer
@@ -41,6 +43,24 @@ def parse_as_written(line: bytes) -> dict[str, Any]:
     """Return the message of a line as it would be written."""
     (found,) = messages_of(line.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
     return found
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        (" 7 ", 7),
+        ("0\x1f", 0),
+        ("9" * 400, 3600),
+        ("\u00b2", None),
+        ("Mon, 1 Jan 2001 00:00:00 GMT", 0),
+        ("Mon, 1 Jan 9001 00:00:00 GMT", 3600),
+        ("Mon, 1 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 1 Jan 2001 00:00:00 +99999999999999999999", None),
+    ],
+)
+def test_a_retry_after_is_a_number_a_date_or_nothing(header: str, seconds: float | None):
+    assert refusal(503, b"", header).retry_after == seconds
 
 
 @given(

@@ -43,7 +43,8 @@ def test_servers_in_no_proxy_are_reached_directly(exceptions: str):
 
 
 @pytest.mark.parametrize(
-    "exceptions", ["", "mbassador.example", "other", "example:443", "10.0.0.0/8", ",", ":8443"]
+    "exceptions",
+    ["", "mbassador.example", "other", "example:443", "example:\u00b2", "10.0.0.0/8", ",", ":8443"],
 )
 def test_other_servers_are_reached_through_the_proxy(exceptions: str):
     tunnel = tunnel_for(NO_PROXY=exceptions)

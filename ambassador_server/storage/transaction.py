@@ -5,7 +5,19 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Row, Select, Update, delete, insert, select, update
+from sqlalchemy import (
+    CursorResult,
+    Delete,
+    Executable,
+    Insert,
+    Row,
+    Select,
+    Update,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -44,7 +56,7 @@ class Transaction:
     async def rows(self, statement: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
         """Run a query and return all rows."""
         with self._errors():
-            return (await self._connection.execute(statement)).all()
+            return (await self._execute(statement)).all()
 
     async def change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
         """Run one write and return the number of affected rows; `row` holds the values of an INSERT or UPDATE.
@@ -55,13 +67,13 @@ class Transaction:
         guard = nullcontext() if row is None else self.dialect.savepoint(self._connection)
         with self._errors():
             async with guard:
-                return (await self._connection.execute(statement, row)).rowcount
+                return (await self._execute(statement, row)).rowcount
 
     async def change_many(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one write for all rows in few round trips."""
         self._check_writable()
         with self._errors():
-            await self._connection.execute(statement, rows)
+            await self._execute(statement, rows)
 
     async def queue(self, lock: Lock) -> None:
         """Wait until this is the only writer with this lock, and hold it to the end; does nothing for a reader."""
@@ -101,6 +113,11 @@ class Transaction:
         await self.change_many(insert(policy_changes), rows)
         await self.change(delete(policy_changes).where(policy_changes.c.version <= version - KEPT_VERSIONS))
 
+    async def _execute(
+        self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        return await self.dialect.run(self._connection.execute(statement, values))
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
@@ -137,10 +154,10 @@ async def open_connection(
         connection = await dialect.connect(engine)
     try:
         with translated_errors(dialect):
-            await dialect.begin(connection, writes=writes, durable=durable)
+            await dialect.run(dialect.begin(connection, writes=writes, durable=durable))
         yield connection
         with translated_errors(dialect):
-            await connection.commit()
+            await dialect.run(connection.commit())
     finally:
         # Closing rolls back an uncommitted transaction; a second cancellation must not interrupt it.
         await asyncio.shield(connection.close())

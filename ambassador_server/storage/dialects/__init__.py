@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, IntEnum, auto
 from typing import Any, Protocol, TypeVar
@@ -59,6 +60,10 @@ class Dialect(Protocol):
 
     async def connect(self, engine: AsyncEngine) -> AsyncConnection:
         """Return a connection; a cancelled call leaves none open."""
+        ...
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for what a connection does; a cancelled call leaves no statement running."""
         ...
 
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:

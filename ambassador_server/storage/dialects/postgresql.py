@@ -1,6 +1,7 @@
 """The dialect for PostgreSQL, which several servers can share."""
 
 import importlib.util
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
@@ -98,6 +99,10 @@ class Postgresql:
     async def connect(self, engine: AsyncEngine) -> AsyncConnection:
         """Leave it to the driver, which closes what it was opening."""
         return await engine.connect()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Leave it to the driver, which asks the server to stop."""
+        return await work
 
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
         """Use REPEATABLE READ for a reader, and READ COMMITTED for a writer."""

@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -104,13 +105,22 @@ class Sqlite:
         return engine
 
     async def connect(self, engine: AsyncEngine) -> AsyncConnection:
-        """Open it in a task of its own: the driver forgets a file that its thread opens while it is cancelled."""
-        opening = asyncio.ensure_future(engine.connect().start())
+        """Open the file, and close it again on cancellation: the driver would forget what its thread opens."""
+        opening = asyncio.create_task(engine.connect().start())
         try:
-            return await asyncio.shield(opening)
+            return await _finished(opening)
         except asyncio.CancelledError:
-            await asyncio.shield(_close(opening))
+            with suppress(SQLAlchemyError, sqlite3.Error):
+                await asyncio.shield(opening.result().close())
             raise
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Let it finish before a cancellation goes on.
+
+        The driver's thread cannot be stopped. A connection that is closed in the middle of a statement keeps its locks
+        until its cursors are collected as garbage, and every other writer waits for as long.
+        """
+        return await _finished(asyncio.create_task(work))
 
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
         """Use BEGIN IMMEDIATE for a writer; a reader's snapshot is that of its first read."""
@@ -203,9 +213,14 @@ def _code(error: BaseException) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
-async def _close(opening: asyncio.Future[AsyncConnection]) -> None:
-    with suppress(SQLAlchemyError, sqlite3.Error):
-        await (await opening).close()
+async def _finished(task: asyncio.Task[T]) -> T:
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        raise
 
 
 def _prepare(connection: AdaptedConnection, record: ConnectionPoolEntry) -> None:

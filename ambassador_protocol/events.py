@@ -5,6 +5,10 @@ It reads a stream piece by piece and keeps no more than one unfinished event.
 
 from typing import Final, NamedTuple
 
+EVENT_STREAM: Final = "text/event-stream"
+LAST_EVENT_ID: Final = "Last-Event-ID"
+"""The header by which a stream is resumed."""
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _LONGEST_NAME: Final = 16
 _LONGEST_ID: Final = 1024
@@ -35,7 +39,7 @@ class EventReader:
 
     def __init__(self, limit: int) -> None:
         self.last_id = ""
-        """What `Last-Event-ID` says when the stream is resumed; empty before the first id."""
+        """The last id of the stream, empty before the first; a header carries it when the stream is resumed."""
         self.retry_seconds = 0.0
         """How long the server wants a client to wait before it connects again."""
         self._limit = limit

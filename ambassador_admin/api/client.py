@@ -26,7 +26,8 @@ from ambassador_admin.errors import (
 )
 from ambassador_client.account.http_failures import FailureKind, HttpFailure, http_failures
 from ambassador_protocol import __version__
-from ambassador_protocol.events import Event, EventReader, EventTooLargeError
+from ambassador_protocol.events import EVENT_STREAM, Event, EventReader, EventTooLargeError
+from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 from ambassador_protocol.problems import ProblemCode
 
@@ -151,7 +152,7 @@ class ApiClient:
 
     def follow(self, request: Request) -> Iterator[tuple[list[Event], str]]:
         """Yield the events that a stream sends, as they come, with the id after them, until the server ends it."""
-        headers = {"Authorization": f"Bearer {self._required_key()}", "Accept": "text/event-stream"}
+        headers = {"Authorization": f"Bearer {self._required_key()}", "Accept": EVENT_STREAM}
         reader = EventReader(_LARGEST_EVENT)
         with (
             http_failures(partial(_error_for, self._server)),
@@ -207,12 +208,9 @@ class ApiClient:
 
     def _object(self, answer: _Answer) -> dict[str, Any]:
         try:
-            value = json.loads(answer.content)
-        except (ValueError, RecursionError):
-            raise self._nonsense(f"its answer (status {answer.status}) is not JSON") from None
-        if not isinstance(value, dict):
-            raise self._nonsense("its answer is not a JSON object")
-        return value
+            return parse_object(answer.content)
+        except ValueError as error:
+            raise self._nonsense(f"its answer (status {answer.status}) {error}") from None
 
     def _refusal(self, answer: _Answer, request: Request) -> AdminError:
         try:

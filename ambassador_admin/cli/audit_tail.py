@@ -1,6 +1,5 @@
 """The command `audit tail`: shows the latest events and follows new ones."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from ambassador_admin.errors import BadAnswerError, UnreachableError
 from ambassador_admin.output import Format, Stream
 from ambassador_protocol.backoff import Backoff
 from ambassador_protocol.events import Event
+from ambassador_protocol.json_text import parse_object
 
 _PAUSES = Backoff(1.0, 30.0)
 _LINES = 10
@@ -104,9 +104,6 @@ class _Follower:
 
 def _item(event: Event) -> dict[str, Any]:
     try:
-        item = json.loads(event.data)
-    except (ValueError, RecursionError):
-        item = None
-    if not isinstance(item, dict):
-        raise BadAnswerError("The server sends an event that is not JSON.")
-    return item
+        return parse_object(event.data)
+    except ValueError as error:
+        raise BadAnswerError(f"The server sends an event that {error}.") from None

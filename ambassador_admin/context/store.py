@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ambassador_admin.errors import NotFoundError, SettingsError
 from ambassador_client.account.atomic_files import remove_private_file, write_private_file
+from ambassador_protocol.json_text import parse_object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +85,13 @@ class ContextStore:
 
     def _read(self) -> dict[str, Any]:
         try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
+            return parse_object(self._path.read_bytes())
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise SettingsError(f"{self._path} cannot be read: {error.strerror}.") from None
-        except (ValueError, RecursionError):
+        except ValueError:
             raise self._damaged() from None
-        if not isinstance(content, dict):
-            raise self._damaged()
-        return content
 
     def _write(self, contexts: Mapping[str, Context], current: str | None) -> None:
         entries = {name: asdict(contexts[name]) for name in sorted(contexts)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ambassador_client.account.atomic_files import remove_private_file, write_private_file
 from ambassador_client.errors import SettingsError
+from ambassador_protocol.json_text import parse_object
 
 if TYPE_CHECKING:
     from ambassador_client.account.credentials import CredentialStore
@@ -99,7 +100,7 @@ class AccountStore:
     def _read(self) -> tuple[str | None, dict[str, Account]]:
         try:
             with self._path.open("rb") as file:
-                content = json.loads(file.read(_MAX_BYTES))
+                content = parse_object(file.read(_MAX_BYTES))
             accounts = {name: _account(name, each) for name, each in content["accounts"].items()}
             default = content.get("default")
         except FileNotFoundError:
@@ -108,7 +109,7 @@ class AccountStore:
             raise SettingsError(
                 f"cannot read {self._path}: {error.strerror}", "Check its owner and mode."
             ) from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise SettingsError(f"{self._path} is damaged", "Delete it and log in again.") from error
         return (default if default in accounts else None), accounts
 

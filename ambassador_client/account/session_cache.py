@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ambassador_client.account.paths import runtime_directory
+from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.sessions import RegisterResponse
 
 _SLOTS = 32
@@ -76,13 +77,13 @@ class Slot:
             return None
         try:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            registration = RegisterResponse(**json.loads(os.read(self._descriptor, _MAX_BYTES)))
+            registration = RegisterResponse(**parse_object(os.read(self._descriptor, _MAX_BYTES)))
             return (
                 registration
                 if _is_unexpired(registration.expires_at) and _is_token(registration.session_token)
                 else None
             )
-        except (OSError, ValueError, TypeError, RecursionError):
+        except (OSError, ValueError, TypeError):
             return None
 
     def store(self, registration: RegisterResponse) -> None:

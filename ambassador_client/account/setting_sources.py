@@ -1,16 +1,16 @@
 """Finds the value of a setting: flags override the environment, which overrides the configuration file."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ambassador_client.errors import SettingsError
+from ambassador_protocol.json_text import parse_object
 
 T = TypeVar("T")
 
-LARGEST_FILE = 1 << 20
+_MAX_BYTES = 1 << 20
 
 ACCOUNT_VARIABLE = "MCP_AMBASSADOR_ACCOUNT"
 
@@ -92,14 +92,12 @@ def read_config(path: Path) -> dict[str, Any]:
     """Return the members of a JSON configuration file; raises SettingsError if it is invalid."""
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE)
-        config = json.loads(content)
+            config = parse_object(file.read(_MAX_BYTES))
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}", "Check --config.") from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path} is not a JSON file", "Correct it, or leave out --config.") from error
-    if not isinstance(config, dict):
-        raise SettingsError(f"{path} is not a JSON object", 'Write {"server_url": "https://…"} into it.')
+    except ValueError as error:
+        next_step = 'Write {"server_url": "https://…"} into it, or leave out --config.'
+        raise SettingsError(f"{path} {error}", next_step) from error
     unknown = sorted(set(config) - set(ENVIRONMENT) - _IGNORED_MEMBERS)
     if unknown:
         known = ", ".join(ENVIRONMENT)

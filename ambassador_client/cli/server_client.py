@@ -1,7 +1,6 @@
 """The HTTP client of the commands for people."""
 
 import itertools
-import json
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +26,8 @@ from ambassador_client.errors import (
 from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
 from ambassador_protocol.backoff import Backoff
-from ambassador_protocol.events import EventReader, EventTooLargeError
+from ambassador_protocol.events import EVENT_STREAM, EventReader, EventTooLargeError
+from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     MAX_CALL_SECONDS,
@@ -204,7 +204,7 @@ class ServerClient:
         meta = {**_META, **params.get("_meta", {})}
         body = {"jsonrpc": "2.0", "id": number, "method": method, "params": {**params, "_meta": meta}}
         sent = {
-            "Accept": "application/json, text/event-stream",
+            "Accept": f"application/json, {EVENT_STREAM}",
             VERSION_HEADER: MODERN_VERSION,
             METHOD_HEADER: method,
             **headers,
@@ -221,7 +221,7 @@ class ServerClient:
         )
 
     def _read_messages(self, response: httpx.Response) -> Iterator[Json]:
-        if response.headers.get("content-type", "").startswith("text/event-stream"):
+        if response.headers.get("content-type", "").startswith(EVENT_STREAM):
             reader = EventReader(_MAX_BYTES)
             try:
                 for chunk in response.iter_bytes():
@@ -262,12 +262,9 @@ class ServerClient:
 
     def _parse_object(self, content: bytes) -> Json:
         try:
-            value = json.loads(content)
-        except (ValueError, RecursionError):
+            return parse_object(content)
+        except ValueError:
             raise self._not_an_ambassador() from None
-        if not isinstance(value, dict):
-            raise self._not_an_ambassador()
-        return value
 
     def _not_an_ambassador(self) -> BadAnswerError:
         return BadAnswerError(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ambassador_client.errors import UsageError
+from ambassador_protocol.json_text import parse_object
 
 Schema = Mapping[str, Any]
 
@@ -62,12 +63,9 @@ def describe_type(schema: Schema) -> str:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError("--json is not JSON", 'Give one object, such as {"text": "hello"}.') from error
-    if not isinstance(value, dict):
-        raise UsageError("--json is not an object", 'Give one object, such as {"text": "hello"}.')
-    return value
+        return parse_object(text)
+    except ValueError as error:
+        raise UsageError(f"--json {error}", 'Give one object, such as {"text": "hello"}.') from error
 
 
 def _place(arguments: dict[str, Any], schema: Schema, key: str, values: list[str]) -> None:

@@ -1,11 +1,11 @@
 """Converts an HTTP error response into a ServerRefusedError: problem documents, the original's flat errors, others."""
 
-import json
 import math
 import time
 from typing import Any
 
 from ambassador_client.errors import ServerRefusedError
+from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.problems import ProblemCode
 
 _MAX_WAIT_SECONDS = 3600.0
@@ -31,7 +31,7 @@ _NEXT_STEPS = {
 
 def refusal(status: int, body: bytes, retry_after: str | None = None) -> ServerRefusedError:
     """Return the error for an HTTP response, with the server's code, message and hint where it has them."""
-    problem = _object(body)
+    problem = _members(body)
     code = _text(problem, "code") or _CODES.get(status, ProblemCode.BAD_ANSWER).value
     cause = _text(problem, "message") or _text(problem, "detail") or f"the server answered HTTP {status}"
     wait = _seconds(retry_after)
@@ -54,12 +54,11 @@ def _next_step(status: int, wait: float | None) -> str:
     return _NEXT_STEPS.get(status, "Check that client and server have the same version.")
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _members(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        return parse_object(body)
+    except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _text(problem: dict[str, Any], member: str) -> str | None:

@@ -10,6 +10,7 @@ from ambassador_client.errors import BadAnswerError
 from ambassador_client.link.http_client import BufferedResponse, HttpClient, HttpRequest
 from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
+from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.paths import (
     CLIENT_VERSION_HEADER,
     CONNECTIONS,
@@ -87,12 +88,9 @@ def _read_accepted(http: HttpClient, reply: BufferedResponse) -> dict[str, Any]:
     if not 200 <= reply.status < 300:
         raise refusal(reply.status, reply.body, reply.retry_after)
     try:
-        answer = json.loads(reply.body)
-    except (ValueError, RecursionError) as error:
+        return parse_object(reply.body)
+    except ValueError as error:
         raise _not_an_ambassador(http) from error
-    if not isinstance(answer, dict):
-        raise _not_an_ambassador(http)
-    return answer
 
 
 def _not_an_ambassador(http: HttpClient) -> BadAnswerError:

@@ -19,6 +19,7 @@ from ambassador_client.proxy.server_responses import (
     read_server_message,
 )
 from ambassador_protocol import __version__
+from ambassador_protocol.events import EVENT_STREAM, LAST_EVENT_ID
 from ambassador_protocol.mcp import VERSION_HEADER
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 
 _HEADERS = [
     ("Content-Type", "application/json"),
-    ("Accept", "application/json, text/event-stream"),
+    ("Accept", f"application/json, {EVENT_STREAM}"),
     (CLIENT_VERSION_HEADER, __version__),
 ]
-_EVENTS = "text/event-stream"
 _ANNOTATION = b"x-mcp-header"
 _MAX_PAGES = 100
 _MAX_FAILURES = 5
@@ -118,7 +118,7 @@ class Forwarder:
         """Relay a stream to its end; return False if the server offers none."""
         if response.status == 429 or response.status >= 500:
             raise refusal(response.status, b"", response.retry_after)
-        if response.status != 200 or response.content_type != _EVENTS:
+        if response.status != 200 or response.content_type != EVENT_STREAM:
             return False
         try:
             async for event in response.events():
@@ -129,16 +129,16 @@ class Forwarder:
         return True
 
     def _stream_headers(self, last_id: str) -> Headers:
-        headers = [("Accept", _EVENTS), (CLIENT_VERSION_HEADER, __version__)]
+        headers = [("Accept", EVENT_STREAM), (CLIENT_VERSION_HEADER, __version__)]
         headers.append((VERSION_HEADER, self.conversation.version))
-        return [*headers, ("Last-Event-ID", last_id)] if last_id else headers
+        return [*headers, (LAST_EVENT_ID, last_id)] if last_id else headers
 
     async def _subscribe(self, message: Message, headers: Headers, send_answer: Send) -> None:
         from ambassador_client.proxy.subscriptions import Subscription  # noqa: PLC0415 - rarely needed
 
         async def listen(send: Send, end: Send) -> None:
             async with self._post(message, headers) as response:
-                if response.status == 200 and response.content_type == _EVENTS:
+                if response.status == 200 and response.content_type == EVENT_STREAM:
                     await self._relay_events(message, response, end, send)
                 else:
                     await end(read_response(message, await response.read()))
@@ -150,7 +150,7 @@ class Forwarder:
         response = None
         try:
             async with self._post(message, headers, replayable=message.is_safe) as response:
-                if response.status == 200 and response.content_type == _EVENTS:
+                if response.status == 200 and response.content_type == EVENT_STREAM:
                     await self._relay_events(message, response, send_answer, self._send)
                     return None
                 line = read_response(message, await response.read())
@@ -175,7 +175,7 @@ class Forwarder:
             )
             try:
                 async with self._post(_EMPTY_MESSAGE, self._stream_headers(last_id)) as response:
-                    if response.status != 200 or response.content_type != _EVENTS:
+                    if response.status != 200 or response.content_type != EVENT_STREAM:
                         break
                     return await self._relay_events(message, response, send_answer, self._send)
             except (UnreachableError, IncompleteResponseError):

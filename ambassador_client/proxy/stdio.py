@@ -11,6 +11,7 @@ from io import FileIO
 from queue import SimpleQueue
 from typing import Final, cast
 
+from ambassador_protocol.json_text import on_one_line
 from ambassador_protocol.line_splitter import Line, LineSplitter
 
 MAX_LINE_BYTES: Final = 64 << 20
@@ -41,8 +42,7 @@ class Output:
     def send(self, message: bytes) -> None:
         """Write one message as one line; discard it if the host has closed the output."""
         if not self.closed.is_set():
-            # In JSON a line break occurs only between tokens, where a space is equivalent.
-            self._write(message.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+            self._write(on_one_line(message) + b"\n")
 
     async def drain(self) -> None:
         """Wait while too much written data is unread."""

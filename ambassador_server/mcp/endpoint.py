@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from ambassador_protocol import __version__
+from ambassador_protocol.events import EVENT_STREAM
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
     LATEST_LEGACY,
@@ -162,8 +163,8 @@ def _check_media_types(request: FaceRequest) -> FaceReply | None:
     if content_type != "application/json":
         return _json(415, error_body(None, Code.INVALID_REQUEST, "Content-Type must be application/json"))
     accept = (request.headers.get("Accept") or "").lower()
-    if "*/*" not in accept and not ("application/json" in accept and "text/event-stream" in accept):
-        text = "Accept must list application/json and text/event-stream"
+    if "*/*" not in accept and not ("application/json" in accept and EVENT_STREAM in accept):
+        text = f"Accept must list application/json and {EVENT_STREAM}"
         return _json(406, error_body(None, Code.INVALID_REQUEST, text))
     return None
 

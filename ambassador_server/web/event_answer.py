@@ -7,10 +7,12 @@ from typing import Final, Self
 
 from aiohttp import web
 
+from ambassador_protocol.events import EVENT_STREAM
+from ambassador_protocol.json_text import on_one_line
+
 _MOST_PENDING: Final = 64
 """How many messages wait for a reader who is slow; a newer one takes the place of the oldest."""
 
-EVENT_STREAM: Final = "text/event-stream"
 EVENT_HEADERS: Final = {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
 """The headers of every stream of events; a proxy in between is asked to hold nothing back."""
 
@@ -74,7 +76,5 @@ class EventAnswer:
 
 
 def _event(message: bytes) -> bytes:
-    # JSON has line ends only between tokens, where a space says the same; in a stream they would end the event.
-    if b"\n" in message or b"\r" in message:
-        message = message.replace(b"\n", b" ").replace(b"\r", b" ")
-    return b"data: " + message + b"\n\n"
+    # In a stream a line end would end the event.
+    return b"data: " + on_one_line(message) + b"\n\n"

@@ -12,6 +12,7 @@ from typing import Any
 from ambassador_client.account.atomic_files import remove_private_file, write_private_file
 from ambassador_client.errors import HostFileError, SettingsError
 from ambassador_client.hosts.installing.host_file import digest
+from ambassador_protocol.json_text import parse_object
 
 _MAX_STEPS = 10
 
@@ -54,12 +55,12 @@ class Journal:
         """Return the record of the application, empty if there is none; raises HostFileError if it is damaged."""
         path = self._path(host)
         try:
-            data = json.loads(path.read_bytes())
+            data = parse_object(path.read_bytes())
             steps = tuple(Step(**{**each, "ours": OwnedParts(**each["ours"])}) for each in data["steps"])
             return Record(ours=OwnedParts(**data["ours"]), steps=steps)
         except FileNotFoundError:
             return Record()
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise HostFileError(
                 f"{path} cannot be read", "Move it away; undo is not possible then."
             ) from error

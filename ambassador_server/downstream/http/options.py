@@ -19,7 +19,6 @@ from ambassador_server.downstream.options import check_reference, parse_options,
 from ambassador_server.downstream.wire.messages import LARGEST_MESSAGE
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 
-EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
 _OWN_HEADERS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te"}

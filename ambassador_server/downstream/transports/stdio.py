@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ambassador_protocol.json_text import on_one_line
 from ambassador_protocol.line_splitter import Line, LineSplitter, LongLine
 from ambassador_server.downstream.child_process import ChildProcess
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
@@ -235,11 +236,8 @@ def _is_inherited(name: str) -> bool:
 
 
 def _line(message: bytes) -> bytes:
-    # Raw params may be pretty-printed. In JSON a line end occurs only between tokens, where a space means the same.
-    # Without the replacement a caller could put a second message into the pipe.
-    if b"\n" in message or b"\r" in message:
-        message = message.replace(b"\n", b" ").replace(b"\r", b" ")
-    return message + b"\n"
+    # Raw params may be pretty-printed: without this a caller could put a second message into the pipe.
+    return on_one_line(message) + b"\n"
 
 
 def _exit_reason(status: int | None) -> str:

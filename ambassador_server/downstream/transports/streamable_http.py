@@ -5,12 +5,11 @@ import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from ambassador_protocol.events import EventReader
+from ambassador_protocol.events import EVENT_STREAM, EventReader
 from ambassador_protocol.mcp import SESSION_HEADER, VERSION_HEADER, is_legacy
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
 from ambassador_server.downstream.http.connection import NoAnswerError, Response
 from ambassador_server.downstream.http.options import (
-    EVENT_STREAM,
     JSON,
     HttpOptions,
     drain,

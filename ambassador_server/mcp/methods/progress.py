@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from ambassador_protocol.events import EVENT_STREAM
 from ambassador_server.mcp.envelope import read_members, write_members
 from ambassador_server.ports.downstream import ProgressHandler
 from ambassador_server.ports.face import FaceRequest
@@ -14,13 +15,12 @@ MOST_NOTIFICATIONS: Final = 10_000
 _LONGEST_TOKEN: Final = 256
 
 _token_decoder = msgspec.json.Decoder(int | str)
-_EVENT_STREAM: Final = "text/event-stream"
 _HEAD: Final = b'{"jsonrpc":"2.0","method":"notifications/progress","params":'
 
 
 def progress_for(token: bytes, request: FaceRequest) -> ProgressHandler | None:
     """Return who takes the progress of the call that this request makes, or None where nobody would hear of it."""
-    if _EVENT_STREAM not in (request.headers.get("Accept") or "").lower() or not _is_token(token):
+    if EVENT_STREAM not in (request.headers.get("Accept") or "").lower() or not _is_token(token):
         return None
     raw_token = msgspec.Raw(token)
     left = MOST_NOTIFICATIONS

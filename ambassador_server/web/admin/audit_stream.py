@@ -9,6 +9,7 @@ from contextlib import aclosing
 import msgspec
 from aiohttp import hdrs, web
 
+from ambassador_protocol.events import EVENT_STREAM, LAST_EVENT_ID
 from ambassador_protocol.paths import AUDIT_STREAM
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import AmbassadorError, InvalidInputError
@@ -16,11 +17,9 @@ from ambassador_server.services.audit.feed import News
 from ambassador_server.web.admin.app_keys import AUDIT
 from ambassador_server.web.admin.audit import QUERY, event_view, wanted_events
 from ambassador_server.web.endpoints import Endpoint, Parameter
-from ambassador_server.web.event_answer import EVENT_HEADERS, EVENT_STREAM
+from ambassador_server.web.event_answer import EVENT_HEADERS
 from ambassador_server.web.middleware.authenticate import check_administered
 from ambassador_server.web.requests import number
-
-_LAST_EVENT = "Last-Event-ID"
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
@@ -49,11 +48,11 @@ async def end_all(app: web.Application) -> None:
 
 
 def _cursor(request: web.Request) -> int | None:
-    last = request.headers.get(_LAST_EVENT)
+    last = request.headers.get(LAST_EVENT_ID)
     if last is None:
         return number(request, "after", 0) if "after" in request.query else None
     if not last.isascii() or not last.isdigit() or len(last) > 18:
-        raise InvalidInputError(f"{_LAST_EVENT}: no stream has given this; begin again without it")
+        raise InvalidInputError(f"{LAST_EVENT_ID}: no stream has given this; begin again without it")
     return int(last)
 
 

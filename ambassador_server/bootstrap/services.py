@@ -13,7 +13,7 @@ from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
 from ambassador_server.mcp.payloads import MsgspecPayloads
-from ambassador_server.services.administration.access import AccessQuestions
+from ambassador_server.services.administration.access import AccessQueries
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
@@ -173,7 +173,7 @@ def _administrator_sign_in(
         changes=base.changes,
         prover=passwords,
         clock=base.clock,
-        lasts=timedelta(seconds=config.session.login_seconds),
+        lifetime=timedelta(seconds=config.session.login_seconds),
         pepper=base.key_ring.pepper,
     )
     prover = AdministratorProver(
@@ -225,7 +225,7 @@ def _administration(
         switch_effects=SwitchEffects(
             store=store, policy=policy, catalog=catalog, in_flight=in_flight, clock=clock
         ),
-        access=AccessQuestions(policy=policy, catalog=catalog),
+        access=AccessQueries(policy=policy, catalog=catalog),
         batches=Batches(changes=changes),
         names=names,
     )

@@ -41,7 +41,7 @@ async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tupl
                 hint="Start it with `ambassador-server serve`, or add --new-admin-key --admin-key-name NAME.",
             )
         _, secret = await ambassador.services.administration.admin_keys.issue(
-            Requester(None, None), name=key_name, roles=FIRST_ROLES, lasts=None
+            Requester(None, None), name=key_name, roles=FIRST_ROLES, lifetime=None
         )
         return certificates, secret
     finally:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.shared.revision import Expected
+from ambassador_server.domain.shared.revision import ExpectedRevisions
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN
 
@@ -24,7 +24,7 @@ def requester(request: web.Request) -> Requester:
     return Requester(request[ADMINISTRATOR], request[ORIGIN])
 
 
-def expected(request: web.Request) -> Expected:
+def expected(request: web.Request) -> ExpectedRevisions:
     """Return the revisions that `If-Match` names; a weak one never matches."""
     tags = request.if_match
     return None if tags is None else frozenset(tag.value for tag in tags if not tag.is_weak)

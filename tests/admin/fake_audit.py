@@ -12,14 +12,14 @@ from ambassador_protocol import paths
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, AuditEvent, Outcome, Resource
 from ambassador_server.domain.audit.query import Query, all_of, matches, value_of
+from ambassador_server.domain.audit.query_fields import FIELDS, TIME_FIELDS
 from ambassador_server.domain.audit.query_parser import compare, parse_query
-from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.errors import InvalidInputError, InvalidQueryError
 from tests.admin.fake_routes import API, Refusal, _for
 from tests.admin.fake_state import Item
 from tests.admin.shell import NOW
 
-_PARAMETERS = {"q", "where", "now", *WORDS, *TIMES}
+_PARAMETERS = {"q", "where", "now", *FIELDS, *TIME_FIELDS}
 _STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("streams", set)
 
 
@@ -57,9 +57,9 @@ async def _events(request: web.Request) -> web.Response:
 
 async def _statistics(request: web.Request) -> web.Response:
     wanted, by = _found(request, {"by", "top"}), request.query["by"]
-    if by not in WORDS:
-        raise Refusal(400, f"by: must be one of {', '.join(WORDS)}")
-    counted = Counter(value_of(WORDS[by].attribute, _event(event)) for event in wanted)
+    if by not in FIELDS:
+        raise Refusal(400, f"by: must be one of {', '.join(FIELDS)}")
+    counted = Counter(value_of(FIELDS[by].attribute, _event(event)) for event in wanted)
     top = counted.most_common(int(request.query["top"]))
     body = {
         "by": by,
@@ -135,7 +135,7 @@ def _query(request: web.Request, more: set[str]) -> Query:
     now = datetime.fromisoformat(asked.get("now", NOW.isoformat()))
     texts = [parse_query(asked[name], now, name) for name in ("q", "where") if name in asked]
     try:
-        words = [compare(name, asked[name], now) for name in (*WORDS, *TIMES) if name in asked]
+        words = [compare(name, asked[name], now) for name in (*FIELDS, *TIME_FIELDS) if name in asked]
     except InvalidInputError as error:
         raise Refusal(400, error.message) from None
     return all_of(*texts, *words)

@@ -12,7 +12,7 @@ from ambassador_client.errors import BadAnswerError, TooLargeError, UnreachableE
 from ambassador_client.link import http_client
 from ambassador_client.link.http_client import HttpClient, HttpLimits, HttpRequest
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
-from ambassador_server.services.registry import mcp_facts
+from ambassador_server.services.registry import mcp_spec
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -379,4 +379,4 @@ async def test_the_request_is_sent_as_given():
 
 
 def test_the_response_timeout_exceeds_the_servers_limit():
-    assert HttpLimits().answer > MAX_CALL_SECONDS == mcp_facts.MAX_CALL_SECONDS
+    assert HttpLimits().answer > MAX_CALL_SECONDS == mcp_spec.MAX_CALL_SECONDS

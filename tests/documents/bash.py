@@ -17,7 +17,7 @@ _SCRIPT = r"""# Completion of @NAME@ for bash. Made from its command line by `ma
     local shared="@SHARED@"
     commands="" options=""
     case $path in
-@WORDS@
+@FIELDS@
     esac
 }
 
@@ -121,7 +121,7 @@ def script(program: Program) -> str:
     root = program.root
     parts = {
         "@SHARED@": _names(program.shared_options),
-        "@WORDS@": _lines(_words(program)),
+        "@FIELDS@": _lines(_words(program)),
         "@OPTIONS@": _lines(_options(list(root.walk()))),
         "@ARGUMENTS@": _lines(_arguments(root)),
         "@IMPLIED@": _implied(root),

@@ -6,8 +6,8 @@ import shlex
 from ambassador_admin.output.export import ExportFormat, cef, ocsf
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.query import MAX_TEXT
+from ambassador_server.domain.audit.query_fields import FIELDS, TIME_FIELDS
 from ambassador_server.domain.audit.query_parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse_query
-from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.storage.audit_conditions import MAX_BRANCHES, MAX_NAMES
 from tests.conformance.store_samples import NOW
 from tests.documents.build import ROOT
@@ -36,9 +36,9 @@ def test_table_of_words_is_the_language() -> None:
             closed.get(name)
             or ("any text" if word.values is None else ", ".join(f"`{value}`" for value in word.values)),
         ]
-        for name, word in WORDS.items()
+        for name, word in FIELDS.items()
     ]
-    expected += [[f"`{name}`", word.meaning, "a time or a duration"] for name, word in TIMES.items()]
+    expected += [[f"`{name}`", word.meaning, "a time or a duration"] for name, word in TIME_FIELDS.items()]
     assert table(QUERY, "word") == expected
 
 

@@ -12,7 +12,7 @@ from ambassador_server.domain.people.administrators import Administrator, Right,
 from ambassador_server.domain.people.role_rules import is_admin
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.errors import AmbassadorError
-from ambassador_server.services.administration.users import UserFacts
+from ambassador_server.services.administration.users import UserSpec
 from tests.server.services.sign_in.test_logins import CONSOLE, Office
 from tests.server.services.world import ORIGIN
 
@@ -20,8 +20,8 @@ PEOPLE = ("root", "carol", "paul")
 KEYS = ("ci", "cd")
 PASSWORD = "a password of my own"
 
-facts = st.builds(
-    UserFacts,
+spec = st.builds(
+    UserSpec,
     email=st.none() | st.just("mine@example.com"),
     status=st.none() | st.sampled_from(UserStatus),
     roles=st.none() | st.sets(st.sampled_from(Role)).map(tuple),
@@ -29,18 +29,18 @@ facts = st.builds(
 )
 roles = st.sets(st.sampled_from(Role), min_size=1).map(tuple)
 deeds = st.one_of(
-    st.tuples(st.just("update"), st.sampled_from(PEOPLE), facts),
+    st.tuples(st.just("update"), st.sampled_from(PEOPLE), spec),
     st.tuples(st.just("password"), st.sampled_from(PEOPLE), st.none()),
     st.tuples(st.just("issue"), st.sampled_from(KEYS), roles),
     st.tuples(st.just("revoke"), st.sampled_from(KEYS), st.none()),
 )
 
 FALLS = [
-    UserFacts(status=UserStatus.SUSPENDED),
-    UserFacts(roles=[]),
-    UserFacts(roles=[Role.OPERATOR]),
-    UserFacts(source=AuthSource.EXTERNAL),
-    UserFacts(roles=[Role.ADMIN], status=UserStatus.ACTIVE, source=AuthSource.LOCAL),
+    UserSpec(status=UserStatus.SUSPENDED),
+    UserSpec(roles=[]),
+    UserSpec(roles=[Role.OPERATOR]),
+    UserSpec(source=AuthSource.EXTERNAL),
+    UserSpec(roles=[Role.ADMIN], status=UserStatus.ACTIVE, source=AuthSource.LOCAL),
 ]
 falls = st.one_of(
     st.tuples(st.just("update"), st.sampled_from(PEOPLE), st.sampled_from(FALLS)),
@@ -58,7 +58,7 @@ def do(office: Office, by: Requester, deed: tuple[str, str, Any]) -> Awaitable[A
         case "password":
             return office.passwords.set(by, name, PASSWORD)
         case "issue":
-            return office.keys.issue(by, name=name, roles=more, lasts=None)
+            return office.keys.issue(by, name=name, roles=more, lifetime=None)
         case _:
             return office.keys.revoke(by, name)
 
@@ -113,7 +113,7 @@ def test_one_role_alone_never_comes_by_more(role: Role, story: list[tuple[str, s
 
     async def play() -> None:
         office = await hold_office()
-        await office.users.update(CONSOLE, "carol", UserFacts(roles=[Role.AUDITOR]))
+        await office.users.update(CONSOLE, "carol", UserSpec(roles=[Role.AUDITOR]))
         by = Requester(Administrator(admin_key_id="x", name="x", roles=(role,), expires_at=None), ORIGIN)
         own = rights_of([role])
         for deed in story:

@@ -24,7 +24,7 @@ from ambassador_server.domain.audit.query import (
     Query,
     searchable,
 )
-from ambassador_server.domain.audit.query_words import TIMES, WORDS
+from ambassador_server.domain.audit.query_fields import FIELDS, TIME_FIELDS
 from ambassador_server.errors import InvalidInputError, InvalidQueryError
 
 MAX_LENGTH = 4096
@@ -59,9 +59,9 @@ def compare(name: str, value: str, now: datetime) -> Query:
     """
     try:
         check_value(value)
-        if name in TIMES:
-            return TIMES[name].at(value, now)
-        return WORDS[name].resembles(value) if "*" in value else WORDS[name].equals(value)
+        if name in TIME_FIELDS:
+            return TIME_FIELDS[name].at(value, now)
+        return FIELDS[name].resembles(value) if "*" in value else FIELDS[name].equals(value)
     except ValueError as error:
         raise InvalidInputError(f"{name}: {name!r} {error}") from None
 
@@ -121,10 +121,10 @@ class _Parser:
         name = "" if found is None else found[0]
         if found is None or name.lower() in _CONNECTIVES:
             self._fail("A comparison such as user=alice must stand here")
-        if name not in WORDS and name not in TIMES:
-            near = get_close_matches(name, [*WORDS, *TIMES, *_CONNECTIVES, "not"], n=1)
+        if name not in FIELDS and name not in TIME_FIELDS:
+            near = get_close_matches(name, [*FIELDS, *TIME_FIELDS, *_CONNECTIVES, "not"], n=1)
             guess = f"did you mean {near[0]!r}? Known are" if near else "known are"
-            self._fail(f"Nothing can be found by {name[:60]!r}; {guess} {', '.join([*WORDS, *TIMES])}")
+            self._fail(f"Nothing can be found by {name[:60]!r}; {guess} {', '.join([*FIELDS, *TIME_FIELDS])}")
         self._at = found.end()
         if self._accept_word("in"):
             return self._any_of(name)
@@ -139,27 +139,27 @@ class _Parser:
         found = _OPERATOR.match(self._text, at)
         if found is None:
             self._fail("One of =, !=, ~ and in must stand here")
-        if name in TIMES and found[0] not in ("=", "=="):
+        if name in TIME_FIELDS and found[0] not in ("=", "=="):
             self._fail(f"{name!r} is compared with = only", at)
         self._at = found.end()
         if found[0] == "~":
-            return self._value(name, WORDS[name].resembles)
+            return self._value(name, FIELDS[name].resembles)
         query = self._value(name, self._equals(name))
         return Not(query) if found[0] == "!=" else query
 
     def _equals(self, name: str) -> Callable[[str], Query]:
-        if name in WORDS:
-            return WORDS[name].equals
-        return lambda text: TIMES[name].at(text, self._now)
+        if name in FIELDS:
+            return FIELDS[name].equals
+        return lambda text: TIME_FIELDS[name].at(text, self._now)
 
     def _any_of(self, name: str) -> Query:
-        if name in TIMES:
+        if name in TIME_FIELDS:
             self._fail(f"{name!r} is compared with = only")
         if not self._accept("("):
             self._fail("'(' must stand here")
-        parts = [self._value(name, WORDS[name].equals)]
+        parts = [self._value(name, FIELDS[name].equals)]
         while self._accept(","):
-            parts.append(self._value(name, WORDS[name].equals))
+            parts.append(self._value(name, FIELDS[name].equals))
         if not self._accept(")"):
             self._fail("',' or ')' must stand here")
         return Or(tuple(parts))

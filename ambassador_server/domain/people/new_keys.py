@@ -20,7 +20,7 @@ def mint_client_key(
     *,
     user_id: str,
     name: str,
-    lasts: timedelta | None,
+    lifetime: timedelta | None,
     owner: str | None = None,
 ) -> tuple[ClientKey, str]:
     """Return a new client key, which is not stored yet, and its secret."""
@@ -33,7 +33,7 @@ def mint_client_key(
         digest=digest_key(secret, pepper),
         status=KeyStatus.ACTIVE,
         created_at=now,
-        expires_at=None if lasts is None else now + lasts,
+        expires_at=None if lifetime is None else now + lifetime,
         last_used_at=None,
         last_host=None,
         owner=owner,
@@ -47,7 +47,7 @@ def mint_admin_key(
     *,
     name: str,
     roles: tuple[Role, ...],
-    lasts: timedelta | None,
+    lifetime: timedelta | None,
     user_id: str | None = None,
     created_by: str,
 ) -> tuple[AdminKey, str]:
@@ -60,7 +60,7 @@ def mint_admin_key(
         digest=digest_key(secret, pepper),
         roles=roles,
         created_at=now,
-        expires_at=None if lasts is None else now + lasts,
+        expires_at=None if lifetime is None else now + lifetime,
         revoked_at=None,
         user_id=user_id,
         created_by=created_by,

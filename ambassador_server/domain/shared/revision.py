@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 ANY = "*"
-Expected = frozenset[str] | None
+ExpectedRevisions = frozenset[str] | None
 """The revisions that a change may be made to; ANY allows each revision of an existing object, None skips the check."""
 
 _LENGTH = 32
@@ -22,7 +22,7 @@ def revision(item: "DataclassInstance") -> str:
     return hashlib.sha256(state.encode(errors="surrogatepass")).hexdigest()[:_LENGTH]
 
 
-def check_revision(item: "DataclassInstance | None", expected: Expected) -> None:
+def check_revision(item: "DataclassInstance | None", expected: ExpectedRevisions) -> None:
     """Raise ChangedMeanwhileError unless the object exists and has one of the expected revisions."""
     if expected is None:
         return

@@ -19,7 +19,7 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class ExplainedAccess:
     """One question and its answer; `key` is None when the user has none."""
 
     user: User
@@ -28,14 +28,14 @@ class Access:
     explanation: Explanation
 
 
-class AccessQuestions:
+class AccessQueries:
     """Read-only; nothing here changes, and nothing here decides by itself."""
 
     def __init__(self, *, policy: PolicyKeeper, catalog: Catalog) -> None:
         self._policy = policy
         self._catalog = catalog
 
-    def explain(self, user_name: str, tool_name: str, *, key_name: str | None = None) -> Access:
+    def explain(self, user_name: str, tool_name: str, *, key_name: str | None = None) -> ExplainedAccess:
         """Explain one call. Raises NotFoundError for a user, key or tool that does not exist.
 
         Without a key, the user's best one is taken: active before the rest, newest first.
@@ -46,7 +46,7 @@ class AccessQuestions:
             raise NotFoundError(f"No user {user_name!r}")
         key = self._key(snapshot, user, key_name)
         tool = self._tool(snapshot, tool_name)
-        return Access(
+        return ExplainedAccess(
             user=user,
             key=key,
             tool=tool.name,

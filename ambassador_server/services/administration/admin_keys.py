@@ -30,7 +30,7 @@ class AdminKeys:
         self._pepper = pepper
 
     async def issue(
-        self, requester: Requester, *, name: str, roles: Iterable[Role], lasts: timedelta | None
+        self, requester: Requester, *, name: str, roles: Iterable[Role], lifetime: timedelta | None
     ) -> tuple[AdminKey, str]:
         """Issue an admin key and return it with its secret, which is kept nowhere.
 
@@ -42,7 +42,7 @@ class AdminKeys:
                 self._clock.now(),
                 name=check_name("admin key", name),
                 roles=check_key_roles(requester.administrator, roles),
-                lasts=lasts,
+                lifetime=lifetime,
                 created_by=requester.actor.name or "",
             )
             await change.work.admin_keys.add(key)

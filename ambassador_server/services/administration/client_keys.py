@@ -21,12 +21,12 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, d
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyFacts:
+class KeySpec:
     """What an administrator says about a new key; without `lasts` it is good until somebody ends it."""
 
     user: str
     name: str
-    lasts: timedelta | None = None
+    lifetime: timedelta | None = None
     owner: str | None = None
 
 
@@ -39,7 +39,7 @@ class EnsuredKey:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyEnd:
+class KeyExpiry:
     """When a key ends by itself; None for one that lasts until somebody ends it."""
 
     at: datetime | None
@@ -63,32 +63,32 @@ class ClientKeys:
         self._pepper = pepper
         self._prolonged = prolonged
 
-    async def issue(self, requester: Requester, facts: KeyFacts) -> tuple[ClientKey, str]:
+    async def issue(self, requester: Requester, spec: KeySpec) -> tuple[ClientKey, str]:
         """Issue a key for a user and return it with its secret, which is kept nowhere."""
         async with self._changes.open(requester) as change:
-            user = await find_user(change.work, facts.user)
-            key, secret = self._new(user.user_id, facts)
+            user = await find_user(change.work, spec.user)
+            key, secret = self._new(user.user_id, spec)
             await write(change, change.work.keys, None, key, _EVENTS, user=user.name)
         return key, secret
 
-    async def ensure(self, requester: Requester, facts: KeyFacts) -> EnsuredKey:
+    async def ensure(self, requester: Requester, spec: KeySpec) -> EnsuredKey:
         """Issue a key unless the user has a good one of this name, of which only the owner is changed.
 
         Raises ConflictError where there is a suspended one: whoever suspended it did not mean it to be replaced.
         """
         now = self._clock.now()
         async with self._changes.open(requester) as change:
-            user = await find_user(change.work, facts.user)
-            before = _best(await change.work.keys.of(user_id=user.user_id), facts.name, now)
+            user = await find_user(change.work, spec.user)
+            before = _best(await change.work.keys.of(user_id=user.user_id), spec.name, now)
             if before is None:
-                key, secret = self._new(user.user_id, facts)
+                key, secret = self._new(user.user_id, spec)
                 written = await write(change, change.work.keys, None, key, _EVENTS, user=user.name)
                 return EnsuredKey(written, secret)
             if not before.is_good(now):
                 raise ConflictError(
-                    f"Key {facts.name!r} of {facts.user!r} is suspended; activate it, or revoke it for another"
+                    f"Key {spec.name!r} of {spec.user!r} is suspended; activate it, or revoke it for another"
                 )
-            after = before if facts.owner is None else replace(before, owner=check_owner(facts.owner))
+            after = before if spec.owner is None else replace(before, owner=check_owner(spec.owner))
             written = await write(change, change.work.keys, before, after, _EVENTS, user=user.name)
             return EnsuredKey(written, None)
 
@@ -110,7 +110,7 @@ class ClientKeys:
             ).item
 
     async def rotate(
-        self, requester: Requester, key_id: str, *, overlap: timedelta, end: KeyEnd | None = None
+        self, requester: Requester, key_id: str, *, overlap: timedelta, end: KeyExpiry | None = None
     ) -> tuple[ClientKey, str]:
         """Issue a key in place of another, which stays good for the overlap and expires then.
 
@@ -122,9 +122,9 @@ class ClientKeys:
             old = await find_key(change.work, key_id)
             if not old.is_good(now):
                 raise ConflictError("This key is not good any more; issue another one")
-            lasts = None if old.expires_at is None else old.expires_at - old.created_at
+            lifetime = None if old.expires_at is None else old.expires_at - old.created_at
             key, secret = mint_client_key(
-                self._pepper, now, user_id=old.user_id, name=old.name, lasts=lasts, owner=old.owner
+                self._pepper, now, user_id=old.user_id, name=old.name, lifetime=lifetime, owner=old.owner
             )
             key = replace(key, replaces=old.key_id)
             if end is not None:
@@ -140,17 +140,17 @@ class ClientKeys:
             )
         return key, secret
 
-    async def end_of_own(self, work: UnitOfWork, replaced: ClientKey) -> KeyEnd:
+    async def end_of_own(self, work: UnitOfWork, replaced: ClientKey) -> KeyExpiry:
         """Return when a key ends that its user puts in place of another.
 
         That is when the other was meant to end, so that a stolen key is not prolonged for ever; later only as far as
         administrators let users prolong their keys, counted from the issue of the first of them.
         """
         if replaced.expires_at is None or self._prolonged is None:
-            return KeyEnd(replaced.expires_at)
+            return KeyExpiry(replaced.expires_at)
         longest = await _first_issue(work, replaced) + self._prolonged
         anew = self._clock.now() + (replaced.expires_at - replaced.created_at)
-        return KeyEnd(max(replaced.expires_at, min(anew, longest)))
+        return KeyExpiry(max(replaced.expires_at, min(anew, longest)))
 
     async def revoke(self, requester: Requester, key_id: str) -> ClientKey:
         """Revoke a key for good; it holds from the very next call on."""
@@ -173,14 +173,14 @@ class ClientKeys:
         async with self._store.read() as work:
             return await work.keys.page(listing)
 
-    def _new(self, user_id: str, facts: KeyFacts) -> tuple[ClientKey, str]:
-        owner = None if facts.owner is None else check_owner(facts.owner)
+    def _new(self, user_id: str, spec: KeySpec) -> tuple[ClientKey, str]:
+        owner = None if spec.owner is None else check_owner(spec.owner)
         return mint_client_key(
             self._pepper,
             self._clock.now(),
             user_id=user_id,
-            name=check_name("key", facts.name),
-            lasts=facts.lasts,
+            name=check_name("key", spec.name),
+            lifetime=spec.lifetime,
             owner=owner,
         )
 

@@ -31,13 +31,19 @@ class Enrolments:
         self._pepper = pepper
 
     async def issue(
-        self, requester: Requester, *, user: str, name: str, lasts: timedelta, key_lasts: timedelta | None
+        self,
+        requester: Requester,
+        *,
+        user: str,
+        name: str,
+        lifetime: timedelta,
+        key_lifetime: timedelta | None,
     ) -> tuple[Enrolment, str]:
         """Promise a user a key and return the code, which is kept nowhere.
 
         Raises ConflictError for a user who could not use it, InvalidInputError for a time out of bounds.
         """
-        if not SHORTEST <= lasts <= LONGEST:
+        if not SHORTEST <= lifetime <= LONGEST:
             raise InvalidInputError("expires_in_seconds: a code lasts from one minute to one day")
         code, now = mint_code(), self._clock.now()
         async with self._changes.open(requester) as change:
@@ -48,11 +54,11 @@ class Enrolments:
                 enrolment_id=str(uuid.uuid4()),
                 user_id=owner.user_id,
                 key_name=check_name("key", name),
-                key_seconds=None if key_lasts is None else int(key_lasts.total_seconds()),
+                key_seconds=None if key_lifetime is None else int(key_lifetime.total_seconds()),
                 digest=digest_code(code, self._pepper) or b"",
                 created_at=now,
                 created_by=requester.actor.name or "",
-                expires_at=now + lasts,
+                expires_at=now + lifetime,
             )
             await change.work.enrolments.add(enrolment)
             change.record(

@@ -21,7 +21,7 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GrantFacts:
+class GrantSpec:
     """A grant as an administrator says it, by names; no owner says nothing, an empty one gives it to nobody.
 
     It ends at a time, or after it has lasted, or never.
@@ -32,7 +32,7 @@ class GrantFacts:
     patterns: tuple[str, ...]
     effect: Effect
     delivery: Delivery = Delivery.AUTOMATIC
-    lasts: timedelta | None = None
+    lifetime: timedelta | None = None
     ends: datetime | None = None
     owner: str | None = None
 
@@ -45,24 +45,24 @@ class Grants:
         self._changes = changes
         self._clock = clock
 
-    async def add(self, requester: Requester, facts: GrantFacts) -> Grant:
+    async def add(self, requester: Requester, spec: GrantSpec) -> Grant:
         """Add a grant. Raises ConflictError when the group has exactly this one for the MCP already."""
         async with self._changes.open(requester) as change:
-            grant = await self._new(change.work, requester, facts)
+            grant = await self._new(change.work, requester, spec)
             if any(each.expires_at == grant.expires_at for each in await _same(change.work, grant)):
-                raise ConflictError(f"Group {facts.group!r} has this grant for {facts.mcp!r} already")
-            return (await _write(change, None, grant, facts)).item
+                raise ConflictError(f"Group {spec.group!r} has this grant for {spec.mcp!r} already")
+            return (await _write(change, None, grant, spec)).item
 
-    async def put(self, requester: Requester, facts: GrantFacts) -> Written[Grant]:
+    async def put(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
         """Add a grant, or give the one that says the same this expiry, and this owner where one is named."""
         async with self._changes.open(requester) as change:
-            grant = await self._new(change.work, requester, facts)
+            grant = await self._new(change.work, requester, spec)
             before = _nearest(await _same(change.work, grant), grant)
             if before is None:
-                return await _write(change, None, grant, facts)
-            owner = before.owner if facts.owner is None else grant.owner
+                return await _write(change, None, grant, spec)
+            owner = before.owner if spec.owner is None else grant.owner
             after = replace(before, expires_at=grant.expires_at, owner=owner)
-            return await _write(change, before, after, facts)
+            return await _write(change, before, after, spec)
 
     async def remove(self, requester: Requester, grant_id: str) -> None:
         """Remove a grant; it holds from the very next call on."""
@@ -88,26 +88,26 @@ class Grants:
         async with self._store.read() as work:
             return await work.grants.page(listing)
 
-    async def _new(self, work: UnitOfWork, requester: Requester, facts: GrantFacts) -> Grant:
-        if not facts.patterns:
+    async def _new(self, work: UnitOfWork, requester: Requester, spec: GrantSpec) -> Grant:
+        if not spec.patterns:
             raise InvalidInputError("A grant takes at least one tool pattern.")
-        if facts.effect is Effect.DENY and facts.delivery is not Delivery.AUTOMATIC:
+        if spec.effect is Effect.DENY and spec.delivery is not Delivery.AUTOMATIC:
             raise InvalidInputError(
                 "A grant that denies holds for every client; only a permit can be opted in to."
             )
-        group, mcp = await find_group(work, facts.group), await find_mcp(work, facts.mcp)
+        group, mcp = await find_group(work, spec.group), await find_mcp(work, spec.mcp)
         now = self._clock.now()
         return Grant(
             grant_id=str(uuid.uuid4()),
             group_id=group.group_id,
             mcp_id=mcp.mcp_id,
-            patterns=normalise_patterns(facts.patterns, mcp.name),
-            effect=facts.effect,
-            expires_at=facts.ends if facts.lasts is None else now + facts.lasts,
+            patterns=normalise_patterns(spec.patterns, mcp.name),
+            effect=spec.effect,
+            expires_at=spec.ends if spec.lifetime is None else now + spec.lifetime,
             created_at=now,
             created_by=requester.actor.name or requester.actor.kind,
-            delivery=facts.delivery,
-            owner=None if facts.owner is None else check_owner(facts.owner),
+            delivery=spec.delivery,
+            owner=None if spec.owner is None else check_owner(spec.owner),
         )
 
 
@@ -124,8 +124,8 @@ def _nearest(found: Iterable[Grant], wanted: Grant) -> Grant | None:
     return min(found, key=lambda each: each.expires_at != wanted.expires_at, default=None)
 
 
-async def _write(change: Change, before: Grant | None, grant: Grant, facts: GrantFacts) -> Written[Grant]:
-    return await write(change, change.work.grants, before, grant, _EVENTS, group=facts.group, mcp=facts.mcp)
+async def _write(change: Change, before: Grant | None, grant: Grant, spec: GrantSpec) -> Written[Grant]:
+    return await write(change, change.work.grants, before, grant, _EVENTS, group=spec.group, mcp=spec.mcp)
 
 
 def _details(grant: Grant) -> dict[str, Any]:

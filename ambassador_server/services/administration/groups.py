@@ -10,7 +10,7 @@ from ambassador_server.domain.audit.resources import group_resource
 from ambassador_server.domain.people.groups import Group, GroupStatus, Membership
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
-from ambassador_server.domain.shared.revision import Expected, check_revision
+from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.administration.names import Names
@@ -20,7 +20,7 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupFacts:
+class GroupSpec:
     """What an administrator says about a group; None says nothing, an empty owner gives it to nobody."""
 
     description: str | None = None
@@ -69,30 +69,30 @@ class Groups:
         self._names = names
         self._clock = clock
 
-    async def create(self, requester: Requester, name: str, facts: GroupFacts) -> Group:
+    async def create(self, requester: Requester, name: str, spec: GroupSpec) -> Group:
         """Create a group without members."""
         async with self._changes.open(requester) as change:
-            return (await self._write(change, None, self._new(name), facts)).item
+            return (await self._write(change, None, self._new(name), spec)).item
 
     async def put(
-        self, requester: Requester, name: str, facts: GroupFacts, *, expected: Expected = None
+        self, requester: Requester, name: str, spec: GroupSpec, *, expected: ExpectedRevisions = None
     ) -> Written[Group]:
-        """Create the group, or change what the facts name. Raises ChangedMeanwhileError unless it is as expected."""
+        """Create the group, or change what `spec` sets. Raises ChangedMeanwhileError unless it is as expected."""
         async with self._changes.open(requester) as change:
             before = await change.work.groups.by_name(name)
             check_revision(before, expected)
-            return await self._write(change, before, before or self._new(name), facts)
+            return await self._write(change, before, before or self._new(name), spec)
 
     async def update(
-        self, requester: Requester, name: str, facts: GroupFacts, *, expected: Expected = None
+        self, requester: Requester, name: str, spec: GroupSpec, *, expected: ExpectedRevisions = None
     ) -> Group:
-        """Change what the facts name. Raises NotFoundError, and ChangedMeanwhileError unless it is as expected."""
+        """Change what `spec` sets. Raises NotFoundError, and ChangedMeanwhileError unless it is as expected."""
         async with self._changes.open(requester) as change:
             before = await find_group(change.work, name)
             check_revision(before, expected)
-            return (await self._write(change, before, before, facts)).item
+            return (await self._write(change, before, before, spec)).item
 
-    async def remove(self, requester: Requester, name: str, *, expected: Expected = None) -> None:
+    async def remove(self, requester: Requester, name: str, *, expected: ExpectedRevisions = None) -> None:
         """Delete a group, its memberships and its grants; it holds from the very next call on."""
         async with self._changes.open(requester) as change:
             group = await find_group(change.work, name)
@@ -168,9 +168,9 @@ class Groups:
         )
 
     async def _write(
-        self, change: Change, before: Group | None, group: Group, facts: GroupFacts
+        self, change: Change, before: Group | None, group: Group, spec: GroupSpec
     ) -> Written[Group]:
-        after = replace(group, **facts.checked(), updated_at=self._clock.now())
+        after = replace(group, **spec.checked(), updated_at=self._clock.now())
         return await write(change, change.work.groups, before, after, _EVENTS)
 
 

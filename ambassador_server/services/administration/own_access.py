@@ -35,7 +35,7 @@ LONGEST_OVERLAP = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class OwnStatus:
     """Who the principal is; `refused` says why nothing at all is permitted, `tools` counts what is."""
 
     user: User
@@ -55,7 +55,7 @@ class KnownTool:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferedMcp:
     """An MCP of which something is granted, and this client's choice."""
 
     mcp: Mcp
@@ -95,14 +95,14 @@ class OwnAccess:
         self._keys = keys
         self._subscriptions = subscriptions
 
-    def standing(self, principal: Principal) -> Standing:
+    def status(self, principal: Principal) -> OwnStatus:
         """Return who the principal is."""
         snapshot, policy = self._policy.snapshot, self._rules(principal)
         user, key = snapshot.users.get(principal.user_id), snapshot.keys.get(principal.key_id)
         if user is None or key is None:
             raise NotAuthenticatedError("Valid session token required")
         group_ids = snapshot.group_ids_of.get(user.user_id, ())
-        return Standing(
+        return OwnStatus(
             user=user,
             groups=tuple(sorted(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)),
             key=key,
@@ -111,7 +111,7 @@ class OwnAccess:
             refused=None if policy.refused is None else policy.refused.reason,
         )
 
-    def offers(self, principal: Principal) -> list[Offer]:
+    def offers(self, principal: Principal) -> list[OfferedMcp]:
         """Return the MCPs of which something is granted, by name; of their tools those the principal may know of."""
         policy, mcps = self._rules(principal), self._policy.snapshot.mcps.values()
         offers = (self._offer(policy, principal, mcp) for mcp in sorted(mcps, key=lambda mcp: mcp.name))
@@ -137,7 +137,7 @@ class OwnAccess:
 
     async def subscribe(
         self, principal: Principal, origin: Origin, mcp_name: str, patterns: Collection[str]
-    ) -> Offer:
+    ) -> OfferedMcp:
         """Choose, for the key in use, which tools of an MCP it wants of those granted; return what comes of it.
 
         Raises NotFoundError for an MCP of which nothing is granted, as for one that does not exist.
@@ -184,7 +184,7 @@ class OwnAccess:
                 withdrawn = key
         return withdrawn
 
-    def _offered(self, principal: Principal, mcp_name: str) -> Offer:
+    def _offered(self, principal: Principal, mcp_name: str) -> OfferedMcp:
         mcp = next((each for each in self._policy.snapshot.mcps.values() if each.name == mcp_name), None)
         offer = None if mcp is None else self._offer(self._rules(principal), principal, mcp)
         if offer is None:
@@ -193,7 +193,7 @@ class OwnAccess:
             )
         return offer
 
-    def _offer(self, policy: PrincipalPolicy, principal: Principal, mcp: Mcp) -> Offer | None:
+    def _offer(self, policy: PrincipalPolicy, principal: Principal, mcp: Mcp) -> OfferedMcp | None:
         delivery = policy.delivery_of(mcp.mcp_id)
         if delivery is None:
             return None
@@ -202,7 +202,7 @@ class OwnAccess:
         if entries and not tools:
             return None
         subscription = self._policy.snapshot.subscriptions.get((principal.key_id, mcp.mcp_id))
-        return Offer(mcp, delivery, subscription, tools)
+        return OfferedMcp(mcp, delivery, subscription, tools)
 
     def _rules(self, principal: Principal) -> PrincipalPolicy:
         return PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())

@@ -24,7 +24,7 @@ Running = tuple[tuple[Principal, CapabilityRef], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Hits:
+class CountedNames:
     """How many there are, and the first of their names in order."""
 
     count: int
@@ -35,9 +35,9 @@ class Hits:
 class NamedImpact:
     """An impact in the names a person knows; `calls` are those in flight on this server."""
 
-    users: Hits
-    mcps: Hits
-    tools: Hits
+    users: CountedNames
+    mcps: CountedNames
+    tools: CountedNames
     sessions: int
     calls: int
 
@@ -87,6 +87,6 @@ class SwitchEffects:
             return await work.sessions.open_sessions(self._clock.now())
 
 
-def _hits(names: Iterable[str]) -> Hits:
+def _hits(names: Iterable[str]) -> CountedNames:
     known = list(names)
-    return Hits(len(known), tuple(nsmallest(FIRST_NAMES, known)))
+    return CountedNames(len(known), tuple(nsmallest(FIRST_NAMES, known)))

@@ -36,7 +36,7 @@ class Switches:
         target: str | None,
         reason: str,
         message: str | None,
-        lasts: timedelta | None,
+        lifetime: timedelta | None,
         drill: bool,
     ) -> KillSwitch:
         """Stop a scope. Raises NotFoundError for a target that does not exist, ConflictError when it is stopped."""
@@ -55,7 +55,7 @@ class Switches:
                 author=requester.actor.name or requester.actor.kind,
                 drill=drill,
                 created_at=now,
-                expires_at=None if lasts is None else now + lasts,
+                expires_at=None if lifetime is None else now + lifetime,
                 lifted_at=None,
                 lifted_by=None,
             )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ambassador_server.services.administration.access import AccessQuestions
+from ambassador_server.services.administration.access import AccessQueries
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.enrolments import Enrolments
@@ -33,6 +33,6 @@ class AdministrationUseCases:
     sessions: SessionControl
     switches: Switches
     switch_effects: SwitchEffects
-    access: AccessQuestions
+    access: AccessQueries
     batches: Batches
     names: Names

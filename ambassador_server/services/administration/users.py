@@ -19,7 +19,7 @@ from ambassador_server.domain.people.role_rules import (
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
-from ambassador_server.domain.shared.revision import Expected, check_revision
+from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.admin_guard import check_an_admin_is_left, end_logins
@@ -29,7 +29,7 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserFacts:
+class UserSpec:
     """What an administrator says about a user; None says nothing, an empty email or owner clears it.
 
     An empty display name is the name itself.
@@ -68,24 +68,24 @@ class Users:
         self._changes = changes
         self._clock = clock
 
-    async def create(self, requester: Requester, name: str, facts: UserFacts) -> User:
+    async def create(self, requester: Requester, name: str, spec: UserSpec) -> User:
         """Create an active user."""
         async with self._changes.open(requester) as change:
-            return (await self._write(requester, change, None, self._new(name), facts)).item
+            return (await self._write(requester, change, None, self._new(name), spec)).item
 
     async def put(
-        self, requester: Requester, name: str, facts: UserFacts, *, expected: Expected = None
+        self, requester: Requester, name: str, spec: UserSpec, *, expected: ExpectedRevisions = None
     ) -> Written[User]:
-        """Create the user, or change what the facts name. Raises ChangedMeanwhileError unless it is as expected."""
+        """Create the user, or change what `spec` sets. Raises ChangedMeanwhileError unless it is as expected."""
         async with self._changes.open(requester) as change:
             before = await change.work.users.by_name(name)
             check_revision(before, expected)
-            return await self._write(requester, change, before, before or self._new(name), facts)
+            return await self._write(requester, change, before, before or self._new(name), spec)
 
     async def update(
-        self, requester: Requester, name: str, facts: UserFacts, *, expected: Expected = None
+        self, requester: Requester, name: str, spec: UserSpec, *, expected: ExpectedRevisions = None
     ) -> User:
-        """Change what the facts name; it holds from the very next call on.
+        """Change what `spec` sets; it holds from the very next call on.
 
         Raises NotFoundError, ChangedMeanwhileError unless it is as expected, MissingRightError for a change by which
         the requester could become more than he is, and ConflictError when nobody would be left to administer.
@@ -93,7 +93,7 @@ class Users:
         async with self._changes.open(requester) as change:
             before = await find_user(change.work, name)
             check_revision(before, expected)
-            return (await self._write(requester, change, before, before, facts)).item
+            return (await self._write(requester, change, before, before, spec)).item
 
     async def get(self, name: str) -> User:
         """Return one user."""
@@ -118,9 +118,9 @@ class Users:
         )
 
     async def _write(
-        self, requester: Requester, change: Change, before: User | None, user: User, facts: UserFacts
+        self, requester: Requester, change: Change, before: User | None, user: User, spec: UserSpec
     ) -> Written[User]:
-        after = replace(user, **facts.checked(user.name), updated_at=self._clock.now())
+        after = replace(user, **spec.checked(user.name), updated_at=self._clock.now())
         check_user_change(requester.administrator, before, after)
         if before is not None:
             check_not_locking_out(requester.administrator, before, after)

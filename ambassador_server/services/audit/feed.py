@@ -16,7 +16,7 @@ MAX_LISTENERS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class FeedUpdate:
     """Matching records, and the cursor behind everything that was looked at for them.
 
     `gap` means that records between the cursor asked for and these may be gone from the index.
@@ -56,8 +56,8 @@ class AuditFeed:
 
     async def follow(
         self, wanted: Query, cursor: int | None, *, quiet_seconds: float = QUIET_SECONDS
-    ) -> AsyncGenerator[News]:
-        """Yield news behind the cursor, None begins now; and news of nothing, when nothing came for a while.
+    ) -> AsyncGenerator[FeedUpdate]:
+        """Yield matching records after the cursor, or new ones if it is None; an empty update while none come.
 
         Ends when the feed is closed; raises OverloadedError for one listener too many, and what the index raises.
         """
@@ -66,21 +66,21 @@ class AuditFeed:
             at = last if cursor is None else min(cursor, last)
             # A cursor beyond the newest was given by an index that has been built anew.
             gap = cursor is not None and cursor > 0 and (cursor > last or first > cursor + 1)
-            yield News(records=(), cursor=at, gap=gap)
+            yield FeedUpdate(records=(), cursor=at, gap=gap)
             while not self._closed:
-                news = await self._next(wanted, at)
-                if news is None:
+                update = await self._next(wanted, at)
+                if update is None:
                     await self._wait(quiet_seconds)
-                    news = await self._next(wanted, at) or News(records=(), cursor=at)
-                at = news.cursor
-                yield news
+                    update = await self._next(wanted, at) or FeedUpdate(records=(), cursor=at)
+                at = update.cursor
+                yield update
 
     def close(self) -> None:
         """Let every listener end."""
         self._closed = True
         self._round.set()
 
-    async def _next(self, wanted: Query, at: int) -> News | None:
+    async def _next(self, wanted: Query, at: int) -> FeedUpdate | None:
         batch = self._batch
         if at >= batch.until:
             return None
@@ -88,9 +88,9 @@ class AuditFeed:
             found = [
                 each for each in batch.records if each.cursor > at and matches(wanted, each.record.event)
             ]
-            return News(records=tuple(found), cursor=batch.until)
+            return FeedUpdate(records=tuple(found), cursor=batch.until)
         records, cursor = await self._search.after(wanted, limit=MAX_PAGE, cursor=at)
-        return News(records=tuple(records), cursor=cursor)
+        return FeedUpdate(records=tuple(records), cursor=cursor)
 
     async def _wait(self, seconds: float) -> None:
         await self._check()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Is, Query, searchable
-from ambassador_server.domain.audit.trace import Decided, decided_by
+from ambassador_server.domain.audit.request_summary import RequestSummary, summarise
 from ambassador_server.domain.policy.grants import Grant
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.errors import NotFoundError
@@ -29,11 +29,11 @@ _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}):([1-9][0-9]{0,17})")
 class Trace:
     """What was recorded of one request, oldest first, and the rule that decided it, as it is now.
 
-    A rule that was removed since has left its id in `decided`.
+    A rule that was removed since has left its id in `summary`.
     """
 
     records: tuple[IndexedRecord, ...]
-    decided: Decided
+    summary: RequestSummary
     grant: Grant | None
     switch: KillSwitch | None
 
@@ -138,10 +138,10 @@ class AuditSearch:
                 found = (await work.audit.newest(wanted, limit=MAX_PAGE))[::-1] or found
             if not found:
                 raise NotFoundError(f"No event and no request is called {found_by[:60]!r}")
-            decided = decided_by([each.record.event for each in found])
+            summary = summarise([each.record.event for each in found])
             return Trace(
                 records=tuple(found),
-                decided=decided,
-                grant=None if decided.grant_id is None else await work.grants.get(decided.grant_id),
-                switch=None if decided.switch_id is None else await work.switches.get(decided.switch_id),
+                summary=summary,
+                grant=None if summary.grant_id is None else await work.grants.get(summary.grant_id),
+                switch=None if summary.switch_id is None else await work.switches.get(summary.switch_id),
             )

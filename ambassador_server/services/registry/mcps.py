@@ -7,7 +7,7 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
-from ambassador_server.domain.shared.revision import Expected, check_revision
+from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams
@@ -15,9 +15,9 @@ from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
-from ambassador_server.services.registry.mcp_facts import (
+from ambassador_server.services.registry.mcp_spec import (
     EVENTS,
-    McpFacts,
+    McpSpec,
     needs_test,
     reach_differs,
     unseen_changes,
@@ -36,42 +36,42 @@ class Mcps:
         self._downstreams = downstreams
         self._clock = clock
 
-    async def add(self, requester: Requester, name: str, facts: McpFacts) -> Mcp:
+    async def add(self, requester: Requester, name: str, spec: McpSpec) -> Mcp:
         """Add a draft entry; its options are checked for sense, it is not connected yet."""
         async with self._changes.open(requester) as change:
-            return (await write(change, change.work.mcps, None, self._after(None, name, facts), EVENTS)).item
+            return (await write(change, change.work.mcps, None, self._after(None, name, spec), EVENTS)).item
 
     async def put(
         self,
         requester: Requester,
         name: str,
-        facts: McpFacts,
+        spec: McpSpec,
         *,
-        expected: Expected = None,
+        expected: ExpectedRevisions = None,
         test: bool = True,
     ) -> Written[Mcp]:
-        """Add a draft entry, or change what the facts name; see `update`."""
+        """Add a draft entry, or change what `spec` sets; see `update`."""
         async with self._store.read() as work:
             seen = await work.mcps.by_name(name)
-        return await self._change(requester, seen, name, facts, expected, test=test)
+        return await self._change(requester, seen, name, spec, expected, test=test)
 
     async def update(
         self,
         requester: Requester,
         name: str,
-        facts: McpFacts,
+        spec: McpSpec,
         *,
-        expected: Expected = None,
+        expected: ExpectedRevisions = None,
         test: bool = True,
     ) -> Mcp:
-        """Change what the facts name; a published entry that is reached in another way is connected anew.
+        """Change what `spec` sets; a published entry that is reached in another way is connected anew.
 
         Before that is stored it is tried, unless `test` is false. Raises NotFoundError, ChangedMeanwhileError unless
         the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError when the try fails: then
         everything stays as it is.
         """
         seen = await self._stored(name)
-        return (await self._change(requester, seen, name, facts, expected, test=test)).item
+        return (await self._change(requester, seen, name, spec, expected, test=test)).item
 
     async def publish(self, requester: Requester, name: str) -> Mcp:
         """Connect, list the tools, and open the entry to those who have a grant.
@@ -110,7 +110,7 @@ class Mcps:
         self._downstreams.restart(mcp.mcp_id)
         return mcp
 
-    async def remove(self, requester: Requester, name: str, *, expected: Expected = None) -> None:
+    async def remove(self, requester: Requester, name: str, *, expected: ExpectedRevisions = None) -> None:
         """Delete an entry that is not published, with its grants. Raises ConflictError for one that is."""
         async with self._changes.open(requester) as change:
             mcp = await find_mcp(change.work, name)
@@ -129,19 +129,19 @@ class Mcps:
         requester: Requester,
         seen: Mcp | None,
         name: str,
-        facts: McpFacts,
-        expected: Expected,
+        spec: McpSpec,
+        expected: ExpectedRevisions,
         *,
         test: bool,
     ) -> Written[Mcp]:
         check_revision(None if seen is None else visible(seen), expected)
-        planned = self._after(seen, name, facts)
+        planned = self._after(seen, name, spec)
         # Nobody else may wait for a downstream, so it is tried before the change is opened.
         tools = await self._downstreams.probe(planned) if test and needs_test(seen, planned) else None
         async with self._changes.open(requester) as change:
             before = await change.work.mcps.by_name(name)
             check_revision(None if before is None else visible(before), expected)
-            after = self._after(before, name, facts)
+            after = self._after(before, name, spec)
             if test and needs_test(before, after) and before != seen:
                 raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
             hidden = unseen_changes(before, after)
@@ -154,14 +154,14 @@ class Mcps:
         async with self._store.read() as work:
             return await find_mcp(work, name)
 
-    def _after(self, before: Mcp | None, name: str, facts: McpFacts) -> Mcp:
-        after = replace(facts.applied(before or self._new(name, facts)), updated_at=self._clock.now())
+    def _after(self, before: Mcp | None, name: str, spec: McpSpec) -> Mcp:
+        after = replace(spec.applied(before or self._new(name, spec)), updated_at=self._clock.now())
         if before is None or reach_differs(before, after):
             self._downstreams.check(after)
         return after
 
-    def _new(self, name: str, facts: McpFacts) -> Mcp:
-        if facts.transport is None or facts.options is None:
+    def _new(self, name: str, spec: McpSpec) -> Mcp:
+        if spec.transport is None or spec.options is None:
             raise InvalidInputError("A new entry needs a transport and its options.")
         now = self._clock.now()
         return Mcp(
@@ -169,7 +169,7 @@ class Mcps:
             name=check_mcp_name(name),
             display_name=name,
             description="",
-            transport=facts.transport,
+            transport=spec.transport,
             options={},
             tags=(),
             status=McpStatus.DRAFT,

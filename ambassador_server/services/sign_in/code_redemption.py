@@ -68,7 +68,7 @@ class CodeRedemption:
             self._clock.now(),
             user_id=user.user_id,
             name=enrolment.key_name,
-            lasts=None if enrolment.key_seconds is None else timedelta(seconds=enrolment.key_seconds),
+            lifetime=None if enrolment.key_seconds is None else timedelta(seconds=enrolment.key_seconds),
         )
         principal = Principal(
             user_id=user.user_id,

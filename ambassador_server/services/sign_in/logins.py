@@ -30,14 +30,14 @@ class Logins:
         changes: Changes,
         prover: PasswordProver,
         clock: Clock,
-        lasts: timedelta,
+        lifetime: timedelta,
         pepper: bytes,
     ) -> None:
         self._store = store
         self._changes = changes
         self._prover = prover
         self._clock = clock
-        self._lasts = lasts
+        self._lifetime = lifetime
         self._pepper = pepper
 
     async def open(
@@ -51,7 +51,7 @@ class Logins:
             self._clock.now(),
             name=f"login-{uuid.uuid4()}",
             roles=(),
-            lasts=self._lasts,
+            lifetime=self._lifetime,
             user_id=user.user_id,
             created_by=user.name,
         )

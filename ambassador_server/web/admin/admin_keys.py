@@ -25,7 +25,7 @@ async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
         requester(request),
         name=body.name,
         roles=choices(Role, body.roles, "roles"),
-        lasts=duration(body.expires_in_seconds),
+        lifetime=duration(body.expires_in_seconds),
     )
     return json_response(IssuedAdminKey(key=_view(request, key), admin_key=secret), status=201)
 

@@ -16,8 +16,8 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import AUDIT_EVENTS, AUDIT_STATISTICS, AUDIT_TRACES
 from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import EVERYTHING, Query, all_of
+from ambassador_server.domain.audit.query_fields import FIELDS, TIME_FIELDS
 from ambassador_server.domain.audit.query_parser import compare, parse_query
-from ambassador_server.domain.audit.query_words import TIMES, WORDS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.names import Names
@@ -38,8 +38,8 @@ QUERY = (
     Parameter(name="q", says="What is asked, in the audit query language.", kind="array"),
     Parameter(name="where", says="A further condition, in the same language.", kind="array"),
     Parameter(name="now", says="The time that durations count back from, else this moment."),
-    *(_word(name, word.meaning) for name, word in WORDS.items()),
-    *(_word(name, word.meaning) for name, word in TIMES.items()),
+    *(_word(name, word.meaning) for name, word in FIELDS.items()),
+    *(_word(name, word.meaning) for name, word in TIME_FIELDS.items()),
 )
 """The parameters that say which events: both forms of a query, and every word of it on its own."""
 
@@ -68,9 +68,9 @@ async def trace(request: web.Request) -> web.Response:
 async def statistics(request: web.Request) -> web.Response:
     """Count events by one word of the query language."""
     by = request.query.get("by", "action")
-    if by not in WORDS:
-        raise InvalidInputError(f"by: must be one of {', '.join(WORDS)}")
-    word, top = WORDS[by], max(1, min(number(request, "top", _TOP), _MOST))
+    if by not in FIELDS:
+        raise InvalidInputError(f"by: must be one of {', '.join(FIELDS)}")
+    word, top = FIELDS[by], max(1, min(number(request, "top", _TOP), _MOST))
     wanted = all_of(wanted_events(request), EVERYTHING if word.within is None else word.resembles("*"))
     found = await request.app[AUDIT].search.counts(wanted, word.attribute, top=top)
     values = [CountView(value=word.written(value), count=count) for value, count in found.values]
@@ -82,7 +82,7 @@ def wanted_events(request: web.Request) -> Query:
     """Return what the parameters ask for; durations count back from `now`, which is this moment unless they say."""
     now = moment(request, "now") or datetime.now(UTC)
     texts = [(name, text) for name in ("q", "where") for text in request.query.getall(name, ())]
-    words = [(name, value) for name, value in request.query.items() if name in WORDS or name in TIMES]
+    words = [(name, value) for name, value in request.query.items() if name in FIELDS or name in TIME_FIELDS]
     return all_of(
         *(parse_query(text, now, name) for name, text in texts),
         *(compare(name, value, now) for name, value in words),
@@ -119,7 +119,7 @@ def event_view(row: IndexedRecord) -> EventView:
 
 def _trace_view(trace: Trace, names: Names) -> TraceView:
     shown = [event_view(row) for row in trace.records]
-    first, decided = shown[0], trace.decided
+    first, summary = shown[0], trace.summary
     return TraceView(
         request_id=first.request_id,
         at=first.at,
@@ -128,14 +128,14 @@ def _trace_view(trace: Trace, names: Names) -> TraceView:
         resource=first.resource,
         session_id=first.session_id,
         source=first.source,
-        decision=decided.decision,
-        outcome=decided.outcome,
-        reason=decided.reason,
-        open=decided.is_open,
-        milliseconds=decided.milliseconds,
-        grant_id=decided.grant_id,
+        decision=summary.decision,
+        outcome=summary.outcome,
+        reason=summary.reason,
+        open=summary.is_open,
+        milliseconds=summary.milliseconds,
+        grant_id=summary.grant_id,
         grant=None if trace.grant is None else grant_view(trace.grant, names),
-        switch_id=decided.switch_id,
+        switch_id=summary.switch_id,
         switch=None if trace.switch is None else switch_view(trace.switch, datetime.now(UTC)),
         events=shown,
     )
@@ -145,7 +145,7 @@ def endpoints() -> list[Endpoint]:
     """Return the endpoints, the order of which is that of the description."""
     read = Right.AUDIT_READ
     after = Parameter(name="after", says="The cursor behind which to begin, oldest first.", kind="integer")
-    by = Parameter(name="by", says=f"The word to count by: {', '.join(WORDS)}; else action.")
+    by = Parameter(name="by", says=f"The word to count by: {', '.join(FIELDS)}; else action.")
     top = Parameter(name="top", says=f"How many values: at most {_MOST}, else {_TOP}.", kind="integer")
     return [
         Endpoint(

@@ -13,7 +13,7 @@ from ambassador_protocol.events import EVENT_STREAM, LAST_EVENT_ID
 from ambassador_protocol.paths import AUDIT_STREAM
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import AmbassadorError, InvalidInputError
-from ambassador_server.services.audit.feed import News
+from ambassador_server.services.audit.feed import FeedUpdate
 from ambassador_server.web.admin.app_keys import AUDIT
 from ambassador_server.web.admin.audit import QUERY, event_view, wanted_events
 from ambassador_server.web.endpoints import Endpoint, Parameter
@@ -33,9 +33,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
             return response
         await response.write(_text(first))
         try:
-            async for news in feed:
+            async for update in feed:
                 await check_administered(request, Right.AUDIT_READ)
-                await response.write(_text(news))
+                await response.write(_text(update))
         except (AmbassadorError, ConnectionError):
             # The answer has begun: its end is all that can be said, and the next request hears why.
             return response
@@ -56,12 +56,12 @@ def _cursor(request: web.Request) -> int | None:
     return int(last)
 
 
-def _text(news: News) -> bytes:
-    parts = [b"event: gap\ndata: {}\n\n"] if news.gap else []
+def _text(update: FeedUpdate) -> bytes:
+    parts = [b"event: gap\ndata: {}\n\n"] if update.gap else []
     parts += [
-        b"id: %d\ndata: %s\n\n" % (row.cursor, msgspec.json.encode(event_view(row))) for row in news.records
+        b"id: %d\ndata: %s\n\n" % (row.cursor, msgspec.json.encode(event_view(row))) for row in update.records
     ]
-    parts.append(b"id: %d\n\n" % news.cursor)
+    parts.append(b"id: %d\n\n" % update.cursor)
     return b"".join(parts)
 
 

@@ -34,10 +34,10 @@ from ambassador_server.services.administration.use_cases import AdministrationUs
 from ambassador_server.services.changes.batches import Step
 from ambassador_server.services.registry.mcps import Mcps
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
-from ambassador_server.web.admin.grants import grant_facts
-from ambassador_server.web.admin.groups import group_facts
-from ambassador_server.web.admin.mcps import mcp_facts
-from ambassador_server.web.admin.users import user_facts
+from ambassador_server.web.admin.grants import grant_spec
+from ambassador_server.web.admin.groups import group_spec
+from ambassador_server.web.admin.mcps import mcp_spec
+from ambassador_server.web.admin.users import user_spec
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.requests import requester
@@ -82,7 +82,7 @@ def _step(administration: AdministrationUseCases, mcps: Mcps, operation: BatchOp
         case PutGrant() | RemoveGrant():
             return Step(Right.MANAGE, _grant_step(administration.grants, operation))
         case PutMcp(name=name):
-            draft = mcp_facts(operation.set)
+            draft = mcp_spec(operation.set)
             # Trying an entry takes as long as its downstream; nothing may wait for that in a transaction.
             return Step(Right.MANAGE, lambda by: mcps.put(by, name, draft, test=False))
         case ArchiveMcp(name=name):
@@ -90,8 +90,8 @@ def _step(administration: AdministrationUseCases, mcps: Mcps, operation: BatchOp
         case RevokeKey(id=key_id):
             return Step(Right.PROVISION, lambda by: administration.client_keys.revoke(by, key_id))
         case PutUser(name=name):
-            facts = user_facts(operation.set)
-            return Step(Right.PROVISION, lambda by: administration.users.put(by, name, facts))
+            spec = user_spec(operation.set)
+            return Step(Right.PROVISION, lambda by: administration.users.put(by, name, spec))
         case _:
             return Step(Right.PROVISION, _group_step(administration.groups, operation))
 
@@ -99,8 +99,8 @@ def _step(administration: AdministrationUseCases, mcps: Mcps, operation: BatchOp
 def _grant_step(grants: Grants, operation: PutGrant | RemoveGrant) -> Run:
     match operation:
         case PutGrant():
-            facts = grant_facts(operation.set)
-            return lambda by: grants.put(by, facts)
+            spec = grant_spec(operation.set)
+            return lambda by: grants.put(by, spec)
         case RemoveGrant(id=grant_id):
             return lambda by: grants.remove(by, grant_id)
 
@@ -108,8 +108,8 @@ def _grant_step(grants: Grants, operation: PutGrant | RemoveGrant) -> Run:
 def _group_step(groups: Groups, operation: PutGroup | RemoveGroup | AddMember | RemoveMember) -> Run:
     match operation:
         case PutGroup(name=name):
-            facts = group_facts(operation.set)
-            return lambda by: groups.put(by, name, facts)
+            spec = group_spec(operation.set)
+            return lambda by: groups.put(by, name, spec)
         case RemoveGroup(name=name):
             return lambda by: groups.remove(by, name)
         case AddMember(group=group, user=user, owner=owner, claim=claim):

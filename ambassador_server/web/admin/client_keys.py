@@ -9,7 +9,7 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
-from ambassador_server.services.administration.client_keys import KeyFacts
+from ambassador_server.services.administration.client_keys import KeySpec
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.users import of_user
 from ambassador_server.web.admin.views import key_view
@@ -21,22 +21,22 @@ from ambassador_server.web.requests import choice, duration, requester
 
 async def issue(request: web.Request, body: NewKey) -> web.Response:
     """Issue a client key; its secret is in this answer and nowhere else."""
-    facts = KeyFacts(
-        user=body.user, name=body.name, lasts=duration(body.expires_in_seconds), owner=body.owner
+    spec = KeySpec(
+        user=body.user, name=body.name, lifetime=duration(body.expires_in_seconds), owner=body.owner
     )
-    key, secret = await request.app[ADMINISTRATION].client_keys.issue(requester(request), facts)
+    key, secret = await request.app[ADMINISTRATION].client_keys.issue(requester(request), spec)
     return _render(request, key, secret, status=201)
 
 
 async def ensure(request: web.Request, body: KeyPut) -> web.Response:
     """Issue a client key, unless the user has a good one of this name."""
-    facts = KeyFacts(
+    spec = KeySpec(
         user=request.match_info["user"],
         name=request.match_info["name"],
-        lasts=duration(body.expires_in_seconds),
+        lifetime=duration(body.expires_in_seconds),
         owner=body.owner,
     )
-    ensured = await request.app[ADMINISTRATION].client_keys.ensure(requester(request), facts)
+    ensured = await request.app[ADMINISTRATION].client_keys.ensure(requester(request), spec)
     return _render(
         request, ensured.written.item, ensured.secret, status=200 if ensured.secret is None else 201
     )

@@ -24,8 +24,8 @@ async def issue(request: web.Request, body: NewEnrolment) -> web.Response:
         requester(request),
         user=body.user,
         name=body.name,
-        lasts=duration(body.expires_in_seconds) or timedelta(),
-        key_lasts=duration(body.key_expires_in_seconds, "key_expires_in_seconds"),
+        lifetime=duration(body.expires_in_seconds) or timedelta(),
+        key_lifetime=duration(body.key_expires_in_seconds, "key_expires_in_seconds"),
     )
     return json_response(
         IssuedEnrolment(

@@ -10,7 +10,7 @@ from ambassador_protocol.paths import GRANTS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
 from ambassador_server.errors import InvalidInputError
-from ambassador_server.services.administration.grants import GrantFacts
+from ambassador_server.services.administration.grants import GrantSpec
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.views import grant_view
@@ -22,13 +22,13 @@ from ambassador_server.web.requests import choice, duration, requester
 
 async def add(request: web.Request, body: NewGrant) -> web.Response:
     """Add a grant."""
-    grant = await request.app[ADMINISTRATION].grants.add(requester(request), grant_facts(body))
+    grant = await request.app[ADMINISTRATION].grants.add(requester(request), grant_spec(body))
     return _render(request, grant, status=201)
 
 
 async def put(request: web.Request, body: NewGrant) -> web.Response:
     """Add a grant, unless there is one that says the same."""
-    written = await request.app[ADMINISTRATION].grants.put(requester(request), grant_facts(body))
+    written = await request.app[ADMINISTRATION].grants.put(requester(request), grant_spec(body))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
@@ -49,17 +49,17 @@ def _render(request: web.Request, grant: Grant, status: int) -> web.Response:
     return json_response(grant_view(grant, request.app[ADMINISTRATION].names), status=status)
 
 
-def grant_facts(body: NewGrant) -> GrantFacts:
+def grant_spec(body: NewGrant) -> GrantSpec:
     """Read what the body says."""
     if body.expires_in_seconds is not None and body.expires_at is not None:
         raise InvalidInputError("expires_at: expires_in_seconds says when it ends already")
-    return GrantFacts(
+    return GrantSpec(
         group=body.group,
         mcp=body.mcp,
         patterns=tuple(body.tools),
         effect=choice(Effect, body.effect, "effect"),
         delivery=choice(Delivery, body.delivery, "delivery"),
-        lasts=duration(body.expires_in_seconds),
+        lifetime=duration(body.expires_in_seconds),
         ends=_end(body.expires_at),
         owner=body.owner,
     )

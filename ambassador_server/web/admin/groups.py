@@ -8,7 +8,7 @@ from ambassador_protocol.paths import GROUPS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.people.groups import Group, GroupStatus
 from ambassador_server.domain.shared.revision import revision
-from ambassador_server.services.administration.groups import GroupFacts
+from ambassador_server.services.administration.groups import GroupSpec
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.views import group_view
@@ -20,24 +20,24 @@ from ambassador_server.web.requests import expected, optional_choice, requester
 
 async def create(request: web.Request, body: NewGroup) -> web.Response:
     """Create a group."""
-    facts = GroupFacts(description=body.description)
-    group = await request.app[ADMINISTRATION].groups.create(requester(request), body.name, facts)
+    spec = GroupSpec(description=body.description)
+    group = await request.app[ADMINISTRATION].groups.create(requester(request), body.name, spec)
     return _render(request, group, status=201)
 
 
 async def put(request: web.Request, body: GroupPut) -> web.Response:
     """Create a group, or change what the body names."""
-    facts, name = group_facts(body), request.match_info["name"]
+    spec, name = group_spec(body), request.match_info["name"]
     groups = request.app[ADMINISTRATION].groups
-    written = await groups.put(requester(request), name, facts, expected=expected(request))
+    written = await groups.put(requester(request), name, spec, expected=expected(request))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
 async def change(request: web.Request, body: GroupPut) -> web.Response:
     """Change what the body names."""
-    facts, name = group_facts(body), request.match_info["name"]
+    spec, name = group_spec(body), request.match_info["name"]
     groups = request.app[ADMINISTRATION].groups
-    return _render(request, await groups.update(requester(request), name, facts, expected=expected(request)))
+    return _render(request, await groups.update(requester(request), name, spec, expected=expected(request)))
 
 
 async def remove(request: web.Request) -> web.Response:
@@ -80,9 +80,9 @@ def _render(request: web.Request, group: Group, status: int = 200) -> web.Respon
     return json_response(view, status=status, revision=revision(group))
 
 
-def group_facts(body: GroupPut) -> GroupFacts:
+def group_spec(body: GroupPut) -> GroupSpec:
     """Read what the body says."""
-    return GroupFacts(
+    return GroupSpec(
         description=body.description,
         status=optional_choice(GroupStatus, body.status, "status"),
         owner=body.owner,

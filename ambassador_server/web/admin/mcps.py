@@ -9,8 +9,8 @@ from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.changes.writing import WriteResult
-from ambassador_server.services.registry.mcp_facts import McpFacts, visible
 from ambassador_server.services.registry.mcp_reports import McpReport
+from ambassador_server.services.registry.mcp_spec import McpSpec, visible
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
 from ambassador_server.web.admin.views import mcp_view, offered_tool_view, output_view, tool_view
 from ambassador_server.web.bodies import json_response
@@ -28,24 +28,24 @@ from ambassador_server.web.requests import (
 
 async def add(request: web.Request, body: NewMcp) -> web.Response:
     """Add a draft entry."""
-    mcp = await request.app[REGISTRY].mcps.add(requester(request), body.name, mcp_facts(body))
+    mcp = await request.app[REGISTRY].mcps.add(requester(request), body.name, mcp_spec(body))
     return _render(request, mcp, status=201)
 
 
 async def put(request: web.Request, body: McpPut) -> web.Response:
     """Add a draft entry, or change what the body names."""
-    facts, name = mcp_facts(body), request.match_info["name"]
+    spec, name = mcp_spec(body), request.match_info["name"]
     written = await request.app[REGISTRY].mcps.put(
-        requester(request), name, facts, expected=expected(request), test=_wants_test(request)
+        requester(request), name, spec, expected=expected(request), test=_wants_test(request)
     )
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
 async def change(request: web.Request, body: McpPut) -> web.Response:
     """Change what the body names."""
-    facts, name = mcp_facts(body), request.match_info["name"]
+    spec, name = mcp_spec(body), request.match_info["name"]
     mcp = await request.app[REGISTRY].mcps.update(
-        requester(request), name, facts, expected=expected(request), test=_wants_test(request)
+        requester(request), name, spec, expected=expected(request), test=_wants_test(request)
     )
     return _render(request, mcp)
 
@@ -117,9 +117,9 @@ def _render_report(report: McpReport, status: int = 200) -> web.Response:
     return json_response(mcp_view(report), status=status, revision=revision(visible(report.mcp)))
 
 
-def mcp_facts(body: NewMcp | McpPut) -> McpFacts:
+def mcp_spec(body: NewMcp | McpPut) -> McpSpec:
     """Read what the body says."""
-    return McpFacts(
+    return McpSpec(
         transport=body.transport,
         options=body.options,
         display_name=body.display_name,

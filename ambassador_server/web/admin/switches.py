@@ -29,7 +29,7 @@ async def activate(request: web.Request, body: NewSwitch) -> web.Response:
         target=body.target,
         reason=body.reason,
         message=body.message,
-        lasts=duration(body.expires_in_seconds),
+        lifetime=duration(body.expires_in_seconds),
         drill=body.drill,
     )
     return json_response(_detail(switch, await administration.switch_effects.of(switch, running)), status=201)

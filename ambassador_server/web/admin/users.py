@@ -11,7 +11,7 @@ from ambassador_server.domain.people.administrators import Right, Role
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
 from ambassador_server.domain.shared.listing import Condition, Operator
 from ambassador_server.domain.shared.revision import revision
-from ambassador_server.services.administration.users import UserFacts
+from ambassador_server.services.administration.users import UserSpec
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.views import user_view
@@ -26,13 +26,13 @@ async def create(request: web.Request, body: NewUser) -> web.Response:
 
     Roles need the right `manage` besides, and every right that they give.
     """
-    facts = UserFacts(
+    spec = UserSpec(
         display_name=body.display_name,
         email=body.email,
         roles=optional_roles(body.roles),
         source=optional_choice(AuthSource, body.source, "source"),
     )
-    user = await request.app[ADMINISTRATION].users.create(requester(request), body.name, facts)
+    user = await request.app[ADMINISTRATION].users.create(requester(request), body.name, spec)
     return _render(request, user, status=201)
 
 
@@ -41,9 +41,9 @@ async def put(request: web.Request, body: UserPut) -> web.Response:
 
     Roles, and whatever is changed of a user who has some, need the right `manage` besides.
     """
-    facts, name = user_facts(body), request.match_info["name"]
+    spec, name = user_spec(body), request.match_info["name"]
     users = request.app[ADMINISTRATION].users
-    written = await users.put(requester(request), name, facts, expected=expected(request))
+    written = await users.put(requester(request), name, spec, expected=expected(request))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
 
@@ -52,9 +52,9 @@ async def change(request: web.Request, body: UserPut) -> web.Response:
 
     Roles, and whatever is changed of a user who has some, need the right `manage` besides.
     """
-    facts, name = user_facts(body), request.match_info["name"]
+    spec, name = user_spec(body), request.match_info["name"]
     users = request.app[ADMINISTRATION].users
-    return _render(request, await users.update(requester(request), name, facts, expected=expected(request)))
+    return _render(request, await users.update(requester(request), name, spec, expected=expected(request)))
 
 
 async def set_password(request: web.Request, body: NewPassword) -> web.Response:
@@ -90,9 +90,9 @@ async def of_user(request: web.Request) -> tuple[Condition, ...]:
     return (Condition("user", Operator.IS, user.name),)
 
 
-def user_facts(body: UserPut) -> UserFacts:
+def user_spec(body: UserPut) -> UserSpec:
     """Read what the body says."""
-    return UserFacts(
+    return UserSpec(
         display_name=body.display_name,
         email=body.email,
         status=optional_choice(UserStatus, body.status, "status"),

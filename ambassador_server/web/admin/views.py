@@ -30,7 +30,7 @@ from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.secrets.option_masking import mask_options
-from ambassador_server.services.administration.access import Access
+from ambassador_server.services.administration.access import ExplainedAccess
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.calls.catalog import CatalogEntry
 from ambassador_server.services.registry.mcp_reports import McpReport
@@ -239,7 +239,7 @@ def session_view(session: Session, names: Names) -> SessionView:
     )
 
 
-def access_view(access: Access) -> AccessView:
+def access_view(access: ExplainedAccess) -> AccessView:
     """Show an explained decision."""
     explanation = access.explanation
     denied = explanation.decision if isinstance(explanation.decision, Deny) else None

@@ -19,7 +19,7 @@ from ambassador_protocol.me import (
 from ambassador_protocol.paths import ME, OWN_CATALOG, OWN_KEY_ROTATION, OWN_SUBSCRIPTIONS
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.sessions import Session
-from ambassador_server.services.administration.own_access import KnownTool, Offer
+from ambassador_server.services.administration.own_access import KnownTool, OfferedMcp
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_strict
 from ambassador_server.web.client.app_keys import OWN_ACCESS
@@ -33,16 +33,16 @@ _MAX_BYTES = 64 << 10
 
 async def show(request: web.Request) -> web.Response:
     """Say who the request comes from."""
-    standing = request.app[OWN_ACCESS].standing(request[PRINCIPAL])
+    status = request.app[OWN_ACCESS].status(request[PRINCIPAL])
     return json_response(
         Me(
-            user=standing.user.name,
-            display_name=standing.user.display_name,
-            groups=list(standing.groups),
-            key=own_key_view(standing.key),
-            session=None if standing.session is None else _session(standing.session),
-            tools=standing.tools,
-            refused=standing.refused,
+            user=status.user.name,
+            display_name=status.user.display_name,
+            groups=list(status.groups),
+            key=own_key_view(status.key),
+            session=None if status.session is None else _session(status.session),
+            tools=status.tools,
+            refused=status.refused,
             server_version=__version__,
         )
     )
@@ -112,7 +112,7 @@ def _session(session: Session) -> OwnSession:
     )
 
 
-def _mcp(offer: Offer) -> OwnMcp:
+def _mcp(offer: OfferedMcp) -> OwnMcp:
     choice = offer.subscription
     return OwnMcp(
         name=offer.mcp.name,

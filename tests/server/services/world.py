@@ -133,7 +133,7 @@ class World:
 
     async def kill(self, scope: SwitchScope, target: str | None, message: str | None = None) -> str:
         switch = await self.switches.activate(
-            ROOT, scope=scope, target=target, reason="incident 7", message=message, lasts=None, drill=False
+            ROOT, scope=scope, target=target, reason="incident 7", message=message, lifetime=None, drill=False
         )
         return switch.switch_id
 

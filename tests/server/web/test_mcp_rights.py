@@ -39,7 +39,7 @@ async def test_output_and_restart_are_for_those_who_operate(
     ambassador: Ambassador, role: Role, reading: int, operating: int
 ) -> None:
     _, secret = await ambassador.services.administration.admin_keys.issue(
-        Requester(None, None), name=role, roles=(role,), lasts=None
+        Requester(None, None), name=role, roles=(role,), lifetime=None
     )
     headers = {ADMIN_KEY_HEADER: secret}
     async with TestClient(TestServer(ambassador.admin_app(None))) as client:

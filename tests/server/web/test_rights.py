@@ -184,8 +184,8 @@ async def _secrets(server: Ambassador) -> dict[str, str]:
     found = {"no key": "", "forged": "amb_ak_" + "A" * 48}
     for role in (*Role, *("expired", "revoked", "spare")):
         roles = (role,) if isinstance(role, Role) else tuple(Role)
-        lasts = timedelta(microseconds=1) if role == "expired" else None
-        _, found[role] = await keys.issue(nobody, name=str(role), roles=roles, lasts=lasts)
+        lifetime = timedelta(microseconds=1) if role == "expired" else None
+        _, found[role] = await keys.issue(nobody, name=str(role), roles=roles, lifetime=lifetime)
     await keys.revoke(nobody, "revoked")
     return found
 

@@ -28,7 +28,7 @@ async def test_every_administrator_may_read_it_and_no_key_is_in_it(
     ambassador: Ambassador, tmp_path: Path, role: Role
 ) -> None:
     _, secret = await ambassador.services.administration.admin_keys.issue(
-        Requester(None, None), name=role, roles=(role,), lasts=None
+        Requester(None, None), name=role, roles=(role,), lifetime=None
     )
     async with TestClient(TestServer(ambassador.admin_app(None))) as client:
         async with client.get(SERVER_CONFIG, headers={ADMIN_KEY_HEADER: secret}) as answer:

@@ -9,13 +9,13 @@ import pytest
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
-from ambassador_server.services.administration.client_keys import ClientKeys, KeyFacts
+from ambassador_server.services.administration.client_keys import ClientKeys, KeySpec
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.changes.writing import WriteResult
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import KEY
 
-FACTS = KeyFacts(user="alice", name="ci", owner="ci/keys")
+SPEC = KeySpec(user="alice", name="ci", owner="ci/keys")
 HOUR = timedelta(hours=1)
 
 
@@ -35,7 +35,7 @@ def recorded(world: World) -> list[tuple[AuditAction, dict[str, Any]]]:
 
 async def test_ensuring_a_key_again_says_no_secret_and_changes_nothing():
     world, keys = await build()
-    first, again = await keys.ensure(ROOT, FACTS), await keys.ensure(ROOT, replace(FACTS, lasts=HOUR))
+    first, again = await keys.ensure(ROOT, SPEC), await keys.ensure(ROOT, replace(SPEC, lifetime=HOUR))
     assert first.secret is not None
     assert again.secret is None
     assert again.written.item == first.written.item
@@ -46,9 +46,9 @@ async def test_ensuring_a_key_again_says_no_secret_and_changes_nothing():
 
 async def test_owner_of_a_key_that_is_there_is_changed():
     world, keys = await build()
-    await keys.ensure(ROOT, FACTS)
-    adopted = await keys.ensure(ROOT, replace(FACTS, owner="ci/other"))
-    kept = await keys.ensure(ROOT, replace(FACTS, owner=None))
+    await keys.ensure(ROOT, SPEC)
+    adopted = await keys.ensure(ROOT, replace(SPEC, owner="ci/other"))
+    kept = await keys.ensure(ROOT, replace(SPEC, owner=None))
     assert (adopted.secret, adopted.written.item.owner, kept.written.item.owner) == (
         None,
         "ci/other",
@@ -60,22 +60,22 @@ async def test_owner_of_a_key_that_is_there_is_changed():
 
 async def test_another_key_is_issued_where_the_old_one_has_ended():
     world, keys = await build()
-    first = await keys.ensure(ROOT, replace(FACTS, lasts=HOUR))
+    first = await keys.ensure(ROOT, replace(SPEC, lifetime=HOUR))
     world.clock.advance(7200)
-    second = await keys.ensure(ROOT, FACTS)
+    second = await keys.ensure(ROOT, SPEC)
     await keys.revoke(ROOT, second.written.item.key_id)
-    third = await keys.ensure(ROOT, FACTS)
+    third = await keys.ensure(ROOT, SPEC)
     assert len({first.secret, second.secret, third.secret} - {None}) == 3
 
 
 async def test_suspended_key_is_not_replaced_by_asking_for_another():
     world, keys = await build()
-    ensured = await keys.ensure(ROOT, FACTS)
+    ensured = await keys.ensure(ROOT, SPEC)
     await keys.set_status(ROOT, ensured.written.item.key_id, KeyStatus.SUSPENDED)
     with pytest.raises(ConflictError):
-        await keys.ensure(ROOT, FACTS)
+        await keys.ensure(ROOT, SPEC)
     await keys.set_status(ROOT, ensured.written.item.key_id, KeyStatus.ACTIVE)
-    assert (await keys.ensure(ROOT, FACTS)).secret is None
+    assert (await keys.ensure(ROOT, SPEC)).secret is None
     assert len(await stored(world)) == 2
 
 
@@ -99,7 +99,7 @@ async def test_status_is_changed_and_recorded_once():
 async def test_rotated_key_keeps_its_owner_and_its_subscriptions():
     world, keys = await build()
     subscriptions = Subscriptions(store=world.store, changes=world.changes, clock=world.clock)
-    old = (await keys.ensure(ROOT, FACTS)).written.item
+    old = (await keys.ensure(ROOT, SPEC)).written.item
     chosen = await subscriptions.set(ROOT, old.key_id, "git", ["log"])
     world.clock.advance(1)
     new, _ = await keys.rotate(ROOT, old.key_id, overlap=HOUR)
@@ -108,21 +108,21 @@ async def test_rotated_key_keeps_its_owner_and_its_subscriptions():
         (taken_over,) = await work.subscriptions.of(key_id=new.key_id)
         assert await work.subscriptions.of(key_id=old.key_id) == [chosen.item]
     assert (taken_over.mcp_id, taken_over.patterns) == ("m1", ("git.log",))
-    assert (await keys.ensure(ROOT, FACTS)).written.item.key_id == new.key_id
+    assert (await keys.ensure(ROOT, SPEC)).written.item.key_id == new.key_id
 
 
 @pytest.mark.parametrize(
-    ("facts", "error"),
+    ("spec", "error"),
     [
-        (replace(FACTS, user="nobody"), NotFoundError),
-        (replace(FACTS, name="a b"), InvalidInputError),
-        (replace(FACTS, owner="a b"), InvalidInputError),
+        (replace(SPEC, user="nobody"), NotFoundError),
+        (replace(SPEC, name="a b"), InvalidInputError),
+        (replace(SPEC, owner="a b"), InvalidInputError),
     ],
 )
-async def test_key_that_makes_no_sense_is_refused(facts: KeyFacts, error: type[Exception]):
+async def test_key_that_makes_no_sense_is_refused(spec: KeySpec, error: type[Exception]):
     world, keys = await build()
     with pytest.raises(error):
-        await keys.ensure(ROOT, facts)
+        await keys.ensure(ROOT, spec)
     with pytest.raises(error):
-        await keys.issue(ROOT, facts)
+        await keys.issue(ROOT, spec)
     assert (await stored(world), recorded(world)) == ([KEY], [])

@@ -10,11 +10,11 @@ from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.shared.listing import Listing
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
-from ambassador_server.services.administration.grants import GrantFacts, Grants
+from ambassador_server.services.administration.grants import Grants, GrantSpec
 from ambassador_server.services.changes.writing import WriteResult
 from tests.server.services.world import ROOT, World
 
-FACTS = GrantFacts(group="developers", mcp="git", patterns=("log", "git.log", "tag*"), effect=Effect.PERMIT)
+SPEC = GrantSpec(group="developers", mcp="git", patterns=("log", "git.log", "tag*"), effect=Effect.PERMIT)
 HOUR = timedelta(hours=1)
 
 
@@ -29,29 +29,29 @@ def recorded(world: World) -> list[tuple[AuditAction, dict[str, Any]]]:
 
 async def test_putting_a_grant_again_does_nothing():
     world, grants = await build()
-    first = await grants.put(ROOT, FACTS)
+    first = await grants.put(ROOT, SPEC)
     version = world.policy.snapshot.version
-    again = await grants.put(ROOT, replace(FACTS, patterns=("git.tag*", "git.log")))
+    again = await grants.put(ROOT, replace(SPEC, patterns=("git.tag*", "git.log")))
     assert (first.result, again.result) == (WriteResult.CREATED, WriteResult.UNCHANGED)
     assert again.item == first.item
     assert first.item.patterns == ("git.log", "git.tag*")
     assert world.policy.snapshot.version == version
     assert [action for action, _ in recorded(world)] == [AuditAction.GRANT_ADD]
     with pytest.raises(ConflictError):
-        await grants.add(ROOT, FACTS)
+        await grants.add(ROOT, SPEC)
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "spec",
     [
-        replace(FACTS, patterns=("log",)),
-        replace(FACTS, effect=Effect.DENY),
-        replace(FACTS, delivery=Delivery.OPT_IN),
+        replace(SPEC, patterns=("log",)),
+        replace(SPEC, effect=Effect.DENY),
+        replace(SPEC, delivery=Delivery.OPT_IN),
     ],
 )
-async def test_grant_that_says_something_else_is_another(facts: GrantFacts):
+async def test_grant_that_says_something_else_is_another(spec: GrantSpec):
     _, grants = await build()
-    first, other = await grants.put(ROOT, FACTS), await grants.put(ROOT, facts)
+    first, other = await grants.put(ROOT, SPEC), await grants.put(ROOT, spec)
     assert other.result is WriteResult.CREATED
     assert {first.item.grant_id, other.item.grant_id} < {
         grant.grant_id for grant in (await grants.page(Listing())).items
@@ -60,8 +60,8 @@ async def test_grant_that_says_something_else_is_another(facts: GrantFacts):
 
 async def test_expiry_and_owner_that_differ_are_changed_and_recorded():
     world, grants = await build()
-    first = await grants.put(ROOT, replace(FACTS, owner="ci/a"))
-    adopted = await grants.put(ROOT, replace(FACTS, owner="ci/b", lasts=HOUR))
+    first = await grants.put(ROOT, replace(SPEC, owner="ci/a"))
+    adopted = await grants.put(ROOT, replace(SPEC, owner="ci/b", lifetime=HOUR))
     assert adopted.result is WriteResult.CHANGED
     assert adopted.item == replace(first.item, owner="ci/b", expires_at=world.clock.now() + HOUR)
     action, details = recorded(world)[-1]
@@ -69,43 +69,43 @@ async def test_expiry_and_owner_that_differ_are_changed_and_recorded():
     assert (details["group"], details["mcp"]) == ("developers", "git")
     assert (details["before"]["owner"], details["after"]["owner"]) == ("ci/a", "ci/b")
     assert "tools" not in details["after"]
-    kept = await grants.put(ROOT, FACTS)
+    kept = await grants.put(ROOT, SPEC)
     assert (kept.item.owner, kept.item.expires_at) == ("ci/b", None)
-    freed = await grants.put(ROOT, replace(FACTS, owner=""))
+    freed = await grants.put(ROOT, replace(SPEC, owner=""))
     assert freed.item.owner is None
 
 
 async def test_grant_that_has_ended_is_put_back_into_force():
     world, grants = await build()
-    await grants.put(ROOT, replace(FACTS, lasts=HOUR))
+    await grants.put(ROOT, replace(SPEC, lifetime=HOUR))
     world.clock.advance(7200)
-    assert (await grants.put(ROOT, FACTS)).item.expires_at is None
+    assert (await grants.put(ROOT, SPEC)).item.expires_at is None
 
 
 async def test_of_two_that_say_the_same_the_one_that_needs_no_change_is_it():
     _, grants = await build()
-    await grants.add(ROOT, replace(FACTS, lasts=HOUR))
-    lasting = await grants.add(ROOT, FACTS)
-    found = await grants.put(ROOT, FACTS)
+    await grants.add(ROOT, replace(SPEC, lifetime=HOUR))
+    lasting = await grants.add(ROOT, SPEC)
+    found = await grants.put(ROOT, SPEC)
     assert (found.item, found.result) == (lasting, WriteResult.UNCHANGED)
 
 
 @pytest.mark.parametrize(
-    ("facts", "error"),
+    ("spec", "error"),
     [
-        (replace(FACTS, group="nobody"), NotFoundError),
-        (replace(FACTS, mcp="nothing"), NotFoundError),
-        (replace(FACTS, patterns=()), InvalidInputError),
-        (replace(FACTS, patterns=tuple(f"t{number}" for number in range(101))), InvalidInputError),
-        (replace(FACTS, patterns=("a b",)), InvalidInputError),
-        (replace(FACTS, owner="a b"), InvalidInputError),
-        (replace(FACTS, effect=Effect.DENY, delivery=Delivery.OPT_IN), InvalidInputError),
+        (replace(SPEC, group="nobody"), NotFoundError),
+        (replace(SPEC, mcp="nothing"), NotFoundError),
+        (replace(SPEC, patterns=()), InvalidInputError),
+        (replace(SPEC, patterns=tuple(f"t{number}" for number in range(101))), InvalidInputError),
+        (replace(SPEC, patterns=("a b",)), InvalidInputError),
+        (replace(SPEC, owner="a b"), InvalidInputError),
+        (replace(SPEC, effect=Effect.DENY, delivery=Delivery.OPT_IN), InvalidInputError),
     ],
 )
-async def test_grant_that_makes_no_sense_is_refused(facts: GrantFacts, error: type[Exception]):
+async def test_grant_that_makes_no_sense_is_refused(spec: GrantSpec, error: type[Exception]):
     world, grants = await build()
     before = await grants.page(Listing())
     for write in (grants.add, grants.put):
         with pytest.raises(error):
-            await write(ROOT, facts)
+            await write(ROOT, spec)
     assert (await grants.page(Listing()), recorded(world)) == (before, [])

@@ -62,15 +62,15 @@ async def grant(world: World, **changes: object) -> None:
 
 async def test_user_is_told_who_they_are():
     _, own, _ = await build()
-    standing = own.standing(PRINCIPAL)
-    assert (standing.user.name, standing.groups, standing.key.name) == ("alice", ("developers",), "laptop")
-    assert (standing.tools, standing.refused) == (3, None)
+    status = own.status(PRINCIPAL)
+    assert (status.user.name, status.groups, status.key.name) == ("alice", ("developers",), "laptop")
+    assert (status.tools, status.refused) == (3, None)
 
 
 async def test_user_is_told_that_nothing_is_permitted_and_why():
     world, own, _ = await build()
     await world.kill(SwitchScope.EVERYONE, None)
-    assert (own.standing(PRINCIPAL).tools, own.standing(PRINCIPAL).refused) == (0, Reason.KILL_SWITCH)
+    assert (own.status(PRINCIPAL).tools, own.status(PRINCIPAL).refused) == (0, Reason.KILL_SWITCH)
 
 
 async def test_rotation_overlaps_and_the_new_key_lasts_as_long():
@@ -291,7 +291,7 @@ async def test_choice_is_the_keys_alone():
         await work.keys.add(replace(KEY, key_id="k2", name="desk"))
     await world.policy.refresh()
     other = Principal(user_id="u1", user_name="alice", key_id="k2", key_name="desk", session_id=None)
-    assert own.standing(other).tools == 3
+    assert own.status(other).tools == 3
     with pytest.raises(NotFoundError):
         await own.unsubscribe(other, ORIGIN, "git")
-    assert own.standing(PRINCIPAL).tools == 1
+    assert own.status(PRINCIPAL).tools == 1

@@ -10,7 +10,7 @@ import pytest
 from ambassador_server.domain.audit.query import EVERYTHING, Attribute, Is, Query
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.store import LogPosition
-from ambassador_server.services.audit.feed import MAX_LISTENERS, AuditFeed, News
+from ambassador_server.services.audit.feed import MAX_LISTENERS, AuditFeed, FeedUpdate
 from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
 from tests.conformance.store_samples import event, position, record
 from tests.fakes.audit_log import FakeAuditLog
@@ -44,11 +44,11 @@ class World:
         for _ in range(count):
             await self.log.append(event(reason=reason))
 
-    def listen(self, wanted: Query = EVERYTHING, cursor: int | None = None) -> AsyncGenerator[News]:
+    def listen(self, wanted: Query = EVERYTHING, cursor: int | None = None) -> AsyncGenerator[FeedUpdate]:
         return self.feed.follow(wanted, cursor, quiet_seconds=0.01)
 
 
-async def take(feed: AsyncGenerator[News], count: int) -> list[int]:
+async def take(feed: AsyncGenerator[FeedUpdate], count: int) -> list[int]:
     """Return the sequence numbers of the next records."""
     found: list[int] = []
     async with asyncio.timeout(LIMIT):
@@ -115,8 +115,8 @@ async def test_cursor_moves_on_while_nothing_matches() -> None:
     async with asyncio.timeout(LIMIT), aclosing(world.listen(Is(Attribute.REASON, "x"), 0)) as feed:
         await anext(feed)
         await world.happen(3)
-        while (news := await anext(feed)).cursor < 3:
-            assert news.records == ()
+        while (update := await anext(feed)).cursor < 3:
+            assert update.records == ()
 
 
 async def test_gap_is_told() -> None:
@@ -140,7 +140,7 @@ async def test_listeners_end_with_the_server_and_are_bounded() -> None:
     world.feed.close()
     async with asyncio.timeout(LIMIT):
         for feed in feeds:
-            assert [news async for news in feed if news.records] == []
+            assert [update async for update in feed if update.records] == []
     assert not world.feed.is_polling
 
 

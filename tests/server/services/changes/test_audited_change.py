@@ -9,7 +9,7 @@ import pytest
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.store import UnitOfWork
-from ambassador_server.services.administration.users import UserFacts, Users
+from ambassador_server.services.administration.users import Users, UserSpec
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from tests.fakes.store import InMemoryStore
@@ -65,8 +65,8 @@ async def test_changes_made_together_all_happen_or_none():
 
     async def both(second: str) -> None:
         async with world.changes.together(ROOT):
-            await users.create(ROOT, "bob", UserFacts())
-            await users.create(ROOT, second, UserFacts())
+            await users.create(ROOT, "bob", UserSpec())
+            await users.create(ROOT, second, UserSpec())
 
     with pytest.raises(ConflictError):
         await both(USER.name)

@@ -17,12 +17,12 @@ from ambassador_server.errors import (
     NotFoundError,
 )
 from ambassador_server.services.changes.writing import WriteResult
-from ambassador_server.services.registry.mcp_facts import McpFacts, visible
+from ambassador_server.services.registry.mcp_spec import McpSpec, visible
 from ambassador_server.services.registry.mcps import Mcps
 from tests.fakes.downstream import make_tool
 from tests.server.services.world import ROOT, World
 
-NEW = McpFacts(
+NEW = McpSpec(
     transport="stdio", options={"command": "wiki", "env": {"API_TOKEN": "s3cret-value", "TZ": "UTC"}}
 )
 MASKED = {"command": "wiki", "env": {"API_TOKEN": REDACTED, "TZ": "UTC"}}
@@ -60,7 +60,7 @@ async def test_putting_an_entry_again_changes_nothing():
 async def test_only_what_is_named_is_changed_and_recorded():
     world, mcps = await build()
     await mcps.put(ROOT, "wiki", replace(NEW, tags=("a",), owner="ci/catalog"))
-    changed = await mcps.update(ROOT, "wiki", McpFacts(description="Ours", isolation=Isolation.PER_USER))
+    changed = await mcps.update(ROOT, "wiki", McpSpec(description="Ours", isolation=Isolation.PER_USER))
     assert (changed.tags, changed.owner, changed.options) == (("a",), "ci/catalog", NEW.options)
     assert last_event(world) == (
         AuditAction.MCP_UPDATE,
@@ -75,29 +75,29 @@ async def test_options_sent_back_as_they_were_shown_keep_their_secrets():
     world, mcps = await build()
     await mcps.put(ROOT, "wiki", NEW)
     assert mask_options(NEW.options or {}) == MASKED
-    await mcps.update(ROOT, "wiki", McpFacts(options=MASKED, description="Ours"))
+    await mcps.update(ROOT, "wiki", McpSpec(options=MASKED, description="Ours"))
     assert (await stored(world, "wiki")).options == NEW.options
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "spec",
     [
-        McpFacts(options={**MASKED, "command": "thief"}),
-        McpFacts(options={"command": "wiki", "env": {"OTHER": REDACTED}}),
-        McpFacts(options={"command": "wiki", "args": ["--token", f"x{REDACTED}"]}),
-        McpFacts(options=MASKED, transport="streamable_http"),
-        McpFacts(transport="streamable_http", options={"url": "https://thief", "headers": {"X": REDACTED}}),
+        McpSpec(options={**MASKED, "command": "thief"}),
+        McpSpec(options={"command": "wiki", "env": {"OTHER": REDACTED}}),
+        McpSpec(options={"command": "wiki", "args": ["--token", f"x{REDACTED}"]}),
+        McpSpec(options=MASKED, transport="streamable_http"),
+        McpSpec(transport="streamable_http", options={"url": "https://thief", "headers": {"X": REDACTED}}),
     ],
 )
-async def test_mask_is_never_stored_and_never_sends_a_secret_elsewhere(facts: McpFacts):
+async def test_mask_is_never_stored_and_never_sends_a_secret_elsewhere(spec: McpSpec):
     world, mcps = await build()
     await mcps.put(ROOT, "wiki", NEW)
     before = await stored(world, "wiki")
     with pytest.raises(InvalidInputError):
-        await mcps.update(ROOT, "wiki", facts)
+        await mcps.update(ROOT, "wiki", spec)
     assert await stored(world, "wiki") == before
     with pytest.raises(InvalidInputError):
-        await mcps.add(ROOT, "other", replace(NEW, options=facts.options))
+        await mcps.add(ROOT, "other", replace(NEW, options=spec.options))
 
 
 async def test_secret_that_changes_is_recorded_without_being_told():
@@ -106,7 +106,7 @@ async def test_secret_that_changes_is_recorded_without_being_told():
     before = await stored(world, "wiki")
     world.clock.advance(1)
     other = {"command": "wiki", "env": {"API_TOKEN": "another-value", "TZ": "UTC"}}
-    after = await mcps.update(ROOT, "wiki", McpFacts(options=other))
+    after = await mcps.update(ROOT, "wiki", McpSpec(options=other))
     assert last_event(world) == (AuditAction.MCP_UPDATE, {"secrets_changed": True, "before": {}, "after": {}})
     assert revision(visible(after)) != revision(visible(before))
     assert "another-value" not in repr(world.log.events)
@@ -115,11 +115,11 @@ async def test_secret_that_changes_is_recorded_without_being_told():
 async def test_other_options_of_a_published_entry_are_tried_and_come_into_force():
     world, mcps = await build()
     world.downstreams.script("git", make_tool("fetch"))
-    await mcps.update(ROOT, "git", McpFacts(options={"command": ["other"]}))
+    await mcps.update(ROOT, "git", McpSpec(options={"command": ["other"]}))
     assert world.downstreams.probed == ["git"]
     async with world.store.read() as work:
         assert [tool.name for tool in (await work.tools.all())["m1"]] == ["fetch"]
-    await mcps.update(ROOT, "git", McpFacts(description="Ours"))
+    await mcps.update(ROOT, "git", McpSpec(description="Ours"))
     assert world.downstreams.probed == ["git"]
 
 
@@ -127,12 +127,12 @@ async def test_options_that_do_not_connect_change_nothing_unless_the_test_is_lef
     world, mcps = await build()
     before = await stored(world, "git")
     world.downstreams.lose("git")
-    facts = McpFacts(options={"command": ["other"]}, description="Ours")
+    spec = McpSpec(options={"command": ["other"]}, description="Ours")
     with pytest.raises(DownstreamUnavailableError):
-        await mcps.update(ROOT, "git", facts)
+        await mcps.update(ROOT, "git", spec)
     assert await stored(world, "git") == before
     assert world.log.events == []
-    assert (await mcps.update(ROOT, "git", facts, test=False)).options == {"command": ["other"]}
+    assert (await mcps.update(ROOT, "git", spec, test=False)).options == {"command": ["other"]}
 
 
 async def test_entry_that_was_changed_while_it_was_tried_stays_as_that_left_it():
@@ -140,31 +140,31 @@ async def test_entry_that_was_changed_while_it_was_tried_stays_as_that_left_it()
 
     async def probe(mcp: Mcp) -> tuple[()]:
         world.clock.advance(1)
-        await mcps.update(ROOT, "git", McpFacts(description="Meanwhile"))
+        await mcps.update(ROOT, "git", McpSpec(description="Meanwhile"))
         return ()
 
     world.downstreams.probe = probe  # type: ignore[method-assign] # a slow downstream, and somebody quicker
     with pytest.raises(ChangedMeanwhileError):
-        await mcps.update(ROOT, "git", McpFacts(options={"command": ["other"]}))
+        await mcps.update(ROOT, "git", McpSpec(options={"command": ["other"]}))
     assert (await stored(world, "git")).description == "Meanwhile"
 
 
 @pytest.mark.parametrize(
-    ("name", "facts", "error"),
+    ("name", "spec", "error"),
     [
-        ("new", McpFacts(description="x"), InvalidInputError),
-        ("new", McpFacts(options={}), InvalidInputError),
+        ("new", McpSpec(description="x"), InvalidInputError),
+        ("new", McpSpec(options={}), InvalidInputError),
         ("No Name", NEW, InvalidInputError),
-        ("git", McpFacts(call_timeout_seconds=0), InvalidInputError),
-        ("git", McpFacts(call_timeout_seconds=float("nan")), InvalidInputError),
-        ("git", McpFacts(tags=("a b",)), InvalidInputError),
-        ("git", McpFacts(owner="a b"), InvalidInputError),
+        ("git", McpSpec(call_timeout_seconds=0), InvalidInputError),
+        ("git", McpSpec(call_timeout_seconds=float("nan")), InvalidInputError),
+        ("git", McpSpec(tags=("a b",)), InvalidInputError),
+        ("git", McpSpec(owner="a b"), InvalidInputError),
     ],
 )
-async def test_entry_that_makes_no_sense_is_refused(name: str, facts: McpFacts, error: type[Exception]):
+async def test_entry_that_makes_no_sense_is_refused(name: str, spec: McpSpec, error: type[Exception]):
     world, mcps = await build()
     with pytest.raises(error):
-        await mcps.put(ROOT, name, facts)
+        await mcps.put(ROOT, name, spec)
     assert world.log.events == []
 
 

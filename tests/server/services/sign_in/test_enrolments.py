@@ -53,8 +53,8 @@ async def build() -> tuple[World, Enrolments, CodeRedemption, Sessions]:
     return world, enrolments, redemption, sessions
 
 
-async def issue(enrolments: Enrolments, user: str = "alice", lasts: timedelta = SOON) -> str:
-    return (await enrolments.issue(ROOT, user=user, name="desk", lasts=lasts, key_lasts=LATER))[1]
+async def issue(enrolments: Enrolments, user: str = "alice", lifetime: timedelta = SOON) -> str:
+    return (await enrolments.issue(ROOT, user=user, name="desk", lifetime=lifetime, key_lifetime=LATER))[1]
 
 
 async def test_code_becomes_a_key_that_opens_a_session():
@@ -170,11 +170,11 @@ async def test_code_that_is_used_or_too_old_cannot_be_cancelled():
     assert (await enrolments.page(Listing())).items == ()
 
 
-@pytest.mark.parametrize("lasts", [timedelta(seconds=59), timedelta(days=1, seconds=1)])
-async def test_code_lasts_minutes_to_a_day(lasts: timedelta):
+@pytest.mark.parametrize("lifetime", [timedelta(seconds=59), timedelta(days=1, seconds=1)])
+async def test_code_lasts_minutes_to_a_day(lifetime: timedelta):
     _, enrolments, _, _ = await build()
     with pytest.raises(InvalidInputError):
-        await issue(enrolments, lasts=lasts)
+        await issue(enrolments, lifetime=lifetime)
 
 
 async def test_old_codes_are_forgotten():

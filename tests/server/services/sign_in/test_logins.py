@@ -23,7 +23,7 @@ from ambassador_server.errors import (
 )
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.passwords import Passwords
-from ambassador_server.services.administration.users import UserFacts, Users
+from ambassador_server.services.administration.users import Users, UserSpec
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.logins import Logins
@@ -67,7 +67,7 @@ class Office:
                 changes=changes,
                 prover=prover,
                 clock=clock,
-                lasts=timedelta(hours=12),
+                lifetime=timedelta(hours=12),
                 pepper=PEPPER,
             ),
             keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=PEPPER),
@@ -82,7 +82,7 @@ class Office:
         )
 
     async def hire(self, name: str, *roles: Role) -> None:
-        await self.users.create(CONSOLE, name, UserFacts(roles=roles))
+        await self.users.create(CONSOLE, name, UserSpec(roles=roles))
         await self.passwords.set(CONSOLE, name, PASSWORD)
 
     async def log_in(self, name: str, password: str = PASSWORD, origin: Origin = ORIGIN) -> str:
@@ -115,7 +115,7 @@ async def test_login_has_the_roles_of_the_moment_and_ends(office: Office) -> Non
     secret = await office.log_in("carol")
     who = await office.whois(secret)
     assert (who.name, who.roles, who.user_id is not None) == ("carol", (Role.OPERATOR,), True)
-    await office.users.update(CONSOLE, "carol", UserFacts(roles=[Role.PROVISIONER]))
+    await office.users.update(CONSOLE, "carol", UserSpec(roles=[Role.PROVISIONER]))
     assert (await office.whois(secret)).roles == (Role.PROVISIONER,)
     with pytest.raises(MissingRightError):
         await office.administrators.authenticate(secret, Right.MANAGE, ORIGIN)
@@ -124,33 +124,33 @@ async def test_login_has_the_roles_of_the_moment_and_ends(office: Office) -> Non
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "spec",
     [
-        UserFacts(status=UserStatus.SUSPENDED),
-        UserFacts(status=UserStatus.DEACTIVATED),
-        UserFacts(roles=[]),
-        UserFacts(source=AuthSource.EXTERNAL),
+        UserSpec(status=UserStatus.SUSPENDED),
+        UserSpec(status=UserStatus.DEACTIVATED),
+        UserSpec(roles=[]),
+        UserSpec(source=AuthSource.EXTERNAL),
     ],
 )
 async def test_login_ends_with_what_it_stands_on_and_does_not_come_back(
-    office: Office, facts: UserFacts
+    office: Office, spec: UserSpec
 ) -> None:
     await office.hire("carol", Role.OPERATOR)
     secret = await office.log_in("carol")
-    await office.users.update(CONSOLE, "carol", facts)
+    await office.users.update(CONSOLE, "carol", spec)
     assert not await office.is_good(secret)
     with pytest.raises(WrongPasswordError):
         await office.log_in("carol")
-    back = UserFacts(status=UserStatus.ACTIVE, roles=[Role.OPERATOR], source=AuthSource.LOCAL)
+    back = UserSpec(status=UserStatus.ACTIVE, roles=[Role.OPERATOR], source=AuthSource.LOCAL)
     await office.users.update(CONSOLE, "carol", back)
     assert not await office.is_good(secret)
 
 
-@pytest.mark.parametrize("facts", [UserFacts(roles=[]), UserFacts(source=AuthSource.EXTERNAL)])
-async def test_password_goes_with_the_right_to_have_one(office: Office, facts: UserFacts) -> None:
+@pytest.mark.parametrize("spec", [UserSpec(roles=[]), UserSpec(source=AuthSource.EXTERNAL)])
+async def test_password_goes_with_the_right_to_have_one(office: Office, spec: UserSpec) -> None:
     await office.hire("carol", Role.OPERATOR)
-    await office.users.update(CONSOLE, "carol", facts)
-    await office.users.update(CONSOLE, "carol", UserFacts(roles=[Role.ADMIN], source=AuthSource.LOCAL))
+    await office.users.update(CONSOLE, "carol", spec)
+    await office.users.update(CONSOLE, "carol", UserSpec(roles=[Role.ADMIN], source=AuthSource.LOCAL))
     with pytest.raises(WrongPasswordError):
         await office.log_in("carol")
 
@@ -191,7 +191,7 @@ async def test_every_failure_is_the_same_answer_after_the_same_work(
 
 async def test_user_with_a_password_but_not_in_good_standing_costs_the_same(office: Office) -> None:
     await office.hire("carol", Role.OPERATOR)
-    await office.users.update(CONSOLE, "carol", UserFacts(status=UserStatus.SUSPENDED))
+    await office.users.update(CONSOLE, "carol", UserSpec(status=UserStatus.SUSPENDED))
     with pytest.raises(WrongPasswordError):
         await office.log_in("carol")
     assert len(office.hashing.verified) == 1
@@ -255,14 +255,14 @@ async def test_logout_ends_this_login_alone(office: Office) -> None:
 
 
 async def test_key_is_not_logged_out(office: Office) -> None:
-    _, secret = await office.keys.issue(CONSOLE, name="ci", roles=[Role.OPERATOR], lasts=None)
+    _, secret = await office.keys.issue(CONSOLE, name="ci", roles=[Role.OPERATOR], lifetime=None)
     with pytest.raises(ConflictError):
         await office.logins.close(await office.requester(secret))
 
 
 async def test_old_logins_are_forgotten_and_keys_are_not(office: Office) -> None:
     await office.log_in("root")
-    await office.keys.issue(CONSOLE, name="ci", roles=[Role.OPERATOR], lasts=timedelta(hours=1))
+    await office.keys.issue(CONSOLE, name="ci", roles=[Role.OPERATOR], lifetime=timedelta(hours=1))
     office.world.clock.advance(8 * 86400)
     await office.log_in("root")
     await office.logins.forget_expired()
@@ -304,7 +304,7 @@ async def test_stolen_login_is_not_enough_to_change_the_password(office: Office)
 
 
 async def test_admin_key_has_no_password_to_change(office: Office) -> None:
-    _, secret = await office.keys.issue(CONSOLE, name="ci", roles=[Role.ADMIN], lasts=None)
+    _, secret = await office.keys.issue(CONSOLE, name="ci", roles=[Role.ADMIN], lifetime=None)
     with pytest.raises(ConflictError):
         await office.passwords.change(await office.requester(secret), PASSWORD, "another good password")
 
@@ -313,8 +313,8 @@ async def test_refused_escalation_is_recorded(office: Office) -> None:
     await office.hire("paul", Role.PROVISIONER)
     paul = await office.requester(await office.log_in("paul"))
     for attempt in (
-        office.users.create(paul, "mallory", UserFacts(roles=[Role.ADMIN])),
-        office.users.update(paul, "root", UserFacts(email="paul@example.com")),
+        office.users.create(paul, "mallory", UserSpec(roles=[Role.ADMIN])),
+        office.users.update(paul, "root", UserSpec(email="paul@example.com")),
         office.passwords.set(paul, "root", "a password of my own"),
     ):
         with pytest.raises(MissingRightError):
@@ -331,9 +331,9 @@ async def test_administrators_cannot_shut_themselves_out(office: Office) -> None
     assert carol.administrator is not None
     login = (await office.keys.page(Listing(limit=10))).items[0]
     attempts = [
-        office.users.update(carol, "carol", UserFacts(status=UserStatus.SUSPENDED)),
-        office.users.update(carol, "carol", UserFacts(roles=[Role.OPERATOR])),
-        office.users.update(carol, "carol", UserFacts(source=AuthSource.EXTERNAL)),
+        office.users.update(carol, "carol", UserSpec(status=UserStatus.SUSPENDED)),
+        office.users.update(carol, "carol", UserSpec(roles=[Role.OPERATOR])),
+        office.users.update(carol, "carol", UserSpec(source=AuthSource.EXTERNAL)),
         office.keys.revoke(carol, login.name),
     ]
     for attempt in attempts:
@@ -344,42 +344,42 @@ async def test_administrators_cannot_shut_themselves_out(office: Office) -> None
 
 
 LAST_STANDING = [
-    UserFacts(status=UserStatus.SUSPENDED),
-    UserFacts(status=UserStatus.DEACTIVATED),
-    UserFacts(roles=[]),
-    UserFacts(roles=[Role.OPERATOR, Role.AUDITOR]),
-    UserFacts(source=AuthSource.EXTERNAL),
+    UserSpec(status=UserStatus.SUSPENDED),
+    UserSpec(status=UserStatus.DEACTIVATED),
+    UserSpec(roles=[]),
+    UserSpec(roles=[Role.OPERATOR, Role.AUDITOR]),
+    UserSpec(source=AuthSource.EXTERNAL),
 ]
 
 
-@pytest.mark.parametrize("facts", LAST_STANDING)
+@pytest.mark.parametrize("spec", LAST_STANDING)
 @pytest.mark.parametrize(
     "others",
     ["nobody", "no password", "suspended", "only an operator", "expired key", "revoked key", "login"],
 )
-async def test_the_last_administrator_stays(office: Office, facts: UserFacts, others: str) -> None:
+async def test_the_last_administrator_stays(office: Office, spec: UserSpec, others: str) -> None:
     await leave(office, others)
     with pytest.raises(ConflictError, match="Nobody could administer"):
-        await office.users.update(CONSOLE, "root", facts)
+        await office.users.update(CONSOLE, "root", spec)
     assert await office.is_good(await office.log_in("root"))
 
 
-@pytest.mark.parametrize("facts", LAST_STANDING)
+@pytest.mark.parametrize("spec", LAST_STANDING)
 @pytest.mark.parametrize("other", ["admin", "key"])
-async def test_the_last_but_one_may_go(office: Office, facts: UserFacts, other: str) -> None:
+async def test_the_last_but_one_may_go(office: Office, spec: UserSpec, other: str) -> None:
     if other == "admin":
         await office.hire("carol", Role.ADMIN)
     else:
-        await office.keys.issue(CONSOLE, name="ci", roles=[Role.ADMIN], lasts=None)
-    await office.users.update(CONSOLE, "root", facts)
+        await office.keys.issue(CONSOLE, name="ci", roles=[Role.ADMIN], lifetime=None)
+    await office.users.update(CONSOLE, "root", spec)
 
 
 async def test_the_last_admin_key_stays(office: Office) -> None:
-    await office.keys.issue(CONSOLE, name="first", roles=[Role.ADMIN], lasts=None)
-    await office.users.update(CONSOLE, "root", UserFacts(roles=[]))
+    await office.keys.issue(CONSOLE, name="first", roles=[Role.ADMIN], lifetime=None)
+    await office.users.update(CONSOLE, "root", UserSpec(roles=[]))
     with pytest.raises(ConflictError, match="Nobody could administer"):
         await office.keys.revoke(CONSOLE, "first")
-    _, secret = await office.keys.issue(CONSOLE, name="second", roles=[Role.ADMIN], lasts=None)
+    _, secret = await office.keys.issue(CONSOLE, name="second", roles=[Role.ADMIN], lifetime=None)
     second = await office.requester(secret)
     with pytest.raises(ConflictError, match="using this key"):
         await office.keys.revoke(second, "second")
@@ -391,17 +391,17 @@ async def test_the_last_admin_key_stays(office: Office) -> None:
 async def leave(office: Office, others: str) -> None:
     """Make somebody who looks like an administrator and is none."""
     if others == "no password":
-        await office.users.create(CONSOLE, "carol", UserFacts(roles=[Role.ADMIN]))
+        await office.users.create(CONSOLE, "carol", UserSpec(roles=[Role.ADMIN]))
     elif others == "suspended":
         await office.hire("carol", Role.ADMIN)
-        await office.users.update(CONSOLE, "carol", UserFacts(status=UserStatus.SUSPENDED))
+        await office.users.update(CONSOLE, "carol", UserSpec(status=UserStatus.SUSPENDED))
     elif others == "only an operator":
         await office.hire("carol", Role.OPERATOR)
     elif others == "expired key":
-        await office.keys.issue(CONSOLE, name="old", roles=[Role.ADMIN], lasts=timedelta(seconds=1))
+        await office.keys.issue(CONSOLE, name="old", roles=[Role.ADMIN], lifetime=timedelta(seconds=1))
         office.world.clock.advance(2)
     elif others == "revoked key":
-        await office.keys.issue(CONSOLE, name="old", roles=[Role.ADMIN], lasts=None)
+        await office.keys.issue(CONSOLE, name="old", roles=[Role.ADMIN], lifetime=None)
         await office.keys.revoke(CONSOLE, "old")
     elif others == "login":
         await office.log_in("root")
@@ -411,6 +411,6 @@ async def test_nothing_is_half_done_when_it_is_refused(office: Office) -> None:
     before = await office.users.get("root")
     secret = await office.log_in("root")
     with pytest.raises(AmbassadorError):
-        await office.users.update(CONSOLE, "root", UserFacts(status=UserStatus.SUSPENDED))
+        await office.users.update(CONSOLE, "root", UserSpec(status=UserStatus.SUSPENDED))
     assert await office.users.get("root") == before
     assert await office.is_good(secret)

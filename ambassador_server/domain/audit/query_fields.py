@@ -14,7 +14,7 @@ _DURATION = re.compile(r"(?:[0-9]{1,9}[smhdw])+")
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class QueryField:
     """One word: `values` maps what may be written to what is stored, None where that is any text.
 
     `within` is the kind of resource that the word is about, where it is about one alone.
@@ -49,7 +49,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeWord:
+class TimeField:
     """A word about when."""
 
     compare: type[Since] | type[Until]
@@ -69,36 +69,38 @@ def _same(values: type[ActorKind] | type[AuditAction] | type[Outcome]) -> dict[s
     return {value.value: value.value for value in values}
 
 
-_ACTOR = Word(Attribute.ACTOR_NAME, "the name of who did it")
-_REQUEST = Word(Attribute.REQUEST_ID, "the id of the request")
-_SESSION = Word(Attribute.SESSION_ID, "the id of the session")
+_ACTOR = QueryField(Attribute.ACTOR_NAME, "the name of who did it")
+_REQUEST = QueryField(Attribute.REQUEST_ID, "the id of the request")
+_SESSION = QueryField(Attribute.SESSION_ID, "the id of the session")
 
-WORDS: Mapping[str, Word] = {
+FIELDS: Mapping[str, QueryField] = {
     "user": _ACTOR,
     "actor": _ACTOR,
-    "actor_kind": Word(Attribute.ACTOR_KIND, "what did it", _same(ActorKind)),
-    "tool": Word(Attribute.RESOURCE_NAME, "the canonical name of the tool it was done with", within="tool"),
-    "resource": Word(Attribute.RESOURCE_NAME, "the name of what it was done to, of any kind"),
-    "kind": Word(Attribute.RESOURCE_KIND, "what it was done to: tool, mcp, user, grant, ..."),
-    "action": Word(Attribute.ACTION, "what was done, as area:subject:verb", _same(AuditAction)),
-    "outcome": Word(Attribute.OUTCOME, "how it ended", _same(Outcome)),
-    "decision": Word(
+    "actor_kind": QueryField(Attribute.ACTOR_KIND, "what did it", _same(ActorKind)),
+    "tool": QueryField(
+        Attribute.RESOURCE_NAME, "the canonical name of the tool it was done with", within="tool"
+    ),
+    "resource": QueryField(Attribute.RESOURCE_NAME, "the name of what it was done to, of any kind"),
+    "kind": QueryField(Attribute.RESOURCE_KIND, "what it was done to: tool, mcp, user, grant, ..."),
+    "action": QueryField(Attribute.ACTION, "what was done, as area:subject:verb", _same(AuditAction)),
+    "outcome": QueryField(Attribute.OUTCOME, "how it ended", _same(Outcome)),
+    "decision": QueryField(
         Attribute.OUTCOME,
         "the outcome in the words of a policy",
         {"permit": Outcome.PERMITTED.value, "deny": Outcome.DENIED.value},
         globs=False,
     ),
-    "reason": Word(Attribute.REASON, "why it was denied or failed"),
+    "reason": QueryField(Attribute.REASON, "why it was denied or failed"),
     "request": _REQUEST,
     "request_id": _REQUEST,
     "session": _SESSION,
     "session_id": _SESSION,
-    "source": Word(Attribute.SOURCE, "the address it came from"),
+    "source": QueryField(Attribute.SOURCE, "the address it came from"),
 }
 
-TIMES: Mapping[str, TimeWord] = {
-    "since": TimeWord(Since, "not before"),
-    "until": TimeWord(Until, "before"),
+TIME_FIELDS: Mapping[str, TimeField] = {
+    "since": TimeField(Since, "not before"),
+    "until": TimeField(Until, "before"),
 }
 
 

@@ -9,7 +9,7 @@ _CALLS = frozenset({AuditAction.CALL_ATTEMPT, AuditAction.CALL_OUTCOME, AuditAct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class RequestSummary:
     """`decision` is permit or deny, None for what is no call; `is_open` means that a call has no outcome yet.
 
     `milliseconds` is how long the downstream took.
@@ -24,12 +24,12 @@ class Decided:
     is_open: bool
 
 
-def decided_by(events: Sequence[AuditEvent]) -> Decided:
+def summarise(events: Sequence[AuditEvent]) -> RequestSummary:
     """Join the events of one request, oldest first; there is at least one."""
     calls = [event for event in events if event.action in _CALLS]
     denied = any(event.action is AuditAction.CALL_DENY for event in calls)
     last = (calls or events)[-1]
-    return Decided(
+    return RequestSummary(
         decision=None if not calls else "deny" if denied else "permit",
         outcome=last.outcome,
         reason=last.reason,

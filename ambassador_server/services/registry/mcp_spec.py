@@ -17,7 +17,7 @@ MAX_CALL_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class McpFacts:
+class McpSpec:
     """What an administrator says about an entry; None says nothing, an empty owner gives it to nobody."""
 
     transport: str | None = None

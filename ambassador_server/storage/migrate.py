@@ -59,7 +59,7 @@ async def upgrade(url: str) -> list[str]:
             await connection.run_sync(_apply)
             if not await database.dialect.verify(connection):
                 raise StorageError(
-                    f"The migration of the {database.name} would leave rows that point nowhere."
+                    f"The migration of the {database.name} would leave references to missing rows."
                 )
         return pending
 

@@ -84,7 +84,7 @@ CASCADES: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
         lambda work: work.groups.remove("g1"),
         {"groups": {"g1": None}, "grants": {"r1": None}, "memberships": {"u1": []}},
     ),
-    "groups of nobody": (lambda work: work.groups.remove("g2"), {"groups": {"g2": None}}),
+    "group without members": (lambda work: work.groups.remove("g2"), {"groups": {"g2": None}}),
     "keys": (lambda work: work.keys.remove("k1"), {"keys": {"k1": None}, "subscriptions": {"b1": None}}),
     "mcps": (
         lambda work: work.mcps.remove("m1"),

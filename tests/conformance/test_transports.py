@@ -206,7 +206,7 @@ async def test_progress_is_reported_until_the_result_and_only_to_its_call(box: B
     assert [each["progress"] for each in reports] == [1, 2, 3]
     assert {each["progressToken"] for each in reports} == {int(token)}
     assert reports[0]["x-kept"] == 10**20
-    await box.text("echo", text="whatever is late has come")
+    await box.text("echo", text="late notifications have arrived")
     assert len(told) == 3
 
 

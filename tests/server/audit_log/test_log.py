@@ -233,7 +233,7 @@ async def test_directory_that_cannot_be_created_is_a_configuration_error(tmp_pat
         await JsonlAuditLog.open(tmp_path / "audit", WRITER, signer=SIGNER, clock=clock)
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no directory that nobody can write to")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no directory without write access")
 async def test_directory_without_write_access_is_a_configuration_error(clock: ManualClock):
     with pytest.raises(ConfigurationError, match="cannot be opened"):
         await JsonlAuditLog.open(Path("/proc/self"), WRITER, signer=SIGNER, clock=clock)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.downstream.support import PATIENCE, children, note_strangers
+from tests.server.downstream.support import PATIENCE, children, ignore_running_children
 
 
 @pytest.fixture(autouse=True)
 def no_process_is_left() -> Iterator[None]:
-    note_strangers()
+    ignore_running_children()
     yield
     deadline = time.monotonic() + PATIENCE
     while children() and time.monotonic() < deadline:

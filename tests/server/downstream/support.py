@@ -172,18 +172,18 @@ async def until_childless() -> None:
             await asyncio.sleep(0.01)
 
 
-_strangers: set[int] = set()
+_ignored: set[int] = set()
 
 
-def note_strangers() -> None:
+def ignore_running_children() -> None:
     """Ignore the children that live now, such as a database that other tests of this process use."""
-    _strangers.clear()
-    _strangers.update(children())
+    _ignored.clear()
+    _ignored.update(children())
 
 
 def children() -> set[int]:
     """Return the living children of this process that are not ignored."""
-    return _living_children() - _strangers
+    return _living_children() - _ignored
 
 
 def _living_children() -> set[int]:

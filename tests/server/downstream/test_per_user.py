@@ -126,7 +126,7 @@ async def test_the_state_of_the_entry_is_that_of_the_connection_that_lists_its_t
     await box.listener.until(lambda change: change.status is DownstreamStatus.READY and change.error is None)
     tools = box.tool_names()
     await box.call("grow", user="alice")
-    assert box.tool_names() == tools, "a tool that only alice's process has is not everybody's"
+    assert box.tool_names() == tools, "the tools of alice's own process are not the entry's"
 
 
 async def test_a_start_that_hangs_delays_no_other_user(tmp_path: Path):
@@ -151,7 +151,7 @@ async def test_an_idle_connection_is_stopped_and_starts_again_with_a_call():
         first = await process(box, "alice")
         busy = await slow(box, "bob")
         await until_dead(first)
-        assert not busy.done(), "who waits for an answer is not idle"
+        assert not busy.done(), "a connection with a call in flight is not idle"
         assert await process(box, "alice") != first
         assert box.pool.state("m1").status is DownstreamStatus.READY
         await abandon(busy)
@@ -237,7 +237,7 @@ async def test_a_restart_replaces_the_process_and_keeps_the_tools_meanwhile():
         assert (box.pool.state("m1").status, box.tool_names()) == (DownstreamStatus.STARTING, tools)
         assert await process(box, "alice") != before
         assert not is_alive(before)
-        box.pool.restart("nobody knows this one")
+        box.pool.restart("unknown")
 
 
 async def test_a_new_name_reaches_the_users_connections_without_a_restart(box: Bench):

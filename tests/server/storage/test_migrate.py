@@ -50,7 +50,7 @@ async def test_migrated_schema_has_every_name_and_rule_of_the_tables(url: str) -
     assert set(migrated) == set(metadata.tables)
 
 
-async def test_text_sorts_by_code_point_whatever_the_locale_of_the_server(postgres_url: str) -> None:
+async def test_text_sorts_by_code_point_under_any_locale_of_the_server(postgres_url: str) -> None:
     await upgrade(postgres_url)
     query = "SELECT table_name, collation_name FROM information_schema.columns WHERE data_type = 'text'"
     found = await execute(postgres_url, f"{query} AND table_schema = 'public'")
@@ -197,7 +197,7 @@ async def test_migration_that_leaves_dangling_rows_is_refused(
 
     monkeypatch.setattr(migrate, "revisions", lambda: [HEAD, "9998_next"])
     monkeypatch.setattr(migrate, "_apply", apply)
-    with pytest.raises(StorageError, match="rows that point nowhere"):
+    with pytest.raises(StorageError, match="references to missing rows"):
         await upgrade(url)
     assert await execute(url, "SELECT * FROM memberships") == []
 

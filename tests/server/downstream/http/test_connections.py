@@ -205,14 +205,14 @@ async def test_a_request_is_valid_http_and_its_connection_is_reused():
             assert await ask(client) == b"ok"
         answer = await client.delete(b"")
         assert await answer.read(LIMIT) == b"ok"
-    (_, head, body), *_, (_, goodbye, _) = server.seen
+    (_, head, body), *_, (_, delete, _) = server.seen
     lines = head.decode().split("\r\n")
     assert lines[0] == "POST /mcp?x=1 HTTP/1.1"
     assert lines[1].startswith("Host: 127.0.0.1:")
     assert lines[2:] == ["Authorization: Bearer grüße", "X-One: 1", "Content-Length: 5", "", ""]
     assert body == b"hello"
-    assert goodbye.startswith(b"DELETE /mcp?x=1 HTTP/1.1\r\n")
-    assert b"Content-Length" not in goodbye
+    assert delete.startswith(b"DELETE /mcp?x=1 HTTP/1.1\r\n")
+    assert b"Content-Length" not in delete
     assert server.accepted == 1
 
 
@@ -467,7 +467,7 @@ async def test_a_sender_that_is_faster_than_its_reader_is_slowed_down():
         while before != sent:
             before = sent
             await asyncio.sleep(0.05)
-        assert sent < size / 2, "nobody reads, so it must have stopped"
+        assert sent < size / 2, "without a reader it must have stopped"
         assert sum([len(chunk) async for chunk in response.chunks()]) == size
         assert response.is_complete
 
@@ -570,10 +570,10 @@ async def test_tls_is_verified_and_connections_are_reused(tmp_path: Path):
             ("127.0.0.1", ssl.create_default_context(), "its certificate is not trusted: self"),
             ("localhost", trusting, "its certificate is not trusted: Hostname mismatch"),
         ):
-            stranger = HttpClient(URL(f"https://{host}:{port}/"), {}, context)
+            untrusting = HttpClient(URL(f"https://{host}:{port}/"), {}, context)
             with pytest.raises(NoAnswerError, match=text):
-                await ask(stranger)
-            await stranger.close()
+                await ask(untrusting)
+            await untrusting.close()
         assert server.seen == []
         client = HttpClient(URL(f"https://127.0.0.1:{port}/"), {}, trusting)
         for size in (1, 1_000_000):

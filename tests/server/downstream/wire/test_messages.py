@@ -32,7 +32,7 @@ OURS = {
 }
 
 
-def test_a_request_is_valid_json_whatever_the_method():
+def test_a_request_with_any_method_is_valid_json():
     loaded = json.loads(encode_request(7, 'odd"\n', b'{"a":1}'))
     assert loaded == {"jsonrpc": "2.0", "id": 7, "method": 'odd"\n', "params": {"a": 1}}
     assert json.loads(encode_request(7, "ping", b""))["params"] == {}

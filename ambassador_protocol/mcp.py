@@ -31,6 +31,16 @@ SESSION_HEADER: Final = "Mcp-Session-Id"
 NAME_PARAMS: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The parameter of each method that is repeated in the header `Mcp-Name`."""
 
+QUESTIONS: Final = {
+    "elicitation/create": "elicitation",
+    "sampling/createMessage": "sampling",
+    "roots/list": "roots",
+}
+"""What a server may ask of a host, each with the client capability that says so."""
+
+INPUT_REQUIRED: Final = "input_required"
+"""The `resultType` of an answer that holds questions, in the stateless era."""
+
 
 FEATURES: Final = {
     "tools": {"listChanged": True},

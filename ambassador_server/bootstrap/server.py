@@ -12,8 +12,12 @@ from ambassador_server.bootstrap.options import sink_settings
 from ambassador_server.bootstrap.services import Services, create_services
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import StorageError
+from ambassador_server.mcp.conversations import Conversations
 from ambassador_server.mcp.endpoint import McpEndpoint
+from ambassador_server.mcp.eras.legacy import LegacyEra
+from ambassador_server.mcp.eras.modern import ModernEra
 from ambassador_server.mcp.methods.tools import ToolMethods
+from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.storage.database_url import redacted_url
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings
@@ -40,7 +44,7 @@ class Ambassador:
                 SessionTokenAuthenticator(sign_in.sessions),
                 PresharedKeyAuthenticator(sign_in.keys),
             ),
-            face=McpEndpoint(ToolMethods(catalog=calls.catalog, calls=calls.pipeline)),
+            face=_mcp_endpoint(calls),
         )
 
     def admin_app(self, ca_pem: bytes | None) -> web.Application:
@@ -70,6 +74,13 @@ class Ambassador:
             ca_pem=ca_pem,
             configuration=self.config.effective_settings(redacted_url),
         )
+
+
+def _mcp_endpoint(calls: CallUseCases) -> McpEndpoint:
+    tools = ToolMethods(catalog=calls.catalog, calls=calls.pipeline)
+    return McpEndpoint(
+        legacy=LegacyEra(tools=tools, conversations=Conversations()), modern=ModernEra(tools=tools)
+    )
 
 
 async def build(config: ServerConfig, *, writer: str) -> Ambassador:

@@ -1,9 +1,6 @@
 """Finding out once which era a downstream speaks, and opening the conversation in it."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -16,10 +13,12 @@ from ambassador_protocol.mcp import (
     MODERN_VERSION,
     VERSION_HEADER,
 )
-from ambassador_server.downstream.envelope import CLIENT_INFO, modern_params
+from ambassador_server.downstream.era import Agreement, Era
+from ambassador_server.downstream.eras.modern import modern_params
 from ambassador_server.downstream.transport import RejectedError, Transport
+from ambassador_server.downstream.wire.params import CLIENT_INFO
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Reply
 
 HEDGE_SECONDS: Final = 1.0
 """How long a downstream may stay silent about `server/discover` before it is offered `initialize` as well."""
@@ -30,33 +29,6 @@ _INITIALIZE: Final = msgspec.json.encode(
 
 
 _DISCOVER_HEADERS: Final = {VERSION_HEADER: MODERN_VERSION, METHOD_HEADER: "server/discover"}
-
-
-class Era(StrEnum):
-    """Handshake and sessions, or every request for itself."""
-
-    LEGACY = "legacy"
-    MODERN = "modern"
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """What was agreed with a downstream; `capabilities` are its own."""
-
-    era: Era
-    version: str
-    capabilities: Mapping[str, Any]
-
-    @property
-    def has_tools(self) -> bool:
-        """Tell whether there are tools to list."""
-        return "tools" in self.capabilities
-
-    @property
-    def announces_tools(self) -> bool:
-        """Tell whether the downstream says so when its tools change."""
-        tools = self.capabilities.get("tools")
-        return isinstance(tools, Mapping) and tools.get("listChanged") is True
 
 
 class _Discovered(msgspec.Struct, rename="camel"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.downstream.supervisor import Supervisor
 from ambassador_server.errors import OverloadedError
-from ambassador_server.ports.downstream import ProgressHandler, Reply
+from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 Key = tuple[str, str]
 """The ids of an entry and of a user."""
@@ -55,15 +55,7 @@ class UserConnections:
         # A new process waits for the old one of the same user and entry, because both could use the same files.
         self._stopping: dict[Key, asyncio.Task[None]] = {}
 
-    async def call(
-        self,
-        mcp: Mcp,
-        user_id: str,
-        method: str,
-        params: bytes,
-        timeout: float,
-        progress: ProgressHandler | None,
-    ) -> Reply:
+    async def call(self, mcp: Mcp, user_id: str, request: NeutralRequest, timeout: float) -> Reply:
         """Send one request over the user's own connection, which the first call starts.
 
         Raises OverloadedError when a limit is reached and every connection is busy, and the errors of a supervisor.
@@ -71,7 +63,7 @@ class UserConnections:
         connection = self._connections.get((mcp.mcp_id, user_id)) or self._open(mcp, user_id)
         connection.in_flight += 1
         try:
-            return await connection.supervisor.call(method, params, timeout, progress)
+            return await connection.supervisor.call(request, timeout)
         finally:
             connection.in_flight -= 1
             connection.used_at = asyncio.get_running_loop().time()

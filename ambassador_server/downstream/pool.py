@@ -18,7 +18,8 @@ from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.supervisor import Limits, Supervisor
 from ambassador_server.downstream.transports import check_options
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ProgressHandler, Reply
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
+from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 _log = logging.getLogger(__name__)
 _STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
@@ -142,12 +143,10 @@ class DownstreamPool:
     async def call(
         self,
         mcp_id: str,
-        method: str,
-        params: bytes,
+        request: NeutralRequest,
         *,
         user_id: str,
         timeout: float,
-        progress: ProgressHandler | None = None,
     ) -> Reply:
         """Send one request and return the answer; cancelling the caller cancels the call downstream.
 
@@ -158,8 +157,8 @@ class DownstreamPool:
         if supervisor is None:
             raise DownstreamUnavailableError("This MCP is not running")
         if supervisor.mcp.isolation is Isolation.PER_USER:
-            return await self._users.call(supervisor.mcp, user_id, method, params, timeout, progress)
-        return await supervisor.call(method, params, timeout, progress)
+            return await self._users.call(supervisor.mcp, user_id, request, timeout)
+        return await supervisor.call(request, timeout)
 
     async def close(self) -> None:
         """Stop every downstream at the same time, and their processes with them."""

@@ -2,35 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-from msgspec import Raw
-
-from ambassador_protocol.header_values import encode_header_value
-from ambassador_protocol.jsonrpc import Code
-from ambassador_protocol.mcp import METHOD_HEADER, NAME_HEADER, NAME_PARAMS
-from ambassador_protocol.param_headers import (
-    HeaderMap,
-    InvalidAnnotationError,
-    param_headers,
-    read_header_map,
-)
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
-from ambassador_server.downstream.envelope import legacy_params, modern_params
-from ambassador_server.downstream.features.progress import ProgressTokens
+from ambassador_server.downstream.era import Agreement, Era, EraAdaptor
+from ambassador_server.downstream.eras.legacy import LegacyEra
+from ambassador_server.downstream.eras.modern import ModernEra
+from ambassador_server.downstream.features.progress import PROGRESS, ProgressTokens
 from ambassador_server.downstream.features.tools import list_tools
-from ambassador_server.downstream.handshake import Agreement, Era, agree, initialize
+from ambassador_server.downstream.handshake import agree, initialize
 from ambassador_server.downstream.transport import Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.transports import build_transport
-from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError, InvalidInputError
-from ambassador_server.ports.downstream import ProgressHandler, Reply
+from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
+from ambassador_server.ports.exchange import NeutralRequest, Reply
 
-_LISTEN: Final = b'{"notifications":{"toolsListChanged":true}}'
 _CHANGED: Final = "notifications/tools/list_changed"
-_PROGRESS: Final = "notifications/progress"
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +34,7 @@ class DownstreamSession:
         )
         self._transport.ended.add_done_callback(lambda _: self.changed.set())
         self._agreement: Agreement
-        self._mirrors = False
-        self._header_maps: dict[str, HeaderMap] = {}
+        self._era: EraAdaptor = LegacyEra()
         self._progress = ProgressTokens()
         self._renewing = asyncio.Lock()
         self._renewed: str | None = None
@@ -63,7 +50,7 @@ class DownstreamSession:
     @property
     def era(self) -> Era:
         """Return the era that was agreed on."""
-        return self._agreement.era
+        return self._era.era
 
     async def open(self, remembered: Era | None, timeout: float) -> tuple[Tool, ...]:
         """Reach the downstream, agree on an era and return its tools; whoever opens it closes it, come what may.
@@ -74,7 +61,7 @@ class DownstreamSession:
             async with asyncio.timeout(timeout):
                 await self._transport.open()
                 self._agreement = await agree(self._transport, remembered)
-                self._mirrors = self.era is Era.MODERN and self._transport.mirrors_headers
+                self._era = self._adaptor(self._agreement.era)
                 return await self.list_tools()
         except TimeoutError:
             raise DownstreamTimeoutError(f"did not get ready within {timeout:g} s") from None
@@ -83,25 +70,23 @@ class DownstreamSession:
         """Return every tool; raises DownstreamUnavailableError."""
         if not self._agreement.has_tools:
             return ()
-        tools = await list_tools(self._exchange)
-        return self._keep_mirrorable(tools) if self._mirrors else tools
+        return self._era.usable(await list_tools(self._send))
 
-    async def request(self, method: str, params: bytes, progress: ProgressHandler | None = None) -> Reply:
+    async def request(self, request: NeutralRequest) -> Reply:
         """Send one request, exactly once as far as the downstream may have acted on it.
 
         Raises DownstreamUnavailableError, and InvalidInputError for params that are no JSON object.
         """
         self._in_flight += 1
         self._idle.clear()
-        token = None if progress is None else self._progress.give(progress)
+        token = None if request.tell is None else self._progress.give(request.tell)
         try:
-            reply = await self._exchange(method, params, token)
-            if self._mirrors and reply.error is not None and _is_header_mismatch(reply.error):
-                # The tool wants other headers than it did: it did not run, and a fresh list says which.
+            reply = await self._exchange(request, token)
+            if self._era.wants_fresh_tools(reply):
                 await self.list_tools()
                 self.changed.set()
-                reply = await self._exchange(method, params, token)
-            return reply
+                reply = await self._exchange(request, token)
+            return await self._era.finish(reply, request, lambda again: self._exchange(again, token))
         finally:
             if token is not None:
                 self._progress.take_back(token)
@@ -143,13 +128,17 @@ class DownstreamSession:
     def _notified(self, method: str, params: bytes) -> None:
         if method == _CHANGED:
             self.changed.set()
-        elif method == _PROGRESS:
+        elif method == PROGRESS:
             self._progress.notified(params)
 
-    async def _exchange(self, method: str, params: bytes, token: int | None = None) -> Reply:
-        prepared, headers = self._prepare(method, params, token)
+    async def _send(self, method: str, params: bytes) -> Reply:
+        return await self._exchange(NeutralRequest(method=method, params=params))
+
+    async def _exchange(self, request: NeutralRequest, token: int | None = None) -> Reply:
+        method, ask = request.method, request.ask
+        prepared, headers = self._era.prepare(request, token)
         try:
-            return await self._transport.request(method, prepared, headers)
+            return await self._transport.request(method, prepared, headers, ask=ask)
         except SessionLostError as lost:
             await self._renew(lost.session_id)
         except RejectedError:
@@ -157,7 +146,7 @@ class DownstreamSession:
             self.changed.set()
             raise
         try:
-            return await self._transport.request(method, prepared, headers)
+            return await self._transport.request(method, prepared, headers, ask=ask)
         except SessionLostError:
             raise DownstreamUnavailableError("forgets a session as soon as it has opened it") from None
 
@@ -168,58 +157,18 @@ class DownstreamSession:
                 await initialize(self._transport)
                 self._renewed = session_id
 
-    def _prepare(
-        self, method: str, params: bytes, token: int | None
-    ) -> tuple[bytes, Mapping[str, str] | None]:
-        if self._agreement.era is Era.LEGACY:
-            return legacy_params(params, token), None
-        prepared, members = modern_params(params, token)
-        return prepared, self._mirrored(method, members) if self._mirrors else None
-
-    def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:
-        headers = {METHOD_HEADER: method}
-        key = NAME_PARAMS.get(method)
-        if key is None or key not in members:
-            return headers
-        try:
-            name = msgspec.json.decode(members[key], type=str)
-            headers[NAME_HEADER] = encode_header_value(name)
-            header_map = self._header_maps.get(name)
-            if header_map and "arguments" in members:
-                headers.update(param_headers(header_map, msgspec.json.decode(members["arguments"])))
-        except (ValueError, RecursionError):
-            raise InvalidInputError(
-                f"params.{key} or params.arguments cannot be mirrored in headers"
-            ) from None
-        return headers
-
-    def _keep_mirrorable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-        maps: dict[str, HeaderMap] = {}
-        for tool in tools:
-            try:
-                maps[tool.name] = read_header_map(tool.definition)
-            except InvalidAnnotationError as error:
-                _log.warning("%s: tool %r is left out, x-mcp-header: %s", self._name, tool.name, error)
-        self._header_maps = {name: header_map for name, header_map in maps.items() if header_map}
-        return tuple(tool for tool in tools if tool.name in maps)
+    def _adaptor(self, era: Era) -> EraAdaptor:
+        if era is Era.LEGACY:
+            return LegacyEra()
+        return ModernEra(self._name, mirrors_headers=self._transport.mirrors_headers)
 
     async def _hear(self) -> bool:
         """Listen once; returns whether to listen again."""
         try:
-            if self.era is Era.LEGACY:
-                return await self._transport.listen()
-            return (await self._exchange("subscriptions/listen", _LISTEN)).result is not None
+            return await self._era.listen(self._transport, self._exchange)
         except SessionLostError as lost:
             with suppress(DownstreamUnavailableError):
                 await self._renew(lost.session_id)
         except DownstreamUnavailableError as error:
             _log.info("%s: no news of its tools: %s", self._name, error.message)
         return not self.ended.done()
-
-
-def _is_header_mismatch(error: bytes) -> bool:
-    try:
-        code = msgspec.json.decode(error, type=dict[str, Any]).get("code")
-    except msgspec.DecodeError:
-        return False
-    return bool(code == Code.HEADER_MISMATCH)

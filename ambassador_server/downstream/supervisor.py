@@ -14,7 +14,7 @@ from ambassador_server.domain.catalog.mcps import (
     Mcp,
     Tool,
 )
-from ambassador_server.downstream.handshake import Era
+from ambassador_server.downstream.era import Era
 from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.session_slot import SessionSlot
 from ambassador_server.downstream.transport import RejectedError
@@ -25,7 +25,8 @@ from ambassador_server.errors import (
     InvalidInputError,
     OverloadedError,
 )
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ProgressHandler, Reply
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
+from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 _log = logging.getLogger(__name__)
 
@@ -102,9 +103,7 @@ class Supervisor:
         self._after = set(after)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    async def call(
-        self, method: str, params: bytes, timeout: float, progress: ProgressHandler | None = None
-    ) -> Reply:
+    async def call(self, request: NeutralRequest, timeout: float) -> Reply:
         """Send one request; `timeout` in seconds also covers the wait for a session.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError.
@@ -115,7 +114,7 @@ class Supervisor:
         try:
             async with asyncio.timeout(timeout):
                 session = self._slot.session or await self._slot.next_session()
-                return await session.request(method, params, progress)
+                return await session.request(request)
         except TimeoutError:
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Ask, Reply
 
 NotificationHandler = Callable[[str, bytes], None]
 """Takes the method and the raw params of a notification; must return at once."""
@@ -59,8 +59,18 @@ class Transport(Protocol):
         """Use this protocol version from now on."""
         ...
 
-    async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send one request and return its answer; raises SessionLostError where sessions exist."""
+    async def request(
+        self,
+        method: str,
+        params: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        ask: Ask | None = None,
+    ) -> Reply:
+        """Send one request and return its answer; raises SessionLostError where sessions exist.
+
+        `ask` gets the questions that certainly belong to this request; all others are refused.
+        """
         ...
 
     async def notify(self, method: str, params: bytes) -> None:

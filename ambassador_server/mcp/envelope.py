@@ -1,18 +1,19 @@
 """JSON-RPC envelopes: read without touching what is inside, written around raw bytes."""
 
 import re
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code, error_reply
+from ambassador_server.ports.exchange import Reply
 
 _ABSENT = msgspec.Raw()
 _INTEGER = re.compile(rb"-?[0-9]+")
 
 
 class EnvelopeError(Exception):
-    """A body that is no JSON-RPC message we may answer as one."""
+    """A message that cannot be served; the code and the message go into its error response."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -29,32 +30,53 @@ class _Wire(msgspec.Struct):
     error: msgspec.Raw = _ABSENT
 
 
-class Message(msgspec.Struct, frozen=True):
-    """A request, or a notification when `id` is None; `id` and the parameters are the raw JSON that came in."""
+class Request(msgspec.Struct, frozen=True):
+    """A message that wants an answer; `id` and the parameters are the raw JSON that came in."""
 
-    id: bytes | None
+    id: bytes
     method: str
     params: dict[str, msgspec.Raw]
 
+
+class Notification(msgspec.Struct, frozen=True):
+    """A message that wants no answer."""
+
+    method: str
+    params: dict[str, msgspec.Raw]
+
+
+class Response(msgspec.Struct, frozen=True):
+    """The host's answer to a question of ours; `id` is the raw JSON that came in."""
+
+    id: bytes
+    reply: Reply
+
+
+Message: TypeAlias = Request | Notification | Response
 
 _decoder = msgspec.json.Decoder(_Wire)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_message(body: bytes) -> Message:
-    """Decode one message. Raises EnvelopeError for anything else: bad JSON, a batch, a response."""
+    """Decode one message. Raises EnvelopeError for anything else: bad JSON, a batch, a mixture."""
     wire = _decode(body)
-    if wire.jsonrpc != "2.0" or wire.method is None:
-        raise EnvelopeError(Code.INVALID_REQUEST, "Not a JSON-RPC 2.0 request")
-    if bytes(wire.result) or bytes(wire.error):
-        raise EnvelopeError(Code.INVALID_REQUEST, "A message is a request or a response, not both")
     message_id = bytes(wire.id) or None
+    if wire.jsonrpc != "2.0":
+        raise EnvelopeError(Code.INVALID_REQUEST, "Not a JSON-RPC 2.0 request")
     if message_id is not None and not message_id.startswith(b'"') and _INTEGER.fullmatch(message_id) is None:
         raise EnvelopeError(Code.INVALID_REQUEST, "A request id is a string or an integer")
+    if wire.method is None:
+        return _response(wire, message_id)
+    if bytes(wire.result) or bytes(wire.error):
+        raise EnvelopeError(Code.INVALID_REQUEST, "A message is a request or a response, not both")
     raw_params = bytes(wire.params)
     if raw_params and not raw_params.startswith(b"{"):
         raise EnvelopeError(Code.INVALID_PARAMS, "Parameters are an object")
-    return Message(message_id, wire.method, read_members(wire.params) if raw_params else {})
+    params = read_members(wire.params) if raw_params else {}
+    if message_id is None:
+        return Notification(wire.method, params)
+    return Request(message_id, wire.method, params)
 
 
 def read_members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -70,22 +92,39 @@ def write_members(members: dict[str, msgspec.Raw]) -> bytes:
     return msgspec.json.encode(members)
 
 
-def result_reply(message_id: bytes, result: bytes) -> bytes:
+def result_response(message_id: bytes, result: bytes) -> bytes:
     """Wrap a raw result."""
     return b'{"jsonrpc":"2.0","id":' + message_id + b',"result":' + result + b"}"
 
 
-def raw_error_reply(message_id: bytes, error: bytes) -> bytes:
-    """Wrap a raw error object."""
-    return b'{"jsonrpc":"2.0","id":' + message_id + b',"error":' + error + b"}"
+def error_response(message_id: bytes | None, error: bytes) -> bytes:
+    """Wrap a raw error object; the id is null where it could not be read."""
+    return b'{"jsonrpc":"2.0","id":' + (message_id or b"null") + b',"error":' + error + b"}"
 
 
-def error_body(
-    message_id: bytes | None, code: int, message: str, data: dict[str, Any] | None = None
-) -> bytes:
-    """Build an error response; the id is null where it could not be read."""
-    error = msgspec.json.encode(error_reply(None, code, message, data)["error"])
-    return raw_error_reply(message_id or b"null", error)
+def error_object(code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
+    """Build a raw error object."""
+    return msgspec.json.encode(error_reply(None, code, message, data)["error"])
+
+
+def notification(method: str, params: bytes) -> bytes:
+    """Build a notification for the host around raw params."""
+    return b'{"jsonrpc":"2.0","method":' + msgspec.json.encode(method) + b',"params":' + params + b"}"
+
+
+def request(message_id: str, method: str, params: bytes) -> bytes:
+    """Build a request for the host around raw params."""
+    head = b'{"jsonrpc":"2.0","id":' + msgspec.json.encode(message_id)
+    return head + b',"method":' + msgspec.json.encode(method) + b',"params":' + params + b"}"
+
+
+def _response(wire: _Wire, message_id: bytes | None) -> Response:
+    result, error = bytes(wire.result) or None, bytes(wire.error) or None
+    if message_id is None or (result is None) == (error is None) or bytes(wire.params):
+        raise EnvelopeError(Code.INVALID_REQUEST, "Not a JSON-RPC 2.0 request")
+    if error is not None and not error.startswith(b"{"):
+        raise EnvelopeError(Code.INVALID_REQUEST, "The error of a response is an object")
+    return Response(message_id, Reply(result=result, error=error))
 
 
 def _decode(body: bytes) -> _Wire:

@@ -1,4 +1,4 @@
-"""The checks a request of the stateless era passes before it means anything; the first failure wins.
+"""The checks that a request passes before it means anything; the first failure wins.
 
 Source: specification 2026-07-28, basic/transports/streamable-http, server validation.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ambassador_protocol.events import EVENT_STREAM
 from ambassador_protocol.header_values import decode_header_value
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
@@ -19,7 +20,7 @@ from ambassador_protocol.mcp import (
     NAME_PARAMS,
     VERSION_HEADER,
 )
-from ambassador_server.mcp.envelope import EnvelopeError, Message, read_members
+from ambassador_server.mcp.envelope import EnvelopeError, Request, read_members
 from ambassador_server.ports.face import Headers
 
 _ROUTING = (VERSION_HEADER, METHOD_HEADER, NAME_HEADER)
@@ -35,8 +36,29 @@ class Refusal:
     data: dict[str, Any] | None = None
 
 
-def check_modern(message: Message, headers: Headers) -> Refusal | None:
-    """Return what is wrong with the request, or None."""
+def check_media_types(headers: Headers) -> Refusal | None:
+    """Return what is wrong with the media types of a POST, or None."""
+    content_type = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        return Refusal(415, Code.INVALID_REQUEST, "Content-Type must be application/json")
+    accept = (headers.get("Accept") or "").lower()
+    if "*/*" not in accept and not ("application/json" in accept and EVENT_STREAM in accept):
+        return Refusal(406, Code.INVALID_REQUEST, f"Accept must list application/json and {EVENT_STREAM}")
+    return None
+
+
+def carries_modern_version(message: Request) -> bool:
+    """Tell whether a body of the stateless era came without its header; it must not run as the other era."""
+    if "_meta" not in message.params:
+        return False
+    try:
+        return META_VERSION in read_members(message.params["_meta"])
+    except EnvelopeError:
+        return False
+
+
+def check_modern(message: Request, headers: Headers) -> Refusal | None:
+    """Return what is wrong with a request of the stateless era, or None."""
     version = _meta_version(message)
     if version is None:
         return Refusal(
@@ -51,7 +73,7 @@ def check_modern(message: Message, headers: Headers) -> Refusal | None:
     return None
 
 
-def _meta_version(message: Message) -> str | None:
+def _meta_version(message: Request) -> str | None:
     try:
         meta = read_members(message.params["_meta"])
         version = msgspec.json.decode(meta[META_VERSION])
@@ -61,7 +83,7 @@ def _meta_version(message: Message) -> str | None:
     return version if isinstance(version, str) and isinstance(capabilities, dict) else None
 
 
-def _header_mismatch(message: Message, headers: Headers, version: str) -> str | None:
+def _header_mismatch(message: Request, headers: Headers, version: str) -> str | None:
     for name in _ROUTING:
         if len(headers.getall(name, ())) > 1:
             return f"{name} came more than once"

@@ -12,14 +12,7 @@ from ambassador_server.domain.catalog.mcps import (
     OutputLine,
     Tool,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A downstream's answer to one request: exactly one of the two is set, each raw JSON, byte for byte."""
-
-    result: bytes | None
-    error: bytes | None
+from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +27,6 @@ class DownstreamChange:
 
 
 DownstreamListener = Callable[[DownstreamChange], None]
-
-ProgressHandler = Callable[[bytes], None]
-"""Takes the raw params, a JSON object, of each progress notification of one call; returns at once, never raises."""
 
 
 class Downstreams(Protocol):
@@ -84,17 +74,15 @@ class Downstreams(Protocol):
     async def call(
         self,
         mcp_id: str,
-        method: str,
-        params: bytes,
+        request: NeutralRequest,
         *,
         user_id: str,
         timeout: float,
-        progress: ProgressHandler | None = None,
     ) -> Reply:
-        """Send one request and return the answer; `params` is a raw JSON object, `timeout` is in seconds.
+        """Send one request and return the answer; `timeout` is in seconds.
 
         Where users do not share a connection it goes over that of `user_id`. The downstream is asked to report its
-        progress if there is somebody who takes it.
+        progress if the caller takes notices.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, and InvalidInputError for params
         that are no JSON object. Cancelling the caller cancels the call.

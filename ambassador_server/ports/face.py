@@ -24,18 +24,22 @@ class Headers(Protocol):
 
 
 Teller = Callable[[bytes], None]
-"""Sends one message ahead of the reply: returns at once, and drops the oldest for a reader who is too slow."""
+"""Sends one notification ahead of the reply: returns at once, and drops the oldest for a reader who is too slow."""
+
+Asker = Callable[[bytes], None]
+"""Sends one request of ours ahead of the reply: returns at once, and is never dropped. The answer is another POST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceRequest:
-    """One authenticated POST; after the first message that is told the answer is a stream of events."""
+    """One authenticated POST; after the first message that is sent ahead the reply is a stream of events."""
 
     headers: Headers
     body: bytes
     principal: Principal
     origin: Origin
     tell: Teller
+    ask: Asker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,12 @@ class FaceReply:
 
 
 class McpFace(Protocol):
-    """The Model Context Protocol over one POST."""
+    """The Model Context Protocol over HTTP: requests, notifications and responses of a host come in as POSTs."""
 
     async def handle(self, request: FaceRequest) -> FaceReply:
-        """Answer the message; never raises an AmbassadorError."""
+        """Answer one POST; never raises an AmbassadorError."""
+        ...
+
+    def end(self, request: FaceRequest) -> FaceReply:
+        """Answer one DELETE, which ends a conversation and the calls in it."""
         ...

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, Self
 
 from aiohttp import web
@@ -11,21 +12,30 @@ from ambassador_protocol.events import EVENT_STREAM
 from ambassador_protocol.json_text import on_one_line
 
 _MOST_PENDING: Final = 64
-"""How many messages wait for a reader who is slow; a newer one takes the place of the oldest."""
+"""How many notifications wait for a reader who is slow; a newer one takes the place of the oldest."""
 
 EVENT_HEADERS: Final = {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
 """The headers of every stream of events; a proxy in between is asked to hold nothing back."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pending:
+    """A message that the reader has not taken yet."""
+
+    content: bytes
+    droppable: bool
+
+
 class EventAnswer:
     """Costs nothing until the first message is told; leaving the block ends the writing of what was not read."""
 
-    __slots__ = ("_pending", "_request", "_response", "_writing")
+    __slots__ = ("_droppable", "_pending", "_request", "_response", "_writing")
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
         self._response: web.StreamResponse | None = None
-        self._pending: deque[bytes] | None = None
+        self._pending: deque[_Pending] | None = None
+        self._droppable = 0
         self._writing: asyncio.Task[None] | None = None
 
     @property
@@ -34,21 +44,26 @@ class EventAnswer:
         return self._pending is not None
 
     def tell(self, message: bytes) -> None:
-        """Send a message as soon as the reader takes it."""
-        if self._pending is None:
-            self._pending = deque(maxlen=_MOST_PENDING)
-        self._pending.append(message)
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.get_running_loop().create_task(self._write(self._pending))
+        """Send a notification as soon as the reader takes it; the oldest that waits is dropped for a slow reader."""
+        if self._droppable >= _MOST_PENDING and self._pending is not None:
+            self._pending.remove(next(each for each in self._pending if each.droppable))
+            self._droppable -= 1
+        self._droppable += 1
+        self._put(_Pending(message, droppable=True))
+
+    def ask(self, message: bytes) -> None:
+        """Send a request as soon as the reader takes it; its number is bounded by who asks."""
+        self._put(_Pending(message, droppable=False))
 
     async def end(self, reply: bytes) -> web.StreamResponse:
-        """Send what is still pending, then the reply, whatever time its reader takes."""
+        """Send what is still pending, then the reply if there is one, whatever time its reader takes."""
         if self._writing is not None:
             await self._writing
         response = await self._begun()
-        # Whoever has hung up is told nothing more.
+        # A reader that has hung up gets nothing more.
         with suppress(ConnectionError):
-            await response.write(_event(reply))
+            if reply:
+                await response.write(_event(reply))
             await response.write_eof()
         return response
 
@@ -62,11 +77,20 @@ class EventAnswer:
             # Half an answer cannot be taken back, nor followed by another one.
             self._request.transport.abort()
 
-    async def _write(self, pending: deque[bytes]) -> None:
+    def _put(self, message: "_Pending") -> None:
+        if self._pending is None:
+            self._pending = deque()
+        self._pending.append(message)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write(self._pending))
+
+    async def _write(self, pending: "deque[_Pending]") -> None:
         with suppress(ConnectionError):
             response = await self._begun()
             while pending:
-                await response.write(_event(pending.popleft()))
+                message = pending.popleft()
+                self._droppable -= message.droppable
+                await response.write(_event(message.content))
 
     async def _begun(self) -> web.StreamResponse:
         if self._response is None:

@@ -23,7 +23,16 @@ from ambassador_server.errors import (
 from tests.fakes.mcp_servers import stdio_options
 from tests.fakes.mcp_servers.http_server import HttpServer, serve
 from tests.fakes.mcp_servers.toolbox import TOOLS, Toolbox
-from tests.server.downstream.support import PATIENCE, QUICK, Bench, bench, entry, http_entry, result
+from tests.server.downstream.support import (
+    PATIENCE,
+    QUICK,
+    Bench,
+    bench,
+    entry,
+    http_entry,
+    result,
+    tool_call,
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ async def test_unknown_members_of_arguments_and_results_are_kept(box: Bench):
     params = (
         b'{"name":"params","arguments":{"big":123456789012345678901234567890,"f":1.10,"n":null},"x":[ 1 ]}'
     )
-    reply = await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
+    reply = await box.pool.call("m1", tool_call(params), user_id="u1", timeout=PATIENCE)
     assert reply.result is not None
     assert b"123456789012345678901234567890" in reply.result
     received = result(reply)["structuredContent"]
@@ -192,10 +201,8 @@ async def test_messages_that_are_not_mcp_are_ignored(box: Bench):
 async def report(box: Bench, told: list[bytes] | None, **arguments: object) -> str:
     """Call the tool that reports progress, and return the token that the downstream got."""
     params = json.dumps({"name": "progress", "arguments": arguments, "_meta": {"progressToken": "caller"}})
-    progress = None if told is None else told.append
-    reply = await box.pool.call(
-        "m1", "tools/call", params.encode(), user_id="u1", timeout=PATIENCE, progress=progress
-    )
+    tell = None if told is None else (lambda notice: told.append(notice.params))
+    reply = await box.pool.call("m1", tool_call(params.encode(), tell), user_id="u1", timeout=PATIENCE)
     return str(result(reply)["content"][0]["text"])
 
 
@@ -228,7 +235,7 @@ async def test_progress_that_is_too_large_is_dropped(box: Bench):
 async def test_a_meta_that_is_not_an_object_is_refused(box: Bench):
     params = b'{"name":"echo","_meta":5,"progressToken":1}'
     with pytest.raises(InvalidInputError, match="not a JSON object"):
-        await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
+        await box.pool.call("m1", tool_call(params), user_id="u1", timeout=PATIENCE)
 
 
 async def test_requests_after_the_end_are_refused(box: Bench):

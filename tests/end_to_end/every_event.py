@@ -21,6 +21,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from tests.end_to_end import scripted_server
 from tests.end_to_end.faces import FACES, LEGACY, REST
+from tests.end_to_end.legacy_host import begin
 from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.world import GROUP, Caller, World, until
 from tests.fakes.clock import ManualClock
@@ -52,6 +53,7 @@ def do_everything(world: World, directory: Path) -> None:
     """Provoke every event; the server is running before and after."""
     administer(world)
     catalog_and_calls(world, directory)
+    questions(world)
     people(world)
     officers(world)
     with broken_log(world):
@@ -123,6 +125,18 @@ def catalog_and_calls(world: World, directory: Path) -> None:
     assert caller.call(REST, "none__fine", ARGUMENTS).failed
     world.ask("POST", "mcps/keys/restart")
     world.ask("POST", "mcps/redacted/archive")
+
+
+def questions(world: World) -> None:
+    world.publish_fixture("asking", "--era", "modern")
+    with begin(world.caller(), {"elicitation": {}}).call("asking__confirm") as stream:
+        # The question is not answered; the host goes away, and its call with it.
+        assert next(stream)["method"] == "elicitation/create"
+    host = begin(world.caller(), {"elicitation": {}})
+    with host.call("asking__confirm", rounds=2) as stream:
+        assert host.post({"id": next(stream)["id"], "result": {"content": {"text": TEXT}}}).is_success
+        assert host.post({"id": next(stream)["id"], "error": {"code": 1, "message": TEXT}}).is_success
+        assert "error" in next(stream)
 
 
 def people(world: World) -> None:

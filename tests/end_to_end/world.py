@@ -219,12 +219,12 @@ class Downstream:
 
 
 @contextmanager
-def downstream(directory: Path) -> Iterator[Downstream]:
+def downstream(directory: Path, *flags: str) -> Iterator[Downstream]:
     """Run the fixture server over HTTP in a process of its own."""
-    record = directory / "downstream-calls.jsonl"
+    record = directory / f"downstream-calls{''.join(flags)}.jsonl"
     record.touch()
     process = subprocess.Popen(
-        command("http_server", "--record", str(record)), stdout=subprocess.PIPE, cwd=ROOT
+        command("http_server", "--record", str(record), *flags), stdout=subprocess.PIPE, cwd=ROOT
     )
     try:
         assert process.stdout is not None

@@ -22,7 +22,8 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
 )
-from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener, ProgressHandler, Reply
+from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
+from ambassador_server.ports.exchange import NeutralRequest, Notice, Question, Reply
 
 Handler = Callable[[str, dict[str, Any]], Reply | Awaitable[Reply]]
 """Takes the method and the params, returns the reply or raises."""
@@ -67,7 +68,7 @@ def _echo(_: str, params: dict[str, Any]) -> Reply:
 class Script:
     """What one MCP does. `gate` holds every call until it is set; `error` is raised by every call and probe.
 
-    `progress` are the params it reports of every call before it waits.
+    `progress` are the params it reports of every call, and `questions` what it asks of its host, before it waits.
     """
 
     tools: tuple[Tool, ...] = ()
@@ -75,6 +76,7 @@ class Script:
     gate: asyncio.Event | None = None
     error: AmbassadorError | None = None
     progress: tuple[bytes, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class FakeDownstreams:
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     cancelled: list[Call] = field(default_factory=list)
+    answers: list[Reply] = field(default_factory=list)
     probed: list[str] = field(default_factory=list)
     output: dict[str, tuple[OutputLine, ...]] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
@@ -189,26 +192,24 @@ class FakeDownstreams:
     async def call(
         self,
         mcp_id: str,
-        method: str,
-        params: bytes,
+        request: NeutralRequest,
         *,
         user_id: str,
         timeout: float,
-        progress: ProgressHandler | None = None,
     ) -> Reply:
         """Answer as scripted; a gate holds the call until it opens, the deadline passes or the caller leaves."""
         mcp = self._running.get(mcp_id)
         if mcp is None:
             raise DownstreamUnavailableError("This MCP is not running")
-        call = Call(mcp.name, method, params, user_id)
+        call = Call(mcp.name, request.method, request.params, user_id)
         self.calls.append(call)
         self.called.set()
         self._in_flight[mcp_id] = self._in_flight.get(mcp_id, 0) + 1
-        for told in self._script_of(mcp).progress if progress else ():
-            progress(told)
+        for params in self._script_of(mcp).progress if request.tell else ():
+            request.tell(Notice("notifications/progress", params))
         try:
             async with asyncio.timeout(timeout):
-                return await self._answer(self._script_of(mcp), method, params)
+                return await self._answer(self._script_of(mcp), request)
         except TimeoutError:
             self.cancelled.append(call)
             raise DownstreamTimeoutError(f"{mcp.name}: no answer within {timeout:g} s") from None
@@ -224,12 +225,15 @@ class FakeDownstreams:
         self._running.clear()
         self._states.clear()
 
-    async def _answer(self, script: Script, method: str, params: bytes) -> Reply:
+    async def _answer(self, script: Script, request: NeutralRequest) -> Reply:
+        for question in script.questions if request.ask else ():
+            answer = await request.ask(question)
+            self.answers.append(answer)
         if script.gate is not None:
             await script.gate.wait()
         if script.error is not None:
             raise script.error
-        answer = script.handler(method, json.loads(params))
+        answer = script.handler(request.method, json.loads(request.params))
         return await answer if inspect.isawaitable(answer) else answer
 
     def _script_of(self, mcp: Mcp) -> Script:

@@ -13,6 +13,8 @@ class AuditAction(StrEnum):
     CALL_ATTEMPT = "call:tool:attempt"
     CALL_OUTCOME = "call:tool:outcome"
     CALL_DENY = "call:tool:deny"
+    CALL_QUESTION = "call:tool:question"
+    CALL_ANSWER = "call:tool:answer"
     SESSION_OPEN = "session:client:open"
     SESSION_CLOSE = "session:client:close"
     SESSION_EXPIRE = "session:client:expire"

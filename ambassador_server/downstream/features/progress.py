@@ -5,8 +5,10 @@ from typing import Final
 
 import msgspec
 
-from ambassador_server.ports.downstream import ProgressHandler
+from ambassador_server.ports.exchange import Notice, Tell
 
+PROGRESS: Final = "notifications/progress"
+PROGRESS_TOKEN: Final = "progressToken"
 LARGEST_PROGRESS: Final = 16 * 1024
 """The largest params, in bytes, that a progress notification may have; a larger one is dropped."""
 
@@ -27,9 +29,9 @@ class ProgressTokens:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._handlers: dict[int, ProgressHandler] = {}
+        self._handlers: dict[int, Tell] = {}
 
-    def give(self, handler: ProgressHandler) -> int:
+    def give(self, handler: Tell) -> int:
         """Return a new token, valid until it is taken back."""
         token = next(self._numbers)
         self._handlers[token] = handler
@@ -49,4 +51,4 @@ class ProgressTokens:
             return
         handler = self._handlers.get(token)
         if handler is not None:
-            handler(params)
+            handler(Notice(PROGRESS, params))

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from ambassador_server.domain.catalog.mcps import Tool, classify_tool
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Reply
 
 _MAX_PAGES = 1000
 _MAX_TOOLS = 10_000

@@ -27,7 +27,7 @@ from ambassador_server.downstream.wire.messages import (
     reply_from,
 )
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Ask, Reply
 
 # The server's environment holds its own settings and secrets, so a child inherits these variables only.
 _INHERITED = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM"})
@@ -117,8 +117,18 @@ class StdioTransport:
     def adopt(self, version: str) -> None:
         """Do nothing: over a pipe no header repeats the version."""
 
-    async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send one request and return its answer; answers may come in any order."""
+    async def request(
+        self,
+        method: str,
+        params: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        ask: Ask | None = None,
+    ) -> Reply:
+        """Send one request and return its answer; answers may come in any order.
+
+        Questions are refused: a pipe does not tell which request a question belongs to.
+        """
         child = self._running_child()
         number = next(self._numbers)
         waiter: asyncio.Future[Reply | str] = asyncio.get_running_loop().create_future()

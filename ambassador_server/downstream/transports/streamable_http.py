@@ -7,6 +7,7 @@ from typing import Any
 
 from ambassador_protocol.events import EVENT_STREAM, EventReader
 from ambassador_protocol.mcp import SESSION_HEADER, VERSION_HEADER, is_legacy
+from ambassador_server.downstream.features.questions import OpenQuestions
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
 from ambassador_server.downstream.http.connection import NoAnswerError, Response
 from ambassador_server.downstream.http.options import (
@@ -31,7 +32,7 @@ from ambassador_server.downstream.wire.messages import (
     reply_from,
 )
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Ask, Reply
 
 _MAX_BACKGROUND_TASKS = 64
 _SEND_SECONDS = 5.0
@@ -83,7 +84,14 @@ class StreamableHttpTransport:
             self._session_id = None
         self._rebuild_fields()
 
-    async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+    async def request(
+        self,
+        method: str,
+        params: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        ask: Ask | None = None,
+    ) -> Reply:
         """Post one request and return its answer, as JSON or at the end of an event stream."""
         number = next(self._numbers)
         # A request for a new session must not name an old one.
@@ -95,7 +103,7 @@ class StreamableHttpTransport:
         try:
             response = await self._post(encode_request(number, method, params), fields)
             try:
-                return await self._reply(response, number, method, session_id)
+                return await self._reply(response, number, method, session_id, ask)
             except BaseException:
                 response.close()
                 raise
@@ -125,7 +133,7 @@ class StreamableHttpTransport:
             events = EventReader(LARGEST_MESSAGE)
             async for chunk in response.chunks():
                 for event in read_events(events, chunk):
-                    self._take(event.data, None)
+                    self._take(event.data)
         finally:
             response.close()
         return True
@@ -186,11 +194,13 @@ class StreamableHttpTransport:
         if not self.ended.done():
             self.ended.set_result(reason)
 
-    async def _reply(self, response: Response, number: int, method: str, session_id: str | None) -> Reply:
+    async def _reply(
+        self, response: Response, number: int, method: str, session_id: str | None, ask: Ask | None
+    ) -> Reply:
         _check_session(response, session_id)
         kind = response.kind
         if response.status == 200 and kind == EVENT_STREAM:
-            reply = await self._reply_in_stream(response, number)
+            reply = await self._reply_in_stream(response, number, ask)
         elif kind == JSON:
             reply = self._reply_in_body(await read_body(response), number, response.status)
         else:
@@ -212,22 +222,30 @@ class StreamableHttpTransport:
             raise _rejection(status)
         return reply
 
-    async def _reply_in_stream(self, response: Response, number: int) -> Reply:
+    async def _reply_in_stream(self, response: Response, number: int, ask: Ask | None) -> Reply:
         events = EventReader(LARGEST_MESSAGE)
-        async for chunk in response.chunks():
-            for event in read_events(events, chunk):
-                reply = self._take(event.data, number)
-                if reply is not None:
-                    self._drain_later(response)
-                    return reply
+        questions = OpenQuestions(ask, self._send)
+        try:
+            async for chunk in response.chunks():
+                for event in read_events(events, chunk):
+                    reply = self._take(event.data, number, questions)
+                    if reply is not None:
+                        self._drain_later(response)
+                        return reply
+        finally:
+            questions.close()
         raise DownstreamUnavailableError("ended its answer before the result")
 
-    def _take(self, data: bytes, number: int | None) -> Reply | None:
+    def _take(
+        self, data: bytes, number: int | None = None, questions: OpenQuestions | None = None
+    ) -> Reply | None:
         message = decode_message(data)
         if message is None:
             return None
         if message.is_notification:
             self._hooks.notified(message.method or "", bytes(message.params))
+        elif message.is_request and questions is not None:
+            questions.put(message)
         elif message.is_request:
             _ = self._in_background(self._send, encode_answer(message))
         elif number is not None and self._answers(message, number):

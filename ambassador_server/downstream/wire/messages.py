@@ -8,7 +8,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Reply
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """The largest answer, in bytes, that is taken from a downstream."""
@@ -75,11 +75,25 @@ def encode_cancelled(number: int) -> bytes:
 
 
 def encode_answer(request: Message) -> bytes:
-    """Return the answer to a downstream's request; we declare no capability, so only `ping` has a result."""
+    """Answer a request that belongs to no call: `ping` is all that can be asked there."""
     head = b'{"jsonrpc":"2.0","id":%b,' % msgspec.json.encode(request.id)
     if request.method == "ping":
         return head + b'"result":{}}'
     return head + b'"error":{"code":%d,"message":"Method not found"}}' % Code.METHOD_NOT_FOUND
+
+
+def encode_response(request: Message, reply: Reply) -> bytes:
+    """Answer a downstream's own request with the host's answer."""
+    head = b'{"jsonrpc":"2.0","id":%b,' % msgspec.json.encode(request.id)
+    if reply.result is not None:
+        return head + b'"result":' + reply.result + b"}"
+    return head + b'"error":' + (reply.error or b"null") + b"}"
+
+
+def encode_refusal(request: Message, text: str) -> bytes:
+    """Answer a downstream's own request with an error of ours."""
+    error = {"code": Code.INTERNAL_ERROR, "message": text}
+    return encode_response(request, Reply(result=None, error=msgspec.json.encode(error)))
 
 
 @lru_cache(maxsize=64)

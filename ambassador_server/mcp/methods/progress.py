@@ -1,39 +1,36 @@
-"""notifications/progress: what a downstream reports of a call, passed to its caller under the caller's own token."""
+"""notifications/progress: what a downstream reports of a call, passed on under the caller's own token."""
 
 from typing import Final
 
 import msgspec
 
-from ambassador_protocol.events import EVENT_STREAM
 from ambassador_server.mcp.envelope import read_members, write_members
-from ambassador_server.ports.downstream import ProgressHandler
-from ambassador_server.ports.face import FaceRequest
+from ambassador_server.ports.exchange import Notice, Tell
 
 PROGRESS_TOKEN: Final = "progressToken"
 MOST_NOTIFICATIONS: Final = 10_000
-"""How many notifications one call may send its caller; what comes after them is dropped, the result is not."""
+"""How many notifications one call may send its caller; those beyond are dropped, the result is not."""
 _LONGEST_TOKEN: Final = 256
 
 _token_decoder = msgspec.json.Decoder(int | str)
-_HEAD: Final = b'{"jsonrpc":"2.0","method":"notifications/progress","params":'
 
 
-def progress_for(token: bytes, request: FaceRequest) -> ProgressHandler | None:
-    """Return who takes the progress of the call that this request makes, or None where nobody would hear of it."""
-    if EVENT_STREAM not in (request.headers.get("Accept") or "").lower() or not _is_token(token):
+def progress_teller(token: bytes, tell: Tell | None) -> Tell | None:
+    """Return what sends the progress of a call under this raw token; None where nobody would read it."""
+    if tell is None or not _is_token(token):
         return None
     raw_token = msgspec.Raw(token)
     left = MOST_NOTIFICATIONS
 
-    def tell(params: bytes) -> None:
+    def tell_progress(notice: Notice) -> None:
         nonlocal left
         if left:
             left -= 1
-            members = read_members(params)
+            members = read_members(notice.params)
             members[PROGRESS_TOKEN] = raw_token
-            request.tell(_HEAD + write_members(members) + b"}")
+            tell(Notice(notice.method, write_members(members)))
 
-    return tell
+    return tell_progress
 
 
 def _is_token(raw: bytes) -> bool:

@@ -1,95 +1,75 @@
-"""tools/list and tools/call for both eras, over raw bytes."""
+"""tools/list and tools/call over raw bytes, whichever era the caller speaks."""
+
+from typing import Final
 
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.param_headers import InvalidAnnotationError, find_mismatch, read_header_map
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decision import Reason
+from ambassador_server.mcp.caller import Caller, Outcome, Page
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
-    Message,
-    error_body,
-    raw_error_reply,
+    Request,
+    error_object,
     read_members,
-    result_reply,
     write_members,
 )
-from ambassador_server.mcp.methods.progress import PROGRESS_TOKEN, progress_for
-from ambassador_server.ports.face import FaceRequest
+from ambassador_server.mcp.methods.progress import PROGRESS_TOKEN, progress_teller
+from ambassador_server.ports.exchange import Reply
+from ambassador_server.ports.face import Headers
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry, CatalogIndex
-from ambassador_server.services.calls.pipeline import Answered, CallPipeline, Refused, ToolCall
+from ambassador_server.services.calls.pipeline import CallPipeline, CapabilityCall, Refused
 
-_MODERN_RESULT = frozenset({"resultType", "ttlMs", "cacheScope"})
-
-
-_ANNOTATION = b"x-mcp-header"
-
-
-class _Kind(msgspec.Struct):
-    resultType: str | None = None
-
-
-_kind_decoder = msgspec.json.Decoder(_Kind)
+_ANNOTATION: Final = b"x-mcp-header"
 
 
 class ToolMethods:
-    """Lists and calls tools for a principal; a result passes unchanged but for what the era demands."""
+    """Lists and calls tools for a principal; arguments and results pass unchanged."""
 
     def __init__(self, *, catalog: Catalog, calls: CallPipeline) -> None:
         self._catalog = catalog
         self._calls = calls
         self._described: tuple[CatalogIndex | None, dict[str, bytes]] = (None, {})
 
-    def list(self, message: Message, request: FaceRequest, *, modern: bool) -> bytes:
-        """Return the reply of tools/list: one page, in catalog order."""
-        if message.id is None:
-            raise EnvelopeError(Code.INVALID_REQUEST, "tools/list is a request")
-        if "cursor" in message.params and bytes(message.params["cursor"]) != b"null":
-            return error_body(message.id, Code.INVALID_PARAMS, "Unknown cursor: the list has one page")
-        tools = b",".join(self._describe(entry) for entry in self._catalog.visible(request.principal))
-        # What a principal sees depends on its grants, so no shared cache may keep it.
-        tail = b'],"resultType":"complete","ttlMs":0,"cacheScope":"private"}' if modern else b"]}"
-        return result_reply(message.id, b'{"tools":[' + tools + tail)
+    async def list(self, request: Request, caller: Caller) -> Outcome:
+        """Serve tools/list: one page, in catalog order."""
+        if "cursor" in request.params and bytes(request.params["cursor"]) != b"null":
+            raise EnvelopeError(Code.INVALID_PARAMS, "Unknown cursor: the list has one page")
+        entries = self._catalog.visible(caller.principal)
+        return Page(b"tools", b",".join(self._describe(entry) for entry in entries))
 
-    async def call(self, message: Message, request: FaceRequest, *, modern: bool) -> bytes:
-        """Return the reply of tools/call."""
-        if message.id is None:
-            raise EnvelopeError(Code.INVALID_REQUEST, "tools/call is a request")
-        if modern:
-            self._check_mirrored(message, request)
-        members, token = _forwarded_members(message)
+    async def call(self, request: Request, caller: Caller) -> Outcome:
+        """Serve tools/call."""
+        members, token = _forwarded_members(request)
         answer = await self._calls.call(
-            ToolCall(
-                principal=request.principal,
-                origin=request.origin,
-                name=_tool_name(message),
+            CapabilityCall(
+                principal=caller.principal,
+                origin=caller.origin,
+                kind=CapabilityKind.TOOL,
+                method="tools/call",
+                name=_tool_name(request),
                 members=members,
-                progress=progress_for(token, request) if token is not None else None,
+                capabilities=caller.capabilities,
+                tell=None if token is None else progress_teller(token, caller.tell),
+                ask=caller.ask,
             )
         )
-        match answer:
-            case Refused(deny, text):
-                code = Code.DENIED if deny.disclosed else Code.INVALID_PARAMS
-                data = (
-                    {"reason": deny.reason.value} if deny.disclosed else {"reason": Reason.UNKNOWN_TOOL.value}
-                )
-                return error_body(message.id, code, text, data)
-            case Answered(reply):
-                if reply.result is None:
-                    return raw_error_reply(message.id, reply.error or b"null")
-                return result_reply(message.id, _for_era(reply.result, modern=modern))
+        return _refusal(answer) if isinstance(answer, Refused) else answer.reply
 
-    def _check_mirrored(self, message: Message, request: FaceRequest) -> None:
+    def check_mirrored_arguments(self, request: Request, principal: Principal, headers: Headers) -> None:
         """Refuse arguments that the headers contradict, for tools that the caller may know of."""
-        entry = self._catalog.find(request.principal, _tool_name(message))
+        entry = self._catalog.find(principal, CapabilityKind.TOOL, _tool_name(request))
         if entry is None or _ANNOTATION not in entry.tool.definition:
             return
         try:
             header_map = read_header_map(entry.tool.definition)
-            arguments = msgspec.json.decode(message.params.get("arguments", b"{}"))
+            arguments = msgspec.json.decode(request.params.get("arguments", b"{}"))
         except (InvalidAnnotationError, msgspec.MsgspecError, RecursionError):
             return  # such a tool mirrors nothing; arguments that cannot be read are refused further on
-        contradicted = find_mismatch(header_map, arguments, request.headers.get)
+        contradicted = find_mismatch(header_map, arguments, headers.get)
         if contradicted is not None:
             raise EnvelopeError(
                 Code.HEADER_MISMATCH, f"{contradicted} does not equal the argument it mirrors"
@@ -108,36 +88,30 @@ class ToolMethods:
         return found
 
 
-def _tool_name(message: Message) -> str:
+def _refusal(refused: Refused) -> Reply:
+    deny = refused.deny
+    code = Code.DENIED if deny.disclosed else Code.INVALID_PARAMS
+    reason = deny.reason if deny.disclosed else Reason.UNKNOWN_TOOL
+    return Reply(result=None, error=error_object(code, refused.message, {"reason": reason.value}))
+
+
+def _tool_name(request: Request) -> str:
     try:
-        return msgspec.json.decode(message.params["name"], type=str)
+        return msgspec.json.decode(request.params["name"], type=str)
     except (KeyError, msgspec.MsgspecError) as error:
         raise EnvelopeError(Code.INVALID_PARAMS, "params.name must be the name of a tool") from error
 
 
-def _forwarded_members(message: Message) -> tuple[dict[str, bytes], bytes | None]:
+def _forwarded_members(request: Request) -> tuple[dict[str, bytes], bytes | None]:
     """Return what goes on to the downstream, and the caller's progress token, which does not."""
-    members = {key: bytes(raw) for key, raw in message.params.items() if key != "name"}
+    members = {key: bytes(raw) for key, raw in request.params.items() if key != "name"}
     if not members.get("arguments", b"{").startswith(b"{"):
         raise EnvelopeError(Code.INVALID_PARAMS, "params.arguments must be an object")
-    # Read, not searched: a name may be spelled with escapes, and a token of the caller's choice that went on could be
-    # one that we have given to the call of somebody else.
+    # Read, not searched: a name may be spelled with escapes, and a token that a caller chose and that went on could be
+    # one that we have given to another call.
     meta = read_members(members["_meta"]) if "_meta" in members else {}
     token = meta.pop(PROGRESS_TOKEN, None)
     if token is None:
         return members, None
     members["_meta"] = write_members(meta)
     return members, bytes(token)
-
-
-def _for_era(result: bytes, *, modern: bool) -> bytes:
-    """Add or take away the members that only the stateless era knows; leave everything else as it came."""
-    try:
-        kind = _kind_decoder.decode(result).resultType
-    except msgspec.MsgspecError:
-        return result
-    if modern and kind is None:
-        return write_members(read_members(result) | {"resultType": msgspec.Raw(b'"complete"')})
-    if not modern and kind is not None:
-        return write_members({k: raw for k, raw in read_members(result).items() if k not in _MODERN_RESULT})
-    return result

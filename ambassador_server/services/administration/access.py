@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import canonical_name
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import ClientKey
@@ -75,7 +75,7 @@ class AccessQueries:
         return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
 
     def _tool(self, snapshot: Snapshot, name: str) -> CapabilityRef:
-        entry = self._catalog.resolve(name)
+        entry = self._catalog.resolve(CapabilityKind.TOOL, name)
         if entry is not None:
             return entry.ref
         for mcp in snapshot.mcps.values():

@@ -7,6 +7,7 @@ from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -117,7 +118,9 @@ class Switches:
                 return target
             case SwitchScope.SESSION if await work.sessions.get(target) is not None:
                 return target
-            case SwitchScope.TOOL if (entry := self._catalog.resolve(target)) is not None:
+            case SwitchScope.TOOL if (
+                entry := self._catalog.resolve(CapabilityKind.TOOL, target)
+            ) is not None:
                 return entry.ref.name
             case SwitchScope.TOOL if await _names_tool_of_known_mcp(work, target):
                 return target

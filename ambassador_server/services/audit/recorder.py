@@ -116,6 +116,26 @@ class Recorder:
             AuditAction.CALL_OUTCOME, Outcome.FAILED, principal, origin, tool, reason=reason, details=details
         )
 
+    def question(self, principal: Principal, origin: Origin, tool: Resource, method: str) -> Awaitable[None]:
+        """Record a question of a downstream before the host sees it: its method, never its content."""
+        return self._call(
+            AuditAction.CALL_QUESTION,
+            Outcome.PERMITTED,
+            principal,
+            origin,
+            tool,
+            details={"method": method},
+        )
+
+    def question_answered(
+        self, principal: Principal, origin: Origin, tool: Resource, method: str, *, refused: bool
+    ) -> Awaitable[None]:
+        """Record that the host answered a question, with a result or with an error."""
+        outcome = Outcome.FAILED if refused else Outcome.SUCCEEDED
+        return self._call(
+            AuditAction.CALL_ANSWER, outcome, principal, origin, tool, details={"method": method}
+        )
+
     def event(
         self,
         action: AuditAction,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ambassador_server.domain.audit.events import Resource
-from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool, ToolClass, canonical_name
 from ambassador_server.domain.catalog.published_names import published_names
 from ambassador_server.domain.people.principals import Principal
@@ -39,7 +39,7 @@ class CatalogIndex:
     """Every published tool in its fixed order, and by each name it answers to."""
 
     entries: tuple[CatalogEntry, ...]
-    by_name: Mapping[str, CatalogEntry]
+    by_name: Mapping[CapabilityKind, Mapping[str, CatalogEntry]]
 
 
 _NAME: Field[CatalogEntry] = Field(lambda entry: entry.ref.name)
@@ -74,13 +74,13 @@ class Catalog:
             self._index = self._build(self._mcps)
         return self._index
 
-    def resolve(self, name: str) -> CatalogEntry | None:
-        """Find a tool by published name, `mcp.tool` or `mcp:tool`: always a lookup, never a split."""
-        return self.index().by_name.get(name)
+    def resolve(self, kind: CapabilityKind, name: str) -> CatalogEntry | None:
+        """Find a capability by published name, `mcp.tool` or `mcp:tool`: always a lookup, never a split."""
+        return self.index().by_name[kind].get(name)
 
-    def find(self, principal: Principal, name: str) -> CatalogEntry | None:
-        """Find a tool that the principal may call right now."""
-        entry = self.resolve(name)
+    def find(self, principal: Principal, kind: CapabilityKind, name: str) -> CatalogEntry | None:
+        """Find a capability that the principal may use right now."""
+        entry = self.resolve(kind, name)
         if entry is None:
             return None
         policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
@@ -125,11 +125,12 @@ class Catalog:
             )
             for mcp, tool in offered
         )
-        return CatalogIndex(entries, _by_name(entries))
+        return CatalogIndex(entries, {kind: _by_name(entries, kind) for kind in CapabilityKind})
 
 
-def _by_name(entries: tuple[CatalogEntry, ...]) -> dict[str, CatalogEntry]:
+def _by_name(every: tuple[CatalogEntry, ...], kind: CapabilityKind) -> dict[str, CatalogEntry]:
     """Published names come last: they are unique, and no alias of another tool may take their place."""
+    entries = [entry for entry in every if entry.ref.kind is kind]
     by_name: dict[str, CatalogEntry] = {}
     for entry in entries:
         by_name[f"{entry.mcp_name}:{entry.tool.name}"] = entry

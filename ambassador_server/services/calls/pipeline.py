@@ -1,12 +1,13 @@
-"""The pipeline of one tools/call: resolve, decide, record, call, record."""
+"""The pipeline of one governed request: resolve, decide, record, send, record."""
 
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ambassador_server.domain.audit.events import Resource
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.policy.decide import decide
@@ -14,17 +15,26 @@ from ambassador_server.domain.policy.decision import Decision, Deny, Reason
 from ambassador_server.domain.secrets.redaction import redact
 from ambassador_server.errors import (
     AmbassadorError,
+    AuditUnavailableError,
     DownstreamTimeoutError,
     DownstreamUnavailableError,
     OverloadedError,
 )
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.downstream import Downstreams, ProgressHandler, Reply
+from ambassador_server.ports.downstream import Downstreams
+from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply, Tell, error_reply
 from ambassador_server.ports.payload import PayloadReader
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
 from ambassador_server.services.calls.in_flight import CallInFlight, CallsInFlight, CallStoppedError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+NAME_MEMBER: Mapping[CapabilityKind, str] = {
+    CapabilityKind.TOOL: "name",
+    CapabilityKind.PROMPT: "name",
+    CapabilityKind.RESOURCE: "uri",
+}
+"""The parameter that names a capability of each kind."""
 
 _MAX_NAME = 256
 _COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
@@ -43,17 +53,22 @@ _EXPLANATIONS: Mapping[Reason, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """A call as it came in: `name` in any accepted form, `members` the raw JSON of every other parameter.
+class CapabilityCall:
+    """A request for one capability, as it came in: `method` is the protocol's, `name` is in any accepted form.
 
-    `progress` takes what the downstream tells meanwhile, if the caller wants to know.
+    `members` holds the raw JSON of every other parameter. `capabilities`, `tell` and `ask` are those of the host, as
+    in `NeutralRequest`.
     """
 
     principal: Principal
     origin: Origin
+    kind: CapabilityKind
+    method: str
     name: str
     members: Mapping[str, bytes]
-    progress: ProgressHandler | None = None
+    capabilities: bytes = b"{}"
+    tell: Tell | None = None
+    ask: Ask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ class Refused:
 
 
 class CallPipeline:
-    """Every face calls tools through here; the one who decides is the one who records."""
+    """Every face sends its requests through here; it decides and it records."""
 
     def __init__(
         self,
@@ -95,11 +110,11 @@ class CallPipeline:
         self._payloads = payloads
         self._clock = clock
 
-    async def call(self, call: ToolCall) -> Answered | Refused:
+    async def call(self, call: CapabilityCall) -> Answered | Refused:
         """Run one call. Raises AuditUnavailableError before anything ran, and the downstream's errors."""
-        entry = self._catalog.resolve(call.name)
+        entry = self._catalog.resolve(call.kind, call.name)
         decision = self._decide(call.principal, entry)
-        resource = _resource(entry, call.name)
+        resource = _resource(entry, call)
         if entry is None or isinstance(decision, Deny):
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else _UNKNOWN)
         arguments, size = (
@@ -126,24 +141,25 @@ class CallPipeline:
             return _UNKNOWN
         return decide(self._policy.snapshot, principal, entry.ref, self._policy.moment())
 
-    async def _refuse(self, call: ToolCall, resource: Resource, deny: Deny) -> Refused:
+    async def _refuse(self, call: CapabilityCall, resource: Resource, deny: Deny) -> Refused:
         await self._recorder.denied(call.principal, call.origin, resource, deny)
         return Refused(deny, refusal_message(deny, call.name))
 
     async def _forward(
-        self, call: ToolCall, entry: CatalogEntry, resource: Resource, running: CallInFlight
+        self, call: CapabilityCall, entry: CatalogEntry, resource: Resource, running: CallInFlight
     ) -> Answered:
         timeout = self._policy.snapshot.mcps[entry.ref.mcp_id].call_timeout_seconds
-        params = _downstream_params(entry.encoded_name, call.members)
+        request = NeutralRequest(
+            method=call.method,
+            params=_downstream_params(call.kind, entry.encoded_name, call.members),
+            capabilities=call.capabilities,
+            tell=call.tell,
+            ask=None if call.ask is None else self._recorded_ask(call, call.ask, entry, resource),
+        )
         started = self._clock.monotonic()
         try:
             reply = await self._downstreams.call(
-                entry.ref.mcp_id,
-                "tools/call",
-                params,
-                user_id=call.principal.user_id,
-                timeout=timeout,
-                progress=call.progress,
+                entry.ref.mcp_id, request, user_id=call.principal.user_id, timeout=timeout
             )
         except (AmbassadorError, asyncio.CancelledError) as error:
             # A call that a kill switch stopped is recorded as denied instead.
@@ -161,6 +177,23 @@ class CallPipeline:
         )
         return Answered(reply, entry.mcp_name, round(seconds * 1000, 3))
 
+    def _recorded_ask(self, call: CapabilityCall, ask: Ask, entry: CatalogEntry, resource: Resource) -> Ask:
+        """Return `ask` with a record before each question and one after its answer, and with the name of who asks."""
+
+        async def recorded(question: Question) -> Reply:
+            method = question.method
+            try:
+                await self._recorder.question(call.principal, call.origin, resource, method)
+            except AuditUnavailableError as error:
+                return error_reply(error.message)
+            reply = await ask(replace(question, asked_by=entry.mcp_name))
+            _ = self._recorder.question_answered(
+                call.principal, call.origin, resource, method, refused=reply.result is None
+            )
+            return reply
+
+        return recorded
+
     def _recorded_arguments(self, entry: CatalogEntry, members: Mapping[str, bytes]) -> Any:
         policy = self._policy.snapshot.mcps[entry.ref.mcp_id].arguments
         if policy is ArgumentPolicy.NONE or "arguments" not in members:
@@ -177,14 +210,15 @@ def refusal_message(deny: Deny, name: str) -> str:
     return f"{name} is refused: {_EXPLANATIONS[deny.reason]}"
 
 
-def _resource(entry: CatalogEntry | None, name: str) -> Resource:
-    return Resource(kind="tool", id=None, name=name[:_MAX_NAME]) if entry is None else entry.resource
+def _resource(entry: CatalogEntry | None, call: CapabilityCall) -> Resource:
+    return Resource(kind=call.kind, id=None, name=call.name[:_MAX_NAME]) if entry is None else entry.resource
 
 
-def _downstream_params(encoded_name: bytes, members: Mapping[str, bytes]) -> bytes:
+def _downstream_params(kind: CapabilityKind, encoded_name: bytes, members: Mapping[str, bytes]) -> bytes:
     """Put the downstream's own name in front of the untouched members."""
-    parts = [b'"name":' + encoded_name]
-    parts += [_encoded_key(key) + b":" + raw for key, raw in members.items() if key != "name"]
+    key = NAME_MEMBER[kind]
+    parts = [b'"' + key.encode() + b'":' + encoded_name]
+    parts += [_encoded_key(each) + b":" + raw for each, raw in members.items() if each != key]
     return b"{" + b",".join(parts) + b"}"
 
 

@@ -8,15 +8,16 @@ from aiohttp import web
 
 from ambassador_protocol.paths import INVOKE, TOOLS
 from ambassador_protocol.tools import ToolCatalog, ToolDescriptor, ToolOutcome
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.errors import (
     DownstreamTimeoutError,
     DownstreamUnavailableError,
     InvalidInputError,
     OverloadedError,
 )
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Question, Reply, error_reply
 from ambassador_server.services.calls.catalog import CatalogEntry
-from ambassador_server.services.calls.pipeline import Refused, ToolCall
+from ambassador_server.services.calls.pipeline import CapabilityCall, Refused
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_tolerant
 from ambassador_server.web.client.app_keys import CALLS
@@ -59,8 +60,14 @@ async def invoke(request: web.Request) -> web.Response:
         raise InvalidInputError('Missing or invalid "tool" or "arguments" field')
     if arguments.startswith(b"["):
         raise InvalidInputError('"arguments" must be an object')
-    call = ToolCall(
-        principal=request[PRINCIPAL], origin=request[ORIGIN], name=body.tool, members={"arguments": arguments}
+    call = CapabilityCall(
+        principal=request[PRINCIPAL],
+        origin=request[ORIGIN],
+        kind=CapabilityKind.TOOL,
+        method="tools/call",
+        name=body.tool,
+        members={"arguments": arguments},
+        ask=_refuse_question,
     )
     try:
         answer = await request.app[CALLS].pipeline.call(call)
@@ -71,6 +78,11 @@ async def invoke(request: web.Request) -> web.Response:
     content, failed = _content(answer.reply)
     metadata = {"duration_ms": answer.milliseconds, "mcp_server": answer.mcp_name}
     return _outcome(request, content, metadata | ({"is_error": True} if failed else {}))
+
+
+async def _refuse_question(question: Question) -> Reply:
+    """Answer for this face, which has no way to ask: a tool that needs input fails instead of looking empty."""
+    return error_reply(f"This client cannot be asked: it does not support {question.method}")
 
 
 def _descriptor(entry: CatalogEntry) -> ToolDescriptor:

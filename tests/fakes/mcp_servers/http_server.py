@@ -17,10 +17,12 @@ from tests.fakes.mcp_servers.toolbox import (
     SUBSCRIPTION,
     Toolbox,
     complete,
+    confirmed,
     envelope_error,
     handshake,
     parser,
     progress_reports,
+    question,
     text,
 )
 
@@ -125,6 +127,10 @@ class HttpServer:
             return await self._progress(request, number, params, modern)
         elif name in ("garbage", "ask"):
             return await self._chat(request, number, name, modern)
+        elif name == "confirm" and not modern:
+            return await self._confirm(request, number, arguments)
+        elif name == "confirm":
+            result = confirmed(arguments, params)
         else:
             result = self.toolbox.answer(name, arguments, params)
         if result is None:
@@ -194,6 +200,23 @@ class HttpServer:
                 answers[method] = await asyncio.wait_for(asyncio.shield(self.answers[method]), 10)
         result = {**text(name), "structuredContent": answers}
         await stream.write(_event({"id": number, "result": complete(result) if modern else result}))
+        await stream.write_eof()
+        return stream
+
+    async def _confirm(
+        self, request: web.Request, number: Any, arguments: dict[str, Any]
+    ) -> web.StreamResponse:
+        """Ask the user in the stream of the answer."""
+        stream = await _open_stream(request)
+        answers = []
+        for turn in range(1, arguments.get("rounds", 1) + 1):
+            name = f"{number}-{turn}-{secrets.token_hex(4)}"
+            answer = self.answers[name] = asyncio.get_running_loop().create_future()
+            await stream.write(_event({"id": name, **question(turn)}))
+            reply = await asyncio.wait_for(answer, 20)
+            answers.append(reply.get("result", reply.get("error")))
+        result = {**text("confirmed"), "structuredContent": {"answers": answers}}
+        await stream.write(_event({"id": number, "result": result}))
         await stream.write_eof()
         return stream
 

@@ -11,6 +11,7 @@ from tests.fakes.mcp_servers.toolbox import (
     SUBSCRIPTION,
     Toolbox,
     complete,
+    confirmed,
     envelope_error,
     handshake,
     parser,
@@ -96,6 +97,8 @@ class Server:
         }
         if name == "progress":
             self.progress(number, arguments, params)
+        elif name == "confirm" and self.modern:
+            self.result(number, confirmed(arguments, params))
         elif name in own:
             own[name](number, arguments)
         else:

@@ -56,6 +56,11 @@ TOOLS: list[dict[str, Any]] = [
         "inputSchema": _ANY,
     },
     {
+        "name": "confirm",
+        "description": "Ask the user `rounds` times, then return the answers.",
+        "inputSchema": _ANY,
+    },
+    {
         "name": "process",
         "description": "Return the process id and how many calls it saw.",
         "inputSchema": _ANY,
@@ -134,6 +139,34 @@ class Toolbox:
                 return None
 
 
+def question(number: int) -> dict[str, Any]:
+    """Return an elicitation as a request without its id."""
+    schema = {"type": "object", "properties": {"sure": {"type": "boolean"}}}
+    params = {
+        "mode": "form",
+        "message": f"Delete it ({number})?",
+        "requestedSchema": schema,
+        "x-kept": 10**20,
+    }
+    return {"method": "elicitation/create", "params": params}
+
+
+def confirmed(arguments: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """Return the next question of a stateless server, or the answers so far when there were enough.
+
+    The state holds the answers, as it would on a server that remembers nothing.
+    """
+    answers = json.loads(params.get("requestState", "[]"))
+    answers += [params["inputResponses"]["sure"]] if "inputResponses" in params else []
+    if len(answers) == arguments.get("rounds", 1):
+        return {**text("confirmed"), "structuredContent": {"answers": answers}}
+    return {
+        "resultType": "input_required",
+        "inputRequests": {"sure": question(len(answers) + 1)},
+        "requestState": json.dumps(answers),
+    }
+
+
 def progress_reports(arguments: dict[str, Any], params: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the progress of a call in `steps` steps of `size` letters, and beside it what concerns nobody.
 
@@ -196,8 +229,8 @@ def handshake(era: str, method: str, params: dict[str, Any], *, changes: bool) -
 
 
 def complete(result: dict[str, Any]) -> dict[str, Any]:
-    """Add what a modern result must have."""
-    return {**result, "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+    """Add what a modern result must have and does not have yet."""
+    return {"resultType": "complete", "ttlMs": 0, "cacheScope": "private", **result}
 
 
 def envelope_error(params: dict[str, Any]) -> dict[str, Any] | None:

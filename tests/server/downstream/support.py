@@ -14,7 +14,8 @@ from ambassador_server.domain.catalog.mcps import ArgumentPolicy, DownstreamStat
 from ambassador_server.downstream.per_user import UserLimits
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.downstream.supervisor import Limits
-from ambassador_server.ports.downstream import DownstreamChange, Reply
+from ambassador_server.ports.downstream import DownstreamChange
+from ambassador_server.ports.exchange import Ask, NeutralRequest, Reply, Tell
 from tests.fakes.mcp_servers import stdio_options
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,6 +48,11 @@ def entry(
 def http_entry(url: str, **options: Any) -> Mcp:
     """Return a catalog entry behind a URL."""
     return entry("streamable_http", {"url": url, **options})
+
+
+def tool_call(params: bytes, tell: Tell | None = None, ask: Ask | None = None) -> NeutralRequest:
+    """Return the request that calls a tool with these raw params."""
+    return NeutralRequest(method="tools/call", params=params, tell=tell, ask=ask)
 
 
 class Listener:
@@ -112,7 +118,7 @@ class Bench:
     ) -> Reply:
         """Call a tool."""
         params = json.dumps({"name": name, "arguments": arguments}).encode()
-        return await self.pool.call(mcp_id, "tools/call", params, user_id=user, timeout=timeout)
+        return await self.pool.call(mcp_id, tool_call(params), user_id=user, timeout=timeout)
 
     async def text(self, name: str, **arguments: Any) -> str:
         """Call a tool and return its text."""

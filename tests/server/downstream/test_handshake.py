@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from ambassador_server.downstream import handshake
-from ambassador_server.downstream.handshake import Era, agree
+from ambassador_server.downstream.era import Era
+from ambassador_server.downstream.handshake import agree
 from ambassador_server.downstream.transport import RejectedError, Transport
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Reply
 from tests.server.downstream.support import PATIENCE
 
 MODERN = {"supportedVersions": ["2027-01-01", "2026-07-28"], "capabilities": {"tools": {"listChanged": True}}}

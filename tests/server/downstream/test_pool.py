@@ -22,6 +22,7 @@ from tests.server.downstream.support import (
     children,
     entry,
     http_entry,
+    tool_call,
     until_childless,
 )
 
@@ -180,7 +181,7 @@ async def test_a_listener_that_fails_costs_nothing_but_its_news():
     pool.subscribe(failing)
     pool.subscribe(heard.append)
     pool.apply([entry()])
-    reply = await pool.call("m1", "tools/call", b'{"name":"echo"}', user_id="u1", timeout=PATIENCE)
+    reply = await pool.call("m1", tool_call(b'{"name":"echo"}'), user_id="u1", timeout=PATIENCE)
     assert reply.error is None
     assert [change.status for change in heard] == [DownstreamStatus.READY]
     await pool.close()

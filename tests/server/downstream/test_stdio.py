@@ -23,6 +23,7 @@ from tests.server.downstream.support import (
     entry,
     is_alive,
     result,
+    tool_call,
     until_childless,
     until_dead,
 )
@@ -176,11 +177,11 @@ async def test_line_ends_in_params_cannot_smuggle_a_second_message(tmp_path: Pat
     )
     pretty = b'{\n  "name": "echo",\r\n  "arguments": {\n    "text": "pretty"\n  }\n}'
     async with bench(entry(options=stdio_options("--record", str(record)))) as box:
-        reply = await box.pool.call("m1", "tools/call", pretty, user_id="u1", timeout=PATIENCE)
+        reply = await box.pool.call("m1", tool_call(pretty), user_id="u1", timeout=PATIENCE)
         assert result(reply)["content"][0]["text"] == "pretty"
         # Params that are not one JSON object should be refused earlier; if they are not, they are still one line.
         with pytest.raises((DownstreamUnavailableError, DownstreamTimeoutError)):
-            await box.pool.call("m1", "tools/call", params, user_id="u1", timeout=PATIENCE)
+            await box.pool.call("m1", tool_call(params), user_id="u1", timeout=PATIENCE)
     assert len(record.read_text().splitlines()) == 1
 
 

@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from ambassador_protocol.jsonrpc import Code
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
-    error_body,
+    Notification,
+    Request,
+    Response,
+    error_object,
+    error_response,
     read_members,
     read_message,
-    result_reply,
+    result_response,
     write_members,
 )
+from ambassador_server.ports.exchange import Reply
 
 JSON = st.recursive(
     st.none()
@@ -51,7 +56,11 @@ JSON = st.recursive(
         (b'{"id":1,"method":"ping"}', Code.INVALID_REQUEST),
         (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', Code.INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1}', Code.INVALID_REQUEST),
-        (b'{"jsonrpc":"2.0","id":1,"result":{}}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","result":{}}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":null,"result":{}}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"error":"no"}', Code.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"result":{},"params":{}}', Code.INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1,"method":7}', Code.INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', Code.INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1.0,"method":"ping"}', Code.INVALID_REQUEST),
@@ -72,12 +81,22 @@ def test_ids_and_members_keep_their_bytes():
     message = read_message(
         b'{"jsonrpc":"2.0","id":12345678901234567890123,"method":"x","params":{"n":1.0,"big":1e400,"n2":-0}}'
     )
+    assert isinstance(message, Request)
     assert message.id == b"12345678901234567890123"
     assert write_members(message.params) == b'{"n":1.0,"big":1e400,"n2":-0}'
 
 
 def test_a_message_without_id_is_a_notification():
-    assert read_message(b'{"jsonrpc":"2.0","method":"notifications/initialized"}').id is None
+    message = read_message(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
+    assert message == Notification("notifications/initialized", {})
+
+
+def test_a_message_without_method_is_the_answer_to_a_question():
+    assert read_message(b'{"jsonrpc":"2.0","id":"q","result":[1.0]}') == Response(
+        b'"q"', Reply(b"[1.0]", None)
+    )
+    refused = read_message(b'{"jsonrpc":"2.0","id":"q","error":{"code":1e0}}')
+    assert refused == Response(b'"q"', Reply(None, b'{"code":1e0}'))
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), JSON, max_size=5))
@@ -88,15 +107,17 @@ def test_splitting_and_joining_members_loses_nothing(value: dict[str, object]):
 @given(st.binary(max_size=200))
 def test_hostile_bytes_are_a_message_or_an_envelope_error(body: bytes):
     with suppress(EnvelopeError):
-        assert read_message(body).method is not None
+        assert isinstance(read_message(body), Request | Notification | Response)
 
 
 @given(st.text(st.characters(codec="utf-8")), st.integers())
 def test_replies_are_json_whatever_is_in_them(text: str, number: int):
-    reply = msgspec.json.decode(error_body(msgspec.json.encode(text), Code.DENIED, text, {"n": number}))
+    reply = msgspec.json.decode(
+        error_response(msgspec.json.encode(text), error_object(Code.DENIED, text, {"n": number}))
+    )
     assert reply == {
         "jsonrpc": "2.0",
         "id": text,
         "error": {"code": Code.DENIED, "message": text, "data": {"n": number}},
     }
-    assert msgspec.json.decode(result_reply(b"1", b"{}")) == {"jsonrpc": "2.0", "id": 1, "result": {}}
+    assert msgspec.json.decode(result_response(b"1", b"{}")) == {"jsonrpc": "2.0", "id": 1, "result": {}}

@@ -5,6 +5,7 @@ from typing import Self
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditEvent
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.administrators import Administrator, Role
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.principals import Origin, Principal
@@ -16,7 +17,7 @@ from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
-from ambassador_server.services.calls.pipeline import Answered, CallPipeline, Refused, ToolCall
+from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CapabilityCall, Refused
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.key_proof import KeyProver
@@ -128,7 +129,14 @@ class World:
         self, name: str = "git__log", arguments: bytes = b"{}", principal: Principal = PRINCIPAL
     ) -> Answered | Refused:
         return await self.calls.call(
-            ToolCall(principal=principal, origin=ORIGIN, name=name, members={"arguments": arguments})
+            CapabilityCall(
+                principal=principal,
+                origin=ORIGIN,
+                kind=CapabilityKind.TOOL,
+                method="tools/call",
+                name=name,
+                members={"arguments": arguments},
+            )
         )
 
     async def kill(self, scope: SwitchScope, target: str | None, message: str | None = None) -> str:

@@ -13,7 +13,7 @@ from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.downstream.features import tools
 from ambassador_server.downstream.features.tools import list_tools
 from ambassador_server.errors import DownstreamUnavailableError
-from ambassador_server.ports.downstream import Reply
+from ambassador_server.ports.exchange import Reply
 
 
 def asking(*pages: bytes | None) -> Any:

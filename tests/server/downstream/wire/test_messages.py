@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambassador_server.downstream.envelope import legacy_params, modern_params
+from ambassador_server.downstream.eras.legacy import legacy_params
+from ambassador_server.downstream.eras.modern import modern_params
 from ambassador_server.downstream.wire.messages import (
     decode_message,
     encode_answer,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.services.audit.recorder import Recorder
@@ -50,12 +51,12 @@ async def test_catalog_is_built_again_for_another_mcp_and_for_nothing_else() -> 
         await work.mcps.add(OTHER)
     await world.policy.refresh()
     world.downstreams.apply(world.policy.snapshot.mcps.values())
-    assert world.catalog.resolve("time.now") is not None
+    assert world.catalog.resolve(CapabilityKind.TOOL, "time.now") is not None
     async with world.store.write() as work:
         await work.mcps.replace(replace(OTHER, status=McpStatus.ARCHIVED))
     await world.policy.refresh()
-    assert world.catalog.resolve("time.now") is None
-    assert world.catalog.resolve("git.log") is not None
+    assert world.catalog.resolve(CapabilityKind.TOOL, "time.now") is None
+    assert world.catalog.resolve(CapabilityKind.TOOL, "git.log") is not None
 
 
 async def test_downstreams_hear_of_each_change_of_the_mcps_and_of_every_user_who_left() -> None:

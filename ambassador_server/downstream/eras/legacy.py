@@ -1,0 +1,71 @@
+"""The handshake era towards downstreams (2024-11-05 to 2025-11-25): one session, questions as requests in between."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from ambassador_protocol.mcp import META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION
+from ambassador_server.domain.catalog.mcps import Tool
+from ambassador_server.downstream.era import Era, Exchange
+from ambassador_server.downstream.features.progress import PROGRESS_TOKEN
+from ambassador_server.downstream.transport import Transport
+from ambassador_server.downstream.wire.params import REPLACED_META, read_members
+from ambassador_server.ports.exchange import NeutralRequest, Reply
+
+_MODERN_ONLY: Final = (META_VERSION, META_CLIENT_INFO, META_CLIENT_CAPABILITIES)
+
+
+class LegacyEra:
+    """Implements `era.EraAdaptor`."""
+
+    era = Era.LEGACY
+
+    def prepare(
+        self, request: NeutralRequest, progress_token: int | None
+    ) -> tuple[bytes, Mapping[str, str] | None]:
+        """Return the params less what belongs to another leg; no headers."""
+        return legacy_params(request.params, progress_token), None
+
+    def usable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+        """Return every tool."""
+        return tools
+
+    def wants_fresh_tools(self, reply: Reply) -> bool:
+        """Return False: nothing of a tool's definition is needed to call it."""
+        return False
+
+    async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
+        """Return the answer: questions came as requests of their own."""
+        return reply
+
+    async def listen(self, transport: Transport, send: Exchange) -> bool:
+        """Listen on the stream that the transport has for it, if it has one."""
+        return await transport.listen()
+
+
+def legacy_params(params: bytes, progress_token: int | None = None) -> bytes:
+    """Return the params as they came, less the members of `_meta` that belong to another leg.
+
+    With a token the downstream is asked to report its progress.
+    """
+    # Most requests mention neither and are not even read.
+    if (
+        progress_token is None
+        and b"io.modelcontextprotocol/" not in params
+        and b"progressToken" not in params
+    ):
+        return params
+    fields = read_members(params, "params")
+    meta = read_members(fields["_meta"], "params._meta") if "_meta" in fields else {}
+    kept = {key: value for key, value in meta.items() if key not in REPLACED_META and key not in _MODERN_ONLY}
+    if progress_token is not None:
+        kept[PROGRESS_TOKEN] = Raw(b"%d" % progress_token)
+    elif len(kept) == len(meta):
+        return params
+    if kept:
+        fields["_meta"] = Raw(msgspec.json.encode(kept))
+    else:
+        del fields["_meta"]
+    return msgspec.json.encode(fields)

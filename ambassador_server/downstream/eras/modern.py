@@ -1,0 +1,218 @@
+"""The stateless era towards downstreams (2026-07-28): every request for itself, questions inside the answers."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from ambassador_protocol.header_values import encode_header_value
+from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.mcp import (
+    INPUT_REQUIRED,
+    META_CLIENT_CAPABILITIES,
+    META_CLIENT_INFO,
+    META_VERSION,
+    METHOD_HEADER,
+    MODERN_VERSION,
+    NAME_HEADER,
+    NAME_PARAMS,
+    QUESTIONS,
+)
+from ambassador_protocol.param_headers import (
+    HeaderMap,
+    InvalidAnnotationError,
+    param_headers,
+    read_header_map,
+)
+from ambassador_server.domain.catalog.mcps import Tool
+from ambassador_server.downstream.era import Era, Exchange
+from ambassador_server.downstream.features.progress import PROGRESS_TOKEN
+from ambassador_server.downstream.transport import Transport
+from ambassador_server.downstream.wire.params import OWN_CLIENT_INFO, REPLACED_META, read_members
+from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
+from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply
+
+MOST_ROUNDS: Final = 10
+"""How often one request may come back for more input."""
+MOST_QUESTIONS: Final = 16
+"""How many questions one answer may hold."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.25
+
+_LISTEN: Final = NeutralRequest(
+    method="subscriptions/listen", params=b'{"notifications":{"toolsListChanged":true}}'
+)
+_OWN_VERSION: Final = Raw(msgspec.json.encode(MODERN_VERSION))
+
+_log = logging.getLogger(__name__)
+
+
+class _Asked(msgspec.Struct):
+    method: str
+    params: Raw = Raw(b"{}")
+
+
+class _InputRequired(msgspec.Struct, rename="camel"):
+    result_type: str = ""
+    input_requests: dict[str, _Asked] = {}
+    request_state: Raw = Raw()
+
+
+_input_decoder = msgspec.json.Decoder(_InputRequired)
+
+
+class ModernEra:
+    """Implements `era.EraAdaptor`; `mirrors_headers` says whether the transport repeats parts of params in headers."""
+
+    era = Era.MODERN
+
+    def __init__(self, name: str, *, mirrors_headers: bool) -> None:
+        self._name = name
+        self._mirrors = mirrors_headers
+        self._header_maps: dict[str, HeaderMap] = {}
+
+    def prepare(
+        self, request: NeutralRequest, progress_token: int | None
+    ) -> tuple[bytes, Mapping[str, str] | None]:
+        """Return the params with the `_meta` of this leg, and the headers that repeat parts of them."""
+        params, members = modern_params(request.params, request.capabilities, progress_token)
+        return params, self._mirrored(request.method, members) if self._mirrors else None
+
+    def usable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+        """Return the tools without those whose `x-mcp-header` annotations are invalid, as the protocol demands."""
+        if not self._mirrors:
+            return tools
+        maps: dict[str, HeaderMap] = {}
+        for tool in tools:
+            try:
+                maps[tool.name] = read_header_map(tool.definition)
+            except InvalidAnnotationError as error:
+                _log.warning("%s: tool %r is left out, x-mcp-header: %s", self._name, tool.name, error)
+        self._header_maps = {name: header_map for name, header_map in maps.items() if header_map}
+        return tuple(tool for tool in tools if tool.name in maps)
+
+    def wants_fresh_tools(self, reply: Reply) -> bool:
+        """Tell whether the headers did not repeat what the tool wants now."""
+        return self._mirrors and reply.error is not None and _code_of(reply.error) == Code.HEADER_MISMATCH
+
+    async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
+        """Put the questions of an answer to the host and retry with its answers, until the answer is final.
+
+        A host that cannot be asked this way gets the answer as it is. An error of the host ends the request with it.
+        """
+        if request.ask is None:
+            return reply
+        pause = _FIRST_PAUSE
+        for _ in range(MOST_ROUNDS):
+            asked = _input_required(reply)
+            if asked is None:
+                return reply
+            if not asked.input_requests:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            answers = await _answers(request.ask, asked.input_requests)
+            if isinstance(answers, Reply):
+                return answers
+            reply = await send(
+                replace(request, params=_retried(request.params, answers, asked.request_state))
+            )
+        raise DownstreamUnavailableError(f"asked for input more than {MOST_ROUNDS} times in one call")
+
+    async def listen(self, transport: Transport, send: Exchange) -> bool:
+        """Hold a subscription to changes of the tools."""
+        return (await send(_LISTEN)).result is not None
+
+    def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:
+        headers = {METHOD_HEADER: method}
+        key = NAME_PARAMS.get(method)
+        if key is None or key not in members:
+            return headers
+        try:
+            name = msgspec.json.decode(members[key], type=str)
+            headers[NAME_HEADER] = encode_header_value(name)
+            header_map = self._header_maps.get(name)
+            if header_map and "arguments" in members:
+                headers.update(param_headers(header_map, msgspec.json.decode(members["arguments"])))
+        except (ValueError, RecursionError):
+            raise InvalidInputError(
+                f"params.{key} or params.arguments cannot be mirrored in headers"
+            ) from None
+        return headers
+
+
+def modern_params(
+    params: bytes, capabilities: bytes = b"{}", progress_token: int | None = None
+) -> tuple[bytes, dict[str, Raw]]:
+    """Return params with the `_meta` that every stateless request carries, and their members.
+
+    The host's own client information is passed on; the version is that of this leg.
+    """
+    fields = read_members(params, "params")
+    meta = read_members(fields["_meta"], "params._meta") if "_meta" in fields else {}
+    for key in REPLACED_META:
+        meta.pop(key, None)
+    meta.setdefault(META_CLIENT_INFO, OWN_CLIENT_INFO)
+    meta[META_VERSION] = _OWN_VERSION
+    meta[META_CLIENT_CAPABILITIES] = Raw(capabilities)
+    if progress_token is not None:
+        meta[PROGRESS_TOKEN] = Raw(b"%d" % progress_token)
+    fields["_meta"] = Raw(msgspec.json.encode(meta))
+    return msgspec.json.encode(fields), fields
+
+
+def _input_required(reply: Reply) -> _InputRequired | None:
+    """Return what an answer asks for; None for a final one. Raises DownstreamUnavailableError for nonsense."""
+    if reply.result is None or b"input_required" not in reply.result:
+        return None
+    try:
+        asked = _input_decoder.decode(reply.result)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if asked.result_type != INPUT_REQUIRED:
+        return None
+    if not asked.input_requests and not bytes(asked.request_state):
+        raise DownstreamUnavailableError("asked for input without saying which")
+    if len(asked.input_requests) > MOST_QUESTIONS:
+        raise DownstreamUnavailableError(f"asked more than {MOST_QUESTIONS} questions at once")
+    if any(each.method not in QUESTIONS for each in asked.input_requests.values()):
+        raise DownstreamUnavailableError("asked for something that the protocol does not know")
+    return asked
+
+
+async def _answers(ask: Ask, asked: Mapping[str, _Asked]) -> dict[str, Raw] | Reply:
+    """Return the result of each question by its key, or the first error the host answered with."""
+    async with asyncio.TaskGroup() as group:
+        tasks = {
+            key: group.create_task(_put(ask, Question(each.method, bytes(each.params))))
+            for key, each in asked.items()
+        }
+    answers: dict[str, Raw] = {}
+    for key, task in tasks.items():
+        reply = task.result()
+        if reply.result is None:
+            return reply
+        answers[key] = Raw(reply.result)
+    return answers
+
+
+async def _put(ask: Ask, question: Question) -> Reply:
+    return await ask(question)
+
+
+def _retried(params: bytes, answers: Mapping[str, Raw], state: Raw) -> bytes:
+    fields = read_members(params, "params")
+    fields.pop("requestState", None)
+    fields["inputResponses"] = Raw(msgspec.json.encode(answers))
+    if bytes(state):
+        fields["requestState"] = state
+    return msgspec.json.encode(fields)
+
+
+def _code_of(error: bytes) -> Any:
+    try:
+        return msgspec.json.decode(error, type=dict[str, Any]).get("code")
+    except msgspec.DecodeError:
+        return None

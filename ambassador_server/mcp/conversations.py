@@ -1,0 +1,142 @@
+"""Conversations: the MCP sessions of legacy hosts with us, and the calls and questions that are open in each."""
+
+import asyncio
+import re
+import secrets
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ambassador_server.domain.people.principals import Principal
+from ambassador_server.ports.exchange import Reply
+
+MOST_PER_KEY: Final = 200
+"""How many conversations of one client key are remembered; the one used longest ago is forgotten first."""
+MOST_OPEN_QUESTIONS: Final = 32
+"""How many questions of one conversation may wait for the host at a time."""
+_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+class Conversation:
+    """One host: `capabilities` is what it can be asked, a raw JSON object."""
+
+    def __init__(self, capabilities: bytes) -> None:
+        self.capabilities = capabilities
+        self._running: dict[bytes, asyncio.Task[object]] = {}
+        self._cancelled: set[asyncio.Task[object]] = set()
+        self._questions: dict[bytes, asyncio.Future[Reply]] = {}
+
+    @contextmanager
+    def track(self, request_id: bytes) -> Iterator[None]:
+        """Let the current task be cancelled by the id of its request while the block runs."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("requests are served in a task")
+        self._running[request_id] = task
+        try:
+            yield
+        finally:
+            # A host that uses an id twice at a time can cancel the later request alone.
+            if self._running.get(request_id) is task:
+                del self._running[request_id]
+
+    def cancel(self, request_id: bytes) -> None:
+        """Cancel the request of this id; nothing happens where none is running."""
+        task = self._running.get(request_id)
+        if task is not None and task not in self._cancelled:
+            self._cancelled.add(task)
+            task.add_done_callback(self._cancelled.discard)
+            task.cancel()
+
+    def was_cancelled(self) -> bool:
+        """Tell whether the host cancelled the current task's request; the task can go on after that."""
+        task = asyncio.current_task()
+        if task is None or task not in self._cancelled:
+            return False
+        self._cancelled.discard(task)
+        task.uncancel()
+        return True
+
+    def question(self) -> tuple[str, asyncio.Future[Reply]] | None:
+        """Return the id of a new question and the future of its answer; None where too many are open."""
+        if len(self._questions) >= MOST_OPEN_QUESTIONS:
+            return None
+        question_id = secrets.token_urlsafe(16)
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._questions[b'"' + question_id.encode() + b'"'] = answer
+        return question_id, answer
+
+    def withdraw(self, question_id: str) -> None:
+        """Take no answer to a question any more."""
+        self._questions.pop(b'"' + question_id.encode() + b'"', None)
+
+    def answer(self, question_id: bytes, reply: Reply) -> bool:
+        """Take the host's answer; returns False for one that answers no open question."""
+        waiting = self._questions.pop(question_id, None)
+        if waiting is None or waiting.done():
+            return False
+        waiting.set_result(reply)
+        return True
+
+    def end(self) -> None:
+        """Cancel every request that is running."""
+        for request_id in tuple(self._running):
+            self.cancel(request_id)
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no request is running."""
+        return not self._running
+
+
+class Conversations:
+    """The conversations of each principal by their ids: an id means nothing to anybody but who was given it.
+
+    A principal with a session token is one client process, so a request of it that names no conversation is in the
+    one of its session. A conversation that is not known here, after a restart or on another replica, begins anew:
+    its calls work, and its host cannot be asked until it initializes again.
+    """
+
+    def __init__(self) -> None:
+        self._of_key: dict[str, OrderedDict[tuple[str | None, str], Conversation]] = {}
+
+    def open(self, principal: Principal, capabilities: bytes) -> str:
+        """Begin a conversation and return its id."""
+        conversation_id = uuid.uuid4().hex
+        self._put(principal, conversation_id, Conversation(capabilities))
+        return conversation_id
+
+    def of(self, principal: Principal, conversation_id: str | None) -> Conversation | None:
+        """Return the conversation that a request belongs to; None where nothing tells."""
+        if conversation_id is None and principal.session_id is None:
+            return None
+        if conversation_id is not None and _ID.fullmatch(conversation_id) is None:
+            return None
+        place, known = (principal.session_id, conversation_id or ""), self._of_key.get(principal.key_id)
+        found = None if known is None else known.get(place)
+        if known is not None and found is not None:
+            known.move_to_end(place)
+            return found
+        conversation = Conversation(b"{}")
+        self._put(principal, conversation_id or "", conversation)
+        return conversation
+
+    def end(self, principal: Principal, conversation_id: str) -> bool:
+        """Forget a conversation and cancel what runs in it; returns False where it is not known."""
+        known = self._of_key.get(principal.key_id, OrderedDict())
+        conversation = known.pop((principal.session_id, conversation_id), None)
+        if not known:
+            self._of_key.pop(principal.key_id, None)
+        if conversation is None:
+            return False
+        conversation.end()
+        return True
+
+    def _put(self, principal: Principal, conversation_id: str, conversation: Conversation) -> None:
+        known = self._of_key.setdefault(principal.key_id, OrderedDict())
+        known[principal.session_id, conversation_id] = conversation
+        if len(known) > MOST_PER_KEY:
+            idle = next((place for place, each in known.items() if each.is_idle), next(iter(known)))
+            del known[idle]

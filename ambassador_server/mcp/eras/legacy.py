@@ -1,0 +1,148 @@
+"""The handshake era towards hosts (2024-11-05 to 2025-11-25): conversations, and questions on a call's own stream."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.mcp import LATEST_LEGACY, LEGACY_VERSIONS, SESSION_HEADER, VERSION_HEADER
+from ambassador_server.errors import AmbassadorError
+from ambassador_server.mcp.caller import Caller, Method, Outcome, Page
+from ambassador_server.mcp.conversations import Conversation, Conversations
+from ambassador_server.mcp.envelope import (
+    EnvelopeError,
+    Message,
+    Notification,
+    Request,
+    Response,
+    error_response,
+    read_members,
+    result_response,
+    write_members,
+)
+from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO
+from ambassador_server.mcp.methods.tools import ToolMethods
+from ambassador_server.mcp.questions.asking import asker
+from ambassador_server.mcp.questions.capabilities import askable
+from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
+from ambassador_server.mcp.streams import teller
+from ambassador_server.mcp.validation import carries_modern_version
+from ambassador_server.ports.exchange import Reply
+from ambassador_server.ports.face import FaceReply, FaceRequest
+
+_MODERN_MEMBERS: Final = frozenset({"resultType", "ttlMs", "cacheScope"})
+
+
+class LegacyEra:
+    """Answers messages of hosts that begin with `initialize`."""
+
+    def __init__(self, *, tools: ToolMethods, conversations: Conversations) -> None:
+        self._conversations = conversations
+        self._methods: dict[str, Method] = {
+            "ping": _ping,
+            "tools/list": tools.list,
+            "tools/call": tools.call,
+        }
+
+    async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
+        """Answer one message."""
+        if isinstance(message, Request):
+            return await self._answer(message, request)
+        conversation = self._conversation(request)
+        if isinstance(message, Notification):
+            if message.method == "notifications/cancelled" and conversation is not None:
+                conversation.cancel(bytes(message.params.get("requestId", b"")))
+            return ACCEPTED
+        return _take_answer(message, conversation)
+
+    def end(self, request: FaceRequest) -> FaceReply:
+        """End the conversation that the request names, and the calls that run in it."""
+        named = request.headers.get(SESSION_HEADER)
+        if named is None or not self._conversations.end(request.principal, named):
+            return FaceReply(status=404)
+        return FaceReply(status=204)
+
+    def _conversation(self, request: FaceRequest) -> Conversation | None:
+        return self._conversations.of(request.principal, request.headers.get(SESSION_HEADER))
+
+    async def _answer(self, message: Request, request: FaceRequest) -> FaceReply:
+        if message.method == "initialize":
+            return self._initialize(message, request)
+        if carries_modern_version(message):
+            text = f"{VERSION_HEADER} is missing or older than the version in _meta"
+            return refusal(400, message.id, Code.HEADER_MISMATCH, text)
+        method = self._methods.get(message.method)
+        if method is None:
+            text = f"Method not found: {message.method[:100]}"
+            return refusal(200, message.id, Code.METHOD_NOT_FOUND, text)
+        conversation = self._conversation(request)
+        caller = _caller(request, conversation)
+        try:
+            if conversation is None:
+                outcome = await method(message, caller)
+            else:
+                with conversation.track(message.id):
+                    outcome = await method(message, caller)
+        except (EnvelopeError, AmbassadorError) as error:
+            return failure(message.id, error, request.origin)
+        except asyncio.CancelledError:
+            if conversation is None or not conversation.was_cancelled():
+                raise
+            return ACCEPTED
+        return json_reply(_shaped(message.id, outcome))
+
+    def _initialize(self, message: Request, request: FaceRequest) -> FaceReply:
+        try:
+            wanted = msgspec.json.decode(message.params["protocolVersion"], type=str)
+        except (KeyError, msgspec.MsgspecError):
+            return refusal(200, message.id, Code.INVALID_PARAMS, "params.protocolVersion is required")
+        capabilities = askable(message.params.get("capabilities", msgspec.Raw(b"{}")))
+        conversation_id = self._conversations.open(request.principal, capabilities)
+        result = {
+            "protocolVersion": wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY,
+            "capabilities": {"tools": {}},
+            "serverInfo": SERVER_INFO,
+            "instructions": INSTRUCTIONS,
+        }
+        body = result_response(message.id, msgspec.json.encode(result))
+        return json_reply(body, headers={SESSION_HEADER: conversation_id})
+
+
+def _caller(request: FaceRequest, conversation: Conversation | None) -> Caller:
+    return Caller(
+        principal=request.principal,
+        origin=request.origin,
+        capabilities=b"{}" if conversation is None else conversation.capabilities,
+        tell=teller(request),
+        ask=asker(request, conversation),
+    )
+
+
+def _take_answer(message: Response, conversation: Conversation | None) -> FaceReply:
+    if conversation is None or not conversation.answer(message.id, message.reply):
+        # Without the id: the host may have a request of its own by that id.
+        text = "No question of this conversation waits for this answer"
+        return refusal(400, None, Code.INVALID_REQUEST, text)
+    return ACCEPTED
+
+
+def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
+    """Return the response, without the members that only the stateless era knows."""
+    if isinstance(outcome, Page):
+        return result_response(message_id, b'{"' + outcome.member + b'":[' + outcome.items + b"]}")
+    if outcome.result is None:
+        return error_response(message_id, outcome.error or b"null")
+    result = outcome.result
+    if b'"resultType"' in result:
+        try:
+            members = read_members(result)
+        except EnvelopeError:
+            return result_response(message_id, result)
+        if "resultType" in members:
+            result = write_members({k: raw for k, raw in members.items() if k not in _MODERN_MEMBERS})
+    return result_response(message_id, result)
+
+
+async def _ping(_: Request, __: Caller) -> Outcome:
+    return Reply(result=b"{}", error=None)

@@ -1,0 +1,108 @@
+"""The stateless era towards hosts (2026-07-28): every request for itself, checked before it means anything."""
+
+from typing import Final
+
+import msgspec
+
+from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.mcp import META_CLIENT_CAPABILITIES, META_SERVER_INFO, MODERN_VERSIONS
+from ambassador_server.errors import AmbassadorError
+from ambassador_server.mcp.caller import Caller, Method, Outcome, Page
+from ambassador_server.mcp.envelope import (
+    EnvelopeError,
+    Message,
+    Notification,
+    Request,
+    Response,
+    error_response,
+    read_members,
+    result_response,
+    write_members,
+)
+from ambassador_server.mcp.identity import INSTRUCTIONS, SERVER_INFO
+from ambassador_server.mcp.methods.tools import ToolMethods
+from ambassador_server.mcp.questions.capabilities import askable
+from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
+from ambassador_server.mcp.streams import teller
+from ambassador_server.mcp.validation import check_modern
+from ambassador_server.ports.exchange import Reply
+from ambassador_server.ports.face import FaceReply, FaceRequest
+
+_COMPLETE: Final = msgspec.Raw(b'"complete"')
+# What a principal sees depends on its grants, so no shared cache may keep it.
+_PAGE_END: Final = b'],"resultType":"complete","ttlMs":0,"cacheScope":"private"}'
+
+
+class _Kind(msgspec.Struct):
+    resultType: str | None = None
+
+
+_kind_decoder = msgspec.json.Decoder(_Kind)
+
+
+class ModernEra:
+    """Answers messages that stand for themselves. Questions pass inside results, so a host is never asked."""
+
+    def __init__(self, *, tools: ToolMethods) -> None:
+        self._tools = tools
+        self._methods: dict[str, Method] = {
+            "server/discover": _discover,
+            "tools/list": tools.list,
+            "tools/call": tools.call,
+        }
+
+    async def handle(self, message: Message, request: FaceRequest) -> FaceReply:
+        """Answer one message."""
+        if isinstance(message, Notification):
+            # A cancellation is the end of the connection; by its id a caller could cancel the call of another.
+            return ACCEPTED
+        if isinstance(message, Response):
+            return refusal(400, None, Code.INVALID_REQUEST, "This version of the protocol posts no responses")
+        refused = check_modern(message, request.headers)
+        if refused is not None:
+            return refusal(refused.status, message.id, refused.code, refused.message, refused.data)
+        method = self._methods.get(message.method)
+        if method is None:
+            text = f"Method not found: {message.method[:100]}"
+            return refusal(404, message.id, Code.METHOD_NOT_FOUND, text)
+        caller = Caller(
+            principal=request.principal,
+            origin=request.origin,
+            capabilities=askable(read_members(message.params["_meta"])[META_CLIENT_CAPABILITIES]),
+            tell=teller(request),
+            ask=None,
+        )
+        try:
+            if message.method == "tools/call":
+                self._tools.check_mirrored_arguments(message, request.principal, request.headers)
+            return json_reply(_shaped(message.id, await method(message, caller)))
+        except (EnvelopeError, AmbassadorError) as error:
+            return failure(message.id, error, request.origin)
+
+
+def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
+    """Return the response, with the members that every result of this era has."""
+    if isinstance(outcome, Page):
+        return result_response(message_id, b'{"' + outcome.member + b'":[' + outcome.items + _PAGE_END)
+    if outcome.result is None:
+        return error_response(message_id, outcome.error or b"null")
+    result = outcome.result
+    try:
+        if _kind_decoder.decode(result).resultType is None:
+            result = write_members(read_members(result) | {"resultType": _COMPLETE})
+    except msgspec.MsgspecError:
+        return result_response(message_id, result)
+    return result_response(message_id, result)
+
+
+async def _discover(_: Request, __: Caller) -> Outcome:
+    result = {
+        "resultType": "complete",
+        "supportedVersions": list(MODERN_VERSIONS),
+        "capabilities": {"tools": {}},
+        "instructions": INSTRUCTIONS,
+        "ttlMs": 0,
+        "cacheScope": "private",
+        "_meta": {META_SERVER_INFO: SERVER_INFO},
+    }
+    return Reply(result=msgspec.json.encode(result), error=None)

@@ -1,0 +1,1 @@
+"""Questions of downstreams on their way to the host."""

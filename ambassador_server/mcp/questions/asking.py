@@ -1,0 +1,41 @@
+"""Puts a question to a legacy host: a request on the stream of the call, whose answer comes as another POST."""
+
+from ambassador_protocol.jsonrpc import Code
+from ambassador_server.mcp.conversations import Conversation
+from ambassador_server.mcp.envelope import request as encode_request
+from ambassador_server.mcp.questions.capabilities import NONE, can_be_asked
+from ambassador_server.mcp.questions.elicitation import with_asking_mcp
+from ambassador_server.mcp.streams import reads_streams
+from ambassador_server.ports.exchange import Ask, Question, Reply, error_reply
+from ambassador_server.ports.face import FaceRequest
+
+
+async def refuse(question: Question) -> Reply:
+    """Answer for a host that cannot be asked."""
+    return error_reply(
+        f"The host cannot be asked: it does not support {question.method}", Code.METHOD_NOT_FOUND
+    )
+
+
+def asker(face: FaceRequest, conversation: Conversation | None) -> Ask:
+    """Return what asks the host of a call; the questions that it did not declare to support are refused."""
+    if conversation is None or conversation.capabilities == NONE or not reads_streams(face):
+        return refuse
+
+    async def ask(question: Question) -> Reply:
+        if not can_be_asked(conversation.capabilities, question.method):
+            return await refuse(question)
+        opened = conversation.question()
+        if opened is None:
+            return error_reply("The host has too many questions to answer already")
+        question_id, answer = opened
+        params = question.params
+        if question.method == "elicitation/create":
+            params = with_asking_mcp(params, question.asked_by)
+        try:
+            face.ask(encode_request(question_id, question.method, params))
+            return await answer
+        finally:
+            conversation.withdraw(question_id)
+
+    return ask

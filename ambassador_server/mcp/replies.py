@@ -1,0 +1,50 @@
+"""Replies of the `/mcp` endpoint: status, body and headers; and the codes of our own errors."""
+
+from typing import Any, Final
+
+from ambassador_protocol.jsonrpc import Code
+from ambassador_server.domain.people.principals import Origin
+from ambassador_server.errors import (
+    AmbassadorError,
+    AuditUnavailableError,
+    DownstreamTimeoutError,
+    DownstreamUnavailableError,
+    InvalidInputError,
+    OverloadedError,
+)
+from ambassador_server.mcp.envelope import EnvelopeError, error_object, error_response
+from ambassador_server.ports.face import FaceReply
+
+_JSON: Final = {"Content-Type": "application/json"}
+
+_ERROR_CODES: dict[type[AmbassadorError], Code] = {
+    AuditUnavailableError: Code.AUDIT_UNAVAILABLE,
+    DownstreamTimeoutError: Code.DOWNSTREAM_TIMEOUT,
+    DownstreamUnavailableError: Code.DOWNSTREAM_UNAVAILABLE,
+    OverloadedError: Code.OVERLOADED,
+    InvalidInputError: Code.INVALID_PARAMS,
+}
+
+ACCEPTED: Final = FaceReply(status=202)
+"""The reply to what wants no answer."""
+
+
+def json_reply(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> FaceReply:
+    """Return a reply with a JSON body."""
+    return FaceReply(status=status, body=body, headers=_JSON if headers is None else _JSON | headers)
+
+
+def refusal(
+    status: int, message_id: bytes | None, code: Code, text: str, data: dict[str, Any] | None = None
+) -> FaceReply:
+    """Return an error response of ours with its HTTP status."""
+    return json_reply(error_response(message_id, error_object(code, text, data)), status)
+
+
+def failure(message_id: bytes, error: EnvelopeError | AmbassadorError, origin: Origin) -> FaceReply:
+    """Return the response for what a method raised."""
+    if isinstance(error, EnvelopeError):
+        status = 400 if error.code is Code.HEADER_MISMATCH else 200
+        return refusal(status, message_id, error.code, error.message)
+    code = _ERROR_CODES.get(type(error), Code.INTERNAL_ERROR)
+    return refusal(200, message_id, code, f"{error.message} (request {origin.request_id})")

@@ -1,0 +1,236 @@
+"""Questions of downstreams reach the host of their call and nobody else, and a host can take its call back."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import GENEROUS
+from tests.end_to_end.faces import MODERN, REST
+from tests.end_to_end.legacy_host import LegacyHost, begin
+from tests.end_to_end.world import Caller, Downstream, World, downstream, running, until
+from tests.rig import Rig
+
+DOWNSTREAMS = ("legacy-http", "modern-http", "modern-stdio")
+ELICITATION = {"elicitation": {"form": {}}, "experimental": {"x": {}}}
+YES = {"action": "accept", "content": {"sure": True, "big": 12345678901234567890}}
+
+
+@pytest.fixture(scope="module")
+def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
+    """A server in front of downstreams that ask in the way of their era."""
+    with (
+        downstream(directory, "--era", "modern") as modern,
+        running(directory, prepared, limits=GENEROUS) as started,
+    ):
+        started.publish("legacy-http", "streamable_http", {"url": tools.url})
+        started.publish("modern-http", "streamable_http", {"url": modern.url})
+        started.publish_fixture("modern-stdio", "--era", "modern")
+        started.publish_fixture("legacy-stdio")
+        yield started
+
+
+def recorded(world: World, caller: Caller, actions: set[str]) -> list[dict[str, Any]]:
+    """Return what was recorded of a caller's session, oldest first, once all of these actions are."""
+
+    def found() -> list[dict[str, Any]] | None:
+        events = world.events(session=caller.session_id)[::-1]
+        return events if actions <= {event["action"] for event in events} else None
+
+    return until(found, f"{sorted(actions)} are recorded")
+
+
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_legacy_host_is_asked_on_the_stream_of_its_call_and_its_answers_go_back(
+    world: World, mcp: str, rounds: int
+) -> None:
+    asked = begin(world.caller(), ELICITATION)
+    with asked.call(f"{mcp}__confirm", rounds=rounds) as stream:
+        for number in range(1, rounds + 1):
+            question = next(stream)
+            assert question["method"] == "elicitation/create"
+            assert question["params"]["message"] == f"{mcp} asks: Delete it ({number})?"
+            assert question["params"]["x-kept"] == 10**20
+            assert asked.post({"id": question["id"], "result": YES}).status_code == 202
+        last = next(stream)
+        assert next(stream, None) is None
+    assert last["id"] == 7
+    assert last["result"]["structuredContent"]["answers"] == [YES] * rounds
+    assert "resultType" not in last["result"]
+    actions = [event["action"] for event in recorded(world, asked.caller, {"call:tool:outcome"})]
+    asking = ["call:tool:question", "call:tool:answer"] * rounds
+    assert [each for each in actions if each.startswith("call:")] == [
+        "call:tool:attempt",
+        *asking,
+        "call:tool:outcome",
+    ]
+    assert "Delete it" not in json.dumps(recorded(world, asked.caller, set()))
+
+
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+def test_an_error_of_the_host_goes_back_to_who_asked(world: World, mcp: str) -> None:
+    asked = begin(world.caller(), ELICITATION)
+    refusal = {"code": -1, "message": "the user is away"}
+    with asked.call(f"{mcp}__confirm") as stream:
+        assert asked.post({"id": next(stream)["id"], "error": refusal}).status_code == 202
+        last = next(stream)
+    # A legacy downstream decides what an error means; a modern one has no way to be told.
+    assert last.get("error") == refusal or last["result"]["structuredContent"]["answers"] == [refusal]
+    answer = next(
+        event
+        for event in recorded(world, asked.caller, {"call:tool:outcome"})
+        if event["action"] == "call:tool:answer"
+    )
+    assert answer["outcome"] == "failed"
+
+
+@pytest.mark.parametrize("mcp", DOWNSTREAMS)
+@pytest.mark.parametrize("capabilities", [{}, {"sampling": {}}, {"roots": {"listChanged": True}}])
+def test_a_host_that_cannot_be_asked_gets_an_error_instead_of_an_empty_result(
+    world: World, mcp: str, capabilities: dict[str, Any]
+) -> None:
+    with begin(world.caller(), capabilities).call(f"{mcp}__confirm") as stream:
+        (only,) = stream
+    said = json.dumps(only)
+    assert "cannot be asked" in said
+    assert "elicitation/create" in said
+
+
+def test_the_original_clients_face_says_that_it_cannot_be_asked(world: World) -> None:
+    answer = world.caller().call(REST, "modern-http__confirm", {})
+    assert answer.failed
+    assert "cannot be asked" in answer.text
+
+
+def test_a_modern_host_gets_the_questions_in_the_result_and_answers_with_a_retry(world: World) -> None:
+    caller = world.caller()
+    first = caller.call(MODERN, "modern-http__confirm", {}).body["result"]
+    assert first["resultType"] == "input_required"
+    params = {
+        "name": "modern-http__confirm",
+        "arguments": {},
+        "inputResponses": {"sure": YES},
+        "requestState": first["requestState"],
+    }
+    wire = MODERN.request(caller.secret, "tools/call", params)
+    body = caller.http.post(wire.path, content=wire.body, headers=wire.headers).json()
+    assert body["result"]["structuredContent"]["answers"] == [YES]
+
+
+def test_modern_downstreams_hear_what_the_host_declared_and_no_extension_of_it(world: World) -> None:
+    with begin(world.caller(), ELICITATION).call("modern-http__params") as stream:
+        (only,) = stream
+    meta = only["result"]["structuredContent"]["_meta"]
+    assert meta["io.modelcontextprotocol/clientCapabilities"] == {"elicitation": {"form": {}}}
+
+
+def test_nobody_else_can_answer_a_question(world: World) -> None:
+    person = world.person()
+    asked, neighbour = begin(world.session(person), ELICITATION), begin(world.session(person), ELICITATION)
+    stranger = begin(world.caller(), ELICITATION)
+    unnamed = LegacyHost(asked.caller, {})
+    borrowed = LegacyHost(stranger.caller, asked.conversation)
+    with asked.call("legacy-http__confirm") as stream:
+        question = next(stream)["id"]
+        for other in (neighbour, stranger, unnamed, borrowed):
+            assert other.post({"id": question, "result": {"action": "decline"}}).status_code == 400
+        assert asked.post({"id": f"{question}x", "result": {}}).status_code == 400
+        assert asked.post({"id": question, "result": YES}).status_code == 202
+        last = next(stream)
+    assert last["result"]["structuredContent"]["answers"] == [YES]
+    for again in (question, 7, None):
+        assert asked.post({"id": again, "result": YES}).status_code == 400
+
+
+def test_a_question_on_a_pipe_is_refused_because_nothing_tells_whose_it_is(world: World) -> None:
+    with begin(world.caller(), {"roots": {}, "sampling": {}}).call("legacy-stdio__ask") as stream:
+        (only,) = stream
+    answers = only["result"]["structuredContent"]
+    assert answers["roots/list"]["error"]["code"] == -32601
+
+
+def test_a_kill_switch_ends_a_call_that_waits_for_its_host(world: World) -> None:
+    asked = begin(world.caller(), ELICITATION)
+    with asked.call("legacy-http__confirm") as stream:
+        question = next(stream)
+        switch = world.ask(
+            "POST", "kill-switches", {"scope": "session", "target": asked.caller.session_id, "reason": "test"}
+        )
+        last = next(stream)
+        world.ask("POST", f"kill-switches/{switch['id']}/lift")
+    assert last["error"]["data"] == {"reason": "kill_switch"}
+    assert asked.post({"id": question["id"], "result": YES}).status_code == 400
+
+
+@pytest.mark.parametrize("mcp", ["legacy-http", "modern-http", "modern-stdio", "legacy-stdio"])
+def test_a_posted_cancellation_cancels_the_call_downstream(world: World, mcp: str) -> None:
+    waiting = begin(world.caller(), {})
+    before = cancelled_count(waiting, mcp)
+    started_and_cancelled(world, waiting, mcp, lambda: waiting.cancel(7))
+    until(lambda: cancelled_count(waiting, mcp) == before + 1, "the downstream knows")
+    outcome = recorded(world, waiting.caller, {"call:tool:outcome"})
+    assert [e["reason"] for e in outcome if e["reason"]] == ["cancelled"]
+
+
+def test_deleting_the_conversation_cancels_its_calls(world: World) -> None:
+    waiting = begin(world.caller(), {})
+
+    def delete() -> None:
+        assert waiting.caller.http.delete("/mcp", headers=waiting.headers()).status_code == 204
+
+    started_and_cancelled(world, waiting, "legacy-http", delete)
+    assert waiting.caller.http.delete("/mcp", headers=waiting.headers()).status_code == 404
+
+
+def test_a_cancellation_by_anybody_else_or_in_the_stateless_era_cancels_nothing(world: World) -> None:
+    person = world.person()
+    asked = begin(world.session(person), ELICITATION)
+    stranger, neighbour = begin(world.caller(), {}), begin(world.session(person), {})
+    modern = MODERN.headers(asked.caller.secret, "notifications/cancelled", {})
+    notice = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
+    with asked.call("legacy-http__confirm") as stream:
+        question = next(stream)["id"]
+        for other in (
+            stranger,
+            neighbour,
+            LegacyHost(asked.caller, {}),
+            LegacyHost(stranger.caller, asked.conversation),
+        ):
+            other.cancel(7)
+        assert asked.caller.http.post("/mcp", json=notice, headers=modern).status_code == 202
+        asked.cancel("7")
+        assert asked.post({"id": question, "result": YES}).status_code == 202
+        assert "result" in next(stream)
+
+
+def test_a_response_that_is_posted_in_the_stateless_era_is_refused(world: World) -> None:
+    caller = world.caller()
+    headers = MODERN.headers(caller.secret, "", {})
+    answer = caller.http.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "result": {}}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600)
+
+
+def cancelled_count(asking: LegacyHost, mcp: str) -> int:
+    with asking.call(f"{mcp}__cancelled", number=1) as stream:
+        return int(next(stream)["result"]["content"][0]["text"])
+
+
+def started_and_cancelled(world: World, waiting: LegacyHost, mcp: str, cancel: Callable[[], None]) -> None:
+    """Call the slow tool, cancel it once it was recorded, and see that nothing is answered."""
+
+    def slow() -> list[dict[str, Any]]:
+        with waiting.call(f"{mcp}__slow", seconds=600) as stream:
+            return list(stream)
+
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(slow)
+        recorded(world, waiting.caller, {"call:tool:attempt"})
+        until(
+            lambda: world.ask("GET", f"mcps/{mcp}")["calls_in_flight"] > 0, "the call is with the downstream"
+        )
+        cancel()
+        assert answer.result(20) == []

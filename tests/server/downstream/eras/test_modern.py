@@ -1,0 +1,128 @@
+"""A stateless downstream's questions are put to the host within bounds, and its requests say what they must."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ambassador_server.downstream.eras import modern
+from ambassador_server.downstream.eras.modern import MOST_QUESTIONS, MOST_ROUNDS, ModernEra
+from ambassador_server.errors import DownstreamUnavailableError
+from ambassador_server.ports.exchange import NeutralRequest, Question, Reply, error_reply
+
+ELICITATION = {"method": "elicitation/create", "params": {"message": "sure?"}}
+
+
+class Downstream:
+    """Answers with one result after the other, the last of them for ever, and keeps what it was sent."""
+
+    def __init__(self, *results: Any) -> None:
+        self.results = list(results)
+        self.sent: list[dict[str, Any]] = []
+
+    async def send(self, request: NeutralRequest) -> Reply:
+        self.sent.append(json.loads(request.params))
+        return self.next()
+
+    def next(self) -> Reply:
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        return Reply(result=json.dumps(result).encode(), error=None)
+
+
+class Host:
+    """Answers each question with its number."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+
+    async def ask(self, question: Question) -> Reply:
+        self.asked.append(question)
+        return Reply(result=json.dumps({"n": len(self.asked)}).encode(), error=None)
+
+
+def asking(state: str | None = "s", **questions: Any) -> dict[str, Any]:
+    result: dict[str, Any] = {"resultType": "input_required", "inputRequests": questions}
+    return result if state is None else {**result, "requestState": state}
+
+
+async def finish(downstream: Downstream, host: Host | None) -> Reply:
+    request = NeutralRequest(
+        method="tools/call",
+        params=b'{"name":"x","arguments":{"n":1.0},"requestState":"old"}',
+        ask=None if host is None else host.ask,
+    )
+    era = ModernEra("box", mirrors_headers=False)
+    return await era.finish(downstream.next(), request, downstream.send)
+
+
+async def test_answers_go_back_by_their_keys_with_the_exact_state():
+    downstream = Downstream(
+        asking("s1", a=ELICITATION, b={"method": "roots/list"}), asking(None, c=ELICITATION), {"x": 1}
+    )
+    host = Host()
+    assert (await finish(downstream, host)).result == b'{"x": 1}'
+    assert [each.method for each in host.asked] == ["elicitation/create", "roots/list", "elicitation/create"]
+    first, second = downstream.sent
+    assert first == {
+        "name": "x",
+        "arguments": {"n": 1.0},
+        "inputResponses": {"a": {"n": 1}, "b": {"n": 2}},
+        "requestState": "s1",
+    }
+    assert second == {"name": "x", "arguments": {"n": 1.0}, "inputResponses": {"c": {"n": 3}}}
+
+
+async def test_a_host_that_reads_questions_in_results_gets_the_result_as_it_is():
+    downstream = Downstream(asking(a=ELICITATION))
+    assert json.loads((await finish(downstream, None)).result or b"") == asking(a=ELICITATION)
+    assert downstream.sent == []
+
+
+async def test_a_result_that_only_mentions_the_word_is_final():
+    for result in ({"text": "input_required"}, {"resultType": "complete", "x": "input_required"}):
+        assert json.loads((await finish(Downstream(result), Host())).result or b"") == result
+
+
+async def test_a_state_alone_is_asked_again_after_a_pause(monkeypatch: pytest.MonkeyPatch):
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(modern.asyncio, "sleep", pause)
+    downstream = Downstream(asking("s1"), asking("s2"), asking("s3"), asking("s4"), {"x": 1})
+    assert (await finish(downstream, Host())).result == b'{"x": 1}'
+    assert pauses == [0.05, 0.1, 0.2, 0.25]
+    assert [each["requestState"] for each in downstream.sent] == ["s1", "s2", "s3", "s4"]
+
+
+async def test_a_downstream_that_asks_for_ever_is_given_up():
+    downstream, host = Downstream(asking(a=ELICITATION)), Host()
+    with pytest.raises(DownstreamUnavailableError, match="more than 10 times"):
+        await finish(downstream, host)
+    assert len(host.asked) == MOST_ROUNDS
+
+
+@pytest.mark.parametrize(
+    ("result", "complaint"),
+    [
+        (asking(None), "without saying which"),
+        (asking(**{f"q{n}": ELICITATION for n in range(MOST_QUESTIONS + 1)}), "at once"),
+        (asking(a={"method": "tools/call"}), "does not know"),
+    ],
+)
+async def test_what_cannot_be_asked_is_never_put_to_the_host(result: Any, complaint: str):
+    host = Host()
+    with pytest.raises(DownstreamUnavailableError, match=complaint):
+        await finish(Downstream(result), host)
+    assert host.asked == []
+
+
+async def test_an_error_of_the_host_ends_the_request_with_it():
+    class Away(Host):
+        async def ask(self, question: Question) -> Reply:
+            return error_reply("away")
+
+    downstream = Downstream(asking(a=ELICITATION))
+    assert await finish(downstream, Away()) == error_reply("away")
+    assert downstream.sent == []

@@ -1,0 +1,70 @@
+"""Questions on the stream of a request: answered by the host, bounded, and over with the request."""
+
+import asyncio
+import json
+
+from ambassador_server.downstream.features.questions import MOST_OPEN, OpenQuestions
+from ambassador_server.downstream.wire.messages import Message
+from ambassador_server.ports.exchange import Question, Reply
+
+
+class Stream:
+    """Keeps what goes back to the downstream and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, object]] = []
+        self.more = asyncio.Event()
+
+    async def send(self, message: bytes) -> None:
+        self.sent.append(json.loads(message))
+        self.more.set()
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.sent) < count:
+                self.more.clear()
+                await self.more.wait()
+
+
+def message(number: int, method: str = "roots/list") -> Message:
+    return Message(jsonrpc="2.0", id=number, method=method)
+
+
+async def test_only_questions_reach_the_host_and_a_ping_is_answered_here():
+    asked: list[str] = []
+
+    async def ask(question: Question) -> Reply:
+        asked.append(question.method)
+        return Reply(result=b'{"roots":[]}', error=None)
+
+    stream = Stream()
+    questions = OpenQuestions(ask, stream.send)
+    for number, method in enumerate(("roots/list", "ping", "tools/call", "initialize")):
+        questions.put(message(number, method))
+    await stream.until(4)
+    answers = {answer["id"]: answer for answer in stream.sent}
+    assert asked == ["roots/list"]
+    assert answers[0]["result"] == {"roots": []}
+    assert answers[1]["result"] == {}
+    assert "error" in answers[2]
+    assert "error" in answers[3]
+
+
+async def test_a_flood_of_questions_is_refused_and_nothing_is_asked_after_the_end():
+    waiting: list[Question] = []
+
+    async def ask(question: Question) -> Reply:
+        waiting.append(question)
+        return await asyncio.get_running_loop().create_future()
+
+    stream = Stream()
+    questions = OpenQuestions(ask, stream.send)
+    for number in range(1000):
+        questions.put(message(number))
+    await stream.until(1)
+    assert len(waiting) <= MOST_OPEN
+    assert all("error" in answer for answer in stream.sent)
+    questions.close()
+    sent = len(stream.sent)
+    await asyncio.sleep(0)
+    assert len(stream.sent) == sent

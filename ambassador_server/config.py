@@ -18,13 +18,14 @@ from pydantic import (
 
 from ambassador_protocol import bounded_yaml
 from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
+from ambassador_protocol.server_urls import is_loopback, url_host
 from ambassador_server.audit_sinks import read_sinks
 from ambassador_server.audit_sinks.shared.options import SinkOptions
 from ambassador_server.domain.shared.settings import Setting, SettingOrigin, Source
 from ambassador_server.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 # compared with, never bound
 
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -184,11 +185,11 @@ class ServerConfig(_Section):
     def certificate_names(self) -> frozenset[str]:
         """Return the host names and addresses under which clients reach the server."""
         addressed = {name for name in (self.host, self.admin_host) if name not in _ANY_ADDRESS}
-        return frozenset({*addressed, *self.hostnames, *_LOOPBACK})
+        return frozenset({*addressed, *self.hostnames, *_LOOPBACK_NAMES})
 
     def allowed_hosts(self) -> frozenset[str]:
         """Return the same names in the form of a `Host` header."""
-        return frozenset(f"[{name}]" if ":" in name else name.lower() for name in self.certificate_names())
+        return frozenset(url_host(name).lower() for name in self.certificate_names())
 
 
 def load_config(
@@ -256,7 +257,7 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 
 def _check_together(config: ServerConfig) -> None:
-    if config.tls == "off" and not {config.host, config.admin_host} <= _LOOPBACK:
+    if config.tls == "off" and not (is_loopback(config.host) and is_loopback(config.admin_host)):
         raise ConfigurationError(
             "tls: may be off only while both listeners are on a loopback address",
             hint="Leave TLS on, or use --host 127.0.0.1.",

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ambassador_admin.api.address import is_loopback
 from ambassador_admin.api.request import Request
 from ambassador_admin.errors import (
     AdminError,
@@ -30,6 +29,7 @@ from ambassador_protocol.events import EVENT_STREAM, Event, EventReader, EventTo
 from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 from ambassador_protocol.problems import ProblemCode
+from ambassador_protocol.server_urls import is_loopback
 
 _PAGE = 200
 _LARGEST_ANSWER = 64 * 1024 * 1024

@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 import h11
 
-from ambassador_client.account.setting_parsers import check_host, is_loopback
 from ambassador_client.errors import BadAnswerError, SettingsError, UnreachableError
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
+from ambassador_protocol.server_urls import check_host, is_loopback, url_host
 
 ENVIRONMENT: Final = {
     "HTTPS_PROXY": "the proxy for connections to the server: http://[USER:PASSWORD@]HOST[:PORT]; else ALL_PROXY",
@@ -58,7 +58,7 @@ class ProxyTunnel:
 
     def _connect(self, sock: socket.socket, deadline: float) -> None:
         http = h11.Connection(h11.CLIENT)
-        target = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        target = f"{url_host(self.host)}:{self.port}"
         headers = [("Host", target)]
         if self.authorization is not None:
             headers.append(("Proxy-Authorization", self.authorization))
@@ -111,8 +111,9 @@ def tunnel_to(url: str, environ: Mapping[str, str]) -> ProxyTunnel | None:
         raise SettingsError(
             f"{variable} is not a usable proxy address", "Write it as http://host:port."
         ) from error
-    name = f"[{proxy_host}]" if ":" in proxy_host else proxy_host
-    return ProxyTunnel(f"http://{name}:{proxy_port}", proxy_host, proxy_port, host, port, authorization)
+    return ProxyTunnel(
+        f"http://{url_host(proxy_host)}:{proxy_port}", proxy_host, proxy_port, host, port, authorization
+    )
 
 
 def _parse_proxy(value: str) -> tuple[str, int, str | None]:

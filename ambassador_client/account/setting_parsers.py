@@ -1,13 +1,12 @@
 """Parsers for the values of settings; each raises ValueError with a description of valid values."""
 
-import ipaddress
 import math
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from ambassador_client.account.paths import expanded
 from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
+from ambassador_protocol.server_urls import parse_server_url
 from ambassador_protocol.sessions import HOST_TOOLS
 
 HEARTBEAT_SECONDS = 120.0
@@ -17,44 +16,7 @@ _MIN_HEARTBEAT, _MAX_HEARTBEAT = 15.0, 300.0
 
 def parse_url(value: Any) -> str:
     """Return the server address with its port and without a slash at the end; raises ValueError."""
-    parts = urlsplit(parse_text(value).strip())
-    host = parts.hostname
-    if parts.scheme not in ("https", "http") or not host:
-        raise ValueError("it must look like https://ambassador.example.com")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ValueError("the address must not have a user, password, query or fragment")
-    if not all(char.isprintable() and char != " " and char.isascii() for char in host + parts.path):
-        raise ValueError("the address must be ASCII; write the host name in its xn-- form")
-    check_host(host)
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError(
-            "http:// would send the key in clear text; use https:// (http:// is for this machine only)"
-        )
-    name = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{name}:{_port(parts)}{parts.path.rstrip('/')}"
-
-
-def _port(parts: SplitResult) -> int:
-    port = parts.port  # raises ValueError when it is not a port
-    if port == 0:
-        raise ValueError("port 0 is not valid")
-    return DEFAULT_CLIENT_PORT if port is None else port
-
-
-def check_host(host: str) -> None:
-    """Raise ValueError for an invalid host name, before a lookup would fail with a less helpful error."""
-    if not all(0 < len(part) < 64 for part in host.removesuffix(".").split(".")):
-        raise ValueError("each part of a host name has 1 to 63 characters")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether the host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parse_server_url(parse_text(value).strip(), DEFAULT_CLIENT_PORT)
 
 
 def fingerprint(value: Any) -> str:

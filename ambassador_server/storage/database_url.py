@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from ambassador_protocol.server_urls import url_host
 from ambassador_server.domain.secrets.marks import REDACTED
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.storage.dialects import Dialect, load
@@ -37,7 +38,7 @@ def redacted_url(url: str) -> str:
     """Return the URL without user, password and values of options, each of which may be a secret."""
     parsed = make_url(url)
     login = f"{REDACTED}:{REDACTED}@" if parsed.username or parsed.password else ""
-    host = f"[{parsed.host}]" if ":" in (parsed.host or "") else parsed.host or ""
+    host = url_host(parsed.host or "")
     port = "" if parsed.port is None else f":{parsed.port}"
     database = "" if parsed.database is None else f"/{parsed.database}"
     options = "&".join(f"{name}={REDACTED}" for name in parsed.query)

@@ -10,13 +10,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from ambassador_protocol.references import SecretReferenceError
+from ambassador_protocol.server_urls import is_loopback
 from ambassador_server.domain.audit.events import AuditEvent
 from ambassador_server.domain.audit.query import Query, Since, Until, comparisons, matches
 from ambassador_server.domain.audit.query_parser import parse_query
 from ambassador_server.errors import ConfigurationError, InvalidQueryError
 from ambassador_server.secret_stores import check_reference, resolve_reference
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def _check_reference(value: str) -> str:
@@ -38,7 +37,7 @@ def _check_url(value: str) -> str:
         raise ValueError("must be an https:// URL")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user or password; use the options made for secrets")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError("must be https:// unless the receiver is on a loopback address")
     return value
 

@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from ambassador_protocol.paths import HEALTH, LIVE, READY
+from ambassador_protocol.server_urls import url_host
 from ambassador_server.web.app_keys import SETTINGS
 
 _PROBES = frozenset({HEALTH, LIVE, READY})
@@ -43,4 +44,4 @@ def _origin_name(origin: str) -> str | None:
         return None
     if parts.scheme not in {"http", "https"} or name is None:
         return None
-    return f"[{name}]" if ":" in name else name
+    return url_host(name)

@@ -1,4 +1,4 @@
-"""What a downstream session needs to know of an era, and what was agreed on in the handshake."""
+"""The eras of the protocol, what a handshake agrees on, and the interface that each era implements."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Exchange = Callable[[NeutralRequest], Awaitable[Reply]]
 
 
 class Era(StrEnum):
-    """Handshake and sessions, or every request for itself."""
+    """The legacy era has a handshake and sessions; in the modern one every request is independent."""
 
     LEGACY = "legacy"
     MODERN = "modern"
@@ -22,7 +22,7 @@ class Era(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What was agreed with a downstream; `capabilities` are its own."""
+    """The result of a handshake; `capabilities` are those of the downstream."""
 
     era: Era
     version: str
@@ -30,7 +30,7 @@ class Agreement:
 
     @property
     def has_tools(self) -> bool:
-        """Tell whether there are tools to list."""
+        """Tell whether the downstream has tools to list."""
         return "tools" in self.capabilities
 
     @property
@@ -41,7 +41,7 @@ class Agreement:
 
 
 class EraAdaptor(Protocol):
-    """Turns neutral requests into those of one era, for one session."""
+    """Converts neutral requests to those of one era, for one session."""
 
     @property
     def era(self) -> Era:
@@ -51,11 +51,11 @@ class EraAdaptor(Protocol):
     def prepare(
         self, request: NeutralRequest, progress_token: int | None
     ) -> tuple[bytes, Mapping[str, str] | None]:
-        """Return the params and the headers to send; raises InvalidInputError for params that are no JSON object."""
+        """Return the params and headers to send; raises InvalidInputError for params that are not a JSON object."""
         ...
 
     def usable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-        """Return the tools that can be called in this era, and remember what calling them takes."""
+        """Return the tools that can be called in this era, and keep what their calls need."""
         ...
 
     def wants_fresh_tools(self, reply: Reply) -> bool:
@@ -63,7 +63,7 @@ class EraAdaptor(Protocol):
         ...
 
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
-        """Return the final answer: questions that stand in an answer are put to the host, and the request retried."""
+        """Return the final answer, after asking the host the questions in an answer and retrying the request."""
         ...
 
     async def listen(self, transport: Transport, send: Exchange) -> bool:

@@ -1,4 +1,4 @@
-"""Finding out once which era a downstream speaks, and opening the conversation in it."""
+"""Finds out which era a downstream speaks, and opens a session in it."""
 
 import asyncio
 from typing import Any, Final
@@ -21,7 +21,7 @@ from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
 HEDGE_SECONDS: Final = 1.0
-"""How long a downstream may stay silent about `server/discover` before it is offered `initialize` as well."""
+"""The seconds without an answer to `server/discover` after which `initialize` is sent as well."""
 
 _INITIALIZE: Final = msgspec.json.encode(
     {"protocolVersion": LATEST_LEGACY, "capabilities": {}, "clientInfo": CLIENT_INFO}
@@ -58,11 +58,11 @@ class _Error(msgspec.Struct):
 
 
 async def agree(transport: Transport, remembered: Era | None) -> Agreement:
-    """Open the conversation in the era of the downstream; raises DownstreamUnavailableError.
+    """Open a session in the era of the downstream; raises DownstreamUnavailableError.
 
-    The modern question goes first. A legacy server that ignores what it does not know would cost a whole
-    timeout, so after a short silence the legacy handshake is offered beside it: whichever is answered counts.
-    A slow starter reads both from its pipe in order, so a server of both eras still chooses the modern one.
+    The modern request is sent first. A legacy server may ignore it, so after HEDGE_SECONDS the legacy handshake is
+    sent as well, and the first answer decides. A server that starts slowly reads both in order, so one that speaks
+    both eras still answers the modern request first.
     """
     if remembered is Era.LEGACY:
         return await initialize(transport)
@@ -78,7 +78,7 @@ async def agree(transport: Transport, remembered: Era | None) -> Agreement:
 
 
 async def initialize(transport: Transport) -> Agreement:
-    """Open a session by the legacy handshake; raises DownstreamUnavailableError."""
+    """Open a session with the legacy handshake; raises DownstreamUnavailableError."""
     reply = await transport.request("initialize", _INITIALIZE)
     if reply.result is None:
         raise RejectedError(f"refused the handshake (error {_error_of(reply).code})")
@@ -109,7 +109,7 @@ async def _race(transport: Transport, tasks: "list[asyncio.Task[Any]]") -> Agree
 
 
 async def _discover(transport: Transport) -> Agreement | None:
-    """Return what a modern downstream says of itself, or None for one that has to be initialized."""
+    """Return the agreement with a modern downstream, or None for one that needs the legacy handshake."""
     params, _ = modern_params(b"{}")
     try:
         reply = await transport.request("server/discover", params, _DISCOVER_HEADERS)
@@ -129,7 +129,7 @@ async def _discover(transport: Transport) -> Agreement | None:
 
 
 def _check_refusal(error: "_Error") -> None:
-    """Raise for a refusal that only a modern server knows: the legacy handshake would not help."""
+    """Raise DownstreamUnavailableError for an error that only a modern server gives."""
     if error.code == Code.UNSUPPORTED_VERSION and error.supported:
         _demand_legacy(error.supported)
     elif error.code in (Code.HEADER_MISMATCH, Code.MISSING_CAPABILITY):

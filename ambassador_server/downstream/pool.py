@@ -132,8 +132,8 @@ class DownstreamPool:
         except DownstreamTimeoutError as error:
             raise DownstreamTimeoutError(f"{mcp.name}: {error.message}") from error
         except DownstreamUnavailableError as error:
-            words = session.last_words()
-            message = f"{mcp.name}: {error.message}" + (f": {words}" if words else "")
+            line = session.last_error_line()
+            message = f"{mcp.name}: {error.message}" + (f": {line}" if line else "")
             raise DownstreamUnavailableError(message) from error
         finally:
             await session.close()

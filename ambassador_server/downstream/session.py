@@ -1,4 +1,4 @@
-"""One MCP conversation with one downstream, from the handshake to the goodbye."""
+"""One MCP session with one downstream: handshake, requests, notifications and close."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class DownstreamSession:
-    """A downstream that talks, or is about to; `changed` is set when its tools changed or when it ended."""
+    """A session over one transport; `changed` is set when the tools may have changed and when the session ended."""
 
     def __init__(self, mcp: Mcp, mask: Callable[[str], str]) -> None:
         self.changed = asyncio.Event()
@@ -44,7 +44,7 @@ class DownstreamSession:
 
     @property
     def ended(self) -> asyncio.Future[str]:
-        """Return the future that holds why the downstream is gone; pending while it is not."""
+        """Return the future that holds why the session ended; pending while it has not."""
         return self._transport.ended
 
     @property
@@ -53,7 +53,7 @@ class DownstreamSession:
         return self._era.era
 
     async def open(self, remembered: Era | None, timeout: float) -> tuple[Tool, ...]:
-        """Reach the downstream, agree on an era and return its tools; whoever opens it closes it, come what may.
+        """Connect, agree on an era and return the tools; the caller has to close the session even after an error.
 
         Raises DownstreamUnavailableError, and DownstreamTimeoutError after `timeout` seconds.
         """
@@ -73,13 +73,13 @@ class DownstreamSession:
         return self._era.usable(await list_tools(self._send))
 
     async def request(self, request: NeutralRequest) -> Reply:
-        """Send one request, exactly once as far as the downstream may have acted on it.
+        """Send one request and return its answer; a request that may have run is never repeated.
 
-        Raises DownstreamUnavailableError, and InvalidInputError for params that are no JSON object.
+        Raises DownstreamUnavailableError, and InvalidInputError for params that are not a JSON object.
         """
         self._in_flight += 1
         self._idle.clear()
-        token = None if request.tell is None else self._progress.give(request.tell)
+        token = None if request.tell is None else self._progress.issue(request.tell)
         try:
             reply = await self._exchange(request, token)
             if self._era.wants_fresh_tools(reply):
@@ -89,30 +89,30 @@ class DownstreamSession:
             return await self._era.finish(reply, request, lambda again: self._exchange(again, token))
         finally:
             if token is not None:
-                self._progress.take_back(token)
+                self._progress.withdraw(token)
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
 
     async def listen(self, pause: float) -> None:
-        """Hear of changed tools for as long as the downstream offers to tell, `pause` seconds between attempts."""
+        """Listen for changes of the tools if the downstream announces them, with `pause` seconds between attempts."""
         if not self._agreement.announces_tools:
             return
-        while await self._hear():
+        while await self._listen_once():
             await asyncio.sleep(pause)
-            # Whatever changed while nobody listened.
+            # A change during the pause was not announced to us.
             self.changed.set()
 
-    def last_words(self) -> str:
-        """Return what the downstream complained of last, masked; for administrators, never for callers."""
-        return self._transport.last_words()
+    def last_error_line(self) -> str:
+        """Return the last line on stderr of a process that has ended, masked; for administrators, not for callers."""
+        return self._transport.last_error_line()
 
     def recent_output(self) -> tuple[str, ...]:
         """Return the last lines that were not MCP, masked."""
         return self._transport.recent_output()
 
     async def retire(self, patience: float) -> None:
-        """Close as soon as nothing is in flight, at the latest after `patience` seconds."""
+        """Close as soon as no request is in flight, at the latest after `patience` seconds."""
         try:
             async with asyncio.timeout(patience):
                 await self._idle.wait()
@@ -122,7 +122,7 @@ class DownstreamSession:
             await self.close()
 
     async def close(self) -> None:
-        """End the conversation; whoever still waits gets DownstreamUnavailableError."""
+        """End the session; requests that still wait raise DownstreamUnavailableError."""
         await self._transport.close()
 
     def _notified(self, method: str, params: bytes) -> None:
@@ -142,7 +142,7 @@ class DownstreamSession:
         except SessionLostError as lost:
             await self._renew(lost.session_id)
         except RejectedError:
-            # The call, or the whole conversation? Listing the tools again will tell.
+            # Listing the tools again shows whether the downstream refused only this request or the whole session.
             self.changed.set()
             raise
         try:
@@ -151,7 +151,7 @@ class DownstreamSession:
             raise DownstreamUnavailableError("forgets a session as soon as it has opened it") from None
 
     async def _renew(self, session_id: str) -> None:
-        # Every call in flight notices the loss; the first one opens the new session for all.
+        # All requests in flight notice the loss, and the first opens the new session for all.
         async with self._renewing:
             if self._renewed != session_id:
                 await initialize(self._transport)
@@ -162,13 +162,13 @@ class DownstreamSession:
             return LegacyEra()
         return ModernEra(self._name, mirrors_headers=self._transport.mirrors_headers)
 
-    async def _hear(self) -> bool:
-        """Listen once; returns whether to listen again."""
+    async def _listen_once(self) -> bool:
+        """Listen until the downstream stops; returns whether to listen again."""
         try:
             return await self._era.listen(self._transport, self._exchange)
         except SessionLostError as lost:
             with suppress(DownstreamUnavailableError):
                 await self._renew(lost.session_id)
         except DownstreamUnavailableError as error:
-            _log.info("%s: no news of its tools: %s", self._name, error.message)
+            _log.info("%s: changes of its tools are not announced: %s", self._name, error.message)
         return not self.ended.done()

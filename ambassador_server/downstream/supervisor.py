@@ -160,9 +160,9 @@ class Supervisor:
         try:
             session, tools = await self._connect()
         except AmbassadorError as error:
-            last_words = self._newest.last_words() if self._newest else ""
+            error_line = self._newest.last_error_line() if self._newest else ""
             # Wrong options stay wrong until an administrator changes them.
-            self._degrade(error.message, last_words, is_final=isinstance(error, InvalidInputError))
+            self._degrade(error.message, error_line, is_final=isinstance(error, InvalidInputError))
         else:
             await self._serve(session, tools)
 
@@ -171,16 +171,16 @@ class Supervisor:
         try:
             tools = await session.open(self._era, self._limits.connect)
         except BaseException as error:
-            self._doubt_era(error, died=session.ended.done())
+            self._forget_era(error, exited=session.ended.done())
             await session.close()
             raise
         self._era, self._era_is_proven = session.era, True
         return session, tools
 
-    def _doubt_era(self, error: BaseException, *, died: bool) -> None:
-        """Keep a proven era through an outage; a program that died of the modern question is asked the legacy way."""
+    def _forget_era(self, error: BaseException, *, exited: bool) -> None:
+        """Keep a proven era through an outage; try the legacy era after a program exited at the modern request."""
         if not self._era_is_proven or isinstance(error, RejectedError):
-            self._era = Era.LEGACY if self._era is None and died else None
+            self._era = Era.LEGACY if self._era is None and exited else None
             self._era_is_proven = False
 
     async def _serve(self, session: DownstreamSession, tools: tuple[Tool, ...]) -> None:
@@ -235,12 +235,12 @@ class Supervisor:
 
     def _lose(self, session: DownstreamSession, reason: str) -> None:
         if self._slot.session is session:
-            self._degrade(reason, session.last_words())
+            self._degrade(reason, session.last_error_line())
 
-    def _degrade(self, reason: str, last_words: str = "", *, is_final: bool = False) -> None:
-        """Go without a session; callers are told the reason, administrators also the last words."""
+    def _degrade(self, reason: str, error_line: str = "", *, is_final: bool = False) -> None:
+        """Go without a session; callers get the reason, administrators also the last line on stderr."""
         self._slot.clear(reason, is_final=is_final)
-        error = f"{reason}: {last_words}" if last_words else reason
+        error = f"{reason}: {error_line}" if error_line else reason
         self._publish(DownstreamStatus.DEGRADED, error, self.state.tools)
 
     def _publish(self, status: DownstreamStatus, error: str | None, tools: tuple[Tool, ...]) -> None:

@@ -69,7 +69,7 @@ class Transport(Protocol):
     ) -> Reply:
         """Send one request and return its answer; raises SessionLostError where sessions exist.
 
-        `ask` gets the questions that certainly belong to this request; all others are refused.
+        `ask` gets the questions that certainly belong to this request; other questions are refused.
         """
         ...
 
@@ -84,8 +84,8 @@ class Transport(Protocol):
         """
         ...
 
-    def last_words(self) -> str:
-        """Return what the downstream complained of last, masked; for administrators, never for callers."""
+    def last_error_line(self) -> str:
+        """Return the last line on stderr of a process that has ended, masked; for administrators, not for callers."""
         ...
 
     def recent_output(self) -> tuple[str, ...]:

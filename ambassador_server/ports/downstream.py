@@ -1,4 +1,4 @@
-"""What the rules need from the downstream MCP servers."""
+"""The interface of the services to the downstream MCP servers."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamChange:
-    """News of one downstream: another status, or other tools."""
+    """A change of one downstream: another status, or other tools."""
 
     mcp_id: str
     status: DownstreamStatus
@@ -30,22 +30,22 @@ DownstreamListener = Callable[[DownstreamChange], None]
 
 
 class Downstreams(Protocol):
-    """Every downstream the catalog names, each with its own supervisor."""
+    """All downstreams of the catalog, each with its own supervisor."""
 
     def subscribe(self, listener: DownstreamListener) -> None:
         """Call the listener, in the event loop, after every change of a downstream, in the order of subscription."""
         ...
 
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
-        """Reconcile with these entries without waiting: start new ones, restart changed ones, stop the rest."""
+        """Start new entries, restart changed ones and stop all others, without waiting."""
         ...
 
     def state(self, mcp_id: str) -> DownstreamState:
-        """Return what is known of a downstream; one that is not here is `stopped`."""
+        """Return the state of a downstream; an unknown one is `stopped`."""
         ...
 
     def activity(self, mcp_id: str) -> DownstreamActivity:
-        """Return what the connections to a downstream are doing, those of its users included."""
+        """Return the sums over all connections to a downstream, including those of single users."""
         ...
 
     def recent_output(self, mcp_id: str) -> tuple[OutputLine, ...]:
@@ -53,21 +53,21 @@ class Downstreams(Protocol):
         ...
 
     def restart(self, mcp_id: str) -> None:
-        """Stop every connection to a downstream and connect again without waiting; one that is not here stays so."""
+        """Stop every connection to a downstream and connect again, without waiting; ignores an unknown one."""
         ...
 
     def retain_users(self, wanted: Callable[[str], bool]) -> None:
-        """Stop the connections of every user for whose id this is false, without waiting."""
+        """Stop the connections of every user for whose id `wanted` is false, without waiting."""
         ...
 
     def check(self, mcp: Mcp) -> None:
-        """Raise InvalidInputError when the transport is unknown or its options make no sense; connects to nothing."""
+        """Raise InvalidInputError when the transport is unknown or an option is invalid; connects to nothing."""
         ...
 
     async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
-        """Connect to an entry apart from the running ones, list its tools, disconnect.
+        """Connect to an entry beside the running ones, list its tools, disconnect.
 
-        Raises InvalidInputError for options that make no sense, DownstreamUnavailableError, DownstreamTimeoutError.
+        Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError.
         """
         ...
 
@@ -81,14 +81,14 @@ class Downstreams(Protocol):
     ) -> Reply:
         """Send one request and return the answer; `timeout` is in seconds.
 
-        Where users do not share a connection it goes over that of `user_id`. The downstream is asked to report its
-        progress if the caller takes notices.
+        With isolation `per_user` the request goes over the connection of `user_id`. The downstream is asked to report
+        progress if `request.tell` is set.
 
         Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, and InvalidInputError for params
-        that are no JSON object. Cancelling the caller cancels the call.
+        that are not a JSON object. Cancelling the caller cancels the call.
         """
         ...
 
     async def close(self) -> None:
-        """Stop every downstream and leave no process behind."""
+        """Stop every downstream and its processes."""
         ...

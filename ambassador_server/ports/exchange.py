@@ -1,4 +1,4 @@
-"""One request between a face and a downstream, in a neutral form that belongs to no era of the protocol."""
+"""Requests, answers, notices and questions between faces and downstreams, in a form that belongs to no era."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one request: exactly one of the two is set, each raw JSON, byte for byte."""
+    """The answer to one request: either `result` or `error` is set, as raw JSON, byte for byte."""
 
     result: bytes | None
     error: bytes | None
 
 
 def error_reply(message: str, code: int = -32603) -> Reply:
-    """Return an answer that is an error of ours; the code is that of an internal error unless another is given."""
+    """Return an answer with an error of this server; by default with the code of an internal error."""
     return Reply(result=None, error=json.dumps({"code": code, "message": message}).encode())
 
 
@@ -28,9 +28,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request that a downstream makes of the host while it works on one; `params` is a raw JSON object.
+    """A request of a downstream to the host during a running request; `params` is a raw JSON object.
 
-    `asked_by` is the name of the MCP, so that the host can show whose question it is.
+    `asked_by` is the name of the MCP, so that the host can show it with the question.
     """
 
     method: str
@@ -42,9 +42,9 @@ Tell = Callable[[Notice], None]
 """Takes a notice about the running request; returns at once and never raises."""
 
 Ask = Callable[[Question], Awaitable[Reply]]
-"""Puts a question to the host of the running request and returns the answer.
+"""Asks the host of the running request a question and returns its answer.
 
-A host that cannot be asked answers with an error. Cancelled together with the request.
+The answer of a host that cannot be asked is an error. Cancelling the request cancels the question.
 """
 
 
@@ -52,8 +52,8 @@ A host that cannot be asked answers with an error. Cancelled together with the r
 class NeutralRequest:
     """A request for a downstream: `params` and `capabilities` are raw JSON objects.
 
-    `capabilities` is what the host can be asked. `tell` is None where nobody takes notices, and `ask` where the
-    caller's era carries questions in the answer itself.
+    `capabilities` are those of the host and say what it can be asked. `tell` is None if the caller takes no notices,
+    and `ask` if the caller's era carries questions in the answer.
     """
 
     method: str

@@ -1,1 +1,1 @@
-"""The eras of the protocol as downstreams speak them: what differs between them is in one file each."""
+"""The eras of the protocol towards downstreams; each file holds all that is special to one era."""

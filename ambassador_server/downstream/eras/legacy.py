@@ -1,4 +1,4 @@
-"""The handshake era towards downstreams (2024-11-05 to 2025-11-25): one session, questions as requests in between."""
+"""The legacy era towards downstreams (2024-11-05 to 2025-11-25): sessions, and questions as requests."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -25,7 +25,7 @@ class LegacyEra:
     def prepare(
         self, request: NeutralRequest, progress_token: int | None
     ) -> tuple[bytes, Mapping[str, str] | None]:
-        """Return the params less what belongs to another leg; no headers."""
+        """Return the params without members of other connections, and no headers."""
         return legacy_params(request.params, progress_token), None
 
     def usable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
@@ -33,24 +33,24 @@ class LegacyEra:
         return tools
 
     def wants_fresh_tools(self, reply: Reply) -> bool:
-        """Return False: nothing of a tool's definition is needed to call it."""
+        """Return False, because a call does not depend on the tool's definition."""
         return False
 
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
-        """Return the answer: questions came as requests of their own."""
+        """Return the answer, because questions come as separate requests."""
         return reply
 
     async def listen(self, transport: Transport, send: Exchange) -> bool:
-        """Listen on the stream that the transport has for it, if it has one."""
+        """Listen on the transport's stream for notifications, if it has one."""
         return await transport.listen()
 
 
 def legacy_params(params: bytes, progress_token: int | None = None) -> bytes:
-    """Return the params as they came, less the members of `_meta` that belong to another leg.
+    """Return the params without the members of `_meta` that concern the host's connection to this server.
 
     With a token the downstream is asked to report its progress.
     """
-    # Most requests mention neither and are not even read.
+    # Most requests have no such member and are not parsed.
     if (
         progress_token is None
         and b"io.modelcontextprotocol/" not in params

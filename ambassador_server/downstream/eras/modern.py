@@ -1,4 +1,4 @@
-"""The stateless era towards downstreams (2026-07-28): every request for itself, questions inside the answers."""
+"""The modern era towards downstreams (2026-07-28): independent requests, and questions inside the answers."""
 
 import asyncio
 import logging
@@ -36,10 +36,10 @@ from ambassador_server.downstream.wire.params import OWN_CLIENT_INFO, REPLACED_M
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply
 
-MOST_ROUNDS: Final = 10
-"""How often one request may come back for more input."""
-MOST_QUESTIONS: Final = 16
-"""How many questions one answer may hold."""
+MAX_ROUNDS: Final = 10
+"""The maximum number of answers to one request that ask for input."""
+MAX_QUESTIONS: Final = 16
+"""The maximum number of questions in one answer."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.25
 
 _LISTEN: Final = NeutralRequest(
@@ -65,7 +65,7 @@ _input_decoder = msgspec.json.Decoder(_InputRequired)
 
 
 class ModernEra:
-    """Implements `era.EraAdaptor`; `mirrors_headers` says whether the transport repeats parts of params in headers."""
+    """Implements `era.EraAdaptor`; with `mirrors_headers` the transport repeats parts of the params in headers."""
 
     era = Era.MODERN
 
@@ -77,7 +77,7 @@ class ModernEra:
     def prepare(
         self, request: NeutralRequest, progress_token: int | None
     ) -> tuple[bytes, Mapping[str, str] | None]:
-        """Return the params with the `_meta` of this leg, and the headers that repeat parts of them."""
+        """Return the params with our own `_meta`, and the headers that repeat parts of the params."""
         params, members = modern_params(request.params, request.capabilities, progress_token)
         return params, self._mirrored(request.method, members) if self._mirrors else None
 
@@ -95,18 +95,18 @@ class ModernEra:
         return tuple(tool for tool in tools if tool.name in maps)
 
     def wants_fresh_tools(self, reply: Reply) -> bool:
-        """Tell whether the headers did not repeat what the tool wants now."""
+        """Tell whether the downstream refused the headers, because the tool's definition has changed."""
         return self._mirrors and reply.error is not None and _code_of(reply.error) == Code.HEADER_MISMATCH
 
     async def finish(self, reply: Reply, request: NeutralRequest, send: Exchange) -> Reply:
-        """Put the questions of an answer to the host and retry with its answers, until the answer is final.
+        """Ask the host the questions in an answer and retry with its answers, until the answer is final.
 
-        A host that cannot be asked this way gets the answer as it is. An error of the host ends the request with it.
+        Without `request.ask` the answer is returned unchanged. An error of the host becomes the final answer.
         """
         if request.ask is None:
             return reply
         pause = _FIRST_PAUSE
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             asked = _input_required(reply)
             if asked is None:
                 return reply
@@ -119,10 +119,10 @@ class ModernEra:
             reply = await send(
                 replace(request, params=_retried(request.params, answers, asked.request_state))
             )
-        raise DownstreamUnavailableError(f"asked for input more than {MOST_ROUNDS} times in one call")
+        raise DownstreamUnavailableError(f"asked for input more than {MAX_ROUNDS} times in one call")
 
     async def listen(self, transport: Transport, send: Exchange) -> bool:
-        """Hold a subscription to changes of the tools."""
+        """Subscribe to changes of the tools until the downstream ends the subscription."""
         return (await send(_LISTEN)).result is not None
 
     def _mirrored(self, method: str, members: Mapping[str, Raw]) -> dict[str, str]:
@@ -146,9 +146,9 @@ class ModernEra:
 def modern_params(
     params: bytes, capabilities: bytes = b"{}", progress_token: int | None = None
 ) -> tuple[bytes, dict[str, Raw]]:
-    """Return params with the `_meta` that every stateless request carries, and their members.
+    """Return params with the `_meta` that every modern request needs, and their members.
 
-    The host's own client information is passed on; the version is that of this leg.
+    The host's client information is passed on; the version is that of our connection to the downstream.
     """
     fields = read_members(params, "params")
     meta = read_members(fields["_meta"], "params._meta") if "_meta" in fields else {}
@@ -164,7 +164,7 @@ def modern_params(
 
 
 def _input_required(reply: Reply) -> _InputRequired | None:
-    """Return what an answer asks for; None for a final one. Raises DownstreamUnavailableError for nonsense."""
+    """Return the input an answer asks for, None for a final answer; raises DownstreamUnavailableError if malformed."""
     if reply.result is None or b"input_required" not in reply.result:
         return None
     try:
@@ -175,8 +175,8 @@ def _input_required(reply: Reply) -> _InputRequired | None:
         return None
     if not asked.input_requests and not bytes(asked.request_state):
         raise DownstreamUnavailableError("asked for input without saying which")
-    if len(asked.input_requests) > MOST_QUESTIONS:
-        raise DownstreamUnavailableError(f"asked more than {MOST_QUESTIONS} questions at once")
+    if len(asked.input_requests) > MAX_QUESTIONS:
+        raise DownstreamUnavailableError(f"asked more than {MAX_QUESTIONS} questions at once")
     if any(each.method not in QUESTIONS for each in asked.input_requests.values()):
         raise DownstreamUnavailableError("asked for something that the protocol does not know")
     return asked

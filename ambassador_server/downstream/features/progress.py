@@ -31,13 +31,13 @@ class ProgressTokens:
         self._numbers = itertools.count(1)
         self._handlers: dict[int, Tell] = {}
 
-    def give(self, handler: Tell) -> int:
-        """Return a new token, valid until it is taken back."""
+    def issue(self, handler: Tell) -> int:
+        """Return a new token, valid until it is withdrawn."""
         token = next(self._numbers)
         self._handlers[token] = handler
         return token
 
-    def take_back(self, token: int) -> None:
+    def withdraw(self, token: int) -> None:
         """Drop notifications with this token from now on."""
         del self._handlers[token]
 

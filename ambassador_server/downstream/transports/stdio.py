@@ -156,7 +156,7 @@ class StdioTransport:
         """Return False at once, because a pipe delivers the child's messages without a request."""
         return False
 
-    def last_words(self) -> str:
+    def last_error_line(self) -> str:
         """Return the last line on stderr of a child that has ended."""
         return (self._error_output.last() or "")[:_MAX_ERROR_CHARACTERS] if self.ended.done() else ""
 

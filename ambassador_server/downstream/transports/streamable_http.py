@@ -138,7 +138,7 @@ class StreamableHttpTransport:
             response.close()
         return True
 
-    def last_words(self) -> str:
+    def last_error_line(self) -> str:
         """Return nothing, because over HTTP there is no output but MCP."""
         return ""
 

@@ -75,7 +75,7 @@ def encode_cancelled(number: int) -> bytes:
 
 
 def encode_answer(request: Message) -> bytes:
-    """Answer a request that belongs to no call: `ping` is all that can be asked there."""
+    """Return the answer to a request that belongs to no call, of which only `ping` has a result."""
     head = b'{"jsonrpc":"2.0","id":%b,' % msgspec.json.encode(request.id)
     if request.method == "ping":
         return head + b'"result":{}}'
@@ -83,7 +83,7 @@ def encode_answer(request: Message) -> bytes:
 
 
 def encode_response(request: Message, reply: Reply) -> bytes:
-    """Answer a downstream's own request with the host's answer."""
+    """Return the host's answer as a response to the downstream's request."""
     head = b'{"jsonrpc":"2.0","id":%b,' % msgspec.json.encode(request.id)
     if reply.result is not None:
         return head + b'"result":' + reply.result + b"}"
@@ -91,7 +91,7 @@ def encode_response(request: Message, reply: Reply) -> bytes:
 
 
 def encode_refusal(request: Message, text: str) -> bytes:
-    """Answer a downstream's own request with an error of ours."""
+    """Return an internal error with this text as a response to the downstream's request."""
     error = {"code": Code.INTERNAL_ERROR, "message": text}
     return encode_response(request, Reply(result=None, error=msgspec.json.encode(error)))
 

@@ -1,4 +1,4 @@
-"""Members of raw params, and what both eras put into or take out of a request's `_meta`."""
+"""Reads the members of raw params; holds the members of `_meta` that both eras set or remove."""
 
 from typing import Final
 
@@ -11,14 +11,14 @@ from ambassador_server.errors import InvalidInputError
 CLIENT_INFO: Final = {"name": "mcp-ambassador", "version": __version__}
 OWN_CLIENT_INFO: Final = Raw(msgspec.json.encode(CLIENT_INFO))
 
-# Log messages are not carried back to the caller, so none are asked for; a progress token is our own or none.
+# Log messages are not passed on to the caller, so none are requested; a progress token is replaced by our own.
 REPLACED_META: Final = ("io.modelcontextprotocol/logLevel", "progressToken")
 
 _members = msgspec.json.Decoder(dict[str, Raw])
 
 
 def read_members(data: bytes | Raw, what: str) -> dict[str, Raw]:
-    """Return an object's members as raw JSON; raises InvalidInputError for what is no object."""
+    """Return the members of an object as raw JSON; raises InvalidInputError if `data` is not an object."""
     try:
         return _members.decode(data or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Which era a downstream is spoken to in, by what it answers."""
+"""The handshake chooses the era by the answers of the downstream."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ LEGACY = {
 
 
 class ScriptedTransport:
-    """Answers each method as told: a result, an error, an exception, or silence until `speak` is set."""
+    """Answers each method with a result, an error or an exception; an answer in a list waits for `speak`."""
 
     mirrors_headers = False
 
@@ -33,12 +33,12 @@ class ScriptedTransport:
         self.asked: list[str] = []
         self.versions: list[str] = []
         self.speak = asyncio.Event()
-        self.news = asyncio.Event()
+        self.requested = asyncio.Event()
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def request(self, method: str, params: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         self.asked.append(method)
-        self.news.set()
+        self.requested.set()
         answer = self.answers[method]
         if isinstance(answer, list):
             await self.speak.wait()
@@ -52,8 +52,8 @@ class ScriptedTransport:
     async def until_asked(self, method: str) -> None:
         async with asyncio.timeout(PATIENCE):
             while method not in self.asked:
-                self.news.clear()
-                await self.news.wait()
+                self.requested.clear()
+                await self.requested.wait()
 
     async def notify(self, method: str, params: bytes) -> None:
         self.asked.append(method)
@@ -66,7 +66,7 @@ class ScriptedTransport:
     async def listen(self) -> bool:
         return False
 
-    def last_words(self) -> str:
+    def last_error_line(self) -> str:
         return ""
 
     def recent_output(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ async def era_of(remembered: Era | None = None, **answers: Any) -> tuple[Era, Sc
     return agreement.era, transport
 
 
-async def test_a_modern_answer_settles_it():
+async def test_a_modern_answer_is_enough():
     era, transport = await era_of(server_discover=MODERN)
     assert era is Era.MODERN
     assert transport.asked == ["server/discover"]
@@ -128,7 +128,7 @@ async def test_a_modern_refusal_or_an_outage_is_no_reason_for_the_legacy_handsha
         await era_of(server_discover=refusal)
 
 
-async def test_silence_is_met_with_both_handshakes(monkeypatch: pytest.MonkeyPatch):
+async def test_both_handshakes_are_sent_to_a_silent_downstream(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(handshake, "HEDGE_SECONDS", 0.0)
     never = [MODERN]
     era, transport = await era_of(server_discover=never, initialize=LEGACY)
@@ -136,7 +136,7 @@ async def test_silence_is_met_with_both_handshakes(monkeypatch: pytest.MonkeyPat
     assert transport.asked == ["server/discover", "initialize", "notifications/initialized"]
 
 
-async def test_a_late_modern_answer_still_counts_when_the_legacy_handshake_was_refused(
+async def test_a_late_modern_answer_counts_when_the_legacy_handshake_was_refused(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(handshake, "HEDGE_SECONDS", 0.0)
@@ -149,7 +149,9 @@ async def test_a_late_modern_answer_still_counts_when_the_legacy_handshake_was_r
     assert (await agreeing).era is Era.MODERN
 
 
-async def test_when_both_handshakes_are_refused_the_legacy_refusal_is_told(monkeypatch: pytest.MonkeyPatch):
+async def test_the_legacy_refusal_is_the_error_when_both_handshakes_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+):
     monkeypatch.setattr(handshake, "HEDGE_SECONDS", 0.0)
     transport = ScriptedTransport(
         server_discover=[{"code": -32601, "message": "no"}], initialize={"code": -1, "message": "no"}
@@ -161,7 +163,7 @@ async def test_when_both_handshakes_are_refused_the_legacy_refusal_is_told(monke
         await agreeing
 
 
-async def test_a_legacy_downstream_is_not_asked_twice():
+async def test_a_known_legacy_downstream_gets_no_modern_request():
     era, transport = await era_of(Era.LEGACY, initialize=LEGACY)
     assert era is Era.LEGACY
     assert transport.asked == ["initialize", "notifications/initialized"]
@@ -175,7 +177,7 @@ async def test_a_legacy_downstream_is_not_asked_twice():
         ({"code": -32602, "message": "secret words of a stranger"}, "refused the handshake"),
     ],
 )
-async def test_a_handshake_that_makes_no_sense_is_an_error(answer: Any, text: str):
+async def test_a_malformed_handshake_is_an_error(answer: Any, text: str):
     with pytest.raises(DownstreamUnavailableError, match=text) as failure:
         await era_of(Era.LEGACY, initialize=answer)
     assert "stranger" not in str(failure.value)

@@ -1,4 +1,4 @@
-"""A stateless downstream's questions are put to the host within bounds, and its requests say what they must."""
+"""Questions of a modern downstream: asked of the host within bounds, and answered with a retry."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ambassador_server.downstream.eras import modern
-from ambassador_server.downstream.eras.modern import MOST_QUESTIONS, MOST_ROUNDS, ModernEra
+from ambassador_server.downstream.eras.modern import MAX_QUESTIONS, MAX_ROUNDS, ModernEra
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import NeutralRequest, Question, Reply, error_reply
 
@@ -14,7 +14,7 @@ ELICITATION = {"method": "elicitation/create", "params": {"message": "sure?"}}
 
 
 class Downstream:
-    """Answers with one result after the other, the last of them for ever, and keeps what it was sent."""
+    """Answers with one result after the other, repeats the last one, and keeps the requests."""
 
     def __init__(self, *results: Any) -> None:
         self.results = list(results)
@@ -55,7 +55,7 @@ async def finish(downstream: Downstream, host: Host | None) -> Reply:
     return await era.finish(downstream.next(), request, downstream.send)
 
 
-async def test_answers_go_back_by_their_keys_with_the_exact_state():
+async def test_the_retry_holds_answers_by_key_and_the_unchanged_state():
     downstream = Downstream(
         asking("s1", a=ELICITATION, b={"method": "roots/list"}), asking(None, c=ELICITATION), {"x": 1}
     )
@@ -72,7 +72,7 @@ async def test_answers_go_back_by_their_keys_with_the_exact_state():
     assert second == {"name": "x", "arguments": {"n": 1.0}, "inputResponses": {"c": {"n": 3}}}
 
 
-async def test_a_host_that_reads_questions_in_results_gets_the_result_as_it_is():
+async def test_a_host_that_reads_questions_in_results_gets_the_unchanged_result():
     downstream = Downstream(asking(a=ELICITATION))
     assert json.loads((await finish(downstream, None)).result or b"") == asking(a=ELICITATION)
     assert downstream.sent == []
@@ -83,7 +83,7 @@ async def test_a_result_that_only_mentions_the_word_is_final():
         assert json.loads((await finish(Downstream(result), Host())).result or b"") == result
 
 
-async def test_a_state_alone_is_asked_again_after_a_pause(monkeypatch: pytest.MonkeyPatch):
+async def test_a_result_with_only_a_state_is_retried_after_a_pause(monkeypatch: pytest.MonkeyPatch):
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -96,29 +96,29 @@ async def test_a_state_alone_is_asked_again_after_a_pause(monkeypatch: pytest.Mo
     assert [each["requestState"] for each in downstream.sent] == ["s1", "s2", "s3", "s4"]
 
 
-async def test_a_downstream_that_asks_for_ever_is_given_up():
+async def test_a_downstream_that_never_stops_asking_is_given_up():
     downstream, host = Downstream(asking(a=ELICITATION)), Host()
     with pytest.raises(DownstreamUnavailableError, match="more than 10 times"):
         await finish(downstream, host)
-    assert len(host.asked) == MOST_ROUNDS
+    assert len(host.asked) == MAX_ROUNDS
 
 
 @pytest.mark.parametrize(
     ("result", "complaint"),
     [
         (asking(None), "without saying which"),
-        (asking(**{f"q{n}": ELICITATION for n in range(MOST_QUESTIONS + 1)}), "at once"),
+        (asking(**{f"q{n}": ELICITATION for n in range(MAX_QUESTIONS + 1)}), "at once"),
         (asking(a={"method": "tools/call"}), "does not know"),
     ],
 )
-async def test_what_cannot_be_asked_is_never_put_to_the_host(result: Any, complaint: str):
+async def test_malformed_questions_are_not_asked_of_the_host(result: Any, complaint: str):
     host = Host()
     with pytest.raises(DownstreamUnavailableError, match=complaint):
         await finish(Downstream(result), host)
     assert host.asked == []
 
 
-async def test_an_error_of_the_host_ends_the_request_with_it():
+async def test_an_error_of_the_host_ends_the_request_with_that_error():
     class Away(Host):
         async def ask(self, question: Question) -> Reply:
             return error_reply("away")

@@ -1,15 +1,15 @@
-"""Questions on the stream of a request: answered by the host, bounded, and over with the request."""
+"""Questions on the stream of a request: answered by the host, bounded, and cancelled with the request."""
 
 import asyncio
 import json
 
-from ambassador_server.downstream.features.questions import MOST_OPEN, OpenQuestions
+from ambassador_server.downstream.features.questions import MAX_OPEN, OpenQuestions
 from ambassador_server.downstream.wire.messages import Message
 from ambassador_server.ports.exchange import Question, Reply
 
 
 class Stream:
-    """Keeps what goes back to the downstream and lets a test wait for it."""
+    """Keeps the messages to the downstream and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, object]] = []
@@ -50,7 +50,7 @@ async def test_only_questions_reach_the_host_and_a_ping_is_answered_here():
     assert "error" in answers[3]
 
 
-async def test_a_flood_of_questions_is_refused_and_nothing_is_asked_after_the_end():
+async def test_too_many_questions_are_refused_and_none_is_asked_after_the_end():
     waiting: list[Question] = []
 
     async def ask(question: Question) -> Reply:
@@ -62,7 +62,7 @@ async def test_a_flood_of_questions_is_refused_and_nothing_is_asked_after_the_en
     for number in range(1000):
         questions.put(message(number))
     await stream.until(1)
-    assert len(waiting) <= MOST_OPEN
+    assert len(waiting) <= MAX_OPEN
     assert all("error" in answer for answer in stream.sent)
     questions.close()
     sent = len(stream.sent)

@@ -92,7 +92,7 @@ def test_requests_and_notifications_are_distinguished(identity: bytes, kind: str
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=4))
-def test_legacy_params_pass_unchanged_when_nothing_concerns_us(params: dict[str, object]):
+def test_legacy_params_without_our_members_are_unchanged(params: dict[str, object]):
     raw = json.dumps(params, indent=1).encode()
     if b"io.modelcontextprotocol/" not in raw and b"progressToken" not in raw:
         assert legacy_params(raw) is raw
@@ -100,7 +100,7 @@ def test_legacy_params_pass_unchanged_when_nothing_concerns_us(params: dict[str,
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=3), FOREIGN)
-def test_what_a_legacy_downstream_cannot_know_is_taken_out_and_nothing_else(
+def test_only_modern_members_are_removed_from_legacy_params(
     params: dict[str, object], meta: dict[str, object]
 ):
     sent = {
@@ -113,7 +113,7 @@ def test_what_a_legacy_downstream_cannot_know_is_taken_out_and_nothing_else(
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=3), FOREIGN)
-def test_modern_params_carry_the_envelope_of_this_leg(params: dict[str, object], meta: dict[str, object]):
+def test_modern_params_have_the_meta_of_our_connection(params: dict[str, object], meta: dict[str, object]):
     info = {"io.modelcontextprotocol/clientInfo": {"name": "host", "version": "9"}}
     foreign = {"io.modelcontextprotocol/clientCapabilities": {"sampling": {}}, "progressToken": "p"}
     sent = {**params, "_meta": {**meta, **info, **foreign}}
@@ -122,12 +122,12 @@ def test_modern_params_carry_the_envelope_of_this_leg(params: dict[str, object],
     assert set(members) == set(sent)
 
 
-def test_a_host_without_a_name_is_given_ours():
+def test_our_client_info_replaces_a_missing_one():
     raw, _ = modern_params(b"")
     assert json.loads(raw)["_meta"]["io.modelcontextprotocol/clientInfo"]["name"] == "mcp-ambassador"
 
 
 @pytest.mark.parametrize("params", [b"[]", b"5", b'"x"', b'{"a":', b'{"_meta":[]}', b"[" * 100_000])
-def test_modern_params_that_are_no_object_are_refused(params: bytes):
+def test_modern_params_that_are_not_an_object_are_refused(params: bytes):
     with pytest.raises(InvalidInputError, match="not a JSON object"):
         modern_params(params)

@@ -1,4 +1,4 @@
-"""Proves a principal by the preshared key itself, for MCP hosts that connect without our client."""
+"""Authenticates MCP hosts that connect without our client, by a preshared key."""
 
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX
@@ -7,13 +7,13 @@ from ambassador_server.services.sign_in.key_proof import KeyProver
 
 
 class PresharedKeyAuthenticator:
-    """Takes `amb_pk_…`."""
+    """Accepts `amb_pk_…`."""
 
     def __init__(self, prover: KeyProver) -> None:
         self._prover = prover
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Return the principal of the key; there is no session behind it."""
+        """Return the principal of the key, which has no session."""
         if not credentials.secret.startswith(PRESHARED_KEY_PREFIX):
             return None
         return await self._prover.identify(credentials.secret, credentials.origin)

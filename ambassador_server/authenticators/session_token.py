@@ -1,4 +1,4 @@
-"""Proves a principal by the session token of a registered client process."""
+"""Authenticates registered client processes by their session token."""
 
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.secrets.tokens import SESSION_TOKEN_PREFIX
@@ -7,7 +7,7 @@ from ambassador_server.services.sign_in.sessions import Sessions
 
 
 class SessionTokenAuthenticator:
-    """Takes `amb_st_…`."""
+    """Accepts `amb_st_…`."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions

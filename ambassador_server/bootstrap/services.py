@@ -71,12 +71,12 @@ class Services:
     deliveries: AuditDeliveries
 
 
-def create_services(config: ServerConfig, base: Foundation, orders: Sequence[SinkSettings]) -> Services:
+def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> Services:
     """Build the use cases, each after those that it uses."""
     logs = (base.log, ReadOnlyLog(config.audit_dir, config.init_writer))
     journal = FileSinkJournal(config.audit_dir, config.node)
     deliveries = AuditDeliveries(
-        orders=orders, logs=logs, journal=journal, clock=base.clock, pause_after=_SINK_PAUSES.after
+        sinks=sinks, logs=logs, journal=journal, clock=base.clock, pause_after=_SINK_PAUSES.after
     )
     search = AuditSearch(store=base.store, logs=logs, clock=base.clock)
     catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)

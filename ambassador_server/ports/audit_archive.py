@@ -1,4 +1,4 @@
-"""What the rules need from the files of the audit log."""
+"""The audit logs of all writers, as a port: their verification and their public keys."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 
 class AuditArchive(Protocol):
-    """The logs of every writer beside each other, and the keys they are proved with."""
+    """The audit logs of all writers, and the keys that verify them."""
 
     async def verify(self, *, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
-        """Follow every chain and return one finding for each writer, as JSON values.
+        """Verify every hash chain and return one finding for each writer, as JSON values.
 
-        Raises OverloadedError when it takes too long.
+        Raises OverloadedError if it takes too long.
         """
         ...
 

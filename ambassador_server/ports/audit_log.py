@@ -1,4 +1,4 @@
-"""What the rules need from the audit log."""
+"""The audit log, as ports: appending, reading, pruning and signing."""
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ambassador_server.ports.store import LogPosition
 
 
 class AuditLogReader(Protocol):
-    """The records of one writer, as far as they are committed."""
+    """Reads the committed records of one writer."""
 
     @property
     def writer(self) -> str:
@@ -20,45 +20,45 @@ class AuditLogReader(Protocol):
     async def read(
         self, after: LogPosition | None, limit: int, max_bytes: int | None = None
     ) -> tuple[list[AuditRecord], LogPosition | None]:
-        """Return up to `limit` committed records behind a position, and the position behind the last of them.
+        """Return up to `limit` committed records after a position, and the position after the last of them.
 
-        With `max_bytes` they stop behind the one that makes them as large as that in the log. Raises
-        AuditUnavailableError when the log does not hold what the position says.
+        With `max_bytes`, the last record is the one with which the records reach that size in the log. Raises
+        AuditUnavailableError if the log does not contain the position.
         """
         ...
 
     async def count(self, after: LogPosition | None, at_most: int) -> int:
-        """Return how many committed records lie behind a position, counting no further than `at_most`."""
+        """Return how many committed records come after a position, or `at_most` if there are more."""
         ...
 
 
 class AuditLog(AuditLogReader, Protocol):
-    """An append-only, hash-chained log of one writer; the truth that the database indexes."""
+    """The append-only, hash-chained log of one writer; the database only indexes it."""
 
     def append(self, event: AuditEvent) -> Awaitable[None]:
-        """Queue the event in order at once; awaiting it returns when the operating system has the record.
+        """Queue the event at once; awaiting the result returns when the operating system has the record.
 
-        Awaiting raises AuditUnavailableError when the record could not be written; whoever does not await
-        loses nothing but that news. From then on every append fails until the log can be written again.
+        Awaiting raises AuditUnavailableError if the record could not be written; without awaiting, that error is not
+        seen. After it every append fails until the log can be written again.
         """
         ...
 
     def failure(self) -> str | None:
-        """Return why the log cannot take records now, or None."""
+        """Return why the log cannot be written now, or None."""
         ...
 
     def probe(self) -> str | None:
-        """Look at the log, mend it if it is broken and can be, and return `failure()`."""
+        """Check the log, repair it if possible, and return `failure()`."""
         ...
 
     async def close(self) -> None:
-        """Write what is queued, flush to the disk and release the log."""
+        """Write what is queued, sync it to the disk, and release the log."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """Whole segments at the beginning of a log: how many, up to which one, their records and the last line's digest."""
+    """Whole segments at the beginning of a log that are to be removed; `head` is the digest of their last line."""
 
     segments: int
     last_segment: int
@@ -76,19 +76,19 @@ class PrunableLog(Protocol):
         ...
 
     async def prunable(self, before: datetime, needed_from: int | None = None) -> Removal | None:
-        """Return the segments that hold nothing younger and come before `needed_from`, or None.
+        """Return the segments that hold only records before a time and precede segment `needed_from`, or None.
 
         Raises AuditUnavailableError.
         """
         ...
 
     async def prune(self, removal: Removal) -> None:
-        """State in a signed line what goes, and remove it once that is on the disk; raises AuditUnavailableError."""
+        """Remove segments, after a signed line about it is on the disk. Raises AuditUnavailableError."""
         ...
 
 
 class CheckpointSigner(Protocol):
-    """Signs what the audit log says about itself."""
+    """Signs the checkpoints of an audit log."""
 
     @property
     def key_id(self) -> str:
@@ -97,9 +97,9 @@ class CheckpointSigner(Protocol):
 
     @property
     def public_keys(self) -> Mapping[str, str]:
-        """Return every public key that this signer has, SubjectPublicKeyInfo in base64, by its id."""
+        """Return the public keys of this signer by id, as SubjectPublicKeyInfo in base64."""
         ...
 
     def sign(self, text: bytes, key_id: str) -> str:
-        """Return the signature in base64; raises KeyError for a key that is not here."""
+        """Return the signature in base64; raises KeyError for a key that this signer does not have."""
         ...

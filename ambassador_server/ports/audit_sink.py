@@ -1,4 +1,4 @@
-"""What the rules need from whoever receives the audit, and from the place that remembers what it has received."""
+"""Audit sinks and the journal of their positions, as ports."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -8,32 +8,32 @@ from ambassador_server.ports.store import LogPosition
 
 
 class AuditSink(Protocol):
-    """One receiver of committed records; one task at a time uses it, and may cancel any wait."""
+    """Sends committed records to one receiver; one task at a time uses it and may cancel any wait."""
 
     async def deliver(self, records: Sequence[AuditRecord]) -> None:
-        """Return when the receiver has all the records, in order.
+        """Return when the receiver has all records, in order.
 
-        Raises SinkUnavailableError when it may have only some of them, which are then sent again;
-        SinkRefusedError when it will never take them.
+        Raises SinkUnavailableError if it may not have all of them; they are sent again. Raises SinkRefusedError if it
+        rejects them for good.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         ...
 
 
 class SinkJournal(Protocol):
-    """How far each sink has come, safe from crashes. Every method raises AuditUnavailableError for a file at fault."""
+    """Stores the position of each sink durably. Every method raises AuditUnavailableError for a damaged file."""
 
     async def load(self, sink: str) -> Mapping[str, LogPosition]:
-        """Return the position behind the last delivered record, by writer; a new sink has none."""
+        """Return the position after the last delivered record, by writer; nothing for a new sink."""
         ...
 
     async def save(self, sink: str, positions: Mapping[str, LogPosition]) -> None:
-        """Replace the positions, all or nothing."""
+        """Replace all positions atomically."""
         ...
 
     async def add_dead_letter(self, sink: str, record: AuditRecord, reason: str) -> None:
-        """Keep a record that the receiver has refused for good."""
+        """Keep a record that the receiver has rejected for good."""
         ...

@@ -1,4 +1,4 @@
-"""What proves a principal."""
+"""Authentication of principals, as a port."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,15 +8,15 @@ from ambassador_server.domain.people.principals import Origin, Principal
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request offered, whatever header it came in."""
+    """The secret of a request, from whichever header it came in, and where the request came from."""
 
     secret: str
     origin: Origin
 
 
 class Authenticator(Protocol):
-    """One way to prove a principal; None means "not mine", NotAuthenticatedError means "mine and wrong"."""
+    """One way to authenticate a principal."""
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Return who this is."""
+        """Return the principal, or None for another kind of credentials. Raises NotAuthenticatedError if invalid."""
         ...

@@ -1,11 +1,11 @@
-"""Time, as the services need it."""
+"""The clock, as a port."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from; a test moves it by hand."""
+    """Tells the time; tests use one that they set."""
 
     def now(self) -> datetime:
         """Return the wall-clock time, aware, in UTC."""

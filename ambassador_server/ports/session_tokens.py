@@ -1,4 +1,4 @@
-"""What the rules need from session tokens."""
+"""Session tokens, as a port."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class SessionClaims:
-    """What a genuine token says of itself."""
+    """The content of a genuine token."""
 
     session_id: str
     key_id: str
@@ -15,10 +15,10 @@ class SessionClaims:
 
 
 class SessionTokens(Protocol):
-    """Mints tokens that describe themselves, and tells genuine ones from others without a database."""
+    """Mints tokens, and verifies them without a database."""
 
     def mint(self, session_id: str, key_id: str, expires_at: datetime) -> str:
-        """Return a new token; both ids are UUIDs."""
+        """Return a new token; both ids must be UUIDs."""
         ...
 
     def verify(self, token: str) -> SessionClaims | None:

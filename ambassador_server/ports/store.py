@@ -1,7 +1,7 @@
-"""What the rules need from a database: repositories in a unit of work.
+"""The database, as ports: repositories in a unit of work.
 
-Every repository raises ConflictError when a natural name or id is taken, NotFoundError when `replace` or `remove`
-finds nothing, and StorageError when the database cannot be used.
+Every repository raises ConflictError if a natural name or id is taken, NotFoundError if `replace` or `remove` finds
+nothing, and StorageError if the database cannot be used.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class Repository(Protocol[T]):
-    """One aggregate, whole objects in and out."""
+    """Stores the objects of one kind."""
 
     async def add(self, item: T) -> None:
         """Store a new object."""
         ...
 
     async def replace(self, item: T) -> None:
-        """Store the object over the one with the same id."""
+        """Replace the stored object that has the same id."""
         ...
 
     async def remove(self, item_id: str) -> None:
@@ -60,7 +60,7 @@ class Repository(Protocol[T]):
 
 
 class NamedRepository(Repository[T], Protocol[T]):
-    """An aggregate whose objects have a unique natural name."""
+    """Stores objects that have a unique natural name."""
 
     async def by_name(self, name: str) -> T | None:
         """Return the object with this natural name."""
@@ -68,7 +68,7 @@ class NamedRepository(Repository[T], Protocol[T]):
 
 
 class MembershipRepository(Protocol):
-    """Who is in which group."""
+    """Stores which users are in which groups."""
 
     async def add(self, membership: Membership) -> None:
         """Put a user into a group."""
@@ -88,27 +88,27 @@ class MembershipRepository(Protocol):
 
 
 class ClientKeyRepository(Repository[ClientKey], Protocol):
-    """Client keys remember their last use."""
+    """Stores client keys and when they were last used."""
 
     async def touch(self, key_id: str, *, at: datetime, host: str) -> None:
-        """Note a use; not policy, so the version stays. Nothing happens to a key that is not there."""
+        """Store the last use of a key, if it exists; this does not raise the policy version."""
         ...
 
 
 class AdminKeyRepository(NamedRepository[AdminKey], Protocol):
-    """Admin keys, and the logins of people."""
+    """Stores admin keys and logins."""
 
     async def by_prefix(self, prefix: str) -> list[AdminKey]:
-        """Return the keys that begin like this, by name."""
+        """Return the keys with this visible prefix, ordered by name."""
         ...
 
     async def forget_logins(self, before: datetime) -> int:
-        """Delete the logins that expired or were ended before a time; return how many."""
+        """Delete the logins that expired or ended before a time; return how many."""
         ...
 
 
 class EnrolmentRepository(Repository[Enrolment], Protocol):
-    """Promises of client keys; not policy, so writing them changes no version."""
+    """Stores enrolments; writing them does not raise the policy version."""
 
     async def by_digest(self, digest: bytes) -> Enrolment | None:
         """Return the enrolment whose code has this digest."""
@@ -120,10 +120,10 @@ class EnrolmentRepository(Repository[Enrolment], Protocol):
 
 
 class LastKnownToolRepository(Protocol):
-    """The tools each downstream offered when it was last seen; not policy, so writing them changes no version."""
+    """Stores the tools that each downstream last offered; writing them does not raise the policy version."""
 
     async def put(self, mcp_id: str, tools: Sequence[Tool]) -> None:
-        """Store the tools of an MCP over what was there."""
+        """Replace the stored tools of an MCP."""
         ...
 
     async def all(self) -> dict[str, tuple[Tool, ...]]:
@@ -132,7 +132,7 @@ class LastKnownToolRepository(Protocol):
 
 
 class SessionRepository(Protocol):
-    """Client processes; not policy, so writing them changes no version."""
+    """Stores sessions; writing them does not raise the policy version."""
 
     async def add(self, session: Session) -> None:
         """Store a new session."""
@@ -143,19 +143,19 @@ class SessionRepository(Protocol):
         ...
 
     async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
-        """Move the expiry of a session that is still open; nothing happens to one that has ended."""
+        """Move the expiry of a session, unless it has ended."""
         ...
 
     async def end(self, session_id: str, *, at: datetime, reason: str) -> bool:
-        """End the session; False when it had ended already or never was."""
+        """End the session; return False if it had ended already or does not exist."""
         ...
 
     async def ended_since(self, at: datetime) -> list[Session]:
-        """Return the sessions that were ended at this time or later, in the order of their ends."""
+        """Return the sessions that ended at this time or later, in the order in which they ended."""
         ...
 
     async def expired(self, now: datetime) -> list[Session]:
-        """Return up to 500 sessions that have expired and were never ended, the oldest first."""
+        """Return up to 500 sessions that have expired without being ended, oldest first."""
         ...
 
     async def forget(self, before: datetime) -> int:
@@ -173,7 +173,7 @@ class SessionRepository(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """How far the index has read one writer's log: the byte offset behind `seq` in segment `segment`."""
+    """A position in a writer's log: the byte offset in segment `segment` at which record `seq` ends."""
 
     seq: int
     segment: int
@@ -182,21 +182,21 @@ class LogPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCounts:
-    """How many records have which value, the most frequent first; `total` counts those with another value, too."""
+    """How many records have each value, most frequent first; `total` includes records with values that are left out."""
 
     values: tuple[tuple[str | None, int], ...]
     total: int
 
 
 class AuditIndex(Protocol):
-    """The searchable copy of the audit log."""
+    """Stores a searchable copy of the audit log."""
 
     async def position(self, writer: str) -> LogPosition | None:
-        """Return how far this writer's log has been read."""
+        """Return the position up to which this writer's log is in the index."""
         ...
 
     async def insert(self, records: Sequence[AuditRecord], position: LogPosition) -> None:
-        """Store records of one writer and the position behind them, together; a record already there is skipped."""
+        """Store records of one writer and the position after them atomically; skip records that are stored already."""
         ...
 
     async def newest(self, wanted: Query, *, limit: int, before: int | None = None) -> list[IndexedRecord]:
@@ -208,39 +208,39 @@ class AuditIndex(Protocol):
         ...
 
     async def get(self, writer: str, seq: int) -> IndexedRecord | None:
-        """Return one record by its name for ever."""
+        """Return the record with this writer and sequence number."""
         ...
 
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
-        """Count matching records by an attribute: the `top` most frequent values, and how many records in all."""
+        """Count matching records for each of the `top` most frequent values of an attribute, and in all."""
         ...
 
     async def first_cursor(self) -> int:
-        """Return the oldest cursor, 0 when the index is empty."""
+        """Return the oldest cursor, 0 if the index is empty."""
         ...
 
     async def last_cursor(self) -> int:
-        """Return the newest cursor, 0 when the index is empty."""
+        """Return the newest cursor, 0 if the index is empty."""
         ...
 
     async def has_before(self, at: datetime) -> bool:
-        """Tell whether a record is older."""
+        """Tell whether the index has a record from before this time."""
         ...
 
     async def remove(self, *, before: datetime | None = None, through: int | None = None, limit: int) -> int:
-        """Remove up to `limit` records that are older, or up to a cursor; return how many went."""
+        """Remove up to `limit` records from before a time, or up to a cursor; return how many were removed."""
         ...
 
     async def restart(self) -> None:
-        """Forget how far every log has been read."""
+        """Forget the positions of all logs."""
         ...
 
 
 class UnitOfWork(Protocol):
     """One transaction over all repositories.
 
-    A write to anything decisions are made from raises the policy version on commit: users, groups, memberships,
-    keys, mcps, grants, subscriptions and switches.
+    A commit raises the policy version if users, groups, memberships, keys, mcps, grants, subscriptions or switches
+    were written.
     """
 
     @property
@@ -273,29 +273,29 @@ class UnitOfWork(Protocol):
     def audit(self) -> AuditIndex: ...
 
     async def policy_version(self) -> int:
-        """Return the version of everything decisions are made from, as this transaction sees it."""
+        """Return the policy version, as this transaction sees it."""
         ...
 
     async def changes_since(self, version: int) -> PolicyChanges | None:
-        """Return what was touched by transactions committed after this version, as it is now.
+        """Return the policy objects that were touched after this version, in their current state.
 
-        None means that it is not known, or that it is too much to tell: read everything.
+        None means that they are not known, or too many: the caller reads everything.
         """
         ...
 
 
 class Store(Protocol):
-    """A database. Leaving a `write` block commits; an exception in it rolls everything back."""
+    """A database. Leaving a `write` block commits; an exception in it rolls back."""
 
     def read(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a consistent view for reading."""
         ...
 
     def write(self, *, durable: bool = True) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Open a transaction; one writer at a time.
+        """Open a transaction; there is one writer at a time.
 
-        What is committed survives the end of this process. It survives a power cut, too, unless it is not `durable`:
-        then the latest of such transactions may be lost, whole ones, and never one that a durable one came after.
+        A committed transaction survives the end of this process. If it is not `durable`, a power cut may undo it, as
+        long as no durable transaction was committed after it.
         """
         ...
 

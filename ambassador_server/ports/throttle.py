@@ -1,15 +1,15 @@
-"""What the rules need against guessing."""
+"""A throttle for failed attempts, as a port."""
 
 from typing import Protocol
 
 
 class Throttle(Protocol):
-    """Counts failures per caller; successes cost nothing."""
+    """Counts the failed attempts of each caller."""
 
     def wait_seconds(self, caller: str) -> int:
-        """Return how long this caller must wait, 0 when it may try."""
+        """Return how long this caller must wait, 0 if it need not."""
         ...
 
     def failed(self, caller: str) -> None:
-        """Count one failure."""
+        """Count a failed attempt."""
         ...

@@ -1,4 +1,4 @@
-"""Slows down addresses that guess; the counting is the `limits` library's."""
+"""Throttles failed attempts in memory, with the `limits` library."""
 
 import math
 import time
@@ -23,7 +23,7 @@ class FailureThrottle:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def wait_seconds(self, caller: str) -> int:
-        """Return how long this caller must wait, 0 when it may try."""
+        """Return how long this caller must wait, 0 if it need not."""
         if self._limiter.test(self._limit, caller):
             return 0
         return max(1, math.ceil(self._limiter.get_window_stats(self._limit, caller).reset_time - time.time()))

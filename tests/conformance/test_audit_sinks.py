@@ -62,7 +62,7 @@ class Bench:
     def delivery(self, *, batch: int = 50, timeout: float = PATIENCE, **options: Any) -> Delivery:
         sink = self.receiver.sink(**options)
         self.sinks.append(sink)
-        order = SinkSettings(
+        settings = SinkSettings(
             name="main-sink",
             kind="any",
             sink=sink,
@@ -71,7 +71,7 @@ class Bench:
             timeout=timeout,
         )
         return Delivery(
-            order=order,
+            settings=settings,
             logs=[self.log],
             journal=FileSinkJournal(self.audit, NODE),
             clock=ManualClock(),
@@ -87,7 +87,7 @@ class Bench:
         """End the delivery as a crash would, without a last batch and a last position."""
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await delivery.order.sink.close()
+        await delivery.settings.sink.close()
 
     def assert_complete(self) -> None:
         """Check that every record arrived, in order, and that repeated ones are the same."""
@@ -290,10 +290,10 @@ async def test_an_oversized_record_arrives_without_its_details(bench: Bench):
 
 @pytest.mark.parametrize("bench", KINDS, indirect=True)
 async def test_closing_delivers_the_remaining_records(bench: Bench):
-    order = replace(bench.delivery().order, linger=60.0)
+    settings = replace(bench.delivery().settings, linger=60.0)
     journal = FileSinkJournal(bench.audit, NODE)
     deliveries = AuditDeliveries(
-        orders=[order], logs=[bench.log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+        sinks=[settings], logs=[bench.log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
     )
     deliveries.start()
     await bench.append(120)
@@ -307,10 +307,10 @@ async def test_closing_delivers_the_remaining_records(bench: Bench):
 async def test_closing_does_not_wait_for_a_receiver_that_hangs(bench: Bench):
     bench.receiver.answering.clear()
     await bench.append(2000)
-    order = bench.delivery(timeout=600.0).order
+    settings = bench.delivery(timeout=600.0).settings
     journal = FileSinkJournal(bench.audit, NODE)
     deliveries = AuditDeliveries(
-        orders=[order], logs=[bench.log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+        sinks=[settings], logs=[bench.log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
     )
     deliveries.start()
     async with asyncio.timeout(PATIENCE):
@@ -327,10 +327,10 @@ async def test_the_answer_of_a_receiver_is_masked_and_made_printable(tmp_path: P
     (tmp_path / NODE).mkdir()
     log = FakeAuditLog(NODE)
     await log.append(numbered(0))
-    order = SinkSettings(name="talker", kind="any", sink=Talker(FakeReceiver(), 65536))
+    settings = SinkSettings(name="talker", kind="any", sink=Talker(FakeReceiver(), 65536))
     journal = FileSinkJournal(tmp_path, NODE)
     delivery = Delivery(
-        order=order, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+        settings=settings, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
     )
     task = asyncio.create_task(delivery.run())
     status = await status_when(delivery, lambda status: status.failures)
@@ -354,10 +354,10 @@ async def test_a_sink_with_an_unexpected_error_is_tried_again(tmp_path: Path):
     (tmp_path / NODE).mkdir()
     receiver, log = FakeReceiver(), FakeAuditLog(NODE)
     await log.append(numbered(0))
-    order = SinkSettings(name="broken", kind="any", sink=Broken(receiver, 65536))
+    settings = SinkSettings(name="broken", kind="any", sink=Broken(receiver, 65536))
     journal = FileSinkJournal(tmp_path, NODE)
     delivery = Delivery(
-        order=order, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+        settings=settings, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
     )
     task = asyncio.create_task(delivery.run())
     status = await status_when(delivery, lambda status: status.delivered == 1)

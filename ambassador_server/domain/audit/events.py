@@ -130,7 +130,7 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True)
 class IndexedRecord:
-    """A record and its place in the index; `cursor` only ever grows."""
+    """A record in the index; a record that is added later has a greater `cursor`."""
 
     cursor: int
     record: AuditRecord

@@ -1,4 +1,4 @@
-"""The words of the audit query language: which attribute each is about, and what it may be compared with."""
+"""The fields of the audit query language: the attribute and the allowed values of each."""
 
 import re
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ _DURATION = re.compile(r"(?:[0-9]{1,9}[smhdw])+")
 
 @dataclass(frozen=True, slots=True)
 class QueryField:
-    """One word: `values` maps what may be written to what is stored, None where that is any text.
+    """One field: `values` maps the allowed values to the stored ones; None allows any text.
 
-    `within` is the kind of resource that the word is about, where it is about one alone.
+    `within` is set if the field applies to one kind of resource only.
     """
 
     attribute: Attribute
@@ -27,22 +27,22 @@ class QueryField:
     globs: bool = True
 
     def equals(self, value: str) -> Query:
-        """Compare exactly; raises ValueError with the values there are."""
+        """Return a comparison for equality. Raises ValueError with the allowed values."""
         if self.values is not None and value not in self.values:
             raise ValueError(f"is one of {', '.join(self.values)}")
         stored = value if self.values is None else self.values[value]
         return self._narrowed(Is(self.attribute, stored))
 
     def resembles(self, glob: str) -> Query:
-        """Compare with a glob; raises ValueError for a word that takes none."""
+        """Return a comparison with a glob. Raises ValueError if the field allows none."""
         if not self.globs:
             raise ValueError("is compared with = and != only")
         return self._narrowed(Like(self.attribute, glob) if "*" in glob else Is(self.attribute, glob))
 
     def written(self, stored: str | None) -> str | None:
-        """Return a stored value as it is written in a query."""
-        back = {} if self.values is None else {value: word for word, value in self.values.items()}
-        return None if stored is None else back.get(stored, stored)
+        """Return a stored value in the form that queries use."""
+        written = {} if self.values is None else {value: name for name, value in self.values.items()}
+        return None if stored is None else written.get(stored, stored)
 
     def _narrowed(self, query: Query) -> Query:
         return query if self.within is None else all_of(Is(Attribute.RESOURCE_KIND, self.within), query)
@@ -50,13 +50,13 @@ class QueryField:
 
 @dataclass(frozen=True, slots=True)
 class TimeField:
-    """A word about when."""
+    """A field that is compared with the time of an event."""
 
     compare: type[Since] | type[Until]
     meaning: str
 
     def at(self, text: str, now: datetime) -> Query:
-        """Compare with a time, or a duration that counts back from now; raises ValueError."""
+        """Return a comparison with a time, or with a duration that counts back from now. Raises ValueError."""
         try:
             return self.compare(_moment(text, now))
         except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What the events of one request say together: how it was decided, how it ended, how long it took."""
+"""Summarises the events of one request: how it was decided, how it ended, and how long it took."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ _CALLS = frozenset({AuditAction.CALL_ATTEMPT, AuditAction.CALL_OUTCOME, AuditAct
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSummary:
-    """`decision` is permit or deny, None for what is no call; `is_open` means that a call has no outcome yet.
+    """How a request was decided and ended.
 
+    `decision` is permit or deny, or None if the request was no call. `is_open` means that the call has no outcome yet.
     `milliseconds` is how long the downstream took.
     """
 
@@ -25,7 +26,7 @@ class RequestSummary:
 
 
 def summarise(events: Sequence[AuditEvent]) -> RequestSummary:
-    """Join the events of one request, oldest first; there is at least one."""
+    """Summarise the events of one request, oldest first; there must be at least one."""
     calls = [event for event in events if event.action in _CALLS]
     denied = any(event.action is AuditAction.CALL_DENY for event in calls)
     last = (calls or events)[-1]
@@ -42,7 +43,7 @@ def summarise(events: Sequence[AuditEvent]) -> RequestSummary:
 
 def _detail(events: Sequence[AuditEvent], name: str) -> str | None:
     found = [event.details.get(name) for event in events]
-    # The last word counts: a call that was permitted can be stopped in flight.
+    # The last event counts, because a permitted call can be stopped in flight.
     return next((value for value in reversed(found) if isinstance(value, str)), None)
 
 

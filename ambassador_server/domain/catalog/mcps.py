@@ -103,7 +103,7 @@ class DownstreamActivity:
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """One line a downstream wrote that is not MCP, masked; `user_id` where the connection is one user's own."""
+    """A line that a downstream wrote apart from MCP, masked; `user_id` is set for a connection of one user."""
 
     user_id: str | None
     text: str

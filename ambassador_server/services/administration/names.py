@@ -1,11 +1,11 @@
-"""The names that people know users, groups, keys and MCPs by; read from the policy in memory, never the database."""
+"""Looks up the names of users, groups, keys and MCPs in the policy, without reading the database."""
 
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
 class Names:
-    """Finds names by ids; None for an id that the policy does not know, or no longer."""
+    """Finds names by id; None for an id that the policy does not have."""
 
     def __init__(self, policy: PolicyKeeper) -> None:
         self._policy = policy
@@ -36,7 +36,7 @@ class Names:
         return None if key is None else self.user(key.user_id)
 
     def groups_of(self, user_id: str) -> list[str]:
-        """Return the names of the groups that a user is in, sorted."""
+        """Return the names of a user's groups, sorted."""
         names = map(self.group, self._policy.snapshot.group_ids_of.get(user_id, ()))
         return sorted(name for name in names if name is not None)
 
@@ -46,6 +46,6 @@ class Names:
         return sorted(name for name in names if name is not None)
 
     def roles_of(self, user_id: str) -> tuple[Role, ...]:
-        """Return the roles that a user has; none for a user who is not known."""
+        """Return the roles of a user; none for an unknown user."""
         user = self._policy.snapshot.users.get(user_id)
         return () if user is None else user.roles

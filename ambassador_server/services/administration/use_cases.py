@@ -1,4 +1,4 @@
-"""What administrators can ask for about users, groups, keys, grants, sessions and kill switches."""
+"""The use cases of administrators for users, groups, keys, grants, sessions and kill switches."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from ambassador_server.services.changes.batches import Batches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdministrationUseCases:
-    """Each field is one noun of the admin API; `names` are what the answers call things by."""
+    """Each field belongs to one noun of the admin API; `names` looks up the names that answers contain."""
 
     users: Users
     groups: Groups

@@ -1,4 +1,4 @@
-"""Delivering the audit: one task per sink reads committed records, hands them over and remembers how far it came."""
+"""Delivers committed audit records to the sinks, with one task for each sink."""
 
 import asyncio
 import logging
@@ -16,23 +16,23 @@ from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition
 
 LONGEST_WAIT = 60.0
-"""A sink that fails is tried again after this many seconds at the latest, whatever it asks for."""
+"""A failing sink is tried again after at most this many seconds, even if its receiver asks for longer."""
 
 MAX_BEHIND = 100_000
-"""Further than this nobody counts how many records wait."""
+"""The count of records that wait for delivery stops here."""
 
 _log = logging.getLogger(__name__)
-_REST = 2.0
-"""How much longer a sink rests than it read, when it has more to read: calls come first."""
+_PAUSE_FACTOR = 2.0
+"""A sink with more to read pauses this many times as long as it has read, so that calls are not slowed down."""
 
-_LONGEST_WORDS = 300
-_LAST_ROUND = 1.2
-_CLOSING = 0.5
+_MAX_ERROR_LENGTH = 300
+_LAST_ROUND_SECONDS = 1.2
+_CLOSING_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkSettings:
-    """What one sink shall get, and how; sizes in bytes of the log's lines, times in seconds."""
+    """Which records one sink gets, and how; `batch_bytes` counts bytes of the log, times are in seconds."""
 
     name: str
     kind: str
@@ -46,9 +46,10 @@ class SinkSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkStatus:
-    """How one sink is doing; `positions` are sequence numbers by writer, `behind` stops counting at MAX_BEHIND.
+    """The progress and last error of one sink.
 
-    `delivered` and `dead_letters` count since the start of the server.
+    `positions` are sequence numbers by writer, `behind` is how many records wait, at most MAX_BEHIND. `delivered` and
+    `dead_letters` count since the start of the server.
     """
 
     name: str
@@ -75,13 +76,13 @@ class _Progress:
 
 @dataclass(slots=True)
 class Delivery:
-    """One sink; its `run` neither ends nor raises before `stop`.
+    """Delivers to one sink, at least once and in order.
 
-    At least once and in order: a position is stored only when the receiver has everything before it. `pause_after`
-    returns how long to wait after so many failures in a row.
+    A position is stored only after the receiver has all records before it. `run` neither ends nor raises before `stop`.
+    `pause_after` returns how long to pause after a number of failures in a row.
     """
 
-    order: SinkSettings
+    settings: SinkSettings
     logs: Sequence[AuditLogReader]
     journal: SinkJournal
     clock: Clock
@@ -91,32 +92,32 @@ class Delivery:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Deliver until told to stop, then whatever the logs still hold, once more."""
+        """Deliver until stopped, and then once more what the logs still hold."""
         while not self._stopping.is_set():
             try:
-                rest = await self._round()
-                rest = self.order.linger if rest is None else rest
+                pause = await self._round()
+                pause = self.settings.linger if pause is None else pause
                 self._note_success()
-            except Exception as error:  # a supervisor: whatever went wrong with one sink, it is tried again
-                asked_for = min(self._note_failure(error), LONGEST_WAIT)
-                rest = max(self.pause_after(self._progress.failures), asked_for)
-            await self._rest(rest)
+            except Exception as error:  # any error of one sink is logged, and delivery is tried again
+                requested = min(self._note_failure(error), LONGEST_WAIT)
+                pause = max(self.pause_after(self._progress.failures), requested)
+            await self._pause(pause)
         try:
             while await self._round() is not None:
                 pass
-        except Exception as error:  # what is left is delivered by the next start
+        except Exception as error:  # the rest is delivered after the next start
             self._note_failure(error)
 
     def stop(self) -> None:
-        """Let `run` end after a last round."""
+        """Make `run` end after a last round."""
         self._stopping.set()
 
     async def status(self) -> SinkStatus:
-        """Tell how far the sink has come."""
+        """Return the status of the sink."""
         at, progress = self._positions or {}, self._progress
         return SinkStatus(
-            name=self.order.name,
-            kind=self.order.kind,
+            name=self.settings.name,
+            kind=self.settings.kind,
             positions={writer: position.seq for writer, position in at.items()},
             behind=await self._behind(),
             delivered=progress.delivered,
@@ -128,14 +129,14 @@ class Delivery:
         )
 
     async def first_needed_segment(self, writer: str) -> int:
-        """Return the first segment of a writer that may hold something the sink does not have."""
+        """Return the first segment of a writer that may have records which are not delivered yet."""
         position = (await self._load()).get(writer)
         return 1 if position is None else position.segment
 
     async def _load(self) -> dict[str, LogPosition]:
         if self._positions is None:
-            loaded = dict(await self.journal.load(self.order.name))
-            # Two who asked at once must go on with one and the same.
+            loaded = dict(await self.journal.load(self.settings.name))
+            # Concurrent callers must share one mapping, because `_batch` changes it.
             if self._positions is None:
                 self._positions = loaded
         return self._positions
@@ -152,132 +153,132 @@ class Delivery:
         return found
 
     async def _round(self) -> float | None:
-        """Deliver one batch of each log; when one may have more, return how long to rest before that."""
+        """Deliver one batch of each log; return how long to pause before the next one, None if there is no more."""
         positions = await self._load()
-        rests = [await self._batch(log, positions) for log in self.logs]
-        return min((rest for rest in rests if rest is not None), default=None)
+        pauses = [await self._batch(log, positions) for log in self.logs]
+        return min((pause for pause in pauses if pause is not None), default=None)
 
     async def _batch(self, log: AuditLogReader, positions: dict[str, LogPosition]) -> float | None:
-        order, position, started = self.order, positions.get(log.writer), self.clock.monotonic()
-        records, behind = await log.read(position, order.batch_records, order.batch_bytes)
-        rest = (self.clock.monotonic() - started) * _REST
-        if behind is None or behind == position:
+        settings, position, started = self.settings, positions.get(log.writer), self.clock.monotonic()
+        records, end = await log.read(position, settings.batch_records, settings.batch_bytes)
+        pause = (self.clock.monotonic() - started) * _PAUSE_FACTOR
+        if end is None or end == position:
             return None
-        wanted = [record for record in records if order.wants(record.event)]
+        wanted = [record for record in records if settings.wants(record.event)]
         if wanted:
-            await self._hand_over(wanted)
-        await self.journal.save(order.name, positions | {log.writer: behind})
-        positions[log.writer] = behind
-        return rest if self._was_full(len(records), position, behind) else None
+            await self._send(wanted)
+        await self.journal.save(settings.name, positions | {log.writer: end})
+        positions[log.writer] = end
+        return pause if self._was_full(len(records), position, end) else None
 
-    def _was_full(self, records: int, position: LogPosition | None, behind: LogPosition) -> bool:
-        if records >= self.order.batch_records:
+    def _was_full(self, records: int, start: LogPosition | None, end: LogPosition) -> bool:
+        if records >= self.settings.batch_records:
             return True
-        if position is None or position.segment != behind.segment:
+        if start is None or start.segment != end.segment:
             return True
-        return behind.offset - position.offset >= self.order.batch_bytes
+        return end.offset - start.offset >= self.settings.batch_bytes
 
-    async def _hand_over(self, records: Sequence[AuditRecord]) -> None:
+    async def _send(self, records: Sequence[AuditRecord]) -> None:
         try:
-            async with asyncio.timeout(self.order.timeout):
-                await self.order.sink.deliver(records)
+            async with asyncio.timeout(self.settings.timeout):
+                await self.settings.sink.deliver(records)
         except TimeoutError:
-            raise SinkUnavailableError(f"no answer within {self.order.timeout:g} seconds") from None
+            raise SinkUnavailableError(f"no answer within {self.settings.timeout:g} seconds") from None
         except SinkRefusedError as error:
-            await self._refused(records, error)
+            await self._handle_refusal(records, error)
             return
         self._progress.delivered += len(records)
 
-    async def _refused(self, records: Sequence[AuditRecord], error: SinkRefusedError) -> None:
+    async def _handle_refusal(self, records: Sequence[AuditRecord], error: SinkRefusedError) -> None:
         if len(records) == 1:
-            self._note(_words(error))
-            await self.journal.add_dead_letter(self.order.name, records[0], _words(error))
+            self._note_error(_error_text(error))
+            await self.journal.add_dead_letter(self.settings.name, records[0], _error_text(error))
             self._progress.dead_letters += 1
             return
-        # Which of them it was the receiver did not say; the others must not be lost with it.
+        # The receiver does not tell which record it rejected, so the batch is halved until one record is left.
         middle = len(records) // 2
-        await self._hand_over(records[:middle])
-        await self._hand_over(records[middle:])
+        await self._send(records[:middle])
+        await self._send(records[middle:])
 
     def _note_failure(self, error: Exception) -> float:
-        """Remember what went wrong and return how long the receiver asked to be left alone."""
+        """Note an error and return how long the receiver wants no requests."""
         if not self._progress.failures:
-            _log.warning("audit sink %s fails: %s", self.order.name, _words(error))
+            _log.warning("audit sink %s fails: %s", self.settings.name, _error_text(error))
         self._progress.failures += 1
-        self._note(_words(error))
+        self._note_error(_error_text(error))
         return error.retry_after if isinstance(error, SinkUnavailableError) else 0.0
 
     def _note_success(self) -> None:
         if self._progress.failures:
-            _log.warning("audit sink %s delivers again", self.order.name)
+            _log.warning("audit sink %s delivers again", self.settings.name)
         self._progress.failures = 0
         self._progress.last_success = self.clock.now()
 
-    def _note(self, problem: str) -> None:
-        self._progress.last_error = problem
+    def _note_error(self, text: str) -> None:
+        self._progress.last_error = text
         self._progress.last_error_at = self.clock.now()
 
-    async def _rest(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     text = error.message if isinstance(error, AmbassadorError) else f"{type(error).__name__}: {error}"
-    # Part of it may be the receiver's own words, and it ends up in logs and on terminals.
-    return "".join(sign if sign.isprintable() else " " for sign in mask_text(text)[:_LONGEST_WORDS])
+    # A part of the text may come from the receiver, and it is written to logs and terminals.
+    return "".join(char if char.isprintable() else " " for char in mask_text(text)[:_MAX_ERROR_LENGTH])
 
 
 class AuditDeliveries:
-    """All the sinks of a server; a sink waits for nobody, and nobody waits for a sink."""
+    """Delivers to all sinks of a server, to each independently of the others."""
 
     def __init__(
         self,
         *,
-        orders: Sequence[SinkSettings],
+        sinks: Sequence[SinkSettings],
         logs: Sequence[AuditLogReader],
         journal: SinkJournal,
         clock: Clock,
         pause_after: Callable[[int], float],
     ) -> None:
         self._deliveries = [
-            Delivery(order=order, logs=logs, journal=journal, clock=clock, pause_after=pause_after)
-            for order in orders
+            Delivery(settings=each, logs=logs, journal=journal, clock=clock, pause_after=pause_after)
+            for each in sinks
         ]
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start one task for each sink."""
         self._tasks = [
-            asyncio.create_task(delivery.run(), name=f"audit sink {delivery.order.name}")
+            asyncio.create_task(delivery.run(), name=f"audit sink {delivery.settings.name}")
             for delivery in self._deliveries
         ]
 
     async def statuses(self) -> list[SinkStatus]:
-        """Tell how every sink is doing, in the order of the configuration."""
+        """Return the status of every sink, in the order of the configuration."""
         return [await delivery.status() for delivery in self._deliveries]
 
     async def first_needed_segment(self, writer: str) -> int | None:
-        """Return the first segment of a writer that some sink still has to read; None when there is no sink.
+        """Return the first segment of a writer that a sink still has to read; None if there is no sink.
 
-        Raises AuditUnavailableError when that cannot be told: then nothing may be removed.
+        Raises AuditUnavailableError if that is unknown; then no segment may be removed.
         """
         needed = [await delivery.first_needed_segment(writer) for delivery in self._deliveries]
         return min(needed, default=None)
 
     async def close(self) -> None:
-        """Give every sink a last second, and let go of them."""
+        """Deliver for about a second more, and close all sinks."""
         for delivery in self._deliveries:
             delivery.stop()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_LAST_ROUND)
+            await asyncio.wait(self._tasks, timeout=_LAST_ROUND_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        closing = [asyncio.create_task(delivery.order.sink.close()) for delivery in self._deliveries]
+        closing = [asyncio.create_task(delivery.settings.sink.close()) for delivery in self._deliveries]
         if closing:
-            _, late = await asyncio.wait(closing, timeout=_CLOSING)
+            _, late = await asyncio.wait(closing, timeout=_CLOSING_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*closing, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The audit as it happens: one task reads for all who listen, and there is none while nobody does."""
+"""Streams new audit records to listeners; one task reads the index for all of them."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -12,14 +12,15 @@ from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
 
 POLL_SECONDS = 0.25
 QUIET_SECONDS = 5.0
+"""After this long without a record a listener gets an empty update."""
 MAX_LISTENERS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedUpdate:
-    """Matching records, and the cursor behind everything that was looked at for them.
+    """Matching records, and the cursor after all records that were searched.
 
-    `gap` means that records between the cursor asked for and these may be gone from the index.
+    `gap` means that records after the requested cursor may have been removed from the index.
     """
 
     records: tuple[IndexedRecord, ...]
@@ -37,7 +38,8 @@ class _Batch:
 class AuditFeed:
     """Follows the audit for many listeners.
 
-    Who keeps up shares what one task has read; who lags reads on alone, from the index, and misses nothing.
+    A task reads new records and shares them with all listeners; it runs only while there are listeners. A listener
+    that is slower than the task reads from the index, so that it misses nothing.
     """
 
     def __init__(self, search: AuditSearch, *, poll_seconds: float = POLL_SECONDS) -> None:
@@ -51,7 +53,7 @@ class AuditFeed:
 
     @property
     def is_polling(self) -> bool:
-        """Tell whether the task runs."""
+        """Tell whether the shared task is running."""
         return self._task is not None
 
     async def follow(
@@ -59,12 +61,12 @@ class AuditFeed:
     ) -> AsyncGenerator[FeedUpdate]:
         """Yield matching records after the cursor, or new ones if it is None; an empty update while none come.
 
-        Ends when the feed is closed; raises OverloadedError for one listener too many, and what the index raises.
+        Ends when the feed is closed. Raises OverloadedError if there are too many listeners, and the index's errors.
         """
         with self._listening():
             first, last = await self._search.extent()
             at = last if cursor is None else min(cursor, last)
-            # A cursor beyond the newest was given by an index that has been built anew.
+            # A cursor greater than the newest comes from before the index was rebuilt.
             gap = cursor is not None and cursor > 0 and (cursor > last or first > cursor + 1)
             yield FeedUpdate(records=(), cursor=at, gap=gap)
             while not self._closed:
@@ -76,7 +78,7 @@ class AuditFeed:
                 yield update
 
     def close(self) -> None:
-        """Let every listener end."""
+        """End the iteration of every listener."""
         self._closed = True
         self._round.set()
 
@@ -102,7 +104,7 @@ class AuditFeed:
     async def _check(self) -> None:
         task = self._task
         if task is not None and task.done():
-            await task  # raises what ended it
+            await task  # raise the error that ended it
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -122,15 +124,15 @@ class AuditFeed:
     async def _poll(self) -> None:
         try:
             _, cursor = await self._search.extent()
-            # Whoever is behind this place reads on alone, so nothing falls between two tasks.
+            # A listener with a smaller cursor reads from the index, so it misses nothing when a task is replaced.
             self._batch = _Batch(cursor, (), cursor)
             self._wake()
             while True:
-                records, behind = await self._search.after(EVERYTHING, limit=MAX_PAGE, cursor=cursor)
+                records, last = await self._search.after(EVERYTHING, limit=MAX_PAGE, cursor=cursor)
                 if records:
-                    self._batch = _Batch(cursor, tuple(records), behind)
+                    self._batch = _Batch(cursor, tuple(records), last)
                     self._wake()
-                cursor = behind
+                cursor = last
                 if len(records) < MAX_PAGE:
                     await asyncio.sleep(self._poll_seconds)
         finally:

@@ -1,4 +1,4 @@
-"""Reading the audit: the index follows the log, queries read the index."""
+"""Copies the audit log into the index, and searches the index."""
 
 import asyncio
 import re
@@ -17,19 +17,19 @@ from ambassador_server.ports.store import EventCounts, Store
 
 _BATCH = 2000
 _SMALL_BATCH = 250
-_REST = 24.0
-"""How much longer the index rests than it works in the background: calls come first."""
+_PAUSE_FACTOR = 24.0
+"""The copy in the background pauses this many times as long as it has worked, so that calls are not slowed down."""
 
 MAX_PAGE = 1000
 
-_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}):([1-9][0-9]{0,17})")
+_RECORD_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}):([1-9][0-9]{0,17})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """What was recorded of one request, oldest first, and the rule that decided it, as it is now.
+    """The records of one request, oldest first, and the rule that decided it, in its current state.
 
-    A rule that was removed since has left its id in `summary`.
+    If the rule has been removed, `summary` still has its id.
     """
 
     records: tuple[IndexedRecord, ...]
@@ -39,7 +39,7 @@ class Trace:
 
 
 class AuditSearch:
-    """Every answer includes everything the logs had committed when it was asked for."""
+    """Searches the audit; an answer includes every record that was committed before the search began."""
 
     def __init__(self, *, store: Store, logs: Sequence[AuditLogReader], clock: Clock) -> None:
         self._store = store
@@ -48,24 +48,24 @@ class AuditSearch:
         self._lock = asyncio.Lock()
 
     async def follow(self) -> None:
-        """Copy in small batches with a rest after each, until the index has what the logs had."""
+        """Copy new records in small batches, with a pause after each."""
         for log in self._logs:
             copied = _SMALL_BATCH
             while copied == _SMALL_BATCH:
                 started = self._clock.monotonic()
                 copied = await self._copy(log, _SMALL_BATCH)
-                await asyncio.sleep((self._clock.monotonic() - started) * _REST)
+                await asyncio.sleep((self._clock.monotonic() - started) * _PAUSE_FACTOR)
 
     async def catch_up(self) -> None:
-        """Copy everything the logs have and the index has not, without a rest: somebody waits for the answer."""
+        """Copy all new records without a pause, because a caller is waiting."""
         for log in self._logs:
             while await self._copy(log, _BATCH) == _BATCH:
                 pass
 
     async def empty(self) -> None:
-        """Forget every record and how far the logs were read; whoever follows them begins again.
+        """Remove all records and positions, so that the logs are copied from the beginning.
 
-        Stopped half-way, it has only left records out that the next run removes as well.
+        If it is interrupted, the next run removes the rest.
         """
         async with self._store.read() as work:
             last = await work.audit.last_cursor()
@@ -74,7 +74,7 @@ class AuditSearch:
             async with self._store.write() as work:
                 removed = await work.audit.remove(through=last, limit=_BATCH)
         async with self._store.write() as work:
-            # What a running server has added meanwhile would stand before what is copied again.
+            # Records that a running server has added meanwhile would come before the older ones that are copied again.
             last = await work.audit.last_cursor()
             while await work.audit.remove(through=last, limit=_BATCH) == _BATCH:
                 pass
@@ -83,15 +83,15 @@ class AuditSearch:
     async def _copy(self, log: AuditLogReader, limit: int) -> int:
         """Copy one batch and return its size.
 
-        Records and the position behind them are stored together, so a crash leaves neither a gap nor a duplicate.
+        Records and the position after them are stored in one transaction, so a crash leaves no gap and no duplicate.
         """
         async with self._lock:
             async with self._store.read() as work:
                 position = await work.audit.position(log.writer)
-            records, behind = await log.read(position, limit)
-            if behind is not None and behind != position:
+            records, end = await log.read(position, limit)
+            if end is not None and end != position:
                 async with self._store.write(durable=False) as work:
-                    await work.audit.insert(records, behind)
+                    await work.audit.insert(records, end)
             return len(records)
 
     async def newest(self, wanted: Query, *, limit: int, before: int | None) -> list[IndexedRecord]:
@@ -101,7 +101,7 @@ class AuditSearch:
             return await work.audit.newest(wanted, limit=min(limit, MAX_PAGE), before=before)
 
     async def after(self, wanted: Query, *, limit: int, cursor: int) -> tuple[list[IndexedRecord], int]:
-        """Return matching records behind a cursor, oldest first, and the cursor to go on from."""
+        """Return matching records after a cursor, oldest first, and the cursor to continue from."""
         await self.catch_up()
         async with self._store.read() as work:
             last = await work.audit.last_cursor()
@@ -110,7 +110,7 @@ class AuditSearch:
         return found, found[-1].cursor if full_page else max(last, cursor)
 
     async def extent(self) -> tuple[int, int]:
-        """Return the oldest and the newest cursor; 0 and 0 when nothing happened yet."""
+        """Return the oldest and the newest cursor; 0 and 0 if there are no records."""
         await self.catch_up()
         async with self._store.read() as work:
             return await work.audit.first_cursor(), await work.audit.last_cursor()
@@ -122,15 +122,15 @@ class AuditSearch:
             return await work.audit.counts(wanted, by, top=min(top, MAX_PAGE))
 
     async def trace(self, found_by: str) -> Trace:
-        """Return everything recorded of one request, and the rule that decided it.
+        """Return all records of one request, and the rule that decided it.
 
-        It is found by the request's id, or by the name WRITER:SEQ of one of its records. Raises NotFoundError.
+        `found_by` is the id of the request, or the name WRITER:SEQ of one of its records. Raises NotFoundError.
         """
         await self.catch_up()
         async with self._store.read() as work:
             request_id: str | None = found_by
             found: list[IndexedRecord] = []
-            named = _NAME.fullmatch(found_by)
+            named = _RECORD_NAME.fullmatch(found_by)
             if named is not None and (one := await work.audit.get(named[1], int(named[2]))) is not None:
                 found, request_id = [one], one.record.event.request_id
             if request_id and searchable(request_id) == request_id:

@@ -1,4 +1,4 @@
-"""Proving that the audit log is whole: verification of every chain, and the public keys it is verified with."""
+"""Verifies the audit log for auditors."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,22 @@ from ambassador_server.ports.audit_archive import AuditArchive
 
 
 class AuditProof:
-    """Verifies the log for auditors, once at a time."""
+    """Verifies the audit log, one verification at a time."""
 
     def __init__(self, archive: AuditArchive) -> None:
         self._archive = archive
         self._running: asyncio.Future[Sequence[Mapping[str, Any]]] | None = None
 
     async def verify(self, *, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
-        """Follow every chain and return one finding for each writer, as JSON values.
+        """Verify every hash chain and return one finding for each writer, as JSON values.
 
-        Raises OverloadedError while another verification runs, and when this one takes too long.
+        Raises OverloadedError while another verification runs, and if this one takes too long.
         """
         if self._running is not None and not self._running.done():
             raise OverloadedError("The audit log is being verified already.", hint="try again in a minute")
         self._running = asyncio.ensure_future(self._archive.verify(since=since, until=until))
-        # A verification whose caller hung up goes on to its own end, and its error is of no use to anybody.
-        self._running.add_done_callback(_take_error)
+        # If the caller hangs up, the verification goes on; asyncio must not complain about an error that nobody reads.
+        self._running.add_done_callback(_read_error)
         return await asyncio.shield(self._running)
 
     def keys(self) -> Sequence[Mapping[str, Any]]:
@@ -33,6 +33,6 @@ class AuditProof:
         return self._archive.keys()
 
 
-def _take_error(finished: "asyncio.Future[Sequence[Mapping[str, Any]]]") -> None:
+def _read_error(finished: "asyncio.Future[Sequence[Mapping[str, Any]]]") -> None:
     if not finished.cancelled():
         finished.exception()

@@ -1,4 +1,4 @@
-"""The only writer of audit events: what happened, to whom, on whose behalf."""
+"""Builds audit events and appends them to the log."""
 
 import hashlib
 from collections.abc import Awaitable, Mapping
@@ -22,28 +22,28 @@ from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.clock import Clock
 
-# People put secrets into names, too. The same few names come again with every call.
-_name = lru_cache(maxsize=4096)(mask_text)
+# Names may contain secrets, too. The same few names come with every call, so the result is cached.
+_masked_name = lru_cache(maxsize=4096)(mask_text)
 
 
 def _masked_actor(actor: Actor) -> Actor:
-    name = None if actor.name is None else _name(actor.name)
-    key_name = None if actor.key_name is None else _name(actor.key_name)
+    name = None if actor.name is None else _masked_name(actor.name)
+    key_name = None if actor.key_name is None else _masked_name(actor.key_name)
     if (name, key_name) == (actor.name, actor.key_name):
         return actor
     return replace(actor, name=name, key_name=key_name)
 
 
 def _masked_resource(resource: Resource) -> Resource:
-    name = None if resource.name is None else _name(resource.name)
+    name = None if resource.name is None else _masked_name(resource.name)
     return resource if name == resource.name else replace(resource, name=name)
 
 
 class Recorder:
-    """Builds events and hands them to the log; every method returns an awaitable that ends when the system has them.
+    """Appends events to the log; each method returns an awaitable that ends when the operating system has the record.
 
-    Secrets are masked here, in names and in details, whoever says them. Only what a call's arguments may keep was
-    decided before, by the policy of its MCP.
+    It masks secrets in names and details. The arguments of a call are an exception: the caller redacts them, as the
+    policy of the MCP says.
     """
 
     def __init__(self, *, log: AuditLog, clock: Clock) -> None:
@@ -60,7 +60,7 @@ class Recorder:
         arguments: Any,
         size: int,
     ) -> Awaitable[None]:
-        """Record a permitted call before the downstream sees it: of its arguments what is kept, and their bytes."""
+        """Record a permitted call before it is sent; `arguments` are redacted, `size` is their size in bytes."""
         return self._call(
             AuditAction.CALL_ATTEMPT,
             Outcome.PERMITTED,
@@ -71,7 +71,7 @@ class Recorder:
         )
 
     def denied(self, principal: Principal, origin: Origin, tool: Resource, deny: Deny) -> Awaitable[None]:
-        """Record a refused call; it is this call's only record, or the second one of a call stopped in flight."""
+        """Record a denied call; a call that was stopped in flight has an attempt on record, too."""
         details: dict[str, Any] = {}
         if deny.switch is not None:
             details["switch"] = deny.switch.switch_id
@@ -97,7 +97,7 @@ class Recorder:
         result: bytes,
         failed: bool,
     ) -> Awaitable[None]:
-        """Record what came back: size and digest of the result, never its body."""
+        """Record the answer of a call: size and digest of the result, never its content."""
         details = {
             "milliseconds": round(seconds * 1000, 3),
             "result_bytes": len(result),
@@ -110,7 +110,7 @@ class Recorder:
     def failed(
         self, principal: Principal, origin: Origin, tool: Resource, *, seconds: float, reason: str
     ) -> Awaitable[None]:
-        """Record that no result came back, and why."""
+        """Record that a call got no answer, and why."""
         details = {"milliseconds": round(seconds * 1000, 3)}
         return self._call(
             AuditAction.CALL_OUTCOME, Outcome.FAILED, principal, origin, tool, reason=reason, details=details

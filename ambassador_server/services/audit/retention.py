@@ -1,4 +1,4 @@
-"""Forgetting what is old: segments of the log and records of the index, each by its own age."""
+"""Removes old segments of the audit log and old records of the index."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.recorder import Recorder
 
 _BATCH = 500
-_REST = 4.0
-_SHORTEST = timedelta(days=1)
+_PAUSE_FACTOR = 4.0
+"""The removal pauses this many times as long as it has worked, so that calls are not slowed down."""
+_MIN_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneResult:
-    """What was removed; `removal` is None when no whole segment was old enough."""
+    """What was removed: segments of the log, None if none was old enough, and how many records of the index."""
 
     before: datetime
     removal: Removal | None
@@ -30,7 +31,7 @@ class PruneResult:
 
 
 class AuditRetention:
-    """Nothing is removed before the log says who wants it, and a signed line of the log states what is gone."""
+    """Prunes the audit: records who requests it first, and leaves a signed line about it in the log."""
 
     def __init__(
         self,
@@ -53,8 +54,8 @@ class AuditRetention:
     async def prune(
         self, requester: Requester, *, older_than: timedelta, segments: bool = True, index: bool = True
     ) -> PruneResult:
-        """Remove what is older; raises InvalidInputError for an age of less than a day."""
-        if older_than < _SHORTEST:
+        """Remove what is older than an age. Raises InvalidInputError for an age of less than a day."""
+        if older_than < _MIN_AGE:
             raise InvalidInputError("What is younger than a day is never removed.")
         if not (segments or index):
             raise InvalidInputError("There is nothing to remove: neither segments nor index.")
@@ -64,7 +65,7 @@ class AuditRetention:
             )
 
     async def keep(self, *, segments: timedelta | None, index: timedelta | None) -> None:
-        """Remove what the configuration does not want to be kept; None keeps for ever."""
+        """Remove what is older than the configured ages; None keeps everything."""
         server = Requester(None, None)
         if segments is not None and await self._prunable(self._clock.now() - segments) is not None:
             await self.prune(server, older_than=segments, index=False)
@@ -87,20 +88,20 @@ class AuditRetention:
         indexed = 0
         try:
             if removal is not None:
-                # The index may keep a record longer than the log, but it has to have it before.
+                # The index may keep records longer than the log, so it must have copied them before.
                 await self._search.catch_up()
                 await self._log.prune(removal)
             if index:
                 indexed = await self._prune_index(before)
         except BaseException:
-            # Shielded: an administrator who hung up must not keep the log from telling how it ended.
+            # Shielded, so that the failure is recorded although the administrator has hung up.
             await asyncio.shield(self._record(requester, Outcome.FAILED, details))
             raise
         await self._record(requester, Outcome.SUCCEEDED, details | {"indexed": indexed})
         return PruneResult(before=before, removal=removal, indexed=indexed)
 
     async def _prunable(self, before: datetime) -> Removal | None:
-        """Return what is old enough and has been read by every audit sink."""
+        """Return the segments that are old enough and that every audit sink has read."""
         needed_from = await self._deliveries.first_needed_segment(self._log.writer)
         return await self._log.prunable(before, needed_from)
 
@@ -113,7 +114,7 @@ class AuditRetention:
             removed += count
             if count < _BATCH:
                 return removed
-            await asyncio.sleep((self._clock.monotonic() - started) * _REST)
+            await asyncio.sleep((self._clock.monotonic() - started) * _PAUSE_FACTOR)
 
     async def _has_records_before(self, before: datetime) -> bool:
         async with self._store.read() as work:

@@ -1,4 +1,4 @@
-"""What auditors can ask for about the audit log."""
+"""The use cases of auditors."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ambassador_server.services.audit.retention import AuditRetention
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditUseCases:
-    """Events are searched and followed; the log is proved and pruned."""
+    """Events are searched and followed; the log is verified and pruned."""
 
     search: AuditSearch
     feed: AuditFeed

@@ -1,4 +1,4 @@
-"""What a client can ask for about capabilities: list them and call them."""
+"""The use cases of clients for capabilities: list them and call them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Looking at the entries of the catalog: how each is configured and what its downstream is doing."""
+"""Reports about catalog entries: their configuration and the state of their downstreams."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,7 +13,7 @@ from ambassador_server.services.changes.lookups import find_mcp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpReport:
-    """An entry, what is known of its downstream, and what its connections are doing."""
+    """An entry, the state of its downstream, and the activity of its connections."""
 
     mcp: Mcp
     state: DownstreamState
@@ -52,7 +52,7 @@ class McpReports:
         return self._catalog.page_of(mcp.mcp_id, listing)
 
     async def output(self, name: str, lines: int) -> list[OutputLine]:
-        """Return the last lines that each connection of an entry wrote besides MCP, oldest first, secrets masked."""
+        """Return the last lines, apart from MCP, that each connection of an entry wrote, oldest first and masked."""
         mcp = await self._entry(name)
         written = groupby(self._downstreams.recent_output(mcp.mcp_id), key=lambda line: line.user_id)
         return [line for _, connection in written for line in list(connection)[-lines:]]

@@ -1,4 +1,4 @@
-"""What administrators can ask for about the catalog of MCPs."""
+"""The use cases of administrators for the catalog of MCPs."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from ambassador_server.services.registry.mcps import Mcps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryUseCases:
-    """`mcps` changes entries, `reports` looks at them and at their downstreams."""
+    """`mcps` changes entries, `reports` reads them and the state of their downstreams."""
 
     mcps: Mcps
     reports: McpReports

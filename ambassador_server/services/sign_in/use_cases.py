@@ -1,4 +1,4 @@
-"""How clients and administrators come in: one record for each, because they never use the same listener."""
+"""The use cases of signing in: one record for clients, one for administrators, who use different listeners."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from ambassador_server.services.sign_in.sessions import Sessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSignIn:
-    """A client exchanges a code for a key, proves the key, and opens a session."""
+    """A client exchanges a code for a key, authenticates with the key, and opens a session."""
 
     codes: CodeRedemption
     keys: KeyProver
@@ -20,7 +20,7 @@ class ClientSignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdministratorSignIn:
-    """An administrator opens a login, and proves it or an admin key with each request."""
+    """An administrator opens a login, and authenticates each request with it or with an admin key."""
 
     logins: Logins
     prover: AdministratorProver

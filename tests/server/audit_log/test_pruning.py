@@ -44,7 +44,7 @@ class World:
         self.search = AuditSearch(store=self.store, logs=[log], clock=clock)
         self.receiver = FakeReceiver()
         self.deliveries = AuditDeliveries(
-            orders=[
+            sinks=[
                 SinkSettings(name="fake", kind="fake", sink=FakeSink(self.receiver, 65536), batch_records=2)
             ],
             logs=[log],

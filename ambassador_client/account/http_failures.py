@@ -1,4 +1,4 @@
-"""What went wrong in a request made with httpx, in terms that each program puts into its own words."""
+"""Classifies the errors of httpx; the client and the admin program word them for their users."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -8,32 +8,32 @@ from typing import NamedTuple
 
 
 class FailureKind(Enum):
-    """At which point a request failed."""
+    """The point at which a request failed."""
 
     TIMEOUT = auto()
     """The server did not answer in time."""
 
     PROXY = auto()
-    """The proxy on the way refused."""
+    """The HTTP proxy refused the connection."""
 
     NOT_CONNECTED = auto()
-    """There is no connection to the server, or to the proxy on the way."""
+    """The server or the HTTP proxy is unreachable."""
 
     UNTRUSTED = auto()
     """The certificate of the server is not trusted."""
 
     BROKEN = auto()
-    """The connection ended too early, or what came is no HTTP."""
+    """The connection ended too early, or the answer is not HTTP."""
 
     UNREADABLE = auto()
-    """The answer or the address in it cannot be read."""
+    """The answer cannot be decoded, or an address is invalid."""
 
     OTHER = auto()
-    """Anything else on the way, for example in the TLS handshake."""
+    """Any other transport error, for example in the TLS handshake."""
 
 
 class HttpFailure(NamedTuple):
-    """A failed request; `reason` is what the system or the library says, without its error number."""
+    """A failed request; `reason` is the message of the system or of httpx, without an error number."""
 
     kind: FailureKind
     reason: str
@@ -41,8 +41,8 @@ class HttpFailure(NamedTuple):
 
 @contextmanager
 def http_failures(error_for: Callable[[HttpFailure], Exception]) -> Iterator[None]:
-    """Raise what `error_for` returns for a failure of httpx inside the block."""
-    import httpx  # noqa: PLC0415 - the relay is started without it
+    """Convert an error of httpx inside the block into the exception that `error_for` returns."""
+    import httpx  # noqa: PLC0415 - not imported by the relay
 
     try:
         yield
@@ -51,7 +51,7 @@ def http_failures(error_for: Callable[[HttpFailure], Exception]) -> Iterator[Non
 
 
 def _failure(error: Exception) -> HttpFailure:
-    import httpx  # noqa: PLC0415 - the relay is started without it
+    import httpx  # noqa: PLC0415 - not imported by the relay
 
     cause = _cause(error)
     if isinstance(error, httpx.TimeoutException):
@@ -71,7 +71,7 @@ def _failure(error: Exception) -> HttpFailure:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return the refusal of a certificate among the causes, else the innermost one: it is the system's own."""
+    """Return the certificate error among the causes, else the innermost cause, which is the system's error."""
     seen: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in seen:

@@ -19,11 +19,11 @@ def parse_url(value: Any) -> str:
     return parse_server_url(parse_text(value).strip(), DEFAULT_CLIENT_PORT)
 
 
-def fingerprint(value: Any) -> str:
-    """Return a SHA-256 in hexadecimal digits; raises ValueError with what would be right."""
-    from ambassador_protocol.certificates import parse_fingerprint  # noqa: PLC0415 - few settings have one
+def parse_fingerprint(value: Any) -> str:
+    """Return a SHA-256 fingerprint as hexadecimal digits; raises ValueError."""
+    from ambassador_protocol import certificates  # noqa: PLC0415 - rarely needed
 
-    return parse_fingerprint(str(value))
+    return certificates.parse_fingerprint(str(value))
 
 
 def parse_text(value: Any) -> str:

@@ -81,7 +81,7 @@ def load_settings(flags: Flags, environ: Mapping[str, str] = os.environ) -> Sett
         ),
         allow_self_signed=sources.take("allow_self_signed", setting_parsers.parse_bool, False),
         ca_file=ca_file,
-        fingerprint=sources.take("fingerprint", setting_parsers.fingerprint, None),
+        fingerprint=sources.take("fingerprint", setting_parsers.parse_fingerprint, None),
         account=account,
     )
 

@@ -126,7 +126,7 @@ def _login_settings(run: Run, url: str) -> tuple[Settings, str | None]:
         raise UsageError("--ca-file and --fingerprint cannot be used together", "")
     address = _parse_argument("URL", setting_parsers.parse_url, url if "://" in url else f"https://{url}")
     pin = flags.fingerprint and _parse_argument(
-        "--fingerprint", setting_parsers.fingerprint, flags.fingerprint
+        "--fingerprint", setting_parsers.parse_fingerprint, flags.fingerprint
     )
     known = next((each for each in run.accounts.all() if each.server == address), None)
     ca_file = flags.ca_file or (None if known is None or pin is not None else known.ca_file)

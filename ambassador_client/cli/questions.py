@@ -62,14 +62,14 @@ def _answer(answers: dict[str, Any], name: str, field: Mapping[str, Any], *, req
 
 
 def _prompt(name: str, field: Mapping[str, Any], *, required: bool) -> str:
-    title, said = _text(field.get("title")) or one_line(name), _text(field.get("description"))
+    title, description = _text(field.get("title")) or one_line(name), _text(field.get("description"))
     allowed = allowed_values(field)
     about = [", ".join(one_line(str(each)) for each in allowed[:20]) if allowed else describe_type(field)]
     if "default" in field:
         about.append(f"default {one_line(str(field['default']))}")
     elif not required:
         about.append("may be left empty")
-    return f"{title}{f': {said}' if said else ''} ({'; '.join(about)}): "
+    return f"{title}{f': {description}' if description else ''} ({'; '.join(about)}): "
 
 
 def _confirm(question: str) -> bool:

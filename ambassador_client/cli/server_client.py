@@ -118,17 +118,17 @@ class ServerClient:
     def date(self, path: str) -> str | None:
         """Return the Date header of an answer, or None."""
         with self._stream("GET", path, None) as response:
-            said: str | None = response.headers.get("date")
-        return said
+            date: str | None = response.headers.get("date")
+        return date
 
     def register(self, identity: RegisterRequest) -> RegisterResponse:
         """Register a session; raises LinkError."""
         wanted = {name: getattr(identity, name) for name in RegisterRequest.__slots__}
         answer = self.request("POST", REGISTER, wanted)
-        told = {name: answer.get(name) for name in RegisterResponse.__slots__}
-        if not all(isinstance(value, str) for value in told.values()):
+        members = {name: answer.get(name) for name in RegisterResponse.__slots__}
+        if not all(isinstance(value, str) for value in members.values()):
             raise self._not_an_ambassador()
-        return RegisterResponse(**{name: str(value) for name, value in told.items()})
+        return RegisterResponse(**{name: str(value) for name, value in members.items()})
 
     def disconnect(self, session: RegisterResponse) -> None:
         """End a session; a session that has already ended is not an error."""
@@ -291,7 +291,7 @@ def _error_for(url: str, tunnel: ProxyTunnel | None, failure: HttpFailure) -> Cl
             return UnreachableError(f"{url} did not answer in time", next_step)
         case FailureKind.PROXY:
             return UnreachableError(
-                f"the proxy on the way to {url} refused: {failure.reason}",
+                f"the HTTP proxy for {url} refused the connection: {failure.reason}",
                 "Check HTTPS_PROXY, or set NO_PROXY.",
             )
         case FailureKind.UNTRUSTED:

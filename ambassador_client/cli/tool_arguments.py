@@ -121,8 +121,8 @@ def _check_object(schema: Schema, arguments: Mapping[str, Any]) -> None:
         wanted = _schema_of(schema, key)
         types = _types(wanted)
         if types and not types & _types_of(value):
-            said = json.dumps(value)[:60]
-            raise UsageError(f"{key} must be {describe_type(wanted)}, not {said}", "Correct it.")
+            shown = json.dumps(value)[:60]
+            raise UsageError(f"{key} must be {describe_type(wanted)}, not {shown}", "Correct it.")
         allowed = allowed_values(wanted)
         if allowed is not None and value not in allowed:
             listed = ", ".join(map(str, allowed[:20]))

@@ -182,8 +182,8 @@ def _class(tool: dict[str, Any]) -> str:
 
 
 def _description(described: dict[str, Any]) -> str:
-    said = described.get("description")
-    return one_line(said) if isinstance(said, str) else ""
+    text = described.get("description")
+    return one_line(text) if isinstance(text, str) else ""
 
 
 def _type_name(schema: Any) -> str:

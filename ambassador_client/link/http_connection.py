@@ -243,7 +243,7 @@ def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'handshake'})"
     number = error.errno
-    if number is None and (told := re.search(r"\[Errno (\d+)]", str(error))):
+    if number is None and (found := re.search(r"\[Errno (\d+)]", str(error))):
         # Several addresses failed; asyncio joins their errors in one text.
-        number = int(told[1])
+        number = int(found[1])
     return os.strerror(number).lower() if number else str(error)

@@ -52,7 +52,7 @@ async def test_commands_use_the_proxy_and_never_show_its_password(secure: FakeSe
         wrong = {**env, "HTTPS_PROXY": env["HTTPS_PROXY"].replace("p4ss", "secret")}
         code, output, errors = await run("whoami", env=wrong)
         assert (code, output) == (7, "")
-        assert errors.startswith("AMB-5001 the proxy on the way to ")
+        assert errors.startswith("AMB-5001 the HTTP proxy for ")
         assert "secret" not in errors
     assert set(proxy.wanted) == {f"CONNECT 10.255.255.1:{secure.port} HTTP/1.1"}
 

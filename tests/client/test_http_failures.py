@@ -1,4 +1,4 @@
-"""How requests fail that are made with httpx: each way to fail is told from the others, on real sockets."""
+"""Classification of httpx errors, with real sockets."""
 
 import asyncio
 import ssl
@@ -26,7 +26,7 @@ class FailedError(Exception):
 
 @contextmanager
 def answering(answer: bytes | None, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Serve one port that answers every request with these bytes and hangs up, or with None not at all."""
+    """Serve a port that answers every request with these bytes and closes the connection; None never answers."""
     loop = asyncio.new_event_loop()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,23 +75,23 @@ def unused_port() -> int:
         return port
 
 
-def test_a_port_nobody_listens_on():
+def test_a_closed_port_is_not_connected():
     failure = failure_of(f"http://127.0.0.1:{unused_port()}/")
     assert failure == (FailureKind.NOT_CONNECTED, "connection refused")
 
 
-def test_a_proxy_nobody_listens_on():
+def test_an_unreachable_proxy_is_not_connected():
     failure = failure_of("https://ambassador.invalid/", proxy=f"http://127.0.0.1:{unused_port()}")
     assert failure == (FailureKind.NOT_CONNECTED, "connection refused")
 
 
-def test_a_proxy_that_refuses():
+def test_a_refusing_proxy():
     with answering(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as port:
         failure = failure_of("https://ambassador.invalid/", proxy=f"http://127.0.0.1:{port}")
     assert failure == (FailureKind.PROXY, "403 Forbidden")
 
 
-def test_a_server_that_is_silent():
+def test_a_silent_server_times_out():
     with answering(None) as port:
         assert failure_of(f"http://127.0.0.1:{port}/", read=0.1).kind is FailureKind.TIMEOUT
 
@@ -99,19 +99,19 @@ def test_a_server_that_is_silent():
 @pytest.mark.parametrize(
     "answer", [b"", b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx"]
 )
-def test_a_server_that_breaks_off_or_speaks_no_http(answer: bytes):
+def test_an_incomplete_or_non_http_answer_is_broken(answer: bytes):
     with answering(answer) as port:
         failure = failure_of(f"http://127.0.0.1:{port}/")
     assert failure.kind is FailureKind.BROKEN
     assert failure.reason
 
 
-def test_an_answer_that_cannot_be_unpacked():
+def test_an_undecodable_answer_is_unreadable():
     with answering(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone") as port:
         assert failure_of(f"http://127.0.0.1:{port}/").kind is FailureKind.UNREADABLE
 
 
-def test_a_certificate_nobody_knows(tmp_path: Path):
+def test_an_unknown_certificate_is_untrusted(tmp_path: Path):
     context, _ = make_server_identity(tmp_path)
     with answering(b"", context) as port:
         failure = failure_of(f"https://127.0.0.1:{port}/")
@@ -126,6 +126,6 @@ def test_a_port_without_tls():
     assert failure.reason
 
 
-def test_what_is_no_failure_of_http_passes():
+def test_other_exceptions_are_not_converted():
     with pytest.raises(ZeroDivisionError), http_failures(FailedError):
         _ = 1 // 0

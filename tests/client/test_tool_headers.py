@@ -66,17 +66,17 @@ def test_the_sdk_accepts_the_headers_of_a_message(method: str, params: dict[str,
 
 @given(schema=SCHEMAS, arguments=ARGUMENTS)
 def test_the_sdk_accepts_the_argument_headers(schema: Any, arguments: dict[str, Any]):
-    mirror = ToolHeaders(silent)
+    tool_headers = ToolHeaders(silent)
     tools = [{"name": "tool", "inputSchema": schema}, {"name": "other", "inputSchema": {}}]
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools, "x": 1}}).encode()
-    kept = [tool["name"] for tool in json.loads(mirror.learn_from_list(line))["result"]["tools"]]
+    kept = [tool["name"] for tool in json.loads(tool_headers.learn_from_list(line))["result"]["tools"]]
     if find_invalid_x_mcp_header(schema) is not None:
         assert kept == ["other"]
-        assert mirror.header_map_of("tool") == {}
+        assert tool_headers.header_map_of("tool") == {}
         return
     assert kept == ["tool", "other"]
     sent = message("tools/call", {"name": "tool", "arguments": _without_constants(arguments)})
-    headers = lowered(sent.headers("unused", mirror.header_map_of("tool")))
+    headers = lowered(sent.headers("unused", tool_headers.header_map_of("tool")))
     assert validate(schema, sent.params["arguments"], headers) is None
 
 
@@ -99,18 +99,18 @@ def test_a_malformed_tool_list_is_unchanged(line: bytes):
 
 
 def test_the_number_of_tools_is_limited_and_the_last_list_wins():
-    mirror = ToolHeaders(silent)
+    tool_headers = ToolHeaders(silent)
     annotated = {"properties": {"a": {"type": "string", "x-mcp-header": "A"}}}
     for begin in range(0, 3 * MAX_TOOLS, 1000):
         tools = [{"name": f"t{n}", "inputSchema": annotated} for n in range(begin, begin + 1000)]
-        mirror.learn_from_list(json.dumps({"result": {"tools": tools}}).encode())
-    known = [n for n in range(13_000) if mirror.header_map_of(f"t{n}")]
+        tool_headers.learn_from_list(json.dumps({"result": {"tools": tools}}).encode())
+    known = [n for n in range(13_000) if tool_headers.header_map_of(f"t{n}")]
     assert len(known) == MAX_TOOLS
-    assert mirror.header_map_of(f"t{known[-1]}") == {("a",): "A"}
-    mirror.learn_from_list(
+    assert tool_headers.header_map_of(f"t{known[-1]}") == {("a",): "A"}
+    tool_headers.learn_from_list(
         json.dumps({"result": {"tools": [{"name": f"t{known[-1]}", "inputSchema": {}}]}}).encode()
     )
-    assert mirror.header_map_of(f"t{known[-1]}") == {}
+    assert tool_headers.header_map_of(f"t{known[-1]}") == {}
 
 
 REGION = {

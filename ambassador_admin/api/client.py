@@ -25,7 +25,12 @@ from ambassador_admin.errors import (
 )
 from ambassador_client.account.http_failures import FailureKind, HttpFailure, http_failures
 from ambassador_protocol import __version__
-from ambassador_protocol.events import EVENT_STREAM, Event, EventReader, EventTooLargeError
+from ambassador_protocol.event_stream import (
+    EVENT_STREAM,
+    EventStreamReader,
+    EventTooLargeError,
+    ServerSentEvent,
+)
 from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 from ambassador_protocol.problems import ProblemCode
@@ -150,10 +155,10 @@ class ApiClient:
             cursor = page.next_cursor
             remaining = None if remaining is None else remaining - len(page.items)
 
-    def follow(self, request: Request) -> Iterator[tuple[list[Event], str]]:
+    def follow(self, request: Request) -> Iterator[tuple[list[ServerSentEvent], str]]:
         """Yield the events that a stream sends, as they come, with the id after them, until the server ends it."""
         headers = {"Authorization": f"Bearer {self._required_key()}", "Accept": EVENT_STREAM}
-        reader = EventReader(_LARGEST_EVENT)
+        reader = EventStreamReader(_LARGEST_EVENT)
         with (
             http_failures(partial(_error_for, self._server)),
             self._http.stream("GET", request.path, params=dict(request.query), headers=headers) as response,

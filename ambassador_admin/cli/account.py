@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ambassador_admin.api import account, server, trust
+from ambassador_admin.api import account, pinning, server
 from ambassador_admin.api.address import normalise_url
 from ambassador_admin.cli.command import verb
 from ambassador_admin.cli.login_options import LoginOptions
@@ -237,16 +237,16 @@ def _is_trusted(admin: Invocation, address: str) -> bool:
 
 def _certificate(admin: Invocation, address: str, fingerprint: str | None) -> str:
     """Return the server's CA certificate with this fingerprint, or with one that the person confirms."""
-    wanted = None if fingerprint is None else trust.read_fingerprint(fingerprint)
+    wanted = None if fingerprint is None else pinning.read_fingerprint(fingerprint)
     unverified_client = admin.connect(address, ca_file=None, unverified=True)
     offered = unverified_client.fetch_text(server.ca_certificate())
     if wanted is None:
-        wanted = trust.offered_fingerprint(offered)
+        wanted = pinning.offered_fingerprint(offered)
         admin.output.say(
             f"This machine does not trust the CA of {address}. The SHA-256 fingerprint of its certificate:\n{wanted}"
         )
         admin.terminal.confirm("Is this the fingerprint that ambassador-server printed?", yes=False)
-    return trust.matching_certificate(offered, wanted)
+    return pinning.matching_certificate(offered, wanted)
 
 
 def _text_of(path: Path) -> str:

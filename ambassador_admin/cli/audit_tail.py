@@ -14,7 +14,7 @@ from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import BadAnswerError, UnreachableError
 from ambassador_admin.output import Format, Stream
 from ambassador_protocol.backoff import Backoff
-from ambassador_protocol.events import Event
+from ambassador_protocol.event_stream import ServerSentEvent
 from ambassador_protocol.json_text import parse_object
 
 _PAUSES = Backoff(1.0, 30.0)
@@ -86,7 +86,7 @@ class _Follower:
             # A server ends the stream when it stops, or to authenticate the key again.
             time.sleep(_PAUSES.after(self._failures + 1))
 
-    def _show(self, events: Sequence[Event]) -> None:
+    def _show(self, events: Sequence[ServerSentEvent]) -> None:
         items: list[dict[str, Any]] = []
         for event in events:
             if event.name == "gap":
@@ -102,7 +102,7 @@ class _Follower:
             self._admin.output.say("Reconnected; continuing after the last event.")
 
 
-def _item(event: Event) -> dict[str, Any]:
+def _item(event: ServerSentEvent) -> dict[str, Any]:
     try:
         return parse_object(event.data)
     except ValueError as error:

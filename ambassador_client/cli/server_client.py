@@ -26,7 +26,7 @@ from ambassador_client.errors import (
 from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
 from ambassador_protocol.backoff import Backoff
-from ambassador_protocol.events import EVENT_STREAM, EventReader, EventTooLargeError
+from ambassador_protocol.event_stream import EVENT_STREAM, EventStreamReader, EventTooLargeError
 from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
@@ -222,7 +222,7 @@ class ServerClient:
 
     def _read_messages(self, response: httpx.Response) -> Iterator[Json]:
         if response.headers.get("content-type", "").startswith(EVENT_STREAM):
-            reader = EventReader(_MAX_BYTES)
+            reader = EventStreamReader(_MAX_BYTES)
             try:
                 for chunk in response.iter_bytes():
                     yield from (self._parse_object(event.data) for event in reader.feed(chunk) if event.data)

@@ -17,7 +17,7 @@ from ambassador_client.errors import (
     UntrustedCertificateError,
 )
 from ambassador_client.link.http_connection import Dial, HttpConnection, ServerAddress, StaleConnectionError
-from ambassador_protocol.events import EventReader, EventTooLargeError
+from ambassador_protocol.event_stream import EventStreamReader, EventTooLargeError
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
 
 _DISCARD_SECONDS = 1.0
@@ -98,7 +98,7 @@ class Response:
         self._limits = limits
         self._budget = budget
         self._buffered = 0
-        self._events = EventReader(limits.answer_bytes)
+        self._events = EventStreamReader(limits.answer_bytes)
 
     @property
     def last_event_id(self) -> str:

@@ -19,7 +19,7 @@ from ambassador_client.proxy.server_responses import (
     read_server_message,
 )
 from ambassador_protocol import __version__
-from ambassador_protocol.events import EVENT_STREAM, LAST_EVENT_ID
+from ambassador_protocol.event_stream import EVENT_STREAM, LAST_EVENT_ID
 from ambassador_protocol.mcp import VERSION_HEADER
 from ambassador_protocol.paths import CLIENT_VERSION_HEADER
 

@@ -1,6 +1,6 @@
 """Notices on the stream of a call, for hosts that read streams."""
 
-from ambassador_protocol.events import EVENT_STREAM
+from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_server.mcp.envelope import notification
 from ambassador_server.ports.exchange import Notice, Tell
 from ambassador_server.ports.face import FaceRequest

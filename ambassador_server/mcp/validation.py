@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ambassador_protocol.events import EVENT_STREAM
+from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.header_values import decode_header_value
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (

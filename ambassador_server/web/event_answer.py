@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from ambassador_protocol.events import EVENT_STREAM
+from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.json_text import on_one_line
 
 _MOST_PENDING: Final = 64

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ambassador_protocol import __version__
-from ambassador_protocol.events import Event, EventReader, EventTooLargeError
+from ambassador_protocol.event_stream import EventStreamReader, EventTooLargeError, ServerSentEvent
 from ambassador_protocol.tls import client_context
 from ambassador_server.downstream.http.client import HttpClient, is_field_name, is_field_value
 from ambassador_server.downstream.http.connection import Response
@@ -66,7 +66,7 @@ async def read_body(response: Response) -> bytes:
     return await response.read(LARGEST_MESSAGE)
 
 
-def read_events(reader: EventReader, chunk: bytes) -> list[Event]:
+def read_events(reader: EventStreamReader, chunk: bytes) -> list[ServerSentEvent]:
     """Return the events that the chunk completes; raises DownstreamUnavailableError for one beyond the limit."""
     try:
         return reader.feed(chunk)

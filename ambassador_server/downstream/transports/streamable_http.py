@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from ambassador_protocol.events import EVENT_STREAM, EventReader
+from ambassador_protocol.event_stream import EVENT_STREAM, EventStreamReader
 from ambassador_protocol.mcp import SESSION_HEADER, VERSION_HEADER, is_legacy
 from ambassador_server.downstream.features.questions import OpenQuestions
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
@@ -130,7 +130,7 @@ class StreamableHttpTransport:
             _check_session(response, session_id)
             if response.status != 200 or response.kind != EVENT_STREAM:
                 return False
-            events = EventReader(LARGEST_MESSAGE)
+            events = EventStreamReader(LARGEST_MESSAGE)
             async for chunk in response.chunks():
                 for event in read_events(events, chunk):
                     self._take(event.data)
@@ -223,7 +223,7 @@ class StreamableHttpTransport:
         return reply
 
     async def _reply_in_stream(self, response: Response, number: int, ask: Ask | None) -> Reply:
-        events = EventReader(LARGEST_MESSAGE)
+        events = EventStreamReader(LARGEST_MESSAGE)
         questions = OpenQuestions(ask, self._send)
         try:
             async for chunk in response.chunks():

@@ -9,7 +9,7 @@ from contextlib import aclosing
 import msgspec
 from aiohttp import hdrs, web
 
-from ambassador_protocol.events import EVENT_STREAM, LAST_EVENT_ID
+from ambassador_protocol.event_stream import EVENT_STREAM, LAST_EVENT_ID
 from ambassador_protocol.paths import AUDIT_STREAM
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import AmbassadorError, InvalidInputError

@@ -23,7 +23,7 @@ class EventTooLargeError(ValueError):
         self.limit = limit
 
 
-class Event(NamedTuple):
+class ServerSentEvent(NamedTuple):
     """One event; `id` is the last id that the stream had named when the event was complete."""
 
     data: bytes
@@ -31,7 +31,7 @@ class Event(NamedTuple):
     id: str
 
 
-class EventReader:
+class EventStreamReader:
     """Turns the bytes of a stream, in chunks of any size, into events; one event may hold `limit` bytes.
 
     The id and the retry time belong to the stream, not to an event: they count without data, too.
@@ -58,14 +58,14 @@ class EventReader:
         """Return how many bytes of an unfinished event are kept."""
         return len(self._line) + len(self._data or b"") + len(self._more_data)
 
-    def feed(self, chunk: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """Return the events that this chunk completes; raises EventTooLargeError."""
         if self._after_return or b"\r" in chunk:
             chunk = self._with_newlines(chunk)
         *lines, rest = chunk.split(b"\n")
         if lines and (self._line or self._at_start):
             lines[0] = self._end_line(lines[0])
-        events: list[Event] = []
+        events: list[ServerSentEvent] = []
         for line in lines:
             if not line:
                 self._end_event(events)
@@ -128,13 +128,13 @@ class EventReader:
             if text.isprintable() and " " not in text:
                 self._id = text
 
-    def _end_event(self, events: list[Event]) -> None:
+    def _end_event(self, events: list[ServerSentEvent]) -> None:
         self.last_id = self._id
         data = self._data
         if data is not None:
             if self._more_data:
                 data += self._more_data
                 self._more_data.clear()
-            events.append(Event(data, self._name or "message", self._id))
+            events.append(ServerSentEvent(data, self._name or "message", self._id))
             self._data = None
         self._name = ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_protocol.events import Event, EventReader, EventTooLargeError
+from ambassador_protocol.event_stream import EventStreamReader, EventTooLargeError, ServerSentEvent
 from tests.chunks import CUTS, cut
 
 DATA = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n")), min_size=1, max_size=3)
@@ -18,8 +18,8 @@ MARKS = st.sampled_from([b"\xef\xbb\xbf", b"\xef", b"\xbb", b"\xbf"])
 STREAMS = st.lists(FIELDS | SIGNS | MARKS, max_size=40).map(b"".join)
 
 
-def read(chunks: list[bytes], limit: int = 1 << 20) -> tuple[list[Event], str, float]:
-    reader = EventReader(limit)
+def read(chunks: list[bytes], limit: int = 1 << 20) -> tuple[list[ServerSentEvent], str, float]:
+    reader = EventStreamReader(limit)
     events = [event for chunk in chunks for event in reader.feed(chunk)]
     return events, reader.last_id, reader.retry_seconds
 
@@ -28,10 +28,10 @@ def data_of(chunks: list[bytes], limit: int = 1 << 20) -> list[bytes]:
     return [event.data for event in read(chunks, limit)[0]]
 
 
-def by_the_standard(stream: bytes) -> tuple[list[Event], str, float]:
+def by_the_standard(stream: bytes) -> tuple[list[ServerSentEvent], str, float]:
     """Interpret a whole stream step by step as the standard words it, in the most simple-minded way."""
     *lines, _ = re.split(rb"\r\n|\n|\r", stream.removeprefix(b"\xef\xbb\xbf"))
-    events: list[Event] = []
+    events: list[ServerSentEvent] = []
     data, name, buffered_id, last_id, retry = b"", b"", "", "", 0.0
     for line in lines:
         field, _, value = line.partition(b":")
@@ -39,7 +39,7 @@ def by_the_standard(stream: bytes) -> tuple[list[Event], str, float]:
         if line == b"":
             last_id = buffered_id
             if data:
-                events.append(Event(data[:-1], name.decode(errors="replace") or "message", last_id))
+                events.append(ServerSentEvent(data[:-1], name.decode(errors="replace") or "message", last_id))
             data, name = b"", b""
         elif field == b"data":
             data += value + b"\n"
@@ -69,7 +69,7 @@ def test_what_was_written_is_read(events: list[list[str]], end: str, cuts: list[
     for number, lines in enumerate(events):
         text += f": a comment{end}event: kind{end}id: {number}{end}"
         text += "".join(f"data: {line}{end}" for line in lines) + end
-    expected = [Event("\n".join(lines).encode(), "kind", str(n)) for n, lines in enumerate(events)]
+    expected = [ServerSentEvent("\n".join(lines).encode(), "kind", str(n)) for n, lines in enumerate(events)]
     assert read(cut(text.encode(), cuts))[0] == expected
 
 
@@ -146,7 +146,7 @@ def test_keep_alive_comments_never_add_up():
 
 
 def test_what_is_kept_is_counted_until_the_event_is_complete():
-    reader = EventReader(1 << 20)
+    reader = EventStreamReader(1 << 20)
     reader.feed(b"data: abc\ndata: de")
     assert reader.size == len(b"abc") + len(b"data: de")
     reader.feed(b"f\n\n")

@@ -1,7 +1,7 @@
-"""Reads YAML that people write, within bounds that do not depend on the version of PyYAML.
+"""Reads YAML within limits that do not depend on the version of PyYAML.
 
-Nothing is built from a text before its events have been counted, so neither its size, nor its nesting, nor aliases can
-exhaust the reader.
+The events of a text are counted before values are built from it, so that size, nesting and aliases cannot exhaust
+memory.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ MAX_BYTES = 1024 * 1024
 
 T = TypeVar("T")
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is twenty times as fast
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is twenty times faster
 
 
 class YamlError(ValueError):
-    """The text is not YAML or is beyond a bound; `line` counts from 1 and is None where no line is known."""
+    """The text is not YAML or exceeds a limit; `line` counts from 1 and is None when it is unknown."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message if line is None else f"line {line}: {message}")
@@ -29,7 +29,7 @@ class YamlError(ValueError):
 
 
 def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
-    """Return the text of a file, without its byte order mark. Raises OSError and YamlError."""
+    """Return the text of a file without its byte order mark; raises OSError and YamlError."""
     with path.open("rb") as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
@@ -41,12 +41,12 @@ def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
 
 
 def load(text: str, *, max_depth: int = MAX_DEPTH) -> Any:
-    """Return the value of the only document of the text, None where there is none. Raises YamlError."""
+    """Return the value of the only document in a text, None without one; raises YamlError."""
     return build(text, yaml.safe_load, max_depth=max_depth)
 
 
 def build(text: str, construct: Callable[[str], T], *, max_depth: int = MAX_DEPTH) -> T:
-    """Return what `construct` makes of the text with PyYAML, after the text was found within bounds."""
+    """Check the limits of a text, then return what `construct` builds from it; raises YamlError."""
     for _ in events(text, max_depth=max_depth):
         pass
     try:
@@ -58,7 +58,7 @@ def build(text: str, construct: Callable[[str], T], *, max_depth: int = MAX_DEPT
 
 
 def events(text: str, *, max_depth: int = MAX_DEPTH, max_values: int = MAX_VALUES) -> Iterator[Any]:
-    """Yield the events that PyYAML makes of the text. Raises YamlError."""
+    """Yield the parse events of a text; raises YamlError."""
     count = _Count(text, max_depth, max_values)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
@@ -68,12 +68,12 @@ def events(text: str, *, max_depth: int = MAX_DEPTH, max_values: int = MAX_VALUE
         count.check_unread(error)
         raise _not_yaml(error) from error
     except yaml.reader.ReaderError as error:
-        # Here the position counts characters, in whatever encoding the reader saw.
+        # This position counts characters, not lines.
         raise YamlError(f"not YAML: {error.reason} (character {error.position})") from error
 
 
 class _Count:
-    """Counts nesting, and values with those of an alias as often as it is used."""
+    """Counts nesting and values; the values of an alias count each time it is used."""
 
     def __init__(self, text: str, max_depth: int, max_values: int) -> None:
         self._text = text
@@ -109,10 +109,10 @@ class _Count:
                 pass
 
     def check_unread(self, error: Any) -> None:
-        """Raise YamlError where the text is nested too deeply between the last event and what the parser refuses.
+        """Raise YamlError if the text between the last event and the parser's error is nested too deeply.
 
-        The parser looks ahead to the end of the line before it reports what a line begins with, and some versions
-        refuse what they find there for a limit of their own.
+        The parser reads to the end of a line before it reports the events at its beginning, and some versions have a
+        nesting limit of their own, which they report first.
         """
         marks = [mark for mark in (error.context_mark, error.problem_mark) if mark is not None]
         if not marks:

@@ -1,4 +1,4 @@
-"""Certificates and their fingerprints: the SHA-256 of the DER form, by which a person recognises one."""
+"""Parses PEM certificates and their fingerprints, which are the SHA-256 of the DER form."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ _MAX_CERTIFICATES: Final = 16
 
 
 def parse_fingerprint(text: str) -> str:
-    """Return a fingerprint as 64 hexadecimal digits, with or without colons as it was; raises ValueError."""
+    """Return a fingerprint, written with or without colons, as 64 hexadecimal digits; raises ValueError."""
     digits = re.sub(r"[\s:]", "", text.lower().removeprefix("sha256:"))
     if re.fullmatch(r"[0-9a-f]{64}", digits) is None:
         raise ValueError("it must be a SHA-256 fingerprint of 64 hexadecimal digits")
@@ -28,14 +28,14 @@ def fingerprint_of(der: bytes) -> str:
 
 
 def certificates_in(pem: str) -> Iterator[bytes]:
-    """Yield the first certificates in a text as DER; what cannot be read is passed over."""
+    """Yield the first 16 certificates in a PEM text as DER; invalid ones are skipped."""
     for body in _PEM.findall(pem)[:_MAX_CERTIFICATES]:
         with suppress(ValueError):
             yield base64.b64decode("".join(body.split()), validate=True)
 
 
 def find_certificate(certificates: Iterable[bytes], fingerprint: str) -> str | None:
-    """Return the one certificate that has the fingerprint, as PEM and alone; None where none has."""
+    """Return the certificate with the fingerprint as PEM, or None."""
     for der in certificates:
         if hmac.compare_digest(fingerprint_of(der), fingerprint):
             return _pem(der)
@@ -43,5 +43,5 @@ def find_certificate(certificates: Iterable[bytes], fingerprint: str) -> str | N
 
 
 def _pem(der: bytes) -> str:
-    # Not with `ssl`, which no command for help may load.
+    # Without `ssl`, which is slow to import.
     return "\n".join([_BEGIN, *textwrap.wrap(base64.b64encode(der).decode(), 64), _END, ""])

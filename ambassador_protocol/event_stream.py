@@ -1,6 +1,6 @@
-"""Server-Sent Events: the one reader of `text/event-stream`, after the HTML standard.
+"""Reads Server-Sent Events (`text/event-stream`) as the HTML standard defines them.
 
-It reads a stream piece by piece and keeps no more than one unfinished event.
+The reader stores at most one incomplete event.
 """
 
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ _RETRY_DIGITS: Final = 12
 
 
 class EventTooLargeError(ValueError):
-    """An event is larger than the reader may keep; the rest of the stream cannot be read."""
+    """An event exceeds the limit; the rest of the stream cannot be read."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"an event of more than {limit} bytes")
@@ -24,7 +24,7 @@ class EventTooLargeError(ValueError):
 
 
 class ServerSentEvent(NamedTuple):
-    """One event; `id` is the last id that the stream had named when the event was complete."""
+    """One event; `id` is the last event id of the stream when the event was completed."""
 
     data: bytes
     name: str
@@ -32,22 +32,22 @@ class ServerSentEvent(NamedTuple):
 
 
 class EventStreamReader:
-    """Turns the bytes of a stream, in chunks of any size, into events; one event may hold `limit` bytes.
+    """Splits the bytes of a stream into events of at most `limit` bytes; chunks can have any size.
 
-    The id and the retry time belong to the stream, not to an event: they count without data, too.
+    The last event id and the retry time belong to the stream; they are also taken from events without data.
     """
 
     def __init__(self, limit: int) -> None:
         self.last_id = ""
-        """The last id of the stream, empty before the first; a header carries it when the stream is resumed."""
+        """The value for `Last-Event-ID` to resume the stream; empty before the first id."""
         self.retry_seconds = 0.0
-        """How long the server wants a client to wait before it connects again."""
+        """The time in seconds to wait before reconnecting, as the server requests; 0 if it does not."""
         self._limit = limit
         self._longest_line = limit + _LONGEST_NAME
         self._id = ""
         self._name = ""
         self._data: bytes | None = None
-        # A list of pieces, or of lines, would take many times their size where they are small.
+        # Not a list, whose overhead is large for small pieces.
         self._more_data = bytearray()
         self._line = bytearray()
         self._after_return = False
@@ -55,7 +55,7 @@ class EventStreamReader:
 
     @property
     def size(self) -> int:
-        """Return how many bytes of an unfinished event are kept."""
+        """Return the number of stored bytes of an incomplete event."""
         return len(self._line) + len(self._data or b"") + len(self._more_data)
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
@@ -80,7 +80,7 @@ class EventStreamReader:
         return events
 
     def _with_newlines(self, chunk: bytes) -> bytes:
-        """Let a newline alone end each line; the newline of a pair may be in the chunk behind."""
+        """Replace all line ends by newlines; the newline of a pair may be in the next chunk."""
         if not chunk:
             return chunk
         if self._after_return:
@@ -122,7 +122,7 @@ class EventStreamReader:
             raise EventTooLargeError(self._limit)
 
     def _take_id(self, value: bytes) -> None:
-        # It goes back in a header, which carries no control character.
+        # The id is sent back in a header, which cannot have control characters.
         if len(value) <= _LONGEST_ID and value.isascii():
             text = value.decode()
             if text.isprintable() and " " not in text:

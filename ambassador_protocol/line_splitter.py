@@ -1,4 +1,4 @@
-"""Bytes of a pipe cut into lines, one message or one text each."""
+"""Splits the bytes of a pipe into lines."""
 
 from typing import Final, NamedTuple
 
@@ -6,7 +6,7 @@ _KEPT_BYTES: Final = 4096
 
 
 class LongLine(NamedTuple):
-    """Stands in the place of a line above the limit: its first and its last bytes, the rest was thrown away."""
+    """Replaces a line above the limit; has its first and last bytes, without the rest."""
 
     head: bytes
     tail: bytes
@@ -16,11 +16,11 @@ Line = bytes | LongLine
 
 
 class LineSplitter:
-    """Turns chunks of any size into lines, without white space around them and never empty."""
+    """Splits chunks of any size into lines without surrounding white space; empty lines are dropped."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept = bytearray()  # a list of pieces would take many times their size where they are small
+        self._kept = bytearray()  # not a list, whose overhead is large for small pieces
         self._size = 0
         self._tail = b""
 
@@ -37,7 +37,7 @@ class LineSplitter:
         return lines
 
     def finish(self) -> list[Line]:
-        """Return what stands behind the last newline, which is a line, too, when nothing more can come."""
+        """Return the incomplete last line at the end of the input."""
         line = self._end(b"")
         return [line] if line else []
 
@@ -45,7 +45,7 @@ class LineSplitter:
         self._size += len(piece)
         self._kept += piece
         if self._size > self._limit:
-            # What was thrown away lay between the two.
+            # The dropped bytes are between head and tail.
             self._tail = (
                 (self._tail + piece)[-_KEPT_BYTES:] if self._tail else bytes(self._kept[-_KEPT_BYTES:])
             )

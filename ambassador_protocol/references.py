@@ -1,4 +1,4 @@
-"""References to secrets: `env://NAME` and `file:///PATH` say where a secret is kept instead of what it is."""
+"""Parses and resolves references to secrets: `env://NAME` and `file:///PATH`."""
 
 import os
 import sys
@@ -12,9 +12,9 @@ MAX_SECRET_BYTES: Final = 64 * 1024
 ENV: Final = "env"
 FILE: Final = "file"
 SCHEMES: Final = (ENV, FILE)
-"""The words before `://` that every program knows."""
+"""The schemes that every program resolves."""
 
-# What programs are configured with. Every other word before `://` is taken for a secret store.
+# Schemes of addresses in configurations. Every other scheme is treated as that of a secret store.
 _ADDRESS_SCHEMES: Final = frozenset(
     {"http", "https", "ws", "wss", "grpc", "grpcs", "tcp", "udp", "tls", "ssl", "unix", "npipe", "docker"}
     | {"ssh", "sftp", "ftp", "ftps", "git", "svn", "rsync", "socks", "socks4", "socks5", "socks5h"}
@@ -71,24 +71,25 @@ _ADDRESS_SCHEMES: Final = frozenset(
 
 
 class SecretReferenceError(ValueError):
-    """A reference that cannot be used, or that refers to nothing; the text holds no secret."""
+    """A reference is invalid or cannot be resolved; the message never has a secret."""
 
 
 class Reference(NamedTuple):
-    """Where a secret is kept: a place whose form depends on the scheme."""
+    """A reference to a secret; the form of `place` depends on the scheme."""
 
     scheme: str
     place: str
 
     def __str__(self) -> str:
-        """Return it as it is written."""
+        """Return the reference as text."""
         return f"{self.scheme}://{self.place}"
 
 
 def parse_reference(value: str) -> Reference | None:
-    """Return the reference that a value is, whether its scheme is known or not; None for a value that is none.
+    """Return the parsed reference, also with an unknown scheme; None for a value that is no reference.
 
-    The address of a service is none. A misspelt reference must be found out: it would be used as the secret itself.
+    Addresses of services are no references. A misspelt scheme must be detected, or the text would be used as the
+    secret.
     """
     scheme, mark, place = value.partition("://")
     word = scheme.strip().lower().partition("+")[0]
@@ -98,7 +99,7 @@ def parse_reference(value: str) -> Reference | None:
 
 
 def resolve_reference(value: str, environ: Mapping[str, str]) -> str:
-    """Return what a reference of a person's own stands for, or the value itself; raises SecretReferenceError."""
+    """Return the referenced secret, or the value if it is no reference; raises SecretReferenceError."""
     reference = parse_reference(value)
     if reference is None:
         return value
@@ -110,22 +111,22 @@ def resolve_reference(value: str, environ: Mapping[str, str]) -> str:
 
 
 def unknown_scheme(reference: Reference, known: tuple[str, ...]) -> SecretReferenceError:
-    """Return the error for a scheme that is not among the known ones."""
-    # The place is not quoted: where the scheme is no scheme, it may be a secret.
+    """Return the error for an unknown scheme."""
+    # The place is not shown: if the text is no reference after all, it may be a secret.
     return SecretReferenceError(
-        f"'{reference.scheme}://' is no place of secrets that is known here: "
+        f"'{reference.scheme}://' is not a known scheme of secrets: "
         f"write {' or '.join(f'{scheme}://' for scheme in known)}"
     )
 
 
 def check_variable(name: str) -> None:
-    """Raise SecretReferenceError for what cannot be the name of an environment variable."""
+    """Raise SecretReferenceError unless the name can be that of an environment variable."""
     if not (name.isascii() and name.isidentifier()):
         raise SecretReferenceError(f"'{ENV}://{name}' does not name an environment variable")
 
 
 def read_variable(name: str, environ: Mapping[str, str]) -> str:
-    """Return the secret in an environment variable; raises SecretReferenceError where it is empty or missing."""
+    """Return the secret in an environment variable; raises SecretReferenceError if it is empty or missing."""
     check_variable(name)
     found = environ.get(name)
     if not found:
@@ -134,20 +135,20 @@ def read_variable(name: str, environ: Mapping[str, str]) -> str:
 
 
 def path_of(place: str, platform: str = sys.platform) -> Path:
-    """Return the path in a reference of a person's own; on Windows `file:///C:/key` is the file C:/key."""
+    """Return the path in a user's reference; on Windows `file:///C:/key` is the file C:/key."""
     if platform == "win32" and place[:1] == "/" and place[2:3] == ":":
         place = place[1:]
-    # A home that nobody knows is left as it stands.
+    # An unknown home directory is left unexpanded.
     return Path(os.path.expanduser(place))
 
 
 def read_secret_file(path: Path, *, may_wait: bool = False) -> str:
-    """Return the text of a file without the line ends behind it; raises SecretReferenceError.
+    """Return the text of a file without trailing line ends; raises SecretReferenceError.
 
-    `may_wait` says that it may be a pipe, from which a secret is read to its end.
+    With `may_wait` the file can be a pipe, which is read to its end.
     """
     if "\0" in str(path):
-        raise SecretReferenceError(f"{FILE}://{str(path)!r} is no path")
+        raise SecretReferenceError(f"{FILE}://{str(path)!r} is not a path")
     try:
         content = _read(path, may_wait)
         text = content.decode().rstrip("\r\n")
@@ -161,7 +162,7 @@ def read_secret_file(path: Path, *, may_wait: bool = False) -> str:
 
 
 def _read(path: Path, may_wait: bool) -> bytes:
-    # Not to block on a pipe that somebody put in the file's place.
+    # Must not block if the file was replaced by a pipe.
     flags = 0 if may_wait else getattr(os, "O_NONBLOCK", 0)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | flags)
     try:

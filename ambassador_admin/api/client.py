@@ -1,6 +1,6 @@
-"""Carries requests to the admin API: the key, paging, and list_all answer that is no as an error of ours.
+"""Sends requests to the admin API, with the key and paging, and raises the errors of this program.
 
-Only imported by a command that has something to send: an HTTP library takes as long as all the rest.
+Imported only by commands that send a request, because importing the HTTP library is slow.
 """
 
 import json
@@ -74,17 +74,17 @@ class _Answer:
 
 
 class ApiClient:
-    """One server; `key` is asked for when a request needs it, and says None when there is none."""
+    """A client of one server; `key` is called when a request needs the key, and returns None if there is none."""
 
     def __init__(self, server: str, *, key: Callable[[], str | None], tls: ssl.SSLContext | None) -> None:
         self._server = server
         self._key = key
         self._http = httpx.Client(
             base_url=server,
-            # Without TLS there is nothing to verify; the address rules allow that on loopback alone.
+            # Without TLS there is no certificate; URLs without TLS are allowed on loopback only.
             verify=tls or False,
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-            # A proxy for the outside world cannot reach this machine's own loopback.
+            # A proxy cannot reach the loopback addresses of this machine.
             trust_env=not is_loopback(urlsplit(server).hostname or ""),
             headers={
                 "Accept": "application/json",
@@ -102,7 +102,7 @@ class ApiClient:
         return self._object(self._send(request))
 
     def probe(self, request: Request) -> tuple[bool, dict[str, Any]]:
-        """Send the request without the key; return whether all is well, and the object that says so or why not."""
+        """Send the request without the key; return whether the status is a success, and the object in the answer."""
         answer = self._exchange(request, key=None)
         found = self._object(answer)
         if answer.status >= 300 and "code" in found:
@@ -124,7 +124,7 @@ class ApiClient:
         return answer.content.decode(errors="replace")
 
     def send(self, request: Request) -> None:
-        """Send a request whose answer says nothing more than yes."""
+        """Send a request whose answer has no content."""
         self._send(request)
 
     def page(self, request: Request, *, limit: int, cursor: str | None = None) -> Page:
@@ -132,15 +132,15 @@ class ApiClient:
         answer = self.fetch(request.with_query(limit=str(limit), cursor=cursor))
         items, following = answer.get("items"), answer.get("next_cursor")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise self._nonsense("its list has no items")
+            raise self._protocol_error("its list has no items")
         if following is not None and not isinstance(following, str):
-            raise self._nonsense("its cursor is not text")
+            raise self._protocol_error("its cursor is not a text")
         return Page(items, following)
 
     def items(
         self, request: Request, *, limit: int | None = None, size: int = _PAGE
     ) -> Iterator[dict[str, Any]]:
-        """Yield the items of a list, page after page of `size`, up to `limit`."""
+        """Yield the items of a list, fetched in pages of `size`, up to `limit`."""
         cursor: str | None = None
         remaining = limit
         while remaining is None or remaining > 0:
@@ -151,12 +151,12 @@ class ApiClient:
             if page.next_cursor is None:
                 return
             if page.next_cursor == cursor:
-                raise self._nonsense("its list never ends")
+                raise self._protocol_error("its list repeats a cursor")
             cursor = page.next_cursor
             remaining = None if remaining is None else remaining - len(page.items)
 
     def follow(self, request: Request) -> Iterator[tuple[list[ServerSentEvent], str]]:
-        """Yield the events that a stream sends, as they come, with the id after them, until the server ends it."""
+        """Yield the events of a stream as they come, with the last event id, until the server ends the stream."""
         headers = {"Authorization": f"Bearer {self._required_key()}", "Accept": EVENT_STREAM}
         reader = EventStreamReader(_LARGEST_EVENT)
         with (
@@ -215,17 +215,20 @@ class ApiClient:
         try:
             return parse_object(answer.content)
         except ValueError as error:
-            raise self._nonsense(f"its answer (status {answer.status}) {error}") from None
+            raise self._protocol_error(f"its answer (status {answer.status}) {error}") from None
 
     def _refusal(self, answer: _Answer, request: Request) -> AdminError:
         try:
             problem = self._object(answer)
         except BadAnswerError as error:
-            # Without a problem document it is not our server that speaks; a gateway in front of it may be waiting, too.
-            return _unreachable(self._server, f"HTTP status {answer.status}") if _may_pass(answer) else error
+            # Without a problem document, the answer is not from our server, but perhaps from a gateway that cannot
+            # reach it.
+            return (
+                _unreachable(self._server, f"HTTP status {answer.status}") if _is_temporary(answer) else error
+            )
         code, cause = problem.get("code"), problem.get("detail")
         if not isinstance(code, str) or not isinstance(cause, str):
-            return self._nonsense(f"its answer (status {answer.status}) is not a problem document")
+            return self._protocol_error(f"its answer (status {answer.status}) is not a problem document")
         hint, request_id, operation = (problem.get(name) for name in ("hint", "request_id", "operation"))
         if not isinstance(hint, str):
             hint = request.hint(answer.status) or self._general_hint(answer)
@@ -251,7 +254,7 @@ class ApiClient:
             case _:
                 return None
 
-    def _nonsense(self, what: str) -> BadAnswerError:
+    def _protocol_error(self, what: str) -> BadAnswerError:
         return BadAnswerError(
             f"{self._server} does not speak the admin API: {what}.",
             hint="--server names the admin address of ambassador-server, port 9443 by default",
@@ -276,12 +279,12 @@ def _error_for(server: str, failure: HttpFailure) -> AdminError:
 
 
 def _error_position(problem: Mapping[str, Any], request: Request) -> tuple[str, int] | None:
-    """Return the parameter that could not be read, and where it goes wrong, if the server says so."""
+    """Return the value of the invalid parameter and the index of the error in it, if the server reports them."""
     text, position = request.query.get(str(problem.get("parameter"))), problem.get("position")
     return (text, position) if isinstance(text, str) and isinstance(position, int) else None
 
 
-def _may_pass(answer: _Answer) -> bool:
+def _is_temporary(answer: _Answer) -> bool:
     return _EXIT_CODES.get(answer.status) is ExitCode.UNREACHABLE
 
 

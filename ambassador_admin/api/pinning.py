@@ -1,4 +1,4 @@
-"""First trust: takes a CA certificate from an unproven connection only if its fingerprint is the one expected."""
+"""Selects the CA certificate with an expected fingerprint among those of an unverified connection."""
 
 from ambassador_admin.errors import UntrustedCertificateError, UsageError
 from ambassador_protocol.certificates import (
@@ -21,7 +21,7 @@ def read_fingerprint(text: str) -> str:
 
 
 def offered_fingerprint(pem: str) -> str:
-    """Return the fingerprint of the first certificate, for a person to compare; it proves nothing by itself."""
+    """Return the fingerprint of the first certificate, unverified; raises UntrustedCertificateError."""
     offered = next(certificates_in(pem), None)
     if offered is None:
         raise UntrustedCertificateError(
@@ -31,12 +31,12 @@ def offered_fingerprint(pem: str) -> str:
 
 
 def matching_certificate(pem: str, fingerprint: str) -> str:
-    """Return the one certificate that has the fingerprint, alone: what else came with it proves nothing."""
+    """Return only the certificate with the fingerprint; raises UntrustedCertificateError if there is none."""
     offered = list(certificates_in(pem))
     if (found := find_certificate(offered, fingerprint)) is not None:
         return found
     seen = f"it has {', '.join(map(fingerprint_of, offered))}" if offered else "it sent no certificate"
     raise UntrustedCertificateError(
         f"The CA of the server does not have that fingerprint: {seen}.",
-        hint="compare it with what ambassador-server printed; somebody may be in between",
+        hint="compare it with the one that ambassador-server printed; another server may be answering",
     )

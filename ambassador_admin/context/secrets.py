@@ -1,4 +1,4 @@
-"""Reads secrets from where they may come from: a prompt, stdin, `env://NAME` or `file://PATH`."""
+"""Reads secrets from a prompt, from stdin, or from `env://NAME` and `file://PATH`."""
 
 from collections.abc import Callable, Mapping
 from typing import TextIO
@@ -12,19 +12,19 @@ CLIENT_KEY_PREFIX = "amb_pk_"
 
 
 def resolve(value: str, environ: Mapping[str, str]) -> str:
-    """Return the first line of what a reference stands for, or the value itself."""
+    """Return the first line of a referenced secret, or the value itself if it is no reference; raises SettingsError."""
     if parse_reference(value) is None:
         return value
     try:
         return resolve_reference(value, environ).partition("\n")[0]
     except SecretReferenceError as error:
-        raise SettingsError(f"{error}.", hint="name another place: env://NAME or file://PATH") from None
+        raise SettingsError(f"{error}.", hint="use env://NAME or file://PATH") from None
 
 
 def read_key(
     source: str | None, *, environ: Mapping[str, str], stdin: TextIO, prompt: Callable[[str], str]
 ) -> str:
-    """Return the admin key from `source`: None means a prompt on a terminal and stdin otherwise, `-` means stdin."""
+    """Return the admin key from `source`: `-` is stdin, None a prompt on a terminal and stdin otherwise."""
     return check_key(_read("--key-from", source, environ, stdin, lambda: prompt("Admin key (amb_ak_…): ")))
 
 
@@ -37,12 +37,12 @@ def read_password(
     stdin: TextIO,
     prompt: Callable[[str], str],
 ) -> str:
-    """Return a user's password from `source`, as `read_key` does; a new one is asked for twice at a prompt."""
+    """Return a user's password from `source`, as `read_key` does; prompts twice for a new one."""
 
     def ask() -> str:
         typed = prompt(f"{'New password' if is_new else 'Password'} of {user}: ")
-        if is_new and prompt("The same again: ") != typed:
-            raise SettingsError("The two are not the same; nothing was changed.", hint="try again")
+        if is_new and prompt("Repeat the new password: ") != typed:
+            raise SettingsError("The two passwords differ; nothing was changed.", hint="try again")
         return typed
 
     password = _read("--password-from", source, environ, stdin, ask).rstrip("\r\n")
@@ -54,11 +54,11 @@ def read_password(
 
 
 def check_key(text: str) -> str:
-    """Return the key without the white space around it, or raise SettingsError for what can be no admin key."""
+    """Return the key without surrounding white space; raises SettingsError if it cannot be an admin key."""
     key = text.strip()
     if key.startswith(CLIENT_KEY_PREFIX):
         raise SettingsError(
-            "That is a client key; administrators have keys that start with amb_ak_.",
+            "That is a client key; admin keys start with amb_ak_.",
             hint="ambassador-server prints the first admin key when it is initialised",
         )
     if not key:
@@ -66,7 +66,9 @@ def check_key(text: str) -> str:
             "No admin key was given.", hint="--key-from env://NAME or file://PATH, or type it in"
         )
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise SettingsError("That is no admin key: they start with amb_ak_ and hold no white space.")
+        raise SettingsError(
+            "That is not an admin key; admin keys start with amb_ak_ and have no white space."
+        )
     return key
 
 

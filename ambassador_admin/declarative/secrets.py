@@ -1,4 +1,4 @@
-"""Options of an MCP that look like a secret in plain text, where a reference belongs."""
+"""Finds options of an MCP that look like secrets in plain text."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,12 @@ _VALUE = re.compile(
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """Tell whether a value is a secret itself, going by its shape or by the name of what it is for."""
+    """Tell whether a value looks like a secret, by its form or by the name of its option."""
     return parse_reference(value) is None and bool(_NAME.search(name) or _VALUE.match(value))
 
 
 def plain_secrets(options: Mapping[str, Any], path: str = "options") -> Iterator[str]:
-    """Say of each option that looks like a secret what to write instead; never the value itself."""
+    """Yield a warning for each option that looks like a secret; it never has the value."""
     for name, value in options.items():
         yield from _in(name, value, f"{path}.{name}")
 

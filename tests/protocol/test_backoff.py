@@ -1,4 +1,4 @@
-"""Pauses between attempts."""
+"""Back-off between failed attempts."""
 
 from ambassador_protocol.backoff import Backoff
 
@@ -14,5 +14,5 @@ def test_the_first_pause_is_the_shortest():
     assert Backoff(0.5, 60.0).after(0) <= 0.5
 
 
-def test_pauses_are_not_in_step():
+def test_pauses_are_random():
     assert len({Backoff(0.5, 60.0).after(1) for _ in range(100)}) > 1

@@ -1,4 +1,4 @@
-"""No YAML text exhausts its reader, and what is said of one does not depend on which parser reads it."""
+"""YAML is read within limits, and errors do not depend on the parser."""
 
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def use(parser: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("a: &a 1\n---\nb: *a", "line 3: no anchor 'a' is complete here"),
     ],
 )
-def test_what_is_beyond_a_bound_is_refused_by_every_parser_alike(
+def test_every_parser_refuses_a_text_beyond_a_limit(
     text: str, said: str, parser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(parser, monkeypatch)
@@ -75,13 +75,13 @@ def test_what_is_beyond_a_bound_is_refused_by_every_parser_alike(
 @pytest.mark.parametrize(
     "text",
     [
-        'a: "' + "[" * 40 + "\n",  # the quote is what is missing, not the brackets
+        'a: "' + "[" * 40 + "\n",  # the error is the missing quote, not the brackets
         "# " + "[" * 40 + "\na: b: c",
         "a: |\n  " + "[" * 40 + "\nb: @",
         "[" + "[]," * 40 + "@]",
     ],
 )
-def test_brackets_that_nest_nothing_are_not_counted(
+def test_brackets_outside_of_collections_are_not_counted(
     text: str, parser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(parser, monkeypatch)
@@ -110,11 +110,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["a: 2026-13-41", "a: !!int x", "a: !!python/name:os.system", "a: 1\n---\nb: 2"]
 )
-def test_what_cannot_be_built_is_refused(text: str) -> None:
+def test_values_that_cannot_be_built_are_refused(text: str) -> None:
     assert "not YAML: " in refusal(text)
 
 
-def test_a_file_is_read_up_to_a_bound_of_its_size(tmp_path: Path) -> None:
+def test_a_file_above_the_size_limit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "file.yaml"
     file.write_bytes(b"\xef\xbb\xbfa: 1")
     assert read_text(file) == "a: 1"

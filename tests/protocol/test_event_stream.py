@@ -1,4 +1,4 @@
-"""Event streams: what the HTML standard says of the text, for any way in which its bytes are cut."""
+"""Event streams are read as the HTML standard says, for any split of their bytes."""
 
 import re
 
@@ -29,7 +29,7 @@ def data_of(chunks: list[bytes], limit: int = 1 << 20) -> list[bytes]:
 
 
 def by_the_standard(stream: bytes) -> tuple[list[ServerSentEvent], str, float]:
-    """Interpret a whole stream step by step as the standard words it, in the most simple-minded way."""
+    """Parse a whole stream with a direct implementation of the standard's steps."""
     *lines, _ = re.split(rb"\r\n|\n|\r", stream.removeprefix(b"\xef\xbb\xbf"))
     events: list[ServerSentEvent] = []
     data, name, buffered_id, last_id, retry = b"", b"", "", "", 0.0
@@ -64,7 +64,7 @@ def test_any_bytes_in_any_chunks_are_read_as_the_standard_says(stream: bytes, cu
     cuts=CUTS,
     mark=st.booleans(),
 )
-def test_what_was_written_is_read(events: list[list[str]], end: str, cuts: list[int], mark: bool):
+def test_written_events_are_read(events: list[list[str]], end: str, cuts: list[int], mark: bool):
     text = "\ufeff" if mark else ""
     for number, lines in enumerate(events):
         text += f": a comment{end}event: kind{end}id: {number}{end}"
@@ -82,31 +82,31 @@ def test_an_event_that_names_no_type_is_a_message():
     assert [event.name for event in events] == ["gap", "message", "message"]
 
 
-def test_an_unfinished_event_is_no_event():
+def test_an_incomplete_event_is_no_event():
     assert data_of([b"data: a\n\ndata: b\n"]) == [b"a"]
 
 
-def test_the_id_of_an_unfinished_event_is_not_the_last():
+def test_the_id_of_an_incomplete_event_is_not_the_last_id():
     assert read([b"id: 1\ndata: a\n\nid: 2\ndata: b\n"])[1] == "1"
 
 
-def test_an_id_counts_for_the_events_behind_it_until_it_is_taken_back():
+def test_an_id_applies_to_later_events_until_it_is_reset():
     events, last_id, _ = read([b"id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n"])
     assert [event.id for event in events] == ["1", "1", ""]
     assert last_id == ""
 
 
-def test_an_event_without_data_says_where_to_go_on_and_how_long_to_wait():
+def test_an_event_without_data_sets_the_last_id_and_the_retry_time():
     events, last_id, retry_seconds = read([b"id: 7-a\nretry: 1500\n\n"])
     assert (events, last_id, retry_seconds) == ([], "7-a", 1.5)
 
 
-def test_what_no_header_can_carry_is_no_id():
+def test_an_id_that_no_header_can_have_is_ignored():
     stream = b"id: a\x00b\nid: \xc3\xa9\nid: a b\nid: a\tb\nid: \x7f\nid: " + b"x" * 1025 + b"\n\n"
     assert read([stream])[1] == ""
 
 
-def test_what_is_no_number_is_no_time_to_wait():
+def test_a_retry_time_that_is_no_number_is_ignored():
     stream = b"retry: -1\nretry: soon\nretry: 1.5\nretry:\nretry: \xd9\xa1\n\n"
     assert read([stream])[2] == 0
     assert read([b"retry: " + b"9" * 100_000 + b"\n\n"])[2] < 1e10
@@ -131,7 +131,7 @@ def test_an_event_above_the_limit_is_refused(chunks: list[bytes]):
 
 
 @given(lines=st.lists(st.integers(0, 12), min_size=1, max_size=5), cuts=CUTS, limit=st.integers(1, 30))
-def test_the_limit_is_that_of_the_data_in_any_chunks(lines: list[int], cuts: list[int], limit: int):
+def test_the_limit_applies_to_the_data_in_any_chunks(lines: list[int], cuts: list[int], limit: int):
     data = b"\n".join(b"x" * size for size in lines)
     stream = b": comment\n" + b"".join(b"data: " + line + b"\n" for line in data.split(b"\n")) + b"\n"
     if len(data) > limit:
@@ -141,11 +141,11 @@ def test_the_limit_is_that_of_the_data_in_any_chunks(lines: list[int], cuts: lis
         assert data_of(cut(stream, cuts), limit) == [data]
 
 
-def test_keep_alive_comments_never_add_up():
+def test_keep_alive_comments_are_not_stored():
     assert data_of([b": still here\n"] * 1000 + [b"data: a\n\n"], limit=100) == [b"a"]
 
 
-def test_what_is_kept_is_counted_until_the_event_is_complete():
+def test_stored_bytes_are_counted_until_the_event_is_complete():
     reader = EventStreamReader(1 << 20)
     reader.feed(b"data: abc\ndata: de")
     assert reader.size == len(b"abc") + len(b"data: de")

@@ -1,4 +1,4 @@
-"""Lines out of bytes, whatever way the bytes are cut."""
+"""Lines are the same for any split of the bytes."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_any_split_of_the_bytes_gives_the_same_lines(
 
 
 @given(text=st.text(), cuts=CUTS)
-def test_characters_may_be_cut_in_two(text: str, cuts: list[int]):
+def test_characters_can_be_split(text: str, cuts: list[int]):
     data = json.dumps(text, ensure_ascii=False).encode() + b"\n"
     assert [json.loads(bytes(line)) for line in split(cut(data, cuts)) if isinstance(line, bytes)] == [text]
 
@@ -38,7 +38,7 @@ def test_only_lines_above_the_limit_are_dropped(sizes: list[int], cuts: list[int
     ]
 
 
-def test_a_line_above_the_limit_is_not_kept_in_memory():
+def test_a_line_above_the_limit_is_not_stored():
     splitter = LineSplitter(limit=1000)
     for _ in range(10_000):
         assert splitter.feed(b"x" * 1000) == []
@@ -48,7 +48,7 @@ def test_a_line_above_the_limit_is_not_kept_in_memory():
 
 
 @given(excess=st.integers(1, 20_000), cuts=CUTS, end=st.sampled_from([b"\nnext\n", b""]))
-def test_of_a_line_above_the_limit_both_ends_are_kept(excess: int, cuts: list[int], end: bytes):
+def test_both_ends_of_a_line_above_the_limit_are_stored(excess: int, cuts: list[int], end: bytes):
     line = b"h" * 10 + b"x" * excess + b"t" * 10
     long, *others = split(cut(b"ok\n" + line + end, cuts), limit=19)[1:]
     assert isinstance(long, LongLine)

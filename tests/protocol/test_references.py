@@ -1,4 +1,4 @@
-"""References to secrets: what is one, what it stands for, and what is refused instead of being used as the secret."""
+"""References to secrets are parsed, resolved, or refused; none is used as the secret."""
 
 import os
 import threading
@@ -48,13 +48,13 @@ MISSPELT += [
 
 
 @pytest.mark.parametrize("value", PLAIN)
-def test_a_value_that_is_no_reference_stands_for_itself(value: str):
+def test_a_value_that_is_no_reference_is_returned(value: str):
     assert parse_reference(value) is None
     assert resolve_reference(value, {}) == value
 
 
 @pytest.mark.parametrize("value", MISSPELT)
-def test_a_reference_of_an_unknown_scheme_is_never_the_secret(value: str):
+def test_a_reference_with_an_unknown_scheme_is_refused(value: str):
     reference = parse_reference(value)
     assert reference is not None
     assert str(reference) == value
@@ -64,7 +64,7 @@ def test_a_reference_of_an_unknown_scheme_is_never_the_secret(value: str):
 
 
 @given(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True), st.text(min_size=1))
-def test_a_variable_stands_for_its_value(name: str, value: str):
+def test_a_variable_reference_is_resolved(name: str, value: str):
     assert parse_reference(f"env://{name}") == Reference("env", name)
     assert resolve_reference(f"env://{name}", {name: value}) == value
 
@@ -76,13 +76,13 @@ def test_no_value_breaks_the_parser(value: str):
 
 
 @pytest.mark.parametrize("name", ["", "A B", "1A", "A-B", "É", "A=B", "A\n"])
-def test_what_cannot_be_a_variable_is_refused(name: str):
+def test_an_invalid_variable_name_is_refused(name: str):
     with pytest.raises(SecretReferenceError, match="does not name an environment variable"):
         resolve_reference(f"env://{name}", {name: "x"})
 
 
 @pytest.mark.parametrize("environ", [{}, {"A": ""}])
-def test_a_variable_that_is_empty_counts_as_missing(environ: dict[str, str]):
+def test_an_empty_variable_is_refused(environ: dict[str, str]):
     with pytest.raises(SecretReferenceError, match="env://A is not set"):
         resolve_reference("env://A", environ)
 
@@ -99,9 +99,7 @@ def test_a_variable_that_is_empty_counts_as_missing(environ: dict[str, str]):
         (b"x" * MAX_SECRET_BYTES, "x" * MAX_SECRET_BYTES),
     ],
 )
-def test_a_file_stands_for_its_text_without_the_line_ends_behind_it(
-    content: bytes, secret: str, tmp_path: Path
-):
+def test_a_file_reference_is_resolved_without_trailing_line_ends(content: bytes, secret: str, tmp_path: Path):
     (tmp_path / "secret").write_bytes(content)
     assert resolve_reference(f"file://{tmp_path}/secret", {}) == secret
     assert read_secret_file(tmp_path / "secret") == secret
@@ -118,7 +116,7 @@ def test_a_file_stands_for_its_text_without_the_line_ends_behind_it(
         (None, "cannot be read: No such file"),
     ],
 )
-def test_a_file_that_can_be_no_secret_is_named(content: bytes | None, text: str, tmp_path: Path):
+def test_an_unusable_secret_file_is_an_error_with_its_path(content: bytes | None, text: str, tmp_path: Path):
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
@@ -126,12 +124,12 @@ def test_a_file_that_can_be_no_secret_is_named(content: bytes | None, text: str,
         read_secret_file(path)
 
 
-def test_a_path_that_is_none_is_refused():
-    with pytest.raises(SecretReferenceError, match="is no path"):
+def test_an_invalid_path_is_refused():
+    with pytest.raises(SecretReferenceError, match="is not a path"):
         resolve_reference("file:///a/\0/b", {})
 
 
-def test_a_pipe_is_read_only_where_one_may_wait(tmp_path: Path):
+def test_a_pipe_is_read_only_with_may_wait(tmp_path: Path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (pipe, tmp_path):

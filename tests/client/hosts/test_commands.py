@@ -85,7 +85,7 @@ def test_a_reference_to_the_key_is_written(shell: Shell):
 def test_an_unsupported_reference_is_not_written(shell: Shell):
     code, _, errors = shell.run("install", "cursor", MCP_AMBASSADOR_PRESHARED_KEY="vault://me/key")
     assert code == 2
-    assert "MCP_AMBASSADOR_PRESHARED_KEY is wrong: 'vault://' is no place of secrets" in errors
+    assert "MCP_AMBASSADOR_PRESHARED_KEY is wrong: 'vault://' is not a known scheme of secrets" in errors
     assert ".cursor/mcp.json" not in shell.files()
 
 

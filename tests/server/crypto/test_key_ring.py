@@ -168,7 +168,7 @@ def test_key_without_a_source_comes_from_the_directory(directory: Path, monkeypa
         ("env://WEAK", "env://WEAK does not hold a key"),
         ("file:///nowhere/at/all", "cannot be read"),
         (ENCODED, "never in the configuration itself"),
-        (f"vault://{ENCODED}", "'vault://' is no place of secrets"),
+        (f"vault://{ENCODED}", "'vault://' is not a known scheme of secrets"),
     ],
 )
 def test_unusable_source_is_named(

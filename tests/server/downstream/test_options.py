@@ -36,8 +36,8 @@ def test_stdio_accepts_these_options(options: dict[str, Any]):
         ({"command": "a", "env": {"A": "env://"}}, "does not name an environment variable"),
         ({"command": "a", "env": {"A": "env://MCP_AMBASSADOR_MASTER_KEY"}}, "never given to a downstream"),
         ({"command": "a", "env": {"A": "file://relative"}}, "not an absolute path"),
-        ({"command": "a", "env": {"A": "vault://hunter2"}}, "'vault://' is no place of secrets"),
-        ({"command": "a", "env": {"A": "ENV://B"}}, "'ENV://' is no place of secrets"),
+        ({"command": "a", "env": {"A": "vault://hunter2"}}, "'vault://' is not a known scheme of secrets"),
+        ({"command": "a", "env": {"A": "ENV://B"}}, "'ENV://' is not a known scheme of secrets"),
         ({"command": "a\0b"}, "NUL"),
         ({"command": "a", "shell": True}, "no option 'shell'; it has command, args, env, cwd"),
     ],
@@ -65,7 +65,10 @@ def test_stdio_refuses_these_options(options: dict[str, Any], text: str):
             {"url": "http://h/", "headers": {"A": "env://MCP_AMBASSADOR_PEPPER"}},
             "never given to a downstream",
         ),
-        ({"url": "http://h/", "headers": {"A": "secret://hunter2"}}, "'secret://' is no place of secrets"),
+        (
+            {"url": "http://h/", "headers": {"A": "secret://hunter2"}},
+            "'secret://' is not a known scheme of secrets",
+        ),
         ({"url": "http://h/", "cookies": {}}, "no option 'cookies'; it has url, headers, ca_file"),
     ],
 )

@@ -33,8 +33,8 @@ def test_a_reference_is_checked_without_being_resolved(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ("vault://secret/x", "'vault://' is no place of secrets that is known here: write env:// or file://"),
-        ("ENV://A_SECRET", "'ENV://' is no place of secrets"),
+        ("vault://secret/x", "'vault://' is not a known scheme of secrets: write env:// or file://"),
+        ("ENV://A_SECRET", "'ENV://' is not a known scheme of secrets"),
         ("env://A SECRET", "does not name an environment variable"),
         ("file://relative", "is not an absolute path: write file:///PATH"),
         ("file://~/key", "is not an absolute path"),

@@ -1,15 +1,15 @@
-"""JSON as text: objects that others sent, and documents as one line."""
+"""Parses JSON objects, and writes a JSON document in one line."""
 
 import json
 from typing import Any
 
 
 def parse_object(content: bytes | str) -> dict[str, Any]:
-    """Return a JSON object; raises ValueError, whose text continues a sentence, for anything else."""
+    """Return the JSON object in a text; raises ValueError whose message is a predicate, such as "is not JSON"."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
-        # Nesting deeper than the interpreter allows is the sender's fault, like any other garbage.
+        # A RecursionError means that the text is nested too deeply.
         raise ValueError("is not JSON") from None
     if not isinstance(value, dict):
         raise ValueError("is not a JSON object")
@@ -17,7 +17,7 @@ def parse_object(content: bytes | str) -> dict[str, Any]:
 
 
 def on_one_line(document: bytes) -> bytes:
-    """Return the document without line ends: they stand only between tokens, where a space says the same."""
+    """Return a JSON document with spaces instead of line ends, which only occur between tokens."""
     if b"\n" in document or b"\r" in document:
         return document.replace(b"\n", b" ").replace(b"\r", b" ")
     return document

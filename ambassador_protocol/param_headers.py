@@ -73,18 +73,18 @@ def find_mismatch(mirrored: HeaderMap, arguments: Any, header: Callable[[str], s
     for path, token in mirrored.items():
         name = PARAM_HEADER_PREFIX + token
         sent, expected = header(name), _text(arguments, path)
-        said = None if sent is None else decode_header_value(sent)
-        if (sent is None) != (expected is None) or not _equal(said, expected):
+        value = None if sent is None else decode_header_value(sent)
+        if (sent is None) != (expected is None) or not _equal(value, expected):
             return name
     return None
 
 
-def _equal(said: str | None, expected: str | None) -> bool:
-    if said == expected:
+def _equal(value: str | None, expected: str | None) -> bool:
+    if value == expected:
         return True
-    if said is None or expected is None:
+    if value is None or expected is None:
         return False
-    return bool(_WHOLE.fullmatch(said) and _WHOLE.fullmatch(expected) and int(said) == int(expected))
+    return bool(_WHOLE.fullmatch(value) and _WHOLE.fullmatch(expected) and int(value) == int(expected))
 
 
 def _text(arguments: Any, path: Path) -> str | None:

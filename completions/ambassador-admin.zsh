@@ -23,7 +23,7 @@ _ambassador-admin() {
         'version:Show the version of this program.'
         'export:Print the server'\''s objects as YAML for `apply`, one document per owner.'
         'diff:Show what `apply` would change; exit code 10 if there are changes.'
-        'apply:Change the server to what the files declare, without permitting anything more on the way than before or after.'
+        'apply:Change the server to what the files declare; meanwhile no call is permitted that is denied before and after.'
         'context:The servers you have logged in to.'
         'config:The settings of this program.'
         'user:Users and their passwords.'
@@ -283,7 +283,7 @@ _ambassador-admin_user_update() {
         '*'--role='[A role of an administrator\: admin, operator, provisioner or auditor. May be repeated; replaces all roles.]:ROLE: ' \
         --no-roles'[Remove every role.]' \
         --source='[Where the user comes from\: local, with a password here, or external, from an identity provider.]:WORD: ' \
-        --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
+        --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names user'
@@ -378,7 +378,7 @@ _ambassador-admin_group_update() {
     _arguments -s -S : \
         --description='[What the group is for.]:TEXT: ' \
         --status='[active or suspended; the grants of a suspended group have no effect.]:WORD: ' \
-        --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
+        --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME:_ambassador-admin_names group'
@@ -462,7 +462,7 @@ _ambassador-admin_mcp_add() {
         --arguments='[What the audit stores of a call'\''s arguments; by default redacted.]:WORD:(none keys redacted full)' \
         --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
-        --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
+        --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --dry-run'[Show the request without sending it.]' \
         $shared \
         ':NAME: ' \
@@ -481,7 +481,7 @@ _ambassador-admin_mcp_update() {
         --arguments='[What the audit stores of a call'\''s arguments; by default redacted.]:WORD:(none keys redacted full)' \
         --timeout='[The deadline of one call; by default 60. At least 0.1.]:SECONDS: ' \
         --isolation='[Whether users share one connection; by default shared.]:WORD:(shared per-user)' \
-        --owner='[The declarative file it belongs to; '\'''\'' for none.]:LABEL: ' \
+        --owner='[The label of the declarative file that owns it; '\'''\'' for none.]:LABEL: ' \
         --no-test'[Store new connection options of a published MCP without testing them first.]' \
         --dry-run'[Show the request without sending it.]' \
         $shared \
@@ -590,7 +590,7 @@ _ambassador-admin_grant_add() {
         '*'--tool='[Tools by name; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
         --deny'[Deny these tools; a denial takes precedence over every permission.]' \
         --opt-in'[Only clients that have subscribed to the MCP get the tools.]' \
-        --owner='[The declarative file the grant belongs to.]:LABEL: ' \
+        --owner='[The label of the declarative file that owns the grant.]:LABEL: ' \
         --for='[Expire after 8h, 30d, …]:DURATION: ' \
         --dry-run'[Show the request without sending it.]' \
         $shared \
@@ -650,7 +650,7 @@ _ambassador-admin_key_issue() {
     _arguments -s -S : \
         --name='[What the key is for, such as a machine.]:TEXT: ' \
         --for='[Expire after 30d, 52w, …]:DURATION: ' \
-        --owner='[The declarative file the key belongs to.]:LABEL: ' \
+        --owner='[The label of the declarative file that owns the key.]:LABEL: ' \
         --if-missing'[Issue nothing if the user has a valid key of this name.]' \
         --key-file='[Write the key to this new file, with mode 0600, and do not show it.]:FILE:_files' \
         --to-command='[Pass the key to this command on its standard input instead of showing it. No shell is used. If the command fails, the key is revoked.]:CMD: ' \
@@ -1028,7 +1028,7 @@ _ambassador-admin_kill_list() {
         '*'--filter='[Only rows that match; also FIELD!=VALUE, and FIELD~GLOB where '\''*'\'' matches anything. May be repeated.]:FIELD=VALUE: ' \
         --sort='[Sort by a field; -FIELD for descending order.]:FIELD: ' \
         --limit='[The maximum number of rows. At least 1.]:N: ' \
-        --all'[Also those lifted or run out.]' \
+        --all'[Also those that were lifted or have expired.]' \
         $shared
 }
 

@@ -256,7 +256,7 @@ class ApiClient:
 
     def _protocol_error(self, what: str) -> BadAnswerError:
         return BadAnswerError(
-            f"{self._server} does not speak the admin API: {what}.",
+            f"{self._server} does not follow the admin API: {what}.",
             hint="--server names the admin address of ambassador-server, port 9443 by default",
         )
 
@@ -266,7 +266,7 @@ def _error_for(server: str, failure: HttpFailure) -> AdminError:
         case FailureKind.TIMEOUT:
             return _unreachable(server, "it did not answer in time")
         case FailureKind.PROXY:
-            return _unreachable(server, f"the proxy on the way refused: {failure.reason}")
+            return _unreachable(server, f"the proxy refused the connection: {failure.reason}")
         case FailureKind.UNTRUSTED:
             return UntrustedCertificateError(
                 f"The certificate of {server} is not trusted: {failure.reason}.",

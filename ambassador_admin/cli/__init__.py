@@ -1,1 +1,1 @@
-"""The commands: each parses, calls the API and renders; nothing else."""
+"""The commands, one module per noun; each parses its options, calls the API and shows the answer."""

@@ -95,7 +95,7 @@ def login(
         )
     with _trusted_ca_file(admin, address, fingerprint, known) as ca_file:
         if login_options.user is not None and admin.skips_in_dry_run(
-            f"log in as {login_options.user} and keep context {name!r}"
+            f"log in as {login_options.user} and store context {name!r}"
         ):
             return
         key, who = login_options.obtain_key(admin, address, ca_file)
@@ -124,7 +124,7 @@ def logout(admin: Invocation) -> None:
         admin.output.say("There is no current context.")
         return
     context = admin.contexts.get(name)
-    if admin.skips_in_dry_run(f"forget the key of context {name!r}"):
+    if admin.skips_in_dry_run(f"delete the key of context {name!r}"):
         return
     _end_login(admin, context)
     forgotten = admin.forget_key(name)

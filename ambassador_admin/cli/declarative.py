@@ -122,7 +122,7 @@ def diff(admin: Invocation, files: FileOptions) -> None:
 
 
 def apply(admin: Invocation, files: FileOptions, key_options: KeyOptions) -> None:
-    """Change the server to what the files declare, without permitting anything more on the way than before or after.
+    """Change the server to what the files declare; meanwhile no call is permitted that is denied before and after.
 
     Objects of other owners are not changed. If a run stops, its changes remain; run the same command again to complete
     it. With --prune it asks for confirmation before it removes anything.
@@ -161,11 +161,11 @@ def _plan(admin: Invocation, files: FileOptions) -> "Plan":
 
 
 def _desired(admin: Invocation, files: FileOptions) -> "DesiredState":
-    from ambassador_admin.declarative.document import FaultsError, read_desired
+    from ambassador_admin.declarative.document import InvalidFilesError, read_desired
 
     try:
         desired = read_desired(files.file)
-    except FaultsError as error:
+    except InvalidFilesError as error:
         for line in error.lines:
             admin.output.say(line)
         raise

@@ -57,7 +57,9 @@ def add(
     ] = False,
     owner: Annotated[
         str | None,
-        typer.Option("--owner", metavar="LABEL", help="The declarative file the grant belongs to."),
+        typer.Option(
+            "--owner", metavar="LABEL", help="The label of the declarative file that owns the grant."
+        ),
     ] = None,
     duration: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="Expire after 8h, 30d, …")

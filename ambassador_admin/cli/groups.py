@@ -84,7 +84,9 @@ def update(
     ] = None,
     owner: Annotated[
         str | None,
-        typer.Option("--owner", metavar="LABEL", help="The declarative file it belongs to; '' for none."),
+        typer.Option(
+            "--owner", metavar="LABEL", help="The label of the declarative file that owns it; '' for none."
+        ),
     ] = None,
 ) -> None:
     """Change a group; options that are not given change nothing.

@@ -170,7 +170,7 @@ class _StandardOutput:
         pass
 
     def deliver(self, issued: Item) -> None:
-        """Show the secret; raises AdminError when nobody read it."""
+        """Show the secret; raises AdminError if the output is closed."""
         try:
             self._show(issued)
         except ReaderGoneError:
@@ -189,7 +189,7 @@ class _StandardOutput:
 
 
 class _NewFile:
-    """A file that must not exist yet, made before the key is and gone again when there is none to write."""
+    """A new file, which is created before the key is issued, and removed if none is."""
 
     def __init__(self, admin: Invocation, kind: SecretKind, path: Path) -> None:
         self._admin = admin

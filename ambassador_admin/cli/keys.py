@@ -75,7 +75,8 @@ def issue(
         str | None, typer.Option("--for", metavar="DURATION", help="Expire after 30d, 52w, …")
     ] = None,
     owner: Annotated[
-        str | None, typer.Option("--owner", metavar="LABEL", help="The declarative file the key belongs to.")
+        str | None,
+        typer.Option("--owner", metavar="LABEL", help="The label of the declarative file that owns the key."),
     ] = None,
     if_missing: Annotated[
         bool,

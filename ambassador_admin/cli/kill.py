@@ -160,7 +160,9 @@ def show(
 def list_all(
     admin: Invocation,
     list_options: ListOptions,
-    lifted: Annotated[bool, typer.Option("--all", help="Also those lifted or run out.")] = False,
+    lifted: Annotated[
+        bool, typer.Option("--all", help="Also those that were lifted or have expired.")
+    ] = False,
 ) -> None:
     """List the kill switches that are in force.
 

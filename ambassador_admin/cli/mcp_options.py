@@ -82,7 +82,9 @@ class McpOptions:
     ] = None
     owner: Annotated[
         str | None,
-        typer.Option("--owner", metavar="LABEL", help="The declarative file it belongs to; '' for none."),
+        typer.Option(
+            "--owner", metavar="LABEL", help="The label of the declarative file that owns it; '' for none."
+        ),
     ] = None
 
     @property

@@ -45,7 +45,7 @@ def read_cases(path: Path) -> list[PolicyCase]:
     content = contents[0] if len(contents) == 1 else None
     cases = content.get("cases") if isinstance(content, dict) and set(content) == {"cases"} else None
     if not isinstance(cases, list) or not cases:
-        raise UsageError(f"{path} holds no list of cases.", hint=EXAMPLE)
+        raise UsageError(f"There is no list `cases` in {path}.", hint=EXAMPLE)
     return [_case(number, case) for number, case in enumerate(cases, 1)]
 
 
@@ -55,7 +55,7 @@ def _case(number: int, case: Any) -> PolicyCase:
     unknown = sorted(set(map(str, case)) - _MEMBERS)
     missing = sorted({"user", "tool", "expect"} - set(case))
     if unknown or missing:
-        what = f"knows no {unknown[0]!r}" if unknown else f"lacks {missing[0]!r}"
+        what = f"has an unknown member {unknown[0]!r}" if unknown else f"has no {missing[0]!r}"
         raise UsageError(f"Case {number} {what}.", hint=EXAMPLE)
     if case["expect"] not in _EXPECTATIONS:
         raise UsageError(f"Case {number}: expect is 'allow' or 'deny', not {case['expect']!r}.")

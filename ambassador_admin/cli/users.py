@@ -113,7 +113,9 @@ def update(
     source: Source = None,
     owner: Annotated[
         str | None,
-        typer.Option("--owner", metavar="LABEL", help="The declarative file it belongs to; '' for none."),
+        typer.Option(
+            "--owner", metavar="LABEL", help="The label of the declarative file that owns it; '' for none."
+        ),
     ] = None,
 ) -> None:
     """Change a user; options that are not given change nothing.

@@ -63,8 +63,8 @@ def look_up_names(query: NameQuery, environ: Mapping[str, str]) -> NameList:
 
 def _listed(admin: Invocation, source: _Source, prefix: str) -> NameList:
     # The API does not filter by id.
-    asked = prefix if source.name == "name" else ""
-    request = source.request.with_query(filter=f"name~{asked}*" if asked else None)
+    filtered_prefix = prefix if source.name == "name" else ""
+    request = source.request.with_query(filter=f"name~{filtered_prefix}*" if filtered_prefix else None)
     page = admin.api_without_keyring.page(request, limit=_MOST)
     names = [
         (
@@ -73,4 +73,4 @@ def _listed(admin: Invocation, source: _Source, prefix: str) -> NameList:
         )
         for item in page.items
     ]
-    return NameList(prefix=asked, complete=page.next_cursor is None, names=names)
+    return NameList(prefix=filtered_prefix, complete=page.next_cursor is None, names=names)

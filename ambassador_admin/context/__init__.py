@@ -1,1 +1,1 @@
-"""What one command works with: its options, its settings, its output and the admin API."""
+"""The environment of one command: its options, settings, stored contexts, secrets and API client."""

@@ -107,7 +107,7 @@ def resolve_settings(options: GlobalOptions, environ: Mapping[str, str], context
 
 
 def resolve_format(options: GlobalOptions, environ: Mapping[str, str]) -> tuple[Format | None, SettingSource]:
-    """Return the output format that was chosen for, or None, and its source; raises SettingsError."""
+    """Return the output format that was asked for, or None, and its source; raises SettingsError."""
     chosen, source = _first_set(
         (options.output, SettingSource(SourceKind.FLAG, "--output")), _variable(environ, OUTPUT_VARIABLE)
     )

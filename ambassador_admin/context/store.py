@@ -69,7 +69,7 @@ class ContextStore:
         """Delete a context; if it was the current one, no context is current."""
         self.get(name)
         current = self.current()
-        rest = {kept: context for kept, context in self._contexts().items() if kept != name}
+        rest = {other: context for other, context in self._contexts().items() if other != name}
         self._write(rest, None if current == name else current)
         remove_private_file(self._ca_path(name))
 

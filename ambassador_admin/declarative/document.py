@@ -100,7 +100,7 @@ _SECTIONS = {
 def read_desired(paths: Iterable[Path]) -> DesiredState:
     """Return the state that the files declare; a directory stands for every *.yaml and *.yml in it.
 
-    Raises FaultsError, which lists the faults, or UsageError for a file that cannot be read.
+    Raises InvalidFilesError, which lists the faults, or UsageError for a file that cannot be read.
     """
     reader = _DocumentReader()
     for file in (file for path in paths for file in _files(path)):
@@ -154,7 +154,7 @@ class _DocumentReader:
             shown = [f"{position}: {message}" for position, message in lines[:MAX_FAULTS]]
             if len(lines) > MAX_FAULTS:
                 shown.append(f"and {len(lines) - MAX_FAULTS} more")
-            raise FaultsError(shown)
+            raise InvalidFilesError(shown)
         return DesiredState(tuple(self._objects.values()), frozenset(self._owners), tuple(self._warnings))
 
     def _item(self, section: Section, node: Node, owner: str | None) -> None:
@@ -211,7 +211,7 @@ class _DocumentReader:
         self._faults.append(FaultError(position, message))
 
 
-class FaultsError(UsageError):
+class InvalidFilesError(UsageError):
     """The files have faults; `lines` describes each."""
 
     def __init__(self, lines: list[str]) -> None:

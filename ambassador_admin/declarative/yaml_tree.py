@@ -106,14 +106,14 @@ class _Builder:
 
     def _tag(self, event: Any, line: int) -> str:
         if event.tag not in (None, "!", _STRING):
-            raise YamlError(f"tag {event.tag!r} is not known here", line)
+            raise YamlError(f"unknown tag {event.tag!r}", line)
         if event.tag is not None or not event.implicit[0]:
             return "str"
         return str(self._resolver.resolve(yaml.ScalarNode, event.value, (True, False))).rpartition(":")[2]
 
     def _begin(self, node: Sequence | Mapping, event: Any, line: int) -> None:
         if event.tag is not None:
-            raise YamlError(f"tag {event.tag!r} is not known here", line)
+            raise YamlError(f"unknown tag {event.tag!r}", line)
         self._open.append(node)
         self._anchors.append(event.anchor)
         self._keys.append(None)
@@ -137,7 +137,7 @@ class _Builder:
 
 
 def duplicates(node: Mapping) -> Iterator[Scalar]:
-    """Yield every key that occurs earlier in the mapping."""
+    """Yield every key that repeats an earlier key of the mapping."""
     seen: set[str] = set()
     for key, _ in node.entries:
         if key.text in seen:

@@ -70,8 +70,8 @@ def lookup(item: Item, field: str) -> Any:
 class Column:
     """One column of a table and one line of a record; `fallback` is the field shown when `field` is None.
 
-    A `whole` column is never cut, an `id` column to its first characters. `wide` columns are only in the wide table;
-    `status` columns are coloured.
+    A `whole` column is never cut; an `id` column can be cut to its first 8 characters. `wide` columns are only in the
+    wide table; `status` columns are coloured.
     """
 
     title: str

@@ -51,8 +51,10 @@ async def _enrol(request: web.Request) -> web.Response:
         expires_at=_expiry(new.expires_in_seconds),
         key_expires_in_seconds=new.key_expires_in_seconds,
     )
-    told = {name: promised[name] for name in ("id", "user", "name", "expires_at", "key_expires_in_seconds")}
-    return web.json_response({**told, "code": CODE}, status=201)
+    enrolment = {
+        name: promised[name] for name in ("id", "user", "name", "expires_at", "key_expires_in_seconds")
+    }
+    return web.json_response({**enrolment, "code": CODE}, status=201)
 
 
 async def _enrolments(request: web.Request) -> web.Response:

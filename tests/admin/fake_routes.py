@@ -226,15 +226,15 @@ async def _create_user(request: web.Request) -> web.Response:
     new, api = await _read(request, NewUser), request.app[API]
     if new.name in api.users:
         raise Refusal(409, f"There is a user {new.name!r} already")
-    said = {name: value for name, value in asdict(new).items() if value is not None}
-    api.add_user(**{"display_name": new.name} | said)
+    changes = {name: value for name, value in asdict(new).items() if value is not None}
+    api.add_user(**{"display_name": new.name} | changes)
     return web.json_response(api.users[new.name], status=201)
 
 
 async def _change_user(request: web.Request) -> web.Response:
     user = _known(request.app[API].users, "user", request.match_info["name"])
-    said = asdict(await _read(request, UserPut))
-    user.update({name: value for name, value in said.items() if value is not None})
+    changes = asdict(await _read(request, UserPut))
+    user.update({name: value for name, value in changes.items() if value is not None})
     return web.json_response(user)
 
 
@@ -253,8 +253,8 @@ async def _create_group(request: web.Request) -> web.Response:
 
 async def _change_group(request: web.Request) -> web.Response:
     group = _known(request.app[API].groups, "group", request.match_info["name"])
-    said = asdict(await _read(request, GroupPut))
-    group.update({name: value for name, value in said.items() if value is not None})
+    changes = asdict(await _read(request, GroupPut))
+    group.update({name: value for name, value in changes.items() if value is not None})
     return web.json_response(group)
 
 
@@ -283,8 +283,8 @@ async def _add_mcp(request: web.Request) -> web.Response:
 
 async def _change_mcp(request: web.Request) -> web.Response:
     mcp = _known(request.app[API].mcps, "MCP", request.match_info["name"])
-    said = asdict(await _read(request, McpPut))
-    mcp.update({name: value for name, value in said.items() if value is not None})
+    changes = asdict(await _read(request, McpPut))
+    mcp.update({name: value for name, value in changes.items() if value is not None})
     return web.json_response(mcp)
 
 

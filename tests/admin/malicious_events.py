@@ -20,12 +20,12 @@ def add_hostile_events(api: FakeState) -> None:
         source=EVIL,
         details={EVIL: [EVIL, None]},
     )
-    nobody = {"kind": "unknown", "id": None, "name": None, "key_id": None, "key_name": None}
+    unknown_actor = {"kind": "unknown", "id": None, "name": None, "key_id": None, "key_name": None}
     key = {"kind": "session", "id": None, "name": None}
     api.add_event(
         "session:client:refuse",
         "denied",
-        actor=nobody,
+        actor=unknown_actor,
         resource=key,
         reason="invalid_credentials",
         source="2001:db8::1",
@@ -35,5 +35,9 @@ def add_hostile_events(api: FakeState) -> None:
     api.add_event("kill:switch:activate", "succeeded", resource=switch)
     server = {"kind": "server", "id": None, "name": "node-1"}
     api.add_event(
-        "system:server:start", "succeeded", actor={**nobody, "kind": "system"}, resource=server, source=None
+        "system:server:start",
+        "succeeded",
+        actor={**unknown_actor, "kind": "system"},
+        resource=server,
+        source=None,
     )

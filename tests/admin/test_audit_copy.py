@@ -78,8 +78,8 @@ def test_unsigned_end_is_reported(shell: Shell, copy: Path, key: str) -> None:
 def test_unusable_copy_key_or_anchor_is_an_error(
     shell: Shell, copy: Path, key: str, words: list[str], code: int, complaint: str
 ) -> None:
-    said = [word.replace("{copy}", str(copy)).replace("{key}", key) for word in words]
-    done = shell.run("audit", "verify", *said)
+    arguments = [word.replace("{copy}", str(copy)).replace("{key}", key) for word in words]
+    done = shell.run("audit", "verify", *arguments)
     assert done.code == code
     assert complaint in done.err
 
@@ -97,7 +97,7 @@ from ambassador_admin.cli.app import run
 sys.exit(run(sys.argv[1:]))
 """
     server = {"aiohttp", "msgspec", "sqlalchemy", "ambassador_server", "httpx"}
-    for absent, code, said in ((server, 0, ""), (server | {"cryptography"}, 1, "mcp-ambassador[audit]")):
+    for absent, code, message in ((server, 0, ""), (server | {"cryptography"}, 1, "mcp-ambassador[audit]")):
         words = ["audit", "verify", "--offline", str(copy), "--key", key]
         done = subprocess.run(
             [sys.executable, "-c", script.replace("{absent!r}", repr(absent)), *words],
@@ -109,4 +109,4 @@ sys.exit(run(sys.argv[1:]))
             env={**os.environ, "HOME": str(tmp_path)},
         )
         assert done.returncode == code, done.stderr
-        assert said in done.stderr
+        assert message in done.stderr

@@ -95,7 +95,7 @@ def test_only_the_certificate_with_the_fingerprint_is_trusted(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    secure.ca_pem = make_authority(other, "Somebody else").ca_pem + authority.ca_pem
+    secure.ca_pem = make_authority(other, "Another CA").ca_pem + authority.ca_pem
     assert home.run("login", secure.url, "--fingerprint", authority.fingerprint, stdin=ADMIN_KEY).code == 0
     (kept,) = home.directory.glob("*.ca.pem")
     assert kept.read_text() == authority.ca_pem

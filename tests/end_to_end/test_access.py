@@ -82,10 +82,10 @@ def test_cases_hold_or_fail_the_pipeline(rig: Rig):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "no list of cases"),
-        ("cases: []", "no list of cases"),
-        ("cases: [{user: a, tool: b}]", "lacks 'expect'"),
-        ("cases: [{user: a, tool: b, expect: allow, wehn: now}]", "knows no 'wehn'"),
+        ("", "no list `cases`"),
+        ("cases: []", "no list `cases`"),
+        ("cases: [{user: a, tool: b}]", "has no 'expect'"),
+        ("cases: [{user: a, tool: b, expect: allow, wehn: now}]", "has an unknown member 'wehn'"),
         ("cases: [{user: a, tool: b, expect: maybe}]", "'maybe'"),
         ("cases: [1]", "not a mapping"),
         ("cases: [", "not YAML"),

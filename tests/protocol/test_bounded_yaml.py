@@ -47,7 +47,7 @@ def use(parser: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @both_parsers
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[" * 33, f"line 1: {_TOO_DEEP}"),
         ("[" * 1000, f"line 1: {_TOO_DEEP}"),
@@ -65,10 +65,10 @@ def use(parser: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_every_parser_refuses_a_text_beyond_a_limit(
-    text: str, said: str, parser: str, monkeypatch: pytest.MonkeyPatch
+    text: str, message: str, parser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(parser, monkeypatch)
-    assert said in refusal(text)
+    assert message in refusal(text)
 
 
 @both_parsers

@@ -51,8 +51,8 @@ def test_our_own_codes_are_outside_the_reserved_range():
 
 
 def test_relayed_capabilities_are_server_capabilities():
-    said = mcp_types.ServerCapabilities.model_validate(mcp.FEATURES)
-    assert said.model_dump(exclude_none=True, by_alias=True) == mcp.FEATURES
+    capabilities = mcp_types.ServerCapabilities.model_validate(mcp.FEATURES)
+    assert capabilities.model_dump(exclude_none=True, by_alias=True) == mcp.FEATURES
     # Tasks are an extension; the others are not names of methods.
     assert set(mcp_types.ServerCapabilities.model_fields) - set(mcp.FEATURES) == {
         "experimental",

@@ -159,15 +159,15 @@ def _whole(milliseconds: Any) -> int | None:
 
 
 def _without_none(value: Any) -> Any:
-    """Leave out members that say nothing, but never any of the event's own details."""
+    """Return the value without members that are None or empty objects; the event's details are unchanged."""
     if not isinstance(value, dict):
         return value
-    kept = {
+    members = {
         name: member if name == "details" else _without_none(member)
         for name, member in value.items()
         if member is not None
     }
-    return {name: member for name, member in kept.items() if member != {}}
+    return {name: member for name, member in members.items() if member != {}}
 
 
 LAYOUT = _Ocsf()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ambassador_admin.declarative import readers
-from ambassador_admin.declarative.document import FaultsError, read_desired
+from ambassador_admin.declarative.document import InvalidFilesError, read_desired
 from ambassador_admin.declarative.export import documents, export_text
 from ambassador_admin.declarative.objects import CurrentObject, DesiredState, ObjectKind, canonical_tools
 from ambassador_admin.declarative.plan import make_plan
@@ -32,12 +32,12 @@ def refusal(directory: Path, text: str | bytes) -> str:
     """Return the error for a file, without its directory."""
     with pytest.raises(UsageError) as caught:
         read(directory, text)
-    lines = caught.value.lines if isinstance(caught.value, FaultsError) else [caught.value.message]
+    lines = caught.value.lines if isinstance(caught.value, InvalidFilesError) else [caught.value.message]
     return "\n".join(lines).replace(f"{directory}/", "")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", ""),
         ("owner: [", ": not YAML: did not find"),
@@ -68,7 +68,10 @@ def refusal(directory: Path, text: str | bytes) -> str:
             "owner: ci\nkeys:\n- {user: a, name: b, expires_in_seconds: 0}",
             "must be a whole number of seconds",
         ),
-        ("owner: ci\nusers: !!python/object:os.system {}", "file.yaml:2: tag 'tag:yaml.org,2002:python/"),
+        (
+            "owner: ci\nusers: !!python/object:os.system {}",
+            "file.yaml:2: unknown tag 'tag:yaml.org,2002:python/",
+        ),
         ("owner: ci\nusers: *nowhere", "file.yaml:2: no anchor 'nowhere'"),
         ("owner: ci\nusers: &a [*a]", "file.yaml:2: no anchor 'a' is complete here"),
         ("owner: ci\n? [a]\n: b", "file.yaml:2: a key must be plain text"),
@@ -77,9 +80,9 @@ def refusal(directory: Path, text: str | bytes) -> str:
         ("- a", "file.yaml:1: must be a mapping"),
     ],
 )
-def test_every_fault_is_reported_with_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
-    if said:
-        assert said in refusal(tmp_path, text)
+def test_every_fault_is_reported_with_its_line(tmp_path: Path, text: str | bytes, message: str) -> None:
+    if message:
+        assert message in refusal(tmp_path, text)
     else:
         assert read(tmp_path, text) == DesiredState((), frozenset())
 
@@ -111,7 +114,7 @@ def test_a_directory_is_read_and_an_object_in_two_files_is_a_fault(tmp_path: Pat
         ObjectKind.MEMBERSHIP,
     }
     (tmp_path / "b.yml").write_text("owner: ci/b\nusers: [{name: x}]\n")
-    with pytest.raises(FaultsError) as caught:
+    with pytest.raises(InvalidFilesError) as caught:
         read_desired([tmp_path])
     assert caught.value.lines == [f"{tmp_path}/b.yml:2: user x is declared at {tmp_path}/a.yaml:2 already"]
 

@@ -45,8 +45,8 @@ def test_an_interrupt_is_deferred_until_the_key_is_delivered() -> None:
     def issue() -> None:
         with interrupts_deferred():
             os.kill(os.getpid(), signal.SIGINT)
-            done.append("handed over")
+            done.append("delivered")
 
     with pytest.raises(KeyboardInterrupt):
         issue()
-    assert done == ["handed over"]
+    assert done == ["delivered"]

@@ -42,19 +42,19 @@ def admin_exit_codes() -> Rows:
 
 
 def admin_files() -> Rows:
-    """Return what logging in leaves on a machine."""
+    """Return the files that `login` writes."""
     directory = config_directory({}, "linux")
-    book, credentials = ContextStore(directory), CredentialStore(directory)
+    contexts, credentials = ContextStore(directory), CredentialStore(directory)
     return (
-        (_at_home(book._path), "The contexts: for each its name, its server and what proves the server."),
-        (_at_home(book._ca_path("CONTEXT")), "A copy of the CA certificate that proves a server."),
+        (_at_home(contexts._path), "The contexts: the name, the server and the CA file of each."),
+        (_at_home(contexts._ca_path("CONTEXT")), "A copy of the CA certificate of a server."),
         (
             _at_home(credentials._path("CONTEXT")),
-            "The admin key of a context, readable by its owner alone; only where it is in no system keyring.",
+            "The admin key of a context, if it is not in the system's keyring; only its owner can read the file.",
         ),
         (
             _at_home(config_directory({}, "darwin")),
-            "The same on macOS. On Linux `XDG_CONFIG_HOME` stands for `~/.config` when it is set.",
+            "The same on macOS. On Linux `XDG_CONFIG_HOME` replaces `~/.config` if it is set.",
         ),
     )
 

@@ -120,17 +120,17 @@ def _admin() -> Program:
             "ambassador-admin [OPTION]... VERB [ARGUMENT]... [OPTION]...",
         ),
         description=(
-            "`ambassador-admin` says who may use which tools, shows what happened, and stops calls when they must be "
-            "stopped. A command is a noun and a verb: `list` is a summary, `show` the detail.",
-            "Data goes to standard output, words go to standard error. The JSON form is stable, so scripts take "
-            "`-o json`. An error is one line with a code that keeps its meaning, such as AMB-1002, then the step that "
-            "mends it, then the id of the request.",
-            "Every command that changes something takes `--dry-run`, which shows the request and sends nothing. What "
-            "cannot be undone asks first on a terminal, and needs `--yes` where there is none.",
-            "An admin key is never written on the command line: it comes from a prompt, standard input, `env://NAME` "
-            "or `file://PATH`. A key that is made is shown once.",
+            "`ambassador-admin` sets who may use which tools, searches and verifies the audit, and activates kill "
+            "switches. A command is a noun and a verb: `list` shows a summary, `show` the details.",
+            "Data is written to standard output, messages to standard error. The JSON output is stable, so scripts "
+            "should use `-o json`. An error is a line with a stable code, such as AMB-1002, followed by a hint on how "
+            "to solve it and the id of the request.",
+            "Every command that changes something has the option `--dry-run`, which shows the request without sending "
+            "it. Destructive commands ask for confirmation on a terminal, and need `--yes` without one.",
+            "An admin key is never given on the command line, but at a prompt, on standard input, or as `env://NAME` "
+            "or `file://PATH`. An issued key is shown once.",
         ),
-        options="Every command takes these, before the noun or behind it; `--version` stands alone.",
+        options="Every command takes these, before or after the noun; `--version` is used without a command.",
         root=with_known_words(ADMIN, read_typer(typer.main.get_command(admin_app))),
         environment=facts.admin_environment(),
         precedence=facts.admin_precedence(),
@@ -138,11 +138,11 @@ def _admin() -> Program:
         files=facts.admin_files(),
         steps=(
             (
-                "Log in, trusting the certificate authority whose fingerprint the server printed:",
+                "Log in, and trust the certificate authority with the fingerprint that the server printed:",
                 ("ambassador-admin login https://ambassador.example.com:9443 --fingerprint SHA256",),
             ),
             (
-                "Publish an MCP for a group, and give a user a key:",
+                "Publish an MCP for a group, and issue a key to a user:",
                 (
                     "ambassador-admin mcp add time -- uvx mcp-server-time",
                     "ambassador-admin mcp publish time",
@@ -154,14 +154,14 @@ def _admin() -> Program:
                 ),
             ),
             (
-                "Stop it for two hours, and see what was refused meanwhile:",
+                "Stop the MCP for two hours, and show the calls that were refused:",
                 (
                     "ambassador-admin kill mcp time --reason 'incident 42' --for 2h",
                     "ambassador-admin audit query --outcome denied --reason kill_switch --since 2h",
                 ),
             ),
             (
-                "From a script, with a key from the environment:",
+                "Use an admin key from the environment in a script:",
                 (
                     "export MCP_AMBASSADOR_ADMIN_URL=https://ambassador.example.com:9443",
                     "export MCP_AMBASSADOR_ADMIN_KEY=file:///run/secrets/ambassador-admin-key",

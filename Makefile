@@ -1,5 +1,6 @@
 # make demo         see the product work, on real servers
 # make test         every test
+# make soak         the tests that draw examples or repeat rounds, SOAK=20 times as many as in make test
 # make check        the one gate: format, lint, types, import contracts, tests
 # make bench        the figures of docs/performance.md, beside a bare relay in the same run
 # make docs         write the generated documents again
@@ -12,6 +13,7 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+SOAK ?= 20
 VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV := .venv$(if $(filter file,$(origin PYTHON)),,-$(VERSION))$(if $(LATEST),-latest)$(if $(LOWEST),-lowest)
 BIN := $(VENV)/bin
@@ -21,7 +23,7 @@ COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --all-extras --no-annota
 SOURCES := ambassador_protocol ambassador_client ambassador_admin ambassador_server
 ALL := $(SOURCES) tests
 
-.PHONY: demo test check format lint types contracts bench docs constraints clean fix today
+.PHONY: demo test soak check format lint types contracts bench docs constraints clean fix today
 
 $(INSTALLED): pyproject.toml constraints.txt ambassador_protocol/__init__.py $(if $(LATEST),today)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "MCP Ambassador needs Python 3.11 or newer")'
@@ -43,6 +45,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+soak: $(INSTALLED)
+	SOAK=$(SOAK) $(BIN)/python -m pytest -n $(WORKERS) --timeout 0 -m 'hypothesis or soak' $(ARGS)
 
 check: format lint types contracts test
 

@@ -26,6 +26,7 @@ from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, Store
 from ambassador_server.storage.value_checks import MAX_KEY
 from tests.conformance.store_samples import HOUR, NOW, event, position, record
+from tests.effort import examples
 
 LIMIT = 20
 
@@ -430,12 +431,7 @@ NAMES = [
 ]
 
 
-@settings(
-    max_examples=12,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(examples(12), derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     patterns=st.lists(
         st.text(alphabet="ab*%_?[]^-\\.ä🦊\n", max_size=6), min_size=25, max_size=25, unique=True

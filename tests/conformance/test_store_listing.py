@@ -37,6 +37,7 @@ from tests.conformance.store_samples import (
     switch,
     user,
 )
+from tests.effort import examples
 
 SECOND = timedelta(seconds=1)
 
@@ -421,7 +422,7 @@ def _expected(scene: Scene) -> list[str]:
 
 
 @given(scene=SCENES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_pages_hold_the_sorted_filtered_list_and_nothing_twice(store: Store, scene: Scene) -> None:
     await _hold_only(store, scene.users)
     expected = _expected(scene)

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.client.host import Host, environment, host
+from tests.effort import SOAK
 from tests.end_to_end.world import Downstream, Person, World, until
 
-RESTARTS = int(os.environ.get("CRASH_ROUNDS", "20"))
+RESTARTS = 10 * SOAK
 """How often the server dies; the first time it is killed, the next time asked to go, and so on."""
 
 WORKERS = 12
@@ -101,7 +102,7 @@ class Caller:
         return Call(number, before if before == self.phase and before % 2 == 0 else None, answer)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.soak
 async def test_no_call_is_lost_or_run_twice_while_the_server_dies_under_them(
     world: World, tools: Downstream, proxy: Host
 ) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.effort import SOAK
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.world import Caller, Downstream, World, running
 from tests.rig import Rig
 
-ROUNDS = 3
+ROUNDS = 3 * SOAK
 CALLS = 1000
 IN_FLIGHT = 32
 KILL_AFTER = (200, 350, 500)
@@ -73,13 +74,15 @@ def every_event(world: World) -> list[dict[str, Any]]:
             return events
 
 
+@pytest.mark.soak
 async def test_killed_amid_calls_the_server_has_recorded_everything_that_reached_a_downstream(
     world: World, tools: Downstream
 ) -> None:
     caller = world.caller()
     answered: list[int] = []
     for number in range(ROUNDS):
-        answered.append(await call_until_killed(world, tools, caller, number * CALLS, KILL_AFTER[number]))
+        kill_after = KILL_AFTER[number % len(KILL_AFTER)]
+        answered.append(await call_until_killed(world, tools, caller, number * CALLS, kill_after))
         assert world.rig.stop(signal.SIGKILL) == -signal.SIGKILL
         if number == ROUNDS - 1:
             checked = world.rig.run("ambassador-server", "check", "--data-dir", str(world.rig.data_dir))

@@ -24,10 +24,11 @@ from ambassador_protocol.paths import (
 )
 from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.openapi import describe
+from tests.effort import SOAK
 from tests.end_to_end.raw_http import connected, head
 from tests.end_to_end.world import ANSWER_SECONDS, World, assert_discreet
 
-EXAMPLES = 12
+EXAMPLES = 12 * SOAK
 DOCUMENT = msgspec.json.decode(msgspec.json.encode(describe(admin_endpoints())))
 SCHEMA = schemathesis.openapi.from_dict(
     copy.deepcopy(DOCUMENT),
@@ -73,6 +74,7 @@ asked: Counter[str] = Counter()
 done: Counter[str] = Counter()
 
 
+@pytest.mark.soak
 @SCHEMA.exclude(path=AUDIT_STREAM).parametrize()
 def test_the_server_keeps_what_its_description_promises(case: Any, world: World) -> None:
     """Some of the requests are about something that is there; a command that was made up is never run."""

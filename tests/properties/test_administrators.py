@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_server.domain.audit.actors import Requester
@@ -79,7 +79,7 @@ async def attempt(office: Office, by: Requester, deed: tuple[str, str, Any]) -> 
     return True
 
 
-@settings(max_examples=100, deadline=None)
+@examples(50)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(PEOPLE), falls), max_size=20))
 def test_an_administrator_is_always_left(story: list[tuple[bool, str, tuple[str, str, Any]]]) -> None:
     """Requests are carried out though their administrator was removed while they were on their way."""
@@ -106,7 +106,7 @@ def test_an_administrator_is_always_left(story: list[tuple[bool, str, tuple[str,
     asyncio.run(play())
 
 
-@settings(max_examples=60, deadline=None)
+@examples(40)
 @given(st.sampled_from(Role), st.lists(deeds, max_size=12))
 def test_one_role_alone_never_comes_by_more(role: Role, story: list[tuple[str, str, Any]]) -> None:
     """Whoever acts, what he set the password or the mail address of, or issued, has no rights beyond his own."""

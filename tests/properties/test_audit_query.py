@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_server.domain.audit.events import (
@@ -36,6 +36,7 @@ from ambassador_server.ports.store import Store
 from ambassador_server.storage.migrate import upgrade
 from ambassador_server.storage.sql_store import open_store
 from tests.conformance.store_samples import HOUR, NOW, position, record
+from tests.effort import examples
 
 TEXTS = [
     "",
@@ -113,7 +114,7 @@ def store(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFact
 _writers = iter(f"w{number}" for number in range(10**9))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(found=st.lists(records, min_size=1, max_size=12), wanted=st.lists(queries, min_size=1, max_size=5))
 def test_database_and_python_agree(
     loop: asyncio.AbstractEventLoop, store: Store, found: list[AuditRecord], wanted: list[Query]
@@ -149,7 +150,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@examples(250)
 @given(st.lists(pieces, max_size=30).map("".join) | st.lists(pieces, max_size=30).map(" ".join) | st.text())
 def test_any_text_is_a_query_or_has_a_place_where_it_is_wrong(text: str) -> None:
     try:

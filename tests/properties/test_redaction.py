@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
@@ -21,6 +21,7 @@ from ambassador_server.domain.secrets.tokens import (
     SESSION_TOKEN_PREFIX,
     mint_key,
 )
+from tests.effort import examples
 
 ALNUM = string.ascii_letters + string.digits
 JSON = st.recursive(
@@ -260,7 +261,7 @@ def test_keys_masks_secrets_used_as_names(secret: str):
         st.text(max_size=3000) | st.dictionaries(st.text(max_size=600), st.text(max_size=600)), max_size=40
     )
 )
-@settings(max_examples=30)
+@examples(20)
 def test_result_is_bounded(value: list[Any]):
     for policy in (ArgumentPolicy.REDACTED, ArgumentPolicy.KEYS):
         result = redact(value, policy)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_server.domain.people.groups import Membership
@@ -33,6 +33,7 @@ from tests.conformance.store_samples import (
     switch,
     user,
 )
+from tests.effort import examples
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import InMemoryStore
 
@@ -152,7 +153,6 @@ async def follow(store: Store, story: Sequence[tuple[list[Write], list[Write], b
         assert amended == built
 
 
-@settings(deadline=None)
 @given(TRANSACTIONS)
 def test_amended_equals_built_in_memory(story) -> None:
     asyncio.run(follow(InMemoryStore(), story))
@@ -165,7 +165,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=40, deadline=None)
+@examples(25)
 @given(story=TRANSACTIONS)
 def test_amended_equals_built_on_sqlite(template: Path, story) -> None:
     async def run(path: Path) -> None:

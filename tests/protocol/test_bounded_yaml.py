@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_protocol import bounded_yaml
@@ -96,7 +96,6 @@ def test_the_deepest_text_allowed_is_read(parser: str, monkeypatch: pytest.Monke
     assert _TOO_DEEP in refusal("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60) | st.text("[]{}:,-?&*a!|>'\"#%@ \n\t1", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_admin.declarative.objects import CurrentObject, DesiredState, ObjectKind

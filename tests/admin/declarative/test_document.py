@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_admin.declarative import readers
@@ -126,7 +126,6 @@ def test_a_plain_text_secret_causes_a_warning_without_the_secret(tmp_path: Path)
     assert not any("hunter2" in each or "ghp_abc" in each for each in desired.warnings)
 
 
-@settings(deadline=None)
 @given(STATES)
 def test_an_export_declares_what_is_there(
     tmp_path_factory: pytest.TempPathFactory, state: list[CurrentObject]

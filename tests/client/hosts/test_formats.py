@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_client.hosts.formats.editor import (
@@ -85,7 +85,6 @@ def comments(text: str) -> list[str]:
     return [each for each in found if each]
 
 
-@settings(deadline=None)
 @given(documents())
 def test_jsonc_keeps_everything_else(text: str):
     before = JSONC.load(text)
@@ -112,7 +111,6 @@ def test_jsonc_keeps_everything_else(text: str):
     assert JSONC.remove(removed, PLACE) == removed
 
 
-@settings(deadline=None)
 @given(documents())
 def test_jsonc_removes_its_entry_among_others(text: str):
     if not find(JSONC.load(text), ("mcpServers",)):
@@ -135,7 +133,6 @@ def test_jsonc_removal_restores_every_byte(text: str, newline: str):
     assert JSONC.remove(JSONC.put(text, PLACE, ENTRY), PLACE) == text
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40) | st.text('{}[]",:/*\\ \n1a', max_size=30))
 def test_jsonc_parses_any_text_or_refuses_it(text: str):
     try:
@@ -145,7 +142,6 @@ def test_jsonc_parses_any_text_or_refuses_it(text: str):
     assert JSONC.load(JSONC.remove(put, PLACE)) == without_entry(JSONC.load(put), PLACE) | {"mcpServers": {}}
 
 
-@settings(deadline=None)
 @given(_VALUE)
 def test_jsonc_parses_all_json(value: Any):
     for text in (json.dumps(value), json.dumps(value, indent=1, ensure_ascii=False)):

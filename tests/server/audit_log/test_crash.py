@@ -1,7 +1,6 @@
 """Awaited records survive the death of the process, and the log recovers after a full disk."""
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.domain.audit.events import AuditAction
+from tests.effort import SOAK
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import (
     SIGNER,
@@ -23,8 +23,8 @@ from tests.server.audit_log.samples import (
 )
 
 ROOT = Path(__file__).parents[3]
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "4"))
-"""How often a writer is killed; a longer run sets `CRASH_ROUNDS=50`."""
+ROUNDS = 4 * SOAK
+"""How often a writer is killed."""
 
 
 async def start(*arguments: str) -> Process:
@@ -45,6 +45,7 @@ async def append_until_killed(directory: Path, round_number: int, policy: str) -
     return {f"r-{round_number * 10**6 + int(line)}" for line in whole_lines}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("policy", "rounds"), [("interval", ROUNDS), ("always", ROUNDS // 2)])
 async def test_killed_process_loses_no_awaited_record(tmp_path: Path, policy: str, rounds: int):
     awaited: set[str] = set()

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_protocol.audit.verify import WriterVerification
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
+from tests.effort import examples
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import SIGNER, WRITER, append_all, segments, verify
 
@@ -91,7 +92,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(number=st.integers(0, 3), change=CHANGES)
 def test_any_change_of_a_file_is_found_at_or_before_its_place(
     whole: Path, tmp_path_factory: pytest.TempPathFactory, number: int, change: Change

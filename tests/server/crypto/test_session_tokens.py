@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ambassador_server.crypto.key_ring import KeyRing
@@ -30,6 +30,7 @@ def tokens_with(session_keys: dict[int, bytes]) -> HmacSessionTokens:
     key=st.uuids(),
     expiry=st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9000, 1, 1)),  # noqa: DTZ001 - zone is added
 )
+@example(uuid.UUID(SESSION), uuid.UUID(CLIENT_KEY), datetime(4148, 1, 1, microsecond=1000))  # noqa: DTZ001
 def test_claims_are_the_ones_that_were_signed(session: uuid.UUID, key: uuid.UUID, expiry: datetime):
     aware = expiry.replace(tzinfo=UTC)
     claims = TOKENS.verify(TOKENS.mint(str(session), str(key), aware))

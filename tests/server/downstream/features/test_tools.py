@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mcp.shared.inbound import find_invalid_x_mcp_header, mcp_param_headers, x_mcp_header_map
 
@@ -106,7 +106,6 @@ VALUE = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(SCHEMA, VALUE)
 def test_mirrored_parameters_agree_with_the_sdk(schema: dict[str, Any], arguments: Any):
     definition = json.dumps({"name": "t", "inputSchema": schema}).encode()

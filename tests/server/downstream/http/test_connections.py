@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -19,6 +19,7 @@ from ambassador_server.downstream.http.connect import ServerAddress
 from ambassador_server.downstream.http.connection import Connection, NoAnswerError, Response
 from ambassador_server.downstream.http.pool import ConnectionPool
 from ambassador_server.errors import DownstreamUnavailableError
+from tests.effort import examples
 from tests.server.downstream.certificates import make_certificate
 from tests.server.downstream.support import PATIENCE
 
@@ -234,7 +235,7 @@ async def test_the_latest_connection_is_reused_first_and_parallel_requests_have_
         assert len({number for number, _, _ in server.seen[2:]}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20)
 @given(cuts=st.sets(st.integers(1, len(CHUNKED) - 1)))
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_a_chunked_answer_is_read_wherever_it_is_cut(run: Callable[[Awaitable[None]], None], cuts: set[int]):

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ambassador_server.downstream.eras.legacy import legacy_params
@@ -90,7 +90,6 @@ def test_requests_and_notifications_are_distinguished(identity: bytes, kind: str
         assert json.loads(encode_answer(message))["id"] == json.loads(identity)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=4))
 def test_legacy_params_without_our_members_are_unchanged(params: dict[str, object]):
     raw = json.dumps(params, indent=1).encode()
@@ -98,7 +97,6 @@ def test_legacy_params_without_our_members_are_unchanged(params: dict[str, objec
         assert legacy_params(raw) is raw
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=3), FOREIGN)
 def test_only_modern_members_are_removed_from_legacy_params(
     params: dict[str, object], meta: dict[str, object]
@@ -111,7 +109,6 @@ def test_only_modern_members_are_removed_from_legacy_params(
     assert kept == {**params, **({"_meta": meta} if meta else {})}
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=3), FOREIGN)
 def test_modern_params_have_the_meta_of_our_connection(params: dict[str, object], meta: dict[str, object]):
     info = {"io.modelcontextprotocol/clientInfo": {"name": "host", "version": "9"}}

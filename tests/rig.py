@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tests import preloaded
+from tests.patience import PATIENCE
 
 BIN = Path(sys.executable).parent
-START_SECONDS = 30.0
-COMMAND_SECONDS = 60.0
 
 
 class CommandError(AssertionError):
@@ -88,7 +87,7 @@ class Rig:
         if self.process is None:
             return 0
         self.process.send_signal(number)
-        code = self.process.wait(timeout=START_SECONDS)
+        code = self.process.wait(timeout=PATIENCE)
         self.process = None
         return code
 
@@ -131,7 +130,7 @@ class Rig:
         """Run one of our commands as a person would; any other exit code than expected raises CommandError."""
         environment = {**self.environment(), **(env or {})}
         start = preloaded.run if self.is_preloaded else run
-        done = start(command, *words, env=environment, stdin=stdin or "", timeout=COMMAND_SECONDS)
+        done = start(command, *words, env=environment, stdin=stdin or "", timeout=PATIENCE)
         if done.returncode != expect:
             shown = " ".join([command, *words])
             raise CommandError(f"{shown}: exit {done.returncode}, not {expect}\n{done.stdout}{done.stderr}")
@@ -152,7 +151,7 @@ class Rig:
             return subprocess.Popen([*self.server, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _await_ready(self, ready_file: Path) -> str:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not ready_file.exists():
             if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
                 raise CommandError(f"the server did not start:\n{self.log_file.read_text()}")

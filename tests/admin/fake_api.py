@@ -48,7 +48,7 @@ class FakeApi(FakeState):
         try:
             yield self
         finally:
-            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=10)
+            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=PATIENCE)
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(timeout=10)
+            thread.join(timeout=PATIENCE)
             loop.close()

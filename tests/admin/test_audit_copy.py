@@ -13,6 +13,7 @@ from ambassador_protocol.audit.files import key_file_name
 from ambassador_server.audit_log.log import JsonlAuditLog
 from tests.admin.shell import Shell
 from tests.fakes.clock import ManualClock
+from tests.patience import PATIENCE
 from tests.server.audit_log.samples import KEYS, SIGNER, WRITER, append_all, segments
 
 
@@ -103,7 +104,7 @@ sys.exit(run(sys.argv[1:]))
             [sys.executable, "-c", script.replace("{absent!r}", repr(absent)), *words],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
             cwd=Path(__file__).parents[2],
             env={**os.environ, "HOME": str(tmp_path)},

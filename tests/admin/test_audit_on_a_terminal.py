@@ -14,8 +14,8 @@ from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import ADMIN_KEY
 from tests.admin.malicious_events import EVIL, add_hostile_events
 from tests.admin.shell import PROGRAM, Shell
+from tests.patience import PATIENCE
 
-SECONDS = 30.0
 OURS = re.compile(r"\x1b\[(?:0|1|31|32|33)m")
 
 
@@ -29,7 +29,7 @@ def on_a_terminal(home: Shell, api: FakeApi, *words: str) -> str:
     )
     os.close(theirs)
     found = bytearray()
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE
     while select.select([ours], [], [], max(0.0, deadline - time.monotonic()))[0]:
         try:
             chunk = os.read(ours, 65536)
@@ -39,7 +39,7 @@ def on_a_terminal(home: Shell, api: FakeApi, *words: str) -> str:
             break
         found += chunk
     os.close(ours)
-    assert process.wait(SECONDS) == 0
+    assert process.wait(PATIENCE) == 0
     return found.decode().replace("\r\n", "\n")
 
 

@@ -13,6 +13,7 @@ from ambassador_admin.context.store import ContextStore
 from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import SECRET
 from tests.admin.shell import Shell
+from tests.patience import PATIENCE
 
 MUTATIONS = [
     ["user", "create", "dave"],
@@ -117,7 +118,7 @@ def test_question_on_a_real_terminal_can_be_answered_or_interrupted(
         process.send_signal(signal.SIGINT)
     else:
         os.write(screen, answer)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     os.close(screen)
     assert (process.returncode, len(api.changes)) == (code, changes)
 
@@ -182,7 +183,7 @@ def test_key_with_a_closed_output_is_an_error_with_its_id(shell: Shell, api: Fak
     os.close(reading)
     process = shell.start("key", "issue", "alice", "--name", "ci", stdout=writing)
     os.close(writing)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "hint: ambassador-admin key revoke key-1\n" in err
 

@@ -20,6 +20,7 @@ from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import ADMIN_KEY, AUDITOR_KEY
 from tests.admin.shell import Shell
 from tests.admin.test_startup import HEAVY
+from tests.patience import PATIENCE
 
 PROBE = """
 import json, os, sys
@@ -182,7 +183,7 @@ def test_without_a_server_nothing_is_printed(home: Shell, words: list[str]) -> N
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         process = home.at(f"http://127.0.0.1:{unused.getsockname()[1]}").start("names", *words)
-        assert process.communicate(timeout=60) == ("", "")
+        assert process.communicate(timeout=PATIENCE) == ("", "")
     assert process.returncode == 0
 
 
@@ -201,7 +202,7 @@ def test_an_answer_from_the_cache_imports_few_modules(shell: Shell, populated_ap
         env={**os.environ, **shell.environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert done.stdout.startswith("alan\t")

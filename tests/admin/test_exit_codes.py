@@ -12,6 +12,7 @@ from tests.admin.certificates import make_authority
 from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import AUDITOR_KEY
 from tests.admin.shell import Shell
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize("words", [["user", "list"], ["server", "health"], ["server", "version"]])
@@ -31,7 +32,7 @@ def test_a_closed_output_is_no_failure(shell: Shell, words: list[str]) -> None:
     os.close(reading)
     process = shell.start(*words, stdout=writing)
     os.close(writing)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
 
 
@@ -41,7 +42,7 @@ def test_without_a_server_a_pipe_gets_nothing_and_the_exit_code_is_7(home: Shell
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         process = home.at(url).start(*words, "-o", "json")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (7, "")
     assert f"AMB-5001 No connection to {url}: " in err
 
@@ -56,9 +57,9 @@ def test_server_that_closes_the_connection_is_exit_7(home: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = home.at(url).start("user", "list")
-        listener.settimeout(30)
+        listener.settimeout(PATIENCE)
         listener.accept()[0].close()
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 7
     assert "AMB-5001" in err
 
@@ -281,5 +282,5 @@ def test_broken_pipe_prints_no_error(shell: Shell, api: FakeApi, words: list[str
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == ""
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     process.stderr.close()

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.admin.shell import PROGRAM, Shell
+from tests.patience import PATIENCE
 
 HEAVY = {"aiohttp", "cryptography", "httpx", "keyring", "mcp", "sqlalchemy", "yaml", "h11"}
 PROBE = """
@@ -24,7 +25,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file
 
 def _modules(*words: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     return set(json.loads(done.stderr.splitlines()[-1]))
 
@@ -48,7 +49,7 @@ def test_wrong_command_line_loads_no_http_library() -> None:
 
 def test_every_version_command_prints_the_same(home: Shell) -> None:
     fast = subprocess.run(
-        [PROGRAM, "--version"], capture_output=True, text=True, timeout=60, check=True
+        [PROGRAM, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=True
     ).stdout
     assert home.run("--version").out == fast
     assert home.run("-o", "json", "-V").out == fast
@@ -76,6 +77,6 @@ def test_completion_offers_the_next_words(line: str, offered: set[str]) -> None:
         "COMP_CWORD": str(line.count(" ")),
     }
     done = subprocess.run(
-        [PROGRAM], env={**os.environ, **asking}, capture_output=True, text=True, timeout=60, check=True
+        [PROGRAM], env={**os.environ, **asking}, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert (set(done.stdout.split()), done.stderr) == (offered, "")

@@ -14,8 +14,7 @@ import pytest
 from tests.admin.fake_api import FakeApi
 from tests.admin.fake_state import AUDITOR_KEY
 from tests.admin.shell import Shell
-
-SECONDS = 30.0
+from tests.patience import PATIENCE
 
 
 class Following:
@@ -32,12 +31,12 @@ class Following:
     def interrupt(self) -> int:
         """Press Ctrl-C and return the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(SECONDS)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         """Kill the process if it still runs."""
         self.process.kill()
-        self.process.wait(SECONDS)
+        self.process.wait(PATIENCE)
         self.out.close()
         self.err.close()
 
@@ -52,7 +51,7 @@ class _Lines:
 
     def next(self) -> str:
         """Return the next line."""
-        return self._lines.get(timeout=SECONDS)
+        return self._lines.get(timeout=PATIENCE)
 
     def rest(self) -> str:
         """Return the rest of the stream."""
@@ -60,7 +59,7 @@ class _Lines:
 
     def close(self) -> None:
         """Wait for the end of the stream."""
-        self._thread.join(SECONDS)
+        self._thread.join(PATIENCE)
         self._stream.close()
 
     def _read(self) -> None:
@@ -129,7 +128,7 @@ def test_tail_with_a_closed_output_ends_without_a_message(home: Shell, api: Fake
     assert os.read(reading, 1) == b"{"
     os.close(reading)
     api.add_event("call:tool:outcome", "succeeded")
-    _, err = process.communicate(timeout=SECONDS)
+    _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from aiohttp import web
 from mcp.shared.inbound import classify_inbound_request, validate_mcp_param_headers
 
+from tests.patience import PATIENCE
+
 KEY = "amb_pk_" + "k" * 48
 
 Json = dict[str, Any]
@@ -121,7 +123,7 @@ class FakeServer:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the condition holds; it is checked after every request."""
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(PATIENCE), self.changed:
             await self.changed.wait_for(condition)
 
     async def _note(self) -> None:

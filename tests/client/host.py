@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.client.fake_server import KEY
+from tests.patience import PATIENCE
 
 Json = dict[str, Any]
 
@@ -20,7 +21,6 @@ MODERN = {
     f"{META}clientCapabilities": {},
 }
 _ROOT = Path(__file__).parents[2]
-_TIMEOUT_SECONDS = 20
 
 
 def environment(url: str, state: Path, **more: str) -> dict[str, str]:
@@ -104,7 +104,7 @@ class Host:
 
     async def until(self, condition: Any) -> None:
         """Wait until the condition holds; it is checked after every line from the proxy."""
-        async with asyncio.timeout(_TIMEOUT_SECONDS), self._changed:
+        async with asyncio.timeout(PATIENCE), self._changed:
             await self._changed.wait_for(condition)
 
     async def until_said(self, text: str) -> None:
@@ -118,7 +118,7 @@ class Host:
 
     async def exit_code(self) -> int:
         """Wait for the end of the proxy and of its output."""
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             code = await self.process.wait()
             await asyncio.gather(*self._readers)
         return code

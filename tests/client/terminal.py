@@ -9,7 +9,7 @@ import termios
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
-SECONDS = 30.0
+from tests.patience import PATIENCE
 
 
 class Terminal:
@@ -24,7 +24,7 @@ class Terminal:
 
     async def until(self, words: str) -> None:
         """Wait until the text is shown."""
-        async with asyncio.timeout(SECONDS), self._changed:
+        async with asyncio.timeout(PATIENCE), self._changed:
             await self._changed.wait_for(lambda: words in self.seen or self._reading.done())
         assert words in self.seen, self.seen
 
@@ -34,7 +34,7 @@ class Terminal:
 
     async def end(self) -> int:
         """Wait for the end of the command and return its exit code."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE):
             await self._process.wait()
             await self._reading
         assert "Traceback" not in self.seen

@@ -17,11 +17,12 @@ from ambassador_protocol import __version__
 from tests import preloaded
 from tests.client.fake_server import KEY, FakeServer
 from tests.client.host import environment
+from tests.patience import PATIENCE
 
 
 async def run(*arguments: str, env: dict[str, str]) -> tuple[int, str, str]:
     """Run a command and return its exit code, output and errors."""
-    ended = await asyncio.to_thread(preloaded.run, "ambassador-client", *arguments, env=env, timeout=60)
+    ended = await asyncio.to_thread(preloaded.run, "ambassador-client", *arguments, env=env, timeout=PATIENCE)
     assert "Traceback" not in ended.stderr
     return ended.returncode, ended.stdout, ended.stderr
 
@@ -154,7 +155,7 @@ def test_help_is_shown_without_arguments_at_a_terminal(state: Path):
         stdin=theirs,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     os.close(ours)
@@ -175,7 +176,7 @@ def test_a_closed_output_pipe_is_not_an_error(state: Path, unbuffered: str):
         stdout=write_end,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     os.close(write_end)

@@ -156,7 +156,7 @@ async def test_priority_requests_are_limited_too():
         call = asyncio.create_task(ask(client, CALL))
         others = [asyncio.create_task(with_priority(client)) for _ in range(10)]
         release.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await asyncio.gather(*others) == [200] * 10
             assert await call == b"{}"
         assert served.connections <= 3
@@ -220,7 +220,7 @@ async def test_leaving_the_exchange_early_closes_the_connection():
         async with client.exchange(CALL) as response:
             events = response.events()
             assert await anext(events) == b"1"
-        await asyncio.wait_for(served.hung_up.wait(), 5)
+        await asyncio.wait_for(served.hung_up.wait(), PATIENCE)
         await events.aclose()
 
 
@@ -229,7 +229,7 @@ async def test_cancelling_before_the_head_closes_the_connection():
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await ask(client, CALL)
-        await asyncio.wait_for(served.hung_up.wait(), 5)
+        await asyncio.wait_for(served.hung_up.wait(), PATIENCE)
 
 
 async def test_a_request_to_a_silent_server_times_out():
@@ -281,7 +281,7 @@ async def test_a_response_above_the_limit_is_refused(head: bytes):
     ):
         with pytest.raises(TooLargeError, match="larger than 1 MB"):
             await ask(client, CALL)
-        await asyncio.wait_for(served.hung_up.wait(), 5)
+        await asyncio.wait_for(served.hung_up.wait(), PATIENCE)
 
 
 async def test_an_event_above_the_limit_is_refused():
@@ -343,7 +343,7 @@ async def test_the_number_of_connections_is_limited():
         # A control request does not wait behind the calls.
         control = asyncio.create_task(client.fetch(CALL))
         release.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await asyncio.gather(*tasks) == [b"{}"] * 10
             assert (await control).status == 200
         assert served.connections <= 4

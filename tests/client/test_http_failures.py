@@ -12,8 +12,7 @@ import pytest
 
 from ambassador_client.account.http_failures import FailureKind, HttpFailure, http_failures
 from tests.client.certificates import make_server_identity
-
-SECONDS = 10.0
+from tests.patience import PATIENCE
 
 
 class FailedError(Exception):
@@ -56,14 +55,14 @@ def answering(answer: bytes | None, context: ssl.SSLContext | None = None) -> It
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(SECONDS)
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(PATIENCE)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(SECONDS)
+        thread.join(PATIENCE)
         loop.close()
 
 
-def failure_of(url: str, *, proxy: str | None = None, read: float = SECONDS) -> HttpFailure:
-    timeout = httpx.Timeout(SECONDS, read=read)
+def failure_of(url: str, *, proxy: str | None = None, read: float = PATIENCE) -> HttpFailure:
+    timeout = httpx.Timeout(PATIENCE, read=read)
     with (
         pytest.raises(FailedError) as caught,
         httpx.Client(trust_env=False, proxy=proxy, timeout=timeout) as client,

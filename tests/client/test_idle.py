@@ -9,6 +9,7 @@ import pytest
 
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host, environment
+from tests.patience import PATIENCE
 
 BEATS = 20
 _COUNTED = """
@@ -50,7 +51,7 @@ async def test_an_idle_proxy_wakes_up_only_for_heartbeats(server: FakeServer, st
     process.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
     await server.until(lambda: server.heartbeats >= BEATS)
     process.stdin.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert process.stderr is not None
         wakeups = int(await process.stderr.read())
         await process.wait()

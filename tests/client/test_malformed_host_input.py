@@ -18,6 +18,7 @@ from ambassador_client.proxy.truncated_line import read_outer_members
 from ambassador_protocol.line_splitter import LineSplitter, LongLine
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host
+from tests.patience import PATIENCE
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
@@ -63,7 +64,7 @@ async def relayed(data: bytes) -> bytes:
         output = await Output.open(written.fileno())
         running = Relay(output, session_task, report=lambda _: None)
         feeding = asyncio.create_task(asyncio.to_thread(_write, write_end, data))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await running.run(read_lines(read_end))
             await feeding
             await running.finish(5)

@@ -14,6 +14,7 @@ import pytest
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host, environment, host
 from tests.client.other_platform import BREAK
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open"), reason="the other systems are made out of Linux"
@@ -83,7 +84,7 @@ async def test_a_host_that_does_not_read_does_not_block_the_proxy(server: FakeSe
         process.stdin.write(call % (number, text))
     await server.until(lambda: len(server.calls) >= 16)
     process.stdin.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         output = await process.stdout.read()
         assert await process.wait() == 0
     assert output.count(b"\n") == 24
@@ -98,7 +99,7 @@ async def test_a_closed_output_is_detected_by_writing(server: FakeServer, state:
     assert await process.stdout.readline()
     process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
     process.stdin.write(PING % 2 + PING % 3)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert await process.wait() == 0
 
 
@@ -111,7 +112,7 @@ async def test_an_unread_stderr_does_not_block_the_relay(state: Path):
     os.set_blocking(write_end, True)
     process = await start(environment("http://127.0.0.1:9", state), write_end)
     os.close(write_end)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         output, _ = await process.communicate(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
     assert b"AMB-5001" in output
     assert process.returncode == 0
@@ -121,7 +122,7 @@ async def test_an_unread_stderr_does_not_block_the_relay(state: Path):
 async def test_messages_on_stderr_can_be_read(state: Path):
     process = await start(environment("not an address", state))
     assert process.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         complaint = await process.stderr.readline()
         _, more = await process.communicate(PING % 1)
     assert complaint.startswith(b"ambassador-client: AMB-5003 ")
@@ -146,7 +147,7 @@ signal.pause()
     assert dying.stdout is not None
     assert dying.stderr is not None
     os.write(write_end, b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert b"echo" in await dying.stdout.readline()
         dying.kill()
         # The proxy inherited both pipes, which close when the last of the two processes ends.

@@ -21,6 +21,7 @@ from ambassador_client.proxy.parent_process_windows import (
     host_exited,
     launcher_programs,
 )
+from tests.patience import PATIENCE
 
 US, PYTHON, LAUNCHER, HOST, SHELL = 50, 40, 30, 20, 10
 CHAIN = {
@@ -175,14 +176,14 @@ async def test_the_end_of_the_host_is_reported():
     ended = threading.Event()
     kernel = OwnTable(lambda: assert_waits(ended))
     watching = asyncio.create_task(host_exited(lambda: kernel))
-    await asyncio.to_thread(kernel.asked.wait, 10)
+    await asyncio.to_thread(kernel.asked.wait, PATIENCE)
     assert not watching.done()
     ended.set()
-    await asyncio.wait_for(watching, 10)
+    await asyncio.wait_for(watching, PATIENCE)
 
 
 def assert_waits(event: threading.Event) -> None:
-    assert event.wait(10)
+    assert event.wait(PATIENCE)
 
 
 def _refuse() -> None:
@@ -194,10 +195,10 @@ def _refuse() -> None:
 )
 async def test_a_host_that_cannot_be_watched_counts_as_running(kernel: OwnTable):
     watching = asyncio.create_task(host_exited(lambda: kernel))
-    await asyncio.to_thread(kernel.asked.wait, 10)
+    await asyncio.to_thread(kernel.asked.wait, PATIENCE)
     for thread in threading.enumerate():
         if thread.name == "host":
-            await asyncio.to_thread(thread.join, 10)
+            await asyncio.to_thread(thread.join, PATIENCE)
     await asyncio.sleep(0)
     assert not watching.done()
     watching.cancel()
@@ -214,7 +215,7 @@ async def test_linux_reports_the_end_of_a_process():
     await asyncio.sleep(0)
     assert not watching.done()
     await process.communicate(b"")
-    await asyncio.wait_for(watching, 10)
+    await asyncio.wait_for(watching, PATIENCE)
 
 
 async def test_init_as_parent_is_not_watched(monkeypatch: pytest.MonkeyPatch):

@@ -5,6 +5,7 @@ import os
 
 from ambassador_client.proxy.stdio import Output, read_lines
 from ambassador_protocol.line_splitter import LongLine
+from tests.patience import PATIENCE
 
 PIPE_HOLDS = 64 * 1024
 
@@ -16,7 +17,7 @@ async def test_a_message_is_written_as_one_line():
     await output.flush()
     assert os.read(read_end, 100) == b'{   "a":  1}\n'
     os.close(read_end)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await output.closed.wait()
         await output.drain()
     output.send(b"{}")
@@ -34,9 +35,9 @@ async def test_flushing_waits_for_the_reader():
         # The bytes in the pipe itself are already written.
         assert left <= PIPE_HOLDS or not flushed.done()
         left -= len(await asyncio.to_thread(os.read, read_end, 1 << 20))
-    await asyncio.wait_for(flushed, 5)
+    await asyncio.wait_for(flushed, PATIENCE)
     os.close(read_end)
-    await asyncio.wait_for(output.closed.wait(), 5)
+    await asyncio.wait_for(output.closed.wait(), PATIENCE)
     os.close(write_end)
 
 

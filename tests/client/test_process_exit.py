@@ -13,6 +13,7 @@ import pytest
 
 from tests.client.fake_server import FakeServer
 from tests.client.host import Host, environment, host
+from tests.patience import PATIENCE
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
 
@@ -103,7 +104,7 @@ async def test_a_closed_output_ends_the_proxy(server: FakeServer, state: Path):
     os.close(write_end)
     await server.until(lambda: len(server.sessions) == 1)
     os.close(read_end)
-    _, errors = await asyncio.wait_for(_drained(process), 20)
+    _, errors = await asyncio.wait_for(_drained(process), PATIENCE)
     assert process.returncode == 0
     assert errors == b""
     assert len(server.disconnected) == 1
@@ -160,7 +161,7 @@ signal.pause()
     )
     assert dying.stdout is not None
     os.write(write_end, b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert b"echo" in await dying.stdout.readline()
         dying.kill()
         # The proxy inherited both pipes, which close when the last of the two processes ends.
@@ -180,7 +181,7 @@ def test_files_work_as_input_and_output(tmp_path: Path, state: Path):
             env=environment("http://127.0.0.1:9", state),
             stdin=stdin,
             stdout=stdout,
-            timeout=20,
+            timeout=PATIENCE,
             check=False,
         )
     assert ended.returncode == 0
@@ -196,7 +197,7 @@ def test_empty_input_ends_the_proxy(state: Path):
         env=environment("http://127.0.0.1:9", state),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, b"")
@@ -211,7 +212,7 @@ def test_closed_standard_streams_end_the_proxy(state: Path, closed: str):
     ) as process:
         assert process.stderr is not None
         assert process.stderr.read() == b""
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 @posix
@@ -229,7 +230,7 @@ async def test_one_socket_works_for_both_directions(state: Path):
     )
     theirs.close()
     reader, writer = await asyncio.open_connection(sock=ours)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         for number in range(3):
             writer.write(b'{"jsonrpc":"2.0","id":%d,"method":"ping"}\n' % number)
             assert b'"result":{}' in await reader.readline()
@@ -261,7 +262,7 @@ async def test_a_host_that_does_not_read_does_not_block_the_proxy(server: FakeSe
         )
     await server.until(lambda: len(server.calls) >= 8 and server.running == 0)
     process.stdin.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         output = await process.stdout.read()
         assert await process.wait() == 0
     assert output.count(b"\n") == 8
@@ -287,7 +288,7 @@ async def test_an_unread_stderr_does_not_block_the_relay(state: Path):
         stderr=write_end,
     )
     os.close(write_end)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         output, _ = await process.communicate(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
     assert b"AMB-5001" in output
     assert process.returncode == 0

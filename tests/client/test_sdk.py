@@ -13,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 
 from tests.client.fake_server import FakeServer
 from tests.client.host import environment
+from tests.patience import PATIENCE
 
 
 @asynccontextmanager
@@ -22,7 +23,7 @@ async def client(server: FakeServer, state: Path, mode: str, **more: object) -> 
         args=["-m", "ambassador_client", "proxy"],
         env=environment(server.url, state),
     )
-    async with asyncio.timeout(30), Client(parameters, mode=mode, **more) as connected:
+    async with asyncio.timeout(PATIENCE), Client(parameters, mode=mode, **more) as connected:
         yield connected
 
 

@@ -13,6 +13,7 @@ from ambassador_client.link.refusals import refusal
 from ambassador_client.proxy.session import Session, pause_after
 from ambassador_protocol.sessions import RegisterRequest
 from tests.client.fake_server import KEY, FakeServer
+from tests.patience import PATIENCE
 
 ME = RegisterRequest(preshared_key=KEY, friendly_name="me", host_tool="cli")
 LIST = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
@@ -76,12 +77,12 @@ async def test_heartbeats_detect_a_restarted_server(server: FakeServer):
     async with kept(server, 0.01) as (session, watcher):
         await server.until(lambda: server.heartbeats >= 1)
         await server.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await watcher.failed.wait()
         with pytest.raises(UnreachableError):
             await post(session)
         await server.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await watcher.recovered.wait()
         assert watcher.lines[0].startswith("AMB-5001")
         assert watcher.lines[-1] == f"connected to {server.url}"

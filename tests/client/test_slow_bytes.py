@@ -14,6 +14,7 @@ from tests.client.fake_server import FakeServer
 from tests.client.faulty_network import FaultyNetwork, faulty_network
 from tests.client.host import environment, host
 from tests.client.in_process_relay import relay_in_process
+from tests.patience import PATIENCE
 
 CHANGED = "notifications/tools/list_changed"
 ANSWER_BYTES = 1 << 19
@@ -142,7 +143,7 @@ async def test_a_slow_host_uses_limited_memory_and_loses_nothing(server: FakeSer
     most = CONNECTIONS + UNREAD_BYTES // ANSWER_BYTES
     assert CONNECTIONS <= asked_for(server, "a") <= most + 4
     numbers: list[int] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         rest = b""
         while len(numbers) < wanted:
             *lines, rest = (rest + await process.stdout.read(1 << 20)).split(b"\n")

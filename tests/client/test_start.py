@@ -14,6 +14,7 @@ from ambassador_client.proxy.message import Message
 from ambassador_protocol import __version__
 from tests.client.fake_server import FakeServer
 from tests.client.host import MODERN, environment, host
+from tests.patience import PATIENCE
 
 FORBIDDEN = (
     "httpx",
@@ -55,7 +56,7 @@ async def test_the_proxy_imports_the_standard_library_and_h11_alone(server: Fake
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         output, errors = await process.communicate(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
     assert b"echo" in output
     loaded = set(json.loads(errors.splitlines()[0]))
@@ -83,7 +84,7 @@ async def test_account_is_found_without_a_keyring(server: FakeServer, state: Pat
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         output, errors = await process.communicate(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')
     assert b"echo" in output, errors
     assert set(json.loads(errors.splitlines()[0])) & set(FORBIDDEN) == set()
@@ -127,7 +128,7 @@ def run(
         stdin=stdin,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -11,6 +11,7 @@ import pytest
 from ambassador_client.proxy import stdio
 from ambassador_client.proxy.stdio import Output, can_poll, read_lines
 from ambassador_protocol.line_splitter import Line, LongLine
+from tests.patience import PATIENCE
 
 MIB = 1 << 20
 PIPE_HOLDS = 64 * 1024
@@ -38,7 +39,7 @@ def close(end: int) -> None:
 
 
 async def until(lines: AsyncIterator[Line]) -> list[Line]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return [line async for line in lines]
 
 
@@ -59,7 +60,7 @@ async def test_input_is_not_read_ahead_without_limit(pipe: tuple[int, int]):
     assert await anext(lines) == b"first"
     # The reader reads ahead up to its limit, then the pipe stays full.
     written, full = 0, 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while full < 20:
             try:
                 written += os.write(write_end, b"line of twenty-one..\n" * 3000)
@@ -91,7 +92,7 @@ async def test_writing_waits_when_the_host_does_not_read(pipe: tuple[int, int]):
     while left:
         assert left <= PIPE_HOLDS or not flushed.done()
         left -= len(await asyncio.to_thread(os.read, read_end, MIB))
-    await asyncio.wait_for(flushed, 10)
+    await asyncio.wait_for(flushed, PATIENCE)
     assert not output.closed.is_set()
 
 
@@ -109,7 +110,7 @@ async def test_a_closed_output_ends_waiting_writes(pipe: tuple[int, int]):
     close(read_end)
     for _ in range(20):
         output.send(b"x" * MIB)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await output.closed.wait()
         await output.drain()
         await output.flush()

@@ -18,13 +18,13 @@ from ambassador_server.services.audit.delivery import AuditDeliveries, Delivery,
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import ManualClock
+from tests.patience import PATIENCE
 from tests.server.audit_log.samples import numbered
 from tests.server.audit_sinks import receivers
 from tests.server.audit_sinks.receivers import Document, Receiver
 from tests.server.downstream.certificates import make_certificate
 
 NODE = "node-1"
-PATIENCE = 20.0
 PAUSES = Backoff(0.01, 0.05)
 KINDS: dict[str, Callable[[Path], Receiver]] = {
     "fake": receivers.InMemory,

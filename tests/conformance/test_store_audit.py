@@ -27,8 +27,7 @@ from ambassador_server.ports.store import EventCounts, Store
 from ambassador_server.storage.value_checks import MAX_KEY
 from tests.conformance.store_samples import HOUR, NOW, event, position, record
 from tests.effort import examples
-
-LIMIT = 20
+from tests.patience import PATIENCE
 
 
 async def index(store: Store, records: Sequence[AuditRecord]) -> None:
@@ -210,7 +209,7 @@ async def test_records_are_seen_in_the_order_of_their_cursors(store: Store) -> N
             inserted.set()
             await commit.wait()
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         slow = asyncio.create_task(insert_and_wait())
         await inserted.wait()
         fast = asyncio.create_task(index(store, [record(1, "fast")]))
@@ -239,7 +238,7 @@ async def test_follower_misses_no_record_while_writers_race(store: Store) -> Non
             seen.extend(records_of(found))
             cursor = found[-1].cursor if found else cursor
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         follower = asyncio.create_task(follow())
         await asyncio.gather(*(write(f"w{number}") for number in range(4)))
         done.set()

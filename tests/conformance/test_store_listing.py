@@ -38,6 +38,7 @@ from tests.conformance.store_samples import (
     user,
 )
 from tests.effort import examples
+from tests.patience import PATIENCE
 
 SECOND = timedelta(seconds=1)
 
@@ -345,7 +346,7 @@ async def _walk(
 ) -> list[tuple[str, int]]:
     """Follow the pages to the end; return each object's id, and the total of the page it was on."""
     seen: list[tuple[str, int]] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = await page(store, kind, wanted)
             assert len(found.items) <= wanted.limit

@@ -7,8 +7,7 @@ import pytest
 from ambassador_server.domain.shared.listing import Listing
 from ambassador_server.ports.store import Store
 from tests.conformance.store_samples import HOUR, NOW, add_owners, session
-
-LIMIT = 20
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +66,7 @@ async def test_only_one_of_many_ends_the_session(store: Store) -> None:
         async with store.write() as work:
             return await work.sessions.end("s1", at=NOW, reason=f"{number}")
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         assert sum(await asyncio.gather(*(end(number) for number in range(10)))) == 1
 
 

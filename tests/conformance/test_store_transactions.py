@@ -27,8 +27,7 @@ from tests.conformance.store_samples import (
     tool,
     user,
 )
-
-LIMIT = 20
+from tests.patience import PATIENCE
 
 Step = Callable[[UnitOfWork], Awaitable[Any]]
 
@@ -90,7 +89,7 @@ async def test_cancellation_undoes_everything_and_admits_the_next_writer(store: 
             written.set()
             await asyncio.Event().wait()
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         task = asyncio.create_task(write_and_hang())
         await written.wait()
         task.cancel()
@@ -111,7 +110,7 @@ async def test_cancellation_at_any_point_leaves_all_or_nothing(store: Store) -> 
             await work.users.add(user(2 * number))
             await work.users.add(user(2 * number + 1))
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         for turns in range(100):
             task = asyncio.create_task(add_two(turns))
             for _ in range(turns):
@@ -267,7 +266,7 @@ async def test_change_that_was_rolled_back_leaves_the_version(store: Store) -> N
 
 
 async def test_changes_of_concurrent_writers_are_all_kept_and_counted(store: Store) -> None:
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(
             *(write(store, lambda work, number=number: work.users.add(user(number))) for number in range(30))
         )
@@ -284,7 +283,7 @@ async def test_only_one_of_two_concurrent_objects_gets_a_name(store: Store) -> N
             return False
         return True
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         done = await asyncio.gather(*(claim(number) for number in range(10)))
     assert sum(done) == 1
     assert await version(store) == 1
@@ -306,7 +305,7 @@ async def test_no_writer_overwrites_a_change_it_has_not_read(store: Store) -> No
         await asyncio.sleep(0)
         await work.users.replace(replace(found, display_name=found.display_name + "x"))
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(write(store, step) for step in [*[describe] * 4, suspend, *[describe] * 5]))
     async with store.read() as work:
         found = await work.users.get("u1")
@@ -327,6 +326,6 @@ async def test_readers_and_writers_run_concurrently(store: Store) -> None:
             groups = await work.groups.all()
             assert len(users) == len(groups) == await work.policy_version()
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(step for number in range(20) for step in (add_both(number), read(), read())))
     assert await version(store) == 20

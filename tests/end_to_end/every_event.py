@@ -26,6 +26,7 @@ from tests.end_to_end.test_audit_unavailable import broken_log
 from tests.end_to_end.world import GROUP, Caller, World, until
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import InMemoryStore
+from tests.patience import PATIENCE
 from tests.server.audit_log.samples import SIGNER, append_all
 
 PASSWORD = "correct horse battery staple"
@@ -173,7 +174,7 @@ def officers(world: World) -> None:
     world.ask("POST", "users", {"name": name, "roles": ["operator"]})
     world.ask("PUT", f"users/{name}/password", {"password": PASSWORD})
     login = f"{world.rig.admin_url}/v1/admin/login"
-    with httpx.Client(trust_env=False, timeout=30) as http:
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
         assert http.post(login, json={"user": name, "password": HIDDEN}).status_code == 401
         assert http.post(login, json={"user": PLANTED, "password": HIDDEN}).status_code == 401
         http.headers["X-Admin-Key"] = http.post(login, json={"user": name, "password": PASSWORD}).json()[

@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.patience import PATIENCE
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -74,7 +76,7 @@ class OriginalClient:
         return self.request(method, path, body)
 
     def request(self, method: str, path: str, body: Any, *, token: bool = True) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)
             data = b"" if body is None else json.dumps(body).encode()

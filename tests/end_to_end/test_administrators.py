@@ -11,7 +11,8 @@ import pytest
 
 from ambassador_protocol.paths import OPENAPI
 from ambassador_server.web.admin.routes import admin_endpoints
-from tests.end_to_end.world import ANSWER_SECONDS, World
+from tests.end_to_end.world import World
+from tests.patience import PATIENCE
 
 PASSWORD = "correct horse battery"
 WRONG = "wrong horse battery"
@@ -24,7 +25,7 @@ def send(world: World, method: str, path: str, body: Any = None, key: str | None
         f"{world.rig.admin_url}/v1/admin/{path}",
         json=body,
         headers=headers,
-        timeout=ANSWER_SECONDS,
+        timeout=PATIENCE,
         trust_env=False,
     )
 

@@ -9,9 +9,8 @@ from typing import IO
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.test_audit_queries import make_groups
 from tests.end_to_end.world import World, until
+from tests.patience import PATIENCE
 from tests.rig import BIN
-
-SECONDS = 30.0
 
 
 def make_calls(world: World) -> None:
@@ -74,7 +73,7 @@ def test_tail_follows_a_restarted_server_without_loss(world: World) -> None:
             assert seen == ["followed-1", "followed-again"]
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(SECONDS) == 130
+            assert process.wait(PATIENCE) == 130
 
 
 def _name(out: IO[str]) -> str:

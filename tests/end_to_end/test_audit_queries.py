@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from tests.end_to_end.world import World
+from tests.patience import PATIENCE
 
 EVENTS = "/v1/admin/audit/events"
 STREAM = "/v1/admin/audit/stream"
-SECONDS = 20.0
 
 
 def found(world: World, **query: Any) -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ def make_groups(world: World, *names: str) -> None:
 @contextmanager
 def listening(world: World, **query: Any) -> Iterator[Iterator[dict[str, Any]]]:
     """Yield the events of a stream, each as a mapping of its fields."""
-    with world.admin.stream("GET", STREAM, params=query, timeout=SECONDS) as answer:
+    with world.admin.stream("GET", STREAM, params=query, timeout=PATIENCE) as answer:
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "text/event-stream"
         yield _events(answer)
@@ -139,7 +139,7 @@ def test_stream_ends_when_the_key_is_revoked(world: World) -> None:
         httpx.Client(
             base_url=str(world.admin.base_url), verify=False, headers={"X-Admin-Key": key}
         ) as client,
-        client.stream("GET", STREAM, timeout=SECONDS) as answer,
+        client.stream("GET", STREAM, timeout=PATIENCE) as answer,
     ):
         lines = answer.iter_lines()
         assert next(lines).startswith("id: ")

@@ -14,13 +14,13 @@ import pytest
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.world import Caller, Downstream, World, running
+from tests.patience import PATIENCE
 from tests.rig import Rig
 from tests.server.audit_sinks.receivers import SECRET, WebhookReceiver
 
 CALLS = 600
 IN_FLIGHT = 16
 KILL_AFTER = 300
-PATIENCE = 60.0
 
 
 @pytest.fixture

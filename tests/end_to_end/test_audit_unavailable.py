@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, REST
 from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, assert_works, until
+from tests.patience import PATIENCE
 
 AUDIT_UNAVAILABLE = -31006
 
@@ -110,7 +111,7 @@ def test_call_that_ran_before_the_log_broke_is_still_answered(
         slow = thread.submit(caller.call, LEGACY, "tools__slow", {"seconds": 1})
         until(lambda: tools.count() > arrived, "the call is downstream")
         with broken_log(world):
-            assert slow.result(timeout=10).text == "awake"
+            assert slow.result(timeout=PATIENCE).text == "awake"
 
 
 def test_what_happened_is_recorded_and_the_chain_is_whole(world: World, caller: Caller) -> None:

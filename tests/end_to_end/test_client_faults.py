@@ -16,6 +16,7 @@ import pytest
 from tests.client.host import Host, environment, host
 from tests.effort import SOAK
 from tests.end_to_end.world import Downstream, Person, World, until
+from tests.patience import PATIENCE
 
 RESTARTS = 10 * SOAK
 """How often the server dies; the first time it is killed, the next time asked to go, and so on."""
@@ -80,7 +81,7 @@ class Caller:
             self.news.notify_all()
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(30), self.news:
+        async with asyncio.timeout(PATIENCE), self.news:
             await self.news.wait_for(condition)
 
     async def work(self) -> None:
@@ -121,7 +122,7 @@ async def test_no_call_is_lost_or_run_twice_while_the_server_dies_under_them(
     enough = len(caller.calls) + CALLS_BEFORE_THE_END
     await caller.until(lambda: len(caller.calls) >= enough)
     caller.is_over = True
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*workers)
 
     ran = Counter(call["arguments"]["number"] for call in tools.calls())
@@ -194,7 +195,7 @@ async def test_a_host_that_is_killed_amid_its_calls_leaves_no_process_and_no_ses
     await asyncio.to_thread(until, lambda: tools.count() - before == WORKERS, "the calls run")
     assert len(sessions(world, person)) == 1
     killed.kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         # The proxy inherited both: they end with the last of the two processes.
         assert await killed.stdout.read() == b""
         assert await killed.stderr.read() == b""

@@ -11,6 +11,7 @@ import pytest
 
 from tests import preloaded
 from tests.end_to_end.world import Person, World
+from tests.patience import PATIENCE
 from tests.rig import BIN
 
 
@@ -30,7 +31,7 @@ class Client:
 
     def run(self, *words: str, expect: int = 0, stdin: str = "", **more: str) -> Any:
         environment = {**self.environment, **more}
-        done = preloaded.run("ambassador-client", *words, env=environment, stdin=stdin, timeout=60)
+        done = preloaded.run("ambassador-client", *words, env=environment, stdin=stdin, timeout=PATIENCE)
         assert done.returncode == expect, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
@@ -156,7 +157,7 @@ def test_relay_uses_the_account_and_logout_ends_what_it_left(client: Client, wor
     process.stdin.flush()
     assert b"tools__echo" in process.stdout.readline()
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     assert len(world.ask("GET", f"sessions?filter=user={person.name}")["items"]) == 1
     client.run("logout")
     assert world.ask("GET", f"sessions?filter=user={person.name}")["items"] == []

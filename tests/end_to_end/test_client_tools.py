@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.test_client_identity import Client
 from tests.end_to_end.world import Downstream, World, until
+from tests.patience import PATIENCE
 from tests.rig import BIN
 
 
@@ -91,7 +92,12 @@ def test_data_goes_to_files_that_were_not_there(client: Client, world: World) ->
 def test_reader_that_leaves_and_narrow_terminals_do_no_harm(client: Client) -> None:
     command = f"{BIN / 'ambassador-client'} tools list | true"
     done = subprocess.run(
-        ["sh", "-c", command], env=client.environment, capture_output=True, text=True, timeout=60, check=False
+        ["sh", "-c", command],
+        env=client.environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.stderr == ""
     assert client.run("tools", "list", COLUMNS="20").stdout
@@ -109,7 +115,7 @@ def test_ctrl_c_ends_a_call_at_once(client: Client, tools: Downstream) -> None:
     try:
         until(lambda: tools.count() > before, "the call is on its way")
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130
         assert "Traceback" not in errors
     finally:

@@ -15,6 +15,7 @@ from tests.effort import SOAK
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.world import Caller, Downstream, World, running
+from tests.patience import PATIENCE
 from tests.rig import Rig
 
 ROUNDS = 3 * SOAK
@@ -54,7 +55,7 @@ async def call_until_killed(
             if answered == kill_after and world.rig.process is not None:
                 world.rig.process.kill()
 
-    async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as http:
         done = await asyncio.gather(*(work(http) for _ in range(IN_FLIGHT)), return_exceptions=True)
     assert any(isinstance(outcome, aiohttp.ClientError) for outcome in done), "the kill came among the calls"
     assert not [outcome for outcome in done if isinstance(outcome, AssertionError)]

@@ -23,6 +23,7 @@ from ambassador_server.web.endpoints import Endpoint
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN
 from tests.end_to_end.raw_http import exchange, head
 from tests.end_to_end.world import Caller, Downstream, Person, World, assert_discreet, assert_works
+from tests.patience import PATIENCE
 
 PROBES = health.endpoints()
 ADMIN_ENDPOINTS = [each for each in admin_endpoints() if each.path not in {probe.path for probe in PROBES}]
@@ -174,9 +175,9 @@ def test_session_closed_amid_its_own_requests_stays_closed(world: World, person:
             leaving = world.session(person)
             asked = [threads.submit(leaving.call, LEGACY, "tools__echo") for _ in range(4)]
             beat, closed = threads.submit(leaving.heartbeat), threads.submit(leaving.disconnect)
-            assert closed.result(timeout=20).status_code == 200
-            assert {future.result(timeout=20).status for future in asked} <= {200, 401}
-            assert beat.result(timeout=20).status_code in (200, 401)
+            assert closed.result(timeout=PATIENCE).status_code == 200
+            assert {future.result(timeout=PATIENCE).status for future in asked} <= {200, 401}
+            assert beat.result(timeout=PATIENCE).status_code in (200, 401)
             assert leaving.call(LEGACY, "tools__echo").status == 401
             assert leaving.heartbeat().status_code == 401
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.world import Person, World, until
+from tests.patience import PATIENCE
 from tests.rig import BIN
 
 PEOPLE = """
@@ -187,11 +188,11 @@ def test_what_the_server_refuses_is_told_and_the_rest_is_done(declared: Declarat
 
 
 def test_an_interrupted_apply_says_so_and_the_next_completes_it(declared: Declaration) -> None:
-    names = declared.many(2500)
+    names = declared.many(1500)
     process = declared.start()
-    until(lambda: declared.owned("users"), "the first batch is there", 60)
+    until(lambda: declared.owned("users"), "the first batch is there")
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, told
     assert "Interrupted: " in told
     assert 0 < declared.owned("users") + declared.owned("memberships") < 2 * len(names)
@@ -201,11 +202,11 @@ def test_an_interrupted_apply_says_so_and_the_next_completes_it(declared: Declar
 
 
 def test_two_at_once_end_where_one_would(declared: Declaration) -> None:
-    names = declared.many(700)
+    names = declared.many(600)
     first, second = declared.start(), declared.start()
     codes = []
     for process in (first, second):
-        process.communicate(timeout=120)
+        process.communicate(timeout=PATIENCE)
         codes.append(process.returncode)
     assert set(codes) <= {0, 6, 9}
     declared.apply()

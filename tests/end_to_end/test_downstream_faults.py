@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, Face
 from tests.end_to_end.scripted_server import options, tool
 from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, assert_works, until
+from tests.patience import PATIENCE
 
 DOWNSTREAM_UNAVAILABLE, DOWNSTREAM_TIMEOUT = -31002, -31003
 LAST_WORDS = "fatal: /srv/mcp/a.py: password=hunter2hunter2 token ghp_0123456789abcdefghijABCDEFGHIJ012345"
@@ -74,9 +74,10 @@ def test_child_that_exits_in_a_call_fails_it_at_once_and_comes_back(
             lambda: attempts(world, "pipe.slow") > outcomes(world, "pipe.slow"), "the slow call is in flight"
         )
         crashed = caller.call(face, "pipe__crash", {})
-        others = waiting.result(timeout=5)
+        others = waiting.result(timeout=PATIENCE)
     for answer in (crashed, others):
         assert answer.failed
+        assert "no answer within" not in answer.text
         assert "pipe" in answer.text
         assert_discreet(json.dumps(answer.body))
     assert "pipe__echo" in caller.names(face), "the last known tools stay listed"
@@ -178,7 +179,7 @@ def test_call_beyond_its_deadline_is_given_up_and_nobody_else_waits(world: World
             slow = threads.submit(caller.call, face, "hasty__slow", {"seconds": 600})
             assert caller.call(face, "hasty__echo", {"text": "quick"}).text == "quick"
             assert caller.call(face, "tools__echo", {"text": "quick"}).text == "quick"
-            answer = slow.result(timeout=10)
+            answer = slow.result(timeout=PATIENCE)
         assert answer.failed
         assert "no answer within 0.5 s" in answer.text
         assert answer.code in (None, DOWNSTREAM_TIMEOUT)
@@ -252,10 +253,9 @@ def test_downstream_that_is_gone_answers_quickly_and_is_reported(world: World, d
     assert caller.call(LEGACY, "gone__die").failed
     until(lambda: world.ask("GET", "mcps/gone")["state"] == "degraded", "it is reported")
     for face in FACES:
-        started = time.monotonic()
         answer = caller.call(face, "gone__die")
         assert answer.failed
-        assert time.monotonic() - started < 10
+        assert "no answer within" not in answer.text
         assert_discreet(json.dumps(answer.body))
         assert "gone__die" in caller.names(face)
     assert_works(caller)

@@ -17,6 +17,7 @@ from tests.end_to_end.world import (
     assert_works,
     running,
 )
+from tests.patience import PATIENCE
 from tests.rig import Rig
 
 ALLOWED = 5
@@ -44,7 +45,7 @@ def code_for(world: World, name: str, **more: int) -> str:
 
 def redeem(world: World, code: str, address: str = "127.0.0.1") -> httpx.Response:
     """Try to exchange a code, from an address of this machine."""
-    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=60) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=PATIENCE) as client:
         return client.post(f"{world.rig.client_url}/v1/enrol", json={"code": code})
 
 

@@ -21,6 +21,7 @@ from tests.end_to_end.world import (
     assert_works,
     until,
 )
+from tests.patience import PATIENCE
 
 DENIED = -31001
 REASON = "incident 42: keys leaked"
@@ -139,7 +140,7 @@ def test_every_scope_of_people_cuts_a_call_in_flight(
 ) -> None:
     with slow_call(world, target.caller, face) as running:
         switch = kill(world, scope, target.of(scope))
-        assert_stopped(running.result(timeout=5))
+        assert_stopped(running.result(timeout=PATIENCE))
     lift(world, switch)
 
 
@@ -152,7 +153,7 @@ def test_every_scope_of_tools_cuts_a_call_in_flight(
 ) -> None:
     with slow_call(world, target.caller, face, "pipe__slow") as running:
         switch = kill(world, scope, what)
-        assert_stopped(running.result(timeout=5))
+        assert_stopped(running.result(timeout=PATIENCE))
     lift(world, switch)
     until(
         lambda: target.caller.call(LEGACY, "pipe__cancelled").text != "0", "the downstream was told to stop"
@@ -166,7 +167,7 @@ def test_stop_spares_what_it_does_not_name(world: World, target: Target, bystand
         assert_works(bystander)
         assert not running.done()
         other = kill(world, "mcp", "pipe")
-        assert_stopped(running.result(timeout=5))
+        assert_stopped(running.result(timeout=PATIENCE))
     lift(world, switch)
     lift(world, other)
 
@@ -174,7 +175,7 @@ def test_stop_spares_what_it_does_not_name(world: World, target: Target, bystand
 def test_stopped_call_is_recorded_as_denied_with_its_switch(world: World, target: Target) -> None:
     with slow_call(world, target.caller, LEGACY) as running:
         switch = kill(world, "user", target.person.name)
-        assert_stopped(running.result(timeout=5))
+        assert_stopped(running.result(timeout=PATIENCE))
     assert target.caller.call(LEGACY, "tools__echo").failed
     lift(world, switch)
     newest_first = world.events(actor=target.person.name)[:3]
@@ -234,7 +235,7 @@ def test_drill_names_whom_it_would_hit_and_cuts_no_call(world: World, target: Ta
         assert not running.done()
         stop = kill(world, "user", target.person.name)
         assert stop["impact"]["calls"] == 1
-        assert_stopped(running.result(timeout=5))
+        assert_stopped(running.result(timeout=PATIENCE))
     shown = world.rig.admin_json("kill", "show", stop["id"][:13])
     assert shown["impact"]["users"]["first"] == [target.person.name]
     assert shown["impact"]["calls"] == 0
@@ -335,7 +336,7 @@ def test_no_call_that_is_sent_after_the_stop_runs(world: World, target: Target, 
         stopped.set()
         assert_refused(target.caller, REASON)
         done.set()
-        outcomes = [future.result(timeout=20) for future in hammers]
+        outcomes = [future.result(timeout=PATIENCE) for future in hammers]
     lift(world, switch)
     assert all(ran > 0 for ran, _ in outcomes)
     assert sum(crossed for _, crossed in outcomes) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.faces import MCP_FACES
 from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, assert_works, running
+from tests.patience import PATIENCE
 from tests.rig import Rig
 
 ALLOWED = 5
@@ -73,7 +74,7 @@ def officer(world: World) -> str:
 
 def log_in(world: World, name: str, password: str, address: str) -> httpx.Response:
     """Try to log in from an address of this machine."""
-    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=60) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=PATIENCE) as client:
         body = {"user": name, "password": password}
         return client.post(f"{world.rig.admin_url}/v1/admin/login", json=body)
 

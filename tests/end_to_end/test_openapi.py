@@ -26,7 +26,8 @@ from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.openapi import describe
 from tests.effort import SOAK
 from tests.end_to_end.raw_http import connected, head
-from tests.end_to_end.world import ANSWER_SECONDS, World, assert_discreet
+from tests.end_to_end.world import World, assert_discreet
+from tests.patience import PATIENCE
 
 EXAMPLES = 12 * SOAK
 DOCUMENT = msgspec.json.decode(msgspec.json.encode(describe(admin_endpoints())))
@@ -90,7 +91,7 @@ def test_the_server_keeps_what_its_description_promises(case: Any, world: World)
     if changes(case, HARMLESS):
         return
     key = {ADMIN_KEY_HEADER: world.rig.facts["admin_key"]}
-    answer = case.call(base_url=world.rig.admin_url, headers=key, timeout=ANSWER_SECONDS)
+    answer = case.call(base_url=world.rig.admin_url, headers=key, timeout=PATIENCE)
     case.validate_response(answer, checks=CHECKS, headers=key)
     if answer.status_code >= 400:
         assert_discreet(answer.text)

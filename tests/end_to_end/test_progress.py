@@ -13,6 +13,7 @@ from tests.client.host import MODERN, environment, host
 from tests.end_to_end.conftest import GENEROUS
 from tests.end_to_end.faces import ACCEPT, LEGACY, MCP_FACES, Mcp
 from tests.end_to_end.world import Caller, Downstream, World, running, until
+from tests.patience import PATIENCE
 from tests.rig import Rig
 
 DOWNSTREAMS = ("tools", "piped", "modern")
@@ -131,7 +132,7 @@ def test_reader_who_is_slow_loses_progress_and_never_the_result(world: World, to
     wire = LEGACY.request(caller.secret, "tools/call", params)
     with caller.http.stream("POST", "/mcp", content=wire.body, headers=wire.headers) as answer:
         request = answer.headers["x-request-id"]
-        until(lambda: len(world.events(request_id=request)) == 2, "the downstream has answered", 60)
+        until(lambda: len(world.events(request_id=request)) == 2, "the downstream has answered")
         *told, last = events(answer.read().decode())
     assert last["result"]["content"][0]["text"].isdigit()
     assert 0 < len(told) < steps
@@ -165,7 +166,7 @@ def test_caller_who_hangs_up_amid_progress_cancels_the_call(world: World, mcp: s
     }
     wire = LEGACY.request(caller.secret, "tools/call", params)
     with (
-        httpx.Client(base_url=world.rig.client_url, trust_env=False, timeout=30) as passing,
+        httpx.Client(base_url=world.rig.client_url, trust_env=False, timeout=PATIENCE) as passing,
         passing.stream("POST", "/mcp", content=wire.body, headers=wire.headers) as answer,
     ):
         next(answer.iter_bytes())

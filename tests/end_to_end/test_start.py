@@ -14,9 +14,8 @@ import pytest
 from ambassador_protocol import __version__
 from tests import preloaded
 from tests.end_to_end.world import World, end, running, until
+from tests.patience import PATIENCE
 from tests.rig import Rig
-
-START_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def assert_refuses(rig: Rig, *words: str, flags: tuple[str, ...] = (), data_dir:
     command = ["serve", "--tls", "off", "--data-dir", str(data_dir or rig.data_dir)]
     ports = () if "--port" in flags else ("--port", "0", "--admin-port", "0")
     done = preloaded.run(
-        "ambassador-server", *command, *ports, *flags, env=rig.environment(), timeout=START_SECONDS
+        "ambassador-server", *command, *ports, *flags, env=rig.environment(), timeout=PATIENCE
     )
     assert done.returncode not in (0, -9, -15), done.stderr
     assert "Traceback" not in done.stderr
@@ -164,7 +163,7 @@ def test_server_whose_database_is_deleted_under_it_is_not_ready(rig: Rig) -> Non
         for path in rig.data_dir.glob("ambassador.db*"):
             path.unlink()
         with httpx.Client(base_url=rig.client_url, trust_env=False) as client:
-            until(lambda: client.get("/ready").status_code == 503, "the loss is noticed", seconds=3)
+            until(lambda: client.get("/ready").status_code == 503, "the loss is noticed")
             assert client.get("/ready").json()["checks"]["database"] is False
     finally:
         end(rig)

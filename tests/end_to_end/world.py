@@ -14,11 +14,11 @@ import httpx
 
 from tests.end_to_end.faces import FACES, Answer, Face, Wire
 from tests.fakes.mcp_servers import ROOT, command, stdio_options
+from tests.patience import PATIENCE
 from tests.rig import Rig
 
 T = TypeVar("T")
 
-ANSWER_SECONDS = 30.0
 GROUP = "developers"
 
 _INDISCREET = (
@@ -34,11 +34,11 @@ _INDISCREET = (
 _MACHINE = ("/tmp/", "/home/", "/usr/", f"{Path.home()}/", str(ROOT))
 
 
-def until(holds: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+def until(holds: Callable[[], T], what: str) -> T:
     """Return the first true value; fails when there is none in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not (value := holds()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
         time.sleep(0.02)
     return value
 
@@ -112,10 +112,10 @@ class World:
         self.rig.start()
         if again:
             return
-        self.http = httpx.Client(base_url=self.rig.client_url, timeout=ANSWER_SECONDS, trust_env=False)
+        self.http = httpx.Client(base_url=self.rig.client_url, timeout=PATIENCE, trust_env=False)
         self.admin = httpx.Client(
             base_url=self.rig.admin_url,
-            timeout=ANSWER_SECONDS,
+            timeout=PATIENCE,
             trust_env=False,
             headers={"X-Admin-Key": self.rig.facts["admin_key"]},
         )

@@ -16,6 +16,7 @@ from ambassador_client.hosts.installing.launch import installed_command
 from ambassador_client.hosts.installing.registry import all_hosts
 from tests import preloaded
 from tests.client.fake_server import KEY
+from tests.patience import PATIENCE
 
 URL = "https://ambassador.example.com"
 
@@ -43,7 +44,7 @@ class Shell:
             "ambassador-client",
             *words,
             env={**self.environ, **more},
-            timeout=60,
+            timeout=PATIENCE,
             program=self.program,
         )
         assert "Traceback" not in ended.stderr
@@ -118,7 +119,7 @@ def test_the_installed_command_starts_the_client(shell: Shell):
         [entry["command"], *entry["args"]],
         env={"HOME": str(shell.home), "XDG_RUNTIME_DIR": str(shell.home), **entry["env"], "MCP_AMBASSADOR_URL": "https://127.0.0.1:9",
              "MCP_AMBASSADOR_PRESHARED_KEY": KEY},
-        input=json.dumps(request) + "\n", capture_output=True, text=True, timeout=60, check=False,
+        input=json.dumps(request) + "\n", capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert json.loads(ended.stdout.splitlines()[0])["id"] == 1
 
@@ -245,7 +246,7 @@ def test_install_asks_at_a_terminal(shell: Shell):
         text=True,
     )
     os.write(ours, b"n\ny\n")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     os.close(theirs)
     os.close(ours)
     assert process.returncode == 0
@@ -304,7 +305,7 @@ def test_unencodable_characters_are_escaped_on_windows(tmp_path: Path):
     ended = subprocess.run(
         [shell.program, "hosts"],
         env={**shell.environ, "PYTHONIOENCODING": "cp1252"},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "\\u65e5\\u672c/.config/zed/settings.json" in ended.stdout
@@ -314,7 +315,7 @@ def test_unencodable_characters_are_escaped_on_windows(tmp_path: Path):
     ended = subprocess.run(
         [sys.executable, "-m", "ambassador_admin", "context", "list"],
         env={"HOME": str(home), "PYTHONIOENCODING": "cp1252"},
-        cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=60, check=False,
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "\\u65e5\\u672c" in ended.stdout

@@ -18,6 +18,7 @@ from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.crypto.audit_signer import AuditSigner
 from tests.fakes.clock import ManualClock
+from tests.patience import PATIENCE
 from tests.server.audit_log.samples import (
     KEYS,
     SIGNER,
@@ -77,7 +78,7 @@ async def test_checkpoint_follows_in_time_after_a_record(tmp_path: Path):
     signer = TellingSigner({1: b"\x01" * 32})
     log = await open_log(tmp_path, signer, checkpoint_interval=0.01)
     await log.append(numbered(0))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await signer.signed.wait()
     assert reasons(tmp_path) == ["time"]
     await log.close()
@@ -92,7 +93,7 @@ async def test_checkpoint_of_the_next_start_proves_the_records_of_a_killed_serve
     segments(tmp_path)[0].write_bytes(left)
     signer = TellingSigner({1: b"\x01" * 32})
     log = await open_log(tmp_path, signer, checkpoint_interval=0.01)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await signer.signed.wait()
     assert verify(tmp_path).writers[0].uncovered == 0
     await log.close()

@@ -11,6 +11,7 @@ from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.domain.audit.events import AuditAction
 from tests.effort import SOAK
 from tests.fakes.clock import ManualClock
+from tests.patience import PATIENCE
 from tests.server.audit_log.samples import (
     SIGNER,
     WRITER,
@@ -50,7 +51,7 @@ async def append_until_killed(directory: Path, round_number: int, policy: str) -
 async def test_killed_process_loses_no_awaited_record(tmp_path: Path, policy: str, rounds: int):
     awaited: set[str] = set()
     for number in range(rounds):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             awaited |= await append_until_killed(tmp_path, number, policy)
         log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=ManualClock())
         recorded = requests(await read_all(log))
@@ -64,7 +65,7 @@ async def test_killed_process_loses_no_awaited_record(tmp_path: Path, policy: st
 
 async def test_full_disk_refuses_records_and_the_chain_is_intact_afterwards(tmp_path: Path):
     child = await start("limit", str(tmp_path))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         printed, _ = await child.communicate()
     assert child.returncode == 0
     refusal = "refused: The audit log cannot take the record: File too large."

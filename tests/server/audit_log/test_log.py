@@ -16,6 +16,7 @@ from ambassador_server.audit_log.options import AuditLogOptions, Fsync
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.errors import AuditUnavailableError, ConfigurationError
 from tests.fakes.clock import START, ManualClock
+from tests.patience import PATIENCE
 from tests.server.audit_log.samples import (
     EVENT,
     SIGNER,
@@ -78,7 +79,7 @@ async def test_chain_can_be_checked_with_sha256sum(log: JsonlAuditLog, tmp_path:
     second, third = segments(tmp_path)[0].read_bytes().splitlines()[1:3]
     pipe = asyncio.subprocess.PIPE
     tool = await asyncio.create_subprocess_exec("sha256sum", stdin=pipe, stdout=pipe)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         printed, _ = await tool.communicate(second)
     assert b'"prev":"' + printed.split()[0] + b'"' in third
 
@@ -276,7 +277,7 @@ async def test_directory_moved_away_is_noticed_by_the_next_sync(
     log = await JsonlAuditLog.open(tmp_path, WRITER, signer=SIGNER, clock=clock, options=options)
     await log.append(numbered(0))
     (tmp_path / WRITER).rename(tmp_path / "moved")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await recovered.wait()
     await log.append(numbered(1))
     assert requests(await read_all(log)) == ["r-1"]
@@ -307,7 +308,7 @@ async def test_failed_log_recovers_after_the_retry_interval(
     segments(tmp_path)[0].unlink()
     with pytest.raises(AuditUnavailableError):
         await log.append(numbered(0))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await recovered.wait()
     assert log.failure() is None
     await log.append(numbered(1))

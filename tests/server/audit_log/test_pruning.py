@@ -21,6 +21,7 @@ from ambassador_server.services.audit.retention import AuditRetention
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.store import InMemoryStore
+from tests.patience import PATIENCE
 from tests.server.audit_log.samples import (
     SIGNER,
     WRITER,
@@ -65,7 +66,7 @@ class World:
     async def deliver(self) -> None:
         """Deliver all records to the audit sink."""
         self.deliveries.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await self.deliveries.close()
 
     async def remembers(self, before: timedelta) -> bool:

@@ -14,6 +14,7 @@ from ambassador_server.audit_log.syncer import Syncer
 from ambassador_server.audit_log.write_batch import WriteBatch
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.errors import AuditUnavailableError
+from tests.patience import PATIENCE
 
 
 class ControlledSegment(Segment):
@@ -29,7 +30,7 @@ class ControlledSegment(Segment):
 
     def sync(self) -> None:
         self.entered.set()
-        self.gate.wait(10)
+        self.gate.wait(PATIENCE)
         self.syncs += 1
         if self.broken:
             raise OSError(errno.EIO, "Input/output error")
@@ -73,7 +74,7 @@ async def test_always_waits_for_the_disk_and_groups_the_batches_meanwhile(
     await asyncio.sleep(0)
     assert not any(future.done() for future in waiting)
     segment.gate.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*waiting)
     assert segment.syncs == 2
     await syncer.close()
@@ -89,7 +90,7 @@ async def test_interval_does_not_wait_but_durable_does(
     await batch
     assert syncer.durable == before
     segment.gate.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await syncer.catch_up()
     assert syncer.durable == (1, segment.size) != before
     await syncer.close()
@@ -122,7 +123,7 @@ async def test_failed_sync_fails_the_waiting_batches_and_is_reported(
     segment.gate.set()
     for batch in (first, second):
         with pytest.raises(AuditUnavailableError, match="Input/output error"):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await batch
     assert [failure.errno for failure in failures] == [errno.EIO]
     assert segment.distrusted
@@ -132,7 +133,7 @@ async def test_failed_sync_fails_the_waiting_batches_and_is_reported(
     syncer.change_to(following)
     batch = written(following)
     syncer.wrote(batch)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await batch
     assert len(failures) == 1
     await syncer.close()
@@ -146,12 +147,12 @@ async def test_late_failure_of_a_replaced_segment_does_not_fail_its_successor(
     segment.broken = True
     batch = written(segment)
     syncer.wrote(batch)
-    await asyncio.to_thread(segment.entered.wait, 10)
+    await asyncio.to_thread(segment.entered.wait, PATIENCE)
     segment.distrusted = True
     syncer.change_to(Segment.create(directory, 2, b"{}"))
     segment.gate.set()
     with pytest.raises(AuditUnavailableError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await batch
     await syncer.close()
     assert failures == []
@@ -169,7 +170,7 @@ async def test_closing_waits_for_the_running_sync_and_returns_its_error(
     await asyncio.sleep(0)
     assert not closing.done()
     segment.gate.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await waiting
         assert await closing is None
 

@@ -25,6 +25,7 @@ from ambassador_server.domain.audit.events import (
 )
 from ambassador_server.errors import AuditUnavailableError, SinkUnavailableError
 from ambassador_server.ports.store import LogPosition
+from tests.patience import PATIENCE
 from tests.server.audit_log.samples import EVENT
 from tests.server.audit_sinks.receivers import SyslogDatagrams, SyslogStream
 
@@ -77,7 +78,7 @@ async def test_a_syslog_message_has_priority_time_origin_action_and_number(
     failed = replace(RECORD, event=replace(EVENT, outcome=Outcome.FAILED))
     await sink.deliver([RECORD, denied, failed])
     await sink.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(receiver.heads) < 3:  # noqa: ASYNC110 - it arrives at the other end of a socket
             await asyncio.sleep(0.01)
     head = receiver.heads[0]
@@ -97,7 +98,7 @@ async def test_a_record_that_grows_in_ascii_still_fits_into_a_datagram(
     large = replace(RECORD, event=replace(EVENT, details={"text": "ü" * 29_000}))
     await sink.deliver([large, RECORD])
     await sink.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(receiver.documents) < 2:  # noqa: ASYNC110 - the same
             await asyncio.sleep(0.01)
     assert set(receiver.documents[0]["details"]) == {"omitted_bytes"}

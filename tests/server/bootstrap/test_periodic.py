@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from ambassador_server.bootstrap.periodic import Job, run_periodically
+from tests.patience import PATIENCE
 
 
 async def test_a_job_that_fails_runs_again_and_is_logged_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,7 +19,7 @@ async def test_a_job_that_fails_runs_again_and_is_logged_once(capsys: pytest.Cap
         raise ValueError("the disk is full")
 
     async with run_periodically([Job("broken", 0.0, failing)]):
-        await asyncio.wait_for(enough.wait(), 30)
+        await asyncio.wait_for(enough.wait(), PATIENCE)
     assert capsys.readouterr().out.count("the disk is full") == 1
 
 
@@ -32,7 +33,7 @@ async def test_a_failing_job_keeps_no_other_from_running() -> None:
         done.set()
 
     async with run_periodically([Job("broken", 0.0, failing), Job("working", 3600.0, working)]):
-        await asyncio.wait_for(done.wait(), 30)
+        await asyncio.wait_for(done.wait(), PATIENCE)
 
 
 async def test_no_job_runs_after_the_block() -> None:
@@ -46,5 +47,5 @@ async def test_no_job_runs_after_the_block() -> None:
             cancelled.set()
 
     async with run_periodically([Job("endless", 1.0, endless)]):
-        await asyncio.wait_for(started.wait(), 30)
+        await asyncio.wait_for(started.wait(), PATIENCE)
     assert cancelled.is_set()

@@ -19,6 +19,7 @@ from ambassador_server.crypto.certificates import (
     server_ssl_context,
 )
 from ambassador_server.errors import ConfigurationError
+from tests.patience import PATIENCE
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -57,7 +58,7 @@ async def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str)
 
     listener = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server)
     port = listener.sockets[0].getsockname()[1]
-    async with asyncio.timeout(10), listener:
+    async with asyncio.timeout(PATIENCE), listener:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname=name)
         writer.write(b"ping")
         assert await reader.read(4) == b"ping"

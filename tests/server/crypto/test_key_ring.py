@@ -18,6 +18,7 @@ from ambassador_server.crypto.key_ring import (
     load_or_create,
 )
 from ambassador_server.errors import ConfigurationError
+from tests.patience import PATIENCE
 
 KEY = bytes(range(32))
 ENCODED = base64.b64encode(KEY).decode()
@@ -114,7 +115,7 @@ ring = load_or_create(Path({str(directory)!r}))
 print(ring.pepper.hex(), ring.session_keys[1].hex())
 """
     children = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(4)]
-    printed = {child.communicate(timeout=30)[0] for child in children}
+    printed = {child.communicate(timeout=PATIENCE)[0] for child in children}
     assert {child.returncode for child in children} == {0}
     assert len(printed) == 1
     assert printed != {b""}

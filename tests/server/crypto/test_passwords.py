@@ -8,6 +8,7 @@ from argon2.profiles import CHEAPEST, RFC_9106_LOW_MEMORY
 
 from ambassador_server.crypto.passwords import Argon2Passwords
 from ambassador_server.errors import OverloadedError
+from tests.patience import PATIENCE
 
 
 async def test_hash_has_the_parameters_of_the_rfc_and_verifies_only_its_password() -> None:
@@ -49,7 +50,7 @@ async def test_running_and_waiting_hashes_are_bounded_and_the_rest_are_refused()
         async with passwords.turn():
             pass
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         holder = asyncio.create_task(hold())
         await inside.wait()
         waiter = asyncio.create_task(wait())

@@ -17,10 +17,9 @@ from ambassador_server.downstream.supervisor import Limits
 from ambassador_server.ports.downstream import DownstreamChange
 from ambassador_server.ports.exchange import Ask, NeutralRequest, Reply, Tell
 from tests.fakes.mcp_servers import stdio_options
+from tests.patience import PATIENCE
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENCE = 20.0
-"""The seconds after which a wait has failed; all waits are expected to be far shorter."""
 
 QUICK = Limits(first_retry=0.02, longest_retry=0.2, early=0.0, relist_gap=0.01, listen_pause=0.05, retire=0.5)
 

@@ -11,6 +11,7 @@ import uvloop
 
 from ambassador_server.errors import DownstreamUnavailableError
 from tests.fakes.mcp_servers import ROOT
+from tests.patience import PATIENCE
 from tests.server.downstream.support import Bench, bench, children, entry, is_alive, result, until_childless
 
 
@@ -46,7 +47,7 @@ async def main():
 {runner}(main())
 """
     done = subprocess.run(
-        [sys.executable, "-c", story], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", story], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert not is_alive(int(done.stdout))
 

@@ -22,9 +22,9 @@ from ambassador_server.storage.dialects import load
 from ambassador_server.storage.migrate import SchemaState, SchemaStatus, check, revisions, upgrade
 from ambassador_server.storage.sql_store import open_store
 from ambassador_server.storage.tables import metadata
+from tests.patience import PATIENCE
 from tests.server.storage.raw import execute, run
 
-LIMIT = 60
 HEAD = revisions()[-1]
 
 
@@ -103,7 +103,7 @@ async def test_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 async def test_upgrades_at_the_same_time_apply_everything_once(url: str) -> None:
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         applied = await asyncio.gather(*(upgrade(url) for _ in range(5)))
     assert sorted(applied, key=len) == [[], [], [], [], revisions()]
 
@@ -117,7 +117,7 @@ async def test_upgrade_waits_for_a_writer_of_a_file_without_a_write_ahead_log(
         task = asyncio.create_task(upgrade(f"sqlite:///{sqlite_path}"))
         _, waiting = await asyncio.wait({task}, timeout=0.3)
         writer.execute("COMMIT")
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(PATIENCE):
             assert await task == revisions()
         assert waiting == {task}
 
@@ -127,7 +127,7 @@ async def test_upgrades_of_several_processes_apply_everything_once(url: str) -> 
         "import asyncio, sys; from ambassador_server.storage.migrate import upgrade;"
         "print(len(asyncio.run(upgrade(sys.argv[1]))))"
     )
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         processes = [
             await asyncio.create_subprocess_exec(
                 sys.executable, "-c", program, url, stdout=asyncio.subprocess.PIPE

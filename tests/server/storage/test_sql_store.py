@@ -22,9 +22,9 @@ from ambassador_server.storage.dialects import sqlite
 from ambassador_server.storage.migrate import check, upgrade
 from ambassador_server.storage.sql_store import open_store
 from tests.conformance.store_samples import NOW, add_owners, client_key, position, record, user
+from tests.patience import PATIENCE
 from tests.server.storage.raw import execute
 
-LIMIT = 60
 SECRET = "s3cr3t-w0rd"
 END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -201,7 +201,7 @@ async def test_two_stores_on_one_database_do_not_overwrite_each_other(url: str, 
             await asyncio.sleep(0)
             await work.users.replace(replace(found, display_name=found.display_name + "x"))
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(append(through) for _ in range(8) for through in (store, other)))
     async with other.read() as work:
         found = await work.users.get("u1")

@@ -16,8 +16,7 @@ from tests.conformance.store_samples import event, position, record
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import InMemoryStore
-
-LIMIT = 20
+from tests.patience import PATIENCE
 
 
 class FragileLog(FakeAuditLog):
@@ -51,7 +50,7 @@ class World:
 async def take(feed: AsyncGenerator[FeedUpdate], count: int) -> list[int]:
     """Return the sequence numbers of the next records."""
     found: list[int] = []
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         while len(found) < count:
             found += [row.record.seq for row in (await anext(feed)).records]
     return found
@@ -112,7 +111,7 @@ async def test_what_happens_between_two_listeners_is_not_lost() -> None:
 
 async def test_cursor_moves_on_while_nothing_matches() -> None:
     world = World()
-    async with asyncio.timeout(LIMIT), aclosing(world.listen(Is(Attribute.REASON, "x"), 0)) as feed:
+    async with asyncio.timeout(PATIENCE), aclosing(world.listen(Is(Attribute.REASON, "x"), 0)) as feed:
         await anext(feed)
         await world.happen(3)
         while (update := await anext(feed)).cursor < 3:
@@ -138,7 +137,7 @@ async def test_listeners_end_with_the_server_and_are_bounded() -> None:
     with pytest.raises(OverloadedError):
         await anext(world.listen())
     world.feed.close()
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         for feed in feeds:
             assert [update async for update in feed if update.records] == []
     assert not world.feed.is_polling

@@ -9,6 +9,7 @@ import pytest
 
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.services.audit.proof import AuditProof
+from tests.patience import PATIENCE
 
 FINDING = {"writer": "node", "ok": True}
 
@@ -43,7 +44,7 @@ async def test_another_is_refused_until_the_first_has_ended() -> None:
     with pytest.raises(OverloadedError, match="being verified already"):
         await proof.verify(since=None, until=None)
     archive.let_go.set()
-    await asyncio.wait_for(archive.finished.wait(), 30)
+    await asyncio.wait_for(archive.finished.wait(), PATIENCE)
     assert await proof.verify(since=None, until=None) == [FINDING]
 
 

@@ -13,6 +13,7 @@ from ambassador_server.services.administration.users import Users, UserSpec
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from tests.fakes.store import InMemoryStore
+from tests.patience import PATIENCE
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import GRANT, USER
 
@@ -46,7 +47,7 @@ async def test_a_change_whose_administrator_hung_up_before_the_commit_is_recorde
             change.record(AuditAction.GRANT_REMOVE, Resource(kind="grant", id=GRANT.grant_id, name=None))
 
     task = asyncio.create_task(remove_grant())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await store.asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

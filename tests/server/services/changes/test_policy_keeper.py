@@ -14,9 +14,8 @@ from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.changes.policy_keeper import STALE_AFTER_SECONDS, PolicyKeeper
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import InMemoryStore
+from tests.patience import PATIENCE
 from tests.server.worlds import USER
-
-LIMIT = 20
 
 
 class SlowStore(InMemoryStore):
@@ -65,7 +64,7 @@ async def test_refreshes_that_wait_together_need_one_read() -> None:
     others = [asyncio.create_task(keeper.refresh()) for _ in range(10)]
     await waiting([first, *others])
     store.gate.set()
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(first, *others)
     assert store.reads == 3
     assert len(keeper.snapshot.users) == 10
@@ -82,7 +81,7 @@ async def test_read_that_began_before_the_commit_is_not_good_enough() -> None:
     late = asyncio.create_task(keeper.refresh())
     await waiting([early, late])
     store.gate.set()
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         await early
         assert not keeper.snapshot.users
         await late
@@ -102,7 +101,7 @@ async def test_read_that_came_to_nothing_serves_nobody_else(cancelled: bool) -> 
     if cancelled:
         tasks[0].cancel()
     store.gate.set()
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         ends = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(ends[0], asyncio.CancelledError if cancelled else StorageError)
     assert [type(end) for end in ends[1:]] == [StorageError, type(None), type(None)]
@@ -120,7 +119,7 @@ async def test_the_word_of_the_store_counts_from_when_it_was_asked() -> None:
     clock.advance(STALE_AFTER_SECONDS + 0.1)
     assert keeper.is_stale()
     store.gate.set()
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(PATIENCE):
         await slow
     assert keeper.is_stale()
     await keeper.refresh()

@@ -20,8 +20,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --all-extras --no-annotate
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 SOURCES := ambassador_protocol ambassador_client ambassador_admin ambassador_server
 ALL := $(SOURCES) tests
+
+# The processes of the tests share what one of them has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test soak check format lint types contracts bench docs constraints clean fix today
 
@@ -44,10 +48,10 @@ demo: $(INSTALLED)
 	$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(INSTALLED)
-	SOAK=$(SOAK) $(BIN)/python -m pytest -n $(WORKERS) --timeout 0 -m 'hypothesis or soak' $(ARGS)
+	SOAK=$(SOAK) $(PYTEST) --timeout 0 -m 'hypothesis or soak' $(ARGS)
 
 check: format lint types contracts test
 

@@ -1,6 +1,9 @@
 """Settings for all tests."""
 
 import signal
+from pathlib import Path
+
+import pytest
 
 from tests.effort import choose_profile
 
@@ -8,3 +11,17 @@ from tests.effort import choose_profile
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 choose_profile()
+
+_LONGEST = ("packaging", "client/conformance", "benchmarks", "end_to_end", "documents", "architecture")
+"""Folders with the longest files: they come first, so that none keeps one process busy when the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return next(
+        (rank for rank, folder in enumerate(_LONGEST) if path.startswith(f"{folder}/")), len(_LONGEST)
+    )

@@ -5,7 +5,7 @@ from time import perf_counter
 from tests.benchmarks.figures import Budget, Figure
 from tests.benchmarks.world import QUICK, Effort, World
 
-_USERS, _USERS_IN_A_HURRY = 10_000, 1_000
+_USERS, _USERS_IN_A_HURRY = 10_000, 600
 _APPLY = Budget(at_most=60)
 
 

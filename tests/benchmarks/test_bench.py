@@ -15,28 +15,22 @@ from tests.benchmarks.processes import listening
 from tests.benchmarks.world import HEADERS, QUICK, World
 
 
-def test_latency_is_measured_beside_the_relay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scenarios_are_measured_beside_the_relay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
+    only = [word for name in ("latency", "filter", "provisioning") for word in ("--only", name)]
 
-    assert main(["--quick", "--only", "latency", "--only", "filter", "--json", str(file)]) == 0
+    assert main(["--quick", *only, "--json", str(file)]) == 0
 
     written = json.loads(file.read_text())
     figures = {figure["name"]: figure for figure in written["figures"]}
-    assert set(figures) == {"latency_p50", "latency_p99", "filter"}
+    measured = {"latency_p50", "latency_p99", "filter"}
+    applied = {"provisioning_apply", "provisioning_diff"}
+    assert set(figures) == measured | applied
     assert all(math.isfinite(value) and value > 0 for figure in figures.values() for value in figure["ours"])
     assert len(figures["latency_p50"]["relay"]) == len(figures["latency_p50"]["ours"]) > 0
+    assert all(len(figures[name]["ours"]) == 1 for name in applied)
     assert {"processor", "cores", "python", "date"} <= set(written["machine"])
     assert "policy filter over 10,000 tools" in capsys.readouterr().out
-
-
-def test_an_apply_of_many_users_is_measured(tmp_path: Path) -> None:
-    file = tmp_path / "figures.json"
-
-    assert main(["--quick", "--only", "provisioning", "--json", str(file)]) == 0
-
-    figures = {figure["name"]: figure["ours"] for figure in json.loads(file.read_text())["figures"]}
-    assert set(figures) == {"provisioning_apply", "provisioning_diff"}
-    assert all(len(ours) == 1 and ours[0] > 0 for ours in figures.values())
 
 
 def test_bridges_are_measured_in_turn(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ PASSWORD = "correct horse battery"
 def test_the_commands_work_as_written(tmp_path: Path) -> None:
     commands = re.findall(r"^\$ ambassador-admin (.+)$", TEXT, re.MULTILINE)
     assert len(commands) >= 6
-    rig = Rig(tmp_path)
+    rig = Rig(tmp_path, is_preloaded=True)
     rig.init()
     rig.start()
     try:

@@ -20,7 +20,7 @@ STORE = 'cat > "stored.$MCP_AMBASSADOR_KEY_USER.$MCP_AMBASSADOR_KEY_NAME"\n'
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = Rig(tmp_path, tls=False)
+    rig = Rig(tmp_path, tls=False, is_preloaded=True)
     rig.init()
     rig.start()
     try:

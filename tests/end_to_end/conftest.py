@@ -26,11 +26,17 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("server")
 
 
-@pytest.fixture(scope="module")
-def tools(directory: Path) -> Iterator[Downstream]:
+@pytest.fixture(scope="session")
+def shared_downstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Downstream]:
     """Run a downstream that records what reaches it."""
-    with downstream(directory) as running_downstream:
+    with downstream(tmp_path_factory.mktemp("downstream")) as running_downstream:
         yield running_downstream
+
+
+@pytest.fixture(scope="module")
+def tools(shared_downstream: Downstream) -> Downstream:
+    """Return the downstream with the calls of this module alone."""
+    return shared_downstream.from_here()
 
 
 @pytest.fixture(scope="module")

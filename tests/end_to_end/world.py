@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -207,15 +207,21 @@ class Downstream:
 
     url: str
     record: Path
+    start: int = 0
+    """Where in the file the calls begin that count."""
 
     def calls(self) -> list[dict[str, Any]]:
         """Return the params of every call that arrived."""
-        whole = self.record.read_bytes().rpartition(b"\n")[0]
+        whole = self.record.read_bytes()[self.start :].rpartition(b"\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
     def count(self) -> int:
         """Return how many calls arrived."""
         return len(self.calls())
+
+    def from_here(self) -> "Downstream":
+        """Return the same server for a test that has nothing to do with the calls until now."""
+        return replace(self, start=self.record.stat().st_size)
 
 
 @contextmanager

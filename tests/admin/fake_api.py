@@ -16,6 +16,7 @@ from tests.admin.fake_provisioning import provisioning_routes
 from tests.admin.fake_routes import application
 from tests.admin.fake_server import server_routes
 from tests.admin.fake_state import FakeState
+from tests.patience import PATIENCE
 
 
 @dataclass

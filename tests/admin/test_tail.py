@@ -89,7 +89,7 @@ def test_tail_follows_and_ctrl_c_is_exit_130_without_a_message(api: FakeApi, fol
     api.add_event("call:tool:outcome", "succeeded")
     following = follow(api)
     assert following.cursors(1) == [1]
-    assert api.stream_opened.wait(SECONDS)
+    assert api.stream_opened.wait(PATIENCE)
     api.add_event("call:tool:deny", "denied", reason="no_grant")
     api.add_event("call:tool:outcome", "succeeded")
     assert following.cursors(2) == [2, 3]
@@ -101,7 +101,7 @@ def test_tail_reconnects_and_misses_no_event(home: Shell, follow: Follow) -> Non
     api = FakeApi()
     with api.serving():
         following = follow(api)
-        assert api.stream_opened.wait(SECONDS)
+        assert api.stream_opened.wait(PATIENCE)
     assert following.err.next().startswith("warning: No connection to ")
     api.add_event("call:tool:outcome", "succeeded")
     with api.serving():
@@ -112,11 +112,11 @@ def test_tail_reconnects_and_misses_no_event(home: Shell, follow: Follow) -> Non
 
 def test_tail_ends_when_the_key_is_no_longer_accepted(api: FakeApi, follow: Follow) -> None:
     following = follow(api)
-    assert api.stream_opened.wait(SECONDS)
+    assert api.stream_opened.wait(PATIENCE)
     problem = {"code": "AMB-2002", "detail": "A valid admin key is required"}
     api.broken_answers["GET", "/v1/admin/audit/stream"] = (401, json.dumps(problem))
     api.close_streams()
-    assert following.process.wait(SECONDS) == 3
+    assert following.process.wait(PATIENCE) == 3
     assert "AMB-2002" in following.err.rest()
 
 
@@ -134,7 +134,7 @@ def test_tail_with_a_closed_output_ends_without_a_message(home: Shell, api: Fake
 
 def test_tail_shows_a_burst_of_events(api: FakeApi, follow: Follow) -> None:
     following = follow(api)
-    assert api.stream_opened.wait(SECONDS)
+    assert api.stream_opened.wait(PATIENCE)
     for _ in range(3000):
         api.add_event("call:tool:outcome", "succeeded")
     assert following.cursors(3000) == list(range(1, 3001))
@@ -153,7 +153,7 @@ def test_tail_sends_the_same_query_when_it_follows(api: FakeApi, follow: Follow)
     api.add_event("call:tool:deny", "denied", reason="no_grant")
     following = follow(api, "decision=deny", "--where", "reason=no_grant or reason=kill_switch")
     assert following.cursors(1) == [1]
-    assert api.stream_opened.wait(SECONDS)
+    assert api.stream_opened.wait(PATIENCE)
     api.add_event("call:tool:outcome", "succeeded")
     api.add_event("call:tool:deny", "denied", reason="mcp_not_published")
     api.add_event("call:tool:deny", "denied", reason="kill_switch")

@@ -13,6 +13,7 @@ from ambassador_client.link import http_client
 from ambassador_client.link.http_client import HttpClient, HttpLimits, HttpRequest
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
 from ambassador_server.services.registry import mcp_spec
+from tests.patience import PATIENCE
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

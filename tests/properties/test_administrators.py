@@ -13,6 +13,7 @@ from ambassador_server.domain.people.role_rules import is_admin
 from ambassador_server.domain.people.users import AuthSource, UserStatus
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.services.administration.users import UserSpec
+from tests.effort import examples
 from tests.server.services.sign_in.test_logins import CONSOLE, Office
 from tests.server.services.world import ORIGIN
 

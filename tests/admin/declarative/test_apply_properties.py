@@ -17,6 +17,7 @@ from tests.admin.declarative.server_model import (
     draw_desired_state,
     draw_state,
 )
+from tests.effort import examples
 
 
 def draw_scenario(seed: int) -> tuple[list[CurrentObject], DesiredState]:
@@ -36,7 +37,7 @@ def plan_for(scenario: tuple[list[CurrentObject], DesiredState], *, prune: bool)
     return plan
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(500)
 @given(SCENARIOS, st.booleans(), st.integers(1, 4))
 def test_no_moment_permits_what_neither_the_start_nor_the_end_permits(scenario, prune, size):
     state, plan = scenario[0], plan_for(scenario, prune=prune)

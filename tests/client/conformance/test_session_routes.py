@@ -9,7 +9,6 @@ import aiohttp
 
 from tests.client.conformance.session_routes import SessionRoutes, session_routes
 from tests.client.fake_server import KEY
-from tests.patience import PATIENCE
 
 BODY = b' {"jsonrpc": "2.0",\t"id": 12345678901234567890, "method": "ping", "x": "\\u00fc\xc3\xbc"} '
 ANSWER = gzip.compress(b'{ "jsonrpc":"2.0"}', mtime=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ambassador_client.account.paths import state_directory
 from ambassador_client.account.settings import Settings
 from ambassador_client.errors import SettingsError
+from ambassador_protocol.tls import client_context
 
 
 def context_from_settings(
@@ -29,9 +30,7 @@ def context_from_settings(
 
 def pinned_context(pem: str) -> ssl.SSLContext:
     """Return a context that trusts only this PEM certificate, which may be a CA's or the server's own."""
-    context = ssl.create_default_context(cadata=pem)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return _with_protocol_limits(context)
+    return _with_protocol_limits(client_context(cadata=pem))
 
 
 def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl.SSLContext:
@@ -42,7 +41,7 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
     if allow_self_signed:
         return _with_protocol_limits(_unverified_context())
     try:
-        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        context = client_context(cafile=ca_file)
     except ssl.SSLError as error:
         raise SettingsError(
             f"{ca_file} contains no PEM certificate", "Give the CA certificate of the server."
@@ -51,10 +50,6 @@ def ssl_context(*, ca_file: Path | None, allow_self_signed: bool = False) -> ssl
         raise SettingsError(
             f"cannot read the CA file {ca_file}: {error.strerror}", "Check MCP_AMBASSADOR_CA_FILE."
         ) from error
-    if ca_file is not None:
-        # Trust a server certificate in the file as well as a CA: a login by fingerprint may have saved either. Newer
-        # versions of Python do this by default.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return _with_protocol_limits(context)
 
 

@@ -2,7 +2,8 @@
 
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -59,20 +60,47 @@ def certificate(context: CheckContext) -> str:
         raise CheckWarning(
             "any certificate is accepted: the server is not authenticated", "Give a CA file or a fingerprint."
         )
-    host = urlsplit(context.settings.server_url).hostname
     try:
-        with (
-            context.dial() as tcp_socket,
-            tls.wrap_socket(tcp_socket, server_hostname=host) as tls_socket,
-        ):
+        with _handshake(context, tls) as tls_socket:
             found = tls_socket.getpeercert() or {}
-            return f"trusted until {found.get('notAfter', 'an unknown day')}, {tls_socket.version()}"
+            trusted = f"trusted until {found.get('notAfter', 'an unknown day')}, {tls_socket.version()}"
     except ssl.SSLCertVerificationError as error:
         raise _untrusted(context.settings.server_url, error) from error
     except OSError as error:
         raise UnreachableError(
-            f"TLS with {host} failed: {error}", "Check that this is the port of the server."
+            f"TLS with {_host(context)} failed: {error}", "Check that this is the port of the server."
         ) from error
+    if (fault := _strict_fault(context, tls)) is not None:
+        raise CheckWarning(
+            f"{trusted}, but a program that checks certificates strictly refuses it: {fault}",
+            "Tell your administrator; this client works all the same.",
+        )
+    return trusted
+
+
+def _strict_fault(context: CheckContext, tls: ssl.SSLContext) -> str | None:
+    """Return what a strict check of the CA and the certificate finds first, such as a missing key usage."""
+    tls.verify_flags |= ssl.VERIFY_X509_STRICT
+    try:
+        with _handshake(context, tls):
+            return None
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except OSError:  # it worked a moment ago; the next check says whether the server is still there
+        return None
+
+
+@contextmanager
+def _handshake(context: CheckContext, tls: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
+    with (
+        context.dial() as tcp_socket,
+        tls.wrap_socket(tcp_socket, server_hostname=_host(context)) as tls_socket,
+    ):
+        yield tls_socket
+
+
+def _host(context: CheckContext) -> str:
+    return urlsplit(context.settings.server_url).hostname or ""
 
 
 def server(context: CheckContext) -> str:

@@ -14,17 +14,22 @@ FAR_AWAY = "ambassador.invalid"
 """Another name of the server, which does not resolve."""
 
 
-def make_server_identity(directory: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return the TLS context of a server at 127.0.0.1 and the CA file that verifies it."""
-    (context,), ca_file = make_server_identities(directory, 1)
+def make_server_identity(directory: Path, *, lax: bool = False) -> tuple[ssl.SSLContext, Path]:
+    """Return the TLS context of a server at 127.0.0.1 and the CA file that verifies it.
+
+    A lax CA says nothing of its key usage, as those of many organisations do.
+    """
+    (context,), ca_file = make_server_identities(directory, 1, lax=lax)
     return context, ca_file
 
 
-def make_server_identities(directory: Path, count: int) -> tuple[list[ssl.SSLContext], Path]:
+def make_server_identities(
+    directory: Path, count: int, *, lax: bool = False
+) -> tuple[list[ssl.SSLContext], Path]:
     """Return the contexts of successive certificates of one server, and the CA file that verifies all."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
-    authority = _certificate(authority_name, authority_name, authority_key, authority_key)
+    authority = _certificate(authority_name, authority_name, authority_key, authority_key, lax=lax)
     ca_file = directory / "ca.pem"
     ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     return [
@@ -54,6 +59,8 @@ def _certificate(
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     signing_key: ec.EllipticCurvePrivateKey,
+    *,
+    lax: bool = False,
 ) -> x509.Certificate:
     is_authority = subject == issuer
     now = datetime.now(UTC)
@@ -71,7 +78,7 @@ def _certificate(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False
         )
     )
-    if is_authority:
+    if is_authority and not lax:
         usage = x509.KeyUsage(
             digital_signature=True,
             key_cert_sign=True,
@@ -84,7 +91,7 @@ def _certificate(
             decipher_only=False,
         )
         builder = builder.add_extension(usage, critical=True)
-    else:
+    if not is_authority:
         names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName(FAR_AWAY)])
         builder = builder.add_extension(names, critical=False)
     return builder.sign(signing_key, hashes.SHA256())

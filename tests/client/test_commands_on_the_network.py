@@ -57,6 +57,20 @@ async def test_commands_use_the_proxy_and_never_show_its_password(secure: FakeSe
     assert set(proxy.wanted) == {f"CONNECT 10.255.255.1:{secure.port} HTTP/1.1"}
 
 
+@pytest.mark.parametrize("lax", [False, True])
+async def test_doctor_says_what_a_strict_check_finds_wrong_with_a_trusted_ca(
+    tmp_path: Path, state: Path, lax: bool
+):
+    context, ca_file = make_server_identity(tmp_path, lax=lax)
+    async with running_server(context) as server:
+        env = environment(server.url, state, MCP_AMBASSADOR_CA_FILE=str(ca_file))
+        _, output, _ = await run("doctor", "--json", env=env)
+    found = {each["check"]: each for each in json.loads(output)}
+    assert found["certificate"]["status"] == ("warning" if lax else "ok")
+    assert ("key usage" in found["certificate"]["cause"]) is lax
+    assert found["server"]["status"] != "skipped"
+
+
 async def test_an_unreachable_proxy_is_named_in_the_error(secure: FakeServer, state: Path):
     with socket.create_server(("127.0.0.1", 0)) as gone:
         proxy = f"127.0.0.1:{gone.getsockname()[1]}"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from ambassador_protocol.references import SecretReferenceError
+from ambassador_protocol.tls import client_context
 from ambassador_server.domain.audit.events import AuditEvent
 from ambassador_server.domain.audit.query import Query, Since, Until, comparisons, matches
 from ambassador_server.domain.audit.query_parser import parse_query
@@ -147,8 +148,7 @@ class TlsOptions(SinkOptions):
         """Return the context for connections; raises ConfigurationError for a file that cannot be used."""
         place = self.ca_file
         try:
-            context = ssl.create_default_context(cafile=place)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context = client_context(cafile=place)
             if self.certificate_file is not None:
                 place = self.certificate_file
                 context.load_cert_chain(

@@ -13,6 +13,7 @@ from yarl import URL
 
 from ambassador_protocol import __version__
 from ambassador_protocol.events import Event, EventReader, EventTooLargeError
+from ambassador_protocol.tls import client_context
 from ambassador_server.downstream.http.client import HttpClient, is_field_name, is_field_value
 from ambassador_server.downstream.http.connection import Response
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
@@ -120,7 +121,7 @@ def _default_tls_context() -> ssl.SSLContext:
 
 
 def _new_tls_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = client_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
 

@@ -15,6 +15,7 @@ from ambassador_server.domain.catalog.mcps import DownstreamStatus
 from ambassador_server.downstream.http import options as http_options
 from ambassador_server.downstream.transports import streamable_http
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
+from tests.client.certificates import make_server_identity
 from tests.fakes.mcp_servers.http_server import HttpServer, make_app, serve
 from tests.fakes.mcp_servers.toolbox import Toolbox
 from tests.server.downstream.certificates import make_certificate
@@ -413,6 +414,14 @@ async def test_a_certificate_is_checked_and_an_authority_can_be_added(tmp_path: 
             await box.pool.probe(http_entry(url, ca_file="/no/such.pem"))
         with pytest.raises(DownstreamUnavailableError, match="cannot be used"):
             await box.pool.probe(http_entry(url, ca_file=__file__))
+
+
+async def test_an_authority_without_a_key_usage_can_be_added(tmp_path: Path):
+    context, ca_file = make_server_identity(tmp_path, lax=True)
+    async with running(make_app(HttpServer(Toolbox(era="modern"))), context) as plain_url:
+        assert await Bench().pool.probe(
+            http_entry(plain_url.replace("http:", "https:"), ca_file=str(ca_file))
+        )
 
 
 @asynccontextmanager

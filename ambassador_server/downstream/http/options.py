@@ -13,7 +13,6 @@ from yarl import URL
 
 from ambassador_protocol import __version__
 from ambassador_protocol.event_stream import EventStreamReader, EventTooLargeError, ServerSentEvent
-from ambassador_protocol.events import Event, EventReader, EventTooLargeError
 from ambassador_protocol.tls import client_context
 from ambassador_server.downstream.http.client import HttpClient, is_field_name, is_field_value
 from ambassador_server.downstream.http.connection import Response

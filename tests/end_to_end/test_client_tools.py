@@ -43,7 +43,7 @@ def test_call_gives_the_text_or_the_whole_result(client: Client) -> None:
     assert client.run("call", "tools.echo", "--json", "-", stdin='{"text": "piped"}').stdout == "piped\n"
     assert client.run("call", "tools__nothing", expect=5).stdout == ""
     assert "is not an argument" in client.run("call", "tools__echo", "text", expect=2).stderr
-    assert "not an object" in client.run("call", "tools__echo", "--json", "[]", expect=2).stderr
+    assert "not a JSON object" in client.run("call", "tools__echo", "--json", "[]", expect=2).stderr
 
 
 def test_call_that_fails_says_so_with_its_code(client: Client, world: World) -> None:

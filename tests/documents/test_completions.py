@@ -102,7 +102,11 @@ def test_bash_offers_what_may_come_next(line: str, offered: list[str]) -> None:
         ("ambassador-admin user list --output=", "=:", ["table", "wide", "json", "yaml", "jsonl", "csv"]),
         ("ambassador-admin user list --output= ", "=:", []),
         ("ambassador-admin audit query --action call:tool:d", "=:", ["deny"]),
-        ("ambassador-admin audit query --action call:tool:", "=:", ["attempt", "outcome", "deny"]),
+        (
+            "ambassador-admin audit query --action call:tool:",
+            "=:",
+            ["attempt", "outcome", "deny", "question", "answer"],
+        ),
         ("ambassador-admin audit query --action call:tool:d", "=", ["call:tool:deny"]),
         ("ambassador-admin audit query --action=call:tool:d", "=:", ["deny"]),
         ("ambassador-admin audit query --action=call:tool:d", "", ["--action=call:tool:deny"]),

@@ -216,7 +216,7 @@ async def _prune(directory: Path) -> None:
     search = AuditSearch(store=store, logs=[log], clock=clock)
     journal = FileSinkJournal(directory, "main")
     deliveries = AuditDeliveries(
-        orders=[], logs=[log], journal=journal, clock=clock, pause_after=Backoff(0.01, 0.05).after
+        sinks=[], logs=[log], journal=journal, clock=clock, pause_after=Backoff(0.01, 0.05).after
     )
     retention = AuditRetention(
         store=store,

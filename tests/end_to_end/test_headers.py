@@ -209,13 +209,20 @@ def test_admin_port_checks_host_and_origin_too(world: World, header: dict[str, s
     assert world.admin.get("/v1/admin/users/intruder").status_code == 404
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "OPTIONS", "HEAD"])
-def test_mcp_takes_nothing_but_post(caller: Caller, method: str) -> None:
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "OPTIONS", "HEAD"])
+def test_mcp_takes_nothing_but_post_and_delete(caller: Caller, method: str) -> None:
     for headers in (LEGACY.headers(caller.secret, "ping", {}), MODERN.headers(caller.secret, "ping", {}), {}):
         refused = caller.http.request(method, "/mcp", headers=headers)
         assert refused.status_code == 405
-        assert refused.headers["Allow"] == "POST"
+        assert sorted(refused.headers["Allow"].split(",")) == ["DELETE", "POST"]
         assert "Mcp-Session-Id" not in refused.headers
+
+
+def test_a_delete_that_names_no_conversation_ends_nothing(caller: Caller) -> None:
+    for named in ({}, {"Mcp-Session-Id": "unknown"}):
+        headers = LEGACY.headers(caller.secret, "ping", {}) | named
+        assert caller.http.request("DELETE", "/mcp", headers=headers).status_code == 404
+    assert caller.http.request("DELETE", "/mcp").status_code == 401
 
 
 def test_every_answer_carries_the_request_id_and_keeps_browsers_away(caller: Caller) -> None:

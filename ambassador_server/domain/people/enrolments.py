@@ -1,4 +1,4 @@
-"""Enrolments: a one-time code that a person exchanges for a client key of their own, once and soon."""
+"""Enrolments: one-time codes that users exchange for client keys."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +8,9 @@ from ambassador_server.domain.secrets.tokens import digest_key, plain_code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """A promise of one client key; `digest` is the HMAC of the code under the pepper, never the code itself.
+    """A one-time code for one client key; `digest` is the HMAC of the code under the pepper.
 
-    The key will be named `key_name` and last `key_seconds`, or until somebody ends it.
+    The key will have the name `key_name` and expire after `key_seconds`, or never if that is None.
     """
 
     enrolment_id: str

@@ -1,4 +1,4 @@
-"""Answers who may call what and why, with the very function the call path decides by."""
+"""Answers who may call which tool, and why, with the same function that decides calls."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedAccess:
-    """One question and its answer; `key` is None when the user has none."""
+    """An explained decision about one user and one tool; `key` is None if the user has no key."""
 
     user: User
     key: ClientKey | None
@@ -29,16 +29,16 @@ class ExplainedAccess:
 
 
 class AccessQueries:
-    """Read-only; nothing here changes, and nothing here decides by itself."""
+    """The use cases of administrators for access; they change nothing."""
 
     def __init__(self, *, policy: PolicyKeeper, catalog: Catalog) -> None:
         self._policy = policy
         self._catalog = catalog
 
     def explain(self, user_name: str, tool_name: str, *, key_name: str | None = None) -> ExplainedAccess:
-        """Explain one call. Raises NotFoundError for a user, key or tool that does not exist.
+        """Explain the decision about a call. Raises NotFoundError for a user, key or tool that does not exist.
 
-        Without a key, the user's best one is taken: active before the rest, newest first.
+        Without `key_name` it is about the newest good key of the user, or the newest key if none is good.
         """
         snapshot = self._policy.snapshot
         user = next((user for user in snapshot.users.values() if user.name == user_name), None)

@@ -1,4 +1,4 @@
-"""What a change to one administrator means for logins, and for whether anybody is left to administer."""
+"""Ends the logins of a changed user, and makes sure that one administrator is left."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -11,14 +11,14 @@ from ambassador_server.ports.store import UnitOfWork
 
 
 async def end_logins(work: UnitOfWork, user: User, now: datetime, *, keep: str | None = None) -> None:
-    """End every login of a user, but for the one with the id `keep`."""
+    """End every login of a user except the one with the id `keep`."""
     for key in await work.admin_keys.of(user_id=user.user_id):
         if key.revoked_at is None and key.admin_key_id != keep:
             await work.admin_keys.replace(replace(key, revoked_at=now))
 
 
 async def check_an_admin_is_left(work: UnitOfWork, now: datetime) -> None:
-    """Raise ConflictError if nobody could administer any more; called with the change already made."""
+    """Raise ConflictError if nobody could administer any more; called after the change, in its transaction."""
     if not await has_an_admin(work, now):
         raise ConflictError(
             "Nobody could administer this server any more.",
@@ -27,7 +27,7 @@ async def check_an_admin_is_left(work: UnitOfWork, now: datetime) -> None:
 
 
 async def has_an_admin(work: UnitOfWork, now: datetime) -> bool:
-    """Tell whether a user with a password, or a key, may do what only an admin may."""
+    """Tell whether there is a user with a password, or an admin key, with the role `admin`."""
     if any(_is_admin_key(key, now) for key in await work.admin_keys.all()):
         return True
     for user in await work.users.all():

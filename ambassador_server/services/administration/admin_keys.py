@@ -1,4 +1,4 @@
-"""Admin keys: issued once, shown once, revoked at once. The logins of people are among them."""
+"""Admin keys, including logins: issuing, revoking and listing."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,7 +21,7 @@ from ambassador_server.services.changes.audited_change import Changes
 
 
 class AdminKeys:
-    """One public method per thing an administrator can ask for."""
+    """The use cases of administrators for admin keys."""
 
     def __init__(self, *, store: Store, changes: Changes, clock: Clock, pepper: bytes) -> None:
         self._store = store
@@ -32,9 +32,9 @@ class AdminKeys:
     async def issue(
         self, requester: Requester, *, name: str, roles: Iterable[Role], lifetime: timedelta | None
     ) -> tuple[AdminKey, str]:
-        """Issue an admin key and return it with its secret, which is kept nowhere.
+        """Issue an admin key and return it with its secret, which is not stored.
 
-        Raises MissingRightError for a role that gives more than the requester may.
+        Raises MissingRightError for a role with rights that the requester lacks.
         """
         async with self._changes.open(requester) as change:
             key, secret = mint_admin_key(
@@ -50,9 +50,9 @@ class AdminKeys:
         return key, secret
 
     async def revoke(self, requester: Requester, name: str) -> AdminKey:
-        """End an admin key or a login for good; it holds from the very next request on.
+        """Revoke an admin key or a login, with effect from the next request.
 
-        Raises ConflictError for the key of the request itself, and when nobody would be left to administer.
+        Raises ConflictError for the key of the request itself, and if nobody could administer any more.
         """
         async with self._changes.open(requester) as change:
             before = await change.work.admin_keys.by_name(name)

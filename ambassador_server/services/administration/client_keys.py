@@ -1,4 +1,4 @@
-"""Client keys: issued once, shown once, revoked at once."""
+"""Client keys: issuing, suspending, rotating and revoking."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySpec:
-    """What an administrator says about a new key; without `lasts` it is good until somebody ends it."""
+    """A key to issue; without `lifetime` it never expires."""
 
     user: str
     name: str
@@ -32,7 +32,7 @@ class KeySpec:
 
 @dataclass(frozen=True, slots=True)
 class EnsuredKey:
-    """A good key of the name that was asked for; `secret` is None for one that was there already."""
+    """A good key with the requested name; `secret` is None if the key existed already."""
 
     written: Written[ClientKey]
     secret: str | None
@@ -40,13 +40,17 @@ class EnsuredKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyExpiry:
-    """When a key ends by itself; None for one that lasts until somebody ends it."""
+    """When a key expires; None if it never does."""
 
     at: datetime | None
 
 
 class ClientKeys:
-    """One public method per thing an administrator can ask for."""
+    """The use cases for client keys.
+
+    `prolonged` is how long after the first issue of a key its user may replace it again and again; None does not let
+    users prolong their keys.
+    """
 
     def __init__(
         self,
@@ -64,7 +68,7 @@ class ClientKeys:
         self._prolonged = prolonged
 
     async def issue(self, requester: Requester, spec: KeySpec) -> tuple[ClientKey, str]:
-        """Issue a key for a user and return it with its secret, which is kept nowhere."""
+        """Issue a key for a user and return it with its secret, which is not stored."""
         async with self._changes.open(requester) as change:
             user = await find_user(change.work, spec.user)
             key, secret = self._new(user.user_id, spec)
@@ -72,14 +76,14 @@ class ClientKeys:
         return key, secret
 
     async def ensure(self, requester: Requester, spec: KeySpec) -> EnsuredKey:
-        """Issue a key unless the user has a good one of this name, of which only the owner is changed.
+        """Issue a key unless the user has a good one with this name; of that, only the owner is updated.
 
-        Raises ConflictError where there is a suspended one: whoever suspended it did not mean it to be replaced.
+        Raises ConflictError if there is a suspended one, because a suspended key must not be replaced by another.
         """
         now = self._clock.now()
         async with self._changes.open(requester) as change:
             user = await find_user(change.work, spec.user)
-            before = _best(await change.work.keys.of(user_id=user.user_id), spec.name, now)
+            before = _newest_usable(await change.work.keys.of(user_id=user.user_id), spec.name, now)
             if before is None:
                 key, secret = self._new(user.user_id, spec)
                 written = await write(change, change.work.keys, None, key, _EVENTS, user=user.name)
@@ -93,9 +97,9 @@ class ClientKeys:
             return EnsuredKey(written, None)
 
     async def set_status(self, requester: Requester, key_id: str, status: KeyStatus) -> ClientKey:
-        """Suspend a key or activate it again; it holds from the very next call on.
+        """Suspend or activate a key, with effect from the next call.
 
-        Raises ConflictError for a revoked key, and InvalidInputError where it is asked to revoke one.
+        Raises ConflictError for a revoked key, and InvalidInputError for the status `revoked`.
         """
         if status is KeyStatus.REVOKED:
             raise InvalidInputError(
@@ -110,12 +114,12 @@ class ClientKeys:
             ).item
 
     async def rotate(
-        self, requester: Requester, key_id: str, *, overlap: timedelta, end: KeyExpiry | None = None
+        self, requester: Requester, key_id: str, *, overlap: timedelta, expiry: KeyExpiry | None = None
     ) -> tuple[ClientKey, str]:
-        """Issue a key in place of another, which stays good for the overlap and expires then.
+        """Issue a key in place of another one, which stays valid for the overlap.
 
-        The new one lasts as long as the old one was meant to, or until the `end`, belongs to the same owner and has
-        the same subscriptions. Raises ConflictError for a key that is not good.
+        The new key has the lifetime of the old one, or expires at `expiry`; it has the same owner and the same
+        subscriptions. Raises ConflictError for a key that is not good.
         """
         now = self._clock.now()
         async with self._changes.open(requester) as change:
@@ -127,33 +131,33 @@ class ClientKeys:
                 self._pepper, now, user_id=old.user_id, name=old.name, lifetime=lifetime, owner=old.owner
             )
             key = replace(key, replaces=old.key_id)
-            if end is not None:
-                key = replace(key, expires_at=end.at)
+            if expiry is not None:
+                key = replace(key, expires_at=expiry.at)
             ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
             await change.work.keys.add(key)
             await change.work.keys.replace(replace(old, expires_at=ends))
             for each in await change.work.subscriptions.of(key_id=old.key_id):
-                chosen = replace(each, subscription_id=str(uuid.uuid4()), key_id=key.key_id)
-                await change.work.subscriptions.add(chosen)
+                copied = replace(each, subscription_id=str(uuid.uuid4()), key_id=key.key_id)
+                await change.work.subscriptions.add(copied)
             change.record(
                 AuditAction.KEY_ROTATE, key_resource(old), replaced_by=key.key_id, ends=ends.isoformat()
             )
         return key, secret
 
-    async def end_of_own(self, work: UnitOfWork, replaced: ClientKey) -> KeyExpiry:
-        """Return when a key ends that its user puts in place of another.
+    async def expiry_of_replacement(self, work: UnitOfWork, replaced: ClientKey) -> KeyExpiry:
+        """Return when a key expires with which its user replaces another one.
 
-        That is when the other was meant to end, so that a stolen key is not prolonged for ever; later only as far as
-        administrators let users prolong their keys, counted from the issue of the first of them.
+        That is when the other one would expire, so that a stolen key cannot be prolonged for ever. It is later if
+        administrators let users prolong their keys, at most `prolonged` after the first key was issued.
         """
         if replaced.expires_at is None or self._prolonged is None:
             return KeyExpiry(replaced.expires_at)
         longest = await _first_issue(work, replaced) + self._prolonged
-        anew = self._clock.now() + (replaced.expires_at - replaced.created_at)
-        return KeyExpiry(max(replaced.expires_at, min(anew, longest)))
+        same_lifetime = self._clock.now() + (replaced.expires_at - replaced.created_at)
+        return KeyExpiry(max(replaced.expires_at, min(same_lifetime, longest)))
 
     async def revoke(self, requester: Requester, key_id: str) -> ClientKey:
-        """Revoke a key for good; it holds from the very next call on."""
+        """Revoke a key for good, with effect from the next call."""
         async with self._changes.open(requester) as change:
             before = await find_key(change.work, key_id)
             if before.status is KeyStatus.REVOKED:
@@ -185,8 +189,8 @@ class ClientKeys:
         )
 
 
-def _best(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
-    """Return the newest key of this name that is good, else one that would be, were it not suspended."""
+def _newest_usable(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
+    """Return the newest good key with this name, or the newest suspended one that has not expired."""
     usable = [
         key
         for key in keys
@@ -196,11 +200,11 @@ def _best(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
 
 
 async def _first_issue(work: UnitOfWork, key: ClientKey) -> datetime:
-    """Return when the first key of a line of replacements was issued."""
-    # All at once: a line may be as long as its user likes to rotate, and this runs while others wait to write.
-    known = {each.key_id: each for each in await work.keys.of(user_id=key.user_id)}
-    while key.replaces is not None and key.replaces in known:
-        key = known[key.replaces]
+    """Return when the first key in a chain of replacements was issued."""
+    # All keys are read at once, because a chain may be long and other writers are waiting.
+    keys = {each.key_id: each for each in await work.keys.of(user_id=key.user_id)}
+    while key.replaces is not None and key.replaces in keys:
+        key = keys[key.replaces]
     return key.created_at
 
 

@@ -1,4 +1,4 @@
-"""Enrolments: one-time codes that an administrator hands out, each for one client key of one user."""
+"""Enrolments: one-time codes that administrators hand out, each for one client key of one user."""
 
 import uuid
 from dataclasses import replace
@@ -18,11 +18,11 @@ from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_user
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=1)
-_KEPT = timedelta(days=1)
+_STORED_AFTER_EXPIRY = timedelta(days=1)
 
 
 class Enrolments:
-    """One public method per thing an administrator can ask for."""
+    """The use cases of administrators for enrolments."""
 
     def __init__(self, *, store: Store, changes: Changes, clock: Clock, pepper: bytes) -> None:
         self._store = store
@@ -39,9 +39,9 @@ class Enrolments:
         lifetime: timedelta,
         key_lifetime: timedelta | None,
     ) -> tuple[Enrolment, str]:
-        """Promise a user a key and return the code, which is kept nowhere.
+        """Create an enrolment and return it with its code, which is not stored.
 
-        Raises ConflictError for a user who could not use it, InvalidInputError for a time out of bounds.
+        Raises ConflictError if the user is not active, InvalidInputError for a lifetime out of bounds.
         """
         if not SHORTEST <= lifetime <= LONGEST:
             raise InvalidInputError("expires_in_seconds: a code lasts from one minute to one day")
@@ -76,7 +76,7 @@ class Enrolments:
             return await work.enrolments.page(replace(listing, open_at=self._clock.now()))
 
     async def cancel(self, requester: Requester, enrolment_id: str) -> None:
-        """Make a code worthless before its time; raises ConflictError for one that is so already."""
+        """Cancel an enrolment. Raises ConflictError if its code was used or has expired."""
         async with self._changes.open(requester) as change:
             enrolment = await change.work.enrolments.get(enrolment_id)
             if enrolment is None:
@@ -91,9 +91,9 @@ class Enrolments:
             )
 
     async def forget_expired(self) -> None:
-        """Drop the codes that expired a day ago; the audit knows them longer."""
+        """Delete the enrolments that expired more than a day ago; the audit keeps their records."""
         async with self._store.write() as work:
-            await work.enrolments.forget(self._clock.now() - _KEPT)
+            await work.enrolments.forget(self._clock.now() - _STORED_AFTER_EXPIRY)
 
 
 def _resource(enrolment: Enrolment) -> Resource:

@@ -1,4 +1,4 @@
-"""Grants: adding, putting and removing what groups may call."""
+"""Grants: adding, updating, removing and listing."""
 
 import uuid
 from collections.abc import Iterable
@@ -22,9 +22,10 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantSpec:
-    """A grant as an administrator says it, by names; no owner says nothing, an empty one gives it to nobody.
+    """A grant to add or update, with names of group and MCP.
 
-    It ends at a time, or after it has lasted, or never.
+    It expires after `lifetime`, else at `expires_at`, else never. `owner` None leaves the owner as it is, an empty
+    text removes it.
     """
 
     group: str
@@ -33,12 +34,12 @@ class GrantSpec:
     effect: Effect
     delivery: Delivery = Delivery.AUTOMATIC
     lifetime: timedelta | None = None
-    ends: datetime | None = None
+    expires_at: datetime | None = None
     owner: str | None = None
 
 
 class Grants:
-    """One public method per thing an administrator can ask for."""
+    """The use cases of administrators for grants."""
 
     def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
         self._store = store
@@ -46,7 +47,7 @@ class Grants:
         self._clock = clock
 
     async def add(self, requester: Requester, spec: GrantSpec) -> Grant:
-        """Add a grant. Raises ConflictError when the group has exactly this one for the MCP already."""
+        """Add a grant. Raises ConflictError if the group has the same grant with the same expiry already."""
         async with self._changes.open(requester) as change:
             grant = await self._new(change.work, requester, spec)
             if any(each.expires_at == grant.expires_at for each in await _same(change.work, grant)):
@@ -54,10 +55,10 @@ class Grants:
             return (await _write(change, None, grant, spec)).item
 
     async def put(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
-        """Add a grant, or give the one that says the same this expiry, and this owner where one is named."""
+        """Add a grant, or update expiry and owner of one with the same patterns, effect and delivery."""
         async with self._changes.open(requester) as change:
             grant = await self._new(change.work, requester, spec)
-            before = _nearest(await _same(change.work, grant), grant)
+            before = _best_match(await _same(change.work, grant), grant)
             if before is None:
                 return await _write(change, None, grant, spec)
             owner = before.owner if spec.owner is None else grant.owner
@@ -65,7 +66,7 @@ class Grants:
             return await _write(change, before, after, spec)
 
     async def remove(self, requester: Requester, grant_id: str) -> None:
-        """Remove a grant; it holds from the very next call on."""
+        """Remove a grant, with effect from the next call."""
         async with self._changes.open(requester) as change:
             grant = await change.work.grants.get(grant_id)
             if grant is None:
@@ -103,7 +104,7 @@ class Grants:
             mcp_id=mcp.mcp_id,
             patterns=normalise_patterns(spec.patterns, mcp.name),
             effect=spec.effect,
-            expires_at=spec.ends if spec.lifetime is None else now + spec.lifetime,
+            expires_at=spec.expires_at if spec.lifetime is None else now + spec.lifetime,
             created_at=now,
             created_by=requester.actor.name or requester.actor.kind,
             delivery=spec.delivery,
@@ -112,7 +113,7 @@ class Grants:
 
 
 async def _same(work: UnitOfWork, grant: Grant) -> list[Grant]:
-    """Return the grants that say the same; when one ends and who owns it is no part of what it says."""
+    """Return the group's grants for the MCP with the same patterns, effect and delivery."""
     return [
         each
         for each in await work.grants.of(group_id=grant.group_id, mcp_id=grant.mcp_id)
@@ -120,7 +121,8 @@ async def _same(work: UnitOfWork, grant: Grant) -> list[Grant]:
     ]
 
 
-def _nearest(found: Iterable[Grant], wanted: Grant) -> Grant | None:
+def _best_match(found: Iterable[Grant], wanted: Grant) -> Grant | None:
+    """Return a grant with the wanted expiry, or else any."""
     return min(found, key=lambda each: each.expires_at != wanted.expires_at, default=None)
 
 

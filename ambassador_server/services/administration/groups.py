@@ -1,4 +1,4 @@
-"""Groups and who is in them."""
+"""Groups and their members: creating, updating, removing and listing."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -21,27 +21,27 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSpec:
-    """What an administrator says about a group; None says nothing, an empty owner gives it to nobody."""
+    """Fields of a group to set; None leaves a field as it is, an empty owner removes it."""
 
     description: str | None = None
     status: GroupStatus | None = None
     owner: str | None = None
 
     def checked(self) -> dict[str, Any]:
-        """Return what is said, or raise InvalidInputError."""
-        said: dict[str, Any] = {}
+        """Return the fields that are set, or raise InvalidInputError."""
+        fields: dict[str, Any] = {}
         if self.description is not None:
-            said["description"] = check_text("description", self.description)
+            fields["description"] = check_text("description", self.description)
         if self.status is not None:
-            said["status"] = self.status
+            fields["status"] = self.status
         if self.owner is not None:
-            said["owner"] = check_owner(self.owner)
-        return said
+            fields["owner"] = check_owner(self.owner)
+        return fields
 
 
 @dataclass(frozen=True, slots=True)
 class NamedMembership:
-    """A user in a group, by their names."""
+    """The names of a user and of a group that the user is in."""
 
     group: str
     user: str
@@ -61,7 +61,7 @@ _MEMBERSHIPS: InMemoryList[NamedMembership] = InMemoryList(
 
 
 class Groups:
-    """One public method per thing an administrator can ask for."""
+    """The use cases of administrators for groups."""
 
     def __init__(self, *, store: Store, changes: Changes, names: Names, clock: Clock) -> None:
         self._store = store
@@ -93,7 +93,7 @@ class Groups:
             return (await self._write(change, before, before, spec)).item
 
     async def remove(self, requester: Requester, name: str, *, expected: ExpectedRevisions = None) -> None:
-        """Delete a group, its memberships and its grants; it holds from the very next call on."""
+        """Delete a group, its memberships and its grants, with effect from the next call."""
         async with self._changes.open(requester) as change:
             group = await find_group(change.work, name)
             check_revision(group, expected)
@@ -109,9 +109,9 @@ class Groups:
         owner: str | None = None,
         claim: bool = False,
     ) -> Group:
-        """Put a user into a group; one who is in it already stays in it.
+        """Add a user to a group; does nothing if the user is in it already.
 
-        It also stays whose it was, unless it is nobody's and the owner claims it.
+        An existing membership keeps its owner, unless it has none and `claim` is set.
         """
         label = None if owner is None else check_owner(owner)
         async with self._changes.open(requester) as change:
@@ -127,7 +127,7 @@ class Groups:
         return group
 
     async def remove_member(self, requester: Requester, group_name: str, user_name: str) -> Group:
-        """Take a user out of a group. Raises NotFoundError for one who is not in it."""
+        """Remove a user from a group. Raises NotFoundError if the user is not in it."""
         async with self._changes.open(requester) as change:
             group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
             await change.work.memberships.remove(Membership(user_id=user.user_id, group_id=group.group_id))

@@ -1,4 +1,4 @@
-"""Whether the server is alive, and whether it is ready to serve calls."""
+"""Checks whether the server is ready to serve calls."""
 
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.audit_log import AuditLog
@@ -8,7 +8,7 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
 class Health:
-    """Readiness needs the database, the audit log and a policy that can be trusted."""
+    """Checks the database, the audit log and the policy, and reports on the audit sinks."""
 
     def __init__(
         self, *, store: Store, log: AuditLog, policy: PolicyKeeper, deliveries: AuditDeliveries
@@ -20,11 +20,11 @@ class Health:
         self._draining = False
 
     def start_draining(self) -> None:
-        """Stop being ready, so that nobody sends new work."""
+        """Report not ready from now on, so that load balancers send no new requests."""
         self._draining = True
 
     async def checks(self) -> dict[str, bool]:
-        """Return each condition by name; ready means all of them."""
+        """Return each check by name; the server is ready if all are true."""
         return {
             "accepting": not self._draining,
             "database": await self._database_answers(),
@@ -33,7 +33,7 @@ class Health:
         }
 
     async def sinks(self) -> list[SinkStatus]:
-        """Tell how every audit sink is doing; none of them has a say in whether the server is ready."""
+        """Return the status of every audit sink; a failing sink does not make the server unready."""
         return await self._deliveries.statuses()
 
     async def _database_answers(self) -> bool:

@@ -1,4 +1,4 @@
-"""What users see and change of their own: who they are to the server, their key, what they are granted and chose."""
+"""A user's own access: status, key rotation, granted MCPs and subscriptions."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -36,7 +36,10 @@ LONGEST_OVERLAP = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnStatus:
-    """Who the principal is; `refused` says why nothing at all is permitted, `tools` counts what is."""
+    """A principal's user, groups, key and session.
+
+    `tools` is how many tools the principal may call; `refused` is set if nothing is permitted at all.
+    """
 
     user: User
     groups: tuple[str, ...]
@@ -48,7 +51,7 @@ class OwnStatus:
 
 @dataclass(frozen=True, slots=True)
 class KnownTool:
-    """A tool the principal may know of; `refused` is None for one that can be called."""
+    """A tool that the principal may know of; `refused` is None if the principal may call it."""
 
     entry: CatalogEntry
     refused: Reason | None
@@ -56,7 +59,7 @@ class KnownTool:
 
 @dataclass(frozen=True, slots=True)
 class OfferedMcp:
-    """An MCP of which something is granted, and this client's choice."""
+    """An MCP with tools that are granted to the principal, and the subscription of the principal's key."""
 
     mcp: Mcp
     delivery: Delivery
@@ -66,7 +69,7 @@ class OfferedMcp:
 
 @dataclass(frozen=True, slots=True)
 class RotatedKey:
-    """A new key, its secret, which is kept nowhere, and when the old one ends."""
+    """A new key, its secret, which is not stored, and when the old key expires."""
 
     key: ClientKey
     secret: str
@@ -74,7 +77,7 @@ class RotatedKey:
 
 
 class OwnAccess:
-    """One public method per thing a user can ask for; nothing here reaches beyond the principal's own key."""
+    """The use cases of users for their own access; they affect the principal's key alone."""
 
     def __init__(
         self,
@@ -96,7 +99,7 @@ class OwnAccess:
         self._subscriptions = subscriptions
 
     def status(self, principal: Principal) -> OwnStatus:
-        """Return who the principal is."""
+        """Return the status of the principal."""
         snapshot, policy = self._policy.snapshot, self._rules(principal)
         user, key = snapshot.users.get(principal.user_id), snapshot.keys.get(principal.key_id)
         if user is None or key is None:
@@ -112,49 +115,49 @@ class OwnAccess:
         )
 
     def offers(self, principal: Principal) -> list[OfferedMcp]:
-        """Return the MCPs of which something is granted, by name; of their tools those the principal may know of."""
+        """Return the MCPs with granted tools, ordered by name, with the tools that the principal may know of."""
         policy, mcps = self._rules(principal), self._policy.snapshot.mcps.values()
         offers = (self._offer(policy, principal, mcp) for mcp in sorted(mcps, key=lambda mcp: mcp.name))
         return [offer for offer in offers if offer is not None]
 
     async def rotate(self, principal: Principal, origin: Origin, *, overlap: timedelta) -> RotatedKey:
-        """Issue a key in place of the one in use, which stays good for the overlap.
+        """Issue a key in place of the principal's key, which stays valid for the overlap.
 
-        It takes the place of an earlier replacement that was never used. Raises ConflictError where one was used:
-        whoever still holds the old key then has no claim to a third.
+        An earlier replacement that was never used is revoked. Raises ConflictError if an earlier replacement was used,
+        because the caller may then have a stolen copy of the old key.
         """
         if not timedelta() < overlap <= LONGEST_OVERLAP:
             raise InvalidInputError("overlap_seconds: from one second to 30 days")
         requester = await self._requester(principal, origin)
         async with self._changes.together(requester), self._changes.open(requester) as change:
             withdrawn = await self._withdraw_unused(change.work, principal)
-            # A key that was replaced before ends with its overlap; when it was meant to, its replacement knows.
-            meant = withdrawn or await find_key(change.work, principal.key_id)
-            end = await self._keys.end_of_own(change.work, meant)
-            key, secret = await self._keys.rotate(requester, principal.key_id, overlap=overlap, end=end)
+            # A replaced key expires with its overlap; its original expiry is that of its replacement.
+            replaced = withdrawn or await find_key(change.work, principal.key_id)
+            expiry = await self._keys.expiry_of_replacement(change.work, replaced)
+            key, secret = await self._keys.rotate(requester, principal.key_id, overlap=overlap, expiry=expiry)
             old = await find_key(change.work, principal.key_id)
         return RotatedKey(key, secret, old.expires_at or key.created_at + overlap)
 
     async def subscribe(
         self, principal: Principal, origin: Origin, mcp_name: str, patterns: Collection[str]
     ) -> OfferedMcp:
-        """Choose, for the key in use, which tools of an MCP it wants of those granted; return what comes of it.
+        """Subscribe the principal's key to tools of an MCP, and return the MCP with its tools after that.
 
-        Raises NotFoundError for an MCP of which nothing is granted, as for one that does not exist.
+        Raises NotFoundError for an MCP that does not exist or of which nothing is granted.
         """
         requester = await self._requester(principal, origin)
-        self._offered(principal, mcp_name)
+        self._find_offer(principal, mcp_name)
         await self._subscriptions.set(requester, principal.key_id, mcp_name, patterns)
-        return self._offered(principal, mcp_name)
+        return self._find_offer(principal, mcp_name)
 
     async def unsubscribe(self, principal: Principal, origin: Origin, mcp_name: str) -> None:
-        """Take the choice back."""
+        """Remove the subscription of the principal's key to an MCP."""
         requester = await self._requester(principal, origin)
-        self._offered(principal, mcp_name)
+        self._find_offer(principal, mcp_name)
         await self._subscriptions.remove(requester, principal.key_id, mcp_name)
 
     async def _requester(self, principal: Principal, origin: Origin) -> Requester:
-        """Return the principal as one who asks for changes; raises for one who may call nothing now."""
+        """Return the principal as a requester; raises an error if the principal may call nothing now."""
         if self._policy.is_stale():
             raise StorageError("The server cannot confirm its policy now. Try again in a moment.")
         await self._prover.refuse_stopped(principal, origin)
@@ -163,9 +166,9 @@ class OwnAccess:
         return Requester(None, origin, user_actor(principal))
 
     async def _withdraw_unused(self, work: UnitOfWork, principal: Principal) -> ClientKey | None:
-        """Revoke an earlier replacement that nobody has used, and return it.
+        """Revoke an earlier replacement of the key that was never used, and return it.
 
-        Raises ConflictError for one in use, and for a suspended one: that was not meant to be replaced.
+        Raises ConflictError for a replacement that was used or is suspended.
         """
         old, withdrawn = await find_key(work, principal.key_id), None
         for key in await work.keys.of(user_id=principal.user_id):
@@ -184,7 +187,7 @@ class OwnAccess:
                 withdrawn = key
         return withdrawn
 
-    def _offered(self, principal: Principal, mcp_name: str) -> OfferedMcp:
+    def _find_offer(self, principal: Principal, mcp_name: str) -> OfferedMcp:
         mcp = next((each for each in self._policy.snapshot.mcps.values() if each.name == mcp_name), None)
         offer = None if mcp is None else self._offer(self._rules(principal), principal, mcp)
         if offer is None:

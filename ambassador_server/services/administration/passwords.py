@@ -1,4 +1,4 @@
-"""Passwords of administrators: set by another administrator, changed by their own, kept as a hash."""
+"""Passwords of administrators: set by another administrator, or changed by their owner."""
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
@@ -17,7 +17,7 @@ from ambassador_server.services.sign_in.password_proof import PasswordProver
 
 
 class Passwords:
-    """One public method per thing an administrator can ask for."""
+    """The use cases of administrators for passwords."""
 
     def __init__(
         self, *, changes: Changes, hashing: PasswordHashing, prover: PasswordProver, clock: Clock
@@ -28,10 +28,10 @@ class Passwords:
         self._clock = clock
 
     async def set(self, requester: Requester, user_name: str, password: str) -> None:
-        """Give a user this password and end every login there is.
+        """Set the password of a user and end all logins of that user.
 
-        Raises InvalidInputError for a weak password, ConflictError for a user who can have none, MissingRightError
-        for a requester who has less rights than the user.
+        Raises InvalidInputError for a weak password, ConflictError for a user who can have none, MissingRightError if
+        the user has rights that the requester lacks.
         """
         hashed = await self._hash(password, user_name)
         async with self._changes.open(requester) as change:
@@ -40,14 +40,14 @@ class Passwords:
             await self._store(change, user, hashed, keep=None)
 
     async def change(self, requester: Requester, current: str, password: str) -> None:
-        """Give the requester this password and end every other login.
+        """Change the password of the requester and end all other logins of that user.
 
-        Raises what `prove` does, InvalidInputError for a weak password, ConflictError for an admin key.
+        Raises the errors of `prove`, InvalidInputError for a weak password, ConflictError for an admin key.
         """
         administrator, origin = requester.administrator, requester.origin
         if administrator is None or administrator.user_id is None or origin is None:
             raise ConflictError("You use an admin key, which has no password.")
-        # A login that was stolen must not be enough to keep its owner out.
+        # The current password is required, so that a stolen login cannot lock its owner out.
         proof = await self._prover.prove(administrator.name, current, origin)
         hashed = await self._hash(password, administrator.name)
         async with self._changes.open(requester) as change:
@@ -55,17 +55,17 @@ class Passwords:
             await self._store(change, proof.user, hashed, keep=administrator.admin_key_id)
 
     async def _hash(self, password: str, user_name: str) -> str:
-        """Hash before the transaction: nobody else must wait for something that is slow on purpose."""
+        """Check and hash a password, before the transaction, because other writers would wait for the slow hash."""
         checked = check_password(password, user_name)
         async with self._hashing.turn() as turn:
             return await turn.hash(checked)
 
     async def _store(self, change: Change, user: User, hashed: str, *, keep: str | None) -> None:
         now = self._clock.now()
-        fresh = Password(user_id=user.user_id, hash=hashed, changed_at=now)
+        password = Password(user_id=user.user_id, hash=hashed, changed_at=now)
         if await change.work.passwords.get(user.user_id) is None:
-            await change.work.passwords.add(fresh)
+            await change.work.passwords.add(password)
         else:
-            await change.work.passwords.replace(fresh)
+            await change.work.passwords.replace(password)
         await end_logins(change.work, user, now, keep=keep)
         change.record(AuditAction.PASSWORD_SET, user_resource(user))

@@ -1,4 +1,4 @@
-"""What an operator can do with sessions: look at them, and end one."""
+"""Sessions as operators see them: listing and revoking."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ REVOKED = "revoked"
 
 
 class SessionControl:
-    """One public method per thing an operator can ask for."""
+    """The use cases of operators for sessions."""
 
     def __init__(self, *, store: Store, changes: Changes, sessions: Sessions, clock: Clock) -> None:
         self._store = store
@@ -31,7 +31,7 @@ class SessionControl:
             return await work.sessions.page(replace(listing, open_at=self._clock.now()))
 
     async def revoke(self, requester: Requester, session_id: str) -> Session:
-        """End a session: its token is worthless from the next request on, here at once, elsewhere within a second."""
+        """End a session: this server refuses its token at once, other servers within a second."""
         now = self._clock.now()
         async with self._changes.open(requester) as change:
             session = await change.work.sessions.get(session_id)

@@ -1,4 +1,4 @@
-"""What clients have chosen of the MCPs that are granted to their users; a choice narrows, it never widens."""
+"""Subscriptions: which tools clients select of those that are granted to their users."""
 
 import uuid
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 
 
 class Subscriptions:
-    """One public method per thing an administrator can ask for."""
+    """The use cases of administrators for subscriptions."""
 
     def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
         self._store = store
@@ -28,7 +28,7 @@ class Subscriptions:
     async def set(
         self, requester: Requester, key_id: str, mcp_name: str, patterns: Collection[str]
     ) -> Written[Subscription]:
-        """Subscribe a client to an MCP, or change which of its tools it selects; no pattern selects none."""
+        """Subscribe a client to an MCP, or change which tools it selects; without patterns it selects none."""
         async with self._changes.open(requester) as change:
             key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
             selected = normalise_patterns(patterns, mcp.name)
@@ -47,7 +47,7 @@ class Subscriptions:
             )
 
     async def remove(self, requester: Requester, key_id: str, mcp_name: str) -> None:
-        """Take a choice back: what is opted in to is gone, and of what is automatic everything is there again."""
+        """Remove a subscription; the client then has all tools of automatic grants, and none of opt-in grants."""
         async with self._changes.open(requester) as change:
             key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
             found = await _find(change.work, key.key_id, mcp.mcp_id)

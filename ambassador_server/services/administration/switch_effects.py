@@ -1,4 +1,4 @@
-"""Says what a kill switch stops, or would stop, from the policy the calls are decided by."""
+"""Computes what a kill switch stops, or would stop."""
 
 import asyncio
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ Running = tuple[tuple[Principal, CapabilityRef], ...]
 
 @dataclass(frozen=True, slots=True)
 class CountedNames:
-    """How many there are, and the first of their names in order."""
+    """A count of objects, and the first of their names in alphabetical order."""
 
     count: int
     first: tuple[str, ...]
@@ -33,7 +33,7 @@ class CountedNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedImpact:
-    """An impact in the names a person knows; `calls` are those in flight on this server."""
+    """An impact with names in place of ids; `calls` are those in flight on this server."""
 
     users: CountedNames
     mcps: CountedNames
@@ -43,7 +43,7 @@ class NamedImpact:
 
 
 class SwitchEffects:
-    """Read-only; nothing here changes, and nothing here decides by itself."""
+    """The use cases of operators for the impact of kill switches; they change nothing."""
 
     def __init__(
         self, *, store: Store, policy: PolicyKeeper, catalog: Catalog, in_flight: CallsInFlight, clock: Clock
@@ -55,13 +55,13 @@ class SwitchEffects:
         self._clock = clock
 
     def running(self) -> Running:
-        """Return the calls in flight, to be asked for before a switch ends them."""
+        """Return the calls in flight; a caller asks before it activates a switch that ends them."""
         return self._in_flight.running()
 
     async def of(self, switch: KillSwitch, running: Running) -> NamedImpact | None:
-        """Return what the switch stops or would stop; None when the sessions cannot be read.
+        """Return what the switch stops or would stop; None if the sessions cannot be read.
 
-        A switch that was activated holds even so, and its author must be told that before anything else.
+        Then a switch that was just activated is in force all the same, so this must not raise an error.
         """
         try:
             sessions = await self._sessions(switch.scope)
@@ -69,24 +69,24 @@ class SwitchEffects:
             return None
         snapshot, index = self._policy.snapshot, self._catalog.index()
         activity = Activity(tools=[entry.ref for entry in index.entries], sessions=sessions, calls=running)
-        # In a thread: calls go on while a large organisation is looked through.
+        # In a thread, because it takes long in a large organisation and must not delay calls.
         found = await asyncio.to_thread(impact_of, switch, snapshot, activity, self._policy.moment())
         mcp_ids = {tool.mcp_id for tool in found.tools}
         return NamedImpact(
-            users=_hits(snapshot.users[user_id].name for user_id in found.user_ids),
-            mcps=_hits(snapshot.mcps[mcp_id].name for mcp_id in mcp_ids if mcp_id in snapshot.mcps),
-            tools=_hits(tool.name for tool in found.tools),
+            users=_counted(snapshot.users[user_id].name for user_id in found.user_ids),
+            mcps=_counted(snapshot.mcps[mcp_id].name for mcp_id in mcp_ids if mcp_id in snapshot.mcps),
+            tools=_counted(tool.name for tool in found.tools),
             sessions=len(found.session_ids),
             calls=found.calls,
         )
 
     async def _sessions(self, scope: SwitchScope) -> list[Session]:
         if scope in _OF_TOOLS:
-            return []  # they lose tools and go on
+            return []  # sessions lose tools, but are not stopped
         async with self._store.read() as work:
             return await work.sessions.open_sessions(self._clock.now())
 
 
-def _hits(names: Iterable[str]) -> CountedNames:
+def _counted(names: Iterable[str]) -> CountedNames:
     known = list(names)
     return CountedNames(len(known), tuple(nsmallest(FIRST_NAMES, known)))

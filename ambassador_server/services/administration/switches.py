@@ -1,4 +1,4 @@
-"""Kill switches: activating and lifting them."""
+"""Kill switches: activating, lifting and listing."""
 
 import uuid
 from dataclasses import replace
@@ -21,7 +21,7 @@ from ambassador_server.services.changes.lookups import find_group, find_mcp, fin
 
 
 class Switches:
-    """One public method per thing an operator can ask for. A switch holds from the very next call on."""
+    """The use cases of operators for kill switches, which take effect from the next call."""
 
     def __init__(self, *, store: Store, changes: Changes, catalog: Catalog, clock: Clock) -> None:
         self._store = store
@@ -40,7 +40,7 @@ class Switches:
         lifetime: timedelta | None,
         drill: bool,
     ) -> KillSwitch:
-        """Stop a scope. Raises NotFoundError for a target that does not exist, ConflictError when it is stopped."""
+        """Activate a switch. Raises NotFoundError for an unknown target, ConflictError if it is stopped already."""
         if not reason.strip():
             raise InvalidInputError("A kill switch needs a reason.")
         now = self._clock.now()
@@ -80,7 +80,7 @@ class Switches:
         return lifted
 
     async def get(self, switch_id: str) -> KillSwitch:
-        """Return a switch, whatever became of it. Raises NotFoundError."""
+        """Return a switch, active or not. Raises NotFoundError."""
         async with self._store.read() as work:
             switch = await work.switches.get(switch_id)
         if switch is None:
@@ -88,7 +88,7 @@ class Switches:
         return switch
 
     async def page(self, listing: Listing, *, include_past: bool) -> Slice[KillSwitch]:
-        """Return one page of the switches that are neither lifted nor expired, or of all there ever were."""
+        """Return one page of the switches that are neither lifted nor expired, or of all."""
         wanted = listing if include_past else replace(listing, open_at=self._clock.now())
         async with self._store.read() as work:
             return await work.switches.page(wanted)
@@ -131,7 +131,7 @@ class Switches:
 
 
 async def _names_tool_of_known_mcp(work: UnitOfWork, canonical: str) -> bool:
-    """A tool must be stoppable while its downstream is away and its name cannot be looked up."""
+    """Tell whether the name may be that of a tool of a known MCP, whose downstream may be unavailable now."""
     return any(canonical.startswith(f"{mcp.name}.") for mcp in await work.mcps.all())
 
 

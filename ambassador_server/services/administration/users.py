@@ -1,4 +1,4 @@
-"""The life of users."""
+"""Users: creating, updating and listing."""
 
 import uuid
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ from ambassador_server.services.changes.writing import EventTemplate, Written, w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSpec:
-    """What an administrator says about a user; None says nothing, an empty email or owner clears it.
+    """Fields of a user to set; None leaves a field as it is, an empty email or owner removes it.
 
-    An empty display name is the name itself.
+    An empty display name is replaced by the name.
     """
 
     display_name: str | None = None
@@ -43,25 +43,25 @@ class UserSpec:
     owner: str | None = None
 
     def checked(self, name: str) -> dict[str, Any]:
-        """Return what is said about the user of this name, or raise InvalidInputError."""
-        said: dict[str, Any] = {}
+        """Return the fields that are set, for the user of this name, or raise InvalidInputError."""
+        fields: dict[str, Any] = {}
         if self.display_name is not None:
-            said["display_name"] = check_text("display name", self.display_name or name)
+            fields["display_name"] = check_text("display name", self.display_name or name)
         if self.email is not None:
-            said["email"] = check_text("email", self.email) or None
+            fields["email"] = check_text("email", self.email) or None
         if self.status is not None:
-            said["status"] = self.status
+            fields["status"] = self.status
         if self.roles is not None:
-            said["roles"] = check_roles(self.roles)
+            fields["roles"] = check_roles(self.roles)
         if self.source is not None:
-            said["source"] = self.source
+            fields["source"] = self.source
         if self.owner is not None:
-            said["owner"] = check_owner(self.owner)
-        return said
+            fields["owner"] = check_owner(self.owner)
+        return fields
 
 
 class Users:
-    """One public method per thing an administrator can ask for."""
+    """The use cases of administrators for users."""
 
     def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
         self._store = store
@@ -85,10 +85,10 @@ class Users:
     async def update(
         self, requester: Requester, name: str, spec: UserSpec, *, expected: ExpectedRevisions = None
     ) -> User:
-        """Change what `spec` sets; it holds from the very next call on.
+        """Change what `spec` sets, with effect from the next call.
 
         Raises NotFoundError, ChangedMeanwhileError unless it is as expected, MissingRightError for a change by which
-        the requester could become more than he is, and ConflictError when nobody would be left to administer.
+        the requester could gain rights, and ConflictError if nobody could administer any more.
         """
         async with self._changes.open(requester) as change:
             before = await find_user(change.work, name)
@@ -126,11 +126,11 @@ class Users:
             check_not_locking_out(requester.administrator, before, after)
         written = await write(change, change.work.users, before, after, _EVENTS)
         if before is not None:
-            await self._settle(change.work, before, after)
+            await self._apply_consequences(change.work, before, after)
         return written
 
-    async def _settle(self, work: UnitOfWork, before: User, after: User) -> None:
-        """Take away what the user as he is now must not have, and make sure that somebody can still administer."""
+    async def _apply_consequences(self, work: UnitOfWork, before: User, after: User) -> None:
+        """End logins and remove the password if the user may have none now; check that an admin is left."""
         if not can_log_in(after):
             await end_logins(work, after, self._clock.now())
         no_password = after.source is not AuthSource.LOCAL or not after.roles

@@ -1,4 +1,4 @@
-"""One administrative change: one transaction, its audit events, and the new policy in force when it returns."""
+"""Administrative changes: each is one transaction, recorded in the audit, and in force when it returns."""
 
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
@@ -16,21 +16,21 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 @dataclass(slots=True)
 class Change:
-    """An open change: repositories to write to, and the events it will be recorded with."""
+    """An open change: its transaction, and the events that will record it."""
 
     work: UnitOfWork
     events: list[tuple[AuditAction, Resource, Mapping[str, Any]]] = field(default_factory=list)
 
     def record(self, action: AuditAction, resource: Resource, **details: Any) -> None:
-        """Name what this change does."""
+        """Add an event to this change."""
         self.events.append((action, resource, details))
 
 
-_joined: ContextVar[Change | None] = ContextVar("joined", default=None)
+_open_change: ContextVar[Change | None] = ContextVar("open_change", default=None)
 
 
 class Changes:
-    """Opens changes. The events are written before the commit: a change that cannot be recorded does not happen."""
+    """Opens changes. Their events are written before the commit, so a change that cannot be recorded is rolled back."""
 
     def __init__(self, *, store: Store, policy: PolicyKeeper, recorder: Recorder) -> None:
         self._store = store
@@ -39,13 +39,13 @@ class Changes:
 
     @asynccontextmanager
     async def open(self, requester: Requester) -> AsyncIterator[Change]:
-        """Commit on leaving and put the new policy into force; roll back on an error.
+        """Open a change: leaving the block commits and puts the new policy into force, an error rolls back.
 
-        Inside `together` a change is a part of the one that is open already.
+        Inside `together` this returns the change that is open already.
         """
-        joined = _joined.get()
-        if joined is not None:
-            yield joined
+        open_change = _open_change.get()
+        if open_change is not None:
+            yield open_change
             return
         recorded: list[tuple[AuditAction, Resource, Mapping[str, Any]]] = []
         try:
@@ -56,11 +56,11 @@ class Changes:
                     recorded.append(event)
                     await self._record(requester, event, Outcome.SUCCEEDED)
         except MissingRightError as error:
-            await self._refused(requester, error.reason)
+            await self._record_refusal(requester, error.reason)
             raise
         except BaseException:
-            # Whatever it was, an administrator who hung up included: the events stand in the log already, so the log
-            # must also say that nothing came of them.
+            # The events are in the log already, so the log must also tell that the change failed: after any error, also
+            # if the administrator has hung up.
             for event in recorded:
                 _ = self._record(requester, event, Outcome.FAILED)
             raise
@@ -68,15 +68,15 @@ class Changes:
 
     @asynccontextmanager
     async def together(self, requester: Requester) -> AsyncIterator[None]:
-        """Make one change of all that are opened inside: everything happens, or nothing does."""
+        """Combine the changes that are opened inside the block into one, which is committed or rolled back."""
         async with self.open(requester) as change:
-            token = _joined.set(change)
+            token = _open_change.set(change)
             try:
                 yield
             finally:
-                _joined.reset(token)
+                _open_change.reset(token)
 
-    def _refused(self, requester: Requester, reason: str) -> Awaitable[None]:
+    def _record_refusal(self, requester: Requester, reason: str) -> Awaitable[None]:
         return self._recorder.event(
             AuditAction.ADMIN_REFUSE,
             Outcome.DENIED,

@@ -1,4 +1,4 @@
-"""Several changes as one: each with its own right, through the service it belongs to, all of them or none."""
+"""Carries out several operations as one change: all of them, or none."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ambassador_server.services.changes.audited_change import Changes
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation: the right it takes, and what it does."""
+    """One operation of a batch: the right that it requires, and the use case that it runs."""
 
     right: Right
     run: Callable[[Requester], Awaitable[object]]
@@ -30,16 +30,16 @@ class Batches:
         self._changes = changes
 
     async def run(self, requester: Requester, steps: Sequence[Step]) -> None:
-        """Do everything, or nothing. Raises OperationFailedError that says which step cannot be done, and why."""
-        at = 0
+        """Run all steps, or none. Raises OperationFailedError with the number of the step that failed."""
+        number = 0
         try:
             async with self._changes.together(requester):
-                for at, step in enumerate(steps):  # noqa: B007 # the error says where it was
+                for number, step in enumerate(steps):  # noqa: B007 # used by the error
                     _check_right(requester, step.right)
-                for at, step in enumerate(steps):  # noqa: B007
+                for number, step in enumerate(steps):  # noqa: B007
                     await step.run(requester)
         except (InvalidInputError, MissingRightError, NotFoundError, ConflictError) as error:
-            raise OperationFailedError(at, error) from error
+            raise OperationFailedError(number, error) from error
 
 
 def _check_right(requester: Requester, right: Right) -> None:

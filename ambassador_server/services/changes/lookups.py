@@ -1,4 +1,4 @@
-"""Finds one object by the name or id that a request gives, or raises NotFoundError."""
+"""Finds an object by its name or id, or raises NotFoundError."""
 
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey

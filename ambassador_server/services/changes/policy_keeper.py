@@ -1,4 +1,4 @@
-"""Keeps the policy snapshot in step with the store and knows when it may no longer be trusted."""
+"""Keeps a snapshot of the policy in memory, follows the store, and tells when the snapshot is stale."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ SnapshotListener = Callable[[Snapshot], None]
 
 
 class PolicyKeeper:
-    """The current snapshot. Inputs are cached here, verdicts nowhere."""
+    """Holds the current snapshot; the input of decisions is cached here, decisions are never cached."""
 
     def __init__(self, *, store: Store, clock: Clock) -> None:
         self._store = store
@@ -21,58 +21,58 @@ class PolicyKeeper:
         self._lock = asyncio.Lock()
         self._listeners: list[SnapshotListener] = []
         self._confirmed_at: float | None = None
-        self._begun = 0
-        self._completed = 0
+        self._reads_begun = 0
+        self._last_read_done = 0
         self.snapshot = Snapshot.build(0, PolicyRows())
 
     def subscribe(self, listener: SnapshotListener) -> None:
-        """Call the listener, in the event loop, after every new snapshot."""
+        """Call the listener in the event loop with every new snapshot."""
         self._listeners.append(listener)
 
     def moment(self) -> Moment:
-        """Return now, with the word on whether the snapshot is still confirmed."""
+        """Return the current time, and whether the snapshot is stale."""
         return Moment(self._clock.now(), stale=self.is_stale())
 
     def is_stale(self) -> bool:
-        """Tell whether the store has not confirmed this version for too long."""
+        """Tell whether the store has not confirmed the snapshot's version for too long."""
         if self._confirmed_at is None:
             return True
         return self._clock.monotonic() - self._confirmed_at > STALE_AFTER_SECONDS
 
     async def refresh(self) -> None:
-        """Bring the snapshot to the store's version or a later one.
+        """Bring the snapshot to the version that the store has now, or to a later one.
 
-        Does no more than one small read when nothing changed, and none when a read that began after this was called
-        is through: what was committed before the call is in it.
+        If nothing changed, this is one small read. If another caller's read began after this call and is done, there is
+        no read at all, because that one includes everything that was committed before this call.
         """
-        begun = self._begun
+        reads_before = self._reads_begun
         async with self._lock:
-            if self._completed > begun:
+            if self._last_read_done > reads_before:
                 return
-            self._begun += 1
-            reading, asked_at = self._begun, self._clock.monotonic()
+            self._reads_begun += 1
+            number, begun_at = self._reads_begun, self._clock.monotonic()
             async with self._store.read() as work:
                 fresh = await self._read(work)
-            self._confirmed_at = asked_at
+            self._confirmed_at = begun_at
             if fresh is not None:
                 self.snapshot = fresh
                 for listener in self._listeners:
                     listener(fresh)
-            self._completed = reading
+            self._last_read_done = number
 
     async def _read(self, work: UnitOfWork) -> Snapshot | None:
         version = await work.policy_version()
         if self._confirmed_at is None:
-            return await _everything(work, version)
+            return await _read_all(work, version)
         if version == self.snapshot.version:
             return None
         changes = await work.changes_since(self.snapshot.version)
         if changes is None:
-            return await _everything(work, version)
+            return await _read_all(work, version)
         return self.snapshot.updated(version, changes)
 
 
-async def _everything(work: UnitOfWork, version: int) -> Snapshot:
+async def _read_all(work: UnitOfWork, version: int) -> Snapshot:
     rows = PolicyRows(
         users=await work.users.all(),
         groups=await work.groups.all(),

@@ -1,4 +1,4 @@
-"""Follows the changes of the downstreams: each is recorded, and the tools of each are stored."""
+"""Starts and stops downstreams as the policy says, and records and stores their changes."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,11 +11,11 @@ from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
-_QUIET = frozenset({DownstreamStatus.STARTING, DownstreamStatus.STOPPED})
+_NOT_RECORDED = frozenset({DownstreamStatus.STARTING, DownstreamStatus.STOPPED})
 
 
 class DownstreamWatch:
-    """Keeps the downstreams in step with the published entries, and the audit and the store with the downstreams."""
+    """Applies policy changes to the downstreams, and records and stores changes of the downstreams."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class DownstreamWatch:
         self._applied: Mapping[str, Mcp] = {}
 
     async def start(self) -> None:
-        """Start the published entries with the tools they had when last seen."""
+        """Start the downstreams of published entries, with their last known tools."""
         async with self._store.read() as work:
             last_known = await work.tools.all()
         self._applied = self._policy.snapshot.mcps
@@ -44,7 +44,7 @@ class DownstreamWatch:
     def _downstream_changed(self, change: DownstreamChange) -> None:
         if change.tools_changed:
             self._unsaved[change.mcp_id] = change.tools
-        if change.status in _QUIET:
+        if change.status in _NOT_RECORDED:
             return
         mcp = self._policy.snapshot.mcps.get(change.mcp_id)
         ready = change.status is DownstreamStatus.READY
@@ -56,7 +56,7 @@ class DownstreamWatch:
         )
 
     async def save_tools(self) -> None:
-        """Store the tools that changed since the last time."""
+        """Store the tools that have changed since the last call."""
         unsaved, self._unsaved = self._unsaved, {}
         known = {mcp_id: tools for mcp_id, tools in unsaved.items() if mcp_id in self._policy.snapshot.mcps}
         if known:
@@ -65,7 +65,7 @@ class DownstreamWatch:
                     await work.tools.put(mcp_id, tools)
 
     def _policy_changed(self, snapshot: Snapshot) -> None:
-        # A snapshot shares what did not change with the one before.
+        # A new snapshot shares the maps that did not change with the one before.
         if snapshot.mcps is not self._applied:
             self._applied = snapshot.mcps
             self._downstreams.apply(_published(self._applied))

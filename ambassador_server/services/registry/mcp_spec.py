@@ -1,4 +1,4 @@
-"""What administrators say about catalog entries, and what of it they may see again."""
+"""Fields of catalog entries that administrators set, and their masked form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ MAX_CALL_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpSpec:
-    """What an administrator says about an entry; None says nothing, an empty owner gives it to nobody."""
+    """Fields of an entry to set; None leaves a field as it is, an empty owner removes it."""
 
     transport: str | None = None
     options: Mapping[str, Any] | None = None
@@ -31,25 +31,25 @@ class McpSpec:
     owner: str | None = None
 
     def applied(self, mcp: Mcp) -> Mcp:
-        """Return the entry as it is to be, or raise InvalidInputError."""
+        """Return the entry with these fields set, or raise InvalidInputError."""
         plain = {
             "transport": self.transport,
             "arguments": self.arguments,
             "call_timeout_seconds": _checked_timeout(self.call_timeout_seconds),
             "isolation": self.isolation,
         }
-        said: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
+        fields: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
         if self.options is not None:
-            said["options"] = _kept_options(self.options, said.get("transport", mcp.transport), mcp)
+            fields["options"] = _unmasked_options(self.options, fields.get("transport", mcp.transport), mcp)
         if self.display_name is not None:
-            said["display_name"] = check_text("display name", self.display_name or mcp.name)
+            fields["display_name"] = check_text("display name", self.display_name or mcp.name)
         if self.description is not None:
-            said["description"] = check_text("description", self.description)
+            fields["description"] = check_text("description", self.description)
         if self.tags is not None:
-            said["tags"] = tuple(check_name("tag", tag) for tag in self.tags)
+            fields["tags"] = tuple(check_name("tag", tag) for tag in self.tags)
         if self.owner is not None:
-            said["owner"] = check_owner(self.owner)
-        return replace(mcp, **said)
+            fields["owner"] = check_owner(self.owner)
+        return replace(mcp, **fields)
 
 
 def _checked_timeout(seconds: float | None) -> float | None:
@@ -58,19 +58,20 @@ def _checked_timeout(seconds: float | None) -> float | None:
     return seconds
 
 
-def _kept_options(said: Mapping[str, Any], transport: str, mcp: Mcp) -> Mapping[str, Any]:
-    """Return the options; those that were shown with masks mean what is stored.
+def _unmasked_options(options: Mapping[str, Any], transport: str, mcp: Mcp) -> Mapping[str, Any]:
+    """Return the options; if they equal the masked form of the stored ones, return the stored ones.
 
-    A mask anywhere else is refused. It would overwrite a secret, or, put beside another address, send the secret there.
+    Other options with a mask are refused: the mask would overwrite a secret, and putting the stored secret there could
+    send that secret to another address.
     """
-    if transport == mcp.transport and said == mask_options(mcp.options):
+    if transport == mcp.transport and options == mask_options(mcp.options):
         return mcp.options
-    if _holds_mask(said):
+    if _holds_mask(options):
         raise InvalidInputError(
             f"The options hold {REDACTED!r}, which only stands for a secret while nothing else in them changes.",
             hint="Say every option anew, secrets as env://NAME or file:///PATH.",
         )
-    return said
+    return options
 
 
 def _holds_mask(value: Any) -> bool:
@@ -81,19 +82,19 @@ def _holds_mask(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_holds_mask, value))
 
 
-def reach_differs(before: Mcp, after: Mcp) -> bool:
-    """Tell whether the two are connected to in different ways."""
-    ways = [(mcp.transport, mcp.isolation, dict(mcp.options)) for mcp in (before, after)]
-    return ways[0] != ways[1]
+def connection_differs(before: Mcp, after: Mcp) -> bool:
+    """Tell whether the change requires a new connection to the downstream."""
+    connections = [(mcp.transport, mcp.isolation, dict(mcp.options)) for mcp in (before, after)]
+    return connections[0] != connections[1]
 
 
 def needs_test(before: Mcp | None, after: Mcp) -> bool:
-    """Tell whether people would lose their tools if the entry could not be connected to any more."""
-    return before is not None and before.status is McpStatus.PUBLISHED and reach_differs(before, after)
+    """Tell whether users would lose tools if the changed entry could not be connected to."""
+    return before is not None and before.status is McpStatus.PUBLISHED and connection_differs(before, after)
 
 
-def visible(mcp: Mcp) -> Mcp:
-    """Return the entry as it may be shown, secrets masked; its revision tells nothing of them either."""
+def masked(mcp: Mcp) -> Mcp:
+    """Return the entry with secrets masked; revisions are computed from it, so that they do not depend on secrets."""
     return replace(mcp, options=mask_options(mcp.options))
 
 
@@ -116,8 +117,8 @@ EVENTS = EventTemplate(
 )
 
 
-def unseen_changes(before: Mcp | None, after: Mcp) -> dict[str, bool]:
-    """Return what the audit says of a change that the masks hide."""
+def hidden_changes(before: Mcp | None, after: Mcp) -> dict[str, bool]:
+    """Return the audit details of a change that is invisible because of masks."""
     if before is None or before.options == after.options:
         return {}
     return {} if mask_options(before.options) != mask_options(after.options) else {"secrets_changed": True}

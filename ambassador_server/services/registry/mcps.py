@@ -1,4 +1,4 @@
-"""The catalog of MCPs: adding, changing, testing, publishing and removing entries."""
+"""Catalog entries: adding, changing, testing, publishing, archiving and removing."""
 
 import uuid
 from dataclasses import replace
@@ -18,17 +18,17 @@ from ambassador_server.services.changes.writing import Written, differences, wri
 from ambassador_server.services.registry.mcp_spec import (
     EVENTS,
     McpSpec,
+    connection_differs,
+    hidden_changes,
+    masked,
     needs_test,
-    reach_differs,
-    unseen_changes,
-    visible,
 )
 
 _CALL_TIMEOUT_SECONDS = 60.0
 
 
 class Mcps:
-    """One public method per thing an administrator can ask for."""
+    """The use cases of administrators for catalog entries."""
 
     def __init__(self, *, store: Store, changes: Changes, downstreams: Downstreams, clock: Clock) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class Mcps:
         self._clock = clock
 
     async def add(self, requester: Requester, name: str, spec: McpSpec) -> Mcp:
-        """Add a draft entry; its options are checked for sense, it is not connected yet."""
+        """Add a draft entry; its options are validated, but no connection is made."""
         async with self._changes.open(requester) as change:
             return (await write(change, change.work.mcps, None, self._after(None, name, spec), EVENTS)).item
 
@@ -64,19 +64,19 @@ class Mcps:
         expected: ExpectedRevisions = None,
         test: bool = True,
     ) -> Mcp:
-        """Change what `spec` sets; a published entry that is reached in another way is connected anew.
+        """Change what `spec` sets; a published entry is connected again if that is necessary.
 
-        Before that is stored it is tried, unless `test` is false. Raises NotFoundError, ChangedMeanwhileError unless
-        the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError when the try fails: then
-        everything stays as it is.
+        Unless `test` is false, the new connection is tested before the change is stored. Raises NotFoundError,
+        ChangedMeanwhileError unless the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError
+        if the test fails; then nothing is changed.
         """
         seen = await self._stored(name)
         return (await self._change(requester, seen, name, spec, expected, test=test)).item
 
     async def publish(self, requester: Requester, name: str) -> Mcp:
-        """Connect, list the tools, and open the entry to those who have a grant.
+        """Connect to the downstream, list its tools, and publish the entry to users with a grant.
 
-        Raises DownstreamUnavailableError or DownstreamTimeoutError when it does not answer: nothing is published then.
+        Raises DownstreamUnavailableError or DownstreamTimeoutError if it does not answer; then nothing is published.
         """
         draft = await self._stored(name)
         if draft.status is McpStatus.PUBLISHED:
@@ -94,7 +94,7 @@ class Mcps:
         return mcp
 
     async def archive(self, requester: Requester, name: str) -> Mcp:
-        """Take an entry out of service: its tools are gone from the next call on; it can be published again."""
+        """Archive an entry: its tools cannot be called from the next call on; it can be published again."""
         async with self._changes.open(requester) as change:
             before = await _find_published(change.work, name)
             mcp = replace(before, status=McpStatus.ARCHIVED, updated_at=self._clock.now())
@@ -103,7 +103,7 @@ class Mcps:
         return mcp
 
     async def restart(self, requester: Requester, name: str) -> Mcp:
-        """Stop and start every connection of an entry; calls in flight fail. Raises ConflictError unless published."""
+        """Restart all connections of a published entry; calls in flight fail. Raises ConflictError if not published."""
         async with self._changes.open(requester) as change:
             mcp = await _find_published(change.work, name)
             change.record(AuditAction.MCP_RESTART, mcp_resource(mcp))
@@ -111,17 +111,17 @@ class Mcps:
         return mcp
 
     async def remove(self, requester: Requester, name: str, *, expected: ExpectedRevisions = None) -> None:
-        """Delete an entry that is not published, with its grants. Raises ConflictError for one that is."""
+        """Delete an entry and its grants. Raises ConflictError if it is published."""
         async with self._changes.open(requester) as change:
             mcp = await find_mcp(change.work, name)
-            check_revision(visible(mcp), expected)
+            check_revision(masked(mcp), expected)
             if mcp.status is McpStatus.PUBLISHED:
                 raise ConflictError(f"MCP {name!r} is published; archive it first")
             await change.work.mcps.remove(mcp.mcp_id)
             change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=EVENTS.details(mcp))
 
     async def test(self, name: str) -> tuple[Tool, ...]:
-        """Connect to an entry apart from the running ones and return its tools; nothing changes."""
+        """Make a separate connection to an entry and return its tools; nothing is changed."""
         return await self._downstreams.probe(await self._stored(name))
 
     async def _change(
@@ -134,17 +134,17 @@ class Mcps:
         *,
         test: bool,
     ) -> Written[Mcp]:
-        check_revision(None if seen is None else visible(seen), expected)
+        check_revision(None if seen is None else masked(seen), expected)
         planned = self._after(seen, name, spec)
-        # Nobody else may wait for a downstream, so it is tried before the change is opened.
+        # Tested before the change is opened, because other writers must not wait for a downstream.
         tools = await self._downstreams.probe(planned) if test and needs_test(seen, planned) else None
         async with self._changes.open(requester) as change:
             before = await change.work.mcps.by_name(name)
-            check_revision(None if before is None else visible(before), expected)
+            check_revision(None if before is None else masked(before), expected)
             after = self._after(before, name, spec)
             if test and needs_test(before, after) and before != seen:
                 raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
-            hidden = unseen_changes(before, after)
+            hidden = hidden_changes(before, after)
             written = await write(change, change.work.mcps, before, after, EVENTS, **hidden)
             if tools is not None:
                 await change.work.tools.put(after.mcp_id, tools)
@@ -156,7 +156,7 @@ class Mcps:
 
     def _after(self, before: Mcp | None, name: str, spec: McpSpec) -> Mcp:
         after = replace(spec.applied(before or self._new(name, spec)), updated_at=self._clock.now())
-        if before is None or reach_differs(before, after):
+        if before is None or connection_differs(before, after):
             self._downstreams.check(after)
         return after
 

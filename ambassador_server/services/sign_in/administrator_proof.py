@@ -1,4 +1,4 @@
-"""Proves an administrator by an admin key or a login, and checks the right that a request takes."""
+"""Authenticates administrators by admin key or login, and checks the right that a request requires."""
 
 from ambassador_server.domain.audit.actors import admin_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
@@ -23,7 +23,7 @@ from ambassador_server.services.sign_in.logins import administrator_of
 
 
 class AdministratorProver:
-    """The only place that looks at an admin key."""
+    """Checks admin keys; no other code does."""
 
     def __init__(
         self,
@@ -43,18 +43,18 @@ class AdministratorProver:
         self._pepper = pepper
 
     async def authenticate(self, secret: str, right: Right, origin: Origin) -> Administrator:
-        """Return who holds this admin key.
+        """Return the administrator of this admin key.
 
-        Raises NotAuthenticatedError, MissingRightError, and RateLimitedError for an address that guesses.
+        Raises NotAuthenticatedError, MissingRightError, and RateLimitedError after too many wrong keys from an address.
         """
         administrator = await self._find(secret)
         if administrator is None:
             count_wrong_key(self._throttle, origin)
-            await self._refused(Actor(kind=ActorKind.UNKNOWN), origin, "invalid_credentials")
+            await self._record_refusal(Actor(kind=ActorKind.UNKNOWN), origin, "invalid_credentials")
             raise NotAuthenticatedError("A valid admin key is required")
         if not administrator.may(right):
             reason = f"missing_right:{right}"
-            await self._refused(admin_actor(administrator), origin, reason)
+            await self._record_refusal(admin_actor(administrator), origin, reason)
             raise MissingRightError(f"You lack the right {right.value!r}", reason=reason)
         return administrator
 
@@ -74,7 +74,7 @@ class AdministratorProver:
         user = self._policy.snapshot.users.get(key.user_id)
         return administrator_of(key, user) if user is not None and can_log_in(user) else None
 
-    async def _refused(self, actor: Actor, origin: Origin, reason: str) -> None:
+    async def _record_refusal(self, actor: Actor, origin: Origin, reason: str) -> None:
         await self._recorder.event(
             AuditAction.ADMIN_REFUSE,
             Outcome.DENIED,

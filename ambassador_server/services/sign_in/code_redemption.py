@@ -23,7 +23,7 @@ from ambassador_server.services.sign_in.login_throttle import CodeThrottle
 
 @dataclass(frozen=True, slots=True)
 class RedeemedKey:
-    """What a code was exchanged for; `secret` is kept nowhere."""
+    """The key that a code was exchanged for; `secret` is not stored."""
 
     user: User
     key: ClientKey
@@ -31,7 +31,7 @@ class RedeemedKey:
 
 
 class CodeRedemption:
-    """Exchanges codes, each once."""
+    """Exchanges each code once."""
 
     def __init__(
         self,
@@ -53,15 +53,15 @@ class CodeRedemption:
         self._pepper = pepper
 
     async def redeem(self, code: str, origin: Origin) -> RedeemedKey:
-        """Exchange a code for a key, once.
+        """Exchange a code for a key.
 
-        Raises InvalidCodeError, one for every way it can fail, RateLimitedError for an address that guesses, and
-        StoppedError while a kill switch holds for the user, whose code stays good.
+        Raises InvalidCodeError, RateLimitedError after too many wrong codes from an address, and StoppedError while a
+        kill switch stops the user; the code can then be exchanged later.
         """
         self._login_throttle.check(origin)
         found = await self._find(code)
         if found is None:
-            raise await self._refused(origin)
+            raise await self._refusal(origin)
         enrolment, user = found
         key, secret = mint_client_key(
             self._pepper,
@@ -80,7 +80,7 @@ class CodeRedemption:
         await self._prover.refuse_stopped(principal, origin)
         requester = Requester(None, origin, user_actor(principal))
         async with self._changes.open(requester) as change:
-            # Two may have come with the same code at the same time: only inside the transaction one of them is first.
+            # Checked again, because another request with the same code may have been faster.
             if await self._usable(change.work, await change.work.enrolments.get(enrolment.enrolment_id)):
                 await change.work.enrolments.replace(replace(enrolment, redeemed_at=key.created_at))
                 await change.work.keys.add(key)
@@ -92,7 +92,7 @@ class CodeRedemption:
                     expires_at=None if key.expires_at is None else key.expires_at.isoformat(),
                 )
                 return RedeemedKey(user, key, secret)
-        raise await self._refused(origin)
+        raise await self._refusal(origin)
 
     async def _find(self, code: str) -> tuple[Enrolment, User] | None:
         digest = digest_code(code, self._pepper)
@@ -104,13 +104,14 @@ class CodeRedemption:
         return None if enrolment is None or user is None else (enrolment, user)
 
     async def _usable(self, work: UnitOfWork, enrolment: Enrolment | None) -> User | None:
-        """Return the user for whom this enrolment can be redeemed now."""
+        """Return the user of this enrolment if it can be redeemed now."""
         if enrolment is None or not enrolment.is_open(self._clock.now()):
             return None
         user = await work.users.get(enrolment.user_id)
         return user if user is not None and user.status is UserStatus.ACTIVE else None
 
-    async def _refused(self, origin: Origin) -> InvalidCodeError:
+    async def _refusal(self, origin: Origin) -> InvalidCodeError:
+        """Count and record a wrong code, and return the error to raise."""
         self._login_throttle.failed(origin)
         await self._recorder.event(
             AuditAction.KEY_REDEEM,

@@ -1,4 +1,4 @@
-"""Proves a person by a client key, keeps stopped people out, and remembers where each key is used."""
+"""Authenticates users by client key, refuses users whom a kill switch stops, and notes where each key is used."""
 
 from collections import OrderedDict
 from datetime import datetime
@@ -25,11 +25,11 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.login_throttle import count_wrong_key
 
-_MOST_HOSTS = 20_000
+_MAX_HOSTS = 20_000
 
 
 class KeyProver:
-    """The only place that looks at a client key."""
+    """Checks client keys; no other code does."""
 
     def __init__(
         self,
@@ -51,32 +51,32 @@ class KeyProver:
         self._hosts: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def prove(self, preshared_key: str, origin: Origin) -> tuple[ClientKey, User]:
-        """Return the key and its user. A good key is never made to wait for somebody else's guesses.
+        """Return the key and its user. Wrong keys from the same address never delay a good one.
 
-        Raises InvalidKeyError, and RateLimitedError for an address that guesses.
+        Raises InvalidKeyError, and RateLimitedError after too many wrong keys from an address.
         """
         found = self._find(preshared_key)
         if found is None:
             count_wrong_key(self._throttle, origin)
-            await self._refused(preshared_key, origin)
+            await self._record_refusal(preshared_key, origin)
             raise InvalidKeyError("Invalid or inactive key")
         return found
 
     async def identify(self, preshared_key: str, origin: Origin) -> Principal:
-        """Return who holds this key, for hosts that present it with every request instead of a token."""
+        """Return the principal of this key, for hosts that send it with every request instead of a session token."""
         key, user = await self.prove(preshared_key, origin)
         await self.used(key, user, origin)
         return principal_of(key, user)
 
     async def used(self, key: ClientKey, user: User, origin: Origin, *, host: str | None = None) -> None:
-        """Note a use, and record the first one from this host and from this address.
+        """Note a use of a key, and record the first one from a host or an address.
 
-        `host` is what the client calls its machine. That is remembered while the server runs, and longer for the last
-        host of a key.
+        `host` is the name that the client gives its machine. Hosts and addresses are remembered while the server runs;
+        only the last one of each key is stored.
         """
         self._uses[key.key_id] = (self._clock.now(), host or origin.address)
-        news = [each for each in (host, origin.address) if each is not None and self._is_new(key, each)]
-        if news:
+        new_hosts = [each for each in (host, origin.address) if each is not None and self._is_new(key, each)]
+        if new_hosts:
             await self._recorder.event(
                 AuditAction.KEY_NEW_HOST,
                 Outcome.SUCCEEDED,
@@ -85,27 +85,27 @@ class KeyProver:
                 origin=origin,
                 details={"host": host, "last_host": key.last_host},
             )
-            for each in news:
+            for each in new_hosts:
                 self._remember(key, each)
 
     def was_used(self, key_id: str) -> bool:
-        """Tell whether a key was used of late, which the store may not know yet."""
+        """Tell whether a key has a use that is not stored yet."""
         return key_id in self._uses
 
     async def save_uses(self) -> None:
-        """Store when and on which host each key was last used; registering must not wait for it."""
+        """Store the last use of each key; done in the background, so that opening a session does not wait for it."""
         uses = dict(self._uses)
         if uses:
             async with self._store.write(durable=False) as work:
                 for key_id, (at, host) in uses.items():
                     await work.keys.touch(key_id, at=at, host=host)
-        # Only now: until it is stored, nobody else could tell that a key was used.
+        # Only after the commit: until then `was_used` is the only way to learn of a use.
         for key_id, use in uses.items():
             if self._uses.get(key_id) == use:
                 del self._uses[key_id]
 
     async def refuse_stopped(self, principal: Principal, origin: Origin) -> None:
-        """Raise StoppedError while a kill switch holds for this person: no session begins, none is kept alive."""
+        """Raise StoppedError while a kill switch stops this principal, who may then open and prolong no session."""
         switch = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment()).stopped_by
         if switch is None:
             return
@@ -122,7 +122,7 @@ class KeyProver:
         raise StoppedError(f"You are stopped by an administrator: {switch.message or switch.reason}")
 
     def _find(self, preshared_key: str) -> tuple[ClientKey, User] | None:
-        """Return the key and its user when both are in good standing; one answer for every way it can fail."""
+        """Return the key and its user if the key is good and the user active; None in all other cases."""
         if not is_well_formed(preshared_key, PRESHARED_KEY_PREFIX):
             return None
         snapshot, digest = self._policy.snapshot, digest_key(preshared_key, self._pepper)
@@ -138,25 +138,25 @@ class KeyProver:
 
     def _remember(self, key: ClientKey, host: str) -> None:
         self._hosts[key.key_id, host] = None
-        if len(self._hosts) > _MOST_HOSTS:
+        if len(self._hosts) > _MAX_HOSTS:
             self._hosts.popitem(last=False)
 
-    async def _refused(self, preshared_key: str, origin: Origin) -> None:
-        shown = None
+    async def _record_refusal(self, preshared_key: str, origin: Origin) -> None:
+        prefix = None
         if is_well_formed(preshared_key, PRESHARED_KEY_PREFIX):
-            shown = visible_prefix(preshared_key, PRESHARED_KEY_PREFIX)
+            prefix = visible_prefix(preshared_key, PRESHARED_KEY_PREFIX)
         await self._recorder.event(
             AuditAction.SESSION_REFUSE,
             Outcome.DENIED,
             actor=Actor(kind=ActorKind.UNKNOWN),
-            resource=Resource(kind="key", id=None, name=shown),
+            resource=Resource(kind="key", id=None, name=prefix),
             origin=origin,
             reason="invalid_credentials",
         )
 
 
 def principal_of(key: ClientKey, user: User, session_id: str | None = None) -> Principal:
-    """Return who somebody with this key is."""
+    """Return the principal of a key and its user."""
     return Principal(
         user_id=user.user_id,
         user_name=user.name,

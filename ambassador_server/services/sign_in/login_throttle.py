@@ -1,4 +1,4 @@
-"""What a wrong credential costs whoever offered it."""
+"""Throttles failed logins, wrong keys and wrong one-time codes."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -7,26 +7,26 @@ from ambassador_server.domain.people.principals import Origin
 from ambassador_server.errors import RateLimitedError
 from ambassador_server.ports.throttle import Throttle
 
-_MOST_HOMES = 10_000
+_MAX_KNOWN_ADDRESSES = 10_000
 
 
 def count_wrong_key(throttle: Throttle, origin: Origin) -> None:
-    """Count a wrong key; raises RateLimitedError once the address has offered too many.
+    """Count a wrong key. Raises RateLimitedError after too many from one address.
 
-    Only wrong ones are ever refused for this: many people share one address, and no key can be guessed.
+    A good key is never throttled, because many users may share an address and keys are too long to guess.
     """
     _check(throttle, [origin.address])
     throttle.failed(origin.address)
 
 
 class CodeThrottle:
-    """One-time codes are short, so from an address with too many wrong ones even a right one is not looked at."""
+    """Throttles one-time codes: they are short, so after too many wrong ones an address must wait with any code."""
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
 
     def check(self, origin: Origin) -> None:
-        """Raise RateLimitedError for an address that has to wait."""
+        """Raise RateLimitedError if the address must wait."""
         _check(self._throttle, [_codes(origin)])
 
     def failed(self, origin: Origin) -> None:
@@ -35,21 +35,21 @@ class CodeThrottle:
 
 
 class PasswordThrottle:
-    """Passwords can be guessed, so after too many wrong ones even a right one is not looked at.
+    """Throttles passwords: after too many wrong ones, a caller must wait even with the right one.
 
-    Failures count against the address, the user name, and the two together. Where a user has logged in before only
-    the last of these holds: guesses from elsewhere lock nobody out there. Admin keys are not concerned.
+    Failures are counted for the address, for the user name, and for the pair of both. At an address from which a user
+    has logged in before, only the pair is checked, so that guesses from other addresses do not lock the user out.
     """
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
-        self._homes: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._known_addresses: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def check(self, user_name: str, address: str) -> None:
-        """Raise RateLimitedError for whoever has to wait."""
+        """Raise RateLimitedError if a login of this user from this address must wait."""
         pair = _pair(user_name, address)
-        at_home = (user_name, address) in self._homes
-        _check(self._throttle, [pair] if at_home else [address, _name(user_name)])
+        is_known = (user_name, address) in self._known_addresses
+        _check(self._throttle, [pair] if is_known else [address, _name(user_name)])
 
     def failed(self, user_name: str, address: str) -> None:
         """Count a wrong password."""
@@ -57,11 +57,11 @@ class PasswordThrottle:
             self._throttle.failed(caller)
 
     def succeeded(self, user_name: str, address: str) -> None:
-        """Remember where this user logs in."""
-        self._homes[user_name, address] = None
-        self._homes.move_to_end((user_name, address))
-        if len(self._homes) > _MOST_HOMES:
-            self._homes.popitem(last=False)
+        """Remember that this user has logged in from this address."""
+        self._known_addresses[user_name, address] = None
+        self._known_addresses.move_to_end((user_name, address))
+        if len(self._known_addresses) > _MAX_KNOWN_ADDRESSES:
+            self._known_addresses.popitem(last=False)
 
 
 def _check(throttle: Throttle, callers: Iterable[str]) -> None:
@@ -71,7 +71,7 @@ def _check(throttle: Throttle, callers: Iterable[str]) -> None:
 
 
 def _codes(origin: Origin) -> str:
-    # Apart from wrong keys: a client left behind with a dead key must not keep its neighbours from enrolling.
+    # Counted apart from wrong keys: a client with a revoked key must not block enrolment from its address.
     return f"codes from {origin.address}"
 
 

@@ -1,4 +1,4 @@
-"""Logins of people who administer: a password opens a key that lasts for hours and has the user's roles."""
+"""Logins of administrators: a password is exchanged for an admin key that is valid for hours."""
 
 import uuid
 from dataclasses import replace
@@ -17,7 +17,7 @@ from ambassador_server.ports.store import Store
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 
-_KEPT_AFTER_END = timedelta(days=7)
+_STORED_AFTER_END = timedelta(days=7)
 
 
 class Logins:
@@ -43,7 +43,7 @@ class Logins:
     async def open(
         self, user_name: str, password: str, origin: Origin
     ) -> tuple[AdminKey, str, Administrator]:
-        """Return a new login, its secret, which is kept nowhere, and who it is. Raises what `prove` does."""
+        """Return a new login, its secret, which is not stored, and its administrator. Raises the errors of `prove`."""
         proof = await self._prover.prove(user_name, password, origin)
         user = proof.user
         key, secret = mint_admin_key(
@@ -58,14 +58,14 @@ class Logins:
         administrator = administrator_of(key, user)
         async with self._changes.open(Requester(administrator, origin)) as change:
             stored = await proof.check(change.work)
-            if proof.fresh is not None:
-                await change.work.passwords.replace(replace(stored, hash=proof.fresh))
+            if proof.new_hash is not None:
+                await change.work.passwords.replace(replace(stored, hash=proof.new_hash))
             await change.work.admin_keys.add(key)
             change.record(AuditAction.ADMIN_OPEN, admin_key_resource(key))
         return key, secret, administrator
 
     async def close(self, requester: Requester) -> None:
-        """End the login that the requester uses. Raises ConflictError for a key that is no login."""
+        """End the login of this request. Raises ConflictError if the request was made with an admin key instead."""
         key_id = "" if requester.administrator is None else requester.administrator.admin_key_id
         async with self._changes.open(requester) as change:
             key = await change.work.admin_keys.get(key_id)
@@ -78,13 +78,13 @@ class Logins:
             change.record(AuditAction.ADMIN_CLOSE, admin_key_resource(key))
 
     async def forget_expired(self) -> None:
-        """Drop the logins that were over a week ago; the audit knows them longer."""
+        """Delete the logins that ended more than a week ago; the audit keeps their records."""
         async with self._store.write() as work:
-            await work.admin_keys.forget_logins(self._clock.now() - _KEPT_AFTER_END)
+            await work.admin_keys.forget_logins(self._clock.now() - _STORED_AFTER_END)
 
 
 def administrator_of(key: AdminKey, user: User) -> Administrator:
-    """Return who a login acts for: the user, with the roles of this moment."""
+    """Return the administrator of a login: the user with the current roles."""
     return Administrator(
         admin_key_id=key.admin_key_id,
         name=user.name,

@@ -1,4 +1,4 @@
-"""Proves a person by name and password, slowly, and the same way whatever is wrong."""
+"""Authenticates users by password, with the same answer and delay for every failure."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ from ambassador_server.services.sign_in.login_throttle import PasswordThrottle
 
 @dataclass(frozen=True, slots=True)
 class PasswordProof:
-    """A user and the password that was right; `fresh` is its hash anew where the stored one is outdated."""
+    """A user and the password that matched; `new_hash` is set if the stored hash is outdated."""
 
     user: User
     stored: Password
-    fresh: str | None
+    new_hash: str | None
 
     async def check(self, work: UnitOfWork) -> Password:
-        """Return the password as it is now. Raises WrongPasswordError if user or password were changed meanwhile."""
+        """Return the password as stored now. Raises WrongPasswordError if the user or the password has changed."""
         stored, user = await work.passwords.get(self.user.user_id), await work.users.get(self.user.user_id)
         if (
             stored is None
@@ -40,7 +40,7 @@ class PasswordProof:
 
 
 class PasswordProver:
-    """The only place that looks at a password."""
+    """Checks passwords; no other code does."""
 
     def __init__(
         self, *, store: Store, recorder: Recorder, hashing: PasswordHashing, throttle: Throttle
@@ -51,20 +51,20 @@ class PasswordProver:
         self._login_throttle = PasswordThrottle(throttle)
 
     async def prove(self, user_name: str, password: str, origin: Origin) -> PasswordProof:
-        """Return who that is.
+        """Return the user of this name and password.
 
-        Raises WrongPasswordError whatever is wrong, RateLimitedError after too many of those, and OverloadedError.
+        Raises WrongPasswordError, RateLimitedError after too many of those, and OverloadedError.
         """
         check_name("user", user_name)
         async with self._hashing.turn() as turn:
-            # Inside the turn: of many guesses sent at once, all but a few must find the count of those before.
+            # Inside the turn, so that most of many guesses sent at once are checked after the count is updated.
             self._login_throttle.check(user_name, origin.address)
             user, stored = await self._find(user_name)
             proof = await _verify(turn, user, stored, password)
             if proof is None:
                 self._login_throttle.failed(user_name, origin.address)
         if proof is None:
-            await self._refused(user, origin)
+            await self._record_refusal(user, origin)
             raise WrongPasswordError("Wrong user name or password, or not an administrator")
         self._login_throttle.succeeded(user_name, origin.address)
         return proof
@@ -74,14 +74,14 @@ class PasswordProver:
             user = await work.users.by_name(user_name)
             return user, None if user is None else await work.passwords.get(user.user_id)
 
-    async def _refused(self, user: User | None, origin: Origin) -> None:
-        # A name that nobody has is not recorded: people type their password there.
-        nobody = Resource(kind="user", id=None, name=None)
+    async def _record_refusal(self, user: User | None, origin: Origin) -> None:
+        # The name of an unknown user is not recorded, because people type their password there by mistake.
+        unknown = Resource(kind="user", id=None, name=None)
         await self._recorder.event(
             AuditAction.ADMIN_REFUSE,
             Outcome.DENIED,
             actor=Actor(kind=ActorKind.UNKNOWN),
-            resource=nobody if user is None else user_resource(user),
+            resource=unknown if user is None else user_resource(user),
             origin=origin,
             reason="invalid_credentials",
         )
@@ -90,9 +90,9 @@ class PasswordProver:
 async def _verify(
     turn: PasswordTurn, user: User | None, stored: Password | None, password: str
 ) -> PasswordProof | None:
-    offered = normalised_password(password)
-    against = None if offered is None or stored is None else stored.hash
-    is_right = await turn.verify(offered or "", against)
-    if offered is None or user is None or stored is None or not is_right or not can_log_in(user):
+    normalised = normalised_password(password)
+    stored_hash = None if normalised is None or stored is None else stored.hash
+    matches = await turn.verify(normalised or "", stored_hash)
+    if normalised is None or user is None or stored is None or not matches or not can_log_in(user):
         return None
-    return PasswordProof(user, stored, await turn.hash(offered) if turn.is_outdated(stored.hash) else None)
+    return PasswordProof(user, stored, await turn.hash(normalised) if turn.is_outdated(stored.hash) else None)

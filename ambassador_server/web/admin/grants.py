@@ -60,7 +60,7 @@ def grant_spec(body: NewGrant) -> GrantSpec:
         effect=choice(Effect, body.effect, "effect"),
         delivery=choice(Delivery, body.delivery, "delivery"),
         lifetime=duration(body.expires_in_seconds),
-        ends=_end(body.expires_at),
+        expires_at=_end(body.expires_at),
         owner=body.owner,
     )
 

@@ -10,7 +10,7 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.services.registry.mcp_reports import McpReport
-from ambassador_server.services.registry.mcp_spec import McpSpec, visible
+from ambassador_server.services.registry.mcp_spec import McpSpec, masked
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
 from ambassador_server.web.admin.views import mcp_view, offered_tool_view, output_view, tool_view
 from ambassador_server.web.bodies import json_response
@@ -114,7 +114,7 @@ def _render(request: web.Request, mcp: Mcp, status: int = 200) -> web.Response:
 
 
 def _render_report(report: McpReport, status: int = 200) -> web.Response:
-    return json_response(mcp_view(report), status=status, revision=revision(visible(report.mcp)))
+    return json_response(mcp_view(report), status=status, revision=revision(masked(report.mcp)))
 
 
 def mcp_spec(body: NewMcp | McpPut) -> McpSpec:

@@ -17,7 +17,7 @@ from ambassador_server.errors import (
     NotFoundError,
 )
 from ambassador_server.services.changes.writing import WriteResult
-from ambassador_server.services.registry.mcp_spec import McpSpec, visible
+from ambassador_server.services.registry.mcp_spec import McpSpec, masked
 from ambassador_server.services.registry.mcps import Mcps
 from tests.fakes.downstream import make_tool
 from tests.server.services.world import ROOT, World
@@ -108,7 +108,7 @@ async def test_secret_that_changes_is_recorded_without_being_told():
     other = {"command": "wiki", "env": {"API_TOKEN": "another-value", "TZ": "UTC"}}
     after = await mcps.update(ROOT, "wiki", McpSpec(options=other))
     assert last_event(world) == (AuditAction.MCP_UPDATE, {"secrets_changed": True, "before": {}, "after": {}})
-    assert revision(visible(after)) != revision(visible(before))
+    assert revision(masked(after)) != revision(masked(before))
     assert "another-value" not in repr(world.log.events)
 
 

@@ -8,7 +8,7 @@ from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.param_headers import InvalidAnnotationError, find_mismatch, read_header_map
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.principals import Principal
-from ambassador_server.domain.policy.decision import Reason
+from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.mcp.caller import Caller, Outcome, Page
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
@@ -21,7 +21,8 @@ from ambassador_server.mcp.methods.progress import PROGRESS_TOKEN, progress_tell
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import Headers
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry, CatalogIndex
-from ambassador_server.services.calls.pipeline import CallPipeline, CapabilityCall, Refused
+from ambassador_server.services.calls.pipeline import CallPipeline, CapabilityCall
+from ambassador_server.wording.refusals import refusal_text
 
 _ANNOTATION: Final = b"x-mcp-header"
 
@@ -44,20 +45,21 @@ class ToolMethods:
     async def call(self, request: Request, caller: Caller) -> Outcome:
         """Serve tools/call."""
         members, token = _forwarded_members(request)
+        name = _tool_name(request)
         answer = await self._calls.call(
             CapabilityCall(
                 principal=caller.principal,
                 origin=caller.origin,
                 kind=CapabilityKind.TOOL,
                 method="tools/call",
-                name=_tool_name(request),
+                name=name,
                 members=members,
                 capabilities=caller.capabilities,
                 tell=None if token is None else progress_teller(token, caller.tell),
                 ask=caller.ask,
             )
         )
-        return _refusal(answer) if isinstance(answer, Refused) else answer.reply
+        return _refusal(answer, name) if isinstance(answer, Deny) else answer.reply
 
     def check_mirrored_arguments(self, request: Request, principal: Principal, headers: Headers) -> None:
         """Refuse arguments that the headers contradict, for tools that the caller may know of."""
@@ -88,11 +90,10 @@ class ToolMethods:
         return found
 
 
-def _refusal(refused: Refused) -> Reply:
-    deny = refused.deny
+def _refusal(deny: Deny, name: str) -> Reply:
     code = Code.DENIED if deny.disclosed else Code.INVALID_PARAMS
     reason = deny.reason if deny.disclosed else Reason.UNKNOWN_TOOL
-    return Reply(result=None, error=error_object(code, refused.message, {"reason": reason.value}))
+    return Reply(result=None, error=error_object(code, refusal_text(deny, name), {"reason": reason.value}))
 
 
 def _tool_name(request: Request) -> str:

@@ -40,17 +40,6 @@ _MAX_NAME = 256
 _COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
 _UNKNOWN = Deny(Reason.UNKNOWN_TOOL)
 
-_EXPLANATIONS: Mapping[Reason, str] = {
-    Reason.POLICY_STALE: "the server cannot confirm its policy (policy_stale). Try again in a moment.",
-    Reason.UNKNOWN_USER: "the user of this key no longer exists (unknown_user).",
-    Reason.USER_NOT_ACTIVE: "your user is not active (user_not_active). Ask your administrator.",
-    Reason.UNKNOWN_KEY: "this key no longer exists (unknown_key). Ask your administrator for a new one.",
-    Reason.KEY_NOT_ACTIVE: "this key is suspended or revoked (key_not_active). Ask your administrator.",
-    Reason.NOT_SUBSCRIBED: "this client has not subscribed to its MCP (not_subscribed).",
-    Reason.NOT_SELECTED: "this client has not selected it (not_selected).",
-    Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityCall:
@@ -80,14 +69,6 @@ class Answered:
     milliseconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The denial, and the text for the user."""
-
-    deny: Deny
-    message: str
-
-
 class CallPipeline:
     """Every face sends its requests through here; it decides and it records."""
 
@@ -110,8 +91,11 @@ class CallPipeline:
         self._payloads = payloads
         self._clock = clock
 
-    async def call(self, call: CapabilityCall) -> Answered | Refused:
-        """Run one call. Raises AuditUnavailableError before anything ran, and the downstream's errors."""
+    async def call(self, call: CapabilityCall) -> Answered | Deny:
+        """Run one call, or return why it is denied.
+
+        Raises AuditUnavailableError before anything ran, and the errors of the downstream.
+        """
         entry = self._catalog.resolve(call.kind, call.name)
         decision = self._decide(call.principal, entry)
         resource = _resource(entry, call)
@@ -141,9 +125,9 @@ class CallPipeline:
             return _UNKNOWN
         return decide(self._policy.snapshot, principal, entry.ref, self._policy.moment())
 
-    async def _refuse(self, call: CapabilityCall, resource: Resource, deny: Deny) -> Refused:
+    async def _refuse(self, call: CapabilityCall, resource: Resource, deny: Deny) -> Deny:
         await self._recorder.denied(call.principal, call.origin, resource, deny)
-        return Refused(deny, refusal_message(deny, call.name))
+        return deny
 
     async def _forward(
         self, call: CapabilityCall, entry: CatalogEntry, resource: Resource, running: CallInFlight
@@ -199,15 +183,6 @@ class CallPipeline:
         if policy is ArgumentPolicy.NONE or "arguments" not in members:
             return None
         return redact(self._payloads.value(members["arguments"]), policy)
-
-
-def refusal_message(deny: Deny, name: str) -> str:
-    """Return what the user is told; a tool they may not know of looks like one that does not exist."""
-    if not deny.disclosed:
-        return f"Unknown tool: {name}"
-    if deny.switch is not None:
-        return f"{name} is stopped by an administrator: {deny.switch.message or deny.switch.reason}"
-    return f"{name} is refused: {_EXPLANATIONS[deny.reason]}"
 
 
 def _resource(entry: CatalogEntry | None, call: CapabilityCall) -> Resource:

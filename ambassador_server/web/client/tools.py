@@ -9,6 +9,7 @@ from aiohttp import web
 from ambassador_protocol.paths import INVOKE, TOOLS
 from ambassador_protocol.tools import ToolCatalog, ToolDescriptor, ToolOutcome
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
+from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.errors import (
     DownstreamTimeoutError,
     DownstreamUnavailableError,
@@ -17,12 +18,13 @@ from ambassador_server.errors import (
 )
 from ambassador_server.ports.exchange import Question, Reply, error_reply
 from ambassador_server.services.calls.catalog import CatalogEntry
-from ambassador_server.services.calls.pipeline import CapabilityCall, Refused
+from ambassador_server.services.calls.pipeline import CapabilityCall
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_tolerant
 from ambassador_server.web.client.app_keys import CALLS
 from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.timestamps import timestamp
+from ambassador_server.wording.refusals import refusal_text
 
 _UNREADABLE = "The tool failed: its answer is not the result of a tool"
 
@@ -73,8 +75,8 @@ async def invoke(request: web.Request) -> web.Response:
         answer = await request.app[CALLS].pipeline.call(call)
     except (DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError) as error:
         return _outcome(request, _text(error.message), {"is_error": True})
-    if isinstance(answer, Refused):
-        return _outcome(request, _text(answer.message), {"is_error": True})
+    if isinstance(answer, Deny):
+        return _outcome(request, _text(refusal_text(answer, body.tool)), {"is_error": True})
     content, failed = _content(answer.reply)
     metadata = {"duration_ms": answer.milliseconds, "mcp_server": answer.mcp_name}
     return _outcome(request, content, metadata | ({"is_error": True} if failed else {}))

@@ -10,6 +10,7 @@ from ambassador_server.domain.people.administrators import Administrator, Role
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.sessions import SessionBounds
+from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.mcp.payloads import MsgspecPayloads
 from ambassador_server.ports.session_tokens import SessionTokens
@@ -17,7 +18,7 @@ from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
-from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CapabilityCall, Refused
+from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CapabilityCall
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.key_proof import KeyProver
@@ -127,7 +128,7 @@ class World:
 
     async def call(
         self, name: str = "git__log", arguments: bytes = b"{}", principal: Principal = PRINCIPAL
-    ) -> Answered | Refused:
+    ) -> Answered | Deny:
         return await self.calls.call(
             CapabilityCall(
                 principal=principal,

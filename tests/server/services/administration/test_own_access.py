@@ -9,7 +9,7 @@ from ambassador_server.domain.audit.events import ActorKind, AuditAction
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import UserStatus
-from ambassador_server.domain.policy.decision import Reason
+from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import (
@@ -23,7 +23,7 @@ from ambassador_server.errors import (
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.own_access import OwnAccess
 from ambassador_server.services.administration.subscriptions import Subscriptions
-from ambassador_server.services.calls.pipeline import Answered, Refused
+from ambassador_server.services.calls.pipeline import Answered
 from ambassador_server.services.sign_in.sessions import Sessions
 from tests.fakes.session_tokens import RememberedTokens
 from tests.server.services.world import ORIGIN, ROOT, World
@@ -249,7 +249,7 @@ async def test_no_subscription_ever_widens_what_is_granted(delivery: Delivery):
     await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*", "git.*", "push", "tag"])
     assert isinstance(await world.call("git__log"), Answered)
     for tool in ("git__push", "git__tag"):
-        assert isinstance(await world.call(tool), Refused)
+        assert isinstance(await world.call(tool), Deny)
     assert [entry.ref.name for entry in world.catalog.visible(PRINCIPAL)] == ["git.log"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.people.users import UserStatus
-from ambassador_server.domain.policy.decision import Reason
+from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.errors import (
     AuditUnavailableError,
@@ -16,7 +16,8 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     StorageError,
 )
-from ambassador_server.services.calls.pipeline import Answered, Refused
+from ambassador_server.services.calls.pipeline import Answered
+from ambassador_server.wording.refusals import refusal_text
 from tests.fakes.downstream import error_reply, text_reply
 from tests.server.services.world import ROOT, World
 from tests.server.worlds import GRANT, PRINCIPAL, USER
@@ -60,8 +61,8 @@ async def test_a_tool_answers_to_each_of_its_names(name: str):
 async def test_an_unknown_tool_is_refused_and_recorded_briefly(name: str):
     world = await World.build()
     answer = await world.call(name)
-    assert isinstance(answer, Refused)
-    assert answer.deny.reason is Reason.UNKNOWN_TOOL
+    assert isinstance(answer, Deny)
+    assert answer.reason is Reason.UNKNOWN_TOOL
     assert await actions(world) == [DENY]
     assert len(world.call_events()[0].resource.name or "") <= 256
     assert world.downstreams.calls == []
@@ -72,8 +73,8 @@ async def test_a_tool_without_a_grant_answers_exactly_like_an_unknown_one():
     async with world.changes.open(ROOT) as change:
         await change.work.grants.remove(GRANT.grant_id)
     answer = await world.call()
-    assert isinstance(answer, Refused)
-    assert answer.message == "Unknown tool: git__log"
+    assert isinstance(answer, Deny)
+    assert refusal_text(answer, "git__log") == "Unknown tool: git__log"
     assert world.call_events()[0].reason == Reason.NO_GRANT
 
 
@@ -144,9 +145,9 @@ async def test_a_kill_switch_stops_the_next_call_with_its_message_and_lifting_le
     world = await World.build()
     switch_id = await world.kill(SwitchScope.MCP, "git", message="Use the mirror until noon")
     answer = await world.call()
-    assert isinstance(answer, Refused)
-    assert answer.deny.reason is Reason.KILL_SWITCH
-    assert "Use the mirror until noon" in answer.message
+    assert isinstance(answer, Deny)
+    assert answer.reason is Reason.KILL_SWITCH
+    assert "Use the mirror until noon" in refusal_text(answer, "git__log")
     await world.switches.lift(ROOT, switch_id)
     assert isinstance(await world.call(), Answered)
 
@@ -171,8 +172,8 @@ async def test_a_kill_switch_cancels_the_call_that_is_running(scope: SwitchScope
     await world.downstreams.called.wait()
     await world.kill(scope, target)
     answer = await task
-    assert isinstance(answer, Refused)
-    assert answer.deny.reason is Reason.KILL_SWITCH
+    assert isinstance(answer, Deny)
+    assert answer.reason is Reason.KILL_SWITCH
     assert len(world.downstreams.cancelled) == 1
     assert await actions(world) == [ATTEMPT, DENY]
     assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr] # a test runs in a task
@@ -206,16 +207,16 @@ async def test_a_suspended_user_is_refused_on_the_very_next_call():
     async with world.changes.open(ROOT) as change:
         await change.work.users.replace(replace(USER, status=UserStatus.SUSPENDED))
     answer = await world.call()
-    assert isinstance(answer, Refused)
-    assert answer.deny.reason is Reason.USER_NOT_ACTIVE
+    assert isinstance(answer, Deny)
+    assert answer.reason is Reason.USER_NOT_ACTIVE
 
 
 async def test_a_policy_that_nobody_confirmed_for_five_seconds_permits_nothing():
     world = await World.build()
     world.clock.advance(5.1)
     answer = await world.call()
-    assert isinstance(answer, Refused)
-    assert answer.deny.reason is Reason.POLICY_STALE
+    assert isinstance(answer, Deny)
+    assert answer.reason is Reason.POLICY_STALE
     await world.policy.refresh()
     assert isinstance(await world.call(), Answered)
 

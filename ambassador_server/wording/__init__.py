@@ -1,0 +1,1 @@
+"""What people are told, in sentences; every face takes the wording from here."""

@@ -9,10 +9,10 @@ _ambassador-server() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'init:Prepare a data directory and print the first admin key, this once.'
-        'serve:Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to end.'
-        'migrate:Apply the schema migrations that are missing; safe to run twice, also at the same time.'
-        'check:Check configuration, keys, database schema, audit log and audit sinks; exit 1 when one fails.'
+        'init:Prepare a data directory and print the first admin key, which is not shown again.'
+        'serve:Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to finish.'
+        'migrate:Apply the missing schema migrations; it can safely run repeatedly and concurrently.'
+        'check:Check configuration, keys, database schema, audit log and audit sinks; exit 1 if a check fails.'
         'version:Print the version.'
         'audit:The audit log of this machine.'
     )
@@ -38,10 +38,10 @@ _ambassador-server() {
 
 _ambassador-server_init() {
     _arguments -s -S : \
-        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
         --config='[YAML file with settings.]:PATH:_files' \
-        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
-        '*'--hostname='[Another name clients will reach the server by.]:TEXT: ' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
+        '*'--hostname='[Another host name of the server.]:TEXT: ' \
         --admin-key-name='[Name of the admin key to issue.]:TEXT: ' \
         --new-admin-key'[Issue another admin key for a server that has one.]' \
         --json'[Print JSON for a program to read.]' \
@@ -50,31 +50,31 @@ _ambassador-server_init() {
 
 _ambassador-server_serve() {
     _arguments -s -S : \
-        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
         --config='[YAML file with settings.]:PATH:_files' \
-        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
         --host='[Address of the client API.]:TEXT: ' \
         --port='[Port of the client API.]:N: ' \
         --admin-host='[Address of the admin API.]:TEXT: ' \
         --admin-port='[Port of the admin API.]:N: ' \
         --tls='[on, or off for loopback only.]:TEXT:(on off)' \
-        --ready-file='[Write the two ports here as JSON once the server is ready.]:PATH:_files' \
+        --ready-file='[File to which the server writes its two ports as JSON when it is ready.]:PATH:_files' \
         $shared
 }
 
 _ambassador-server_migrate() {
     _arguments -s -S : \
-        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
         --config='[YAML file with settings.]:PATH:_files' \
-        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
         $shared
 }
 
 _ambassador-server_check() {
     _arguments -s -S : \
-        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
         --config='[YAML file with settings.]:PATH:_files' \
-        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
         --json'[Print JSON for a program to read.]' \
         $shared
 }
@@ -88,7 +88,7 @@ _ambassador-server_audit() {
     local curcontext=$curcontext state line
     typeset -A opt_args
     local -a commands=(
-        'reindex:Build the index of the audit log again from the log; a running server fills it itself.'
+        'reindex:Rebuild the index of the audit log from the log; a running server then fills the index itself.'
         'rotate-key:Create the next signing key of the audit log; a server signs with it from its next start.'
     )
     _arguments -C -s -S : \
@@ -108,16 +108,16 @@ _ambassador-server_audit() {
 
 _ambassador-server_audit_reindex() {
     _arguments -s -S : \
-        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
         --config='[YAML file with settings.]:PATH:_files' \
-        --database-url='[Another database than SQLite in the data directory.]:TEXT: ' \
-        --resume'[Go on after an interruption, instead of beginning again.]' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
+        --resume'[Continue an interrupted run, instead of emptying the index first.]' \
         $shared
 }
 
 _ambassador-server_audit_rotate-key() {
     _arguments -s -S : \
-        --data-dir='[Where keys, database and audit log live.]:PATH:_files -/' \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
         --config='[YAML file with settings.]:PATH:_files' \
         --json'[Print JSON for a program to read.]' \
         $shared

@@ -1,4 +1,4 @@
-"""Opens what all services are built on: the implementations of ports, and the services that others share."""
+"""Opens the implementations of ports and the services that all other services use."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from ambassador_server.bootstrap.options import log_options, user_limits
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.crypto.key_ring import KeyRing, load_or_create
-from ambassador_server.crypto.passwords import Argon2Passwords
+from ambassador_server.crypto.passwords import Argon2HasherPool
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.ports.store import Store
@@ -21,7 +21,7 @@ from ambassador_server.throttling.failures import FailureThrottle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """The implementations of ports, then the shared services, each built from those above it."""
+    """The implementations of ports, and the shared services `recorder`, `policy` and `changes`."""
 
     clock: SystemClock
     store: Store
@@ -30,7 +30,7 @@ class Foundation:
     log: JsonlAuditLog
     downstreams: DownstreamPool
     throttle: FailureThrottle
-    hashing: Argon2Passwords
+    password_hashers: Argon2HasherPool
     recorder: Recorder
     policy: PolicyKeeper
     changes: Changes
@@ -57,7 +57,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         log=log,
         downstreams=DownstreamPool(user_limits=user_limits(config), mask=mask_text),
         throttle=FailureThrottle(config.limits.failed_logins),
-        hashing=Argon2Passwords(),
+        password_hashers=Argon2HasherPool(),
         recorder=recorder,
         policy=policy,
         changes=Changes(store=store, policy=policy, recorder=recorder),

@@ -42,7 +42,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
 
 
 def _renew_certificates(config: ServerConfig, tls: ssl.SSLContext | None) -> None:
-    """Renew the server's own certificate when it is due, and use it from the next connection on."""
+    """Renew the server's own certificate if it is due, and use it for new connections."""
     if tls is not None and config.certificate_file is None:
         renewed = ensure_certificates(config.certificates_dir, sorted(config.certificate_names()))
         tls.load_cert_chain(renewed.certificate_file, renewed.key_file)

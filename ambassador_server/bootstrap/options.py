@@ -1,4 +1,4 @@
-"""Converts sections of the configuration to the options of the parts, which do not know the configuration."""
+"""Converts sections of the configuration to the options of the packages that are configured by them."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def log_options(config: ServerConfig) -> AuditLogOptions:
 
 
 def sink_settings(options: SinkOptions) -> SinkSettings:
-    """Return a sink with the settings of its delivery."""
+    """Build a sink and return it with the settings of its delivery."""
     return SinkSettings(
         name=options.name,
         kind=options.type,
@@ -38,13 +38,13 @@ def sink_settings(options: SinkOptions) -> SinkSettings:
 
 
 def user_limits(config: ServerConfig) -> UserLimits:
-    """Return the limits of connections of single users."""
+    """Return the limits of `per_user` connections."""
     section = config.user_connections
     return UserLimits(idle=section.idle_seconds, per_user=section.per_user, total=section.total)
 
 
 def session_bounds(config: ServerConfig) -> SessionBounds:
-    """Return how long sessions last, and how many one key may have."""
+    """Return how long sessions last and how many sessions one key may have."""
     return SessionBounds(
         idle=timedelta(seconds=config.session.idle_seconds),
         lifetime=timedelta(seconds=config.session.lifetime_seconds),

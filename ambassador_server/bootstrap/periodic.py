@@ -1,4 +1,4 @@
-"""Runs jobs periodically beside the listeners; a job that fails is logged and runs again."""
+"""Runs jobs periodically while the server serves; a job that fails is logged and runs again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ _log = structlog.get_logger("jobs")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: its name, the seconds between two runs, and what it does."""
+    """A job: its name, the seconds between two runs, and the function to run."""
 
     name: str
     every: float
@@ -37,7 +37,7 @@ async def _repeat(job: Job) -> None:
         try:
             await job.run()
             failing = False
-        except Exception as error:  # a supervisor: the job must run again, whatever went wrong this time
+        except Exception as error:  # a supervisor: the job must run again after any error
             if not failing:
                 _log.warning("job fails", job=job.name, error=f"{type(error).__name__}: {error}")
             failing = True

@@ -59,7 +59,7 @@ class Ambassador:
         )
 
     async def close(self) -> None:
-        """Close downstreams, audit sinks, log and database in this order, each even if the one before failed."""
+        """Close downstreams, audit sinks, log and database in this order, even if closing one of them fails."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.base.store.close)
             stack.push_async_callback(self.base.log.close)
@@ -84,10 +84,10 @@ def _mcp_endpoint(calls: CallUseCases) -> McpEndpoint:
 
 
 async def build(config: ServerConfig, *, writer: str) -> Ambassador:
-    """Open all that a server needs; raises ConfigurationError or StorageError."""
-    orders = [sink_settings(options) for options in config.audit.sinks]
+    """Build the server. Raises ConfigurationError or StorageError."""
+    sinks = [sink_settings(options) for options in config.audit.sinks]
     base = await open_foundation(config, writer=writer)
-    ambassador = Ambassador(config=config, base=base, services=create_services(config, base, orders))
+    ambassador = Ambassador(config=config, base=base, services=create_services(config, base, sinks))
     try:
         await base.policy.refresh()
     except StorageError:

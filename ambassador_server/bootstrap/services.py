@@ -57,7 +57,7 @@ _SINK_PAUSES = Backoff(0.5, LONGEST_WAIT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The use cases of every folder, and the services that run without a request; a route gets only its own record."""
+    """The use cases of every folder, and the services that run without a request."""
 
     calls: CallUseCases
     audit: AuditUseCases
@@ -72,7 +72,7 @@ class Services:
 
 
 def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> Services:
-    """Build the use cases, each after those that it uses."""
+    """Build the use cases."""
     logs = (base.log, ReadOnlyLog(config.audit_dir, config.init_writer))
     journal = FileSinkJournal(config.audit_dir, config.node)
     deliveries = AuditDeliveries(
@@ -82,7 +82,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)
     in_flight = CallsInFlight(base.policy)
     passwords = PasswordProver(
-        store=base.store, recorder=base.recorder, hashing=base.hashing, throttle=base.throttle
+        store=base.store, recorder=base.recorder, hashers=base.password_hashers, throttle=base.throttle
     )
     client_sign_in = _client_sign_in(config, base)
     administration = _administration(config, base, catalog, in_flight, client_sign_in.sessions, passwords)
@@ -208,7 +208,7 @@ def _administration(
     return AdministrationUseCases(
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, names=names, clock=clock),
-        passwords=Passwords(changes=changes, hashing=base.hashing, prover=passwords, clock=clock),
+        passwords=Passwords(changes=changes, hashers=base.password_hashers, prover=passwords, clock=clock),
         client_keys=ClientKeys(
             store=store,
             changes=changes,

@@ -11,7 +11,7 @@ from ambassador_server.errors import AmbassadorError, ConfigurationError, Confli
 
 app = typer.Typer(
     name="ambassador-server",
-    help="The server of MCP Ambassador: one governed door to an organisation's MCP tools.",
+    help="The server of MCP Ambassador, which gives users governed access to an organisation's MCP tools.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

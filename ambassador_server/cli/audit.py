@@ -20,10 +20,11 @@ def reindex(
     config: ConfigFile = None,
     database_url: DatabaseUrl = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after an interruption, instead of beginning again.")
+        bool,
+        typer.Option("--resume", help="Continue an interrupted run, instead of emptying the index first."),
     ] = False,
 ) -> None:
-    """Build the index of the audit log again from the log; a running server fills it itself.
+    """Rebuild the index of the audit log from the log; a running server then fills the index itself.
 
     Example: ambassador-server audit reindex --data-dir ./data
     """

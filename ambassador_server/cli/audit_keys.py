@@ -1,4 +1,4 @@
-"""Creates signing keys of the audit log and finds the file of the public one."""
+"""Creates signing keys of the audit log and finds the file of the public key."""
 
 import json
 from pathlib import Path
@@ -38,5 +38,6 @@ def run_rotation(settings: ServerConfig, *, as_json: bool) -> None:
         return
     typer.echo(f"Audit key:       {key_file(settings)}")
     typer.echo(
-        "The old key introduces it at the next start of the server; keep its file until then.", err=True
+        "At its next start the server signs the new key with the old one; keep the old key file until then.",
+        err=True,
     )

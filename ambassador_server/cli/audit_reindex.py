@@ -1,4 +1,4 @@
-"""Builds the index of the audit log again."""
+"""Rebuilds the index of the audit log."""
 
 import asyncio
 
@@ -39,10 +39,10 @@ async def _reindex(settings: ServerConfig, *, resume: bool) -> None:
 
 
 def _lock_log(settings: ServerConfig) -> WriterDirectory | None:
-    """Lock the log, so that no server starts meanwhile; returns None when one runs."""
+    """Lock the log, so that no server can start; return None if a server is running."""
     if not settings.audit_dir.is_dir():
         raise ConfigurationError(
-            f"There is no audit log in {settings.data_dir}.", hint="Name its data directory with --data-dir."
+            f"There is no audit log in {settings.data_dir}.", hint="Give the data directory with --data-dir."
         )
     try:
         return WriterDirectory.lock(settings.audit_dir, settings.node)

@@ -1,4 +1,4 @@
-"""The command `ambassador-server check`, which checks all that a start needs and changes nothing."""
+"""The command `ambassador-server check`, which checks what the server needs to start and changes nothing."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ def check(
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Check configuration, keys, database schema, audit log and audit sinks; exit 1 when one fails.
+    """Check configuration, keys, database schema, audit log and audit sinks; exit 1 if a check fails.
 
     Example: ambassador-server check --data-dir ./data
     """
@@ -79,7 +79,7 @@ def _audit_log(settings: "ServerConfig") -> str:
         raise ConfigurationError(f"the audit log cannot be read: {error.strerror}") from error
     if found.faults:
         raise ConfigurationError(f"the chain is broken at {found.faults[0]}")
-    return f"{found.records} records, every chain is whole"
+    return f"{found.records} records, every chain is intact"
 
 
 def _audit_sinks(settings: "ServerConfig") -> str:

@@ -1,4 +1,4 @@
-"""The command `ambassador-server init`; `server_setup.py` does the work and is imported only when it runs."""
+"""The command `ambassador-server init`; it imports `server_setup.py`, which does the work, only when it runs."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ def init(
     config: ConfigFile = None,
     database_url: DatabaseUrl = None,
     hostname: Annotated[
-        list[str] | None, typer.Option("--hostname", help="Another name clients will reach the server by.")
+        list[str] | None, typer.Option("--hostname", help="Another host name of the server.")
     ] = None,
     admin_key_name: Annotated[
         str, typer.Option("--admin-key-name", help="Name of the admin key to issue.")
@@ -22,7 +22,7 @@ def init(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Prepare a data directory and print the first admin key, this once.
+    """Prepare a data directory and print the first admin key, which is not shown again.
 
     Example: ambassador-server init --data-dir ./data --json
     """

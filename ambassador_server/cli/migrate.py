@@ -1,4 +1,4 @@
-"""The command `ambassador-server migrate`, which brings the database to this version's schema."""
+"""The command `ambassador-server migrate`, which migrates the database to the schema of this version."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from ambassador_server.cli.options import ConfigFile, DatabaseUrl, DataDir, conf
 
 
 def migrate(data_dir: DataDir = None, config: ConfigFile = None, database_url: DatabaseUrl = None) -> None:
-    """Apply the schema migrations that are missing; safe to run twice, also at the same time.
+    """Apply the missing schema migrations; it can safely run repeatedly and concurrently.
 
     Example: ambassador-server migrate --data-dir ./data
     """

@@ -1,4 +1,4 @@
-"""The options that server commands share, and the configuration made from them."""
+"""The options that server commands share, and the configuration that is loaded with them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Where keys, database and audit log live.", show_default=False),
+    typer.Option("--data-dir", help="Directory of keys, database and audit log.", show_default=False),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings.", show_default=False)
@@ -20,25 +20,25 @@ ConfigFile = Annotated[
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(
-        "--database-url", help="Another database than SQLite in the data directory.", show_default=False
+        "--database-url", help="Database to use instead of SQLite in the data directory.", show_default=False
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
 def configuration(config_file: Path | None, **flags: Any) -> "ServerConfig":
-    """Merge flags, environment and file."""
+    """Load the configuration from flags, environment and file."""
     from ambassador_server.config import load_config_from_process
 
     return load_config_from_process(flags, config_file)
 
 
 def make_data_dir(settings: "ServerConfig") -> None:
-    """Create the data directory if it is missing, for its owner only; raises ConfigurationError."""
+    """Create the data directory if it is missing, readable only by its owner. Raises ConfigurationError."""
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
             f"{settings.data_dir} cannot be used as data directory: {error.strerror}.",
-            hint="Name another one with --data-dir.",
+            hint="Choose another one with --data-dir.",
         ) from error

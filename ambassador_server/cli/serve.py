@@ -1,4 +1,4 @@
-"""The command `ambassador-server serve`; `server_process.py` does the work and is imported only when it runs."""
+"""The command `ambassador-server serve`; it imports `server_process.py`, which does the work, only when it runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,10 +24,11 @@ def serve(
     ] = None,
     tls: Annotated[str | None, typer.Option(help="on, or off for loopback only.", show_default="on")] = None,
     ready_file: Annotated[
-        Path | None, typer.Option(help="Write the two ports here as JSON once the server is ready.")
+        Path | None,
+        typer.Option(help="File to which the server writes its two ports as JSON when it is ready."),
     ] = None,
 ) -> None:
-    """Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to end.
+    """Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to finish.
 
     Example: ambassador-server serve --data-dir ./data --host 0.0.0.0
     """

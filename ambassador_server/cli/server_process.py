@@ -69,20 +69,20 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
 
 
 def _freeze_garbage_collector() -> None:
-    """Exempt the objects of the start from garbage collection, which would otherwise scan them again and again."""
+    """Exclude the objects created at the start from garbage collection, which would otherwise scan them repeatedly."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 1_000)
 
 
 async def _migrate_sqlite(settings: ServerConfig) -> None:
-    """Migrate the SQLite file; a missing file of a used directory is an error, because it held the kill switches."""
+    """Migrate the SQLite file. A missing file in a used directory is an error: the kill switches would be lost."""
     make_data_dir(settings)
     state = await check(settings.store_url)
     if state.status is SchemaStatus.MISSING and settings.keys_dir.exists():
         raise StorageError(
             f"{settings.data_dir} has been in use, but its database is missing.",
-            hint="Restore it from a backup. To begin anew without users and grants: ambassador-server init.",
+            hint="Restore it from a backup. To start without users and grants: ambassador-server init.",
         )
     await upgrade(settings.store_url)
 
@@ -90,8 +90,8 @@ async def _migrate_sqlite(settings: ServerConfig) -> None:
 async def _warn_without_admin(ambassador: Ambassador) -> None:
     async with ambassador.base.store.read() as work:
         if not await has_an_admin(work, datetime.now(UTC)):
-            again = " --new-admin-key --admin-key-name NAME" if await work.admin_keys.all() else ""
-            _log.warning("no administrator can sign in", next=f"ambassador-server init{again}")
+            options = " --new-admin-key --admin-key-name NAME" if await work.admin_keys.all() else ""
+            _log.warning("no administrator can sign in", next=f"ambassador-server init{options}")
 
 
 async def _record(ambassador: Ambassador, action: AuditAction) -> None:

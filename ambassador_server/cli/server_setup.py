@@ -19,7 +19,7 @@ FIRST_ROLES = (Role.ADMIN, Role.AUDITOR)
 
 
 def initialise(settings: ServerConfig, key_name: str, *, another: bool, as_json: bool) -> None:
-    """Prepare the data directory and print the facts an administrator needs, and once the admin key."""
+    """Prepare the data directory; print what an administrator needs to know, and the admin key."""
     certificates, admin_key = asyncio.run(_init(settings, key_name, another=another))
     _print(settings, certificates, admin_key, as_json=as_json)
 
@@ -30,14 +30,14 @@ async def _init(settings: ServerConfig, key_name: str, *, another: bool) -> tupl
     certificates = None
     if settings.certificate_file is None:
         certificates = ensure_certificates(settings.certificates_dir, sorted(settings.certificate_names()))
-    # A server may be running on this directory, so the command line writes another log.
+    # A server may be running on this directory and writing its log, so this command writes to its own log.
     ambassador = await build(settings, writer=settings.init_writer)
     try:
         async with ambassador.base.store.read() as work:
             existing = await work.admin_keys.all()
         if existing and not another:
             raise ConflictError(
-                f"{settings.data_dir} is initialised already; its admin key was printed then.",
+                f"{settings.data_dir} is already initialised; its admin key was printed at that time.",
                 hint="Start it with `ambassador-server serve`, or add --new-admin-key --admin-key-name NAME.",
             )
         _, secret = await ambassador.services.administration.admin_keys.issue(
@@ -67,4 +67,4 @@ def _print(
         typer.echo(f"CA fingerprint:  {facts['ca_fingerprint']}")
     typer.echo(f"Audit key:       {facts['audit_key_file']}")
     typer.echo(f"Admin key:       {admin_key}")
-    typer.echo("The admin key is shown this once. Next: ambassador-server serve", err=True)
+    typer.echo("The admin key is not shown again. Next: ambassador-server serve", err=True)

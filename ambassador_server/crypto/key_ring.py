@@ -120,7 +120,7 @@ def _pepper_in(directory: Path) -> bytes:
         # A new pepper would make every issued key invalid without a word.
         raise ConfigurationError(
             f"{path} is missing: without it no preshared key or admin key is recognised.",
-            hint=f"Restore it from a backup; to begin anew and issue every key again, empty {directory}.",
+            hint=f"Restore it from a backup. To create a new one and issue every key again, empty {directory}.",
         )
     return _read_or_create(path)
 

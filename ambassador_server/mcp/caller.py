@@ -1,4 +1,4 @@
-"""What a method is given of its caller, whichever era the caller speaks, and what it returns."""
+"""The caller that a method gets and the outcome that it returns, independent of the era."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from ambassador_server.ports.exchange import Ask, Reply, Tell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls, what the host can be asked (a raw JSON object), and the ways back to it.
+    """The principal, the questions that its host supports (a raw JSON object), and the functions that send to the host.
 
-    `tell` is None for a host that reads no streams; `ask` where its era carries questions in results.
+    `tell` is None if the host accepts no event streams; `ask` is None if its era returns questions as results.
     """
 
     principal: Principal
@@ -25,7 +25,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list: the member it stands in, and its items as raw JSON with commas between."""
+    """One page of a list: the name of its member in the result, and its items as raw JSON, separated by commas."""
 
     member: bytes
     items: bytes
@@ -33,4 +33,4 @@ class Page:
 
 Outcome: TypeAlias = Reply | Page
 Method = Callable[[Request, Caller], Awaitable[Outcome]]
-"""Serves one method. Raises EnvelopeError for what is wrong with the request, and AmbassadorError."""
+"""Serves one method. Raises EnvelopeError for an invalid request, and AmbassadorError."""

@@ -1,4 +1,4 @@
-"""Conversations: the MCP sessions of legacy hosts with us, and the calls and questions that are open in each."""
+"""Conversations: the MCP sessions of legacy hosts with this server, and the open calls and questions of each."""
 
 import asyncio
 import re
@@ -13,14 +13,14 @@ from ambassador_server.domain.people.principals import Principal
 from ambassador_server.ports.exchange import Reply
 
 MOST_PER_KEY: Final = 200
-"""How many conversations of one client key are remembered; the one used longest ago is forgotten first."""
+"""How many conversations of one client key are kept; beyond that, the least recently used idle one is dropped."""
 MOST_OPEN_QUESTIONS: Final = 32
-"""How many questions of one conversation may wait for the host at a time."""
+"""How many questions of one conversation may be unanswered at a time."""
 _ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class Conversation:
-    """One host: `capabilities` is what it can be asked, a raw JSON object."""
+    """One conversation; `capabilities` are the questions that its host supports, as a raw JSON object."""
 
     def __init__(self, capabilities: bytes) -> None:
         self.capabilities = capabilities
@@ -38,12 +38,12 @@ class Conversation:
         try:
             yield
         finally:
-            # A host that uses an id twice at a time can cancel the later request alone.
+            # If a host uses one id for two concurrent requests, it can cancel only the later one.
             if self._running.get(request_id) is task:
                 del self._running[request_id]
 
     def cancel(self, request_id: bytes) -> None:
-        """Cancel the request of this id; nothing happens where none is running."""
+        """Cancel the running request with this id, if there is one."""
         task = self._running.get(request_id)
         if task is not None and task not in self._cancelled:
             self._cancelled.add(task)
@@ -51,7 +51,7 @@ class Conversation:
             task.cancel()
 
     def was_cancelled(self) -> bool:
-        """Tell whether the host cancelled the current task's request; the task can go on after that."""
+        """Tell whether the host cancelled the current task's request; if so, let the task continue."""
         task = asyncio.current_task()
         if task is None or task not in self._cancelled:
             return False
@@ -60,7 +60,7 @@ class Conversation:
         return True
 
     def question(self) -> tuple[str, asyncio.Future[Reply]] | None:
-        """Return the id of a new question and the future of its answer; None where too many are open."""
+        """Return the id of a new question and the future of its answer; None if too many questions are open."""
         if len(self._questions) >= MOST_OPEN_QUESTIONS:
             return None
         question_id = secrets.token_urlsafe(16)
@@ -69,11 +69,11 @@ class Conversation:
         return question_id, answer
 
     def withdraw(self, question_id: str) -> None:
-        """Take no answer to a question any more."""
+        """Close a question; a later answer to it is ignored."""
         self._questions.pop(b'"' + question_id.encode() + b'"', None)
 
     def answer(self, question_id: bytes, reply: Reply) -> bool:
-        """Take the host's answer; returns False for one that answers no open question."""
+        """Pass the host's answer to the waiting question; return False if no such question is open."""
         waiting = self._questions.pop(question_id, None)
         if waiting is None or waiting.done():
             return False
@@ -92,39 +92,39 @@ class Conversation:
 
 
 class Conversations:
-    """The conversations of each principal by their ids: an id means nothing to anybody but who was given it.
+    """The conversations of each principal by id; an id is valid only for the principal that it was issued to.
 
-    A principal with a session token is one client process, so a request of it that names no conversation is in the
-    one of its session. A conversation that is not known here, after a restart or on another replica, begins anew:
-    its calls work, and its host cannot be asked until it initializes again.
+    A principal with a session token is one client process, so its requests without a conversation id belong to one
+    conversation of its session. For an unknown id, as after a restart or on another replica, a new conversation is
+    opened: its calls work, but its host cannot be asked questions until it initializes again.
     """
 
     def __init__(self) -> None:
         self._of_key: dict[str, OrderedDict[tuple[str | None, str], Conversation]] = {}
 
     def open(self, principal: Principal, capabilities: bytes) -> str:
-        """Begin a conversation and return its id."""
+        """Open a conversation and return its id."""
         conversation_id = uuid.uuid4().hex
         self._put(principal, conversation_id, Conversation(capabilities))
         return conversation_id
 
     def of(self, principal: Principal, conversation_id: str | None) -> Conversation | None:
-        """Return the conversation that a request belongs to; None where nothing tells."""
+        """Return the conversation that a request belongs to; None if it names neither conversation nor session."""
         if conversation_id is None and principal.session_id is None:
             return None
         if conversation_id is not None and _ID.fullmatch(conversation_id) is None:
             return None
-        place, known = (principal.session_id, conversation_id or ""), self._of_key.get(principal.key_id)
-        found = None if known is None else known.get(place)
+        key, known = (principal.session_id, conversation_id or ""), self._of_key.get(principal.key_id)
+        found = None if known is None else known.get(key)
         if known is not None and found is not None:
-            known.move_to_end(place)
+            known.move_to_end(key)
             return found
         conversation = Conversation(b"{}")
         self._put(principal, conversation_id or "", conversation)
         return conversation
 
     def end(self, principal: Principal, conversation_id: str) -> bool:
-        """Forget a conversation and cancel what runs in it; returns False where it is not known."""
+        """Remove a conversation and cancel its running requests; return False if it is unknown."""
         known = self._of_key.get(principal.key_id, OrderedDict())
         conversation = known.pop((principal.session_id, conversation_id), None)
         if not known:
@@ -138,5 +138,5 @@ class Conversations:
         known = self._of_key.setdefault(principal.key_id, OrderedDict())
         known[principal.session_id, conversation_id] = conversation
         if len(known) > MOST_PER_KEY:
-            idle = next((place for place, each in known.items() if each.is_idle), next(iter(known)))
+            idle = next((key for key, each in known.items() if each.is_idle), next(iter(known)))
             del known[idle]

@@ -1,4 +1,4 @@
-"""JSON-RPC envelopes: read without touching what is inside, written around raw bytes."""
+"""JSON-RPC envelopes: decodes them without decoding their params and results, and encodes them around raw bytes."""
 
 import re
 from typing import Any, TypeAlias
@@ -31,7 +31,7 @@ class _Wire(msgspec.Struct):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A message that wants an answer; `id` and the parameters are the raw JSON that came in."""
+    """A message that requires an answer; `id` and the values of `params` are the received raw JSON."""
 
     id: bytes
     method: str
@@ -39,14 +39,14 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """A message that wants no answer."""
+    """A message that requires no answer."""
 
     method: str
     params: dict[str, msgspec.Raw]
 
 
 class Response(msgspec.Struct, frozen=True):
-    """The host's answer to a question of ours; `id` is the raw JSON that came in."""
+    """The host's answer to a question; `id` is the received raw JSON."""
 
     id: bytes
     reply: Reply
@@ -59,7 +59,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_message(body: bytes) -> Message:
-    """Decode one message. Raises EnvelopeError for anything else: bad JSON, a batch, a mixture."""
+    """Decode one message. Raises EnvelopeError for invalid JSON, a batch, or a mixture of request and response."""
     wire = _decode(body)
     message_id = bytes(wire.id) or None
     if wire.jsonrpc != "2.0":
@@ -80,7 +80,7 @@ def read_message(body: bytes) -> Message:
 
 
 def read_members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """Split a JSON object into its members without reading them."""
+    """Split a JSON object into its members without decoding them. Raises EnvelopeError if it is no object."""
     try:
         return _members.decode(raw)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -88,7 +88,7 @@ def read_members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
 
 
 def write_members(members: dict[str, msgspec.Raw]) -> bytes:
-    """Put members together again, byte for byte."""
+    """Join members to a JSON object, without changing their bytes."""
     return msgspec.json.encode(members)
 
 
@@ -98,7 +98,7 @@ def result_response(message_id: bytes, result: bytes) -> bytes:
 
 
 def error_response(message_id: bytes | None, error: bytes) -> bytes:
-    """Wrap a raw error object; the id is null where it could not be read."""
+    """Wrap a raw error object; the id is null if it is unknown."""
     return b'{"jsonrpc":"2.0","id":' + (message_id or b"null") + b',"error":' + error + b"}"
 
 

@@ -1,4 +1,4 @@
-"""Looks into raw tool arguments and results on behalf of the services."""
+"""Decodes raw tool arguments and results for the services."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ class MsgspecPayloads:
     """Implements `ports.payload.PayloadReader`."""
 
     def value(self, raw: bytes) -> Any:
-        """Return the JSON value as plain Python."""
+        """Return the JSON value as a Python value. Raises InvalidInputError if it is not JSON."""
         try:
             return msgspec.json.decode(raw)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise InvalidInputError("The arguments are not JSON") from error
 
     def is_error_result(self, raw: bytes) -> bool:
-        """Tell whether a result says `isError: true`; one that is no object counts as an error."""
+        """Tell whether a result has `isError: true`; a result that is not an object counts as an error."""
         try:
             return _result_decoder.decode(raw).isError is True
         except (msgspec.MsgspecError, RecursionError):

@@ -1,4 +1,4 @@
-"""Replies of the `/mcp` endpoint: status, body and headers; and the codes of our own errors."""
+"""Replies of the `/mcp` endpoint: status, body and headers, and the JSON-RPC codes of the server's own errors."""
 
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ _ERROR_CODES: dict[type[AmbassadorError], Code] = {
 }
 
 ACCEPTED: Final = FaceReply(status=202)
-"""The reply to what wants no answer."""
+"""The reply to a notification or a response."""
 
 
 def json_reply(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> FaceReply:
@@ -37,12 +37,12 @@ def json_reply(body: bytes, status: int = 200, headers: dict[str, str] | None = 
 def refusal(
     status: int, message_id: bytes | None, code: Code, text: str, data: dict[str, Any] | None = None
 ) -> FaceReply:
-    """Return an error response of ours with its HTTP status."""
+    """Return an error response of this server with its HTTP status."""
     return json_reply(error_response(message_id, error_object(code, text, data)), status)
 
 
 def failure(message_id: bytes, error: EnvelopeError | AmbassadorError, origin: Origin) -> FaceReply:
-    """Return the response for what a method raised."""
+    """Return the response for an error that a method raised."""
     if isinstance(error, EnvelopeError):
         status = 400 if error.code is Code.HEADER_MISMATCH else 200
         return refusal(status, message_id, error.code, error.message)

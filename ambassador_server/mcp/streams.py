@@ -1,4 +1,4 @@
-"""Notices on the stream of a call, for hosts that read streams."""
+"""Sends notices on the event stream of a call."""
 
 from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_server.mcp.envelope import notification
@@ -7,12 +7,12 @@ from ambassador_server.ports.face import FaceRequest
 
 
 def reads_streams(request: FaceRequest) -> bool:
-    """Tell whether the host lists event streams among the answers that it takes."""
+    """Tell whether the host accepts event streams."""
     return EVENT_STREAM in (request.headers.get("Accept") or "").lower()
 
 
 def teller(request: FaceRequest) -> Tell | None:
-    """Return what sends notices ahead of the reply; None for a host that reads no streams."""
+    """Return the function that sends notices before the reply; None if the host accepts no event streams."""
     if not reads_streams(request):
         return None
 

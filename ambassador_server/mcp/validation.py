@@ -1,4 +1,4 @@
-"""The checks that a request passes before it means anything; the first failure wins.
+"""Checks the headers and the `_meta` of a request before it is served; the first failure is reported.
 
 Source: specification 2026-07-28, basic/transports/streamable-http, server validation.
 """
@@ -28,7 +28,7 @@ _ROUTING = (VERSION_HEADER, METHOD_HEADER, NAME_HEADER)
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request was turned away, and with which HTTP status."""
+    """Why a request is refused, and the HTTP status of the refusal."""
 
     status: int
     code: Code
@@ -37,7 +37,7 @@ class Refusal:
 
 
 def check_media_types(headers: Headers) -> Refusal | None:
-    """Return what is wrong with the media types of a POST, or None."""
+    """Return why the media types of a POST are refused, or None."""
     content_type = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         return Refusal(415, Code.INVALID_REQUEST, "Content-Type must be application/json")
@@ -48,7 +48,7 @@ def check_media_types(headers: Headers) -> Refusal | None:
 
 
 def carries_modern_version(message: Request) -> bool:
-    """Tell whether a body of the stateless era came without its header; it must not run as the other era."""
+    """Tell whether `_meta` names a modern version, so that the request must not be served as legacy."""
     if "_meta" not in message.params:
         return False
     try:
@@ -58,7 +58,7 @@ def carries_modern_version(message: Request) -> bool:
 
 
 def check_modern(message: Request, headers: Headers) -> Refusal | None:
-    """Return what is wrong with a request of the stateless era, or None."""
+    """Return why a request of the modern era is refused, or None."""
     version = _meta_version(message)
     if version is None:
         return Refusal(
@@ -86,7 +86,7 @@ def _meta_version(message: Request) -> str | None:
 def _header_mismatch(message: Request, headers: Headers, version: str) -> str | None:
     for name in _ROUTING:
         if len(headers.getall(name, ())) > 1:
-            return f"{name} came more than once"
+            return f"{name} was sent more than once"
     if headers.get(VERSION_HEADER) != version:
         return f"{VERSION_HEADER} does not equal the version in _meta"
     if headers.get(METHOD_HEADER) != message.method:

@@ -9,12 +9,12 @@ class AuditArchive(Protocol):
     """The audit logs of all writers, and the keys that verify them."""
 
     async def verify(self, *, since: datetime | None, until: datetime | None) -> Sequence[Mapping[str, Any]]:
-        """Verify every hash chain and return one finding for each writer, as JSON values.
+        """Verify every hash chain and return the findings, one for each writer, as JSON values.
 
         Raises OverloadedError if it takes too long.
         """
         ...
 
     def keys(self) -> Sequence[Mapping[str, Any]]:
-        """Return the public keys, the one that signs now first, each with its `id` and `pem`."""
+        """Return the public keys, each with its `id` and `pem`; the key in use for signing is first."""
         ...

@@ -22,7 +22,7 @@ class AuditLogReader(Protocol):
     ) -> tuple[list[AuditRecord], LogPosition | None]:
         """Return up to `limit` committed records after a position, and the position after the last of them.
 
-        With `max_bytes`, the last record is the one with which the records reach that size in the log. Raises
+        With `max_bytes`, it stops after the record that reaches that total size in the log. Raises
         AuditUnavailableError if the log does not contain the position.
         """
         ...
@@ -36,10 +36,10 @@ class AuditLog(AuditLogReader, Protocol):
     """The append-only, hash-chained log of one writer; the database only indexes it."""
 
     def append(self, event: AuditEvent) -> Awaitable[None]:
-        """Queue the event at once; awaiting the result returns when the operating system has the record.
+        """Queue the event at once; await the result to wait until the operating system has the record.
 
-        Awaiting raises AuditUnavailableError if the record could not be written; without awaiting, that error is not
-        seen. After it every append fails until the log can be written again.
+        Awaiting raises AuditUnavailableError if the record could not be written; a caller that does not await never
+        sees that error. After a failure every append fails until the log can be written again.
         """
         ...
 
@@ -52,13 +52,13 @@ class AuditLog(AuditLogReader, Protocol):
         ...
 
     async def close(self) -> None:
-        """Write what is queued, sync it to the disk, and release the log."""
+        """Write the queued records, sync them to the disk, and release the log."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """Whole segments at the beginning of a log that are to be removed; `head` is the digest of their last line."""
+    """Whole segments to remove from the beginning of a log; `head` is the digest of their last line."""
 
     segments: int
     last_segment: int
@@ -83,7 +83,7 @@ class PrunableLog(Protocol):
         ...
 
     async def prune(self, removal: Removal) -> None:
-        """Remove segments, after a signed line about it is on the disk. Raises AuditUnavailableError."""
+        """Write a signed record of the removal to the disk, then remove the segments. Raises AuditUnavailableError."""
         ...
 
 
@@ -92,7 +92,7 @@ class CheckpointSigner(Protocol):
 
     @property
     def key_id(self) -> str:
-        """Return the key that signs now."""
+        """Return the id of the key in use for signing."""
         ...
 
     @property
@@ -101,5 +101,5 @@ class CheckpointSigner(Protocol):
         ...
 
     def sign(self, text: bytes, key_id: str) -> str:
-        """Return the signature in base64; raises KeyError for a key that this signer does not have."""
+        """Return the signature in base64. Raises KeyError for a key that this signer does not have."""
         ...

@@ -8,13 +8,13 @@ from ambassador_server.ports.store import LogPosition
 
 
 class AuditSink(Protocol):
-    """Sends committed records to one receiver; one task at a time uses it and may cancel any wait."""
+    """Sends committed records to one receiver; only one task uses it at a time, and may cancel any wait."""
 
     async def deliver(self, records: Sequence[AuditRecord]) -> None:
-        """Return when the receiver has all records, in order.
+        """Send records in order; return when the receiver has all of them.
 
-        Raises SinkUnavailableError if it may not have all of them; they are sent again. Raises SinkRefusedError if it
-        rejects them for good.
+        Raises SinkUnavailableError if the receiver may not have all of them; the caller sends them again. Raises
+        SinkRefusedError if the receiver permanently rejects them.
         """
         ...
 
@@ -27,7 +27,7 @@ class SinkJournal(Protocol):
     """Stores the position of each sink durably. Every method raises AuditUnavailableError for a damaged file."""
 
     async def load(self, sink: str) -> Mapping[str, LogPosition]:
-        """Return the position after the last delivered record, by writer; nothing for a new sink."""
+        """Return the position after the last delivered record, by writer; an empty mapping for a new sink."""
         ...
 
     async def save(self, sink: str, positions: Mapping[str, LogPosition]) -> None:
@@ -35,5 +35,5 @@ class SinkJournal(Protocol):
         ...
 
     async def add_dead_letter(self, sink: str, record: AuditRecord, reason: str) -> None:
-        """Keep a record that the receiver has rejected for good."""
+        """Store a record that the receiver has permanently rejected."""
         ...

@@ -8,7 +8,7 @@ from ambassador_server.domain.people.principals import Origin, Principal
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The secret of a request, from whichever header it came in, and where the request came from."""
+    """The secret of a request, from any of the credential headers, and the origin of the request."""
 
     secret: str
     origin: Origin

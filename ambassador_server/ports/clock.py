@@ -5,12 +5,12 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; tests use one that they set."""
+    """Tells the time; tests use a clock that they set."""
 
     def now(self) -> datetime:
         """Return the wall-clock time, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that never goes back."""
+        """Return the seconds of a clock that never goes back."""
         ...

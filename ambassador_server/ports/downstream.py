@@ -17,7 +17,7 @@ from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamChange:
-    """A change of one downstream: another status, or other tools."""
+    """A change of one downstream: of its status or of its tools."""
 
     mcp_id: str
     status: DownstreamStatus
@@ -65,7 +65,7 @@ class Downstreams(Protocol):
         ...
 
     async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
-        """Connect to an entry beside the running ones, list its tools, disconnect.
+        """Connect to an entry on a separate connection, list its tools, and disconnect.
 
         Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError.
         """

@@ -1,4 +1,4 @@
-"""Requests, answers, notices and questions between faces and downstreams, in a form that belongs to no era."""
+"""Requests, replies, notices and questions between faces and downstreams, in a form that does not depend on an era."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one request: either `result` or `error` is set, as raw JSON, byte for byte."""
+    """The answer to one request: either `result` or `error` is set, as the unchanged raw JSON."""
 
     result: bytes | None
     error: bytes | None
 
 
 def error_reply(message: str, code: int = -32603) -> Reply:
-    """Return an answer with an error of this server; by default with the code of an internal error."""
+    """Return a reply with an error of this server; the default code is that of an internal error."""
     return Reply(result=None, error=json.dumps({"code": code, "message": message}).encode())
 
 
@@ -44,7 +44,7 @@ Tell = Callable[[Notice], None]
 Ask = Callable[[Question], Awaitable[Reply]]
 """Asks the host of the running request a question and returns its answer.
 
-The answer of a host that cannot be asked is an error. Cancelling the request cancels the question.
+If the host does not support the question, the answer is an error. Cancelling the request cancels the question.
 """
 
 
@@ -52,8 +52,8 @@ The answer of a host that cannot be asked is an error. Cancelling the request ca
 class NeutralRequest:
     """A request for a downstream: `params` and `capabilities` are raw JSON objects.
 
-    `capabilities` are those of the host and say what it can be asked. `tell` is None if the caller takes no notices,
-    and `ask` if the caller's era carries questions in the answer.
+    `capabilities` are the capabilities that the host declared, which tell which questions it supports. `tell` is None
+    if the caller accepts no notices; `ask` is None if the caller's era returns questions as results.
     """
 
     method: str

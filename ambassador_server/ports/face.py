@@ -23,28 +23,31 @@ class Headers(Protocol):
         ...
 
 
-Teller = Callable[[bytes], None]
-"""Sends one notification ahead of the reply: returns at once, and drops the oldest for a reader who is too slow."""
+SendNotification = Callable[[bytes], None]
+"""Sends one notification before the reply. Returns at once; if the host reads too slowly, the oldest one is dropped."""
 
-Asker = Callable[[bytes], None]
-"""Sends one request of ours ahead of the reply: returns at once, and is never dropped. The answer is another POST."""
+SendRequest = Callable[[bytes], None]
+"""Sends one request to the host before the reply. Returns at once and drops nothing; the host answers with a POST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceRequest:
-    """One authenticated POST; after the first message that is sent ahead the reply is a stream of events."""
+    """One authenticated POST or DELETE.
+
+    `tell` and `ask` send messages before the reply; the first such message turns the reply into an event stream.
+    """
 
     headers: Headers
     body: bytes
     principal: Principal
     origin: Origin
-    tell: Teller
-    ask: Asker
+    tell: SendNotification
+    ask: SendRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceReply:
-    """What goes back; an empty body has no content type."""
+    """The HTTP response to a FaceRequest; an empty body has no content type."""
 
     status: int
     body: bytes = b""
@@ -52,12 +55,12 @@ class FaceReply:
 
 
 class McpFace(Protocol):
-    """The Model Context Protocol over HTTP: requests, notifications and responses of a host come in as POSTs."""
+    """The Model Context Protocol over HTTP: a host sends requests, notifications and responses as POSTs."""
 
     async def handle(self, request: FaceRequest) -> FaceReply:
         """Answer one POST; never raises an AmbassadorError."""
         ...
 
     def end(self, request: FaceRequest) -> FaceReply:
-        """Answer one DELETE, which ends a conversation and the calls in it."""
+        """Answer one DELETE, which ends a conversation and cancels its calls."""
         ...

@@ -1,11 +1,11 @@
-"""Password hashing, as ports; hashing is slow on purpose, so only a few passwords are hashed at once."""
+"""Password hashing, as ports. Hashing is slow by design, so only a few passwords are hashed at a time."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 
-class PasswordTurn(Protocol):
-    """The right to hash and verify passwords until the `async with` block ends."""
+class PasswordHasher(Protocol):
+    """Hashes and verifies passwords; must not be used after its `async with` block has ended."""
 
     async def hash(self, password: str) -> str:
         """Return the hash to store for this password."""
@@ -20,9 +20,9 @@ class PasswordTurn(Protocol):
         ...
 
 
-class PasswordHashing(Protocol):
-    """Hashes and verifies passwords."""
+class PasswordHasherPool(Protocol):
+    """Lends a limited number of hashers at a time."""
 
-    def turn(self) -> AbstractAsyncContextManager[PasswordTurn]:
-        """Wait for a turn. Raises OverloadedError if too many requests are waiting."""
+    def acquire(self) -> AbstractAsyncContextManager[PasswordHasher]:
+        """Wait for a free hasher. Raises OverloadedError if too many requests are waiting."""
         ...

@@ -43,7 +43,7 @@ class Repository(Protocol[T]):
         ...
 
     async def get(self, item_id: str) -> T | None:
-        """Return the object with this id."""
+        """Return the object with this id, or None."""
         ...
 
     async def all(self) -> list[T]:
@@ -51,11 +51,11 @@ class Repository(Protocol[T]):
         ...
 
     async def of(self, **owners: str) -> list[T]:
-        """Return the objects that belong to all of these, as in `of(group_id=...)`, ordered as `all` are."""
+        """Return the objects that belong to all given owners, as in `of(group_id=...)`, in the order of `all`."""
         ...
 
     async def page(self, listing: Listing) -> Slice[T]:
-        """Return one page of the objects; InvalidInputError for a field that cannot be filtered or sorted by."""
+        """Return one page of the objects. Raises InvalidInputError for an unknown filter or sort field."""
         ...
 
 
@@ -63,7 +63,7 @@ class NamedRepository(Repository[T], Protocol[T]):
     """Stores objects that have a unique natural name."""
 
     async def by_name(self, name: str) -> T | None:
-        """Return the object with this natural name."""
+        """Return the object with this natural name, or None."""
         ...
 
 
@@ -79,7 +79,7 @@ class MembershipRepository(Protocol):
         ...
 
     async def get(self, user_id: str, group_id: str) -> Membership | None:
-        """Return the membership, if the user is in the group."""
+        """Return the membership; None if the user is not in the group."""
         ...
 
     async def all(self) -> list[Membership]:
@@ -111,7 +111,7 @@ class EnrolmentRepository(Repository[Enrolment], Protocol):
     """Stores enrolments; writing them does not raise the policy version."""
 
     async def by_digest(self, digest: bytes) -> Enrolment | None:
-        """Return the enrolment whose code has this digest."""
+        """Return the enrolment whose code has this digest, or None."""
         ...
 
     async def forget(self, before: datetime) -> int:
@@ -127,7 +127,7 @@ class LastKnownToolRepository(Protocol):
         ...
 
     async def all(self) -> dict[str, tuple[Tool, ...]]:
-        """Return tools by MCP id."""
+        """Return the tools by MCP id."""
         ...
 
 
@@ -139,7 +139,7 @@ class SessionRepository(Protocol):
         ...
 
     async def get(self, session_id: str) -> Session | None:
-        """Return the session with this id."""
+        """Return the session with this id, or None."""
         ...
 
     async def touch(self, session_id: str, *, seen_at: datetime, expires_at: datetime) -> None:
@@ -167,7 +167,7 @@ class SessionRepository(Protocol):
         ...
 
     async def page(self, listing: Listing) -> Slice[Session]:
-        """Return one page of the sessions; InvalidInputError for a field that cannot be filtered or sorted by."""
+        """Return one page of the sessions. Raises InvalidInputError for an unknown filter or sort field."""
         ...
 
 
@@ -192,7 +192,7 @@ class AuditIndex(Protocol):
     """Stores a searchable copy of the audit log."""
 
     async def position(self, writer: str) -> LogPosition | None:
-        """Return the position up to which this writer's log is in the index."""
+        """Return the position up to which this writer's log is in the index, or None."""
         ...
 
     async def insert(self, records: Sequence[AuditRecord], position: LogPosition) -> None:
@@ -208,19 +208,19 @@ class AuditIndex(Protocol):
         ...
 
     async def get(self, writer: str, seq: int) -> IndexedRecord | None:
-        """Return the record with this writer and sequence number."""
+        """Return the record with this writer and sequence number, or None."""
         ...
 
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
-        """Count matching records for each of the `top` most frequent values of an attribute, and in all."""
+        """Count matching records for each of the `top` most frequent values of an attribute, and in total."""
         ...
 
     async def first_cursor(self) -> int:
-        """Return the oldest cursor, 0 if the index is empty."""
+        """Return the oldest cursor; 0 if the index is empty."""
         ...
 
     async def last_cursor(self) -> int:
-        """Return the newest cursor, 0 if the index is empty."""
+        """Return the newest cursor; 0 if the index is empty."""
         ...
 
     async def has_before(self, at: datetime) -> bool:
@@ -277,9 +277,9 @@ class UnitOfWork(Protocol):
         ...
 
     async def changes_since(self, version: int) -> PolicyChanges | None:
-        """Return the policy objects that were touched after this version, in their current state.
+        """Return the policy objects that were written after this version, in their current state.
 
-        None means that they are not known, or too many: the caller reads everything.
+        None means that they are unknown or too many; the caller must then read everything.
         """
         ...
 
@@ -294,8 +294,8 @@ class Store(Protocol):
     def write(self, *, durable: bool = True) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a transaction; there is one writer at a time.
 
-        A committed transaction survives the end of this process. If it is not `durable`, a power cut may undo it, as
-        long as no durable transaction was committed after it.
+        A committed transaction survives the end of this process. If it is not `durable`, a power failure may undo it,
+        unless a durable transaction was committed after it.
         """
         ...
 

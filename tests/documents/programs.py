@@ -176,7 +176,7 @@ def _server() -> Program:
     root = with_known_words(SERVER, read_typer(typer.main.get_command(server_app)))
     return Program(
         name=SERVER,
-        purpose="the governed door to an organisation's MCP tools",
+        purpose="governs access to an organisation's MCP tools",
         synopsis=("ambassador-server COMMAND [OPTION]...",),
         description=(
             "`ambassador-server` authenticates each client, decides each call by groups, grants and kill switches, "

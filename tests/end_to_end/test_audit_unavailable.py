@@ -125,4 +125,4 @@ def test_what_happened_is_recorded_and_the_chain_is_whole(world: World, caller: 
     assert sequence == sorted(sequence, reverse=True)
     assert len(sequence) == len(set(sequence))
     checked = world.rig.run("ambassador-server", "check", "--data-dir", str(world.rig.data_dir))
-    assert "every chain is whole" in checked.stdout
+    assert "every chain is intact" in checked.stdout

@@ -87,7 +87,7 @@ async def test_killed_amid_calls_the_server_has_recorded_everything_that_reached
         assert world.rig.stop(signal.SIGKILL) == -signal.SIGKILL
         if number == ROUNDS - 1:
             checked = world.rig.run("ambassador-server", "check", "--data-dir", str(world.rig.data_dir))
-            assert "every chain is whole" in checked.stdout
+            assert "every chain is intact" in checked.stdout
         world.start()
 
     assert all(each["ok"] for each in world.rig.admin_json("audit", "verify"))

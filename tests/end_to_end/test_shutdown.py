@@ -104,7 +104,7 @@ def test_interrupt_from_the_keyboard_is_an_orderly_end_too(world: World, caller:
     assert world.rig.stop(signal.SIGINT) == 0
     assert "Traceback" not in world.log_text()
     checked = world.rig.run("ambassador-server", "check", "--data-dir", str(world.rig.data_dir))
-    assert "every chain is whole" in checked.stdout
+    assert "every chain is intact" in checked.stdout
 
 
 def accepts(port: int) -> bool:

@@ -1,14 +1,14 @@
-"""Password hashing that takes no time and counts what it was asked."""
+"""A fast fake of password hashing, which records the verifications."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ambassador_server.errors import OverloadedError
-from ambassador_server.ports.passwords import PasswordTurn
+from ambassador_server.ports.passwords import PasswordHasher
 
 
-class PlainPasswords:
-    """Implements `ports.passwords.PasswordHashing`; the stored form names the `version` it was made with."""
+class PlainHasherPool:
+    """Implements `ports.passwords.PasswordHasherPool`; a hash names the `version` that made it."""
 
     def __init__(self, version: int = 1) -> None:
         self.version = version
@@ -16,7 +16,7 @@ class PlainPasswords:
         self.is_full = False
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[PasswordTurn]:
+    async def acquire(self) -> AsyncIterator[PasswordHasher]:
         if self.is_full:
             raise OverloadedError("full")
         yield self

@@ -1,4 +1,4 @@
-"""notifications/progress: what a downstream reports of a call, passed on under the caller's own token."""
+"""notifications/progress: forwards the progress of a call from the downstream under the caller's own token."""
 
 from typing import Final
 
@@ -9,14 +9,14 @@ from ambassador_server.ports.exchange import Notice, Tell
 
 PROGRESS_TOKEN: Final = "progressToken"
 MOST_NOTIFICATIONS: Final = 10_000
-"""How many notifications one call may send its caller; those beyond are dropped, the result is not."""
+"""How many progress notifications of one call are forwarded; further ones are dropped, the result is not."""
 _LONGEST_TOKEN: Final = 256
 
 _token_decoder = msgspec.json.Decoder(int | str)
 
 
 def progress_teller(token: bytes, tell: Tell | None) -> Tell | None:
-    """Return what sends the progress of a call under this raw token; None where nobody would read it."""
+    """Return a function that sends progress under this raw token; None if the caller accepts no notices."""
     if tell is None or not _is_token(token):
         return None
     raw_token = msgspec.Raw(token)

@@ -1,4 +1,4 @@
-"""tools/list and tools/call over raw bytes, whichever era the caller speaks."""
+"""tools/list and tools/call over raw bytes, independent of the era."""
 
 from typing import Final
 
@@ -28,7 +28,7 @@ _ANNOTATION: Final = b"x-mcp-header"
 
 
 class ToolMethods:
-    """Lists and calls tools for a principal; arguments and results pass unchanged."""
+    """Lists and calls tools for a principal; arguments and results are forwarded unchanged."""
 
     def __init__(self, *, catalog: Catalog, calls: CallPipeline) -> None:
         self._catalog = catalog
@@ -62,7 +62,7 @@ class ToolMethods:
         return _refusal(answer, name) if isinstance(answer, Deny) else answer.reply
 
     def check_mirrored_arguments(self, request: Request, principal: Principal, headers: Headers) -> None:
-        """Refuse arguments that the headers contradict, for tools that the caller may know of."""
+        """Refuse arguments that contradict their headers, unless the tool is hidden from the caller."""
         entry = self._catalog.find(principal, CapabilityKind.TOOL, _tool_name(request))
         if entry is None or _ANNOTATION not in entry.tool.definition:
             return
@@ -70,7 +70,7 @@ class ToolMethods:
             header_map = read_header_map(entry.tool.definition)
             arguments = msgspec.json.decode(request.params.get("arguments", b"{}"))
         except (InvalidAnnotationError, msgspec.MsgspecError, RecursionError):
-            return  # such a tool mirrors nothing; arguments that cannot be read are refused further on
+            return  # A malformed annotation mirrors nothing; invalid arguments are refused when the tool is called.
         contradicted = find_mismatch(header_map, arguments, headers.get)
         if contradicted is not None:
             raise EnvelopeError(
@@ -104,12 +104,12 @@ def _tool_name(request: Request) -> str:
 
 
 def _forwarded_members(request: Request) -> tuple[dict[str, bytes], bytes | None]:
-    """Return what goes on to the downstream, and the caller's progress token, which does not."""
+    """Return the params to forward to the downstream, and the caller's progress token, which is not forwarded."""
     members = {key: bytes(raw) for key, raw in request.params.items() if key != "name"}
     if not members.get("arguments", b"{").startswith(b"{"):
         raise EnvelopeError(Code.INVALID_PARAMS, "params.arguments must be an object")
-    # Read, not searched: a name may be spelled with escapes, and a token that a caller chose and that went on could be
-    # one that we have given to another call.
+    # Decoded instead of searched, because a member name may contain escapes. A forwarded token could equal the token
+    # that this server has given to another call.
     meta = read_members(members["_meta"]) if "_meta" in members else {}
     token = meta.pop(PROGRESS_TOKEN, None)
     if token is None:

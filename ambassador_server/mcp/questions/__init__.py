@@ -1,1 +1,1 @@
-"""Questions of downstreams on their way to the host."""
+"""Forwards questions of downstreams to the host."""

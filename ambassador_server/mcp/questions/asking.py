@@ -1,4 +1,4 @@
-"""Puts a question to a legacy host: a request on the stream of the call, whose answer comes as another POST."""
+"""Asks a legacy host a question: sends a request on the stream of the call; the host answers with another POST."""
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_server.mcp.conversations import Conversation
@@ -11,14 +11,14 @@ from ambassador_server.ports.face import FaceRequest
 
 
 async def refuse(question: Question) -> Reply:
-    """Answer for a host that cannot be asked."""
+    """Answer a question that the host does not support with an error."""
     return error_reply(
         f"The host cannot be asked: it does not support {question.method}", Code.METHOD_NOT_FOUND
     )
 
 
 def asker(face: FaceRequest, conversation: Conversation | None) -> Ask:
-    """Return what asks the host of a call; the questions that it did not declare to support are refused."""
+    """Return the function that asks the host of a call; it refuses questions that the host does not support."""
     if conversation is None or conversation.capabilities == NONE or not reads_streams(face):
         return refuse
 

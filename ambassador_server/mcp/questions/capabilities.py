@@ -1,4 +1,4 @@
-"""What a host can be asked, as it declared it: the part that downstreams are told."""
+"""The capabilities of a host that downstreams are told: the questions that it supports."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _ASKABLE: Final = frozenset(QUESTIONS.values())
 
 
 def askable(declared: msgspec.Raw) -> bytes:
-    """Return the capabilities that stand for questions, each as it came; extensions of the host stay here."""
+    """Return, unchanged, the declared capabilities that stand for questions; leave out all others."""
     if bytes(declared) == NONE:
         return NONE
     try:
@@ -23,5 +23,5 @@ def askable(declared: msgspec.Raw) -> bytes:
 
 
 def can_be_asked(capabilities: bytes, method: str) -> bool:
-    """Tell whether a host with these capabilities understands a question."""
+    """Tell whether a host with these capabilities supports a question."""
     return QUESTIONS.get(method, "") in read_members(capabilities)

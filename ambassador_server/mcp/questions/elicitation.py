@@ -1,4 +1,4 @@
-"""elicitation/create: the user must see which MCP asks, because the host only knows us."""
+"""elicitation/create: adds the name of the asking MCP, which the host does not know, to the message for the user."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from ambassador_server.mcp.envelope import EnvelopeError, read_members, write_me
 
 
 def with_asking_mcp(params: bytes, mcp_name: str) -> bytes:
-    """Return the params with the name of the MCP in front of the message; a question without a message as it is."""
+    """Return the params with the name of the MCP before the message; params without a message are not changed."""
     try:
         members = read_members(params)
         message = msgspec.json.decode(members["message"], type=str)

@@ -9,7 +9,7 @@ from ambassador_server.domain.people.role_rules import check_new_password
 from ambassador_server.domain.people.users import User
 from ambassador_server.errors import ConflictError
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.passwords import PasswordHashing
+from ambassador_server.ports.passwords import PasswordHasherPool
 from ambassador_server.services.administration.admin_guard import end_logins
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_user
@@ -20,10 +20,10 @@ class Passwords:
     """The use cases of administrators for passwords."""
 
     def __init__(
-        self, *, changes: Changes, hashing: PasswordHashing, prover: PasswordProver, clock: Clock
+        self, *, changes: Changes, hashers: PasswordHasherPool, prover: PasswordProver, clock: Clock
     ) -> None:
         self._changes = changes
-        self._hashing = hashing
+        self._hashers = hashers
         self._prover = prover
         self._clock = clock
 
@@ -57,8 +57,8 @@ class Passwords:
     async def _hash(self, password: str, user_name: str) -> str:
         """Check and hash a password, before the transaction, because other writers would wait for the slow hash."""
         checked = check_password(password, user_name)
-        async with self._hashing.turn() as turn:
-            return await turn.hash(checked)
+        async with self._hashers.acquire() as hasher:
+            return await hasher.hash(checked)
 
     async def _store(self, change: Change, user: User, hashed: str, *, keep: str | None) -> None:
         now = self._clock.now()

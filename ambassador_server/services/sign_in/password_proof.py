@@ -11,7 +11,7 @@ from ambassador_server.domain.people.role_rules import can_log_in
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.shared.names import check_name
 from ambassador_server.errors import WrongPasswordError
-from ambassador_server.ports.passwords import PasswordHashing, PasswordTurn
+from ambassador_server.ports.passwords import PasswordHasher, PasswordHasherPool
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
@@ -43,11 +43,11 @@ class PasswordProver:
     """Checks passwords; no other code does."""
 
     def __init__(
-        self, *, store: Store, recorder: Recorder, hashing: PasswordHashing, throttle: Throttle
+        self, *, store: Store, recorder: Recorder, hashers: PasswordHasherPool, throttle: Throttle
     ) -> None:
         self._store = store
         self._recorder = recorder
-        self._hashing = hashing
+        self._hashers = hashers
         self._login_throttle = PasswordThrottle(throttle)
 
     async def prove(self, user_name: str, password: str, origin: Origin) -> PasswordProof:
@@ -56,11 +56,11 @@ class PasswordProver:
         Raises WrongPasswordError, RateLimitedError after too many of those, and OverloadedError.
         """
         check_name("user", user_name)
-        async with self._hashing.turn() as turn:
-            # Inside the turn, so that most of many guesses sent at once are checked after the count is updated.
+        async with self._hashers.acquire() as hasher:
+            # After waiting for a hasher, so that most of many guesses sent at once see the updated count.
             self._login_throttle.check(user_name, origin.address)
             user, stored = await self._find(user_name)
-            proof = await _verify(turn, user, stored, password)
+            proof = await _verify(hasher, user, stored, password)
             if proof is None:
                 self._login_throttle.failed(user_name, origin.address)
         if proof is None:
@@ -88,11 +88,13 @@ class PasswordProver:
 
 
 async def _verify(
-    turn: PasswordTurn, user: User | None, stored: Password | None, password: str
+    hasher: PasswordHasher, user: User | None, stored: Password | None, password: str
 ) -> PasswordProof | None:
     normalised = normalised_password(password)
     stored_hash = None if normalised is None or stored is None else stored.hash
-    matches = await turn.verify(normalised or "", stored_hash)
+    matches = await hasher.verify(normalised or "", stored_hash)
     if normalised is None or user is None or stored is None or not matches or not can_log_in(user):
         return None
-    return PasswordProof(user, stored, await turn.hash(normalised) if turn.is_outdated(stored.hash) else None)
+    return PasswordProof(
+        user, stored, await hasher.hash(normalised) if hasher.is_outdated(stored.hash) else None
+    )

@@ -28,7 +28,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
-from tests.fakes.passwords import PlainPasswords
+from tests.fakes.passwords import PlainHasherPool
 from tests.fakes.throttle import CountingThrottle
 from tests.server.services.world import ORIGIN, World
 
@@ -44,7 +44,7 @@ class Office:
     """The services of administration over one store, with the users it is told of."""
 
     world: World
-    hashing: PlainPasswords
+    hashers: PlainHasherPool
     users: Users
     passwords: Passwords
     logins: Logins
@@ -53,15 +53,15 @@ class Office:
 
     @classmethod
     async def build(cls) -> "Office":
-        world, hashing = await World.build(), PlainPasswords()
+        world, hashers = await World.build(), PlainHasherPool()
         store, changes, clock, throttle = world.store, world.changes, world.clock, CountingThrottle(ALLOWED)
         recorder = Recorder(log=world.log, clock=clock)
-        prover = PasswordProver(store=store, recorder=recorder, hashing=hashing, throttle=throttle)
+        prover = PasswordProver(store=store, recorder=recorder, hashers=hashers, throttle=throttle)
         return cls(
             world=world,
-            hashing=hashing,
+            hashers=hashers,
             users=Users(store=store, changes=changes, clock=clock),
-            passwords=Passwords(changes=changes, hashing=hashing, prover=prover, clock=clock),
+            passwords=Passwords(changes=changes, hashers=hashers, prover=prover, clock=clock),
             logins=Logins(
                 store=store,
                 changes=changes,
@@ -182,7 +182,7 @@ async def test_every_failure_is_the_same_answer_after_the_same_work(
     with pytest.raises(WrongPasswordError) as usual:
         await office.log_in("root", "wrong horse battery")
     assert caught.value.message == usual.value.message
-    assert len(office.hashing.verified) == 2
+    assert len(office.hashers.verified) == 2
     refused = [event for event in office.world.log.events if event.action is AuditAction.ADMIN_REFUSE]
     assert [event.outcome for event in refused] == [Outcome.DENIED, Outcome.DENIED]
     assert "nobody" not in str(refused)
@@ -194,11 +194,11 @@ async def test_user_with_a_password_but_not_in_good_standing_costs_the_same(offi
     await office.users.update(CONSOLE, "carol", UserSpec(status=UserStatus.SUSPENDED))
     with pytest.raises(WrongPasswordError):
         await office.log_in("carol")
-    assert len(office.hashing.verified) == 1
+    assert len(office.hashers.verified) == 1
 
 
 async def test_outdated_hash_is_made_anew_and_the_password_stays(office: Office) -> None:
-    office.hashing.version = 2
+    office.hashers.version = 2
     first = await office.log_in("root")
     async with office.world.store.read() as work:
         (stored,) = await work.passwords.all()
@@ -227,17 +227,17 @@ async def test_guesses_at_many_names_stop_the_address_but_not_those_at_home_ther
     with pytest.raises(RateLimitedError):
         await office.log_in("another")
     assert await office.is_good(await office.log_in("root"))
-    verified = len(office.hashing.verified)
+    verified = len(office.hashers.verified)
     for number in range(ALLOWED):
         with pytest.raises(WrongPasswordError):
             await office.log_in("root", f"wrong horse {number}")
     with pytest.raises(RateLimitedError):
         await office.log_in("root")
-    assert len(office.hashing.verified) == verified + ALLOWED
+    assert len(office.hashers.verified) == verified + ALLOWED
 
 
 async def test_too_many_at_once_is_said_so(office: Office) -> None:
-    office.hashing.is_full = True
+    office.hashers.is_full = True
     with pytest.raises(OverloadedError):
         await office.log_in("root")
 

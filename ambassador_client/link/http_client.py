@@ -184,7 +184,7 @@ class HttpClient:
     async def exchange(self, request: HttpRequest, *, priority: bool = False) -> AsyncIterator[Response]:
         """Send a request when a connection is free, and yield the response.
 
-        A message that a running call depends on needs `priority`, or both would wait for ever. A dead idle
+        A message that a running call depends on needs `priority`, or both would wait forever. A dead idle
         connection is replaced once, but only for a replayable request: any other may have run. Leaving the block
         early closes the connection, which tells the server to cancel the request.
         """

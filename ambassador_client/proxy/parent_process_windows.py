@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 LAUNCHER: Final = "ambassador-client.exe"
 _ALL_PROCESSES: Final = 0x2  # TH32CS_SNAPPROCESS
 _SYNCHRONIZE: Final = 0x0010_0000
-_FOR_EVER: Final = 0xFFFF_FFFF
+_WITHOUT_TIMEOUT: Final = 0xFFFF_FFFF
 _NO_HANDLE: Final = ctypes.c_void_p(-1).value
 
 
@@ -90,7 +90,7 @@ class Kernel32:
         handle = ctypes.c_void_p(opened)
         try:
             # A failed wait must not be taken for the end of the host.
-            if self._library.WaitForSingleObject(handle, ctypes.c_uint32(_FOR_EVER)) != 0:
+            if self._library.WaitForSingleObject(handle, ctypes.c_uint32(_WITHOUT_TIMEOUT)) != 0:
                 raise OSError(f"process {process} cannot be waited for")
         finally:
             self._library.CloseHandle(handle)

@@ -163,7 +163,7 @@ class Relay:
         except ClientError as error:
             await self._send_answer(message, local_responses.client_error_response(message.id, error))
         except Exception as error:
-            # Without this a defect here would leave the host waiting for ever.
+            # Without this a defect here would leave the host waiting forever.
             self._report(f"AMB-1000 {type(error).__name__} in the relay. Please report it.")
             line = local_responses.error_response(
                 message.id, Code.INTERNAL_ERROR, "AMB-1000 the client failed."

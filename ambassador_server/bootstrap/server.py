@@ -9,7 +9,7 @@ from ambassador_server.authenticators.preshared_key import PresharedKeyAuthentic
 from ambassador_server.authenticators.session_token import SessionTokenAuthenticator
 from ambassador_server.bootstrap.foundation import Foundation, open_foundation
 from ambassador_server.bootstrap.options import sink_settings
-from ambassador_server.bootstrap.services import Services, create_services
+from ambassador_server.bootstrap.services import UseCases, create_services
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import StorageError
 from ambassador_server.mcp.conversations import Conversations
@@ -29,7 +29,7 @@ class Ambassador:
 
     config: ServerConfig
     base: Foundation
-    services: Services
+    services: UseCases
 
     def client_app(self, ca_pem: bytes | None) -> web.Application:
         """Build the client API."""

@@ -179,7 +179,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         return True
 
     def _settle(self) -> None:
-        # Exit and end of output come in any order, and a grandchild can hold the pipes open for ever,
+        # Exit and end of output come in any order, and a grandchild can hold the pipes open forever,
         # so the wait for all of them is short.
         if self._exited.done() and not self._open_pipes & {1, 2}:
             self._finish()

@@ -30,7 +30,7 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def ca_certificate(request: web.Request) -> web.Response:
-    """Hand out the CA certificate; whoever fetches it compares its fingerprint."""
+    """Return the CA certificate; the caller compares its fingerprint."""
     pem = request.app[SETTINGS].ca_pem
     if pem is None:
         raise web.HTTPNotFound(text="This server does not use a CA of its own")

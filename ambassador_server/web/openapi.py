@@ -24,7 +24,7 @@ _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 
 _REFUSALS = {
-    400: "The request makes no sense; the message says what.",
+    400: "The request is invalid; the message says why.",
     401: "There is no valid admin key.",
     403: "The admin key lacks the right.",
     404: "No such object, or no such path.",

@@ -50,7 +50,7 @@ def choices(kind: type[E], values: Iterable[str], name: str) -> list[E]:
 
 
 def duration(seconds: int | None, name: str = "expires_in_seconds") -> timedelta | None:
-    """Return how long something lasts; None is for ever."""
+    """Return how long something lasts; None is without end."""
     if seconds is None:
         return None
     if not 0 < seconds <= _MAX_SECONDS:

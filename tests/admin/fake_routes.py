@@ -182,7 +182,7 @@ async def _page(request: web.Request, items: dict[str, Item]) -> web.Response:
             limit=min(int(query["limit"]), request.app[API].page_size),
             after=None if cursor is None else Position(*cursor),
         )
-        found = _shelf(request, items).page(items.items(), wanted)
+        found = _stored_list(request, items).page(items.items(), wanted)
     except InvalidInputError as error:
         raise Refusal(400, error.message) from None
     after = found.following
@@ -191,7 +191,7 @@ async def _page(request: web.Request, items: dict[str, Item]) -> web.Response:
     return web.json_response({"items": views, "next_cursor": more, "total": found.total})
 
 
-def _shelf(request: web.Request, items: dict[str, Item]) -> InMemoryList[tuple[str, Item]]:
+def _stored_list(request: web.Request, items: dict[str, Item]) -> InMemoryList[tuple[str, Item]]:
     """Allow filters and sorting by every member; list members have singular names, as on the server."""
     fields: dict[str, Field[tuple[str, Item]]] = {}
     for member, value in next(iter(items.values()), {"name": ""}).items():

@@ -1,6 +1,6 @@
 """The exact output of every command, for people and for programs; the JSON output is a contract.
 
-`UPDATE_GOLDENS=1 pytest tests/admin/test_goldens.py` writes the files anew; read the difference before you keep it.
+`UPDATE_GOLDENS=1 pytest tests/admin/test_goldens.py` writes the files again; read the difference before you keep it.
 """
 
 import os

@@ -93,7 +93,7 @@ class World:
         return World(directory, hurries=self._hurries, server=server)
 
     def serve(self, *, tls: bool, sessions: int, fresh: bool = False) -> Endpoint:
-        """Return our server, started anew, with this many sessions."""
+        """Return our server, started again, with this many sessions."""
         self._provision()
         if fresh or not self._hurries or self.rig.tls is not tls:
             self._restart(tls=tls)

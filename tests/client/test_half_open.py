@@ -19,8 +19,8 @@ CHANGED = "notifications/tools/list_changed"
 
 @pytest.fixture
 async def network(server: FakeServer) -> AsyncIterator[FaultyNetwork]:
-    async with faulty_network(server.port) as standing:
-        yield standing
+    async with faulty_network(server.port) as network:
+        yield network
 
 
 def called(server: FakeServer) -> list[Any]:

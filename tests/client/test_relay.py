@@ -315,7 +315,7 @@ async def test_results_of_the_server_are_unchanged(server: FakeServer, proxy: Ho
         return {"you": message["method"], "sent": message["params"].get("x"), "resultType": "complete"}
 
     methods = ["prompts/list", "prompts/get", "resources/list", "resources/read", "resources/subscribe"]
-    methods += ["completion/complete", "logging/setLevel", "tasks/get", "somebody/else"]
+    methods += ["completion/complete", "logging/setLevel", "tasks/get", "unknown/method"]
     server.methods.update(dict.fromkeys(methods, serve))
     for method in methods:
         params = {"name": "n", "uri": "x://é", "x": [1, None]}

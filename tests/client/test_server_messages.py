@@ -15,7 +15,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "elicitation/create": {"message": "Which one?", "requestedSchema": {"type": "object", "properties": {}}},
     "sampling/createMessage": {"messages": [], "maxTokens": 10**20},
     "roots/list": {},
-    "somebody/else": {"x": [None, 1.5e300, "é\u2028"]},
+    "unknown/method": {"x": [None, 1.5e300, "é\u2028"]},
 }
 
 

@@ -26,8 +26,8 @@ SLOW_SECONDS = 0.02
 
 @pytest.fixture
 async def network(server: FakeServer) -> AsyncIterator[FaultyNetwork]:
-    async with faulty_network(server.port) as standing:
-        yield standing
+    async with faulty_network(server.port) as network:
+        yield network
 
 
 @pytest.mark.parametrize("use_events", [False, True])

@@ -19,7 +19,7 @@ CHANGED = "notifications/tools/list_changed"
 
 def offer(server: FakeServer) -> asyncio.Queue[dict[str, Any] | None]:
     """Add the method to the server; it sends the queued messages, and None ends the subscription."""
-    news: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+    changes: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
     async def listen(_: FakeServer, message: dict[str, Any], request: web.Request) -> web.StreamResponse:
         meta = {ID_KEY: message["id"]}
@@ -27,14 +27,14 @@ def offer(server: FakeServer) -> asyncio.Queue[dict[str, Any] | None]:
         await response.prepare(request)
         first = {"method": ACKNOWLEDGED, "params": {"_meta": meta, "notifications": WANTED}}
         await response.write(f"data: {json.dumps({'jsonrpc': '2.0', **first})}\n\n".encode())
-        while (note := await news.get()) is not None:
+        while (note := await changes.get()) is not None:
             await response.write(f"data: {json.dumps({'jsonrpc': '2.0', **note})}\n\n".encode())
         end = {"id": message["id"], "result": {"resultType": "complete", "_meta": meta}}
         await response.write(f"data: {json.dumps({'jsonrpc': '2.0', **end})}\n\n".encode())
         return response
 
     server.methods["subscriptions/listen"] = listen
-    return news
+    return changes
 
 
 def methods(proxy: Host) -> list[str]:
@@ -42,16 +42,16 @@ def methods(proxy: Host) -> list[str]:
 
 
 async def test_notifications_are_forwarded_until_the_subscription_ends(server: FakeServer, proxy: Host):
-    news = offer(server)
+    changes = offer(server)
     listening = proxy.start_request("subscriptions/listen", {"notifications": WANTED}, modern=True)
     update = {
         "method": "notifications/resources/updated",
         "params": {"uri": "a://b", "_meta": {ID_KEY: listening}},
     }
-    await news.put(update)
+    await changes.put(update)
     await proxy.until(lambda: methods(proxy) == [ACKNOWLEDGED, update["method"]])
     assert proxy.notifications[1] == {"jsonrpc": "2.0", **update}
-    await news.put(None)
+    await changes.put(None)
     assert (await proxy.answer(listening))["result"]["_meta"] == {ID_KEY: listening}
 
 

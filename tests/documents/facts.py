@@ -1,4 +1,4 @@
-"""Environment variables, exit codes and files of the three programs, from the code that goes by them."""
+"""Environment variables, exit codes and files of the three programs, from the code that uses them."""
 
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -123,7 +123,7 @@ def server_environment(root: Command) -> Rows:
 def server_exit_codes() -> Rows:
     """Return the codes the server's command line ends with."""
     own = {code: _first_line(kind) for kind, code in _SERVER_EXIT_CODES.items() if code != 2}
-    usage = "The command line, the configuration or a value makes no sense."
+    usage = "The command line, the configuration or a value is invalid."
     codes = {0: _DONE, 1: _OTHERWISE, 2: usage, 130: _INTERRUPTED} | own
     return tuple((str(code), codes[code]) for code in sorted(codes))
 

@@ -1,4 +1,4 @@
-"""The commands in `docs/administrators.md` are run as they stand there."""
+"""The commands in `docs/administrators.md` are run as they are written."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ def test_the_commands_work_as_written(tmp_path: Path) -> None:
     rig.init()
     rig.start()
     try:
-        # As whoever ran the tour of the README: the server is proved, and its first key is kept.
+        # Like a reader who ran the tour of the README: the server is proved, and its first key is kept.
         url = rig.admin_url.replace("127.0.0.1", "localhost")
         first = {"FIRST_KEY": rig.facts["admin_key"]}
         proof = ("--fingerprint", rig.facts["ca_fingerprint"], "--key-from", "env://FIRST_KEY")

@@ -1,4 +1,4 @@
-"""The steps of docs/audit.md, run as they stand there: they prove a whole log, and fail on one that was changed."""
+"""The steps of docs/audit.md, run as they are written: they prove a whole log, and fail on one that was changed."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The pipeline of `docs/ci-provisioning.md` is run as it stands there, step after step."""
+"""The pipeline of `docs/ci-provisioning.md` is run as it is written, step after step."""
 
 import os
 import re

@@ -56,7 +56,7 @@ OFFERED = [
 def bash(program: str, lines: Iterable[str], *, breaks: str = "=:") -> list[list[str]]:
     """Return what the script replies to each line with the cursor at its end.
 
-    What it leaves to bash stands there with a `!` before it. `breaks` are the characters that end a word besides
+    What it leaves to bash is listed with a `!` before it. `breaks` are the characters that end a word besides
     blanks, as in COMP_WORDBREAKS. There is no PATH: whatever the script tried to start would show as an error.
     """
     assert BASH is not None

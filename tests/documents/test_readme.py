@@ -1,4 +1,4 @@
-"""The README's commands are run as they stand there; only addresses and the fingerprint are this machine's."""
+"""The README's commands are run as they are written; only addresses and the fingerprint are this machine's."""
 
 import re
 import shlex

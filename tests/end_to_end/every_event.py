@@ -102,7 +102,7 @@ def catalog_and_calls(world: World, directory: Path) -> None:
     script = {
         "tools": [scripted_server.tool(name) for name in ("fine", "wrong", "gone")],
         "replies": {"wrong": f'"error":{json.dumps(said)}'},
-        "last_words": {"gone": TEXT},
+        "final_output": {"gone": TEXT},
     }
     for policy in ("none", "keys", "redacted", "full"):
         world.publish(policy, "stdio", scripted_server.options(directory, script), arguments=policy)

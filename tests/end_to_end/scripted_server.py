@@ -1,7 +1,7 @@
 """An MCP server over stdio that says, byte for byte, what a script says; run it with the path of the script.
 
 The script is a JSON object: `tools` are the definitions, `replies` map a tool to the raw members of its answer, such
-as `"result":{}`, `last_words` map a tool to what is written to stderr before the process exits without an answer.
+as `"result":{}`, `final_output` maps a tool to what is written to stderr before the process exits without an answer.
 """
 
 import json
@@ -39,8 +39,8 @@ def _members(script: dict[str, Any], message: dict[str, Any]) -> str:
 
 
 def _called(script: dict[str, Any], name: str) -> str:
-    if name in script.get("last_words", {}):
-        sys.stderr.write(script["last_words"][name] + "\n")
+    if name in script.get("final_output", {}):
+        sys.stderr.write(script["final_output"][name] + "\n")
         sys.exit(3)
     said = json.dumps({"content": [{"type": "text", "text": name}]})
     reply: str = script.get("replies", {}).get(name, f'"result":{said}')

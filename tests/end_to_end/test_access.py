@@ -46,7 +46,7 @@ def test_explain_follows_a_kill_switch_and_its_lifting(rig: Rig):
     assert rig.admin_json("access", "explain", "alice", "box.echo")["allowed"] is True
 
 
-def test_explain_says_why_somebody_may_not(rig: Rig):
+def test_explain_says_why_a_user_may_not(rig: Rig):
     explained = rig.admin_json("access", "explain", "bob", "box.echo")
     assert (explained["allowed"], explained["reason"]) == (False, "unknown_key")
     table = rig.admin("access", "explain", "alice", "box.slow").stdout
@@ -91,7 +91,7 @@ def test_cases_hold_or_fail_the_pipeline(rig: Rig):
         ("cases: [", "not YAML"),
     ],
 )
-def test_a_file_of_cases_that_makes_no_sense_is_a_usage_error(rig: Rig, content: str, says: str):
+def test_an_invalid_file_of_cases_is_a_usage_error(rig: Rig, content: str, says: str):
     file = rig.directory / "wrong.yaml"
     file.write_text(content)
     assert says in rig.admin("access", "test", str(file), expect=2).stderr

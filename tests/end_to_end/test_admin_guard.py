@@ -1,4 +1,4 @@
-"""A change of somebody's standing holds for the very next call of a session that is already open."""
+"""A change of a user's or key's status holds for the next call of a session that is already open."""
 
 import json
 from collections.abc import Iterator

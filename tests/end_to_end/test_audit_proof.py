@@ -115,7 +115,7 @@ def test_killed_and_with_a_new_key_the_log_is_proved_by_the_first_one(world: Wor
 
 
 def test_index_is_made_again_from_the_log(world: World) -> None:
-    """Somebody has tampered with the index; afterwards it says what the log says, each record once."""
+    """The index was tampered with; afterwards it says what the log says, each record once."""
     database = world.rig.data_dir / "ambassador.db"
     before = sorted((event["writer"], event["seq"]) for event in world.events())
     assert world.rig.stop() == 0

@@ -128,7 +128,7 @@ def test_stream_tells_what_happens_and_goes_on_from_its_cursor(world: World) -> 
         assert next(event for event in stream if "data" in event)["id"] == told[1]["id"]
 
 
-def test_stream_of_an_index_that_was_built_anew_says_so(world: World) -> None:
+def test_stream_of_an_index_that_was_rebuilt_says_so(world: World) -> None:
     with listening(world, after="999999999") as stream:
         assert next(stream) == {"event": "gap", "data": {}}
 

@@ -1,4 +1,4 @@
-"""Requests that make no sense are refused with a clear answer, run nothing, and tell nothing of the inside."""
+"""Invalid requests are refused with a clear answer, run nothing, and tell nothing of the inside."""
 
 import json
 from collections.abc import Iterator

@@ -71,26 +71,26 @@ class Caller:
         self.calls: list[Call] = []
         self.phase = 0
         self.is_over = False
-        self.news = asyncio.Condition()
+        self.changed = asyncio.Condition()
         self._proxy = proxy
         self._numbers = iter(range(1, 1 << 30))
 
     async def enter(self, phase: int) -> None:
-        async with self.news:
+        async with self.changed:
             self.phase = phase
-            self.news.notify_all()
+            self.changed.notify_all()
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(PATIENCE), self.news:
-            await self.news.wait_for(condition)
+        async with asyncio.timeout(PATIENCE), self.changed:
+            await self.changed.wait_for(condition)
 
     async def work(self) -> None:
         while not self.is_over:
             before = self.phase
             call = await self._call()
-            async with self.news:
+            async with self.changed:
                 self.calls.append(call)
-                self.news.notify_all()
+                self.changed.notify_all()
             if call.outcome != "result" and before % 2:
                 # One call in its absence is enough: the client says at once that nobody is there.
                 await self.until(lambda before=before: self.phase > before)

@@ -69,7 +69,7 @@ def test_catalog_is_chosen_from_and_never_widened(client: Client, world: World) 
     assert "\n\nTOOL " in shown
     client.run("unsubscribe", "tools")
     again = client.run("unsubscribe", "tools", expect=5)
-    assert again.stderr.endswith(" has no subscription to 'tools'. There is nothing to take back.\n")
+    assert again.stderr.endswith(" has no subscription to 'tools'. There is nothing to remove.\n")
     assert len(client.json("tools", "list")) > 1
     assert client.json("subscribe", "tools", "--tool", "e*", "--tool", "params")["selected"] == [
         "tools.e*",

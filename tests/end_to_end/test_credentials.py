@@ -47,7 +47,7 @@ def _forged_calls_never_arrive(tools: Downstream) -> Iterator[None]:
     assert not [call for call in tools.calls() if call["arguments"].get("text") == "forged"]
 
 
-def assert_worthless(world: World, secret: str) -> None:
+def assert_not_accepted(world: World, secret: str) -> None:
     """The secret opens none of the client API's doors."""
     nobody = Caller(world.http, secret, connection_id="x")
     for face in FACES:
@@ -88,7 +88,7 @@ def _encoded(raw: bytes) -> str:
     ],
 )
 def test_what_is_no_secret_of_ours_opens_nothing(world: World, secret: str) -> None:
-    assert_worthless(world, secret)
+    assert_not_accepted(world, secret)
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Digest", "Token", "bearer:", ""])
@@ -98,7 +98,7 @@ def test_other_schemes_open_nothing(world: World, caller: Caller, scheme: str) -
     assert world.http.post("/mcp", headers=headers, content=wire.body).status_code == 401
 
 
-def test_flipping_any_bit_of_a_token_makes_it_worthless(world: World, caller: Caller) -> None:
+def test_flipping_any_bit_of_a_token_makes_it_invalid(world: World, caller: Caller) -> None:
     genuine = _decoded(caller.secret)
     assert len(genuine) == TOKEN_BYTES
     for position in range(0, TOKEN_BYTES, 3):
@@ -107,10 +107,10 @@ def test_flipping_any_bit_of_a_token_makes_it_worthless(world: World, caller: Ca
             forged[position] ^= 1 << bit
             answer = Caller(world.http, _encoded(bytes(forged))).heartbeat()
             assert answer.status_code == 401, (position, bit)
-    assert_worthless(world, _encoded(bytes([*genuine[:-1], genuine[-1] ^ 1])))
+    assert_not_accepted(world, _encoded(bytes([*genuine[:-1], genuine[-1] ^ 1])))
 
 
-def test_flipping_any_bit_of_a_letter_makes_the_token_worthless(world: World, caller: Caller) -> None:
+def test_flipping_any_bit_of_a_letter_makes_the_token_invalid(world: World, caller: Caller) -> None:
     for position in range(0, len(caller.secret), 9):
         for bit in range(8):
             forged = bytearray(caller.secret.encode())
@@ -138,34 +138,34 @@ def test_flipping_any_bit_of_a_letter_makes_the_token_worthless(world: World, ca
         lambda token: "Bearer " + token,
     ],
 )
-def test_other_spelling_of_a_token_is_worthless(
+def test_other_spelling_of_a_token_is_invalid(
     world: World, caller: Caller, change: Callable[[str], str]
 ) -> None:
-    assert_worthless(world, change(caller.secret))
+    assert_not_accepted(world, change(caller.secret))
 
 
-def test_token_signed_with_the_keys_of_another_server_is_worthless(
+def test_token_signed_with_the_keys_of_another_server_is_invalid(
     world: World, person: Person, caller: Caller, tmp_path: Path
 ) -> None:
     foreign = HmacSessionTokens(load_or_create(tmp_path / "keys"))
     in_an_hour = datetime.now(UTC) + timedelta(hours=1)
-    assert_worthless(world, foreign.mint(caller.session_id, person.key_id, in_an_hour))
+    assert_not_accepted(world, foreign.mint(caller.session_id, person.key_id, in_an_hour))
 
 
 def test_token_needs_more_than_the_right_signature(world: World, person: Person, caller: Caller) -> None:
-    """Whoever steals the signing key alone still cannot take over a session or make one up."""
+    """The signing key alone is not enough to take over a session, or to forge one."""
     own = HmacSessionTokens(load_or_create(world.rig.data_dir / "keys"))
     in_an_hour = datetime.now(UTC) + timedelta(hours=1)
-    assert_worthless(world, own.mint(caller.session_id, person.key_id, in_an_hour))
-    assert_worthless(world, own.mint("00000000-0000-4000-8000-000000000000", person.key_id, in_an_hour))
+    assert_not_accepted(world, own.mint(caller.session_id, person.key_id, in_an_hour))
+    assert_not_accepted(world, own.mint("00000000-0000-4000-8000-000000000000", person.key_id, in_an_hour))
     assert_works(caller)
 
 
-def test_token_of_a_closed_session_is_worthless(world: World, person: Person) -> None:
+def test_token_of_a_closed_session_is_invalid(world: World, person: Person) -> None:
     leaving = world.session(person)
     assert_works(leaving)
     assert leaving.disconnect().json() == {"status": "disconnected", "connection_id": leaving.connection_id}
-    assert_worthless(world, leaving.secret)
+    assert_not_accepted(world, leaving.secret)
     assert leaving.disconnect().status_code == 401
 
 
@@ -199,7 +199,7 @@ def test_two_processes_on_one_key_do_not_disturb_each_other(world: World, person
     assert first.heartbeat().status_code == 200
     assert second.disconnect().status_code == 200
     assert_works(first)
-    assert_worthless(world, second.secret)
+    assert_not_accepted(world, second.secret)
     third = world.session(person)
     assert_works(first)
     assert_works(third)
@@ -218,8 +218,8 @@ def test_sessions_outlive_a_restart_unless_they_expired(world: World, person: Pe
         assert changed.rowcount == 1
     world.restart()
     assert_works(Caller(world.http, lasting.secret))
-    assert_worthless(world, expired.secret)
-    assert_worthless(world, closed.secret)
+    assert_not_accepted(world, expired.secret)
+    assert_not_accepted(world, closed.secret)
 
 
 def test_preshared_key_opens_mcp_by_itself(world: World, person: Person) -> None:
@@ -231,7 +231,7 @@ def test_preshared_key_opens_mcp_by_itself(world: World, person: Person) -> None
 
 
 def test_admin_key_opens_nothing_on_the_client_port(world: World) -> None:
-    assert_worthless(world, world.rig.facts["admin_key"])
+    assert_not_accepted(world, world.rig.facts["admin_key"])
     wire = LEGACY.call("x", "tools__echo", {"text": "forged"})
     headers = {**wire.headers, "X-Admin-Key": world.rig.facts["admin_key"], "Authorization": ""}
     assert world.http.post("/mcp", headers=headers, content=wire.body).status_code == 401

@@ -15,7 +15,7 @@ from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, a
 from tests.patience import PATIENCE
 
 DOWNSTREAM_UNAVAILABLE, DOWNSTREAM_TIMEOUT = -31002, -31003
-LAST_WORDS = "fatal: /srv/mcp/a.py: password=hunter2hunter2 token ghp_0123456789abcdefghijABCDEFGHIJ012345"
+FINAL_OUTPUT = "fatal: /srv/mcp/a.py: password=hunter2hunter2 token ghp_0123456789abcdefghijABCDEFGHIJ012345"
 
 ODD_REPLIES = {
     "null": '"result":null',
@@ -86,7 +86,7 @@ def test_child_that_exits_in_a_call_fails_it_at_once_and_comes_back(
 
 @pytest.fixture(scope="module")
 def mortal(world: World, directory: Path) -> Caller:
-    script = {"tools": [tool("die")], "last_words": {"die": LAST_WORDS}}
+    script = {"tools": [tool("die")], "final_output": {"die": FINAL_OUTPUT}}
     world.publish("mortal", "stdio", options(directory, script))
     return world.caller()
 
@@ -99,7 +99,7 @@ def last_answer(world: World, mortal: Caller, face: Face) -> str:
     return json.dumps(answer.body)
 
 
-def test_secret_among_the_last_words_of_a_child_is_shown_to_nobody(world: World, mortal: Caller) -> None:
+def test_secret_in_the_final_output_of_a_child_is_shown_to_nobody(world: World, mortal: Caller) -> None:
     answer = last_answer(world, mortal, LEGACY)
     until(lambda: world.ask("GET", "mcps/mortal")["error"], "administrators read what happened")
     for shown in (answer, world.admin.get("/v1/admin/mcps/mortal").text, world.log_text()):
@@ -108,7 +108,7 @@ def test_secret_among_the_last_words_of_a_child_is_shown_to_nobody(world: World,
 
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
-def test_last_words_of_a_child_are_for_administrators(world: World, mortal: Caller, face: Face) -> None:
+def test_final_output_of_a_child_is_for_administrators(world: World, mortal: Caller, face: Face) -> None:
     assert "/srv/mcp" not in last_answer(world, mortal, face)
 
 
@@ -246,7 +246,7 @@ def test_url_of_something_else_is_not_published(world: World) -> None:
 def test_downstream_that_is_gone_answers_quickly_and_is_reported(world: World, directory: Path) -> None:
     gone = directory / "gone.py"
     gone.write_text((Path(__file__).parent / "scripted_server.py").read_text())
-    entry = options(directory, {"tools": [tool("die")], "last_words": {"die": "bye"}})
+    entry = options(directory, {"tools": [tool("die")], "final_output": {"die": "bye"}})
     world.publish("gone", "stdio", {"command": [entry["command"][0], str(gone), entry["command"][2]]})
     caller = world.caller()
     gone.unlink()

@@ -1,4 +1,4 @@
-"""A one-time code becomes a key once, in time, for somebody in good standing, and guessing leads nowhere."""
+"""A one-time code becomes a key once, in time, for an active user, and guessing is throttled."""
 
 import json
 from collections.abc import Iterator
@@ -134,7 +134,7 @@ def test_open_codes_are_listed_without_the_code_and_cancelled(world: World) -> N
 @pytest.mark.parametrize(
     "body", [{}, {"code": 1}, {"code": ""}, {"code": WRONG, "user": "root"}, {"code": "x" * 2000}, []]
 )
-def test_bodies_that_make_no_sense_are_refused(world: World, body: object) -> None:
+def test_invalid_bodies_are_refused(world: World, body: object) -> None:
     answer = world.http.post("/v1/enrol", json=body)
     assert answer.status_code in (400, 401, 413, 429)
     assert_discreet(answer.text)

@@ -61,6 +61,6 @@ def test_command_adds_a_grant_to_opt_in_to(world: World) -> None:
         ({"grant": "x"}, 400),
     ],
 )
-def test_grant_that_makes_no_sense_is_refused(world: World, changes: dict[str, Any], status: int) -> None:
+def test_invalid_grant_is_refused(world: World, changes: dict[str, Any], status: int) -> None:
     body = {"group": world.group(), "mcp": "tools", **changes}
     assert put(world, body).status_code == status

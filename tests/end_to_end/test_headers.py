@@ -164,7 +164,7 @@ def test_header_names_may_have_any_case_and_values_the_wrapped_form(caller: Call
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8443", "", "[::2]", "@"]
 )
-def test_host_of_somebody_else_is_misdirected(caller: Caller, host: str, path: str, era: Any) -> None:
+def test_host_of_another_server_is_misdirected(caller: Caller, host: str, path: str, era: Any) -> None:
     wire = era.call(caller.secret, "tools__echo", {})
     refused = caller.http.post(path, headers={**wire.headers, "Host": host}, content=wire.body)
     assert refused.status_code == 421

@@ -32,7 +32,7 @@ SPARING_TOOLS = ["mcp", "tool", "tool-class"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Somebody whose every handle is known."""
+    """A user, with everything by which a kill switch can name him."""
 
     group: str
     person: Person
@@ -257,8 +257,8 @@ def test_stop_survives_a_restart_and_ends_when_lifted(
 ) -> None:
     switch = kill(world, "everyone", None)
     world.restart()
-    for somebody in (target.caller, bystander):
-        assert_refused(somebody, REASON)
+    for caller in (target.caller, bystander):
+        assert_refused(caller, REASON)
     lift(world, switch)
     assert_works(target.caller)
 

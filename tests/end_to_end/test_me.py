@@ -64,7 +64,7 @@ def test_user_cannot_prolong_a_key_by_rotating_it(world: World) -> None:
         assert_works(Caller(world.http, secret))
 
 
-def test_kill_switch_and_standing_hold_for_every_change(world: World) -> None:
+def test_kill_switch_and_user_status_hold_for_every_change(world: World) -> None:
     person = world.person()
     switch = world.ask("POST", "kill-switches", {"scope": "user", "target": person.name, "reason": "x"})
     changes = (("POST", "/key/rotate"), ("PUT", "/subscriptions/tools"), ("DELETE", "/subscriptions/tools"))
@@ -122,5 +122,5 @@ def test_mcp_that_is_not_granted_cannot_be_told_from_none(world: World) -> None:
 @pytest.mark.parametrize(
     "body", [{"tools": ["a b"]}, {"tools": ["t"] * 101}, {"tool": ["t"]}, {"tools": "echo"}]
 )
-def test_choice_that_makes_no_sense_is_refused(world: World, body: Any) -> None:
+def test_invalid_choice_is_refused(world: World, body: Any) -> None:
     assert ask(world, world.person().key, "PUT", "/subscriptions/tools", body).status_code == 400

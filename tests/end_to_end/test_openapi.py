@@ -100,7 +100,7 @@ def test_the_server_keeps_what_its_description_promises(case: Any, world: World)
 
 
 SENSIBLE_QUERIES = {
-    f"GET {ADMIN}/access/explain": {"user": "somebody", "tool": f"{HARMLESS}.echo"},
+    f"GET {ADMIN}/access/explain": {"user": "some-user", "tool": f"{HARMLESS}.echo"},
     f"GET {ADMIN}/access/who-can": {"tool": f"{HARMLESS}.echo"},
 }
 
@@ -111,16 +111,16 @@ def sensible(world: World) -> dict[str, Any]:
     return {
         f"PUT {ADMIN}/subscriptions/{{key_id}}/{{mcp}}": {},
         f"POST {ADMIN}/groups": {"name": name},
-        f"POST {ADMIN}/enrolments": {"user": "somebody", "name": name},
+        f"POST {ADMIN}/enrolments": {"user": "some-user", "name": name},
         f"POST {ADMIN}/users": {"name": name, "roles": ["operator"]},
         f"PUT {ADMIN}/users/{{name}}/password": {"password": "correct horse battery"},
-        f"POST {ADMIN}/keys": {"user": "somebody", "name": name},
+        f"POST {ADMIN}/keys": {"user": "some-user", "name": name},
         f"PATCH {ADMIN}/keys/{{id}}": {"status": "suspended"},
         f"POST {ADMIN}/grants": group,
         f"PUT {ADMIN}/grants": group,
         f"POST {ADMIN}/kill-switches": {
             "scope": "user",
-            "target": "somebody",
+            "target": "some-user",
             "reason": "test",
             "drill": True,
         },
@@ -135,8 +135,8 @@ def sensible(world: World) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _somebody_is_there(world: World) -> None:
-    world.ask("POST", "users", {"name": "somebody"})
+def _user_exists(world: World) -> None:
+    world.ask("POST", "users", {"name": "some-user"})
     world.ask("POST", "groups", {"name": "somebodies"})
 
 

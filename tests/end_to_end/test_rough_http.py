@@ -179,7 +179,7 @@ ADMIN_INPUT: dict[str, tuple[str, str, Any]] = {
 
 
 @pytest.mark.parametrize("case", ADMIN_INPUT)
-def test_admin_input_that_makes_no_sense_is_refused_by_name(world: World, case: str) -> None:
+def test_invalid_admin_input_is_refused_by_name(world: World, case: str) -> None:
     method, path, body = ADMIN_INPUT[case]
     answer = world.admin.request(method, f"/v1/admin/{path}", json=body)
     assert answer.status_code == 400, answer.text

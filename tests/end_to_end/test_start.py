@@ -118,9 +118,7 @@ def test_data_directory_that_cannot_be_used_is_named(rig: Rig, tmp_path: Path, c
         ("limits: {failed_logins: often}", "limits.failed_logins"),
     ],
 )
-def test_configuration_that_makes_no_sense_is_named(
-    rig: Rig, tmp_path: Path, content: str, words: str
-) -> None:
+def test_invalid_configuration_is_named(rig: Rig, tmp_path: Path, content: str, words: str) -> None:
     configured = tmp_path / "server.yaml"
     configured.write_text(content)
     assert_refuses(rig, words, flags=("--config", str(configured)))
@@ -147,7 +145,7 @@ def test_data_directory_that_was_never_initialised_can_be_served_and_initialised
 
 
 def test_lost_database_is_not_replaced_by_an_empty_one(rig: Rig) -> None:
-    """Everybody's standing and every kill switch would be gone without a word."""
+    """The status of every user and every kill switch would be lost without a message."""
     rig.start()
     assert rig.stop() == 0
     for path in rig.data_dir.glob("ambassador.db*"):
@@ -188,9 +186,7 @@ def test_program_helps_in_short(rig: Rig, words: list[str]) -> None:
         ("a: b: c", "line 1: not YAML: "),
     ],
 )
-def test_configuration_that_makes_no_sense_is_exit_2(
-    rig: Rig, tmp_path: Path, content: str, words: str
-) -> None:
+def test_invalid_configuration_is_exit_2(rig: Rig, tmp_path: Path, content: str, words: str) -> None:
     file = tmp_path / "wrong.yaml"
     file.write_text(content)
     refused = rig.run("ambassador-server", "serve", "--config", str(file), expect=2)

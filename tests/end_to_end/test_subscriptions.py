@@ -20,7 +20,7 @@ def _nothing_refused_arrives(tools: Downstream) -> Iterator[None]:
 
 
 def opted_in(world: World, *patterns: str) -> Person:
-    """Return somebody to whom these tools are granted for opting in."""
+    """Return a user to whom these tools are granted for opting in."""
     group = world.group()
     world.ask(
         "PUT",
@@ -168,7 +168,7 @@ def test_setting_again_changes_nothing_and_everything_else_is_recorded(world: Wo
         ("{key}/tools", {"tools": "echo"}, 400),
     ],
 )
-def test_choice_that_makes_no_sense_is_refused(world: World, path: str, body: Any, status: int) -> None:
+def test_invalid_choice_is_refused(world: World, path: str, body: Any, status: int) -> None:
     person = world.person()
     refused = world.admin.put(f"/v1/admin/subscriptions/{path.format(key=person.key_id)}", json=body)
     assert refused.status_code == status, refused.text

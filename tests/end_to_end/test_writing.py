@@ -44,7 +44,7 @@ def test_putting_twice_is_putting_once_and_keeps_what_is_not_named(
 
 
 @pytest.mark.parametrize(("noun", "first", "second", "method"), CHANGES)
-def test_a_change_over_somebody_elses_is_refused(
+def test_a_change_over_the_change_of_another_is_refused(
     world: World, noun: str, first: dict[str, Any], second: dict[str, Any], method: str
 ) -> None:
     path = f"{noun}/{world.fresh('thing')}"

@@ -60,7 +60,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who presents a secret: a session token, or a key."""
+    """A caller who presents a secret: a session token, or a key."""
 
     http: httpx.Client
     secret: str
@@ -121,7 +121,7 @@ class World:
         )
 
     def restart(self) -> None:
-        """Stop in order and start again; connections that were open are made anew."""
+        """Stop in order and start again; connections that were open are opened again."""
         assert self.rig.stop() == 0
         self.start()
 
@@ -171,7 +171,7 @@ class World:
         return Caller(self.http, opened["session_token"], opened["session_id"], opened["connection_id"])
 
     def caller(self) -> Caller:
-        """Open a session of somebody new who may call everything."""
+        """Open a session of a new user who may call everything."""
         return self.session(self.person())
 
     def offer(self, name: str, transport: str, options: dict[str, Any], **more: Any) -> None:

@@ -18,7 +18,7 @@ Pairs = Iterable[tuple[str, str]]
 NAMED = {"user", "group", "MCP", "admin key"}
 
 
-def shelf(noun: str, id_field: str, table: Tables, pairs: Pairs) -> InMemoryList[Any]:
+def stored_list(noun: str, id_field: str, table: Tables, pairs: Pairs) -> InMemoryList[Any]:
     """Return how to list the objects of a noun."""
     all_fields: dict[str, Callable[[], dict[str, Field[Any]]]] = {
         "user": lambda: _users(table, pairs),

@@ -29,7 +29,7 @@ from ambassador_server.storage.value_checks import (
     encode_json,
 )
 from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
-from tests.fakes.listing import is_open, shelf
+from tests.fakes.listing import is_open, stored_list
 from tests.fakes.policy_changes import MEMBERSHIPS, POLICY_NOUNS, TouchedByVersion
 
 T = TypeVar("T", bound=Any)
@@ -169,7 +169,7 @@ class _Repository(Generic[T]):
     async def page(self, listing: Listing) -> Slice[T]:
         check_listing(listing)
         state = self._transaction.reading()
-        listed = shelf(self._kind.noun, self._kind.id_field, state.table, state.memberships)
+        listed = stored_list(self._kind.noun, self._kind.id_field, state.table, state.memberships)
         return listed.page((item for item in self._all().values() if is_open(item, listing)), listing)
 
     def _all(self) -> dict[str, T]:

@@ -102,7 +102,7 @@ class Pipx:
         return file
 
     def person(self, **more: str) -> dict[str, str]:
-        """Return the environment of whoever uses the commands."""
+        """Return the environment of a user of the commands."""
         return {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), "LANG": "C.UTF-8", **more}
 
     def run(

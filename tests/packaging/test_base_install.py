@@ -189,13 +189,13 @@ def _secret(base: Pipx) -> Path:
 def _assert_cure_is_named(base: Pipx) -> None:
     """Without its file the key may be in a keyring, which nothing here can open."""
     secret = _secret(base)
-    aside = secret.rename(base.home / "aside")
+    moved = secret.rename(base.home / "moved")
     refused = base.run(CLIENT, "whoami", expect=3)
     assert refused.stderr.startswith("AMB-5004 ")
     assert (_CURE in refused.stderr, refused.stderr.count("\n")) == (True, 1)
     (key,) = (each for each in base.json(CLIENT, "doctor", expect=3) if each["check"] == "key")
     assert (key["status"], key["code"], _CURE in key["fix"]) == ("failed", "AMB-5004", True)
-    aside.rename(secret)
+    moved.rename(secret)
 
 
 def _enter(base: Pipx) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def test_an_administrator_is_always_left(story: list[tuple[bool, str, tuple[str,
 @examples(40)
 @given(st.sampled_from(Role), st.lists(deeds, max_size=12))
 def test_one_role_alone_never_comes_by_more(role: Role, story: list[tuple[str, str, Any]]) -> None:
-    """Whoever acts, what he set the password or the mail address of, or issued, has no rights beyond his own."""
+    """No user or key that an actor issued, or whose password or mail address he set, has rights beyond his own."""
 
     async def play() -> None:
         office = await hold_office()

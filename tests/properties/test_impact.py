@@ -1,4 +1,4 @@
-"""The law of a drill: whoever is counted as hit is permitted now and denied with the switch, and nobody else is."""
+"""The users whom the impact of a switch counts are those who are permitted now and denied with the switch."""
 
 from dataclasses import replace
 

@@ -395,7 +395,7 @@ def test_secrets_written_out_in_text(text: str, masked: str):
         "http://[::1]:80/a@b",
         "ssh://git@host/repo",
         "task-2026-report-of-the-year-in-full",
-        "basic authentication and bearer of news",
+        "basic authentication and bearer of letters",
         "The secretary: Bob; tokenizer: fast; max_tokens=100",
         "order 4111-1111-1111-1112 of 2026",
         "550e8400-e29b-41d4-a716-446655440000",

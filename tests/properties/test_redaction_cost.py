@@ -1,4 +1,4 @@
-"""Redaction takes time linear to what it looks at, whatever somebody sends to make it slow."""
+"""Redaction takes time linear to the length of its input, also for input made to slow it down."""
 
 import time
 from collections.abc import Callable

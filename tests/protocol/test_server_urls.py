@@ -1,4 +1,4 @@
-"""Addresses of servers: completed, and refused where they would be unsafe or make no sense."""
+"""Addresses of servers: completed, and refused where they would be unsafe or are invalid."""
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ def test_an_address_is_completed(text: str, address: str):
         ("https://[::1", "Invalid IPv6"),
     ],
 )
-def test_an_address_that_is_unsafe_or_makes_no_sense_is_refused(text: str, why: str):
+def test_unsafe_or_invalid_address_is_refused(text: str, why: str):
     with pytest.raises(ValueError, match=why) as caught:
         parse_server_url(text, 9443)
     assert "hunter2" not in str(caught.value)

@@ -120,7 +120,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """An event in the log; (`writer`, `seq`) identifies it for ever, `digest` is SHA-256 of its line in hex."""
+    """An event in the log; (`writer`, `seq`) identifies it forever, `digest` is SHA-256 of its line in hex."""
 
     writer: str
     seq: int

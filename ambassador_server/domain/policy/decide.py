@@ -32,7 +32,7 @@ class _McpRules:
 class PrincipalPolicy:
     """The policy as one principal meets it at one moment; what many tools share is worked out once."""
 
-    __slots__ = ("_blocking", "_group_ids", "_key_id", "_moment", "_rules", "_snapshot", "_standing")
+    __slots__ = ("_blocking", "_group_ids", "_key_id", "_moment", "_refusal", "_rules", "_snapshot")
 
     def __init__(self, snapshot: Snapshot, principal: Principal, moment: Moment) -> None:
         self._snapshot = snapshot
@@ -40,7 +40,7 @@ class PrincipalPolicy:
         self._key_id = principal.key_id
         self._group_ids = snapshot.group_ids_of.get(principal.user_id, ())
         self._blocking = self._switch_on_principal(principal)
-        self._standing = self._refused_standing(principal)
+        self._refusal = self._refused_by_status(principal)
         self._rules: dict[str, _McpRules] = {}
 
     @property
@@ -53,7 +53,7 @@ class PrincipalPolicy:
         """Return why this principal may call nothing at all, whatever is granted."""
         if self._blocking is not None:
             return Deny(Reason.KILL_SWITCH, switch=self._blocking, disclosed=True)
-        return self._standing
+        return self._refusal
 
     def delivery_of(self, mcp_id: str) -> Delivery | None:
         """Return how something of a published MCP is permitted; None where nothing is, or everything is denied."""
@@ -66,7 +66,7 @@ class PrincipalPolicy:
         return Delivery.AUTOMATIC if automatic else Delivery.OPT_IN
 
     def decide(self, capability: CapabilityRef) -> Decision:
-        """Decide one capability: switches, standing, publication, deny grants, permit grants, the client's choice."""
+        """Decide by switches, status of user and key, publication, deny grants, permit grants, the client's choice."""
         if self._moment.stale:
             return Deny(Reason.POLICY_STALE, disclosed=True)
         rules = self._rules.get(capability.mcp_id) or self._rules_for(capability.mcp_id)
@@ -74,8 +74,8 @@ class PrincipalPolicy:
         if switch is not None:
             granted = isinstance(_by_grants(rules, capability), Permit)
             return Deny(Reason.KILL_SWITCH, switch=switch, disclosed=granted)
-        if self._standing is not None:
-            return self._standing
+        if self._refusal is not None:
+            return self._refusal
         if not rules.published:
             return _NOT_PUBLISHED
         return _by_grants(rules, capability)
@@ -107,7 +107,7 @@ class PrincipalPolicy:
         found = (self._snapshot.switch_on(scope, target, now) for scope, target in targets)
         return next((switch for switch in found if switch is not None), None)
 
-    def _refused_standing(self, principal: Principal) -> Deny | None:
+    def _refused_by_status(self, principal: Principal) -> Deny | None:
         user = self._snapshot.users.get(principal.user_id)
         if user is None:
             return Deny(Reason.UNKNOWN_USER, disclosed=True)

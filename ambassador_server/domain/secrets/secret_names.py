@@ -14,8 +14,8 @@ _SECRET_NAME = re.compile(
     r"|(?:api|access|private|secret|account|auth|shared|signing|encryption|master|session|ssh|deploy|service)key"
     r"|authheader|onetimecode|cvv2?$|cvc2?$"
 )
-_LAST_WORDS = frozenset({"auth", "pass", "otp", "totp", "pin"})
-_LAST_OPTION_WORDS = _LAST_WORDS | {"key", "keys", "sig", "signature", "code", "dsn"}
+_FINAL_WORDS = frozenset({"auth", "pass", "otp", "totp", "pin"})
+_FINAL_OPTION_WORDS = _FINAL_WORDS | {"key", "keys", "sig", "signature", "code", "dsn"}
 _WORD = re.compile(r"[A-Z]*[a-z0-9]+|[A-Z]+")
 
 
@@ -26,7 +26,7 @@ def is_secret_name(name: str) -> bool:
 
 def is_secret_option(name: str) -> bool:
     """Tell whether an environment variable, header or query parameter is a secret; there every key is one."""
-    return is_secret_name(name) or _last_word(name) in _LAST_OPTION_WORDS
+    return is_secret_name(name) or _last_word(name) in _FINAL_OPTION_WORDS
 
 
 def _is_secret(name: str) -> bool:
@@ -34,7 +34,7 @@ def _is_secret(name: str) -> bool:
         return True
     folded = unicodedata.normalize("NFKC", name).lower()
     joined = "".join(filter(str.isalnum, folded))
-    return _SECRET_NAME.search(joined) is not None or _last_word(name) in _LAST_WORDS
+    return _SECRET_NAME.search(joined) is not None or _last_word(name) in _FINAL_WORDS
 
 
 _is_secret_cached = lru_cache(maxsize=4096)(_is_secret)

@@ -31,7 +31,7 @@ class ConnectionOwner(Protocol):
         ...
 
     def released(self, connection: "Connection") -> None:
-        """Take back a connection that is ready for another request."""
+        """Accept a used connection that is ready for another request."""
         ...
 
     def lost(self, connection: "Connection") -> None:

@@ -147,7 +147,7 @@ class ClientKeys:
     async def expiry_of_replacement(self, work: UnitOfWork, replaced: ClientKey) -> KeyExpiry:
         """Return when a key expires with which its user replaces another one.
 
-        That is when the other one would expire, so that a stolen key cannot be prolonged for ever. It is later if
+        That is when the other one would expire, so that a stolen key cannot be prolonged forever. It is later if
         administrators let users prolong their keys, at most `prolonged` after the first key was issued.
         """
         if replaced.expires_at is None or self._prolonged is None:

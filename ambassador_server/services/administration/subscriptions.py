@@ -54,7 +54,7 @@ class Subscriptions:
             if found is None:
                 raise NotFoundError(
                     f"Key {key_id!r} has no subscription to {mcp_name!r}",
-                    hint="There is nothing to take back.",
+                    hint="There is nothing to remove.",
                 )
             await change.work.subscriptions.remove(found.subscription_id)
             change.record(

@@ -69,7 +69,7 @@ def _unmasked_options(options: Mapping[str, Any], transport: str, mcp: Mcp) -> M
     if _holds_mask(options):
         raise InvalidInputError(
             f"The options hold {REDACTED!r}, which only stands for a secret while nothing else in them changes.",
-            hint="Say every option anew, secrets as env://NAME or file:///PATH.",
+            hint="Give every option again, secrets as env://NAME or file:///PATH.",
         )
     return options
 

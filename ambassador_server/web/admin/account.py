@@ -12,7 +12,7 @@ from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.requests import requester
 
-_LOGIN_BYTES = 16 * 1024  # of whoever comes along
+_LOGIN_BYTES = 16 * 1024  # the caller has proven nothing yet
 
 
 async def login(request: web.Request, body: Login) -> web.Response:

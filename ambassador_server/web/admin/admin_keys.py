@@ -19,7 +19,7 @@ from ambassador_server.web.requests import choices, duration, requester
 async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
     """Issue an admin key; its secret is in this answer and nowhere else.
 
-    Whoever issues it has every right that its roles give.
+    The caller must have every right that its roles give.
     """
     key, secret = await request.app[ADMINISTRATION].admin_keys.issue(
         requester(request),

@@ -1,6 +1,6 @@
 """`/v1/admin/audit/stream`: the events as they happen, as Server-Sent Events.
 
-Each event has its cursor as the `id`, so that whoever lost the connection sends it back as `Last-Event-ID` and goes on
+Each event has its cursor as the `id`; a client that lost the connection sends it back as `Last-Event-ID` and goes on
 there. An `id` alone says that the stream lives and how far it has looked; `event: gap` that records may be missing.
 """
 
@@ -23,7 +23,7 @@ from ambassador_server.web.requests import number
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Follow the events behind a cursor, or from now on, until somebody hangs up or may not any longer."""
+    """Follow the events behind a cursor, or from now on, until the caller disconnects or loses the right."""
     wanted, cursor = wanted_events(request), _cursor(request)
     response = web.StreamResponse(headers=EVENT_HEADERS)
     async with aclosing(request.app[AUDIT].feed.follow(wanted, cursor)) as feed:

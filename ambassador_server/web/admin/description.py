@@ -12,7 +12,7 @@ from ambassador_server.web.endpoints import Endpoint
 
 async def openapi(request: web.Request) -> web.Response:
     """Describe the admin API in OpenAPI 3.1: this document."""
-    # Worked out for whoever asks first; calls go on meanwhile.
+    # Built for the first request, in a thread, so that calls go on meanwhile.
     text = await asyncio.to_thread(request.app[DESCRIPTION])
     return web.Response(body=text, content_type="application/json")
 

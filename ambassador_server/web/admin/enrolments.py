@@ -48,7 +48,7 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def cancel(request: web.Request) -> web.Response:
-    """Make a code worthless before its time."""
+    """Cancel a code before it expires."""
     await request.app[ADMINISTRATION].enrolments.cancel(requester(request), request.match_info["id"])
     return web.Response(status=204)
 

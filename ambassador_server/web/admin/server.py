@@ -1,4 +1,4 @@
-"""`/v1/admin/server`: what the running server goes by, and how it is doing."""
+"""`/v1/admin/server`: the settings and the health of the running server."""
 
 from aiohttp import web
 

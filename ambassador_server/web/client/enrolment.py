@@ -14,7 +14,7 @@ _MAX_BYTES = 1024
 
 async def redeem(request: web.Request) -> web.Response:
     """Exchange a code; the secret of the key is in this answer and nowhere else."""
-    # Whoever asks has proven nothing yet: not a byte more is read.
+    # The caller has proven nothing yet, so no longer body is read.
     body = await read_strict(request, EnrolRequest, limit=_MAX_BYTES)
     redeemed = await request.app[SIGN_IN].codes.redeem(body.code, request[ORIGIN])
     view = own_key_view(redeemed.key)

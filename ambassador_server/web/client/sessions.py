@@ -23,7 +23,7 @@ _MAX_REGISTER_BYTES = 4096
 
 async def register(request: web.Request) -> web.Response:
     """Open a session for a client process."""
-    # Whoever asks has proven nothing yet: not a byte more is read.
+    # The caller has proven nothing yet, so no longer body is read.
     body = await read_tolerant(request, RegisterRequest, limit=_MAX_REGISTER_BYTES)
     if not (body.preshared_key and body.friendly_name and body.host_tool):
         raise InvalidInputError("Missing required fields")

@@ -13,7 +13,7 @@ _PROBES = frozenset({HEALTH, LIVE, READY})
 
 
 class HTTPMisdirected(web.HTTPClientError):
-    """The `Host` names somebody else."""
+    """The `Host` header names another server."""
 
     status_code = 421
 

@@ -15,7 +15,7 @@ from tests.server.audit_log.samples import SIGNER, WRITER, numbered, segments
 WORKERS = 8
 
 
-async def append_for_ever(directory: Path, round_name: str, policy: str) -> None:
+async def append_endlessly(directory: Path, round_name: str, policy: str) -> None:
     """Print each number once its record is written, until the parent kills this process."""
     options = AuditLogOptions(fsync=Fsync(policy), segment_max_bytes=20_000, checkpoint_records=10)
     log = await JsonlAuditLog.open(directory, WRITER, signer=SIGNER, clock=ManualClock(), options=options)
@@ -54,6 +54,6 @@ async def run_into_a_limit(directory: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "append":
-        asyncio.run(append_for_ever(Path(sys.argv[2]), sys.argv[3], sys.argv[4]))
+        asyncio.run(append_endlessly(Path(sys.argv[2]), sys.argv[3], sys.argv[4]))
     else:
         asyncio.run(run_into_a_limit(Path(sys.argv[2])))

@@ -59,7 +59,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.changes: list[DownstreamChange] = []
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __call__(self, change: DownstreamChange) -> None:
@@ -71,12 +71,12 @@ class Listener:
 
     async def until(self, wanted: Callable[[DownstreamChange], bool]) -> DownstreamChange:
         """Return the first change, past or future, for which `wanted` is true."""
-        async with asyncio.timeout(PATIENCE), self._news:
+        async with asyncio.timeout(PATIENCE), self._changed:
             while True:
                 for change in self.changes:
                     if wanted(change):
                         return change
-                await self._news.wait()
+                await self._changed.wait()
 
     async def status(self, status: DownstreamStatus) -> DownstreamChange:
         """Return the first change to this status."""
@@ -89,8 +89,8 @@ class Listener:
         )
 
     async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+        async with self._changed:
+            self._changed.notify_all()
 
 
 class Bench:

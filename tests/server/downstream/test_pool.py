@@ -172,7 +172,7 @@ async def test_a_downstream_that_comes_back_is_connected_without_a_call():
         await box.pool.close()
 
 
-async def test_a_listener_that_fails_costs_nothing_but_its_news():
+async def test_a_failing_listener_misses_only_its_own_notifications():
     def failing(_: DownstreamChange) -> None:
         raise ValueError("not my day")
 

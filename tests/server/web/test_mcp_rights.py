@@ -14,7 +14,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.storage.migrate import upgrade
 
 ALLOWED, MISSING_RIGHT = 404, 403
-"""What somebody is told who asks for an MCP that does not exist."""
+"""The answer to a caller who asks for an MCP that does not exist."""
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ class Office:
     places: dict[str, str]
 
     async def send(self, route: tuple[str, str], who: str, **how: Any) -> ClientResponse:
-        """Send a request in somebody's name, and wait for the head of the answer."""
+        """Send a request in the name of a user, and wait for the head of the answer."""
         secret, headers = self.secrets[who], how.pop("headers", {})
         own = {"Authorization": f"Bearer {secret}"} if route[0] == "GET" else {ADMIN_KEY_HEADER: secret}
         return await self.http.request(*route, headers={**headers, **(own if secret else {})}, **how)
@@ -235,7 +235,7 @@ async def test_every_route_is_in_the_table(office: Office) -> None:
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("who", [*MAY, *STRANGERS])
 async def test_nobody_gets_past_the_guard_without_the_right(office: Office, who: str) -> None:
-    """Whoever may not is told so before the query and the body are looked at, and nothing changes."""
+    """A caller without the right is refused before the query and the body are read, and nothing changes."""
     before = office.kept()
     status, code = (403, "AMB-3002") if who in MAY else (401, "AMB-2002")
     refused = [route for route, right in GUARDED.items() if right not in MAY.get(who, set())]

@@ -56,7 +56,7 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("requester", "before", "after"), REFUSED)
-def test_change_by_which_somebody_could_become_more_is_refused(
+def test_change_that_could_give_more_rights_is_refused(
     requester: Administrator, before: User | None, after: User
 ) -> None:
     with pytest.raises(MissingRightError):
@@ -74,7 +74,7 @@ def test_every_other_change_is_allowed(
 def test_nothing_that_is_allowed_opens_rights_one_does_not_have(
     own: tuple[Role, ...], theirs: tuple[Role, ...]
 ) -> None:
-    """Whoever sets a password, makes a key, or gives roles could use what comes of it."""
+    """A person who sets a password, makes a key or gives roles could use them himself."""
     covered = rights_of(theirs) <= rights_of(own)
     attempts = [
         lambda: check_new_password(by(*own), user(*theirs)),

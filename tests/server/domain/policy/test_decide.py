@@ -58,7 +58,7 @@ def test_what_the_client_chose_is_permitted(changes: dict[str, Any]):
         ({"users": [replace(USER, status=UserStatus.SUSPENDED)]}, Reason.USER_NOT_ACTIVE),
         ({"users": [replace(USER, status=UserStatus.DEACTIVATED)]}, Reason.USER_NOT_ACTIVE),
         ({"keys": []}, Reason.UNKNOWN_KEY),
-        ({"keys": [replace(KEY, user_id="somebody-else")]}, Reason.UNKNOWN_KEY),
+        ({"keys": [replace(KEY, user_id="another-user")]}, Reason.UNKNOWN_KEY),
         ({"keys": [replace(KEY, status=KeyStatus.REVOKED)]}, Reason.KEY_NOT_ACTIVE),
         ({"keys": [replace(KEY, status=KeyStatus.SUSPENDED)]}, Reason.KEY_NOT_ACTIVE),
         ({"keys": [replace(KEY, expires_at=START)]}, Reason.KEY_EXPIRED),

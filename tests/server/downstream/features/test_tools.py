@@ -17,7 +17,7 @@ from ambassador_server.ports.exchange import Reply
 
 
 def asking(*pages: bytes | None) -> Any:
-    """Return an `ask` that answers with these pages, then with the last one for ever."""
+    """Return an `ask` that answers with these pages, then with the last one forever."""
     asked: list[bytes] = []
 
     async def ask(method: str, params: bytes) -> Reply:

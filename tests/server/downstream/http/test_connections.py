@@ -77,7 +77,7 @@ class Scripted:
         self.accepted = 0
         self.ended = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self._script = script
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -98,14 +98,14 @@ class Scripted:
         """Read the next request and return its body."""
         head, body = await peer.request()
         self.seen.append((peer.number, head, body))
-        async with self._news:
-            self._news.notify_all()
+        async with self._changed:
+            self._changed.notify_all()
         return body
 
     async def asked_times(self, number: int) -> None:
         """Wait until this many requests have come."""
-        async with self._news:
-            await self._news.wait_for(lambda: len(self.seen) >= number)
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(self.seen) >= number)
 
 
 def answering(*pieces: bytes) -> Callable[[Scripted, Peer], Awaitable[None]]:

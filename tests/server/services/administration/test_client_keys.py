@@ -119,7 +119,7 @@ async def test_rotated_key_keeps_its_owner_and_its_subscriptions():
         (replace(SPEC, owner="a b"), InvalidInputError),
     ],
 )
-async def test_key_that_makes_no_sense_is_refused(spec: KeySpec, error: type[Exception]):
+async def test_invalid_key_is_refused(spec: KeySpec, error: type[Exception]):
     world, keys = await build()
     with pytest.raises(error):
         await keys.ensure(ROOT, spec)

@@ -1,4 +1,4 @@
-"""A grant that is put is there once, whoever says it how often, and only what differs is changed and recorded."""
+"""A grant that is put repeatedly exists once, and only a difference is changed and recorded."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -102,7 +102,7 @@ async def test_of_two_that_say_the_same_the_one_that_needs_no_change_is_it():
         (replace(SPEC, effect=Effect.DENY, delivery=Delivery.OPT_IN), InvalidInputError),
     ],
 )
-async def test_grant_that_makes_no_sense_is_refused(spec: GrantSpec, error: type[Exception]):
+async def test_invalid_grant_is_refused(spec: GrantSpec, error: type[Exception]):
     world, grants = await build()
     before = await grants.page(Listing())
     for write in (grants.add, grants.put):

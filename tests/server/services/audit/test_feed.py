@@ -143,7 +143,7 @@ async def test_listeners_end_with_the_server_and_are_bounded() -> None:
     assert not world.feed.is_polling
 
 
-async def test_failure_of_the_index_ends_the_listeners_and_the_next_begins_anew() -> None:
+async def test_failure_of_the_index_ends_the_listeners_and_the_next_starts_again() -> None:
     world = World()
     async with aclosing(world.listen()) as feed:
         await anext(feed)

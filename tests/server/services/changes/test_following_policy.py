@@ -1,4 +1,4 @@
-"""Whoever follows the policy does work for the part that changed, and misses nothing of it."""
+"""A follower of the policy does work for the changed part only, and misses no change."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -143,7 +143,7 @@ async def test_entry_that_was_changed_while_it_was_tried_stays_as_that_left_it()
         await mcps.update(ROOT, "git", McpSpec(description="Meanwhile"))
         return ()
 
-    world.downstreams.probe = probe  # type: ignore[method-assign] # a slow downstream, and somebody quicker
+    world.downstreams.probe = probe  # type: ignore[method-assign] # a slow downstream, and a quicker administrator
     with pytest.raises(ChangedMeanwhileError):
         await mcps.update(ROOT, "git", McpSpec(options={"command": ["other"]}))
     assert (await stored(world, "git")).description == "Meanwhile"
@@ -161,7 +161,7 @@ async def test_entry_that_was_changed_while_it_was_tried_stays_as_that_left_it()
         ("git", McpSpec(owner="a b"), InvalidInputError),
     ],
 )
-async def test_entry_that_makes_no_sense_is_refused(name: str, spec: McpSpec, error: type[Exception]):
+async def test_invalid_entry_is_refused(name: str, spec: McpSpec, error: type[Exception]):
     world, mcps = await build()
     with pytest.raises(error):
         await mcps.put(ROOT, name, spec)

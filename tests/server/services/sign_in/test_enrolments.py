@@ -1,4 +1,4 @@
-"""One-time codes: exchanged once, in time, by whoever they were made for, and never by guessing."""
+"""One-time codes are exchanged once, in time, for the user they were made for; guesses are throttled."""
 
 import asyncio
 from dataclasses import replace
@@ -139,7 +139,7 @@ async def test_address_that_guesses_is_not_heard_even_when_right():
     assert (await redemption.redeem(code, Origin("r", "192.0.2.7"))).user.name == "alice"
 
 
-async def test_cancelled_code_is_worthless_and_no_longer_listed():
+async def test_cancelled_code_is_invalid_and_no_longer_listed():
     world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     world.clock.advance(1)

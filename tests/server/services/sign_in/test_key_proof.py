@@ -1,4 +1,4 @@
-"""Client keys in use: what is kept of each use, and when a use is news."""
+"""Client keys in use: what is stored of each use, and when a use is recorded."""
 
 import asyncio
 from dataclasses import replace
@@ -31,7 +31,7 @@ async def use(prover: KeyProver, origin: Origin, host: str) -> None:
     await prover.used(key, user, origin, host=host)
 
 
-def news(world: World) -> list[tuple[str | None, str | None]]:
+def recorded_uses(world: World) -> list[tuple[str | None, str | None]]:
     return [
         (event.source, event.details["host"])
         for event in world.log.events
@@ -58,7 +58,7 @@ async def test_use_is_known_while_it_is_stored_and_after_it_could_not_be():
     async with world.store.write():
         saving = asyncio.create_task(prover.save_uses())
         await asyncio.sleep(0)
-        assert prover.was_used("k1"), "whoever holds the store cannot read of it yet"
+        assert prover.was_used("k1"), "the use is not stored yet"
     await saving
     assert not prover.was_used("k1")
     await use(prover, TRAIN, "desk")
@@ -72,7 +72,7 @@ async def test_first_use_from_a_host_and_from_an_address_is_recorded_once():
     world, prover = await build()
     for origin, host in ((OFFICE, "laptop"), (OFFICE, "laptop"), (TRAIN, "laptop"), (TRAIN, "desk")) * 2:
         await use(prover, origin, host)
-    assert news(world) == [("192.0.2.1", "laptop"), ("192.0.2.2", "laptop"), ("192.0.2.2", "desk")]
+    assert recorded_uses(world) == [("192.0.2.1", "laptop"), ("192.0.2.2", "laptop"), ("192.0.2.2", "desk")]
 
 
 async def test_key_without_a_session_is_known_by_its_address():
@@ -80,10 +80,10 @@ async def test_key_without_a_session_is_known_by_its_address():
     for _ in range(3):
         principal = await prover.identify(SECRET, OFFICE)
     assert (principal.key_id, principal.session_id) == ("k1", None)
-    assert news(world) == [("192.0.2.1", None)]
+    assert recorded_uses(world) == [("192.0.2.1", None)]
 
 
-async def test_last_host_of_a_key_is_no_news_after_a_restart():
+async def test_last_host_of_a_key_is_not_recorded_again_after_a_restart():
     world, prover = await build()
     await prover.identify(SECRET, OFFICE)
     await prover.save_uses()
@@ -94,14 +94,14 @@ async def test_last_host_of_a_key_is_no_news_after_a_restart():
     again = world.prover(PEPPER)
     await again.identify(SECRET, OFFICE)
     await again.identify(SECRET, TRAIN)
-    assert news(world) == [("192.0.2.1", None), ("192.0.2.2", None)]
+    assert recorded_uses(world) == [("192.0.2.1", None), ("192.0.2.2", None)]
 
 
-async def test_news_that_cannot_be_recorded_stay_news():
+async def test_use_that_cannot_be_recorded_is_recorded_later():
     world, prover = await build()
     world.log.break_down()
     with pytest.raises(AuditUnavailableError):
         await prover.identify(SECRET, OFFICE)
     world.log.mend()
     await prover.identify(SECRET, OFFICE)
-    assert news(world) == [("192.0.2.1", None)]
+    assert recorded_uses(world) == [("192.0.2.1", None)]

@@ -157,7 +157,7 @@ async def test_newcomer_who_hangs_up_leaves_no_session_over_here_and_open_in_the
     newcomer.cancel()
     await asyncio.wait([newcomer])
     async with world.store.write():
-        pass  # whoever was about to write has written
+        pass  # a write that was under way has ended
     assert await good_ones(sessions, tokens) == await good_ones(sessions_of(world), tokens)
 
 
@@ -172,7 +172,7 @@ async def test_client_that_hangs_up_while_its_session_closes_has_closed_it(turns
     closing.cancel()
     await asyncio.wait([closing])
     async with world.store.write():
-        pass  # whoever was about to write has written
+        pass  # a write that was under way has ended
     assert await good_ones(sessions, [token]) == await good_ones(sessions_of(world), [token])
 
 
@@ -264,7 +264,7 @@ async def test_heartbeats_that_come_too_often_are_refused():
         {"key": replace(KEY, status=KeyStatus.REVOKED)},
     ],
 )
-async def test_nobody_registers_with_a_user_or_key_out_of_standing(items: dict[str, Any]):
+async def test_registration_with_an_inactive_user_or_key_is_refused(items: dict[str, Any]):
     world, sessions = await build()
     if "key" in items:
         items = {"key": replace(world.policy.snapshot.keys["k1"], status=KeyStatus.REVOKED)}
@@ -388,7 +388,7 @@ async def test_session_that_is_not_recorded_is_over_before_anybody_has_its_token
 
 
 @pytest.mark.parametrize(("hours", "reason"), [(8, "idle"), (24, "lifetime")])
-async def test_expired_session_is_recorded_once_by_whoever_comes_first(hours: int, reason: str):
+async def test_expired_session_is_recorded_once_by_the_first_who_notices(hours: int, reason: str):
     world, sessions = await build()
     session, token = await open_session(sessions)
     while world.clock.now() < session.created_at + timedelta(hours=hours - 8):

@@ -56,7 +56,7 @@ _SINK_PAUSES = Backoff(0.5, LONGEST_WAIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class UseCases:
     """The use cases of every folder, and the services that run without a request."""
 
     calls: CallUseCases
@@ -71,7 +71,7 @@ class Services:
     deliveries: AuditDeliveries
 
 
-def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> Services:
+def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> UseCases:
     """Build the use cases."""
     logs = (base.log, ReadOnlyLog(config.audit_dir, config.init_writer))
     journal = FileSinkJournal(config.audit_dir, config.node)
@@ -86,7 +86,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     )
     client_sign_in = _client_sign_in(config, base)
     administration = _administration(config, base, catalog, in_flight, client_sign_in.sessions, passwords)
-    return Services(
+    return UseCases(
         calls=_calls(base, catalog, in_flight),
         audit=_audit(config, base, search, deliveries),
         client_sign_in=client_sign_in,

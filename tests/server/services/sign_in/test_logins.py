@@ -189,7 +189,7 @@ async def test_every_failure_is_the_same_answer_after_the_same_work(
     assert PASSWORD not in str(office.world.log.events)
 
 
-async def test_user_with_a_password_but_not_in_good_standing_costs_the_same(office: Office) -> None:
+async def test_user_with_a_password_who_may_not_log_in_costs_the_same(office: Office) -> None:
     await office.hire("carol", Role.OPERATOR)
     await office.users.update(CONSOLE, "carol", UserSpec(status=UserStatus.SUSPENDED))
     with pytest.raises(WrongPasswordError):
@@ -197,7 +197,7 @@ async def test_user_with_a_password_but_not_in_good_standing_costs_the_same(offi
     assert len(office.hashers.verified) == 1
 
 
-async def test_outdated_hash_is_made_anew_and_the_password_stays(office: Office) -> None:
+async def test_outdated_hash_is_replaced_and_the_password_stays(office: Office) -> None:
     office.hashers.version = 2
     first = await office.log_in("root")
     async with office.world.store.read() as work:
@@ -343,7 +343,7 @@ async def test_administrators_cannot_shut_themselves_out(office: Office) -> None
     assert await office.is_good(secret)
 
 
-LAST_STANDING = [
+CHANGES_OF_THE_LAST_ADMINISTRATOR = [
     UserSpec(status=UserStatus.SUSPENDED),
     UserSpec(status=UserStatus.DEACTIVATED),
     UserSpec(roles=[]),
@@ -352,7 +352,7 @@ LAST_STANDING = [
 ]
 
 
-@pytest.mark.parametrize("spec", LAST_STANDING)
+@pytest.mark.parametrize("spec", CHANGES_OF_THE_LAST_ADMINISTRATOR)
 @pytest.mark.parametrize(
     "others",
     ["nobody", "no password", "suspended", "only an operator", "expired key", "revoked key", "login"],
@@ -364,7 +364,7 @@ async def test_the_last_administrator_stays(office: Office, spec: UserSpec, othe
     assert await office.is_good(await office.log_in("root"))
 
 
-@pytest.mark.parametrize("spec", LAST_STANDING)
+@pytest.mark.parametrize("spec", CHANGES_OF_THE_LAST_ADMINISTRATOR)
 @pytest.mark.parametrize("other", ["admin", "key"])
 async def test_the_last_but_one_may_go(office: Office, spec: UserSpec, other: str) -> None:
     if other == "admin":
@@ -389,7 +389,7 @@ async def test_the_last_admin_key_stays(office: Office) -> None:
 
 
 async def leave(office: Office, others: str) -> None:
-    """Make somebody who looks like an administrator and is none."""
+    """Make a user who looks like an administrator and is none."""
     if others == "no password":
         await office.users.create(CONSOLE, "carol", UserSpec(roles=[Role.ADMIN]))
     elif others == "suspended":

@@ -2,23 +2,36 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.access import AccessView
+from ambassador_protocol.admin.access import AccessView, RuleView
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.admin.users import UserView
 from ambassador_protocol.paths import ACCESS
 from ambassador_server.domain.people.administrators import Right
+from ambassador_server.domain.policy.decision import Deny
+from ambassador_server.domain.policy.explanation import ConsideredRule
+from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.switches import KillSwitch
+from ambassador_server.services.administration.access import ExplainedAccess
+from ambassador_server.services.administration.names import Names
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.views import access_view, user_view
+from ambassador_server.web.admin.views import user_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
+from ambassador_server.wording.explanations import (
+    WHY_NOT,
+    grant_text,
+    remedy_text,
+    subscription_text,
+    switch_text,
+)
 
 
 async def explain(request: web.Request) -> web.Response:
     """Explain whether `user`, with `key` or the best key there is, may call `tool`."""
     user, tool = request.query["user"], request.query["tool"]
     access = request.app[ADMINISTRATION].access.explain(user, tool, key_name=request.query.get("key"))
-    return json_response(access_view(access))
+    return json_response(_access_view(access, request.app[ADMINISTRATION].names))
 
 
 async def who_can(request: web.Request) -> web.Response:
@@ -26,6 +39,50 @@ async def who_can(request: web.Request) -> web.Response:
     administration = request.app[ADMINISTRATION]
     users = administration.access.who_can(request.query["tool"], listing(request))
     return json_response(page(request, users, lambda user: user_view(user, administration.names)))
+
+
+def _access_view(access: ExplainedAccess, names: Names) -> AccessView:
+    explanation = access.explanation
+    denied = explanation.decision if isinstance(explanation.decision, Deny) else None
+    return AccessView(
+        user=access.user.name,
+        key=None if access.key is None else access.key.name,
+        tool=access.tool,
+        allowed=denied is None,
+        reason=None if denied is None else denied.reason,
+        remedy=remedy_text(
+            explanation,
+            user_name=access.user.name,
+            key_id="" if access.key is None else access.key.key_id,
+            tool_name=access.tool,
+        ),
+        rules=[_rule_view(considered, names) for considered in explanation.rules],
+    )
+
+
+def _rule_view(considered: ConsideredRule, names: Names) -> RuleView:
+    kind, rule_id, says = _words(considered.rule, names)
+    not_applicable = considered.not_applicable
+    return RuleView(
+        kind=kind,
+        id=rule_id,
+        says=says,
+        applies=not_applicable is None,
+        why=None if not_applicable is None else WHY_NOT[not_applicable],
+        decides=considered.decides,
+    )
+
+
+def _words(rule: KillSwitch | Grant | Subscription, names: Names) -> tuple[str, str, str]:
+    """Return the kind of a rule, its id, and what it says."""
+    match rule:
+        case KillSwitch():
+            return "kill switch", rule.switch_id, switch_text(rule)
+        case Grant():
+            return "grant", rule.grant_id, grant_text(rule, names.group(rule.group_id) or rule.group_id)
+        case Subscription():
+            key_name = names.key(rule.key_id) or rule.key_id
+            return "subscription", rule.subscription_id, subscription_text(rule, key_name)
 
 
 def endpoints() -> list[Endpoint]:

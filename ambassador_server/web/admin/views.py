@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from ambassador_protocol import __version__
-from ambassador_protocol.admin.access import AccessView, RuleView
 from ambassador_protocol.admin.account import Whoami
 from ambassador_protocol.admin.admin_keys import AdminKeyView
 from ambassador_protocol.admin.enrolments import EnrolmentView
@@ -26,11 +25,9 @@ from ambassador_server.domain.people.enrolments import Enrolment
 from ambassador_server.domain.people.groups import Group
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.people.users import User
-from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.secrets.option_masking import mask_options
-from ambassador_server.services.administration.access import ExplainedAccess
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.calls.catalog import CatalogEntry
 from ambassador_server.services.registry.mcp_reports import McpReport
@@ -236,29 +233,4 @@ def session_view(session: Session, names: Names) -> SessionView:
         last_seen_at=timestamp(session.last_seen_at),
         expires_at=timestamp(session.expires_at),
         ended_at=optional_timestamp(session.ended_at),
-    )
-
-
-def access_view(access: ExplainedAccess) -> AccessView:
-    """Show an explained decision."""
-    explanation = access.explanation
-    denied = explanation.decision if isinstance(explanation.decision, Deny) else None
-    return AccessView(
-        user=access.user.name,
-        key=None if access.key is None else access.key.name,
-        tool=access.tool,
-        allowed=denied is None,
-        reason=None if denied is None else denied.reason,
-        remedy=explanation.remedy,
-        rules=[
-            RuleView(
-                kind=rule.kind,
-                id=rule.id,
-                says=rule.says,
-                applies=rule.applies,
-                why=rule.why,
-                decides=rule.decides,
-            )
-            for rule in explanation.rules
-        ],
     )

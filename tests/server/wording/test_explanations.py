@@ -1,0 +1,80 @@
+"""How an explained decision reads, and the command that changes it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ambassador_server.domain.people.users import UserStatus
+from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.policy.explanation import Explanation, NotApplicable, explain
+from ambassador_server.domain.policy.grants import Delivery, Effect
+from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.wording.explanations import (
+    WHY_NOT,
+    grant_text,
+    remedy_text,
+    subscription_text,
+    switch_text,
+)
+from tests.server.worlds import GRANT, LOG_TOOL, MCP, NOW, PRINCIPAL, SUBSCRIPTION, USER, snapshot, switch
+
+
+def remedy(explanation: Explanation) -> str | None:
+    """Return the remedy for alice's call of git.log."""
+    return remedy_text(explanation, user_name="alice", key_id="k1", tool_name=LOG_TOOL.name)
+
+
+def test_a_permitted_call_needs_no_remedy():
+    assert remedy(explain(snapshot(), PRINCIPAL, LOG_TOOL, NOW)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({"users": [replace(USER, status=UserStatus.SUSPENDED)]}, "user activate alice"),
+        ({"grants": []}, "grant add GROUP git --tool log"),
+        ({"grants": [replace(GRANT, delivery=Delivery.OPT_IN)]}, "subscription set k1 git"),
+        ({"subscriptions": [replace(SUBSCRIPTION, patterns=())]}, "subscription set k1 git --tool log"),
+        (
+            {"subscriptions": [replace(SUBSCRIPTION, patterns=("git.s*", "git.tag"))]},
+            "subscription set k1 git --tool log --tool 'git.s*' --tool git.tag",
+        ),
+        ({"mcps": [replace(MCP, status="draft")]}, "mcp publish git"),
+        ({"switches": [switch(SwitchScope.MCP, "m1")]}, "kill lift switch-mcp"),
+        ({"grants": [GRANT, replace(GRANT, grant_id="no", effect=Effect.DENY)]}, "grant remove no"),
+    ],
+)
+def test_a_refused_call_says_what_would_change_it(changes: dict[str, Any], command: str):
+    text = remedy(explain(snapshot(**changes), PRINCIPAL, LOG_TOOL, NOW))
+    assert text is not None
+    assert f"ambassador-admin {command}" in text
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_remedy_without_gaps(reason: Reason):
+    text = remedy(Explanation(decision=Deny(reason), rules=()))
+    assert text
+    assert "{" not in text
+
+
+def test_every_reason_why_a_rule_does_not_apply_has_a_text():
+    assert set(WHY_NOT) == set(NotApplicable)
+
+
+def test_a_grant_reads_as_what_it_permits_to_which_group():
+    assert grant_text(GRANT, "developers") == "permit * to group developers"
+    opt_in = replace(GRANT, delivery=Delivery.OPT_IN)
+    assert grant_text(opt_in, "developers") == "permit * to group developers to clients that subscribe"
+
+
+def test_a_kill_switch_reads_as_what_it_stops():
+    assert switch_text(replace(switch(SwitchScope.EVERYONE, None), reason="fire")) == "stop everyone: fire"
+    stopped = replace(switch(SwitchScope.TOOL_CLASS, "write"), reason="fire", target_name=None)
+    assert switch_text(stopped) == "stop tool class write: fire"
+
+
+def test_a_subscription_reads_as_what_the_client_selected():
+    chosen = replace(SUBSCRIPTION, patterns=("git.s*", "git.tag"))
+    assert subscription_text(chosen, "laptop") == "key laptop selects git.s*, git.tag"
+    assert subscription_text(replace(chosen, patterns=()), "laptop") == "key laptop selects nothing"

@@ -1,13 +1,48 @@
 """The server's errors; one table in `web/middleware/errors.py` maps them to HTTP."""
 
+from enum import StrEnum
+
+
+class Advice(StrEnum):
+    """What the person who sees an error can do about it; the faces put it into words, `wording/advice.py`."""
+
+    ASK_ADMINISTRATOR = "ask_administrator"
+    ASK_ANOTHER_ADMINISTRATOR = "ask_another_administrator"
+    APPOINT_ADMINISTRATOR = "appoint_administrator"
+    CHECK_CODE = "check_code"
+    GIVE_ALL_OPTIONS = "give_all_options"
+    GIVE_ROLE = "give_role"
+    LIST_GRANTED_MCPS = "list_granted_mcps"
+    LOG_OUT = "log_out"
+    NAME_ROLE = "name_role"
+    NOTHING_TO_DO = "nothing_to_do"
+    READ_AGAIN = "read_again"
+    REVOKE_ADMIN_KEY = "revoke_admin_key"
+    TRY_AGAIN_IN_A_MINUTE = "try_again_in_a_minute"
+    TRY_AGAIN_LATER = "try_again_later"
+    USE_NEW_KEY = "use_new_key"
+
 
 class AmbassadorError(Exception):
-    """The base of all errors of the server; the message and the hint may be shown to the caller."""
+    """The base of all errors of the server; all that it holds may be shown to the caller.
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    The rules and the use cases give `advice`, whose text may need `parameters`; what serves a file, a database or a
+    process says in `hint` how to mend that.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        advice: Advice | None = None,
+        **parameters: str | int,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.advice = advice
+        self.parameters = parameters
 
 
 class InvalidInputError(AmbassadorError):
@@ -39,7 +74,8 @@ class OperationFailedError(AmbassadorError):
     """One operation of a batch failed with `cause`, so no operation of the batch was carried out."""
 
     def __init__(self, operation: int, cause: AmbassadorError) -> None:
-        super().__init__(f"operation {operation}: {cause.message}", hint=cause.hint)
+        message = f"operation {operation}: {cause.message}"
+        super().__init__(message, hint=cause.hint, advice=cause.advice, **cause.parameters)
         self.operation = operation
         self.cause = cause
 
@@ -68,7 +104,7 @@ class RateLimitedError(AmbassadorError):
     """Too many attempts; `retry_after` is in seconds."""
 
     def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(message, hint=f"Try again in {retry_after} s.")
+        super().__init__(message, advice=Advice.TRY_AGAIN_LATER, seconds=retry_after)
         self.retry_after = retry_after
 
 

@@ -8,6 +8,7 @@ import typer
 from ambassador_protocol import __version__
 from ambassador_server.cli import audit, check, init, migrate, serve
 from ambassador_server.errors import AmbassadorError, ConfigurationError, ConflictError, InvalidInputError
+from ambassador_server.wording.advice import hint_text
 
 app = typer.Typer(
     name="ambassador-server",
@@ -61,8 +62,9 @@ def run() -> None:
         app()
     except AmbassadorError as error:
         sys.stderr.write(f"error: {error.message}\n")
-        if error.hint is not None:
-            sys.stderr.write(f"hint: {error.hint}\n")
+        hint = hint_text(error)
+        if hint is not None:
+            sys.stderr.write(f"hint: {hint}\n")
         raise SystemExit(_EXIT_CODES.get(type(error), 1)) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -5,9 +5,7 @@ from dataclasses import replace
 
 from ambassador_server.domain.people.administrators import Administrator, AdminKey, Right, Role, rights_of
 from ambassador_server.domain.people.users import AuthSource, User, UserStatus
-from ambassador_server.errors import ConflictError, InvalidInputError, MissingRightError
-
-_ASK_ANOTHER = "Let another administrator do it."
+from ambassador_server.errors import Advice, ConflictError, InvalidInputError, MissingRightError
 
 
 def check_roles(roles: Iterable[Role]) -> tuple[Role, ...]:
@@ -23,7 +21,7 @@ def check_key_roles(by: Administrator | None, roles: Iterable[Role]) -> tuple[Ro
     """
     checked = check_roles(roles)
     if not checked:
-        raise InvalidInputError("An admin key needs a role.", hint=f"One or more of {', '.join(Role)}.")
+        raise InvalidInputError("An admin key needs a role.", advice=Advice.NAME_ROLE)
     _check_covers(by, checked)
     return checked
 
@@ -52,7 +50,8 @@ def check_new_password(by: Administrator | None, user: User) -> None:
         # A password set now would become valid when the user is given roles, and the one who set it would know it.
         raise ConflictError(
             f"User {user.name!r} has no role, and a password would open nothing.",
-            hint=f"ambassador-admin user update {user.name} --role ROLE",
+            advice=Advice.GIVE_ROLE,
+            user=user.name,
         )
     _check_manages(by, user)
     _check_covers(by, user.roles)
@@ -63,16 +62,18 @@ def check_not_locking_out(by: Administrator | None, before: User, after: User) -
     if by is None or by.user_id != before.user_id:
         return
     if can_log_in(before) and not can_log_in(after):
-        raise ConflictError("With this you would shut yourself out.", hint=_ASK_ANOTHER)
+        raise ConflictError("With this you would shut yourself out.", advice=Advice.ASK_ANOTHER_ADMINISTRATOR)
     if is_admin(before) and not is_admin(after):
-        raise ConflictError("You cannot take the role 'admin' from yourself.", hint=_ASK_ANOTHER)
+        raise ConflictError(
+            "You cannot take the role 'admin' from yourself.", advice=Advice.ASK_ANOTHER_ADMINISTRATOR
+        )
 
 
 def check_not_own_key(by: Administrator | None, key: AdminKey) -> None:
     """Raise ConflictError if the request was made with this key."""
     if by is not None and by.admin_key_id == key.admin_key_id:
-        hint = "ambassador-admin logout" if key.is_login else _ASK_ANOTHER
-        raise ConflictError("You are using this key at the moment.", hint=hint)
+        advice = Advice.LOG_OUT if key.is_login else Advice.ASK_ANOTHER_ADMINISTRATOR
+        raise ConflictError("You are using this key at the moment.", advice=advice)
 
 
 def can_log_in(user: User) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from ambassador_server.errors import ChangedMeanwhileError
+from ambassador_server.errors import Advice, ChangedMeanwhileError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,6 +27,4 @@ def check_revision(item: "DataclassInstance | None", expected: ExpectedRevisions
     if expected is None:
         return
     if item is None or (ANY not in expected and revision(item) not in expected):
-        raise ChangedMeanwhileError(
-            "It has been changed since you looked at it", hint="Read it again, then decide again."
-        )
+        raise ChangedMeanwhileError("It has been changed since you looked at it", advice=Advice.READ_AGAIN)

@@ -6,7 +6,7 @@ from datetime import datetime
 from ambassador_server.domain.people.administrators import AdminKey, Role
 from ambassador_server.domain.people.role_rules import is_admin
 from ambassador_server.domain.people.users import User
-from ambassador_server.errors import ConflictError
+from ambassador_server.errors import Advice, ConflictError
 from ambassador_server.ports.store import UnitOfWork
 
 
@@ -22,7 +22,7 @@ async def check_an_admin_is_left(work: UnitOfWork, now: datetime) -> None:
     if not await has_an_admin(work, now):
         raise ConflictError(
             "Nobody could administer this server any more.",
-            hint="Give another user the role admin and a password, or issue an admin key with it, first.",
+            advice=Advice.APPOINT_ADMINISTRATOR,
         )
 
 

@@ -14,6 +14,7 @@ from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.grants import Delivery, Subscription
 from ambassador_server.errors import (
+    Advice,
     ConflictError,
     InvalidInputError,
     InvalidKeyError,
@@ -176,12 +177,12 @@ class OwnAccess:
                 if key.last_used_at is not None or self._prover.was_used(key.key_id):
                     raise ConflictError(
                         "This key has been replaced already, and the new one is in use",
-                        hint="Use the new key; if you have lost it, ask your administrator.",
+                        advice=Advice.USE_NEW_KEY,
                     )
                 if key.status is KeyStatus.SUSPENDED:
                     raise ConflictError(
                         "This key has been replaced already, and the new one is suspended",
-                        hint="Ask your administrator.",
+                        advice=Advice.ASK_ADMINISTRATOR,
                     )
                 await work.keys.replace(replace(key, status=KeyStatus.REVOKED))
                 withdrawn = key
@@ -192,7 +193,7 @@ class OwnAccess:
         offer = None if mcp is None else self._offer(self._rules(principal), principal, mcp)
         if offer is None:
             raise NotFoundError(
-                f"No MCP {mcp_name[:100]!r} is granted to you", hint="Run: ambassador-client catalog list"
+                f"No MCP {mcp_name[:100]!r} is granted to you", advice=Advice.LIST_GRANTED_MCPS
             )
         return offer
 

@@ -9,7 +9,7 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.policy.grants import Subscription, normalise_patterns
 from ambassador_server.domain.shared.listing import Listing, Slice
-from ambassador_server.errors import NotFoundError
+from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.audited_change import Changes
@@ -54,7 +54,7 @@ class Subscriptions:
             if found is None:
                 raise NotFoundError(
                     f"Key {key_id!r} has no subscription to {mcp_name!r}",
-                    hint="There is nothing to remove.",
+                    advice=Advice.NOTHING_TO_DO,
                 )
             await change.work.subscriptions.remove(found.subscription_id)
             change.record(

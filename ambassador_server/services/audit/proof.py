@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ambassador_server.errors import OverloadedError
+from ambassador_server.errors import Advice, OverloadedError
 from ambassador_server.ports.audit_archive import AuditArchive
 
 
@@ -22,7 +22,9 @@ class AuditProof:
         Raises OverloadedError while another verification runs, and if this one takes too long.
         """
         if self._running is not None and not self._running.done():
-            raise OverloadedError("The audit log is being verified already.", hint="try again in a minute")
+            raise OverloadedError(
+                "The audit log is being verified already.", advice=Advice.TRY_AGAIN_IN_A_MINUTE
+            )
         self._running = asyncio.ensure_future(self._archive.verify(since=since, until=until))
         # If the caller hangs up, the verification goes on; asyncio must not complain about an error that nobody reads.
         self._running.add_done_callback(_read_error)

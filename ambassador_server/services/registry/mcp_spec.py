@@ -10,7 +10,7 @@ from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp
 from ambassador_server.domain.secrets.marks import REDACTED
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
-from ambassador_server.errors import InvalidInputError
+from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.services.changes.writing import EventTemplate
 
 MAX_CALL_SECONDS = 3600.0
@@ -69,7 +69,7 @@ def _unmasked_options(options: Mapping[str, Any], transport: str, mcp: Mcp) -> M
     if _holds_mask(options):
         raise InvalidInputError(
             f"The options hold {REDACTED!r}, which only stands for a secret while nothing else in them changes.",
-            hint="Give every option again, secrets as env://NAME or file:///PATH.",
+            advice=Advice.GIVE_ALL_OPTIONS,
         )
     return options
 

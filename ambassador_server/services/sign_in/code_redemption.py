@@ -11,7 +11,7 @@ from ambassador_server.domain.people.enrolments import Enrolment, digest_code
 from ambassador_server.domain.people.new_keys import mint_client_key
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.users import User, UserStatus
-from ambassador_server.errors import InvalidCodeError
+from ambassador_server.errors import Advice, InvalidCodeError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Throttle
@@ -123,5 +123,5 @@ class CodeRedemption:
         )
         return InvalidCodeError(
             "The code is not valid: it may be mistyped, used already, or too old",
-            hint="Type it again, or ask your administrator for a new one.",
+            advice=Advice.CHECK_CODE,
         )

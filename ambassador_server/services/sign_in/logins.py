@@ -11,7 +11,7 @@ from ambassador_server.domain.people.administrators import Administrator, AdminK
 from ambassador_server.domain.people.new_keys import mint_admin_key
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.people.users import User
-from ambassador_server.errors import ConflictError
+from ambassador_server.errors import Advice, ConflictError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.changes.audited_change import Changes
@@ -72,7 +72,7 @@ class Logins:
             if key is None or not key.is_login:
                 raise ConflictError(
                     "This is an admin key, not a login.",
-                    hint="ambassador-admin admin-key revoke NAME ends it",
+                    advice=Advice.REVOKE_ADMIN_KEY,
                 )
             await change.work.admin_keys.replace(replace(key, revoked_at=self._clock.now()))
             change.record(AuditAction.ADMIN_CLOSE, admin_key_resource(key))

@@ -30,6 +30,7 @@ from ambassador_server.errors import (
     WrongPasswordError,
 )
 from ambassador_server.web.app_keys import ORIGIN
+from ambassador_server.wording.advice import hint_text
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -111,7 +112,7 @@ def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
     status, code, name = _TABLE.get(kind, (500, ProblemCode.INTERNAL, "internal_error"))
     if status >= 500:
         _log.warning("request failed", request_id=request[ORIGIN].request_id, error=name, cause=error.message)
-    response = problem_response(request, status, code, name, error.message, error.hint, **_about(error))
+    response = problem_response(request, status, code, name, error.message, hint_text(error), **_about(error))
     if isinstance(error, RateLimitedError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, StoppedError):

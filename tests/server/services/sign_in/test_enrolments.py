@@ -26,6 +26,7 @@ from ambassador_server.services.administration.enrolments import Enrolments
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.sign_in.code_redemption import CodeRedemption
 from ambassador_server.services.sign_in.sessions import Sessions
+from ambassador_server.wording.advice import hint_text
 from tests.fakes.session_tokens import RememberedTokens
 from tests.fakes.throttle import CountingThrottle
 from tests.server.services.world import ORIGIN, ROOT, World
@@ -133,7 +134,7 @@ async def test_address_that_guesses_is_not_heard_even_when_right():
             await redemption.redeem(mint_code(), ORIGIN)
     with pytest.raises(RateLimitedError, match=r"^Too many failed attempts$") as early:
         await redemption.redeem(code, ORIGIN)
-    assert early.value.hint == f"Try again in {early.value.retry_after} s."
+    assert hint_text(early.value) == f"Try again in {early.value.retry_after} s."
     refused = [each for each in world.log.events if each.action is AuditAction.KEY_REDEEM]
     assert {each.outcome for each in refused} == {Outcome.DENIED}
     assert (await redemption.redeem(code, Origin("r", "192.0.2.7"))).user.name == "alice"

@@ -28,6 +28,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
 from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
+from ambassador_server.wording.advice import hint_text
 from tests.fakes.passwords import PlainHasherPool
 from tests.fakes.throttle import CountingThrottle
 from tests.server.services.world import ORIGIN, World
@@ -339,7 +340,7 @@ async def test_administrators_cannot_shut_themselves_out(office: Office) -> None
     for attempt in attempts:
         with pytest.raises(ConflictError) as caught:
             await attempt
-        assert caught.value.hint
+        assert hint_text(caught.value)
     assert await office.is_good(secret)
 
 

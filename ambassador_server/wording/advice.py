@@ -1,0 +1,31 @@
+"""What a person can do about an error."""
+
+from collections.abc import Mapping
+
+from ambassador_server.domain.people.administrators import Role
+from ambassador_server.errors import Advice, AmbassadorError
+
+_ADVICE: Mapping[Advice, str] = {
+    Advice.ASK_ADMINISTRATOR: "Ask your administrator.",
+    Advice.ASK_ANOTHER_ADMINISTRATOR: "Let another administrator do it.",
+    Advice.APPOINT_ADMINISTRATOR: (
+        "Give another user the role admin and a password, or issue an admin key with it, first."
+    ),
+    Advice.CHECK_CODE: "Type it again, or ask your administrator for a new one.",
+    Advice.GIVE_ALL_OPTIONS: "Give every option again, secrets as env://NAME or file:///PATH.",
+    Advice.GIVE_ROLE: "ambassador-admin user update {user} --role ROLE",
+    Advice.LIST_GRANTED_MCPS: "Run: ambassador-client catalog list",
+    Advice.LOG_OUT: "ambassador-admin logout",
+    Advice.NAME_ROLE: f"One or more of {', '.join(Role)}.",
+    Advice.NOTHING_TO_DO: "There is nothing to remove.",
+    Advice.READ_AGAIN: "Read it again, then decide again.",
+    Advice.REVOKE_ADMIN_KEY: "ambassador-admin admin-key revoke NAME ends it",
+    Advice.TRY_AGAIN_IN_A_MINUTE: "try again in a minute",
+    Advice.TRY_AGAIN_LATER: "Try again in {seconds} s.",
+    Advice.USE_NEW_KEY: "Use the new key; if you have lost it, ask your administrator.",
+}
+
+
+def hint_text(error: AmbassadorError) -> str | None:
+    """Return what the person who sees the error can do about it, if anything is known."""
+    return error.hint if error.advice is None else _ADVICE[error.advice].format(**error.parameters)

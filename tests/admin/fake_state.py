@@ -243,33 +243,34 @@ class FakeState:
 
     def add_event(self, action: str, outcome: str, **members: Any) -> None:
         """Add an audit event."""
-        number = len(self.events) + 1
-        self.events.append(
-            {
-                "id": f"node-1:{number}",
-                "cursor": number,
-                "writer": "node-1",
-                "seq": number,
-                "digest": f"{number:064x}",
-                "at": f"2026-05-04T12:00:{number % 60:02}.000Z",
-                "action": action,
-                "outcome": outcome,
-                "actor": {
-                    "kind": "user",
-                    "id": "u-1",
-                    "name": "alice",
-                    "key_id": "k-1",
-                    "key_name": "laptop",
-                },
-                "resource": {"kind": "tool", "id": None, "name": "git.log"},
-                "reason": None,
-                "request_id": f"request-{number}",
-                "session_id": "s-1",
-                "source": "127.0.0.1",
-                "details": {},
-            }
-            | members
-        )
+        self.events.append(_event_view(len(self.events) + 1, action, outcome) | members)
+
+
+def _event_view(number: int, action: str, outcome: str) -> Item:
+    """Return an audit event as the API shows it."""
+    return {
+        "id": f"node-1:{number}",
+        "cursor": number,
+        "writer": "node-1",
+        "seq": number,
+        "digest": f"{number:064x}",
+        "at": f"2026-05-04T12:00:{number % 60:02}.000Z",
+        "action": action,
+        "outcome": outcome,
+        "actor": {
+            "kind": "user",
+            "id": "u-1",
+            "name": "alice",
+            "key_id": "k-1",
+            "key_name": "laptop",
+        },
+        "resource": {"kind": "tool", "id": None, "name": "git.log"},
+        "reason": None,
+        "request_id": f"request-{number}",
+        "session_id": "s-1",
+        "source": "127.0.0.1",
+        "details": {},
+    }
 
 
 def mcp_view(new: NewMcp, status: str, tools: int) -> Item:

@@ -211,7 +211,7 @@ class FakeServer:
         self.calls.append(call)
         self.connections.add(request.transport.get_extra_info("peername") if request.transport else None)
         await self._note()
-        if (refused := self._check_mcp(call)) is not None:
+        if (refused := _check_mcp(self, call)) is not None:
             return refused
         if "method" not in call.message:
             self.responses[call.message["id"]] = call.message
@@ -227,24 +227,6 @@ class FakeServer:
         finally:
             self.running -= 1
             await asyncio.shield(self._note())
-
-    def _check_mcp(self, call: Call) -> web.Response | None:
-        """Refuse invalid messages; the SDK validates the headers of the modern era."""
-        message, headers = call.message, {name.lower(): value for name, value in call.headers.items()}
-        if "_meta" not in message.get("params", {}):
-            is_known = message.get("method") == "initialize" or headers.get("mcp-session-id") in self.hosts
-            return _json(404, {"error": "session"}) if self.issues_sessions and not is_known else None
-        rejected: Any = classify_inbound_request(message, headers=headers)
-        if message["method"] == "tools/call" and not hasattr(rejected, "code"):
-            schemas = [
-                tool["inputSchema"] for tool in self.tools if tool["name"] == message["params"]["name"]
-            ]
-            arguments = message["params"].get("arguments") or {}
-            rejected = validate_mcp_param_headers(schemas[0], arguments, headers) if schemas else None
-        if not hasattr(rejected, "code"):
-            return None
-        error = {"code": rejected.code, "message": rejected.message}
-        return _json(400, {"jsonrpc": "2.0", "id": message["id"], "error": error})
 
     async def _leave(self, request: web.Request) -> web.Response:
         self.ended_conversations.append(dict(request.headers))
@@ -295,6 +277,23 @@ class FakeServer:
             answer = {"resultType": "complete", **answer}
         reply = {"jsonrpc": "2.0", "id": message["id"], "result": answer}
         return await _events(request, [reply]) if self.use_events else _json(200, reply)
+
+
+def _check_mcp(server: FakeServer, call: Call) -> web.Response | None:
+    """Refuse invalid messages; the SDK validates the headers of the modern era."""
+    message, headers = call.message, {name.lower(): value for name, value in call.headers.items()}
+    if "_meta" not in message.get("params", {}):
+        is_known = message.get("method") == "initialize" or headers.get("mcp-session-id") in server.hosts
+        return _json(404, {"error": "session"}) if server.issues_sessions and not is_known else None
+    rejected: Any = classify_inbound_request(message, headers=headers)
+    if message["method"] == "tools/call" and not hasattr(rejected, "code"):
+        schemas = [tool["inputSchema"] for tool in server.tools if tool["name"] == message["params"]["name"]]
+        arguments = message["params"].get("arguments") or {}
+        rejected = validate_mcp_param_headers(schemas[0], arguments, headers) if schemas else None
+    if not hasattr(rejected, "code"):
+        return None
+    error = {"code": rejected.code, "message": rejected.message}
+    return _json(400, {"jsonrpc": "2.0", "id": message["id"], "error": error})
 
 
 def problem(status: int, code: str, message: str, **headers: str) -> web.Response:

@@ -68,7 +68,7 @@ class HttpServer:
         params = message.get("params") or {}
         modern = self._is_modern(request)
         if modern:
-            refusal = self._check_modern(request, message, params)
+            refusal = _check_modern(request, message, params, self.toolbox.tools)
         else:
             refusal = await self._check_legacy(request, method)
         if refusal is not None:
@@ -263,30 +263,6 @@ class HttpServer:
         era = self.toolbox.era
         return era == "modern" or (era == "both" and request.headers.get("MCP-Protocol-Version") == MODERN)
 
-    def _check_modern(
-        self, request: web.Request, message: dict[str, Any], params: dict[str, Any]
-    ) -> web.Response | None:
-        method, number = message.get("method"), message.get("id")
-        if method == "initialize" or number is None:
-            return None
-        expected = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, **self._mirrored(method, params)}
-        if any(_decoded(request.headers.get(name)) != value for name, value in expected.items()):
-            return _error(number, -32020, "headers and body differ", 400)
-        error = envelope_error(params)
-        return _error(number, error["code"], error["message"], 400) if error else None
-
-    def _mirrored(self, method: str | None, params: dict[str, Any]) -> dict[str, str]:
-        if method != "tools/call":
-            return {}
-        headers = {"Mcp-Name": params["name"]}
-        schema: dict[str, Any] = next(
-            (t["inputSchema"] for t in self.toolbox.tools if t["name"] == params["name"]), {}
-        )
-        for key, value in schema.get("properties", {}).items():
-            if "x-mcp-header" in value and key in params.get("arguments", {}):
-                headers[f"Mcp-Param-{value['x-mcp-header']}"] = str(params["arguments"][key])
-        return headers
-
     async def _check_legacy(self, request: web.Request, method: str | None) -> web.Response | None:
         if method == "server/discover" and self.toolbox.era == "silent":
             await asyncio.Event().wait()
@@ -295,6 +271,30 @@ class HttpServer:
         if SESSION in request.headers:
             return web.Response(status=self.unknown_session_status, text="Session not found")
         return web.Response(status=400, text="Bad Request: Missing session ID")
+
+
+def _check_modern(
+    request: web.Request, message: dict[str, Any], params: dict[str, Any], tools: list[dict[str, Any]]
+) -> web.Response | None:
+    method, number = message.get("method"), message.get("id")
+    if method == "initialize" or number is None:
+        return None
+    expected = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, **_mirrored(method, params, tools)}
+    if any(_decoded(request.headers.get(name)) != value for name, value in expected.items()):
+        return _error(number, -32020, "headers and body differ", 400)
+    error = envelope_error(params)
+    return _error(number, error["code"], error["message"], 400) if error else None
+
+
+def _mirrored(method: str | None, params: dict[str, Any], tools: list[dict[str, Any]]) -> dict[str, str]:
+    if method != "tools/call":
+        return {}
+    headers = {"Mcp-Name": params["name"]}
+    schema: dict[str, Any] = next((t["inputSchema"] for t in tools if t["name"] == params["name"]), {})
+    for key, value in schema.get("properties", {}).items():
+        if "x-mcp-header" in value and key in params.get("arguments", {}):
+            headers[f"Mcp-Param-{value['x-mcp-header']}"] = str(params["arguments"][key])
+    return headers
 
 
 def make_app(server: HttpServer) -> web.Application:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ambassador_admin.api.keys import revoke
 from ambassador_admin.declarative.key_destinations import KeyDestination, interrupts_deferred
 from ambassador_admin.declarative.objects import ObjectKind
+from ambassador_admin.declarative.operation_requests import batch_request, must_be_sent_alone, single_request
 from ambassador_admin.declarative.operations import Action, Operation, Phase, batches
-from ambassador_admin.declarative.requests import batch_request, must_be_sent_alone, single_request
 from ambassador_admin.errors import AdminError, ExitCode
 
 if TYPE_CHECKING:

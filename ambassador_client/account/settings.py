@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ambassador_client.account import setting_parsers
-from ambassador_client.account.accounts import Account, AccountStore
+from ambassador_client.account.account_store import Account, AccountStore
 from ambassador_client.account.paths import config_directory
 from ambassador_client.account.setting_sources import Flags, SettingSources, read_config
 from ambassador_client.errors import NoCredentialsError, SettingsError

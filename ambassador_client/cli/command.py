@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from ambassador_client.account.accounts import AccountStore
+from ambassador_client.account.account_store import AccountStore
 from ambassador_client.account.setting_sources import Flags
 from ambassador_client.account.settings import Settings, account_store, load_settings
 from ambassador_client.cli.output import Format

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from ambassador_client.account import setting_parsers
-from ambassador_client.account.accounts import Account, check_name
+from ambassador_client.account.account_store import Account, check_name
 from ambassador_client.account.credentials import NO_KEYRING, lacks_keyring
 from ambassador_client.account.paths import expanded
 from ambassador_client.account.session_cache import Slot, sessions_directory

@@ -12,7 +12,7 @@ from ambassador_server.bootstrap.foundation import Foundation
 from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
-from ambassador_server.mcp.payloads import MsgspecPayloads
+from ambassador_server.mcp.payload_reader import MsgspecPayloads
 from ambassador_server.services.administration.access import AccessQueries
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.client_keys import ClientKeys
@@ -39,7 +39,7 @@ from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.pipeline import CallPipeline
 from ambassador_server.services.calls.use_cases import CallUseCases
-from ambassador_server.services.changes.batches import Batches
+from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.registry.mcp_reports import McpReports
 from ambassador_server.services.registry.mcps import Mcps

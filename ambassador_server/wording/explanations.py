@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from shlex import quote
 
 from ambassador_server.domain.policy.decision import Permit, Reason
-from ambassador_server.domain.policy.explanation import Explanation, NotApplicable
+from ambassador_server.domain.policy.explain import Explanation, NotApplicable
 from ambassador_server.domain.policy.grants import Delivery, Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 

@@ -11,7 +11,7 @@ from ambassador_admin.context.store import ContextStore
 from ambassador_admin.declarative.key_destinations import KeyFiles
 from ambassador_admin.errors import AdminError
 from ambassador_client.account import atomic_files
-from ambassador_client.account.accounts import Account, AccountStore
+from ambassador_client.account.account_store import Account, AccountStore
 from ambassador_client.account.atomic_files import put_file, remove_file
 from ambassador_client.errors import ClientError
 from ambassador_client.hosts.installing.host_file import read_host_file, replace_host_file

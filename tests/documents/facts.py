@@ -8,7 +8,7 @@ from ambassador_admin.cli import help_topics
 from ambassador_admin.context.store import ContextStore
 from ambassador_admin.directories import config_directory
 from ambassador_client.account import setting_sources
-from ambassador_client.account.accounts import AccountStore
+from ambassador_client.account.account_store import AccountStore
 from ambassador_client.account.credentials import CredentialStore
 from ambassador_client.account.paths import config_directory as client_config
 from ambassador_client.account.paths import runtime_directory, state_directory

@@ -10,7 +10,7 @@ from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group, Membership
 from ambassador_server.domain.people.users import User
 from ambassador_server.domain.policy.grants import Grant, Subscription
-from ambassador_server.domain.policy.indexes import Index, collect, with_changes
+from ambassador_server.domain.policy.incremental_index import Index, collect, with_changes
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
 _KEYS_BY_PREFIX = Index[ClientKey, str](lambda key: key.prefix, lambda key: key.key_id)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from yarl import URL
 
-from ambassador_server.downstream.http.connect import ServerAddress
 from ambassador_server.downstream.http.connection import Response
+from ambassador_server.downstream.http.dial import ServerAddress
 from ambassador_server.downstream.http.pool import ConnectionPool
 from ambassador_server.errors import DownstreamUnavailableError
 

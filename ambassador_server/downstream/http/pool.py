@@ -5,8 +5,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from ambassador_server.downstream.http.connect import ServerAddress, connect
 from ambassador_server.downstream.http.connection import Connection, NoAnswerError
+from ambassador_server.downstream.http.dial import ServerAddress, connect
 
 # More than the calls that may be in flight, so that notifications and the end of the session have room as well.
 _MAX_CONNECTIONS: Final = 384

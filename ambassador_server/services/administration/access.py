@@ -10,7 +10,7 @@ from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.users import AuthSource, User
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Permit
-from ambassador_server.domain.policy.explanation import Explanation, explain
+from ambassador_server.domain.policy.explain import Explanation, explain
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.errors import NotFoundError

@@ -15,7 +15,7 @@ from ambassador_server.services.administration.subscriptions import Subscription
 from ambassador_server.services.administration.switch_effects import SwitchEffects
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.administration.users import Users
-from ambassador_server.services.changes.batches import Batches
+from ambassador_server.services.changes.batch import Batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

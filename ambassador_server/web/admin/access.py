@@ -8,7 +8,7 @@ from ambassador_protocol.admin.users import UserView
 from ambassador_protocol.paths import ACCESS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.decision import Deny
-from ambassador_server.domain.policy.explanation import ConsideredRule
+from ambassador_server.domain.policy.explain import ConsideredRule
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.services.administration.access import ExplainedAccess

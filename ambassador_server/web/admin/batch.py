@@ -31,7 +31,7 @@ from ambassador_server.errors import InvalidInputError, OperationFailedError
 from ambassador_server.services.administration.grants import Grants
 from ambassador_server.services.administration.groups import Groups
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
-from ambassador_server.services.changes.batches import Step
+from ambassador_server.services.changes.batch import Step
 from ambassador_server.services.registry.mcps import Mcps
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
 from ambassador_server.web.admin.grants import grant_spec

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_client.account.accounts import Account
+from ambassador_client.account.account_store import Account
 from ambassador_client.account.settings import account_store
 from ambassador_client.hosts.installing.launch import installed_command
 from ambassador_client.hosts.installing.registry import all_hosts

@@ -12,7 +12,7 @@ from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.sessions import SessionBounds
 from ambassador_server.domain.policy.decision import Deny
 from ambassador_server.domain.policy.switches import SwitchScope
-from ambassador_server.mcp.payloads import MsgspecPayloads
+from ambassador_server.mcp.payload_reader import MsgspecPayloads
 from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.audit.recorder import Recorder

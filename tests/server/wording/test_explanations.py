@@ -7,7 +7,7 @@ import pytest
 
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decision import Deny, Reason
-from ambassador_server.domain.policy.explanation import Explanation, NotApplicable, explain
+from ambassador_server.domain.policy.explain import Explanation, NotApplicable, explain
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.wording.explanations import (

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from ambassador_server.downstream.http import connect
+from ambassador_server.downstream.http import dial
 from ambassador_server.downstream.http.client import HttpClient, encode_fields
-from ambassador_server.downstream.http.connect import ServerAddress
 from ambassador_server.downstream.http.connection import Connection, NoAnswerError, Response
+from ambassador_server.downstream.http.dial import ServerAddress
 from ambassador_server.downstream.http.pool import ConnectionPool
 from ambassador_server.errors import DownstreamUnavailableError
 from tests.effort import examples
@@ -404,7 +404,7 @@ async def test_cancelling_after_the_whole_answer_leaves_the_next_request_alone()
     owner = Hurried()
     async with listening(answering(OK)) as (server, port):
         loop = asyncio.get_running_loop()
-        connection = await connect.connect(
+        connection = await dial.connect(
             ServerAddress("127.0.0.1", port, None), lambda: Connection(loop, owner)
         )
         with pytest.raises(asyncio.CancelledError):
@@ -615,7 +615,7 @@ async def test_a_name_that_does_not_resolve_is_named_in_the_error():
 
 
 async def test_a_connection_that_is_not_accepted_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connect, "CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(dial, "CONNECT_SECONDS", 0.05)
     # The server never answers the TLS handshake.
     async with listening(hold) as (_, port):
         pool = ConnectionPool(ServerAddress("127.0.0.1", port, ssl.create_default_context()))

@@ -9,7 +9,7 @@ from hypothesis import given
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Permit
-from ambassador_server.domain.policy.explanation import ConsideredRule, NotApplicable, explain
+from ambassador_server.domain.policy.explain import ConsideredRule, NotApplicable, explain
 from ambassador_server.domain.policy.grants import Grant, Subscription
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from tests.properties.test_policy import GRANTS, SWITCHES, TOOLS

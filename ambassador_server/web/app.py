@@ -1,4 +1,4 @@
-"""Two applications for two listeners: the client API never carries an admin route."""
+"""Builds the two applications: the client API and the admin API, each for a listener of its own."""
 
 import functools
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from ambassador_server.web.client.app_keys import CALLS, FACE, OWN_ACCESS, SIGN_
 from ambassador_server.web.client.routes import client_routes
 from ambassador_server.web.middleware.errors import errors_middleware
 from ambassador_server.web.middleware.hosts import hosts_middleware
-from ambassador_server.web.middleware.origin import origin_middleware, sign_response
+from ambassador_server.web.middleware.origin import add_response_headers, origin_middleware
 from ambassador_server.web.openapi import describe
 
 
@@ -74,7 +74,7 @@ def create_admin_app(
     app.add_routes([endpoint.route() for endpoint in endpoints])
     described: Callable[[], bytes] = functools.cache(lambda: msgspec.json.encode(describe(endpoints)))
     app[DESCRIPTION] = described
-    app.on_shutdown.append(audit_stream.end_all)
+    app.on_shutdown.append(audit_stream.end_streams)
     return app
 
 
@@ -83,7 +83,7 @@ def _create(health: Health, settings: WebSettings) -> web.Application:
         middlewares=[origin_middleware, errors_middleware, hosts_middleware],
         client_max_size=settings.max_body_bytes,
     )
-    app.on_response_prepare.append(sign_response)
+    app.on_response_prepare.append(add_response_headers)
     app[HEALTH_CHECKS] = health
     app[SETTINGS] = settings
     return app

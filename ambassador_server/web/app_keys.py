@@ -1,4 +1,4 @@
-"""Typed keys of what both applications carry, what their guards read, and what requests carry."""
+"""Typed keys of values that both applications or their middleware use, and of values of requests."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from ambassador_server.services.sign_in.administrator_proof import Administrator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """What the HTTP edge needs to know."""
+    """The settings of the web applications; `configuration` is what the admin API shows."""
 
     allowed_hosts: frozenset[str]
     max_body_bytes: int

@@ -1,4 +1,4 @@
-"""Bodies in and out: strict on the admin API, tolerant of extra members where the original protocol is."""
+"""Reads request bodies and writes JSON responses; only bodies of the original protocol may have unknown members."""
 
 import asyncio
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 def json_response(body: Any, status: int = 200, *, revision: str | None = None) -> web.Response:
-    """Encode a wire dataclass, or a list or mapping of them; a revision becomes the entity tag."""
+    """Encode a wire dataclass, or a list or mapping of them; `revision` becomes the entity tag."""
     response = web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")
     if revision is not None:
         response.etag = revision
@@ -25,7 +25,7 @@ def json_response(body: Any, status: int = 200, *, revision: str | None = None) 
 
 
 async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
-    """Read the whole body, at most `limit` bytes where that is less than the server's limit, in bounded time."""
+    """Read the whole body in bounded time; `limit` replaces the server's limit of its bytes."""
     if limit is not None:
         request = request.clone(client_max_size=limit)
     if request.content.is_eof():
@@ -38,7 +38,7 @@ async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
 
 
 async def read_strict(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:
-    """Parse an admin body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
+    """Parse a body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
     _require_json(request)
     try:
         return adapter(kind).validate_json(await read_body(request, limit=limit))
@@ -49,11 +49,11 @@ async def read_strict(request: web.Request, kind: type[T], *, limit: int | None 
 
 
 async def read_tolerant(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:
-    """Parse a body of the original protocol, ignoring members it does not know."""
+    """Parse a body of the original protocol, ignoring unknown members."""
     _require_json(request)
     body = await read_body(request, limit=limit)
     try:
-        # The decoder skips over raw members without looking at their encoding.
+        # The decoder does not check the encoding of raw members.
         if not body.isascii():
             body.decode()
         return msgspec.json.decode(body, type=kind)
@@ -69,7 +69,7 @@ def _require_json(request: web.Request) -> None:
 
 
 def adapter(kind: type[T]) -> TypeAdapter[T]:
-    """Return what reads and describes a wire body; there is one for each."""
+    """Return the adapter that parses a wire body and describes its schema; it is created once per type."""
     if kind not in _adapters:
         _adapters[kind] = TypeAdapter(kind)
     return _adapters[kind]

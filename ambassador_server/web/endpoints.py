@@ -1,4 +1,4 @@
-"""One endpoint of the admin API as a value: what is routed, guarded, described and tested comes from it alone."""
+"""An endpoint of the admin API as a value, from which its route, its access check and its description are made."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ Handler = Callable[..., Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A query parameter; `kind` is its JSON type, and an `array` is named once for each of its texts."""
+    """A query parameter; `kind` is its JSON type. A parameter of kind `array` is repeated once for each item."""
 
     name: str
-    says: str
+    description: str
     kind: str = "string"
     required: bool = False
 
     def check(self, request: web.Request) -> None:
-        """Raise InvalidInputError where the query does not have it as it must be."""
+        """Raise InvalidInputError if the query has an invalid value of this parameter, or lacks a required one."""
         if self.required and not request.query.get(self.name):
             raise InvalidInputError(f"{self.name}: this query parameter is required")
         if self.kind != "array" and len(request.query.getall(self.name, ())) > 1:
-            raise InvalidInputError(f"{self.name}: may be named once only")
+            raise InvalidInputError(f"{self.name}: may be given only once")
         if self.kind == "integer":
             number(request, self.name, 0)
         if self.kind == "boolean":
@@ -37,40 +37,46 @@ class Parameter:
 
 
 LIMIT = Parameter(
-    name="limit", says=f"How many items: at most {MAX_PAGE}, else {DEFAULT_PAGE}.", kind="integer"
+    name="limit",
+    description=f"The number of items, at most {MAX_PAGE}. Default: {DEFAULT_PAGE}.",
+    kind="integer",
 )
-CURSOR = Parameter(name="cursor", says="The `next_cursor` of the page before.")
+CURSOR = Parameter(name="cursor", description="The `next_cursor` of the previous page.")
 LIST = (
     LIMIT,
     CURSOR,
-    Parameter(name="sort", says="The member to sort by; with `-` before it from the end."),
-    Parameter(name="filter", says="`FIELD=VALUE`, or `FIELD~GLOB`; all of them must hold.", kind="array"),
+    Parameter(name="sort", description="The member to sort by; a leading `-` sorts in descending order."),
+    Parameter(
+        name="filter",
+        description="`FIELD=VALUE` or `FIELD~GLOB`; items must match all of them.",
+        kind="array",
+    ),
 )
-"""What every list understands."""
+"""The query parameters of every list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """`handler` gets the request, and the body where the endpoint `takes` one, of `body_bytes` at most.
+    """One endpoint; `handler` gets the request, and the parsed body if there is a `body_type`.
 
-    Without a `right` it is open to anybody. `gives` is the wire body of the answer, the media type of one that is not
-    JSON, or None for an empty one; `statuses` are those of an answer that is no refusal. `query` is all the query may
-    name. `is_conditional` means that `If-Match` is heeded.
+    Without a `right` no credential is needed. `response_type` is the wire body of the response, the media type of a
+    response that is not JSON, or None for an empty one. `statuses` are those of successful responses. `query` lists
+    all permitted query parameters. `accepts_if_match` means that the handler checks `If-Match`.
     """
 
     method: str
     path: str
     right: Right | None
     handler: Handler
-    takes: type[Any] | None = None
-    body_bytes: int | None = None
-    gives: type[Any] | str | None = None
+    body_type: type[Any] | None = None
+    max_body_bytes: int | None = None
+    response_type: type[Any] | str | None = None
     statuses: tuple[int, ...] = (200,)
     query: tuple[Parameter, ...] = ()
-    is_conditional: bool = False
+    accepts_if_match: bool = False
 
     def route(self) -> web.RouteDef:
-        """Return what aiohttp routes: nothing gets past the guard, not even a look at the query or the body."""
+        """Return the aiohttp route; it checks the right before it reads the query or the body."""
         guarded = self._answer if self.right is None else administered(self.right, self._answer)
         return web.route(self.method, self.path, guarded)
 
@@ -78,6 +84,7 @@ class Endpoint:
         check_parameters(request, [parameter.name for parameter in self.query])
         for parameter in self.query:
             parameter.check(request)
-        if self.takes is None:
+        if self.body_type is None:
             return await self.handler(request)
-        return await self.handler(request, await read_strict(request, self.takes, limit=self.body_bytes))
+        body = await read_strict(request, self.body_type, limit=self.max_body_bytes)
+        return await self.handler(request, body)

@@ -1,4 +1,4 @@
-"""An answer that becomes a stream of Server-Sent Events when something has to be told before the reply."""
+"""A response that becomes a stream of Server-Sent Events if messages are sent before the reply."""
 
 import asyncio
 from collections import deque
@@ -12,22 +12,22 @@ from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.json_text import on_one_line
 
 _MOST_PENDING: Final = 64
-"""How many notifications wait for a reader who is slow; a newer one takes the place of the oldest."""
+"""How many notifications wait for a slow reader; beyond that, a new one replaces the oldest."""
 
 EVENT_HEADERS: Final = {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
-"""The headers of every stream of events; a proxy in between is asked to hold nothing back."""
+"""The headers of every event stream; `X-Accel-Buffering` tells proxies not to buffer it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pending:
-    """A message that the reader has not taken yet."""
+    """A message that has not been written yet."""
 
     content: bytes
     droppable: bool
 
 
 class EventAnswer:
-    """Costs nothing until the first message is told; leaving the block ends the writing of what was not read."""
+    """Starts the stream with the first message; leaving the `with` block stops writing pending messages."""
 
     __slots__ = ("_droppable", "_pending", "_request", "_response", "_writing")
 
@@ -40,11 +40,11 @@ class EventAnswer:
 
     @property
     def has_begun(self) -> bool:
-        """Tell whether a message was told, so that the reply has to be an event, too."""
+        """Tell whether a message was sent, so that the reply must be an event, too."""
         return self._pending is not None
 
     def tell(self, message: bytes) -> None:
-        """Send a notification as soon as the reader takes it; the oldest that waits is dropped for a slow reader."""
+        """Queue a notification and return; if too many are queued, the oldest is dropped."""
         if self._droppable >= _MOST_PENDING and self._pending is not None:
             self._pending.remove(next(each for each in self._pending if each.droppable))
             self._droppable -= 1
@@ -52,15 +52,15 @@ class EventAnswer:
         self._put(_Pending(message, droppable=True))
 
     def ask(self, message: bytes) -> None:
-        """Send a request as soon as the reader takes it; its number is bounded by who asks."""
+        """Queue a request and return; it is never dropped, so the caller must limit how many it queues."""
         self._put(_Pending(message, droppable=False))
 
     async def end(self, reply: bytes) -> web.StreamResponse:
-        """Send what is still pending, then the reply if there is one, whatever time its reader takes."""
+        """Send the pending messages, then the reply if there is one, without a time limit."""
         if self._writing is not None:
             await self._writing
-        response = await self._begun()
-        # A reader that has hung up gets nothing more.
+        response = await self._prepared()
+        # The reader may have closed the connection.
         with suppress(ConnectionError):
             if reply:
                 await response.write(_event(reply))
@@ -74,7 +74,7 @@ class EventAnswer:
         if self._writing is not None:
             self._writing.cancel()
         if error is not None and self.has_begun and self._request.transport is not None:
-            # Half an answer cannot be taken back, nor followed by another one.
+            # Part of the response has been sent, so an error response is impossible.
             self._request.transport.abort()
 
     def _put(self, message: "_Pending") -> None:
@@ -86,13 +86,13 @@ class EventAnswer:
 
     async def _write(self, pending: "deque[_Pending]") -> None:
         with suppress(ConnectionError):
-            response = await self._begun()
+            response = await self._prepared()
             while pending:
                 message = pending.popleft()
                 self._droppable -= message.droppable
                 await response.write(_event(message.content))
 
-    async def _begun(self) -> web.StreamResponse:
+    async def _prepared(self) -> web.StreamResponse:
         if self._response is None:
             self._response = web.StreamResponse(headers=EVENT_HEADERS)
             await self._response.prepare(self._request)
@@ -100,5 +100,5 @@ class EventAnswer:
 
 
 def _event(message: bytes) -> bytes:
-    # In a stream a line end would end the event.
+    # A line end in the data would end the event.
     return b"data: " + on_one_line(message) + b"\n\n"

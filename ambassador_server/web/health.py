@@ -1,4 +1,4 @@
-"""Liveness and readiness; they tell a stranger nothing about what is inside."""
+"""Liveness, readiness and the CA certificate; they need no credential, so they disclose nothing else."""
 
 from aiohttp import web
 
@@ -12,17 +12,17 @@ _PEM = "application/x-pem-file"
 
 
 async def health(_: web.Request) -> web.Response:
-    """Answer as the original does."""
+    """Answer 200, as the original server does."""
     return json_response(Liveness())
 
 
 async def live(_: web.Request) -> web.Response:
-    """Answer while there is a server."""
+    """Answer 200 while the server runs."""
     return json_response(Liveness())
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Answer 200 only when calls can be served, else 503 and which condition fails."""
+    """Answer 200 if calls can be served, else 503 with the failed conditions."""
     checks = await request.app[HEALTH_CHECKS].checks()
     is_ready = all(checks.values())
     body = Readiness(status="ready" if is_ready else "not_ready", checks=checks)
@@ -30,7 +30,7 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def ca_certificate(request: web.Request) -> web.Response:
-    """Return the CA certificate; the caller compares its fingerprint."""
+    """Return the CA certificate; compare its fingerprint before you trust it."""
     pem = request.app[SETTINGS].ca_pem
     if pem is None:
         raise web.HTTPNotFound(text="This server does not use a CA of its own")
@@ -38,10 +38,12 @@ async def ca_certificate(request: web.Request) -> web.Response:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return what both listeners have; it is open to anybody."""
+    """Return the endpoints that both listeners serve."""
     return [
-        Endpoint(method="GET", path=HEALTH, right=None, handler=health, gives=Liveness),
-        Endpoint(method="GET", path=LIVE, right=None, handler=live, gives=Liveness),
-        Endpoint(method="GET", path=READY, right=None, handler=ready, gives=Readiness, statuses=(200, 503)),
-        Endpoint(method="GET", path=CA_CERTIFICATE, right=None, handler=ca_certificate, gives=_PEM),
+        Endpoint(method="GET", path=HEALTH, right=None, handler=health, response_type=Liveness),
+        Endpoint(method="GET", path=LIVE, right=None, handler=live, response_type=Liveness),
+        Endpoint(
+            method="GET", path=READY, right=None, handler=ready, response_type=Readiness, statuses=(200, 503)
+        ),
+        Endpoint(method="GET", path=CA_CERTIFICATE, right=None, handler=ca_certificate, response_type=_PEM),
     ]

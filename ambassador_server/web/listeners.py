@@ -1,4 +1,4 @@
-"""Two listening sockets for two applications, and their orderly end."""
+"""Serves an application on a listening socket, and closes it after running requests."""
 
 import logging
 import socket
@@ -13,38 +13,38 @@ from ambassador_server.errors import ConfigurationError
 _BACKLOG = 1024
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Tell whether a failure is the server's: a traceback for each garbled request lets any stranger fill the log."""
+def _is_server_failure(record: logging.LogRecord) -> bool:
+    """Tell whether to log a record: malformed requests are not logged, so that clients cannot fill the log."""
     return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 _log = logging.getLogger(__name__)
-_log.addFilter(_is_ours)
+_log.addFilter(_is_server_failure)
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An application that is being served, and the port it got."""
+    """A served application and its port."""
 
     runner: web.AppRunner
     port: int
 
     async def close(self) -> None:
-        """Take no new connection, let running requests end within the drain time, then close."""
+        """Accept no new connection, wait up to the drain time for running requests, then close."""
         await self.runner.cleanup()
 
 
 async def listen(
     app: web.Application, *, host: str, port: int, tls: ssl.SSLContext | None, drain_seconds: float
 ) -> Listener:
-    """Serve an application; port 0 takes a free one. Raises ConfigurationError when the address is taken."""
+    """Serve an application; port 0 means any free port. Raises ConfigurationError if the address is in use."""
     runner = web.AppRunner(
         app,
-        # A caller who goes away cancels what runs for them.
+        # A closed connection cancels its request.
         handler_cancellation=True,
         access_log=None,
         logger=_log,
-        # The library waits this long twice: for the answers, then, with unread bodies cut off, for the rest of them.
+        # The library waits this long twice: for running requests, then for those whose bodies it has cut off.
         shutdown_timeout=drain_seconds / 2,
         keepalive_timeout=75.0,
     )

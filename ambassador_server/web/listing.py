@@ -1,4 +1,7 @@
-"""The query of a list and its answer: `filter`, `sort`, `limit` and the cursor, which is good for its query alone."""
+"""Reads the query of a list and renders its page: `filter`, `sort`, `limit` and `cursor`.
+
+A cursor contains a digest of path, filter and sort, and is valid only with the same ones.
+"""
 
 import base64
 import hashlib
@@ -19,10 +22,9 @@ _PAGING = frozenset({"limit", "cursor"})
 
 
 def listing(request: web.Request, *, order: str | None = None, also: tuple[Condition, ...] = ()) -> Listing:
-    """Return what the query asks for.
+    """Return the requested part of the list. Raises InvalidInputError.
 
-    `order` is how the list is sorted unless the query says, `also` are conditions besides those of the query. Raises
-    InvalidInputError.
+    `order` is the default sort order, `also` are conditions in addition to those of the query.
     """
     sort, cursor = request.query.get("sort", order), request.query.get("cursor")
     return Listing(
@@ -41,7 +43,7 @@ def page(request: web.Request, found: Slice[T], view: Callable[[T], Any]) -> Pag
 
 
 def _cursor(request: web.Request, position: Position) -> str:
-    text = json.dumps([_mark(request), position.sort, position.item_id], ensure_ascii=False)
+    text = json.dumps([_query_digest(request), position.sort, position.item_id], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -52,17 +54,17 @@ def _position(request: web.Request, cursor: str) -> Position:
     except (ValueError, RecursionError):
         read = None
     match read:
-        case [str(mark), str() | None as sort, str(item_id)]:
-            if mark != _mark(request):
+        case [str(digest), str() | None as sort, str(item_id)]:
+            if digest != _query_digest(request):
                 raise InvalidInputError(
-                    "cursor: it belongs to a list with another path, filter or sort; begin again without it"
+                    "cursor: it belongs to a list with another path, filter or sort; repeat without it"
                 )
             return Position(sort, item_id)
         case _:
-            raise InvalidInputError("cursor: no list has given this; begin again without it")
+            raise InvalidInputError("cursor: no list has returned this one; repeat without it")
 
 
-def _mark(request: web.Request) -> str:
+def _query_digest(request: web.Request) -> str:
     query = sorted((name, value) for name, value in request.query.items() if name not in _PAGING)
-    asked = json.dumps([request.path, query])
-    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+    text = json.dumps([request.path, query])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

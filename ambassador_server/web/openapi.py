@@ -1,4 +1,4 @@
-"""The description of the admin API, OpenAPI 3.1, from the very values the routes are made of."""
+"""Generates the OpenAPI 3.1 document of the admin API from the endpoints that its routes are made from."""
 
 import inspect
 import re
@@ -15,7 +15,7 @@ from ambassador_server.web.bodies import adapter
 from ambassador_server.web.endpoints import Endpoint, Parameter
 
 Schemas = Mapping[tuple[str, JsonSchemaMode], dict[str, Any]]
-"""By operation: what its body and its answer look like."""
+"""The JSON schemas of the bodies and responses, by operation."""
 
 _PARAMETER = re.compile(r"{(\w+)}")
 _SCHEMAS = "#/components/schemas/"
@@ -24,27 +24,27 @@ _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 
 _REFUSALS = {
-    400: "The request is invalid; the message says why.",
+    400: "The request is invalid; the message names the error.",
     401: "There is no valid admin key.",
     403: "The admin key lacks the right.",
-    404: "No such object, or no such path.",
+    404: "The object or the path does not exist.",
     408: "The body did not arrive in time.",
-    409: "It exists already, or its state does not allow this.",
-    412: "It has been changed since it was read.",
+    409: "The object exists already, or its state does not allow the request.",
+    412: "The object has been changed since it was read.",
     413: "The body is too large.",
-    415: "The body is not JSON.",
-    421: "The request is meant for another host.",
+    415: "The content type is not JSON.",
+    421: "The `Host` header is not a name of this server.",
     429: "Too many wrong secrets from this address.",
     502: "The downstream cannot be reached.",
-    503: "Not usable now: database, audit log, or too much at once.",
+    503: "The database or the audit log is unavailable, or the server is overloaded.",
     504: "The downstream did not answer in time.",
 }
 _CHANGED_MEANWHILE = 412
-_WORDS = _REFUSALS | {200: "Done.", 201: "Created.", 204: "Done; there is nothing to tell."}
+_STATUSES = _REFUSALS | {200: "Done.", 201: "Created.", 204: "Done; the body is empty."}
 
 
 def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    """Return the document as JSON values."""
+    """Return the OpenAPI document as JSON values."""
     listed = list(endpoints)
     schemas, definitions = _schemas(listed)
     paths: dict[str, dict[str, Any]] = {}
@@ -73,10 +73,10 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Schemas, dict[str, Any]]:
     wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = []
     for endpoint in endpoints:
         name = _name(endpoint)
-        if endpoint.takes is not None:
-            wanted.append((name, "validation", adapter(endpoint.takes)))
-        if endpoint.gives is not None and not isinstance(endpoint.gives, str):
-            wanted.append((name, "serialization", adapter(endpoint.gives)))
+        if endpoint.body_type is not None:
+            wanted.append((name, "validation", adapter(endpoint.body_type)))
+        if endpoint.response_type is not None and not isinstance(endpoint.response_type, str):
+            wanted.append((name, "serialization", adapter(endpoint.response_type)))
     schemas, definitions = TypeAdapter.json_schemas(wanted, ref_template=f"{_SCHEMAS}{{model}}")
     return schemas, definitions.get("$defs", {})
 
@@ -92,7 +92,7 @@ def _noun(endpoint: Endpoint) -> str:
 def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     summary, _, more = (inspect.getdoc(endpoint.handler) or "").partition("\n")
     right = endpoint.right
-    needs = "Open to anybody." if right is None else f"Needs the right `{right}`."
+    needs = "Needs no admin key." if right is None else f"Needs the right `{right}`."
     operation: dict[str, Any] = {
         "operationId": _name(endpoint),
         "tags": [_noun(endpoint)],
@@ -106,7 +106,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
         "responses": _responses(endpoint, schemas),
         "security": [] if right is None else [{scheme: [right.value]} for scheme in ("bearer", "header")],
     }
-    if endpoint.takes is not None:
+    if endpoint.body_type is not None:
         body = {"application/json": {"schema": schemas[_name(endpoint), "validation"]}}
         operation["requestBody"] = {"required": True, "content": body}
     return operation
@@ -121,38 +121,45 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
         "name": parameter.name,
         "in": "query",
         "required": parameter.required,
-        "description": parameter.says,
+        "description": parameter.description,
         "schema": _TEXTS if parameter.kind == "array" else {"type": parameter.kind},
     }
 
 
 def _if_match(endpoint: Endpoint) -> list[dict[str, Any]]:
-    if not endpoint.is_conditional:
+    if not endpoint.accepts_if_match:
         return []
-    return [{"name": "If-Match", "in": "header", "schema": _TEXT, "description": "The `ETag` it must have."}]
+    return [
+        {
+            "name": "If-Match",
+            "in": "header",
+            "schema": _TEXT,
+            "description": "The `ETag` that the object must have.",
+        }
+    ]
 
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
-    refusals = set(_REFUSALS) - (set() if endpoint.is_conditional else {_CHANGED_MEANWHILE})
+    refusals = set(_REFUSALS) - (set() if endpoint.accepts_if_match else {_CHANGED_MEANWHILE})
     responses: dict[str, Any] = {
         str(status): {"$ref": f"{_RESPONSES}{status}"} for status in sorted(refusals)
     }
     for status in endpoint.statuses:
-        responses[str(status)] = {"description": _WORDS[status]} | _content(endpoint, schemas)
+        responses[str(status)] = {"description": _STATUSES[status]} | _content(endpoint, schemas)
     return responses
 
 
 def _content(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
-    if endpoint.gives is None:
+    if endpoint.response_type is None:
         return {}
-    if isinstance(endpoint.gives, str):
-        return {"content": {endpoint.gives: {"schema": _TEXT}}}
+    if isinstance(endpoint.response_type, str):
+        return {"content": {endpoint.response_type: {"schema": _TEXT}}}
     return {"content": {"application/json": {"schema": schemas[_name(endpoint), "serialization"]}}}
 
 
 def _refusals() -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}}
-    return {str(status): {"description": words, "content": problem} for status, words in _REFUSALS.items()}
+    return {str(status): {"description": text, "content": problem} for status, text in _REFUSALS.items()}
 
 
 def _problem_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What several admin routes read from a request in the same way."""
+"""Reads query parameters and values of bodies, for several routes in the same way."""
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
@@ -20,18 +20,18 @@ _MAX_SECONDS = 10 * 366 * 86400
 
 
 def requester(request: web.Request) -> Requester:
-    """Return who asks for a change."""
+    """Return the administrator and the origin of a request."""
     return Requester(request[ADMINISTRATOR], request[ORIGIN])
 
 
 def expected(request: web.Request) -> ExpectedRevisions:
-    """Return the revisions that `If-Match` names; a weak one never matches."""
+    """Return the revisions in `If-Match`, without weak ones, which never match; None without that header."""
     tags = request.if_match
     return None if tags is None else frozenset(tag.value for tag in tags if not tag.is_weak)
 
 
 def choice(kind: type[E], value: str, name: str) -> E:
-    """Return the member of a closed list, or raise an InvalidInputError that names them all."""
+    """Return the member of an enumeration, or raise an InvalidInputError that names all members."""
     try:
         return kind(value)
     except ValueError:
@@ -40,17 +40,17 @@ def choice(kind: type[E], value: str, name: str) -> E:
 
 
 def optional_choice(kind: type[E], value: str | None, name: str) -> E | None:
-    """Return the member, or None where nothing is said."""
+    """Return the member of an enumeration; None stays None."""
     return None if value is None else choice(kind, value, name)
 
 
 def choices(kind: type[E], values: Iterable[str], name: str) -> list[E]:
-    """Return the members of a closed list, in the order they were named."""
+    """Return the members of an enumeration, in the given order."""
     return [choice(kind, value, name) for value in values]
 
 
 def duration(seconds: int | None, name: str = "expires_in_seconds") -> timedelta | None:
-    """Return how long something lasts; None is without end."""
+    """Return a checked duration; None, which means unlimited, stays None."""
     if seconds is None:
         return None
     if not 0 < seconds <= _MAX_SECONDS:
@@ -59,7 +59,7 @@ def duration(seconds: int | None, name: str = "expires_in_seconds") -> timedelta
 
 
 def number(request: web.Request, name: str, default: int) -> int:
-    """Return a whole query parameter that is not negative."""
+    """Return a query parameter that is a non-negative integer."""
     text = request.query.get(name)
     if text is None:
         return default
@@ -77,7 +77,7 @@ def flag(request: web.Request, name: str, *, default: bool) -> bool:
 
 
 def moment(request: web.Request, name: str) -> datetime | None:
-    """Return a query parameter that is a time, UTC unless it says otherwise."""
+    """Return a query parameter that is a time; a time without a zone is UTC."""
     text = request.query.get(name)
     if text is None:
         return None
@@ -89,13 +89,13 @@ def moment(request: web.Request, name: str) -> datetime | None:
 
 
 def page_limit(request: web.Request) -> int:
-    """Return how many rows a page has."""
+    """Return the number of items of a page."""
     return max(1, min(number(request, "limit", DEFAULT_PAGE), MAX_PAGE))
 
 
 def check_parameters(request: web.Request, known: Collection[str]) -> None:
-    """Raise InvalidInputError for a query parameter that is none of these: a slip must not widen an answer."""
+    """Raise InvalidInputError for an unknown query parameter: ignoring a misspelt filter would list too much."""
     unknown = sorted(set(request.query) - set(known))
     if unknown:
-        told = f"known are {', '.join(sorted(known))}" if known else "there are none here"
-        raise InvalidInputError(f"{unknown[0][:60]!r}: unknown parameter; {told}")
+        hint = f"known are {', '.join(sorted(known))}" if known else "this request has no parameters"
+        raise InvalidInputError(f"{unknown[0][:60]!r}: unknown parameter; {hint}")

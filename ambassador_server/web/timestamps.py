@@ -1,4 +1,4 @@
-"""Times as the wire has them."""
+"""Formats times for the wire."""
 
 from datetime import UTC, datetime
 
@@ -9,5 +9,5 @@ def timestamp(at: datetime) -> str:
 
 
 def optional_timestamp(at: datetime | None) -> str | None:
-    """Return the time, if there is one."""
+    """Return the formatted time; None stays None."""
     return None if at is None else timestamp(at)

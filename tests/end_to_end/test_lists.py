@@ -147,7 +147,7 @@ def _cursor(*members: Any) -> str:
 def test_garbage_is_no_cursor(world: World, garbage: str) -> None:
     answer = get(world, "users", ("cursor", garbage))
     assert answer.status_code == 400
-    assert "begin again without it" in answer.json()["detail"]
+    assert "repeat without it" in answer.json()["detail"]
     assert_discreet(answer.text)
 
 

@@ -1,4 +1,4 @@
-"""`/v1/admin/access`: who may call what, and why."""
+"""`/v1/admin/access`: explains which users may call which tools."""
 
 from aiohttp import web
 
@@ -14,7 +14,7 @@ from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.services.administration.access import ExplainedAccess
 from ambassador_server.services.administration.names import Names
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.views import user_view
+from ambassador_server.web.admin.people_views import user_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
@@ -28,7 +28,7 @@ from ambassador_server.wording.explanations import (
 
 
 async def explain(request: web.Request) -> web.Response:
-    """Explain whether `user`, with `key` or the best key there is, may call `tool`."""
+    """Explain whether `user` may call `tool` with `key`, or with the key that permits most."""
     user, tool = request.query["user"], request.query["tool"]
     access = request.app[ADMINISTRATION].access.explain(user, tool, key_name=request.query.get("key"))
     return json_response(_access_view(access, request.app[ADMINISTRATION].names))
@@ -61,20 +61,20 @@ def _access_view(access: ExplainedAccess, names: Names) -> AccessView:
 
 
 def _rule_view(considered: ConsideredRule, names: Names) -> RuleView:
-    kind, rule_id, says = _words(considered.rule, names)
+    kind, rule_id, text = _described(considered.rule, names)
     not_applicable = considered.not_applicable
     return RuleView(
         kind=kind,
         id=rule_id,
-        says=says,
+        says=text,
         applies=not_applicable is None,
         why=None if not_applicable is None else WHY_NOT[not_applicable],
         decides=considered.decides,
     )
 
 
-def _words(rule: KillSwitch | Grant | Subscription, names: Names) -> tuple[str, str, str]:
-    """Return the kind of a rule, its id, and what it says."""
+def _described(rule: KillSwitch | Grant | Subscription, names: Names) -> tuple[str, str, str]:
+    """Return the kind, the id and the text of a rule."""
     match rule:
         case KillSwitch():
             return "kill switch", rule.switch_id, switch_text(rule)
@@ -86,17 +86,17 @@ def _words(rule: KillSwitch | Grant | Subscription, names: Names) -> tuple[str, 
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
-    tool = Parameter(name="tool", says="The canonical name of the tool.", required=True)
-    user = Parameter(name="user", says="Who would call it.", required=True)
-    key = Parameter(name="key", says="The name of the key; without it the best key there is.")
+    """Return the endpoints in the order of the OpenAPI document."""
+    tool = Parameter(name="tool", description="The canonical name of the tool.", required=True)
+    user = Parameter(name="user", description="The name of the user.", required=True)
+    key = Parameter(name="key", description="The name of the key. Default: the key that permits most.")
     return [
         Endpoint(
             method="GET",
             path=f"{ACCESS}/explain",
             right=Right.READ,
             handler=explain,
-            gives=AccessView,
+            response_type=AccessView,
             query=(user, tool, key),
         ),
         Endpoint(
@@ -104,7 +104,7 @@ def endpoints() -> list[Endpoint]:
             path=f"{ACCESS}/who-can",
             right=Right.READ,
             handler=who_can,
-            gives=Page[UserView],
+            response_type=Page[UserView],
             query=(*LIST, tool),
         ),
     ]

@@ -1,4 +1,4 @@
-"""`/v1/admin/login`, `logout`, `password`, `whoami`: administrators about themselves."""
+"""`/v1/admin/login`, `logout`, `password`, `whoami`: the login and the password of an administrator."""
 
 from aiohttp import web
 
@@ -6,17 +6,17 @@ from ambassador_protocol.admin.account import LoggedIn, Login, PasswordChange, W
 from ambassador_protocol.paths import LOGIN, LOGOUT, OWN_PASSWORD, WHOAMI
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, LOGINS
-from ambassador_server.web.admin.views import whoami_view
+from ambassador_server.web.admin.people_views import whoami_view
 from ambassador_server.web.app_keys import ADMINISTRATOR, ORIGIN
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
 from ambassador_server.web.requests import requester
 
-_LOGIN_BYTES = 16 * 1024  # the caller has proven nothing yet
+_LOGIN_BYTES = 16 * 1024  # small, because callers without a credential send it
 
 
 async def login(request: web.Request, body: Login) -> web.Response:
-    """Open a login with a password; its secret is in this answer and nowhere else."""
+    """Open a login with a password; only this response contains its secret."""
     _, secret, administrator = await request.app[LOGINS].open(body.user, body.password, request[ORIGIN])
     return json_response(LoggedIn(who=whoami_view(administrator), admin_key=secret), status=201)
 
@@ -28,27 +28,27 @@ async def logout(request: web.Request) -> web.Response:
 
 
 async def change_password(request: web.Request, body: PasswordChange) -> web.Response:
-    """Change one's own password; it ends every other login."""
+    """Change one's own password; this ends every other login of the user."""
     await request.app[ADMINISTRATION].passwords.change(requester(request), body.current, body.password)
     return web.Response(status=204)
 
 
 async def whoami(request: web.Request) -> web.Response:
-    """Show the administrator."""
+    """Show the administrator who makes the request."""
     return json_response(whoami_view(request[ADMINISTRATOR]))
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints; only the login is open to anybody."""
+    """Return the endpoints; only the login needs no credential."""
     return [
         Endpoint(
             method="POST",
             path=LOGIN,
             right=None,
             handler=login,
-            takes=Login,
-            body_bytes=_LOGIN_BYTES,
-            gives=LoggedIn,
+            body_type=Login,
+            max_body_bytes=_LOGIN_BYTES,
+            response_type=LoggedIn,
             statuses=(201,),
         ),
         Endpoint(method="POST", path=LOGOUT, right=Right.READ, handler=logout, statuses=(204,)),
@@ -57,8 +57,8 @@ def endpoints() -> list[Endpoint]:
             path=OWN_PASSWORD,
             right=Right.READ,
             handler=change_password,
-            takes=PasswordChange,
+            body_type=PasswordChange,
             statuses=(204,),
         ),
-        Endpoint(method="GET", path=WHOAMI, right=Right.READ, handler=whoami, gives=Whoami),
+        Endpoint(method="GET", path=WHOAMI, right=Right.READ, handler=whoami, response_type=Whoami),
     ]

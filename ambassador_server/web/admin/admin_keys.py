@@ -1,4 +1,4 @@
-"""`/v1/admin/admin-keys`: parse, call the service, render."""
+"""`/v1/admin/admin-keys`: issues, revokes and lists admin keys."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import ADMIN_KEYS
 from ambassador_server.domain.people.administrators import AdminKey, Right, Role
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.views import admin_key_view
+from ambassador_server.web.admin.people_views import admin_key_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
@@ -17,9 +17,9 @@ from ambassador_server.web.requests import choices, duration, requester
 
 
 async def issue(request: web.Request, body: NewAdminKey) -> web.Response:
-    """Issue an admin key; its secret is in this answer and nowhere else.
+    """Issue an admin key; only this response contains its secret.
 
-    The caller must have every right that its roles give.
+    The issuer needs every right that the roles of the key give.
     """
     key, secret = await request.app[ADMINISTRATION].admin_keys.issue(
         requester(request),
@@ -37,7 +37,7 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List the admin keys and logins, by name unless the query says otherwise."""
+    """List admin keys and logins, sorted by name by default."""
     keys = await request.app[ADMINISTRATION].admin_keys.page(listing(request))
     return json_response(page(request, keys, lambda key: _view(request, key)))
 
@@ -47,19 +47,24 @@ def _view(request: web.Request, key: AdminKey) -> AdminKeyView:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     manage = Right.MANAGE
     return [
         Endpoint(
-            method="GET", path=ADMIN_KEYS, right=manage, handler=index, gives=Page[AdminKeyView], query=LIST
+            method="GET",
+            path=ADMIN_KEYS,
+            right=manage,
+            handler=index,
+            response_type=Page[AdminKeyView],
+            query=LIST,
         ),
         Endpoint(
             method="POST",
             path=ADMIN_KEYS,
             right=manage,
             handler=issue,
-            takes=NewAdminKey,
-            gives=IssuedAdminKey,
+            body_type=NewAdminKey,
+            response_type=IssuedAdminKey,
             statuses=(201,),
         ),
         Endpoint(
@@ -67,6 +72,6 @@ def endpoints() -> list[Endpoint]:
             path=f"{ADMIN_KEYS}/{{name}}/revoke",
             right=manage,
             handler=revoke,
-            gives=AdminKeyView,
+            response_type=AdminKeyView,
         ),
     ]

@@ -1,4 +1,4 @@
-"""Typed keys of what the admin application alone carries."""
+"""Typed keys of values that only the admin application uses."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""`/v1/admin/audit`: parse a query, call the service, render."""
+"""`/v1/admin/audit`: queries, counts and explains audit events."""
 
 from datetime import UTC, datetime
 
@@ -23,36 +23,36 @@ from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.audit.index import Trace
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, AUDIT
-from ambassador_server.web.admin.views import grant_view, switch_view
+from ambassador_server.web.admin.policy_views import grant_view, switch_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import CURSOR, LIMIT, Endpoint, Parameter
 from ambassador_server.web.requests import moment, number, page_limit
 from ambassador_server.web.timestamps import timestamp
 
 
-def _word(name: str, meaning: str) -> Parameter:
-    return Parameter(name=name, says=f"{meaning[:1].upper()}{meaning[1:]}.", kind="array")
+def _field_parameter(name: str, meaning: str) -> Parameter:
+    return Parameter(name=name, description=f"{meaning[:1].upper()}{meaning[1:]}.", kind="array")
 
 
 QUERY = (
-    Parameter(name="q", says="What is asked, in the audit query language.", kind="array"),
-    Parameter(name="where", says="A further condition, in the same language.", kind="array"),
-    Parameter(name="now", says="The time that durations count back from, else this moment."),
-    *(_word(name, word.meaning) for name, word in FIELDS.items()),
-    *(_word(name, word.meaning) for name, word in TIME_FIELDS.items()),
+    Parameter(name="q", description="The condition, in the audit query language.", kind="array"),
+    Parameter(name="where", description="A further condition, in the same language.", kind="array"),
+    Parameter(name="now", description="The time that durations count back from. Default: the current time."),
+    *(_field_parameter(name, field.meaning) for name, field in FIELDS.items()),
+    *(_field_parameter(name, field.meaning) for name, field in TIME_FIELDS.items()),
 )
-"""The parameters that say which events: both forms of a query, and every word of it on its own."""
+"""The parameters that select events: conditions in the query language, and each field of it as a parameter."""
 
-_TOP = 10
-_MOST = 100
+_DEFAULT_TOP = 10
+_MAX_TOP = 100
 
 
 async def events(request: web.Request) -> web.Response:
-    """List events newest first, or with `after` those behind a cursor, oldest first."""
+    """List events newest first, or those after the cursor `after`, oldest first."""
     search, wanted, limit = request.app[AUDIT].search, wanted_events(request), page_limit(request)
     if "after" in request.query:
-        found, behind = await search.after(wanted, limit=limit, cursor=number(request, "after", 0))
-        return json_response(Page(items=[event_view(row) for row in found], next_cursor=str(behind)))
+        found, last = await search.after(wanted, limit=limit, cursor=number(request, "after", 0))
+        return json_response(Page(items=[event_view(row) for row in found], next_cursor=str(last)))
     before = number(request, "cursor", 0) or None
     found = await search.newest(wanted, limit=limit, before=before)
     next_cursor = str(found[-1].cursor) if len(found) == limit else None
@@ -60,37 +60,37 @@ async def events(request: web.Request) -> web.Response:
 
 
 async def trace(request: web.Request) -> web.Response:
-    """Join everything recorded of one request."""
+    """Show all events of one request, and a summary of them."""
     found = await request.app[AUDIT].search.trace(request.match_info["id"])
     return json_response(_trace_view(found, request.app[ADMINISTRATION].names))
 
 
 async def statistics(request: web.Request) -> web.Response:
-    """Count events by one word of the query language."""
+    """Count events by a field of the query language."""
     by = request.query.get("by", "action")
     if by not in FIELDS:
         raise InvalidInputError(f"by: must be one of {', '.join(FIELDS)}")
-    word, top = FIELDS[by], max(1, min(number(request, "top", _TOP), _MOST))
-    wanted = all_of(wanted_events(request), EVERYTHING if word.within is None else word.resembles("*"))
-    found = await request.app[AUDIT].search.counts(wanted, word.attribute, top=top)
-    values = [CountView(value=word.written(value), count=count) for value, count in found.values]
+    field, top = FIELDS[by], max(1, min(number(request, "top", _DEFAULT_TOP), _MAX_TOP))
+    wanted = all_of(wanted_events(request), EVERYTHING if field.within is None else field.resembles("*"))
+    found = await request.app[AUDIT].search.counts(wanted, field.attribute, top=top)
+    values = [CountView(value=field.written(value), count=count) for value, count in found.values]
     other = found.total - sum(count for _, count in found.values)
     return json_response(StatisticsView(by=by, values=values, other=other, total=found.total))
 
 
 def wanted_events(request: web.Request) -> Query:
-    """Return what the parameters ask for; durations count back from `now`, which is this moment unless they say."""
+    """Return the query of the parameters; durations count back from the parameter `now`, or from the current time."""
     now = moment(request, "now") or datetime.now(UTC)
     texts = [(name, text) for name in ("q", "where") for text in request.query.getall(name, ())]
-    words = [(name, value) for name, value in request.query.items() if name in FIELDS or name in TIME_FIELDS]
+    fields = [(name, value) for name, value in request.query.items() if name in FIELDS or name in TIME_FIELDS]
     return all_of(
         *(parse_query(text, now, name) for name, text in texts),
-        *(compare(name, value, now) for name, value in words),
+        *(compare(name, value, now) for name, value in fields),
     )
 
 
 def event_view(row: IndexedRecord) -> EventView:
-    """Show an event."""
+    """Convert an event to its wire body."""
     record, event = row.record, row.record.event
     return EventView(
         id=f"{record.writer}:{record.seq}",
@@ -142,27 +142,33 @@ def _trace_view(trace: Trace, names: Names) -> TraceView:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     read = Right.AUDIT_READ
-    after = Parameter(name="after", says="The cursor behind which to begin, oldest first.", kind="integer")
-    by = Parameter(name="by", says=f"The word to count by: {', '.join(FIELDS)}; else action.")
-    top = Parameter(name="top", says=f"How many values: at most {_MOST}, else {_TOP}.", kind="integer")
+    after = Parameter(name="after", description="The cursor to start after, oldest first.", kind="integer")
+    by = Parameter(name="by", description=f"The field to count by: {', '.join(FIELDS)}. Default: action.")
+    top = Parameter(
+        name="top",
+        description=f"The number of values, at most {_MAX_TOP}. Default: {_DEFAULT_TOP}.",
+        kind="integer",
+    )
     return [
         Endpoint(
             method="GET",
             path=AUDIT_EVENTS,
             right=read,
             handler=events,
-            gives=Page[EventView],
+            response_type=Page[EventView],
             query=(*QUERY, LIMIT, CURSOR, after),
         ),
-        Endpoint(method="GET", path=f"{AUDIT_TRACES}/{{id}}", right=read, handler=trace, gives=TraceView),
+        Endpoint(
+            method="GET", path=f"{AUDIT_TRACES}/{{id}}", right=read, handler=trace, response_type=TraceView
+        ),
         Endpoint(
             method="GET",
             path=AUDIT_STATISTICS,
             right=read,
             handler=statistics,
-            gives=StatisticsView,
+            response_type=StatisticsView,
             query=(*QUERY, by, top),
         ),
     ]

@@ -1,4 +1,4 @@
-"""`/v1/admin/audit`, as far as it is about the log itself: parse, call, render."""
+"""`/v1/admin/audit`: verifies and prunes the log, and lists its public keys."""
 
 from aiohttp import web
 
@@ -15,45 +15,45 @@ from ambassador_server.web.timestamps import timestamp
 
 
 async def verify(request: web.Request) -> web.Response:
-    """Follow the chain of every writer, or the part of it that `from` and `to` name, and say what is broken."""
+    """Verify the hash chain of every writer, or its part between `from` and `to`, and report faults."""
     proof = request.app[AUDIT].proof
     found = await proof.verify(since=moment(request, "from"), until=moment(request, "to"))
     return json_response(Page(items=list(found), next_cursor=None))
 
 
 async def keys(request: web.Request) -> web.Response:
-    """List the public keys that checkpoints are signed with; the one that signs now is first."""
+    """List the public keys that verify checkpoints; the key in use for signing is first."""
     found = request.app[AUDIT].proof.keys()
     return json_response(Page(items=[AuditKeyView(**key) for key in found], next_cursor=None))
 
 
 async def prune(request: web.Request, body: Pruning) -> web.Response:
-    """Remove what is older: whole segments of the log, and records of the index."""
+    """Remove older segments of the log and older records of the index."""
     older_than = duration(body.older_than_seconds, "older_than_seconds")
     if older_than is None:
         raise InvalidInputError("older_than_seconds: is missing")
     done = await request.app[AUDIT].retention.prune(
         requester(request), older_than=older_than, segments=body.segments, index=body.index
     )
-    gone = done.removal
+    removal = done.removal
     return json_response(
         PruningView(
             before=timestamp(done.before),
-            segments=0 if gone is None else gone.segments,
-            first_seq=None if gone is None else gone.first_seq,
-            last_seq=None if gone is None else gone.last_seq,
-            head=None if gone is None else gone.head,
+            segments=0 if removal is None else removal.segments,
+            first_seq=None if removal is None else removal.first_seq,
+            last_seq=None if removal is None else removal.last_seq,
+            head=None if removal is None else removal.head,
             indexed=done.indexed,
         )
     )
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     read, keys_page = Right.AUDIT_READ, (LIMIT, CURSOR)
     span = (
-        Parameter(name="from", says="Not before this time."),
-        Parameter(name="to", says="Not after this time."),
+        Parameter(name="from", description="The time to start at."),
+        Parameter(name="to", description="The time to stop at."),
     )
     return [
         Endpoint(
@@ -61,7 +61,7 @@ def endpoints() -> list[Endpoint]:
             path=AUDIT_VERIFICATION,
             right=read,
             handler=verify,
-            gives=Page[WriterFinding],
+            response_type=Page[WriterFinding],
             query=(*span, *keys_page),
         ),
         Endpoint(
@@ -69,7 +69,7 @@ def endpoints() -> list[Endpoint]:
             path=AUDIT_KEYS,
             right=read,
             handler=keys,
-            gives=Page[AuditKeyView],
+            response_type=Page[AuditKeyView],
             query=keys_page,
         ),
         Endpoint(
@@ -77,7 +77,7 @@ def endpoints() -> list[Endpoint]:
             path=AUDIT_PRUNING,
             right=Right.AUDIT_PRUNE,
             handler=prune,
-            takes=Pruning,
-            gives=PruningView,
+            body_type=Pruning,
+            response_type=PruningView,
         ),
     ]

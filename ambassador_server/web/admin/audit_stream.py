@@ -1,7 +1,7 @@
-"""`/v1/admin/audit/stream`: the events as they happen, as Server-Sent Events.
+"""`/v1/admin/audit/stream`: sends new audit events as Server-Sent Events.
 
-Each event has its cursor as the `id`; a client that lost the connection sends it back as `Last-Event-ID` and goes on
-there. An `id` alone says that the stream lives and how far it has looked; `event: gap` that records may be missing.
+The `id` of each event is its cursor. A client that lost the connection sends it as `Last-Event-ID` to continue there.
+An `id` without data is a heartbeat with the current cursor. `event: gap` means that records may be missing.
 """
 
 from contextlib import aclosing
@@ -23,7 +23,7 @@ from ambassador_server.web.requests import number
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Follow the events behind a cursor, or from now on, until the caller disconnects or loses the right."""
+    """Send the events after a cursor, or new ones, until the client disconnects or loses the right."""
     wanted, cursor = wanted_events(request), _cursor(request)
     response = web.StreamResponse(headers=EVENT_HEADERS)
     async with aclosing(request.app[AUDIT].feed.follow(wanted, cursor)) as feed:
@@ -37,13 +37,13 @@ async def stream(request: web.Request) -> web.StreamResponse:
                 await check_administered(request, Right.AUDIT_READ)
                 await response.write(_text(update))
         except (AmbassadorError, ConnectionError):
-            # The answer has begun: its end is all that can be said, and the next request hears why.
+            # The response has begun, so the stream can only end; the next request of the client gets the error.
             return response
     return response
 
 
-async def end_all(app: web.Application) -> None:
-    """Let every stream end, because the server does."""
+async def end_streams(app: web.Application) -> None:
+    """End every stream when the server shuts down."""
     app[AUDIT].feed.close()
 
 
@@ -52,7 +52,7 @@ def _cursor(request: web.Request) -> int | None:
     if last is None:
         return number(request, "after", 0) if "after" in request.query else None
     if not last.isascii() or not last.isdigit() or len(last) > 18:
-        raise InvalidInputError(f"{LAST_EVENT_ID}: no stream has given this; begin again without it")
+        raise InvalidInputError(f"{LAST_EVENT_ID}: no stream has sent this one; repeat without it")
     return int(last)
 
 
@@ -66,15 +66,17 @@ def _text(update: FeedUpdate) -> bytes:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
-    after = Parameter(name="after", says="The cursor behind which to begin, else now.", kind="integer")
+    """Return the endpoints in the order of the OpenAPI document."""
+    after = Parameter(
+        name="after", description="The cursor to start after. Default: only new events.", kind="integer"
+    )
     return [
         Endpoint(
             method="GET",
             path=AUDIT_STREAM,
             right=Right.AUDIT_READ,
             handler=stream,
-            gives=EVENT_STREAM,
+            response_type=EVENT_STREAM,
             query=(*QUERY, after),
         )
     ]

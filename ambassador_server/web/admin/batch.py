@@ -1,4 +1,4 @@
-"""`/v1/admin/batch`: parse every operation, hand them to their services as one change."""
+"""`/v1/admin/batch`: parses the operations and runs them as one change."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ from ambassador_server.web.requests import requester
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchBody:
-    """`POST /v1/admin/batch`: each operation by its `kind`."""
+    """The body of `POST /v1/admin/batch`; `kind` is the type of each operation."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     operations: Annotated[
@@ -54,9 +54,9 @@ class BatchBody:
 
 
 async def run(request: web.Request, body: BatchBody) -> web.Response:
-    """Carry out a batch.
+    """Run a batch of operations; if one fails, none is applied.
 
-    Each operation needs the right that it needs on its own.
+    Each operation needs the same right as when it is sent alone.
     """
     administration, mcps = request.app[ADMINISTRATION], request.app[REGISTRY].mcps
     steps = _steps(administration, mcps, body.operations)
@@ -83,7 +83,7 @@ def _step(administration: AdministrationUseCases, mcps: Mcps, operation: BatchOp
             return Step(Right.MANAGE, _grant_step(administration.grants, operation))
         case PutMcp(name=name):
             draft = mcp_spec(operation.set)
-            # Trying an entry takes as long as its downstream; nothing may wait for that in a transaction.
+            # A test waits for the downstream, which would block the transaction.
             return Step(Right.MANAGE, lambda by: mcps.put(by, name, draft, test=False))
         case ArchiveMcp(name=name):
             return Step(Right.MANAGE, lambda by: mcps.archive(by, name))
@@ -119,7 +119,14 @@ def _group_step(groups: Groups, operation: PutGroup | RemoveGroup | AddMember | 
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     return [
-        Endpoint(method="POST", path=BATCH, right=Right.READ, handler=run, takes=BatchBody, gives=BatchDone)
+        Endpoint(
+            method="POST",
+            path=BATCH,
+            right=Right.READ,
+            handler=run,
+            body_type=BatchBody,
+            response_type=BatchDone,
+        )
     ]

@@ -1,4 +1,4 @@
-"""`/v1/admin/keys`: parse, call the service, render."""
+"""`/v1/admin/keys`: issues, changes, revokes and lists client keys."""
 
 from datetime import timedelta
 
@@ -11,8 +11,8 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.services.administration.client_keys import KeySpec
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.users import of_user
-from ambassador_server.web.admin.views import key_view
+from ambassador_server.web.admin.people_views import key_view
+from ambassador_server.web.admin.users import user_condition
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
@@ -20,7 +20,7 @@ from ambassador_server.web.requests import choice, duration, requester
 
 
 async def issue(request: web.Request, body: NewKey) -> web.Response:
-    """Issue a client key; its secret is in this answer and nowhere else."""
+    """Issue a client key; only this response contains its secret."""
     spec = KeySpec(
         user=body.user, name=body.name, lifetime=duration(body.expires_in_seconds), owner=body.owner
     )
@@ -29,7 +29,7 @@ async def issue(request: web.Request, body: NewKey) -> web.Response:
 
 
 async def ensure(request: web.Request, body: KeyPut) -> web.Response:
-    """Issue a client key, unless the user has a good one of this name."""
+    """Issue a client key, unless the user has a valid one with this name."""
     spec = KeySpec(
         user=request.match_info["user"],
         name=request.match_info["name"],
@@ -51,7 +51,7 @@ async def change(request: web.Request, body: KeyChange) -> web.Response:
 
 
 async def rotate(request: web.Request, body: KeyRotation) -> web.Response:
-    """Issue a key in place of another one."""
+    """Replace a key by a new one; the old key stays valid for the overlap."""
     administration = request.app[ADMINISTRATION]
     key, secret = await administration.client_keys.rotate(
         requester(request),
@@ -69,9 +69,9 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List client keys, of one user when `user` is given, oldest first unless the query says otherwise."""
+    """List client keys, only those of `user` if given, oldest first by default."""
     administration = request.app[ADMINISTRATION]
-    keys = await administration.client_keys.page(listing(request, also=await of_user(request)))
+    keys = await administration.client_keys.page(listing(request, also=await user_condition(request)))
     return json_response(page(request, keys, lambda key: key_view(key, administration.names)))
 
 
@@ -81,25 +81,25 @@ def _render(request: web.Request, key: ClientKey, secret: str | None, status: in
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     one, write = f"{KEYS}/{{id}}", Right.PROVISION
-    of_one = Parameter(name="user", says="The user whose keys are listed.")
+    user_parameter = Parameter(name="user", description="The user whose keys are listed.")
     return [
         Endpoint(
             method="GET",
             path=KEYS,
             right=Right.READ,
             handler=index,
-            gives=Page[KeyView],
-            query=(*LIST, of_one),
+            response_type=Page[KeyView],
+            query=(*LIST, user_parameter),
         ),
         Endpoint(
             method="POST",
             path=KEYS,
             right=write,
             handler=issue,
-            takes=NewKey,
-            gives=IssuedKey,
+            body_type=NewKey,
+            response_type=IssuedKey,
             statuses=(201,),
         ),
         Endpoint(
@@ -107,19 +107,21 @@ def endpoints() -> list[Endpoint]:
             path=f"{KEYS}/{{user}}/{{name}}",
             right=write,
             handler=ensure,
-            takes=KeyPut,
-            gives=IssuedKey,
+            body_type=KeyPut,
+            response_type=IssuedKey,
             statuses=(200, 201),
         ),
-        Endpoint(method="PATCH", path=one, right=write, handler=change, takes=KeyChange, gives=KeyView),
+        Endpoint(
+            method="PATCH", path=one, right=write, handler=change, body_type=KeyChange, response_type=KeyView
+        ),
         Endpoint(
             method="POST",
             path=f"{one}/rotate",
             right=write,
             handler=rotate,
-            takes=KeyRotation,
-            gives=IssuedKey,
+            body_type=KeyRotation,
+            response_type=IssuedKey,
             statuses=(201,),
         ),
-        Endpoint(method="POST", path=f"{one}/revoke", right=write, handler=revoke, gives=KeyView),
+        Endpoint(method="POST", path=f"{one}/revoke", right=write, handler=revoke, response_type=KeyView),
     ]

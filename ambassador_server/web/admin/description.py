@@ -1,4 +1,4 @@
-"""`/v1/openapi.json`: the admin API as it describes itself."""
+"""`/v1/openapi.json`: serves the OpenAPI document of the admin API."""
 
 import asyncio
 
@@ -11,12 +11,12 @@ from ambassador_server.web.endpoints import Endpoint
 
 
 async def openapi(request: web.Request) -> web.Response:
-    """Describe the admin API in OpenAPI 3.1: this document."""
-    # Built for the first request, in a thread, so that calls go on meanwhile.
+    """Return this OpenAPI 3.1 document of the admin API."""
+    # In a thread, because the first request generates the document, which takes long and must not delay calls.
     text = await asyncio.to_thread(request.app[DESCRIPTION])
     return web.Response(body=text, content_type="application/json")
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
-    return [Endpoint(method="GET", path=OPENAPI, right=Right.READ, handler=openapi, gives=dict)]
+    """Return the endpoints in the order of the OpenAPI document."""
+    return [Endpoint(method="GET", path=OPENAPI, right=Right.READ, handler=openapi, response_type=dict)]

@@ -1,4 +1,4 @@
-"""`/v1/admin/enrolments`: parse, call the service, render."""
+"""`/v1/admin/enrolments`: issues, cancels and lists enrolments."""
 
 from datetime import timedelta
 
@@ -9,8 +9,8 @@ from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import ENROLMENTS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.users import of_user
-from ambassador_server.web.admin.views import enrolment_view
+from ambassador_server.web.admin.people_views import enrolment_view
+from ambassador_server.web.admin.users import user_condition
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
@@ -19,7 +19,7 @@ from ambassador_server.web.timestamps import timestamp
 
 
 async def issue(request: web.Request, body: NewEnrolment) -> web.Response:
-    """Hand out a one-time code for a client key; the code is in this answer and nowhere else."""
+    """Issue a one-time code for a client key; only this response contains the code."""
     enrolment, code = await request.app[ADMINISTRATION].enrolments.issue(
         requester(request),
         user=body.user,
@@ -41,37 +41,37 @@ async def issue(request: web.Request, body: NewEnrolment) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List the codes nobody has used yet, oldest first unless the query says otherwise; none of them is shown."""
+    """List unused enrolments without their codes, oldest first by default."""
     administration = request.app[ADMINISTRATION]
-    found = await administration.enrolments.page(listing(request, also=await of_user(request)))
+    found = await administration.enrolments.page(listing(request, also=await user_condition(request)))
     return json_response(page(request, found, lambda each: enrolment_view(each, administration.names)))
 
 
 async def cancel(request: web.Request) -> web.Response:
-    """Cancel a code before it expires."""
+    """Revoke the code of an enrolment."""
     await request.app[ADMINISTRATION].enrolments.cancel(requester(request), request.match_info["id"])
     return web.Response(status=204)
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
-    of_one = Parameter(name="user", says="The user whose codes are listed.")
+    """Return the endpoints in the order of the OpenAPI document."""
+    user_parameter = Parameter(name="user", description="The user whose codes are listed.")
     return [
         Endpoint(
             method="GET",
             path=ENROLMENTS,
             right=Right.READ,
             handler=index,
-            gives=Page[EnrolmentView],
-            query=(*LIST, of_one),
+            response_type=Page[EnrolmentView],
+            query=(*LIST, user_parameter),
         ),
         Endpoint(
             method="POST",
             path=ENROLMENTS,
             right=Right.PROVISION,
             handler=issue,
-            takes=NewEnrolment,
-            gives=IssuedEnrolment,
+            body_type=NewEnrolment,
+            response_type=IssuedEnrolment,
             statuses=(201,),
         ),
         Endpoint(

@@ -1,4 +1,4 @@
-"""`/v1/admin/grants`: parse, call the service, render."""
+"""`/v1/admin/grants`: adds, removes and lists grants."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.grants import GrantSpec
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.views import grant_view
+from ambassador_server.web.admin.policy_views import grant_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
@@ -27,7 +27,7 @@ async def add(request: web.Request, body: NewGrant) -> web.Response:
 
 
 async def put(request: web.Request, body: NewGrant) -> web.Response:
-    """Add a grant, unless there is one that says the same."""
+    """Add a grant, unless an equal one exists."""
     written = await request.app[ADMINISTRATION].grants.put(requester(request), grant_spec(body))
     return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
 
@@ -39,7 +39,7 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List grants, oldest first unless the query says otherwise."""
+    """List grants, oldest first by default."""
     administration = request.app[ADMINISTRATION]
     grants = await administration.grants.page(listing(request))
     return json_response(page(request, grants, lambda grant: grant_view(grant, administration.names)))
@@ -50,9 +50,9 @@ def _render(request: web.Request, grant: Grant, status: int) -> web.Response:
 
 
 def grant_spec(body: NewGrant) -> GrantSpec:
-    """Read what the body says."""
+    """Convert the body to a GrantSpec."""
     if body.expires_in_seconds is not None and body.expires_at is not None:
-        raise InvalidInputError("expires_at: expires_in_seconds says when it ends already")
+        raise InvalidInputError("expires_at: cannot be combined with expires_in_seconds")
     return GrantSpec(
         group=body.group,
         mcp=body.mcp,
@@ -71,24 +71,29 @@ def _end(text: str | None) -> datetime | None:
     except ValueError:
         raise InvalidInputError("expires_at: must be an ISO-8601 time") from None
     if at is not None and at.tzinfo is None:
-        raise InvalidInputError("expires_at: must name its zone")
+        raise InvalidInputError("expires_at: must have a time zone")
     return None if at is None else at.astimezone(UTC)
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     manage = Right.MANAGE
     return [
         Endpoint(
-            method="GET", path=GRANTS, right=Right.READ, handler=index, gives=Page[GrantView], query=LIST
+            method="GET",
+            path=GRANTS,
+            right=Right.READ,
+            handler=index,
+            response_type=Page[GrantView],
+            query=LIST,
         ),
         Endpoint(
             method="POST",
             path=GRANTS,
             right=manage,
             handler=add,
-            takes=NewGrant,
-            gives=GrantView,
+            body_type=NewGrant,
+            response_type=GrantView,
             statuses=(201,),
         ),
         Endpoint(
@@ -96,8 +101,8 @@ def endpoints() -> list[Endpoint]:
             path=GRANTS,
             right=manage,
             handler=put,
-            takes=NewGrant,
-            gives=GrantView,
+            body_type=NewGrant,
+            response_type=GrantView,
             statuses=(200, 201),
         ),
         Endpoint(method="DELETE", path=f"{GRANTS}/{{id}}", right=manage, handler=remove, statuses=(204,)),

@@ -1,4 +1,4 @@
-"""`/v1/admin/groups`: parse, call the service, render."""
+"""`/v1/admin/groups`: creates, changes, deletes and lists groups, and changes their members."""
 
 from aiohttp import web
 
@@ -11,7 +11,7 @@ from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.administration.groups import GroupSpec
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.views import group_view
+from ambassador_server.web.admin.people_views import group_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
@@ -26,7 +26,7 @@ async def create(request: web.Request, body: NewGroup) -> web.Response:
 
 
 async def put(request: web.Request, body: GroupPut) -> web.Response:
-    """Create a group, or change what the body names."""
+    """Create a group, or change the fields that are in the body."""
     spec, name = group_spec(body), request.match_info["name"]
     groups = request.app[ADMINISTRATION].groups
     written = await groups.put(requester(request), name, spec, expected=expected(request))
@@ -34,7 +34,7 @@ async def put(request: web.Request, body: GroupPut) -> web.Response:
 
 
 async def change(request: web.Request, body: GroupPut) -> web.Response:
-    """Change what the body names."""
+    """Change the fields that are in the body."""
     spec, name = group_spec(body), request.match_info["name"]
     groups = request.app[ADMINISTRATION].groups
     return _render(request, await groups.update(requester(request), name, spec, expected=expected(request)))
@@ -53,7 +53,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List groups, by name unless the query says otherwise."""
+    """List groups, sorted by name by default."""
     administration = request.app[ADMINISTRATION]
     groups = await administration.groups.page(listing(request))
     return json_response(page(request, groups, lambda group: group_view(group, administration.names)))
@@ -81,7 +81,7 @@ def _render(request: web.Request, group: Group, status: int = 200) -> web.Respon
 
 
 def group_spec(body: GroupPut) -> GroupSpec:
-    """Read what the body says."""
+    """Convert the body to a GroupSpec."""
     return GroupSpec(
         description=body.description,
         status=optional_choice(GroupStatus, body.status, "status"),
@@ -90,43 +90,45 @@ def group_spec(body: GroupPut) -> GroupSpec:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     one, member = f"{GROUPS}/{{name}}", f"{GROUPS}/{{name}}/members/{{user}}"
     read, write = Right.READ, Right.PROVISION
     return [
-        Endpoint(method="GET", path=GROUPS, right=read, handler=index, gives=Page[GroupView], query=LIST),
+        Endpoint(
+            method="GET", path=GROUPS, right=read, handler=index, response_type=Page[GroupView], query=LIST
+        ),
         Endpoint(
             method="POST",
             path=GROUPS,
             right=write,
             handler=create,
-            takes=NewGroup,
-            gives=GroupView,
+            body_type=NewGroup,
+            response_type=GroupView,
             statuses=(201,),
         ),
-        Endpoint(method="GET", path=one, right=read, handler=show, gives=GroupView),
+        Endpoint(method="GET", path=one, right=read, handler=show, response_type=GroupView),
         Endpoint(
             method="PUT",
             path=one,
             right=write,
             handler=put,
-            takes=GroupPut,
-            gives=GroupView,
+            body_type=GroupPut,
+            response_type=GroupView,
             statuses=(200, 201),
-            is_conditional=True,
+            accepts_if_match=True,
         ),
         Endpoint(
             method="PATCH",
             path=one,
             right=write,
             handler=change,
-            takes=GroupPut,
-            gives=GroupView,
-            is_conditional=True,
+            body_type=GroupPut,
+            response_type=GroupView,
+            accepts_if_match=True,
         ),
         Endpoint(
-            method="DELETE", path=one, right=write, handler=remove, statuses=(204,), is_conditional=True
+            method="DELETE", path=one, right=write, handler=remove, statuses=(204,), accepts_if_match=True
         ),
-        Endpoint(method="PUT", path=member, right=write, handler=add_member, gives=GroupView),
-        Endpoint(method="DELETE", path=member, right=write, handler=remove_member, gives=GroupView),
+        Endpoint(method="PUT", path=member, right=write, handler=add_member, response_type=GroupView),
+        Endpoint(method="DELETE", path=member, right=write, handler=remove_member, response_type=GroupView),
     ]

@@ -1,4 +1,4 @@
-"""`/v1/admin/mcps`: parse, call the service, render."""
+"""`/v1/admin/mcps`: changes and lists the MCPs of the catalog, and operates their downstreams."""
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.services.registry.mcp_reports import McpReport
 from ambassador_server.services.registry.mcp_spec import McpSpec, masked
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
-from ambassador_server.web.admin.views import mcp_view, offered_tool_view, output_view, tool_view
+from ambassador_server.web.admin.catalog_views import mcp_view, offered_tool_view, output_view, tool_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
@@ -33,7 +33,7 @@ async def add(request: web.Request, body: NewMcp) -> web.Response:
 
 
 async def put(request: web.Request, body: McpPut) -> web.Response:
-    """Add a draft entry, or change what the body names."""
+    """Add a draft entry, or change the fields that are in the body."""
     spec, name = mcp_spec(body), request.match_info["name"]
     written = await request.app[REGISTRY].mcps.put(
         requester(request), name, spec, expected=expected(request), test=_wants_test(request)
@@ -42,7 +42,7 @@ async def put(request: web.Request, body: McpPut) -> web.Response:
 
 
 async def change(request: web.Request, body: McpPut) -> web.Response:
-    """Change what the body names."""
+    """Change the fields that are in the body."""
     spec, name = mcp_spec(body), request.match_info["name"]
     mcp = await request.app[REGISTRY].mcps.update(
         requester(request), name, spec, expected=expected(request), test=_wants_test(request)
@@ -63,13 +63,13 @@ async def archive(request: web.Request) -> web.Response:
 
 
 async def restart(request: web.Request) -> web.Response:
-    """Stop and start the connections of an entry."""
+    """Stop all connections of an entry and connect again."""
     name = request.match_info["name"]
     return _render(request, await request.app[REGISTRY].mcps.restart(requester(request), name))
 
 
 async def logs(request: web.Request) -> web.Response:
-    """Show what an entry's downstream wrote lately."""
+    """Show the last lines of output of an entry's downstream."""
     names, lines = request.app[ADMINISTRATION].names, max(1, number(request, "lines", DEFAULT_PAGE))
     output = await request.app[REGISTRY].reports.output(request.match_info["name"], lines)
     views = [output_view(line, names) for line in output]
@@ -84,7 +84,7 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def test(request: web.Request) -> web.Response:
-    """Connect to an entry and list what it offers, changing nothing."""
+    """Connect to an entry and list the tools that it offers, without changing anything."""
     name = request.match_info["name"]
     found = await request.app[REGISTRY].mcps.test(name)
     views = [offered_tool_view(name, tool) for tool in found]
@@ -98,7 +98,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List entries, by name unless the query says otherwise."""
+    """List entries, sorted by name by default."""
     reports = await request.app[REGISTRY].reports.page(listing(request))
     return json_response(page(request, reports, mcp_view))
 
@@ -118,7 +118,7 @@ def _render_report(report: McpReport, status: int = 200) -> web.Response:
 
 
 def mcp_spec(body: NewMcp | McpPut) -> McpSpec:
-    """Read what the body says."""
+    """Convert the body to an McpSpec."""
     return McpSpec(
         transport=body.transport,
         options=body.options,
@@ -137,71 +137,81 @@ def _wants_test(request: web.Request) -> bool:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     return [*_entries(), *_operations()]
 
 
 def _entries() -> list[Endpoint]:
     one, manage = f"{MCPS}/{{name}}", Right.MANAGE
     test = Parameter(
-        name="test", says="`false` publishes other options without trying them first.", kind="boolean"
+        name="test", description="`false` applies changed options without testing them first.", kind="boolean"
     )
     return [
-        Endpoint(method="GET", path=MCPS, right=Right.READ, handler=index, gives=Page[McpView], query=LIST),
         Endpoint(
-            method="POST", path=MCPS, right=manage, handler=add, takes=NewMcp, gives=McpView, statuses=(201,)
+            method="GET", path=MCPS, right=Right.READ, handler=index, response_type=Page[McpView], query=LIST
         ),
-        Endpoint(method="GET", path=one, right=Right.READ, handler=show, gives=McpView),
+        Endpoint(
+            method="POST",
+            path=MCPS,
+            right=manage,
+            handler=add,
+            body_type=NewMcp,
+            response_type=McpView,
+            statuses=(201,),
+        ),
+        Endpoint(method="GET", path=one, right=Right.READ, handler=show, response_type=McpView),
         Endpoint(
             method="PUT",
             path=one,
             right=manage,
             handler=put,
-            takes=McpPut,
-            gives=McpView,
+            body_type=McpPut,
+            response_type=McpView,
             statuses=(200, 201),
             query=(test,),
-            is_conditional=True,
+            accepts_if_match=True,
         ),
         Endpoint(
             method="PATCH",
             path=one,
             right=manage,
             handler=change,
-            takes=McpPut,
-            gives=McpView,
+            body_type=McpPut,
+            response_type=McpView,
             query=(test,),
-            is_conditional=True,
+            accepts_if_match=True,
         ),
         Endpoint(
-            method="DELETE", path=one, right=manage, handler=remove, statuses=(204,), is_conditional=True
+            method="DELETE", path=one, right=manage, handler=remove, statuses=(204,), accepts_if_match=True
         ),
     ]
 
 
 def _operations() -> list[Endpoint]:
     one, manage, operate = f"{MCPS}/{{name}}", Right.MANAGE, Right.OPERATE
-    lines = Parameter(name="lines", says=f"How many lines, else {DEFAULT_PAGE}.", kind="integer")
+    lines = Parameter(
+        name="lines", description=f"The number of lines. Default: {DEFAULT_PAGE}.", kind="integer"
+    )
     return [
-        Endpoint(method="POST", path=f"{one}/publish", right=manage, handler=publish, gives=McpView),
-        Endpoint(method="POST", path=f"{one}/archive", right=manage, handler=archive, gives=McpView),
-        Endpoint(method="POST", path=f"{one}/restart", right=operate, handler=restart, gives=McpView),
-        # What a downstream writes may hold what its users sent it: for those who operate it, not for all who read.
+        Endpoint(method="POST", path=f"{one}/publish", right=manage, handler=publish, response_type=McpView),
+        Endpoint(method="POST", path=f"{one}/archive", right=manage, handler=archive, response_type=McpView),
+        Endpoint(method="POST", path=f"{one}/restart", right=operate, handler=restart, response_type=McpView),
+        # The output of a downstream may contain data of its users, so the right READ is not enough.
         Endpoint(
             method="GET",
             path=f"{one}/logs",
             right=operate,
             handler=logs,
-            gives=Page[OutputView],
+            response_type=Page[OutputView],
             query=(lines,),
         ),
-        Endpoint(method="POST", path=f"{one}/test", right=manage, handler=test, gives=Page[ToolView]),
+        Endpoint(method="POST", path=f"{one}/test", right=manage, handler=test, response_type=Page[ToolView]),
         Endpoint(
             method="GET",
             path=f"{one}/tools",
             right=Right.READ,
             handler=tools,
-            gives=Page[ToolView],
+            response_type=Page[ToolView],
             query=LIST,
         ),
     ]

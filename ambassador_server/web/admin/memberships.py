@@ -1,4 +1,4 @@
-"""`/v1/admin/memberships`: who is in which group, and whose fact that is."""
+"""`/v1/admin/memberships`: lists the members of groups, and the owner of each membership."""
 
 from aiohttp import web
 
@@ -14,7 +14,7 @@ from ambassador_server.web.listing import listing, page
 
 
 async def index(request: web.Request) -> web.Response:
-    """List memberships, by group unless the query says otherwise."""
+    """List memberships, sorted by group by default."""
     found = await request.app[ADMINISTRATION].groups.memberships(listing(request))
     return json_response(page(request, found, _view))
 
@@ -24,14 +24,14 @@ def _view(membership: NamedMembership) -> MembershipView:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     return [
         Endpoint(
             method="GET",
             path=MEMBERSHIPS,
             right=Right.READ,
             handler=index,
-            gives=Page[MembershipView],
+            response_type=Page[MembershipView],
             query=LIST,
         )
     ]

@@ -1,4 +1,4 @@
-"""Every endpoint of the admin API, in the order of its description."""
+"""Lists every endpoint of the admin API, in the order of the OpenAPI document."""
 
 from ambassador_server.web import health
 from ambassador_server.web.admin import (
@@ -24,7 +24,7 @@ from ambassador_server.web.admin import (
 from ambassador_server.web.admin import sessions as admin_sessions
 from ambassador_server.web.endpoints import Endpoint
 
-_NOUNS = (
+_MODULES = (
     health,
     description,
     server,
@@ -50,4 +50,4 @@ _NOUNS = (
 
 def admin_endpoints() -> list[Endpoint]:
     """Return every endpoint of the admin API."""
-    return [endpoint for noun in _NOUNS for endpoint in noun.endpoints()]
+    return [endpoint for module in _MODULES for endpoint in module.endpoints()]

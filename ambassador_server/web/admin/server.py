@@ -1,4 +1,4 @@
-"""`/v1/admin/server`: the settings and the health of the running server."""
+"""`/v1/admin/server`: shows the configuration and the health of the running server."""
 
 from aiohttp import web
 
@@ -14,31 +14,33 @@ from ambassador_server.web.timestamps import optional_timestamp
 
 
 async def configuration(request: web.Request) -> web.Response:
-    """Show every setting in force and where it comes from."""
+    """Show the effective value and the origin of every setting."""
     settings = request.app[SETTINGS].configuration
     return json_response(ServerConfiguration(settings=[_view(each) for each in settings]))
 
 
 async def health(request: web.Request) -> web.Response:
-    """Show the conditions of readiness, and every audit sink."""
-    doctor = request.app[HEALTH_CHECKS]
-    checks = await doctor.checks()
-    sinks = [_sink_view(each) for each in await doctor.sinks()]
+    """Show the conditions of readiness and the state of every audit sink."""
+    health_checks = request.app[HEALTH_CHECKS]
+    checks = await health_checks.checks()
+    sinks = [_sink_view(each) for each in await health_checks.sinks()]
     status = "ready" if all(checks.values()) else "not_ready"
     return json_response(ServerHealth(status=status, checks=checks, sinks=sinks))
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     return [
         Endpoint(
             method="GET",
             path=SERVER_CONFIG,
             right=Right.READ,
             handler=configuration,
-            gives=ServerConfiguration,
+            response_type=ServerConfiguration,
         ),
-        Endpoint(method="GET", path=SERVER_HEALTH, right=Right.READ, handler=health, gives=ServerHealth),
+        Endpoint(
+            method="GET", path=SERVER_HEALTH, right=Right.READ, handler=health, response_type=ServerHealth
+        ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""`/v1/admin/sessions`: parse, call the service, render."""
+"""`/v1/admin/sessions`: lists and ends sessions."""
 
 from aiohttp import web
 
@@ -7,8 +7,8 @@ from ambassador_protocol.admin.sessions import SessionView
 from ambassador_protocol.paths import SESSIONS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.users import of_user
-from ambassador_server.web.admin.views import session_view
+from ambassador_server.web.admin.people_views import session_view
+from ambassador_server.web.admin.users import user_condition
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
@@ -16,9 +16,9 @@ from ambassador_server.web.requests import requester
 
 
 async def index(request: web.Request) -> web.Response:
-    """List the open sessions, of one user when `user` is given, newest first unless the query says otherwise."""
+    """List open sessions, only those of `user` if given, newest first by default."""
     administration = request.app[ADMINISTRATION]
-    wanted = listing(request, order="-created_at", also=await of_user(request))
+    wanted = listing(request, order="-created_at", also=await user_condition(request))
     sessions = await administration.sessions.page(wanted)
     return json_response(page(request, sessions, lambda session: session_view(session, administration.names)))
 
@@ -31,22 +31,22 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
-    of_one = Parameter(name="user", says="The user whose sessions are listed.")
+    """Return the endpoints in the order of the OpenAPI document."""
+    user_parameter = Parameter(name="user", description="The user whose sessions are listed.")
     return [
         Endpoint(
             method="GET",
             path=SESSIONS,
             right=Right.READ,
             handler=index,
-            gives=Page[SessionView],
-            query=(*LIST, of_one),
+            response_type=Page[SessionView],
+            query=(*LIST, user_parameter),
         ),
         Endpoint(
             method="POST",
             path=f"{SESSIONS}/{{id}}/revoke",
             right=Right.OPERATE,
             handler=revoke,
-            gives=SessionView,
+            response_type=SessionView,
         ),
     ]

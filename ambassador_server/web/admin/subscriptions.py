@@ -1,4 +1,4 @@
-"""`/v1/admin/subscriptions`: parse, call the service, render."""
+"""`/v1/admin/subscriptions`: changes and lists the subscriptions of client keys."""
 
 from aiohttp import web
 
@@ -8,7 +8,7 @@ from ambassador_protocol.paths import SUBSCRIPTIONS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.views import subscription_view
+from ambassador_server.web.admin.policy_views import subscription_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
@@ -16,7 +16,7 @@ from ambassador_server.web.requests import requester
 
 
 async def put(request: web.Request, body: SubscriptionPut) -> web.Response:
-    """Subscribe a client, or change what it selects."""
+    """Subscribe a client key to an MCP, or change which tools it selects."""
     administration = request.app[ADMINISTRATION]
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
     written = await administration.subscriptions.set(requester(request), key_id, mcp, body.tools)
@@ -25,21 +25,21 @@ async def put(request: web.Request, body: SubscriptionPut) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Take a client's choice back."""
+    """Remove a subscription of a client key."""
     key_id, mcp = request.match_info["key_id"], request.match_info["mcp"]
     await request.app[ADMINISTRATION].subscriptions.remove(requester(request), key_id, mcp)
     return web.Response(status=204)
 
 
 async def index(request: web.Request) -> web.Response:
-    """List subscriptions, oldest first unless the query says otherwise."""
+    """List subscriptions, oldest first by default."""
     administration = request.app[ADMINISTRATION]
     found = await administration.subscriptions.page(listing(request))
     return json_response(page(request, found, lambda each: subscription_view(each, administration.names)))
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     one, write = f"{SUBSCRIPTIONS}/{{key_id}}/{{mcp}}", Right.PROVISION
     return [
         Endpoint(
@@ -47,7 +47,7 @@ def endpoints() -> list[Endpoint]:
             path=SUBSCRIPTIONS,
             right=Right.READ,
             handler=index,
-            gives=Page[SubscriptionView],
+            response_type=Page[SubscriptionView],
             query=LIST,
         ),
         Endpoint(
@@ -55,8 +55,8 @@ def endpoints() -> list[Endpoint]:
             path=one,
             right=write,
             handler=put,
-            takes=SubscriptionPut,
-            gives=SubscriptionView,
+            body_type=SubscriptionPut,
+            response_type=SubscriptionView,
             statuses=(200, 201),
         ),
         Endpoint(method="DELETE", path=one, right=write, handler=remove, statuses=(204,)),

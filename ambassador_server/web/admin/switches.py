@@ -1,4 +1,4 @@
-"""`/v1/admin/kill-switches`: parse, call the service, render."""
+"""`/v1/admin/kill-switches`: activates, lifts and lists kill switches."""
 
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.services.administration.switch_effects import NamedImpact
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.views import switch_view
+from ambassador_server.web.admin.policy_views import switch_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
@@ -20,7 +20,7 @@ from ambassador_server.web.requests import choice, duration, flag, requester
 
 
 async def activate(request: web.Request, body: NewSwitch) -> web.Response:
-    """Stop something."""
+    """Activate a kill switch."""
     administration = request.app[ADMINISTRATION]
     running = administration.switch_effects.running()
     switch = await administration.switches.activate(
@@ -36,7 +36,7 @@ async def activate(request: web.Request, body: NewSwitch) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    """Show one switch and its impact."""
+    """Show a kill switch and its impact."""
     administration = request.app[ADMINISTRATION]
     switch = await administration.switches.get(request.match_info["id"])
     return json_response(
@@ -47,13 +47,13 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def lift(request: web.Request) -> web.Response:
-    """Lift a switch."""
+    """Lift a kill switch."""
     switch = await request.app[ADMINISTRATION].switches.lift(requester(request), request.match_info["id"])
     return json_response(switch_view(switch, datetime.now(UTC)))
 
 
 async def index(request: web.Request) -> web.Response:
-    """List the switches in force, or with `all=true` every one there was."""
+    """List the active kill switches, or all with `all=true`."""
     include_past, now = flag(request, "all", default=False), datetime.now(UTC)
     wanted = listing(request)
     switches = await request.app[ADMINISTRATION].switches.page(wanted, include_past=include_past)
@@ -74,16 +74,18 @@ def _impact_view(impact: NamedImpact) -> ImpactView:
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     one = f"{SWITCHES}/{{id}}"
-    past = Parameter(name="all", says="`true` lists those that are over, too.", kind="boolean")
+    past = Parameter(
+        name="all", description="`true` also lists switches that are no longer active.", kind="boolean"
+    )
     return [
         Endpoint(
             method="GET",
             path=SWITCHES,
             right=Right.READ,
             handler=index,
-            gives=Page[SwitchView],
+            response_type=Page[SwitchView],
             query=(*LIST, past),
         ),
         Endpoint(
@@ -91,10 +93,12 @@ def endpoints() -> list[Endpoint]:
             path=SWITCHES,
             right=Right.OPERATE,
             handler=activate,
-            takes=NewSwitch,
-            gives=SwitchDetail,
+            body_type=NewSwitch,
+            response_type=SwitchDetail,
             statuses=(201,),
         ),
-        Endpoint(method="GET", path=one, right=Right.READ, handler=show, gives=SwitchDetail),
-        Endpoint(method="POST", path=f"{one}/lift", right=Right.OPERATE, handler=lift, gives=SwitchView),
+        Endpoint(method="GET", path=one, right=Right.READ, handler=show, response_type=SwitchDetail),
+        Endpoint(
+            method="POST", path=f"{one}/lift", right=Right.OPERATE, handler=lift, response_type=SwitchView
+        ),
     ]

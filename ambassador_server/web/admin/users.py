@@ -1,4 +1,4 @@
-"""`/v1/admin/users`: parse, call the service, render."""
+"""`/v1/admin/users`: creates, changes and lists users, and sets passwords."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.administration.users import UserSpec
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
-from ambassador_server.web.admin.views import user_view
+from ambassador_server.web.admin.people_views import user_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint
 from ambassador_server.web.listing import listing, page
@@ -24,7 +24,7 @@ from ambassador_server.web.requests import choices, expected, optional_choice, r
 async def create(request: web.Request, body: NewUser) -> web.Response:
     """Create a user.
 
-    Roles need the right `manage` besides, and every right that they give.
+    Giving roles also needs the right `manage` and every right that the roles give.
     """
     spec = UserSpec(
         display_name=body.display_name,
@@ -37,9 +37,9 @@ async def create(request: web.Request, body: NewUser) -> web.Response:
 
 
 async def put(request: web.Request, body: UserPut) -> web.Response:
-    """Create the user, or change what the body names.
+    """Create the user, or change the fields that are in the body.
 
-    Roles, and whatever is changed of a user who has some, need the right `manage` besides.
+    Giving roles, and changing a user who has roles, also needs the right `manage`.
     """
     spec, name = user_spec(body), request.match_info["name"]
     users = request.app[ADMINISTRATION].users
@@ -48,9 +48,9 @@ async def put(request: web.Request, body: UserPut) -> web.Response:
 
 
 async def change(request: web.Request, body: UserPut) -> web.Response:
-    """Change what the body names.
+    """Change the fields that are in the body.
 
-    Roles, and whatever is changed of a user who has some, need the right `manage` besides.
+    Giving roles, and changing a user who has roles, also needs the right `manage`.
     """
     spec, name = user_spec(body), request.match_info["name"]
     users = request.app[ADMINISTRATION].users
@@ -58,7 +58,7 @@ async def change(request: web.Request, body: UserPut) -> web.Response:
 
 
 async def set_password(request: web.Request, body: NewPassword) -> web.Response:
-    """Give a user a password; it ends the logins there are."""
+    """Set the password of a user; this ends every login of the user."""
     name = request.match_info["name"]
     await request.app[ADMINISTRATION].passwords.set(requester(request), name, body.password)
     return web.Response(status=204)
@@ -70,7 +70,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def index(request: web.Request) -> web.Response:
-    """List users, by name unless the query says otherwise."""
+    """List users, sorted by name by default."""
     administration = request.app[ADMINISTRATION]
     users = await administration.users.page(listing(request))
     return json_response(page(request, users, lambda user: user_view(user, administration.names)))
@@ -81,8 +81,8 @@ def _render(request: web.Request, user: User, status: int = 200) -> web.Response
     return json_response(view, status=status, revision=revision(user))
 
 
-async def of_user(request: web.Request) -> tuple[Condition, ...]:
-    """Return the condition that the parameter `user` stands for; NotFoundError for a user who does not exist."""
+async def user_condition(request: web.Request) -> tuple[Condition, ...]:
+    """Return the condition for the parameter `user`, if given. Raises NotFoundError for an unknown user."""
     name = request.query.get("user")
     if name is None:
         return ()
@@ -91,7 +91,7 @@ async def of_user(request: web.Request) -> tuple[Condition, ...]:
 
 
 def user_spec(body: UserPut) -> UserSpec:
-    """Read what the body says."""
+    """Convert the body to a UserSpec."""
     return UserSpec(
         display_name=body.display_name,
         email=body.email,
@@ -103,50 +103,57 @@ def user_spec(body: UserPut) -> UserSpec:
 
 
 def optional_roles(roles: Sequence[str] | None) -> list[Role] | None:
-    """Return the roles, or None where nothing is said."""
+    """Return the roles; None stays None."""
     return None if roles is None else choices(Role, roles, "roles")
 
 
 def endpoints() -> list[Endpoint]:
-    """Return the endpoints, the order of which is that of the description."""
+    """Return the endpoints in the order of the OpenAPI document."""
     one, write = f"{USERS}/{{name}}", Right.PROVISION
     return [
-        Endpoint(method="GET", path=USERS, right=Right.READ, handler=index, gives=Page[UserView], query=LIST),
+        Endpoint(
+            method="GET",
+            path=USERS,
+            right=Right.READ,
+            handler=index,
+            response_type=Page[UserView],
+            query=LIST,
+        ),
         Endpoint(
             method="POST",
             path=USERS,
             right=write,
             handler=create,
-            takes=NewUser,
-            gives=UserView,
+            body_type=NewUser,
+            response_type=UserView,
             statuses=(201,),
         ),
-        Endpoint(method="GET", path=one, right=Right.READ, handler=show, gives=UserView),
+        Endpoint(method="GET", path=one, right=Right.READ, handler=show, response_type=UserView),
         Endpoint(
             method="PUT",
             path=one,
             right=write,
             handler=put,
-            takes=UserPut,
-            gives=UserView,
+            body_type=UserPut,
+            response_type=UserView,
             statuses=(200, 201),
-            is_conditional=True,
+            accepts_if_match=True,
         ),
         Endpoint(
             method="PATCH",
             path=one,
             right=write,
             handler=change,
-            takes=UserPut,
-            gives=UserView,
-            is_conditional=True,
+            body_type=UserPut,
+            response_type=UserView,
+            accepts_if_match=True,
         ),
         Endpoint(
             method="PUT",
             path=f"{one}/password",
             right=Right.MANAGE,
             handler=set_password,
-            takes=NewPassword,
+            body_type=NewPassword,
             statuses=(204,),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Typed keys of what the client application alone carries."""
+"""Typed keys of values that only the client application uses."""
 
 from aiohttp import web
 

@@ -1,4 +1,4 @@
-"""`/v1/enrol`: a one-time code becomes a client key."""
+"""`/v1/enrol`: exchanges a one-time code for a client key."""
 
 from aiohttp import web
 
@@ -13,8 +13,8 @@ _MAX_BYTES = 1024
 
 
 async def redeem(request: web.Request) -> web.Response:
-    """Exchange a code; the secret of the key is in this answer and nowhere else."""
-    # The caller has proven nothing yet, so no longer body is read.
+    """Exchange a code for a client key; only this response contains its secret."""
+    # The caller is not authenticated yet, so a larger body is not read.
     body = await read_strict(request, EnrolRequest, limit=_MAX_BYTES)
     redeemed = await request.app[SIGN_IN].codes.redeem(body.code, request[ORIGIN])
     view = own_key_view(redeemed.key)

@@ -1,4 +1,4 @@
-"""`/mcp`: hands the POST or the DELETE to the MCP face."""
+"""`/mcp`: passes a POST or a DELETE to the MCP face."""
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from ambassador_server.web.middleware.authenticate import authenticated
 
 
 async def post(request: web.Request) -> web.StreamResponse:
-    """Answer one message, with a stream of events where something has to be sent ahead of the reply."""
+    """Answer one message, with an event stream if messages are sent before the reply."""
     body = await read_body(request)
     with EventAnswer(request) as events:
         reply = await request.app[FACE].handle(_face_request(request, body, events))

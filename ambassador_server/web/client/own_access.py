@@ -1,4 +1,4 @@
-"""`/v1/me`: parse, call the service, render; everything is about the key that the request came with."""
+"""`/v1/me`: shows and changes the user's own access, for the client key of the request."""
 
 from datetime import timedelta
 
@@ -27,12 +27,12 @@ from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.requests import duration
 from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
-_EVERYTHING = ("*",)
+_ALL_TOOLS = ("*",)
 _MAX_BYTES = 64 << 10
 
 
 async def show(request: web.Request) -> web.Response:
-    """Say who the request comes from."""
+    """Show the user, the key and the session of the request."""
     status = request.app[OWN_ACCESS].status(request[PRINCIPAL])
     return json_response(
         Me(
@@ -49,7 +49,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def rotate(request: web.Request) -> web.Response:
-    """Issue a key in place of the one in use; its secret is in this answer and nowhere else."""
+    """Replace the key of the request by a new one; only this response contains its secret."""
     body = await read_strict(request, OwnRotation, limit=_MAX_BYTES)
     rotated = await request.app[OWN_ACCESS].rotate(
         request[PRINCIPAL],
@@ -68,25 +68,25 @@ async def rotate(request: web.Request) -> web.Response:
 
 
 async def catalog(request: web.Request) -> web.Response:
-    """List what is granted, and what of it this client chose."""
+    """List the MCPs that are granted to the user, and which tools this client has selected."""
     offers = request.app[OWN_ACCESS].offers(request[PRINCIPAL])
     return json_response(OwnCatalog(mcps=[_mcp(offer) for offer in offers]))
 
 
 async def subscribe(request: web.Request) -> web.Response:
-    """Choose tools of an MCP for the key in use."""
+    """Select tools of an MCP for the key of the request."""
     body = await read_strict(request, OwnSubscriptionPut, limit=_MAX_BYTES)
     offer = await request.app[OWN_ACCESS].subscribe(
         request[PRINCIPAL],
         request[ORIGIN],
         request.match_info["mcp"],
-        _EVERYTHING if body.tools is None else body.tools,
+        _ALL_TOOLS if body.tools is None else body.tools,
     )
     return json_response(_mcp(offer))
 
 
 async def unsubscribe(request: web.Request) -> web.Response:
-    """Take the choice back."""
+    """Remove the selection of an MCP."""
     mcp = request.match_info["mcp"]
     await request.app[OWN_ACCESS].unsubscribe(request[PRINCIPAL], request[ORIGIN], mcp)
     return web.Response(status=204)

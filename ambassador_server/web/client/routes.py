@@ -1,4 +1,4 @@
-"""Every route of the client API."""
+"""Lists every route of the client API."""
 
 from aiohttp import web
 

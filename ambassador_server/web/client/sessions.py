@@ -1,4 +1,4 @@
-"""`/v1/sessions`: register, heartbeat and disconnect, as the original protocol has them."""
+"""`/v1/sessions`: register, heartbeat and disconnect, as in the original protocol."""
 
 from aiohttp import web
 
@@ -23,7 +23,7 @@ _MAX_REGISTER_BYTES = 4096
 
 async def register(request: web.Request) -> web.Response:
     """Open a session for a client process."""
-    # The caller has proven nothing yet, so no longer body is read.
+    # The caller is not authenticated yet, so a larger body is not read.
     body = await read_tolerant(request, RegisterRequest, limit=_MAX_REGISTER_BYTES)
     if not (body.preshared_key and body.friendly_name and body.host_tool):
         raise InvalidInputError("Missing required fields")
@@ -48,7 +48,7 @@ async def register(request: web.Request) -> web.Response:
 
 
 async def heartbeat(request: web.Request) -> web.Response:
-    """Keep the session alive; the body carries nothing."""
+    """Extend the session; the body is ignored."""
     session = await request.app[SIGN_IN].sessions.heartbeat(request[PRINCIPAL], request[ORIGIN])
     return json_response(
         HeartbeatResponse(status="ok", session_status="active", expires_at=timestamp(session.expires_at))
@@ -56,7 +56,7 @@ async def heartbeat(request: web.Request) -> web.Response:
 
 
 async def disconnect(request: web.Request) -> web.Response:
-    """End the session of this connection; a JSON content type without a body is what the original client sends."""
+    """End the session of this connection; the original client sends a JSON content type without a body."""
     connection_id = request.match_info["connection_id"]
     await request.app[SIGN_IN].sessions.close(request[PRINCIPAL], connection_id, request[ORIGIN])
     return json_response(DisconnectResponse(status="disconnected", connection_id=connection_id))

@@ -1,4 +1,4 @@
-"""`/v1/tools` and `/v1/tools/invoke`: the REST face of the original protocol over the same two services."""
+"""`/v1/tools` and `/v1/tools/invoke`: the REST face of the original protocol, over the pipeline that `/mcp` uses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,7 @@ from ambassador_server.web.middleware.authenticate import authenticated
 from ambassador_server.web.timestamps import timestamp
 from ambassador_server.wording.refusals import refusal_text
 
-_UNREADABLE = "The tool failed: its answer is not the result of a tool"
+_INVALID_RESULT = "The tool failed: the answer of the MCP is not a valid tool result"
 
 
 class _Invocation(msgspec.Struct):
@@ -48,14 +48,14 @@ class _Error(msgspec.Struct):
 
 
 async def list_tools(request: web.Request) -> web.Response:
-    """List what the principal may call."""
+    """List the tools that the principal may call."""
     entries = request.app[CALLS].catalog.visible(request[PRINCIPAL])
     now = timestamp(datetime.now(UTC))
     return json_response(ToolCatalog(tools=[_descriptor(entry) for entry in entries], timestamp=now))
 
 
 async def invoke(request: web.Request) -> web.Response:
-    """Call a tool. Whatever goes wrong behind the policy is text for the model: that client shows nothing else."""
+    """Call a tool; failures of the call are returned as text, because the original client shows nothing else."""
     body = await read_tolerant(request, _Invocation)
     arguments = bytes(body.arguments)
     if not body.tool or not arguments.startswith((b"{", b"[")):
@@ -83,7 +83,7 @@ async def invoke(request: web.Request) -> web.Response:
 
 
 async def _refuse_question(question: Question) -> Reply:
-    """Answer for this face, which has no way to ask: a tool that needs input fails instead of looking empty."""
+    """Answer a question of a downstream with an error, because this face cannot ask the host."""
     return error_reply(f"This client cannot be asked: it does not support {question.method}")
 
 
@@ -98,15 +98,15 @@ def _descriptor(entry: CatalogEntry) -> ToolDescriptor:
 
 
 def _content(reply: Reply) -> tuple[Any, bool]:
-    """Return content blocks and whether they tell of a failure; what is no result of a tool becomes one that does."""
+    """Return the content blocks and whether the call failed; an invalid tool result becomes a failure."""
     try:
         if reply.result is None:
             return _text(msgspec.json.decode(reply.error or b"{}", type=_Error).message), True
         result = msgspec.json.decode(reply.result, type=_Result)
     except (msgspec.MsgspecError, RecursionError):
-        return _text(_UNREADABLE), True
+        return _text(_INVALID_RESULT), True
     if not bytes(result.content).startswith(b"["):
-        return _text(_UNREADABLE), True
+        return _text(_INVALID_RESULT), True
     return result.content, result.isError is True
 
 

@@ -1,4 +1,4 @@
-"""Puts the principal, or the administrator, on the request; the only place that reads a credential header."""
+"""Authenticates principals and administrators; no other module reads a credential header."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,7 +16,7 @@ _BEARER = "bearer "
 
 
 def authenticated(route: Route) -> Route:
-    """Let a route run only for a principal."""
+    """Require a principal for a route."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         secret = _secret(request, SESSION_TOKEN_HEADER)
@@ -32,7 +32,7 @@ def authenticated(route: Route) -> Route:
 
 
 def administered(right: Right, route: Route) -> Route:
-    """Let a route run only for an administrator with this right."""
+    """Require an administrator with this right for a route."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         await check_administered(request, right)
@@ -42,7 +42,7 @@ def administered(right: Right, route: Route) -> Route:
 
 
 async def check_administered(request: web.Request, right: Right) -> None:
-    """Raise unless the request has an administrator with this right; an answer without an end asks again and again."""
+    """Raise an error unless the request has an administrator with this right; a stream checks this repeatedly."""
     secret = _secret(request, ADMIN_KEY_HEADER)
     prover = request.app[ADMINISTRATORS]
     request[ADMINISTRATOR] = await prover.authenticate(secret, right, request[ORIGIN])
@@ -53,5 +53,5 @@ def _secret(request: web.Request, header: str) -> str:
     if value is None:
         authorization = request.headers.get("Authorization", "")
         value = authorization[len(_BEARER) :] if authorization.lower().startswith(_BEARER) else ""
-    # Every secret of ours is ASCII; other bytes would reach the digests as text that has no encoding.
+    # Valid secrets are ASCII. Other bytes arrive as surrogates, which cannot be encoded for the digest.
     return value.strip() if value.isascii() else ""

@@ -1,4 +1,4 @@
-"""Turns errors into problem+json; the only table from error to status."""
+"""Converts errors to problem+json, with the only table from error class to status."""
 
 from typing import Any
 
@@ -71,17 +71,17 @@ _HTTP_CODES: dict[int, ProblemCode] = {
 
 @web.middleware
 async def errors_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let nothing internal out: our errors by the table, everything unforeseen as a bare 500."""
+    """Convert known errors by the table, and any other error to a 500 without internal details."""
     try:
         return await handler(request)
     except AmbassadorError as error:
         return _for_error(request, error)
     except web.HTTPException as error:
         return _for_http(request, error)
-    except Exception:  # the edge of the program: whatever escaped must not reach a client
+    except Exception:  # the outermost handler: internal details must not reach a client
         _log.exception("unhandled error", request_id=request[ORIGIN].request_id, path=request.path)
         return problem_response(
-            request, 500, ProblemCode.INTERNAL, "internal_error", "Something went wrong here."
+            request, 500, ProblemCode.INTERNAL, "internal_error", "The server failed to answer the request."
         )
 
 
@@ -92,9 +92,9 @@ def problem_response(
     error: str,
     message: str,
     hint: str | None = None,
-    **about: Any,
+    **members: Any,
 ) -> web.Response:
-    """Build the one error response there is; `about` are the further members of a `Problem`."""
+    """Build an error response; `members` are further members of a `Problem`."""
     problem = Problem(
         status=status,
         code=code,
@@ -102,7 +102,7 @@ def problem_response(
         message=message,
         request_id=request[ORIGIN].request_id,
         hint=hint,
-        **about,
+        **members,
     )
     return web.Response(status=status, body=msgspec.json.encode(problem.body()), content_type=PROBLEM_TYPE)
 
@@ -112,18 +112,20 @@ def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:
     status, code, name = _TABLE.get(kind, (500, ProblemCode.INTERNAL, "internal_error"))
     if status >= 500:
         _log.warning("request failed", request_id=request[ORIGIN].request_id, error=name, cause=error.message)
-    response = problem_response(request, status, code, name, error.message, hint_text(error), **_about(error))
+    response = problem_response(
+        request, status, code, name, error.message, hint_text(error), **_further_members(error)
+    )
     if isinstance(error, RateLimitedError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, StoppedError):
-        # Clients shall be back soon after the switch is lifted, and not before.
+        # Clients should retry soon after the switch is lifted, but not continuously until then.
         response.headers["Retry-After"] = str(_STOPPED_RETRY_SECONDS)
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="mcp-ambassador"'
     return response
 
 
-def _about(error: AmbassadorError) -> dict[str, str | int]:
+def _further_members(error: AmbassadorError) -> dict[str, str | int]:
     match error:
         case OperationFailedError():
             return {"operation": error.operation}
@@ -137,8 +139,8 @@ def _for_http(request: web.Request, error: web.HTTPException) -> web.Response:
     code = _HTTP_CODES.get(
         error.status, ProblemCode.INTERNAL if error.status >= 500 else ProblemCode.BAD_REQUEST
     )
-    ours = error.text and error.text != f"{error.status}: {error.reason}"
-    message = error.text if ours else f"{error.reason}: {request.method} {request.path}"
+    has_own_text = error.text and error.text != f"{error.status}: {error.reason}"
+    message = error.text if has_own_text else f"{error.reason}: {request.method} {request.path}"
     response = problem_response(request, error.status, code, error.reason, message or error.reason)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]

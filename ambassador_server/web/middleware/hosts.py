@@ -1,4 +1,4 @@
-"""Refuses requests addressed to a name that is not ours, or sent by a page of another site (DNS rebinding)."""
+"""Refuses requests for another host name, or from a page of another site (DNS rebinding)."""
 
 from urllib.parse import urlsplit
 
@@ -13,14 +13,14 @@ _PROBES = frozenset({HEALTH, LIVE, READY})
 
 
 class HTTPMisdirected(web.HTTPClientError):
-    """The `Host` header names another server."""
+    """The `Host` header is not a name of this server."""
 
     status_code = 421
 
 
 @web.middleware
 async def hosts_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Check `Host` and, when there is one, `Origin`; health probes come by address and are let through."""
+    """Check `Host` and, if present, `Origin`, except for health probes, which use the IP address."""
     if request.path not in _PROBES:
         allowed = request.app[SETTINGS].allowed_hosts
         if _host_name(request.headers.get("Host", "")) not in allowed:

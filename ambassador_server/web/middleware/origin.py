@@ -1,4 +1,4 @@
-"""Gives every request its id and origin, and every response the headers that keep browsers out of harm's way."""
+"""Sets the id and the origin of every request, and the security headers of every response."""
 
 import re
 import secrets
@@ -16,15 +16,15 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 @web.middleware
 async def origin_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take the caller's request id when it is well formed and no secret, else mint one."""
-    offered = request.headers.get(REQUEST_ID_HEADER)
-    request_id = offered if offered is not None and _is_usable(offered) else secrets.token_hex(16)
+    """Use the caller's request id if it is well formed and is not a secret, else create one."""
+    received = request.headers.get(REQUEST_ID_HEADER)
+    request_id = received if received is not None and _is_usable(received) else secrets.token_hex(16)
     request[ORIGIN] = Origin(request_id, request.remote or "unknown")
     return await handler(request)
 
 
-async def sign_response(request: web.Request, response: web.StreamResponse) -> None:
-    """Put them on, just before the first byte goes out: an answer that is a stream is sent while its handler runs."""
+async def add_response_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers just before the response is sent, because a handler sends a stream itself."""
     headers = response.headers
     if ORIGIN in request:
         headers[REQUEST_ID_HEADER] = request[ORIGIN].request_id
@@ -36,5 +36,5 @@ async def sign_response(request: web.Request, response: web.StreamResponse) -> N
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
 
 
-def _is_usable(offered: str) -> bool:
-    return _WELL_FORMED.fullmatch(offered) is not None and mask_text(offered) == offered
+def _is_usable(request_id: str) -> bool:
+    return _WELL_FORMED.fullmatch(request_id) is not None and mask_text(request_id) == request_id

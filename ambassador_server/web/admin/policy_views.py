@@ -1,0 +1,59 @@
+"""Converts grants, subscriptions and kill switches to wire bodies."""
+
+from datetime import datetime
+
+from ambassador_protocol.admin.grants import GrantView
+from ambassador_protocol.admin.subscriptions import SubscriptionView
+from ambassador_protocol.admin.switches import SwitchView
+from ambassador_server.domain.policy.grants import Grant, Subscription
+from ambassador_server.domain.policy.switches import KillSwitch
+from ambassador_server.services.administration.names import Names
+from ambassador_server.web.timestamps import optional_timestamp, timestamp
+
+
+def grant_view(grant: Grant, names: Names) -> GrantView:
+    """Convert a grant."""
+    return GrantView(
+        id=grant.grant_id,
+        group=names.group(grant.group_id) or grant.group_id,
+        mcp=names.mcp(grant.mcp_id) or grant.mcp_id,
+        tools=list(grant.patterns),
+        effect=grant.effect,
+        delivery=grant.delivery,
+        expires_at=optional_timestamp(grant.expires_at),
+        owner=grant.owner,
+        created_at=timestamp(grant.created_at),
+        created_by=grant.created_by,
+    )
+
+
+def subscription_view(subscription: Subscription, names: Names) -> SubscriptionView:
+    """Convert a subscription of a client key."""
+    return SubscriptionView(
+        id=subscription.subscription_id,
+        user=names.user_of_key(subscription.key_id),
+        key=names.key(subscription.key_id),
+        key_id=subscription.key_id,
+        mcp=names.mcp(subscription.mcp_id) or subscription.mcp_id,
+        tools=list(subscription.patterns),
+        created_at=timestamp(subscription.created_at),
+        created_by=subscription.created_by,
+    )
+
+
+def switch_view(switch: KillSwitch, now: datetime) -> SwitchView:
+    """Convert a kill switch."""
+    return SwitchView(
+        id=switch.switch_id,
+        scope=switch.scope,
+        target=switch.target_name,
+        reason=switch.reason,
+        message=switch.message,
+        author=switch.author,
+        drill=switch.drill,
+        active=switch.is_active(now),
+        created_at=timestamp(switch.created_at),
+        expires_at=optional_timestamp(switch.expires_at),
+        lifted_at=optional_timestamp(switch.lifted_at),
+        lifted_by=switch.lifted_by,
+    )

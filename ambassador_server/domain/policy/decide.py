@@ -1,4 +1,4 @@
-"""Decides one request of a principal about one capability. Nothing matched is a denial."""
+"""Decides whether a principal may use a capability; what no grant permits is denied."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
 
 def decide(snapshot: Snapshot, principal: Principal, capability: CapabilityRef, moment: Moment) -> Decision:
-    """Decide one request. Raises nothing, reads nothing else."""
+    """Decide one request from these values alone; raises no error."""
     return PrincipalPolicy(snapshot, principal, moment).decide(capability)
 
 
@@ -30,34 +30,34 @@ class _McpRules:
 
 
 class PrincipalPolicy:
-    """The policy as one principal meets it at one moment; what many tools share is worked out once."""
+    """The policy for one principal at one moment; what several capabilities share is computed once."""
 
-    __slots__ = ("_blocking", "_group_ids", "_key_id", "_moment", "_refusal", "_rules", "_snapshot")
+    __slots__ = ("_group_ids", "_key_id", "_moment", "_rules", "_snapshot", "_status_denial", "_switch")
 
     def __init__(self, snapshot: Snapshot, principal: Principal, moment: Moment) -> None:
         self._snapshot = snapshot
         self._moment = moment
         self._key_id = principal.key_id
         self._group_ids = snapshot.group_ids_of.get(principal.user_id, ())
-        self._blocking = self._switch_on_principal(principal)
-        self._refusal = self._refused_by_status(principal)
+        self._switch = self._switch_on_principal(principal)
+        self._status_denial = self._deny_by_status(principal)
         self._rules: dict[str, _McpRules] = {}
 
     @property
     def stopped_by(self) -> KillSwitch | None:
-        """Return the kill switch that stops everything this principal does."""
-        return self._blocking
+        """Return the kill switch that stops every request of this principal."""
+        return self._switch
 
     @property
-    def refused(self) -> Deny | None:
-        """Return why this principal may call nothing at all, whatever is granted."""
-        if self._blocking is not None:
-            return Deny(Reason.KILL_SWITCH, switch=self._blocking, disclosed=True)
-        return self._refusal
+    def denial(self) -> Deny | None:
+        """Return why every request of this principal is denied, whatever is granted; None if it is not."""
+        if self._switch is not None:
+            return Deny(Reason.KILL_SWITCH, switch=self._switch, disclosed=True)
+        return self._status_denial
 
     def delivery_of(self, mcp_id: str) -> Delivery | None:
-        """Return how something of a published MCP is permitted; None where nothing is, or everything is denied."""
-        mcp, rules = self._snapshot.mcps.get(mcp_id), self._rules.get(mcp_id) or self._rules_for(mcp_id)
+        """Return how the permitted tools of an MCP are delivered to the principal; None if none can be permitted."""
+        mcp, rules = self._snapshot.mcps.get(mcp_id), self._rules.get(mcp_id) or self._collect_rules(mcp_id)
         if mcp is None or not rules.published or not rules.permits:
             return None
         if any(grant.covers_all_tools_of(mcp.name) for grant, _ in rules.denies):
@@ -69,16 +69,16 @@ class PrincipalPolicy:
         """Decide by switches, status of user and key, publication, deny grants, permit grants, the client's choice."""
         if self._moment.stale:
             return Deny(Reason.POLICY_STALE, disclosed=True)
-        rules = self._rules.get(capability.mcp_id) or self._rules_for(capability.mcp_id)
-        switch = self._blocking or self._switch_on_capability(capability)
+        rules = self._rules.get(capability.mcp_id) or self._collect_rules(capability.mcp_id)
+        switch = self._switch or self._switch_on_capability(capability)
         if switch is not None:
-            granted = isinstance(_by_grants(rules, capability), Permit)
+            granted = isinstance(_decide_by_grants(rules, capability), Permit)
             return Deny(Reason.KILL_SWITCH, switch=switch, disclosed=granted)
-        if self._refusal is not None:
-            return self._refusal
+        if self._status_denial is not None:
+            return self._status_denial
         if not rules.published:
             return _NOT_PUBLISHED
-        return _by_grants(rules, capability)
+        return _decide_by_grants(rules, capability)
 
     def _switch_on_principal(self, principal: Principal) -> KillSwitch | None:
         if not self._snapshot.switches:
@@ -104,10 +104,10 @@ class PrincipalPolicy:
 
     def _first_switch(self, targets: list[tuple[SwitchScope, str | None]]) -> KillSwitch | None:
         now = self._moment.now
-        found = (self._snapshot.switch_on(scope, target, now) for scope, target in targets)
+        found = (self._snapshot.active_switch(scope, target, now) for scope, target in targets)
         return next((switch for switch in found if switch is not None), None)
 
-    def _refused_by_status(self, principal: Principal) -> Deny | None:
+    def _deny_by_status(self, principal: Principal) -> Deny | None:
         user = self._snapshot.users.get(principal.user_id)
         if user is None:
             return Deny(Reason.UNKNOWN_USER, disclosed=True)
@@ -122,8 +122,8 @@ class PrincipalPolicy:
             return Deny(Reason.KEY_EXPIRED, disclosed=True)
         return None
 
-    def _rules_for(self, mcp_id: str) -> _McpRules:
-        """Gather the grants in force; a suspended group permits nothing, but what it denies stays denied."""
+    def _collect_rules(self, mcp_id: str) -> _McpRules:
+        """Return the rules about one MCP: of a suspended group, the deny grants apply and the permit grants do not."""
         mcp = self._snapshot.mcps.get(mcp_id)
         subscription = self._snapshot.subscriptions.get((self._key_id, mcp_id))
         rules = _McpRules(mcp is not None and mcp.status is McpStatus.PUBLISHED, subscription, [], [])
@@ -136,8 +136,10 @@ class PrincipalPolicy:
                 if grant.effect is Effect.DENY:
                     rules.denies.append((grant, Deny(Reason.EXPLICIT_DENY, grant_id=grant.grant_id)))
                 elif active:
-                    waits = grant.delivery is Delivery.OPT_IN and subscription is None
-                    rules.permits.append((grant, _not_subscribed(grant) if waits else Permit(grant.grant_id)))
+                    unsubscribed = grant.delivery is Delivery.OPT_IN and subscription is None
+                    rules.permits.append(
+                        (grant, _not_subscribed(grant) if unsubscribed else Permit(grant.grant_id))
+                    )
         self._rules[mcp_id] = rules
         return rules
 
@@ -151,17 +153,18 @@ def _not_subscribed(grant: Grant) -> Deny:
     return Deny(Reason.NOT_SUBSCRIBED, grant_id=grant.grant_id, disclosed=True)
 
 
-def _by_grants(rules: _McpRules, capability: CapabilityRef) -> Decision:
+def _decide_by_grants(rules: _McpRules, capability: CapabilityRef) -> Decision:
+    """Decide by deny grants, then permit grants, then what the client has selected."""
     for grant, deny in rules.denies:
         if grant.covers(capability):
             return deny
-    granted = _by_permits(rules, capability)
+    granted = _decide_by_permits(rules, capability)
     if isinstance(granted, Permit) and rules.subscription is not None:
         return granted if rules.subscription.selects(capability) else _NOT_SELECTED
     return granted
 
 
-def _by_permits(rules: _McpRules, capability: CapabilityRef) -> Decision:
+def _decide_by_permits(rules: _McpRules, capability: CapabilityRef) -> Decision:
     found: Decision = _NO_GRANT
     for grant, decision in rules.permits:
         if grant.covers(capability):

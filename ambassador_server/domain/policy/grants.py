@@ -18,14 +18,14 @@ _MAX_PATTERNS = 100
 
 
 class Effect(StrEnum):
-    """Deny wins over permit, whatever the order."""
+    """Whether a grant permits or denies; one deny outweighs every permit."""
 
     PERMIT = "permit"
     DENY = "deny"
 
 
 class Delivery(StrEnum):
-    """Whether granted tools just appear, or appear to clients that subscribed to the MCP."""
+    """Whether granted tools appear to all clients of the group, or only to those that subscribed to the MCP."""
 
     AUTOMATIC = "automatic"
     OPT_IN = "opt_in"
@@ -47,17 +47,17 @@ class Grant:
     owner: str | None = None
 
     def covers(self, capability: CapabilityRef) -> bool:
-        """Tell whether the grant is about this capability, case-sensitively."""
+        """Tell whether a pattern of the grant matches this capability; upper and lower case differ."""
         return _includes(self.patterns, capability)
 
     def covers_all_tools_of(self, mcp_name: str) -> bool:
-        """Tell whether the grant is about every tool that the MCP could have."""
+        """Tell whether the grant covers every tool that the MCP has or may get."""
         return matches_any(self.patterns, f"{mcp_name}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One client's choice about one MCP: it wants what is granted, and of that only what `patterns` select."""
+    """The choice of one client about one MCP: of the granted capabilities, those that `patterns` select."""
 
     subscription_id: str
     key_id: str
@@ -67,7 +67,7 @@ class Subscription:
     created_by: str
 
     def selects(self, capability: CapabilityRef) -> bool:
-        """Tell whether the client wants this capability."""
+        """Tell whether the client has selected this capability."""
         return _includes(self.patterns, capability)
 
 
@@ -83,23 +83,26 @@ def _includes(patterns: tuple[str, ...], capability: CapabilityRef) -> bool:
 
 def matches_any(patterns: tuple[str, ...], canonical: str) -> bool:
     """Tell whether any pattern matches the canonical tool name."""
-    for pattern in patterns:  # noqa: SIM110 # a list of 10,000 tools asks 10,000 times
+    for pattern in patterns:  # noqa: SIM110 # it runs 10,000 times for a list of 10,000 tools
         if pattern == EVERYTHING or glob_matches(pattern, canonical):
             return True
     return False
 
 
 def normalise_patterns(patterns: Collection[str], mcp_name: str) -> tuple[str, ...]:
-    """Return the patterns over canonical names, ordered and each once; InvalidInputError for a bad one or too many."""
+    """Return the patterns over canonical names, sorted and without duplicates.
+
+    Raises InvalidInputError for an invalid pattern, or for too many.
+    """
     if len(patterns) > _MAX_PATTERNS:
         raise InvalidInputError(f"At most {_MAX_PATTERNS} tool patterns.")
     return tuple(sorted({normalise_pattern(pattern, mcp_name) for pattern in patterns}))
 
 
 def normalise_pattern(pattern: str, mcp_name: str) -> str:
-    """Return the pattern over canonical names; a bare tool pattern is put under its MCP.
+    """Return the pattern over canonical names; one without the name of its MCP gets it as a prefix.
 
-    Raises InvalidInputError for a pattern that no tool name could ever need.
+    Raises InvalidInputError for a pattern that is too long or has other characters than tool names have.
     """
     if _PATTERN.fullmatch(pattern) is None:
         raise InvalidInputError(

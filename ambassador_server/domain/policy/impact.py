@@ -47,10 +47,10 @@ def impact_of(switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment
     return _Comparison(switch, snapshot, activity, moment).impact()
 
 
-class _Effect(NamedTuple):
+class _Loss(NamedTuple):
     """The effect of the switch on a principal: it loses at least one tool, or everything it does is stopped."""
 
-    loses_any: bool
+    any_tool: bool
     is_stopped: bool
 
 
@@ -75,22 +75,22 @@ class _Comparison:
 
     def __init__(self, switch: KillSwitch, snapshot: Snapshot, activity: Activity, moment: Moment) -> None:
         self._switch = replace(switch, drill=False, lifted_at=None, expires_at=None)
-        self._without = _without(snapshot, switch)
-        self._with = _with(self._without, self._switch)
+        self._before = _remove_switch(snapshot, switch)
+        self._after = _add_switch(self._before, self._switch)
         self._activity = activity
         self._moment = moment
-        self._tools = _by_mcp(tool for tool in activity.tools if _may_match(self._switch, tool))
+        self._tools = _group_by_mcp(tool for tool in activity.tools if _may_match(self._switch, tool))
         self._not_lost = {mcp_id: list(tools) for mcp_id, tools in self._tools.items()}
-        self._permitted_mcp_ids = _permitted_mcp_ids(self._without, self._tools)
-        self._ids_with_own_rules = _ids_with_own_rules(self._with)
+        self._permitted_mcp_ids = _permitted_mcp_ids(self._before, self._tools)
+        self._ids_with_own_rules = _ids_with_own_rules(self._after)
         self._user_ids = _affected_user_ids(self._switch, snapshot)
-        self._effects: dict[Principal | _GroupIds, _Effect] = {}
+        self._losses: dict[Principal | _GroupIds, _Loss] = {}
 
     def impact(self) -> Impact:
         """Return the difference."""
-        users = frozenset(each.user_id for each in self._principals() if self._effect(each).loses_any)
+        users = frozenset(each.user_id for each in self._principals() if self._loss(each).any_tool)
         sessions = frozenset(
-            each.session_id or "" for each in self._principals_in_sessions() if self._effect(each).is_stopped
+            each.session_id or "" for each in self._principals_in_sessions() if self._loss(each).is_stopped
         )
         return Impact(
             user_ids=users,
@@ -109,8 +109,8 @@ class _Comparison:
         if self._switch.scope is SwitchScope.SESSION:
             yield from self._principals_in_sessions()
             return
-        for key in self._keys():
-            if self._may_affect_user(key.user_id) and self._is_good(key.key_id):
+        for key in self._affected_keys():
+            if self._may_affect_user(key.user_id) and self._is_usable(key.key_id):
                 yield _principal(key.user_id, key.key_id)
 
     def _principals_in_sessions(self) -> Iterator[Principal]:
@@ -121,11 +121,11 @@ class _Comparison:
                 scope is SwitchScope.KEY and key_id != target
             ):
                 continue
-            if self._may_affect_user(session.user_id) and self._is_good(key_id):
+            if self._may_affect_user(session.user_id) and self._is_usable(key_id):
                 yield _principal(session.user_id, key_id, session_id)
 
-    def _keys(self) -> Iterable[ClientKey]:
-        keys = self._without.keys
+    def _affected_keys(self) -> Iterable[ClientKey]:
+        keys = self._before.keys
         if self._switch.scope is SwitchScope.KEY:
             key = keys.get(self._switch.target or "")
             return () if key is None else (key,)
@@ -134,25 +134,25 @@ class _Comparison:
     def _may_affect_user(self, user_id: str) -> bool:
         return self._user_ids is None or user_id in self._user_ids
 
-    def _is_good(self, key_id: str) -> bool:
-        key = self._without.keys.get(key_id)
+    def _is_usable(self, key_id: str) -> bool:
+        key = self._before.keys.get(key_id)
         if key is None or not key.is_good(self._moment.now):
             return False
-        user = self._without.users.get(key.user_id)
+        user = self._before.users.get(key.user_id)
         return user is not None and user.status is UserStatus.ACTIVE
 
-    def _effect(self, principal: Principal) -> _Effect:
+    def _loss(self, principal: Principal) -> _Loss:
         key = self._cache_key(principal)
-        if key not in self._effects:
-            self._effects[key] = self._compare(principal)
-        return self._effects[key]
+        if key not in self._losses:
+            self._losses[key] = self._compare(principal)
+        return self._losses[key]
 
-    def _compare(self, principal: Principal) -> _Effect:
+    def _compare(self, principal: Principal) -> _Loss:
         """Compare both policies for one principal, and remove the tools it loses from those that nobody loses."""
-        groups = self._without.group_ids_of.get(principal.user_id, ())
+        groups = self._before.group_ids_of.get(principal.user_id, ())
         mcp_ids = set[str]().union(*(self._permitted_mcp_ids.get(group_id, ()) for group_id in groups))
         if not mcp_ids and self._switch.scope in _TOOL_SCOPES:
-            return _Effect(False, False)
+            return _Loss(False, False)
         policies = self._policies(principal)
         lost = [
             tool
@@ -164,25 +164,25 @@ class _Comparison:
             self._not_lost[tool.mcp_id].remove(tool)
             if not self._not_lost[tool.mcp_id]:
                 del self._not_lost[tool.mcp_id]
-        loses_any = bool(lost) or any(
+        any_tool = bool(lost) or any(
             policies.loses(tool) for mcp_id in mcp_ids for tool in self._tools[mcp_id]
         )
-        return _Effect(loses_any, policies.is_stopped)
+        return _Loss(any_tool, policies.is_stopped)
 
     def _cache_key(self, principal: Principal) -> Principal | _GroupIds:
         ids = (principal.user_id, principal.key_id, principal.session_id)
         if not self._ids_with_own_rules.isdisjoint(ids):
             return principal
-        return self._without.group_ids_of.get(principal.user_id, ())
+        return self._before.group_ids_of.get(principal.user_id, ())
 
     def _policies(self, principal: Principal) -> _BeforeAndAfter:
         return _BeforeAndAfter(
-            PrincipalPolicy(self._without, principal, self._moment),
-            PrincipalPolicy(self._with, principal, self._moment),
+            PrincipalPolicy(self._before, principal, self._moment),
+            PrincipalPolicy(self._after, principal, self._moment),
         )
 
 
-def _without(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
+def _remove_switch(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
     switches = {
         target: others
         for target, same_target in snapshot.switches.items()
@@ -191,7 +191,7 @@ def _without(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
     return replace(snapshot, switches=switches)
 
 
-def _with(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
+def _add_switch(snapshot: Snapshot, switch: KillSwitch) -> Snapshot:
     target = (switch.scope, switch.target)
     switches = (*snapshot.switches.get(target, ()), switch)
     return replace(snapshot, switches={**snapshot.switches, target: switches})
@@ -221,7 +221,7 @@ def _affected_user_ids(switch: KillSwitch, snapshot: Snapshot) -> Container[str]
             return None
 
 
-def _by_mcp(tools: Iterable[CapabilityRef]) -> dict[str, list[CapabilityRef]]:
+def _group_by_mcp(tools: Iterable[CapabilityRef]) -> dict[str, list[CapabilityRef]]:
     found: defaultdict[str, list[CapabilityRef]] = defaultdict(list)
     for tool in tools:
         found[tool.mcp_id].append(tool)

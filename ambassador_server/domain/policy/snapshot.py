@@ -1,4 +1,4 @@
-"""The policy: everything that decisions are made from, as one immutable value with a version."""
+"""The policy: everything that decisions depend on, as one immutable value with a version."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -137,8 +137,8 @@ class Snapshot:
             subscriptions_by_id=with_changes(self.subscriptions_by_id, changes.subscriptions),
         )
 
-    def switch_on(self, scope: SwitchScope, target: str | None, now: datetime) -> KillSwitch | None:
-        """Return a switch of this scope that stops the target now."""
+    def active_switch(self, scope: SwitchScope, target: str | None, now: datetime) -> KillSwitch | None:
+        """Return an active switch with this scope and target."""
         for switch in self.switches.get((scope, target), ()):
             if switch.is_active(now):
                 return switch

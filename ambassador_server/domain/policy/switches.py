@@ -20,7 +20,7 @@ class SwitchScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillSwitch:
-    """A stop of everything that matches scope and target, until it is lifted or expires.
+    """Stops everything that matches scope and target, until it is lifted or expires; a drill stops nothing.
 
     `target` is an id (user, group, key, session, mcp), a canonical tool name or a tool class.
     """

@@ -50,13 +50,13 @@ class AccessQueries:
             user=user,
             key=key,
             tool=tool.name,
-            explanation=explain(snapshot, _principal(user, key), tool, self._policy.moment()),
+            explanation=explain(snapshot, _principal(user, key), tool, self._policy.current_moment()),
         )
 
     def who_can(self, tool_name: str, listing: Listing) -> Slice[User]:
         """Return one page of the users who may call the tool now."""
         snapshot = self._policy.snapshot
-        tool, moment = self._tool(snapshot, tool_name), self._policy.moment()
+        tool, moment = self._tool(snapshot, tool_name), self._policy.current_moment()
         allowed = {
             key.user_id
             for key in snapshot.keys.values()
@@ -71,7 +71,7 @@ class AccessQueries:
             keys = [key for key in keys if name in {key.name, key.key_id}]
             if not keys:
                 raise NotFoundError(f"User {user.name!r} has no key {name!r}")
-        now = self._policy.moment().now
+        now = self._policy.current_moment().now
         return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
 
     def _tool(self, snapshot: Snapshot, name: str) -> CapabilityRef:

@@ -112,7 +112,7 @@ class OwnAccess:
             key=key,
             session=self._sessions.held(principal),
             tools=len(self._catalog.visible(principal)),
-            refused=None if policy.refused is None else policy.refused.reason,
+            refused=None if policy.denial is None else policy.denial.reason,
         )
 
     def offers(self, principal: Principal) -> list[OfferedMcp]:
@@ -162,7 +162,7 @@ class OwnAccess:
         if self._policy.is_stale():
             raise StorageError("The server cannot confirm its policy now. Try again in a moment.")
         await self._prover.refuse_stopped(principal, origin)
-        if self._rules(principal).refused is not None:
+        if self._rules(principal).denial is not None:
             raise InvalidKeyError("Invalid or inactive key")
         return Requester(None, origin, user_actor(principal))
 
@@ -209,7 +209,7 @@ class OwnAccess:
         return OfferedMcp(mcp, delivery, subscription, tools)
 
     def _rules(self, principal: Principal) -> PrincipalPolicy:
-        return PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
+        return PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
 
 
 def _known(policy: PrincipalPolicy, entry: CatalogEntry) -> KnownTool | None:

@@ -70,7 +70,7 @@ class SwitchEffects:
         snapshot, index = self._policy.snapshot, self._catalog.index()
         activity = Activity(tools=[entry.ref for entry in index.entries], sessions=sessions, calls=running)
         # In a thread, because it takes long in a large organisation and must not delay calls.
-        found = await asyncio.to_thread(impact_of, switch, snapshot, activity, self._policy.moment())
+        found = await asyncio.to_thread(impact_of, switch, snapshot, activity, self._policy.current_moment())
         mcp_ids = {tool.mcp_id for tool in found.tools}
         return NamedImpact(
             users=_counted(snapshot.users[user_id].name for user_id in found.user_ids),

@@ -1,4 +1,4 @@
-"""The tools that are published now, under their published names, and those of them one principal may call."""
+"""Finds the published tools by name, and lists those that a principal may call."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One published tool; what every call of it needs is worked out beforehand."""
+    """One published tool, with the values that every call of it needs."""
 
     ref: CapabilityRef
     mcp_name: str
@@ -36,7 +36,7 @@ class CatalogEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CatalogIndex:
-    """Every published tool in its fixed order, and by each name it answers to."""
+    """Every published tool, in a fixed order and by each of its accepted names."""
 
     entries: tuple[CatalogEntry, ...]
     by_name: Mapping[CapabilityKind, Mapping[str, CatalogEntry]]
@@ -83,16 +83,16 @@ class Catalog:
         entry = self.resolve(kind, name)
         if entry is None:
             return None
-        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
+        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
         return entry if isinstance(policy.decide(entry.ref), Permit) else None
 
     def visible(self, principal: Principal) -> list[CatalogEntry]:
         """Return what the principal may call right now, in catalog order."""
-        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment())
+        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
         return [entry for entry in self.index().entries if isinstance(policy.decide(entry.ref), Permit)]
 
     def last_known(self, mcp_id: str) -> tuple[Tool, ...]:
-        """Return the tools an MCP had when it was last seen, published or not."""
+        """Return the tools that an MCP listed last, published or not."""
         return self._downstreams.state(mcp_id).tools
 
     def page_of(self, mcp_id: str, listing: Listing) -> Slice[CatalogEntry]:

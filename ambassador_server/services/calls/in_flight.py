@@ -13,7 +13,7 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
 class CallStoppedError(Exception):
-    """A call in flight lost its permission; `deny` says why."""
+    """A call in flight is not permitted any more; `deny` holds the reason."""
 
     def __init__(self, deny: Deny) -> None:
         super().__init__(deny.reason)
@@ -21,19 +21,19 @@ class CallStoppedError(Exception):
 
 
 class CallInFlight:
-    """The current task's call, in the table while the block runs; `deny` is set when it was stopped.
+    """A call of the current task, in flight while its `with` block runs; `deny` is set if a new policy stops it.
 
-    Leaving the block raises CallStoppedError when a new policy stopped the call.
+    Then the end of the block raises CallStoppedError.
     """
 
-    __slots__ = ("_running", "deny", "principal", "task", "tool")
+    __slots__ = ("_running", "capability", "deny", "principal", "task")
 
-    def __init__(self, principal: Principal, tool: CapabilityRef, running: "set[CallInFlight]") -> None:
+    def __init__(self, principal: Principal, capability: CapabilityRef, running: "set[CallInFlight]") -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("calls run in a task")
         self.principal = principal
-        self.tool = tool
+        self.capability = capability
         self.task = task
         self.deny: Deny | None = None
         self._running = running
@@ -51,9 +51,9 @@ class CallInFlight:
             raise CallStoppedError(self.deny) from None
 
     def was_stopped_by(self, error: BaseException | None) -> bool:
-        """Tell whether this error is a new policy's doing alone.
+        """Tell whether a new policy is the only cause of this error.
 
-        A caller who went away as well has nobody left to be refused: that call ends as a cancelled one.
+        If the caller disconnected as well, nobody reads a refusal: the call ends as a cancelled one.
         """
         return (
             self.deny is not None
@@ -74,17 +74,17 @@ class CallsInFlight:
         return len(self._running)
 
     def running(self) -> tuple[tuple[Principal, CapabilityRef], ...]:
-        """Return who calls what right now."""
-        return tuple((running.principal, running.tool) for running in self._running)
+        """Return the principal and the capability of every call in flight."""
+        return tuple((running.principal, running.capability) for running in self._running)
 
-    def track(self, principal: Principal, tool: CapabilityRef) -> CallInFlight:
-        """Return the current task's call, to be held in a `with` block."""
-        return CallInFlight(principal, tool, self._running)
+    def register(self, principal: Principal, capability: CapabilityRef) -> CallInFlight:
+        """Return the call of the current task, which runs in the `with` block of the returned object."""
+        return CallInFlight(principal, capability, self._running)
 
     def _decide_again(self, snapshot: Snapshot) -> None:
-        moment = self._policy.moment()
+        moment = self._policy.current_moment()
         for running in tuple(self._running):
-            decision = decide(snapshot, running.principal, running.tool, moment)
+            decision = decide(snapshot, running.principal, running.capability, moment)
             if isinstance(decision, Deny) and running.deny is None:
                 running.deny = decision
                 running.task.cancel()

@@ -70,7 +70,7 @@ class Answered:
 
 
 class CallPipeline:
-    """Every face sends its requests through here; it decides and it records."""
+    """Decides, records and forwards the requests of every face."""
 
     def __init__(
         self,
@@ -106,8 +106,8 @@ class CallPipeline:
             len(call.members.get("arguments", b"")),
         )
         try:
-            # In the table before the attempt is written: a permission that goes meanwhile stops the call.
-            with self._in_flight.track(call.principal, entry.ref) as running:
+            # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
+            with self._in_flight.register(call.principal, entry.ref) as running:
                 await self._recorder.attempt(
                     call.principal,
                     call.origin,
@@ -123,7 +123,7 @@ class CallPipeline:
     def _decide(self, principal: Principal, entry: CatalogEntry | None) -> Decision:
         if entry is None:
             return _UNKNOWN
-        return decide(self._policy.snapshot, principal, entry.ref, self._policy.moment())
+        return decide(self._policy.snapshot, principal, entry.ref, self._policy.current_moment())
 
     async def _refuse(self, call: CapabilityCall, resource: Resource, deny: Deny) -> Deny:
         await self._recorder.denied(call.principal, call.origin, resource, deny)
@@ -162,7 +162,7 @@ class CallPipeline:
         return Answered(reply, entry.mcp_name, round(seconds * 1000, 3))
 
     def _recorded_ask(self, call: CapabilityCall, ask: Ask, entry: CatalogEntry, resource: Resource) -> Ask:
-        """Return `ask` with a record before each question and one after its answer, and with the name of who asks."""
+        """Return `ask` with a record of each question and of its answer, and with the name of the MCP that asks."""
 
         async def recorded(question: Question) -> Reply:
             method = question.method

@@ -29,7 +29,7 @@ class PolicyKeeper:
         """Call the listener in the event loop with every new snapshot."""
         self._listeners.append(listener)
 
-    def moment(self) -> Moment:
+    def current_moment(self) -> Moment:
         """Return the current time, and whether the snapshot is stale."""
         return Moment(self._clock.now(), stale=self.is_stale())
 

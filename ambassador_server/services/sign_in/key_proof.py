@@ -106,7 +106,7 @@ class KeyProver:
 
     async def refuse_stopped(self, principal: Principal, origin: Origin) -> None:
         """Raise StoppedError while a kill switch stops this principal, who may then open and prolong no session."""
-        switch = PrincipalPolicy(self._policy.snapshot, principal, self._policy.moment()).stopped_by
+        switch = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment()).stopped_by
         if switch is None:
             return
         await self._recorder.event(

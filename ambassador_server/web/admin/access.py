@@ -18,7 +18,7 @@ from ambassador_server.web.admin.people_views import user_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
-from ambassador_server.wording.explanations import (
+from ambassador_server.wording.explained_access import (
     WHY_NOT,
     grant_text,
     remedy_text,

@@ -10,7 +10,7 @@ from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.explain import Explanation, NotApplicable, explain
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
-from ambassador_server.wording.explanations import (
+from ambassador_server.wording.explained_access import (
     WHY_NOT,
     grant_text,
     remedy_text,

@@ -130,7 +130,9 @@ def _verify_copy(
         )
     keys = [key for file in key_files for key in _keys_of(file)]
     try:
-        return verify(directory, keys, time_range=time_range, anchors=dict(map(_anchor, anchors))).documents()
+        return verify(
+            directory, keys, time_range=time_range, anchors=dict(map(_parse_anchor, anchors))
+        ).documents()
     except MissingCryptographyError as error:
         raise AdminError(str(error), hint=_INSTALL) from None
     except OSError as error:
@@ -151,7 +153,7 @@ def _keys_of(file: Path) -> list[PublicKey]:
         ) from None
 
 
-def _anchor(text: str) -> tuple[str, Tip]:
+def _parse_anchor(text: str) -> tuple[str, Tip]:
     writer, seq, digest = [*text.rsplit(":", 2), "", ""][:3]
     if not (writer and seq.isascii() and seq.isdecimal() and len(digest) == 64):
         raise UsageError(

@@ -139,7 +139,7 @@ class _DocumentReader:
                 "'owner' is missing: the label of the owner of this file's objects, or null for none",
             )
             return
-        owner = self._try(_owner, entries.pop("owner"))
+        owner = self._read_or_report(_owner, entries.pop("owner"))
         self._owners.add(owner)
         for name, node in entries.items():
             if not isinstance(node, Sequence):
@@ -168,7 +168,7 @@ class _DocumentReader:
             self._fault(node.position, f"a {section.kind} needs {' and '.join(map(repr, missing))}")
             return
         before = len(self._faults)
-        attributes = {name: self._try(readers[name], each, name) for name, each in entries.items()}
+        attributes = {name: self._read_or_report(readers[name], each, name) for name, each in entries.items()}
         if len(self._faults) == before:
             self._check(section.kind, attributes, node.position)
             for wanted in _wanted(section.kind, attributes, owner, node.position):
@@ -200,7 +200,7 @@ class _DocumentReader:
                 )
         return {key.text: value for key, value in node.entries if key.text in known}
 
-    def _try(self, read: Reader, node: Node, name: str = "") -> Any:
+    def _read_or_report(self, read: Reader, node: Node, name: str = "") -> Any:
         try:
             return read(node)
         except FaultError as fault:

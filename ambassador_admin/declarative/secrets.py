@@ -23,14 +23,14 @@ def looks_secret(name: str, value: str) -> bool:
 def plain_secrets(options: Mapping[str, Any], path: str = "options") -> Iterator[str]:
     """Yield a warning for each option that looks like a secret; it never has the value."""
     for name, value in options.items():
-        yield from _in(name, value, f"{path}.{name}")
+        yield from _references_in(name, value, f"{path}.{name}")
 
 
-def _in(name: str, value: Any, path: str) -> Iterator[str]:
+def _references_in(name: str, value: Any, path: str) -> Iterator[str]:
     if isinstance(value, Mapping):
         yield from plain_secrets(value, path)
     elif isinstance(value, list):
         for item in value:
-            yield from _in(name, item, path)
+            yield from _references_in(name, item, path)
     elif isinstance(value, str) and looks_secret(name, value):
         yield f"{path} looks like a secret in plain text; write env://NAME or file:///PATH, which the server resolves"

@@ -69,7 +69,7 @@ def show_tool(run: Run, name: _Name) -> int:
     schema = tool.get("inputSchema")
     schema = schema if isinstance(schema, dict) else {}
     properties, required = schema.get("properties"), schema.get("required")
-    show({"name": tool["name"], "class": _class(tool), "description": _description(tool)}, None)
+    show({"name": tool["name"], "class": _effect_class(tool), "description": _description(tool)}, None)
     rows = [
         {
             "argument": argument,
@@ -165,7 +165,8 @@ def _call_tool(run: Run, tool: dict[str, Any], arguments: dict[str, Any]) -> dic
 
 def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
     rows = [
-        {"tool": each["name"], "class": _class(each), "description": _description(each)} for each in tools
+        {"tool": each["name"], "class": _effect_class(each), "description": _description(each)}
+        for each in tools
     ]
     if not rows:
         run.say("You have no such tool. Run: ambassador-client catalog list")
@@ -173,7 +174,7 @@ def _show_tools(run: Run, tools: list[dict[str, Any]]) -> None:
         show_rows(rows, run.output)
 
 
-def _class(tool: dict[str, Any]) -> str:
+def _effect_class(tool: dict[str, Any]) -> str:
     values = tool.get("annotations")
     hints = values if isinstance(values, dict) else {}
     if hints.get("readOnlyHint") is True:

@@ -24,7 +24,7 @@ class CheckpointMaker:
         """Return the line that follows `tip`, and the new tip."""
         return self._line(tip, reason, self._signer.key_id, pruned=pruned)
 
-    def hand_over(self, tip: Tip, key_id: str) -> tuple[bytes, Tip] | None:
+    def succession(self, tip: Tip, key_id: str) -> tuple[bytes, Tip] | None:
         """Return the line in which the older key `key_id` names its successor; None when the older key is missing."""
         if key_id not in self._signer.public_keys:
             return None

@@ -59,7 +59,7 @@ class JsonlAuditLog:
             directory, writer, end, CheckpointMaker(writer, signer, clock), clock, options
         )
         self._availability = Availability(
-            directory.path, options.retry_interval, discard=self._discard_queue, resume=self._resume
+            directory.path, options.retry_interval, discard=self._discard_queue, resume=self._record_recovery
         )
         self._syncer = Syncer(
             options.fsync, options.fsync_interval, directory, segments.segment, self._availability.fail
@@ -205,7 +205,7 @@ class JsonlAuditLog:
     def _discard_queue(self, message: str) -> int:
         return self._commit.discard(message)
 
-    def _resume(self, failure: str | None, refused: int) -> None:
+    def _record_recovery(self, failure: str | None, refused: int) -> None:
         event = self._recovery_event({"failure": failure, "refused": refused})
         self._commit.resume(encode_event(event))
 

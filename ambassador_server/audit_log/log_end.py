@@ -47,9 +47,9 @@ def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
     torn: TornTail | None = None
     for number in reversed(directory.numbers()):
         proof = ChainProof(writer, trusted=None)
-        walk = _walk(directory, number, proof)
+        walk = _check_last_segment(directory, number, proof)
         if walk.torn:
-            torn = _keep_torn(directory.path, number, walk.end)
+            torn = _save_torn_tail(directory.path, number, walk.end)
         if walk.header is None:
             # The process died before it wrote the header, so this segment holds nothing and the one before is the last.
             os.unlink(directory.path / segment_name(number))
@@ -70,7 +70,7 @@ def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
     return LogEnd(torn=torn)
 
 
-def _walk(directory: WriterDirectory, number: int, proof: ChainProof) -> SegmentCheck:
+def _check_last_segment(directory: WriterDirectory, number: int, proof: ChainProof) -> SegmentCheck:
     path = directory.path / segment_name(number)
     tip = GENESIS if number == 1 else None
     walk = check_segment(path, number=number, tip=tip, is_last=True, proof=proof)
@@ -82,7 +82,7 @@ def _walk(directory: WriterDirectory, number: int, proof: ChainProof) -> Segment
     return walk
 
 
-def _keep_torn(directory: Path, number: int, end: int) -> TornTail:
+def _save_torn_tail(directory: Path, number: int, end: int) -> TornTail:
     side_file = directory / f"{number:08d}.torn"
     with (directory / segment_name(number)).open("rb") as file:
         file.seek(end)

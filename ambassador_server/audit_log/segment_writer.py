@@ -40,7 +40,7 @@ class SegmentWriter:
         self._rotate_at = self._age_limit(end.created)
         self.segment = end.segment or self._create(1)
         if end.key is not None and end.key != checkpoints.key_id:
-            self._hand_over(end.key)
+            self._record_succession(end.key)
 
     def write(self, lines: list[bytes], tip: Tip) -> None:
         """Append records, the last of which is `tip`, and a checkpoint if one is due."""
@@ -111,8 +111,8 @@ class SegmentWriter:
         self._rotate_at = self._age_limit(now)
         return segment
 
-    def _hand_over(self, key_id: str) -> None:
-        made = self._checkpoints.hand_over(self.tip, key_id)
+    def _record_succession(self, key_id: str) -> None:
+        made = self._checkpoints.succession(self.tip, key_id)
         if made is not None:
             self._append([made[0]], made[1])
             self.uncovered = 0

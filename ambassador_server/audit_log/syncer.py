@@ -70,7 +70,7 @@ class Syncer:
 
     async def close(self) -> OSError | None:
         """Sync under every policy, close every file, and return the error if one occurred."""
-        self._disarm()
+        self._cancel_timer()
         if self._rounds is not None:
             await self._rounds
         failure = await self._loop.run_in_executor(self._thread, self._close_files)
@@ -81,13 +81,13 @@ class Syncer:
     def _written(self) -> tuple[int, int]:
         return self._segment.number, self._segment.size
 
-    def _disarm(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _start(self) -> None:
-        self._disarm()
+        self._cancel_timer()
         self._due = True
         if self._rounds is None:
             self._rounds = self._loop.create_task(self._run_rounds())

@@ -55,7 +55,7 @@ def read_options(options: Mapping[str, Any], place: str) -> SinkOptions:
     try:
         return shape.model_validate(dict(options))
     except ValidationError as error:
-        raise ConfigurationError(_complaint(error, shape, place)) from None
+        raise ConfigurationError(_error_text(error, shape, place)) from None
 
 
 def options_of(word: str) -> type[SinkOptions]:
@@ -72,7 +72,7 @@ def _load(word: str) -> SinkModule:
     return cast(SinkModule, importlib.import_module(f"{__name__}.{word}"))
 
 
-def _complaint(error: ValidationError, shape: type[SinkOptions], place: str) -> str:
+def _error_text(error: ValidationError, shape: type[SinkOptions], place: str) -> str:
     # Without the input, which may be a secret written here instead of a reference.
     found = error.errors(include_url=False, include_input=False)
     first = next((each for each in found if each["type"] == _UNKNOWN), found[0])

@@ -42,7 +42,7 @@ class Options(TlsOptions):
     ] = None
 
 
-class Collector:
+class SplunkHec:
     """Implements `ports.audit_sink.AuditSink`."""
 
     def __init__(self, options: Options) -> None:
@@ -86,4 +86,4 @@ def _is_about_events(status: int, answer: bytes) -> bool:
 
 def build(options: Options) -> AuditSink:
     """Return an unconnected collector."""
-    return Collector(options)
+    return SplunkHec(options)

@@ -57,7 +57,7 @@ class Stdout:
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
         try:
-            loop.add_writer(self._descriptor, _settle, ready)
+            loop.add_writer(self._descriptor, _set_done, ready)
         except PermissionError:
             # A plain file is always ready.
             await asyncio.sleep(0)
@@ -68,7 +68,7 @@ class Stdout:
             loop.remove_writer(self._descriptor)
 
 
-def _settle(ready: asyncio.Future[None]) -> None:
+def _set_done(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
 

@@ -114,7 +114,7 @@ class Syslog:
         at = event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         sequence = (record.seq - 1) % _HIGHEST_SEQUENCE + 1
         head = f'<{priority}>1 {at} {self._origin} {event.action} [meta sequenceId="{sequence}"] '
-        return head.encode() + _fitting(record, self._options.record_bytes)
+        return head.encode() + _encode_within(record, self._options.record_bytes)
 
 
 class _Stream:
@@ -135,7 +135,7 @@ class _Stream:
             )
         self._writer.write(b"".join(b"%d %b" % (len(message), message) for message in messages))
         await self._writer.drain()
-        await self._until_acknowledged(self._reader, self._writer)
+        await self._wait_until_acknowledged(self._reader, self._writer)
 
     async def close(self) -> None:
         writer, self._reader, self._writer = self._writer, None, None
@@ -145,7 +145,9 @@ class _Stream:
     def _has_ended(self, reader: asyncio.StreamReader) -> bool:
         return reader.at_eof() or reader.exception() is not None
 
-    async def _until_acknowledged(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _wait_until_acknowledged(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         """Wait until the receiver's machine has all bytes: syslog sends no answers, and a buffer can still be lost."""
         while writer.transport.get_write_buffer_size() or _unacknowledged(writer):
             if self._has_ended(reader):
@@ -201,7 +203,7 @@ def _severity(event: AuditEvent) -> int:
     return _SEVERITIES.get(event.outcome, _INFORMATIONAL)
 
 
-def _fitting(record: AuditRecord, max_bytes: int) -> bytes:
+def _encode_within(record: AuditRecord, max_bytes: int) -> bytes:
     text = _ascii(encode_record(record, max_bytes))
     # Escaped as ASCII, a character may take three times as many bytes.
     return text if len(text) <= max_bytes else _ascii(encode_record(record, max_bytes // 3))

@@ -56,9 +56,9 @@ def load_or_create(directory: Path, sources: KeySources | None = None) -> KeyRin
     Raises ConfigurationError for a key of the wrong size, one that other users may read, or one that is missing.
     """
     sources = sources or KeySources()
-    pepper = _referred(sources.pepper) if sources.pepper is not None else None
-    session_keys = _all_referred(sources.session_keys)
-    audit_keys = _all_referred(sources.audit_keys)
+    pepper = _read_source(sources.pepper) if sources.pepper is not None else None
+    session_keys = _read_all_sources(sources.session_keys)
+    audit_keys = _read_all_sources(sources.audit_keys)
     if pepper is not None and session_keys and audit_keys:
         return KeyRing(pepper, session_keys, audit_keys)
     try:
@@ -110,8 +110,8 @@ def _add(directory: Path, kind: str) -> int:
     return number
 
 
-def _all_referred(sources: Mapping[int, str]) -> dict[int, bytes]:
-    return {_checked_number(number): _referred(source) for number, source in sources.items()}
+def _read_all_sources(sources: Mapping[int, str]) -> dict[int, bytes]:
+    return {_checked_number(number): _read_source(source) for number, source in sources.items()}
 
 
 def _pepper_in(directory: Path) -> bytes:
@@ -148,7 +148,7 @@ def _create(path: Path) -> bytes:
     return key
 
 
-def _referred(source: str) -> bytes:
+def _read_source(source: str) -> bytes:
     try:
         if check_reference(source) is not None:
             return _decoded(resolve_reference(source).encode(errors="replace"), source)

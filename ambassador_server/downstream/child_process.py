@@ -11,7 +11,7 @@ from typing import cast
 
 from ambassador_server.errors import DownstreamUnavailableError
 
-_SETTLE_SECONDS = 0.25
+_SECONDS_TO_FINISH = 0.25
 _POLL_SECONDS = 0.02
 _KILLED_SECONDS = 1.0
 _LARGEST_BACKLOG = 1024 * 1024
@@ -36,7 +36,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._open_pipes = set(range(_PIPES))
         self._writable = asyncio.Event()
         self._writable.set()
-        self._settling: asyncio.TimerHandle | None = None
+        self._finish_timer: asyncio.TimerHandle | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._transport: asyncio.SubprocessTransport
         self._input: asyncio.WriteTransport
@@ -88,13 +88,13 @@ class ChildProcess(asyncio.SubprocessProtocol):
         """Note that one pipe is closed; called by the event loop."""
         self._open_pipes.discard(fd)
         self._writable.set()
-        self._settle()
+        self._finish_if_ended()
 
     def process_exited(self) -> None:
         """Note the exit, which may come before or after the last output; called by the event loop."""
         if not self._exited.done():
             self._exited.set_result(self._transport.get_returncode())
-        self._settle()
+        self._finish_if_ended()
         _ = self._begin_stop()
 
     def pause_writing(self) -> None:
@@ -178,17 +178,17 @@ class ChildProcess(asyncio.SubprocessProtocol):
             return False
         return True
 
-    def _settle(self) -> None:
+    def _finish_if_ended(self) -> None:
         # Exit and end of output come in any order, and a grandchild can hold the pipes open forever,
         # so the wait for all of them is short.
         if self._exited.done() and not self._open_pipes & {1, 2}:
             self._finish()
-        elif (self._exited.done() or not {0, 1} <= self._open_pipes) and self._settling is None:
-            self._settling = asyncio.get_running_loop().call_later(_SETTLE_SECONDS, self._finish)
+        elif (self._exited.done() or not {0, 1} <= self._open_pipes) and self._finish_timer is None:
+            self._finish_timer = asyncio.get_running_loop().call_later(_SECONDS_TO_FINISH, self._finish)
 
     def _finish(self) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
+        if self._finish_timer is not None:
+            self._finish_timer.cancel()
         if not self.ended.done():
             self.ended.set_result(self._exited.result() if self._exited.done() else None)
 

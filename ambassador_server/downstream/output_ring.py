@@ -21,12 +21,12 @@ class OutputRing:
 
     def last(self) -> str | None:
         """Return the newest line, or None."""
-        return self._shown(self._kept[-1]) if self._kept else None
+        return self._printable(self._kept[-1]) if self._kept else None
 
     def all(self) -> tuple[str, ...]:
         """Return every kept line, oldest first."""
-        return tuple(map(self._shown, self._kept))
+        return tuple(map(self._printable, self._kept))
 
-    def _shown(self, line: bytes) -> str:
+    def _printable(self, line: bytes) -> str:
         text = "".join(c if c.isprintable() else " " for c in line.decode(errors="replace"))
         return self._mask(text)[: self._width]

@@ -64,7 +64,7 @@ class DownstreamPool:
             removed = self._running.pop(mcp_id)
             _ = self._stop(removed)
             self._users.stop_entry(mcp_id)
-            self._tell(
+            self._notify_listeners(
                 DownstreamChange(
                     mcp_id=mcp_id,
                     status=DownstreamStatus.STOPPED,
@@ -78,7 +78,7 @@ class DownstreamPool:
             if current is None:
                 probed = self._probed.pop(mcp_id, ())
                 self._start(mcp, (last_known or {}).get(mcp_id, probed))
-            elif _is_reached_alike(current.mcp, mcp):
+            elif _has_same_connection(current.mcp, mcp):
                 current.mcp = mcp
                 for _, supervisor in self._users.of_entry(mcp_id):
                     supervisor.mcp = mcp
@@ -169,7 +169,9 @@ class DownstreamPool:
         await asyncio.gather(*self._stopping)
 
     def _start(self, mcp: Mcp, tools: tuple[Tool, ...], *after: asyncio.Task[None]) -> None:
-        supervisor = Supervisor(mcp, tools, listener=self._tell, limits=self._limits, mask=self._mask)
+        supervisor = Supervisor(
+            mcp, tools, listener=self._notify_listeners, limits=self._limits, mask=self._mask
+        )
         self._running[mcp.mcp_id] = supervisor
         supervisor.start(*after)
 
@@ -183,7 +185,7 @@ class DownstreamPool:
             mcp, entry.state.tools, listener=_ignore, limits=self._limits, mask=self._mask, era=entry.era
         )
 
-    def _tell(self, change: DownstreamChange) -> None:
+    def _notify_listeners(self, change: DownstreamChange) -> None:
         for listener in self._listeners:
             try:
                 listener(change)
@@ -204,7 +206,7 @@ class DownstreamPool:
         return task
 
 
-def _is_reached_alike(one: Mcp, other: Mcp) -> bool:
+def _has_same_connection(one: Mcp, other: Mcp) -> bool:
     return (one.transport, one.isolation, dict(one.options)) == (
         other.transport,
         other.isolation,

@@ -146,14 +146,14 @@ class Supervisor:
             await asyncio.wait(self._after)
         while True:
             try:
-                await self._live()
+                await self._connect_and_serve()
             except Exception:
                 # A defect in this server ends the session, but not the supervision.
                 _log.exception("%s: the connection failed unexpectedly", self.mcp.name)
                 self._degrade("failed inside this server; its log says more")
             await self._slot.wait_for_attempt()
 
-    async def _live(self) -> None:
+    async def _connect_and_serve(self) -> None:
         """Open a session and serve until it ends, or fail to open one."""
         self._slot.begin_attempt()
         self._attempts += 1
@@ -188,7 +188,7 @@ class Supervisor:
         self._slot.fill(session)
         self._publish(DownstreamStatus.READY, None, tools)
         # At once, not when this task runs next: a caller whose request failed must not be given this session again.
-        session.ended.add_done_callback(lambda ended: self._lose(session, ended.result()))
+        session.ended.add_done_callback(lambda ended: self._handle_loss(session, ended.result()))
         listening = asyncio.get_running_loop().create_task(session.listen(self._limits.listen_pause))
         try:
             reason = await self._watch(session)
@@ -197,7 +197,7 @@ class Supervisor:
             raise
         finally:
             listening.cancel()
-        self._lose(session, reason)
+        self._handle_loss(session, reason)
         retiring = asyncio.get_running_loop().create_task(session.retire(self._limits.retire))
         self._retiring[session] = retiring
         retiring.add_done_callback(lambda _: self._retiring.pop(session, None))
@@ -210,14 +210,14 @@ class Supervisor:
                     await session.changed.wait()
             session.changed.clear()
             if not session.ended.done():
-                refusal = await self._relist(session)
+                refusal = await self._list_tools_again(session)
                 if refusal is not None:
                     return refusal
                 # A downstream that announces a change after every list is not listed without pause.
                 await asyncio.wait({session.ended}, timeout=self._limits.relist_gap)
         return session.ended.result()
 
-    async def _relist(self, session: DownstreamSession) -> str | None:
+    async def _list_tools_again(self, session: DownstreamSession) -> str | None:
         """List the tools again; returns why a new handshake is due, with fresh secrets, or None."""
         try:
             async with asyncio.timeout(self._limits.list_tools):
@@ -233,7 +233,7 @@ class Supervisor:
             self._publish(DownstreamStatus.READY, None, tools)
         return None
 
-    def _lose(self, session: DownstreamSession, reason: str) -> None:
+    def _handle_loss(self, session: DownstreamSession, reason: str) -> None:
         if self._slot.session is session:
             self._degrade(reason, session.last_error_line())
 

@@ -122,11 +122,11 @@ async def _branch_condition(branch: _Branch, transaction: Transaction) -> Branch
     times = [
         _term(term, column, dialect, holds=holds) for term, holds in branch if isinstance(term, Since | Until)
     ]
-    by_time = bool(times) and await _match_few(times, transaction)
+    by_time = bool(times) and await _has_few_matches(times, transaction)
     return BranchCondition(and_(true(), *conditions), by_time=by_time)
 
 
-async def _match_few(conditions: list[ColumnElement[bool]], transaction: Transaction) -> bool:
+async def _has_few_matches(conditions: list[ColumnElement[bool]], transaction: Transaction) -> bool:
     few = select(audit_events.c.at).where(*conditions).limit(MAX_SORTED + 1).subquery()
     rows = await transaction.rows(select(func.count()).select_from(few))
     return int(rows[0][0]) <= MAX_SORTED

@@ -48,7 +48,7 @@ class AuditIndexRepository:
         await self._transaction.queue(Lock.AUDIT)
         rows = [to_row(record) for record in records]
         await self._transaction.change_many(self._transaction.dialect.insert_new(audit_events), rows)
-        await self._move(writers.pop(), position)
+        await self._set_position(writers.pop(), position)
 
     async def newest(self, wanted: Query, *, limit: int, before: int | None = None) -> list[IndexedRecord]:
         """Return matching records, newest first, older than cursor `before`."""
@@ -114,7 +114,7 @@ class AuditIndexRepository:
         """Forget how far every log has been indexed."""
         await self._transaction.change(delete(audit_positions))
 
-    async def _move(self, writer: str, position: LogPosition) -> None:
+    async def _set_position(self, writer: str, position: LogPosition) -> None:
         row = {
             "writer": writer,
             "seq": position.seq,

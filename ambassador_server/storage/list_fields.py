@@ -10,7 +10,7 @@ from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, liter
 
 from ambassador_server.domain.shared.listing import Condition, Operator
 from ambassador_server.storage.dialects import Dialect
-from ambassador_server.storage.types import Choice, UtcDateTime, Words
+from ambassador_server.storage.types import EnumText, TextTuple, UtcDateTime
 
 Match = Callable[[ColumnElement[str]], ColumnElement[bool]]
 
@@ -72,7 +72,9 @@ class OwnColumn:
     def values(self) -> Collection[str] | None:
         """Return the words of an enumeration."""
         return (
-            [str(word) for word in self.column.type.choices] if isinstance(self.column.type, Choice) else None
+            [str(word) for word in self.column.type.choices]
+            if isinstance(self.column.type, EnumText)
+            else None
         )
 
     def is_empty(self) -> ColumnElement[bool]:
@@ -158,7 +160,7 @@ class WordList:
     @cached_property
     def values(self) -> Collection[str] | None:
         """Return the words of an enumeration."""
-        word: Any = self.column.type.word if isinstance(self.column.type, Words) else None
+        word: Any = self.column.type.word if isinstance(self.column.type, TextTuple) else None
         return list(map(str, word)) if isinstance(word, EnumType) else None
 
     def is_empty(self) -> ColumnElement[bool]:

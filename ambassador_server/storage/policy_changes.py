@@ -38,10 +38,10 @@ _IDS_PER_STATEMENT = 500
 
 async def changes_since(transaction: Transaction, version: int) -> PolicyChanges | None:
     """Return the objects that changed after this version, as they are now; None if all have to be read."""
-    touched = await _touched(transaction, version)
-    if touched is None:
+    changed_ids = await _changed_ids(transaction, version)
+    if changed_ids is None:
         return None
-    reader = _ChangeReader(transaction, touched)
+    reader = _ChangeReader(transaction, changed_ids)
     return PolicyChanges(
         users=await reader.items(USERS),
         groups=await reader.items(GROUPS),
@@ -72,7 +72,7 @@ async def cascaded_rows(transaction: Transaction, table: Table, ids: Sequence[st
     return found
 
 
-async def _touched(transaction: Transaction, since: int) -> dict[str, list[str]] | None:
+async def _changed_ids(transaction: Transaction, since: int) -> dict[str, list[str]] | None:
     """Return ids by kind; None if a version has no record of its changes, or one of a kind that is unknown here."""
     columns = policy_changes.c
     changes = await transaction.rows(
@@ -84,22 +84,22 @@ async def _touched(transaction: Transaction, since: int) -> dict[str, list[str]]
     recorded = {version for version, _, _ in changes}
     if len(changes) > MAX_CHANGES or since + len(recorded) != await transaction.policy_version():
         return None
-    touched: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    changed_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for _, kind, item_id in changes:
-        touched[kind][item_id] = None
-    return {kind: list(ids) for kind, ids in touched.items()} if touched.keys() <= _KINDS else None
+        changed_ids[kind][item_id] = None
+    return {kind: list(ids) for kind, ids in changed_ids.items()} if changed_ids.keys() <= _KINDS else None
 
 
 class _ChangeReader:
     """Reads the changed objects of each kind, many in one statement."""
 
-    def __init__(self, transaction: Transaction, touched: dict[str, list[str]]) -> None:
+    def __init__(self, transaction: Transaction, changed_ids: dict[str, list[str]]) -> None:
         self._transaction = transaction
-        self._touched = touched
+        self._changed_ids = changed_ids
 
     async def items(self, mapping: ObjectMapping[T]) -> dict[str, T | None]:
         """Return the objects by id."""
-        found: dict[str, T | None] = dict.fromkeys(self._touched.get(mapping.table.name, ()))
+        found: dict[str, T | None] = dict.fromkeys(self._changed_ids.get(mapping.table.name, ()))
         async for row in self._rows(mapping.table, mapping.id_column):
             item = mapping.from_row(row)
             found[getattr(item, mapping.id_column.name)] = item
@@ -107,13 +107,13 @@ class _ChangeReader:
 
     async def memberships(self) -> dict[str, list[str]]:
         """Return the group ids of each user."""
-        found: dict[str, list[str]] = {user_id: [] for user_id in self._touched.get(memberships.name, ())}
+        found: dict[str, list[str]] = {user_id: [] for user_id in self._changed_ids.get(memberships.name, ())}
         async for row in self._rows(memberships, memberships.c.user_id):
             found[row.user_id].append(row.group_id)
         return found
 
     async def _rows(self, table: Table, column: Column[str]) -> AsyncIterator[Row[*tuple[Any, ...]]]:
-        for ids in _batches(self._touched.get(table.name, ())):
+        for ids in _batches(self._changed_ids.get(table.name, ())):
             for row in await self._transaction.rows(select(table).where(column.in_(ids))):
                 yield row
 

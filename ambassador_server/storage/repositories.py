@@ -46,7 +46,7 @@ class TableRepository(Generic[T]):
         """Delete the object and everything that belongs to it."""
         check_key(item_id, "The id")
         mapping = self._mapping
-        await self._queue()
+        await self._lock_shared()
         touched = []
         if mapping.is_policy:
             cascaded = await cascaded_rows(self._transaction, mapping.table, [item_id])
@@ -76,7 +76,7 @@ class TableRepository(Generic[T]):
 
     async def page(self, listing: Listing) -> Slice[T]:
         """Return one page of the objects; raises InvalidInputError for an unknown filter or sort field."""
-        await self._queue()
+        await self._lock_shared()
         return await read_page(self._transaction, self._mapping, listing)
 
     async def _one(self, condition: ColumnElement[bool]) -> T | None:
@@ -84,7 +84,7 @@ class TableRepository(Generic[T]):
         return found[0] if found else None
 
     async def _select(self, *conditions: ColumnElement[bool]) -> list[T]:
-        await self._queue()
+        await self._lock_shared()
         statement = select(self._mapping.table).where(*conditions).order_by(*self._mapping.order)
         return [self._mapping.from_row(row) for row in await self._transaction.rows(statement)]
 
@@ -102,10 +102,10 @@ class TableRepository(Generic[T]):
         return count
 
     async def _change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
-        await self._queue()
+        await self._lock_shared()
         return await self._transaction.change(statement, row)
 
-    async def _queue(self) -> None:
+    async def _lock_shared(self) -> None:
         # A transaction that reads an object and writes it back must not overwrite a change by another server.
         if self._mapping.is_shared:
             await self._transaction.queue(Lock.POLICY)

@@ -15,7 +15,7 @@ class CodePointText(Text):
     """Text that compares and sorts by code point; a dialect declares how, if that is not its default."""
 
 
-class GrowingKey(BigInteger):
+class AutoIncrementKey(BigInteger):
     """An integer primary key that the database assigns; each is larger than all before it."""
 
 
@@ -34,7 +34,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-class Choice(TypeDecorator[StrEnum]):
+class EnumText(TypeDecorator[StrEnum]):
     """A member of a string enumeration; the database stores its word, so new members need no migration."""
 
     impl = CodePointText
@@ -68,7 +68,7 @@ class JsonDocument(TypeDecorator[Mapping[str, Any]]):
         return None if value is None else json.loads(value)
 
 
-class Words(TypeDecorator[tuple[str, ...]]):
+class TextTuple(TypeDecorator[tuple[str, ...]]):
     """A tuple of words stored as a JSON list; `word` converts each to a member of its enumeration."""
 
     impl = CodePointText

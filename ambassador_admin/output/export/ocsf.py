@@ -91,7 +91,7 @@ def ocsf_event(event: Item) -> dict[str, Any]:
         "status_detail": event.get("reason"),
         "action_id": 2 if event["outcome"] == "denied" else 1,
         "action": "Denied" if event["outcome"] == "denied" else "Allowed",
-        "duration": _whole(lookup(event, "details.milliseconds")),
+        "duration": _whole_number(lookup(event, "details.milliseconds")),
         "metadata": {
             "version": SCHEMA,
             "profiles": ["security_control"],
@@ -154,7 +154,7 @@ def _endpoint(source: Any) -> dict[str, str]:
         return {"name": source}
 
 
-def _whole(milliseconds: Any) -> int | None:
+def _whole_number(milliseconds: Any) -> int | None:
     return round(milliseconds) if isinstance(milliseconds, int | float) else None
 
 

@@ -55,7 +55,7 @@ class JsoncEditor:
             member = None if node is None else node.member(str(step))
             node = None if member is None else member.value
         member = None if node is None else node.member(str(path[-1]))
-        return text if node is None or member is None else _cut(text, node, member)
+        return text if node is None or member is None else _without_member(text, node, member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _insert_inline(text: str, style: _Style, node: Node, new: str) -> str:
     return f"{text[: last.comma + 1]}{space}{new},{text[last.comma + 1 :]}"
 
 
-def _cut(text: str, node: Node, member: Member) -> str:
+def _without_member(text: str, node: Node, member: Member) -> str:
     members = list(node.members or ())
     index = members.index(member)
     end = member.value.end
@@ -129,7 +129,7 @@ def _cut(text: str, node: Node, member: Member) -> str:
             after = member.comma + 1
     elif index > 0 and (before := members[index - 1].comma) is not None:
         cuts.append((before, before + 1))
-    cuts.append((_lead(text, member.start, _MAY_JOIN.match(text, after) is not None), end))
+    cuts.append((_blank_start(text, member.start, _MAY_JOIN.match(text, after) is not None), end))
     for first, last in sorted(cuts, reverse=True):
         text = text[:first] + text[last:]
     if len(members) > 1:
@@ -139,7 +139,7 @@ def _cut(text: str, node: Node, member: Member) -> str:
     return text if inside.strip() else text[: node.start + 1] + text[close:]
 
 
-def _lead(text: str, start: int, with_line: bool) -> int:
+def _blank_start(text: str, start: int, with_line: bool) -> int:
     """Return the offset of the white space before the member, with the line break before it."""
     at = start
     while at > 0 and text[at - 1] in " \t":

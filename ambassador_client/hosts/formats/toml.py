@@ -40,7 +40,7 @@ class TomlEditor:
         if found is not None and is_same(getattr(found, "unwrap", lambda: found)(), value):
             return text
         inline = isinstance(parent, tomlkit.items.InlineTable)
-        parent[str(path[-1])] = _inline(value) if inline else _table(value)
+        parent[str(path[-1])] = _inline_table(value) if inline else _table(value)
         return _written(document, text)
 
     def remove(self, text: str, path: EntryPath) -> str:
@@ -85,17 +85,17 @@ def _table(value: Mapping[str, Any]) -> "Table":
 
     table = tomlkit.table()
     for key, member in value.items():
-        table[key] = _inline(member) if isinstance(member, Mapping) else member
+        table[key] = _inline_table(member) if isinstance(member, Mapping) else member
     table.add(tomlkit.nl())  # an empty line before the next table
     return table
 
 
-def _inline(value: Mapping[str, Any]) -> "InlineTable":
+def _inline_table(value: Mapping[str, Any]) -> "InlineTable":
     import tomlkit  # noqa: PLC0415 - as above
 
     table = tomlkit.inline_table()
     for key, member in value.items():
-        table[key] = _inline(member) if isinstance(member, Mapping) else member
+        table[key] = _inline_table(member) if isinstance(member, Mapping) else member
     return table
 
 

@@ -32,12 +32,12 @@ class _Dumper(yaml.SafeDumper):
 
 def compose(text: str) -> yaml.Node | None:
     """Return the root node, None for text without a value; raises FormatError."""
-    return _built(text, lambda bounded: yaml.compose(bounded, Loader=_Loader))
+    return _construct(text, lambda bounded: yaml.compose(bounded, Loader=_Loader))
 
 
 def load(text: str) -> Any:
     """Return the parsed text; raises FormatError."""
-    found = _built(text, yaml.safe_load)
+    found = _construct(text, yaml.safe_load)
     return {} if found is None else found
 
 
@@ -91,7 +91,7 @@ def end_of(text: str, node: yaml.Node) -> int:
     return start + len(text[start:end].rstrip())
 
 
-def _built(text: str, construct: Callable[[str], T]) -> T:
+def _construct(text: str, construct: Callable[[str], T]) -> T:
     try:
         return bounded_yaml.build(text, construct, max_depth=DEEPEST)
     except bounded_yaml.YamlError as error:

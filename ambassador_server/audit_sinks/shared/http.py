@@ -44,7 +44,7 @@ class Poster:
             async with self._open().post(
                 self._url, data=body, headers=headers, allow_redirects=False, ssl=self._tls
             ) as answer:
-                text = await _beginning(answer)
+                text = await _read_limited(answer)
                 if not 200 <= answer.status < 300:
                     self._refuse(answer, text)
         except (aiohttp.ClientError, OSError) as error:
@@ -73,7 +73,7 @@ class Poster:
         raise SinkUnavailableError(words, retry_after=_retry_after(answer))
 
 
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+async def _read_limited(answer: aiohttp.ClientResponse) -> bytes:
     text = bytearray()
     while len(text) < _LARGEST_ANSWER:
         part = await answer.content.read(_LARGEST_ANSWER - len(text))

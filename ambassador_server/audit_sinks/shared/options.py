@@ -151,7 +151,7 @@ class TlsOptions(SinkOptions):
             if self.certificate_file is not None:
                 place = self.certificate_file
                 context.load_cert_chain(
-                    self.certificate_file, self.certificate_key_file, password=_no_password
+                    self.certificate_file, self.certificate_key_file, password=_refuse_encrypted_key
                 )
         except (OSError, ValueError) as error:
             raise ConfigurationError(
@@ -171,5 +171,5 @@ def resolve(reference: str, sink: str) -> str:
     return found
 
 
-def _no_password() -> str:
+def _refuse_encrypted_key() -> str:
     raise ValueError("the key is encrypted")

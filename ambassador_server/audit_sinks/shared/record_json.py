@@ -34,7 +34,7 @@ def encode_record(record: AuditRecord, max_bytes: int) -> bytes:
     if len(smaller) <= max_bytes:
         return smaller
     for length in _LENGTHS:
-        smaller = _encode(replace(record, event=_cut(shortened.event, length)))
+        smaller = _encode(replace(record, event=_shortened(shortened.event, length)))
         if len(smaller) <= max_bytes:
             break
     return smaller
@@ -61,7 +61,7 @@ def _encode(record: AuditRecord) -> bytes:
     )
 
 
-def _cut(event: AuditEvent, length: int) -> AuditEvent:
+def _shortened(event: AuditEvent, length: int) -> AuditEvent:
     def cut(text: str | None) -> str | None:
         return text if text is None or len(text) <= length else text[: length - 3] + "..."
 

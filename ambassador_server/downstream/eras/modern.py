@@ -117,7 +117,7 @@ class ModernEra:
             if isinstance(answers, Reply):
                 return answers
             reply = await send(
-                replace(request, params=_retried(request.params, answers, asked.request_state))
+                replace(request, params=_params_of_retry(request.params, answers, asked.request_state))
             )
         raise DownstreamUnavailableError(f"asked for input more than {MAX_ROUNDS} times in one call")
 
@@ -186,7 +186,7 @@ async def _answers(ask: Ask, asked: Mapping[str, _Asked]) -> dict[str, Raw] | Re
     """Return the result of each question by its key, or the first error the host answered with."""
     async with asyncio.TaskGroup() as group:
         tasks = {
-            key: group.create_task(_put(ask, Question(each.method, bytes(each.params))))
+            key: group.create_task(_ask_host(ask, Question(each.method, bytes(each.params))))
             for key, each in asked.items()
         }
     answers: dict[str, Raw] = {}
@@ -198,11 +198,11 @@ async def _answers(ask: Ask, asked: Mapping[str, _Asked]) -> dict[str, Raw] | Re
     return answers
 
 
-async def _put(ask: Ask, question: Question) -> Reply:
+async def _ask_host(ask: Ask, question: Question) -> Reply:
     return await ask(question)
 
 
-def _retried(params: bytes, answers: Mapping[str, Raw], state: Raw) -> bytes:
+def _params_of_retry(params: bytes, answers: Mapping[str, Raw], state: Raw) -> bytes:
     fields = read_members(params, "params")
     fields.pop("requestState", None)
     fields["inputResponses"] = Raw(msgspec.json.encode(answers))

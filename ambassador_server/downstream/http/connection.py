@@ -66,13 +66,13 @@ class Response:
             return self._payload.read_nowait()
         declared = self.headers.get("Content-Length", "")
         if declared.isdecimal() and int(declared) > limit:
-            raise self._excess(limit)
+            raise self._too_long(limit)
         parts: list[bytes] = []
         size = 0
         async for chunk in self.chunks():
             size += len(chunk)
             if size > limit:
-                raise self._excess(limit)
+                raise self._too_long(limit)
             parts.append(chunk)
         return b"".join(parts)
 
@@ -86,7 +86,7 @@ class Response:
         if not self._payload.is_eof():
             self._connection.abort()
 
-    def _excess(self, limit: int) -> DownstreamUnavailableError:
+    def _too_long(self, limit: int) -> DownstreamUnavailableError:
         self.close()
         return DownstreamUnavailableError(f"answered with more than {limit} bytes")
 
@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
             if message.code == _SWITCHING_PROTOCOLS:
                 self._fail(NoAnswerError("wants to speak another protocol than HTTP"), None)
             elif message.code >= 200:
-                self._take(message, payload)
+                self._begin_response(message, payload)
         if self._payload is not None and self._payload.is_eof():
             self._finish()
 
@@ -207,7 +207,7 @@ class Connection(asyncio.Protocol):
         if not self._is_paused and self.is_usable and self._transport is not None:
             self._transport.resume_reading()
 
-    def _take(self, message: RawResponseMessage, payload: StreamReader) -> None:
+    def _begin_response(self, message: RawResponseMessage, payload: StreamReader) -> None:
         waiter, self._head = self._head, None
         if waiter is None:
             # A second answer to one request belongs to no request.

@@ -186,14 +186,14 @@ class StdioTransport:
             return
         self.ended.set_result(reason)
         for waiter in self._waiting.values():
-            _tell(waiter, reason)
+            _set_outcome(waiter, reason)
 
     def _read(self, chunk: bytes) -> None:
         for line in self._lines.feed(chunk):
             if isinstance(line, LongLine):
                 self._unreadable(line.head, line.tail, f"answered with more than {LARGEST_MESSAGE} bytes")
             else:
-                self._take(line)
+                self._handle_line(line)
 
     def _read_errors(self, chunk: bytes) -> None:
         self._keep_error_lines(self._error_lines.feed(chunk))
@@ -202,7 +202,7 @@ class StdioTransport:
         for line in lines:
             self._error_output.add(line.head if isinstance(line, LongLine) else line)
 
-    def _take(self, line: bytes) -> None:
+    def _handle_line(self, line: bytes) -> None:
         message = decode_message(line)
         if message is None:
             self._unreadable(line, line, "answered with something that cannot be read")
@@ -214,9 +214,9 @@ class StdioTransport:
             if self._child is not None:
                 self._child.write_soon(_line(encode_answer(message)))
         else:
-            self._settle(message, line)
+            self._set_reply(message, line)
 
-    def _settle(self, message: Message, line: bytes) -> None:
+    def _set_reply(self, message: Message, line: bytes) -> None:
         if not isinstance(message.id, int):
             self._other_output.add(line)
             return
@@ -224,19 +224,19 @@ class StdioTransport:
         # None when the caller was cancelled before this answer came.
         if waiter is not None:
             try:
-                _tell(waiter, reply_from(message))
+                _set_outcome(waiter, reply_from(message))
             except DownstreamUnavailableError as error:
-                _tell(waiter, error.message)
+                _set_outcome(waiter, error.message)
 
     def _unreadable(self, head: bytes, tail: bytes, why: str) -> None:
         self._other_output.add(head)
         found = _ID_FIRST.match(head) or _ID_LAST.search(tail[-_TAIL:])
         waiter = self._waiting.get(int(found[1])) if found else None
         if waiter is not None:
-            _tell(waiter, why)
+            _set_outcome(waiter, why)
 
 
-def _tell(waiter: asyncio.Future[Reply | str], outcome: Reply | str) -> None:
+def _set_outcome(waiter: asyncio.Future[Reply | str], outcome: Reply | str) -> None:
     if not waiter.done():
         waiter.set_result(outcome)
 

@@ -133,7 +133,7 @@ class StreamableHttpTransport:
             events = EventStreamReader(LARGEST_MESSAGE)
             async for chunk in response.chunks():
                 for event in read_events(events, chunk):
-                    self._take(event.data)
+                    self._handle_message(event.data)
         finally:
             response.close()
         return True
@@ -228,7 +228,7 @@ class StreamableHttpTransport:
         try:
             async for chunk in response.chunks():
                 for event in read_events(events, chunk):
-                    reply = self._take(event.data, number, questions)
+                    reply = self._handle_message(event.data, number, questions)
                     if reply is not None:
                         self._drain_later(response)
                         return reply
@@ -236,7 +236,7 @@ class StreamableHttpTransport:
             questions.close()
         raise DownstreamUnavailableError("ended its answer before the result")
 
-    def _take(
+    def _handle_message(
         self, data: bytes, number: int | None = None, questions: OpenQuestions | None = None
     ) -> Reply | None:
         message = decode_message(data)
@@ -248,12 +248,12 @@ class StreamableHttpTransport:
             questions.put(message)
         elif message.is_request:
             _ = self._in_background(self._send, encode_answer(message))
-        elif number is not None and self._answers(message, number):
+        elif number is not None and self._is_answer_to(message, number):
             return reply_from(message)
         return None
 
     @staticmethod
-    def _answers(message: Message, number: int) -> bool:
+    def _is_answer_to(message: Message, number: int) -> bool:
         return message.id == number or (message.id is None and bool(bytes(message.error)))
 
     def _drain_later(self, response: Response) -> None:

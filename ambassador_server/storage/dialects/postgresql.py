@@ -153,11 +153,11 @@ class Postgresql:
 
     def violation(self, error: BaseException) -> Violation | None:
         """Return the violation for the SQLSTATE."""
-        return _VIOLATIONS.get(_state(error))
+        return _VIOLATIONS.get(_sql_state(error))
 
     def cause(self, error: BaseException) -> str:
         """Return the meaning of the SQLSTATE."""
-        return _CAUSES.get(_state(error), type(error).__name__)
+        return _CAUSES.get(_sql_state(error), type(error).__name__)
 
 
 DIALECT = Postgresql()
@@ -169,5 +169,5 @@ def _code_points(element: CodePointText, compiler: PGTypeCompiler, **options: An
     return 'TEXT COLLATE "C"'
 
 
-def _state(error: BaseException) -> str:
+def _sql_state(error: BaseException) -> str:
     return str(getattr(error, "sqlstate", ""))

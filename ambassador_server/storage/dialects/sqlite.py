@@ -25,7 +25,7 @@ from sqlalchemy.sql import operators
 
 from ambassador_server.errors import ConfigurationError, StorageError
 from ambassador_server.storage.dialects import Lock, T, Violation
-from ambassador_server.storage.types import GrowingKey
+from ambassador_server.storage.types import AutoIncrementKey
 
 _DRIVER = "sqlite+aiosqlite"
 _MODE = 0o600
@@ -91,7 +91,7 @@ class Sqlite:
         path = _path(url)
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))
-            _narrow(path)
+            _make_private(path)
         except OSError as error:
             raise ConfigurationError(
                 f"The database file {path} cannot be created: {error.strerror}."
@@ -99,7 +99,7 @@ class Sqlite:
 
     def engine(self, url: URL, *, migrating: bool = False) -> AsyncEngine:
         """Return an engine for the file; other users lose access to it if they had any."""
-        _narrow(_path(url))
+        _make_private(_path(url))
         engine = create_async_engine(url, hide_parameters=True, pool_timeout=_BUSY_MS / 1000)
         event.listen(engine.sync_engine, "connect", _prepare_for_migration if migrating else _prepare)
         return engine
@@ -108,7 +108,7 @@ class Sqlite:
         """Open the file, and close it again on cancellation: the driver would forget what its thread opens."""
         opening = asyncio.create_task(engine.connect().start())
         try:
-            return await _finished(opening)
+            return await _wait_uncancelled(opening)
         except asyncio.CancelledError:
             with suppress(SQLAlchemyError, sqlite3.Error):
                 await asyncio.shield(opening.result().close())
@@ -120,7 +120,7 @@ class Sqlite:
         The driver's thread cannot be stopped. A connection that is closed in the middle of a statement keeps its locks
         until its cursors are collected as garbage, and every other writer waits for as long.
         """
-        return await _finished(asyncio.create_task(work))
+        return await _wait_uncancelled(asyncio.create_task(work))
 
     async def begin(self, connection: AsyncConnection, *, writes: bool, durable: bool) -> None:
         """Use BEGIN IMMEDIATE for a writer; a reader's snapshot is that of its first read."""
@@ -187,8 +187,8 @@ class Sqlite:
 DIALECT = Sqlite()
 
 
-@compiles(GrowingKey, "sqlite")
-def _integer(element: GrowingKey, compiler: SQLiteTypeCompiler, **options: Any) -> str:
+@compiles(AutoIncrementKey, "sqlite")
+def _integer(element: AutoIncrementKey, compiler: SQLiteTypeCompiler, **options: Any) -> str:
     # Only a column of exactly this type is the row id, and only the row id is assigned by AUTOINCREMENT.
     return "INTEGER"
 
@@ -197,7 +197,7 @@ def _path(url: URL) -> Path:
     return Path(url.database or "")
 
 
-def _narrow(path: Path) -> None:
+def _make_private(path: Path) -> None:
     # SQLite gives the write-ahead log and the shared-memory file the mode of this file.
     try:
         if path.stat().st_mode & 0o077:
@@ -213,7 +213,7 @@ def _code(error: BaseException) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
-async def _finished(task: asyncio.Task[T]) -> T:
+async def _wait_uncancelled(task: asyncio.Task[T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from alembic import op
 
-from ambassador_server.storage.types import CodePointText, GrowingKey, UtcDateTime
+from ambassador_server.storage.types import AutoIncrementKey, CodePointText, UtcDateTime
 
 revision = "0001_initial"
 down_revision = None
@@ -212,7 +212,7 @@ def _create_sessions() -> None:
 def _create_audit() -> None:
     op.create_table(
         "audit_events",
-        sa.Column("cursor", GrowingKey, sa.Identity(always=True), primary_key=True),
+        sa.Column("cursor", AutoIncrementKey, sa.Identity(always=True), primary_key=True),
         _text("writer"),
         sa.Column("seq", sa.BigInteger, nullable=False),
         *_times("at"),

@@ -97,8 +97,9 @@ def query(
 
     Example: ambassador-admin audit query user=alice decision=deny since=7d
     """
+    wanted = audit.newest(filters.query(admin.environment.now()))
     # One more than the limit tells whether there are more.
-    events = list(admin.api.items(audit.newest(filters.query(admin.environment.now())), limit=limit + 1))
+    events = list(admin.api.items(wanted, limit=limit + 1))
     admin.output.rows(EVENT, events[:limit])
     if len(events) > limit:
         admin.output.say(f"More than {limit} events match; --limit shows more.")
@@ -150,7 +151,8 @@ def stats(
 
     Example: ambassador-admin audit stats --by reason decision=deny --since 24h
     """
-    found = admin.api.fetch(audit.statistics(filters.query(admin.environment.now()), by, top))
+    wanted = audit.statistics(filters.query(admin.environment.now()), by, top)
+    found = admin.api.fetch(wanted)
     if admin.output.format in (Format.JSON, Format.YAML, Format.JSONL):
         admin.output.document(found)
         return

@@ -53,8 +53,9 @@ def export(
     """
     if admin.output.requested_format is not None or admin.output.fields is not None:
         raise UsageError("An export has its own formats; -o and --fields do not apply.", hint="--format")
+    query = filters.query(admin.environment.now())
     with _destination(admin, file, appends=cursor > 0) as write:
-        _Exporter(admin, layout(format), write).run(filters.query(admin.environment.now()), cursor)
+        _Exporter(admin, layout(format), write).run(query, cursor)
 
 
 class _Exporter:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.cli.parsing import format_time, parse_time
+from ambassador_admin.cli.parsing import check_choice, format_time, parse_time
+from ambassador_protocol.admin.enumerations import AUDIT_ACTIONS, OUTCOMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,12 @@ class AuditFilters:
     )
 
     def query(self, now: datetime) -> dict[str, str | None]:
-        """Return the query parameters; durations count back from `now`, the same on every page."""
+        """Return the query parameters; durations count back from `now`, the same on every page.
+
+        Raises UsageError for an unknown action, an unknown outcome or an invalid time.
+        """
+        check_choice(self.action, AUDIT_ACTIONS.words, "--action")
+        check_choice(self.outcome, OUTCOMES.words, "--outcome")
         parameters = {
             "q": " ".join(self.words) if self.words else None,
             "where": self.where,

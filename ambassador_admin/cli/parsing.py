@@ -1,8 +1,9 @@
 """Parses durations, times and NAME=VALUE pairs that people type."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 
 from ambassador_admin.errors import UsageError
 
@@ -44,6 +45,15 @@ def parse_time(text: str | None, now: datetime, option: str) -> str | None:
 def format_time(at: datetime) -> str:
     """Return a time in UTC in the format of the admin API."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def check_choice(text: str | None, choices: Sequence[str], option: str) -> None:
+    """Raise UsageError, with similar values, for a value that is neither one of these nor a glob; None is valid."""
+    if text is None or "*" in text or text in choices:
+        return
+    similar = get_close_matches(text, choices)
+    hint = f"did you mean {' or '.join(similar)}?" if similar else f"allowed are {', '.join(choices)}"
+    raise UsageError(f"{option}: {text!r} is unknown.", hint=hint)
 
 
 def parse_pairs(texts: Iterable[str], option: str) -> dict[str, str]:

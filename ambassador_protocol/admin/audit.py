@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ambassador_protocol.admin.enumerations import ActorKind, Outcome
+from ambassador_protocol.admin.enumerations import ActorKind, AuditAction, Outcome
 from ambassador_protocol.admin.grants import GrantView
 from ambassador_protocol.admin.strict import STRICT
 from ambassador_protocol.admin.switches import SwitchView
@@ -40,7 +40,7 @@ class EventView:
     seq: int
     digest: str
     at: str
-    action: str
+    action: AuditAction
     outcome: Outcome
     actor: ActorView
     resource: ResourceView
@@ -62,7 +62,7 @@ class TraceView:
 
     request_id: str | None
     at: str
-    action: str
+    action: AuditAction
     actor: ActorView
     resource: ResourceView
     session_id: str | None

@@ -35,5 +35,60 @@ ToolClass = Annotated[str, OneOf("read-only", "write", "destructive")]
 SwitchScope = Annotated[
     str, OneOf("everyone", "user", "group", "key", "session", "mcp", "tool", "tool_class")
 ]
-Outcome = Annotated[str, OneOf("permitted", "denied", "succeeded", "failed")]
+OUTCOMES = OneOf("permitted", "denied", "succeeded", "failed")
+Outcome = Annotated[str, OUTCOMES]
 ActorKind = Annotated[str, OneOf("user", "admin", "system", "unknown")]
+
+AUDIT_ACTIONS = OneOf(
+    "call:tool:attempt",
+    "call:tool:outcome",
+    "call:tool:deny",
+    "call:tool:question",
+    "call:tool:answer",
+    "session:client:open",
+    "session:client:close",
+    "session:client:expire",
+    "session:client:refuse",
+    "session:key:redeem",
+    "session:key:new-host",
+    "session:admin:open",
+    "session:admin:close",
+    "session:admin:refuse",
+    "admin:user:create",
+    "admin:user:update",
+    "admin:user:set-password",
+    "admin:group:create",
+    "admin:group:update",
+    "admin:group:remove",
+    "admin:group:add-member",
+    "admin:group:remove-member",
+    "admin:mcp:create",
+    "admin:mcp:update",
+    "admin:mcp:archive",
+    "admin:mcp:remove",
+    "admin:mcp:publish",
+    "admin:mcp:restart",
+    "admin:grant:add",
+    "admin:grant:update",
+    "admin:grant:remove",
+    "admin:subscription:set",
+    "admin:subscription:remove",
+    "admin:session:revoke",
+    "admin:key:enrol",
+    "admin:enrolment:cancel",
+    "admin:key:issue",
+    "admin:key:update",
+    "admin:key:rotate",
+    "admin:key:revoke",
+    "admin:admin-key:issue",
+    "admin:admin-key:revoke",
+    "kill:switch:activate",
+    "kill:switch:lift",
+    "system:downstream:state",
+    "admin:audit:prune",
+    "system:server:start",
+    "system:server:stop",
+    "system:audit-log:recovery",
+)
+"""What an audit event records, as `area:subject:verb`."""
+AuditAction = Annotated[str, AUDIT_ACTIONS]

@@ -100,6 +100,35 @@ def test_no_key_is_exit_3(home: Shell, api: FakeApi) -> None:
     assert api.requests == []
 
 
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [
+        *[(verb, ["--action", "call:tool:dney"]) for verb in ("query", "stats", "tail", "export")],
+        ("query", ["--outcome", "deneid"]),
+    ],
+)
+def test_misspelt_choice_is_reported_before_the_missing_key(
+    home: Shell, api: FakeApi, verb: str, options: list[str]
+) -> None:
+    done = home.run("audit", verb, *options, "--server", api.url)
+    assert done.code == 2
+    assert done.err.startswith(
+        f"error: AMB-1001 {options[0]}: {options[1]!r} is unknown.\nhint: did you mean "
+    )
+    assert "call:tool:deny" in done.err or "denied" in done.err
+    assert api.requests == []
+
+
+def test_unknown_action_without_a_similar_one_lists_all_actions(home: Shell, api: FakeApi) -> None:
+    done = home.run("audit", "query", "--action", "zzzzzzzz", "--server", api.url)
+    assert done.code == 2
+    assert "hint: allowed are call:tool:attempt, " in done.err
+
+
+def test_glob_of_actions_is_left_to_the_server(home: Shell, api: FakeApi) -> None:
+    assert home.run("audit", "query", "--action", "call:*", "--server", api.url).code == 3
+
+
 def test_bad_key_is_exit_3(home: Shell, api: FakeApi) -> None:
     done = home.at(api.url, "amb_ak_" + "x" * 48).run("user", "list")
     assert done.code == 3

@@ -12,7 +12,7 @@ from aiohttp import web
 from ambassador_protocol.admin import enumerations
 from ambassador_server.bootstrap.server import build
 from ambassador_server.config import ServerConfig
-from ambassador_server.domain.audit.events import ActorKind, Outcome
+from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
 from ambassador_server.domain.catalog.mcps import (
     ArgumentPolicy,
     DownstreamStatus,
@@ -119,6 +119,7 @@ def test_the_words_of_closed_lists_are_those_the_server_knows() -> None:
         (enumerations.DownstreamStatus, DownstreamStatus),
         (enumerations.ToolClass, ToolClass),
         (enumerations.SwitchScope, SwitchScope),
+        (enumerations.AuditAction, AuditAction),
         (enumerations.Outcome, Outcome),
         (enumerations.ActorKind, ActorKind),
     ):

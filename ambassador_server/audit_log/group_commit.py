@@ -36,16 +36,14 @@ class GroupCommit:
         self._batch: WriteBatch | None = None
         self._checkpoint_timer: asyncio.TimerHandle | None = None
 
-    def has_room(self, size: int) -> bool:
-        """Tell whether the queue takes one more record of this many bytes."""
+    def append(self, encoded: bytes) -> WriteBatch | None:
+        """Queue a record and return its batch, which the next turn of the event loop writes; None in a full queue."""
         options = self._options
-        return (
-            len(self._queue) < options.queue_max_records
-            and self._queued_bytes + size <= options.queue_max_bytes
-        )
-
-    def append(self, encoded: bytes) -> WriteBatch:
-        """Queue a record; its batch is written in the next turn of the event loop."""
+        if (
+            len(self._queue) >= options.queue_max_records
+            or self._queued_bytes + len(encoded) > options.queue_max_bytes
+        ):
+            return None
         line = self._link(encoded)
         self._queue.append(line)
         self._queued_bytes += len(line) + 1

@@ -112,9 +112,7 @@ class JsonlAuditLog:
             encoded = encode_event(event)
         except (TypeError, ValueError, RecursionError) as error:
             return self._refused(f"the event has no JSON form: {error}")
-        if not self._commit.has_room(len(encoded)):
-            return self._refused("its queue is full")
-        return self._commit.append(encoded)
+        return self._commit.append(encoded) or self._refused("its queue is full")
 
     def failure(self) -> str | None:
         """Return why the log cannot take records now, or None."""

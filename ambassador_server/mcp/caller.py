@@ -1,16 +1,16 @@
 """The caller that a method gets and the outcome that it returns, independent of the era."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.mcp.envelope import Request
 from ambassador_server.ports.exchange import Ask, Reply, Tell
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(Struct, frozen=True, kw_only=True):
     """The principal, the questions that its host supports (a raw JSON object), and the functions that send to the host.
 
     `tell` is None if the host accepts no event streams; `ask` is None if its era returns questions as results.
@@ -23,8 +23,7 @@ class Caller:
     ask: Ask | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page of a list: the name of its member in the result, and its items as raw JSON, separated by commas."""
 
     member: bytes

@@ -5,8 +5,6 @@ import re
 import secrets
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from ambassador_server.domain.people.principals import Principal
@@ -28,19 +26,9 @@ class Conversation:
         self._cancelled: set[asyncio.Task[object]] = set()
         self._questions: dict[bytes, asyncio.Future[Reply]] = {}
 
-    @contextmanager
-    def track(self, request_id: bytes) -> Iterator[None]:
-        """Let the current task be cancelled by the id of its request while the block runs."""
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("requests are served in a task")
-        self._running[request_id] = task
-        try:
-            yield
-        finally:
-            # If a host uses one id for two concurrent requests, it can cancel only the later one.
-            if self._running.get(request_id) is task:
-                del self._running[request_id]
+    def track(self, request_id: bytes) -> "_TrackedRequest":
+        """Let the current task be cancelled by the id of its request while a `with` block runs."""
+        return _TrackedRequest(self._running, request_id)
 
     def cancel(self, request_id: bytes) -> None:
         """Cancel the running request with this id, if there is one."""
@@ -89,6 +77,28 @@ class Conversation:
     def is_idle(self) -> bool:
         """Tell whether no request is running."""
         return not self._running
+
+
+class _TrackedRequest:
+    """The current task's request, in the table of its conversation while the block runs."""
+
+    __slots__ = ("_request_id", "_running", "_task")
+
+    def __init__(self, running: dict[bytes, asyncio.Task[object]], request_id: bytes) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("requests are served in a task")
+        self._running = running
+        self._request_id = request_id
+        self._task = task
+
+    def __enter__(self) -> None:
+        self._running[self._request_id] = self._task
+
+    def __exit__(self, *_: object) -> None:
+        # If a host uses one id for two concurrent requests, it can cancel only the later one.
+        if self._running.get(self._request_id) is self._task:
+            del self._running[self._request_id]
 
 
 class Conversations:

@@ -57,10 +57,11 @@ def carries_modern_version(message: Request) -> bool:
         return False
 
 
-def check_modern(message: Request, headers: Headers) -> Refusal | None:
-    """Return why a request of the modern era is refused, or None."""
-    version = _meta_version(message)
-    if version is None:
+def check_modern(message: Request, headers: Headers) -> Refusal | dict[str, msgspec.Raw]:
+    """Return why a request of the modern era is refused, or else the members of its `_meta`."""
+    meta = _meta(message)
+    version = None if meta is None else _meta_version(meta)
+    if meta is None or version is None:
         return Refusal(
             400, Code.INVALID_PARAMS, f"_meta must carry {META_VERSION} and {META_CLIENT_CAPABILITIES}"
         )
@@ -70,15 +71,21 @@ def check_modern(message: Request, headers: Headers) -> Refusal | None:
     if version not in MODERN_VERSIONS:
         data = {"supported": list(MODERN_VERSIONS), "requested": version}
         return Refusal(400, Code.UNSUPPORTED_VERSION, f"Protocol version {version} is not served", data)
-    return None
+    return meta
 
 
-def _meta_version(message: Request) -> str | None:
+def _meta(message: Request) -> dict[str, msgspec.Raw] | None:
     try:
-        meta = read_members(message.params["_meta"])
+        return read_members(message.params["_meta"])
+    except (KeyError, EnvelopeError):
+        return None
+
+
+def _meta_version(meta: dict[str, msgspec.Raw]) -> str | None:
+    try:
         version = msgspec.json.decode(meta[META_VERSION])
         capabilities = msgspec.json.decode(meta[META_CLIENT_CAPABILITIES])
-    except (KeyError, EnvelopeError, msgspec.MsgspecError, RecursionError):
+    except (KeyError, msgspec.MsgspecError, RecursionError):
         return None
     return version if isinstance(version, str) and isinstance(capabilities, dict) else None
 

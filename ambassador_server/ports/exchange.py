@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The answer to one request: either `result` or `error` is set, as the unchanged raw JSON."""
 
     result: bytes | None
@@ -18,16 +18,14 @@ def error_reply(message: str, code: int = -32603) -> Reply:
     return Reply(result=None, error=json.dumps({"code": code, "message": message}).encode())
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A notification about the running request, such as its progress; `params` is a raw JSON object."""
 
     method: str
     params: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A request of a downstream to the host during a running request; `params` is a raw JSON object.
 
     `asked_by` is the name of the MCP, so that the host can show it with the question.
@@ -48,8 +46,7 @@ If the host does not support the question, the answer is an error. Cancelling th
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeutralRequest:
+class NeutralRequest(Struct, frozen=True, kw_only=True):
     """A request for a downstream: `params` and `capabilities` are raw JSON objects.
 
     `capabilities` are the capabilities that the host declared, which tell which questions it supports. `tell` is None

@@ -1,8 +1,9 @@
 """A request and a reply of the `/mcp` endpoint, free of any web library."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from ambassador_server.domain.people.principals import Origin, Principal
 
@@ -30,8 +31,7 @@ SendRequest = Callable[[bytes], None]
 """Sends one request to the host before the reply. Returns at once and drops nothing; the host answers with a POST."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaceRequest:
+class FaceRequest(Struct, frozen=True, kw_only=True):
     """One authenticated POST or DELETE.
 
     `tell` and `ask` send messages before the reply; the first such message turns the reply into an event stream.
@@ -45,8 +45,7 @@ class FaceRequest:
     ask: SendRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaceReply:
+class FaceReply(Struct, frozen=True, kw_only=True):
     """The HTTP response to a FaceRequest; an empty body has no content type."""
 
     status: int

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
@@ -57,7 +58,7 @@ class Bench:
             self.appended += 1
 
     def event(self, number: int, **changes: Any) -> AuditEvent:
-        return replace(numbered(number), **changes)
+        return structs.replace(numbered(number), **changes)
 
     def delivery(self, *, batch: int = 50, timeout: float = PATIENCE, **options: Any) -> Delivery:
         sink = self.receiver.sink(**options)

@@ -3,12 +3,12 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ambassador_server.domain.audit.events import (
     Actor,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from msgspec import structs
+
 from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Query, matches, value_of
 from ambassador_server.errors import InvalidInputError
@@ -120,4 +122,4 @@ def _as_indexed(record: AuditRecord) -> AuditRecord:
         details = json.loads(encode_json(record.event.details, "details"))
     except InvalidInputError:
         details = {"omitted": "These details are too deeply nested for the index; the log has them."}
-    return replace(record, event=replace(record.event, details=details))
+    return structs.replace(record, event=structs.replace(record.event, details=details))

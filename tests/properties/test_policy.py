@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import ToolClass
@@ -79,7 +80,7 @@ def test_a_permit_needs_a_permitting_grant_that_waits_for_nothing_and_no_denying
 
 @given(CAPABILITIES, st.text(max_size=40))
 def test_nothing_matched_is_a_denial(capability, name):
-    stranger = replace(PRINCIPAL, user_id=name + "?", key_id=name)
+    stranger = structs.replace(PRINCIPAL, user_id=name + "?", key_id=name)
     assert isinstance(decide(snapshot(), stranger, capability, NOW), Deny)
 
 

@@ -1,10 +1,10 @@
 """Encodes an audit record for a receiver: one JSON object with the members it has in the admin API."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ambassador_server.domain.audit.events import Actor, AuditEvent, AuditRecord, Resource
 

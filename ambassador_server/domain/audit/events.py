@@ -1,10 +1,12 @@
 """Audit events: the closed list of actions, and the parts of an event and a record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 
 class AuditAction(StrEnum):
@@ -79,8 +81,7 @@ class ActorKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(Struct, frozen=True, kw_only=True):
     """Who did something, with the names at the time of the event."""
 
     kind: ActorKind
@@ -93,8 +94,7 @@ class Actor:
 SYSTEM = Actor(kind=ActorKind.SYSTEM, name="server")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Resource(Struct, frozen=True, kw_only=True):
     """The object of an action; `kind` is `tool`, `mcp`, `user`, `grant`, `server`, ..."""
 
     kind: str
@@ -102,8 +102,7 @@ class Resource:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEvent:
+class AuditEvent(Struct, frozen=True, kw_only=True):
     """One event; `details` are JSON values with secrets already redacted."""
 
     at: datetime
@@ -118,8 +117,7 @@ class AuditEvent:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecord:
+class AuditRecord(Struct, frozen=True, kw_only=True):
     """An event in the log; (`writer`, `seq`) identifies it forever, `digest` is SHA-256 of its line in hex."""
 
     writer: str

@@ -1,10 +1,9 @@
 """Who a request acts for, and where it came from."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
+class Principal(Struct, frozen=True, kw_only=True):
     """Who a request acts for; decisions use the ids, the names are for the audit."""
 
     user_id: str
@@ -14,8 +13,7 @@ class Principal:
     session_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a request came from: its id, and the address of its sender."""
 
     request_id: str

@@ -1,6 +1,6 @@
 """Decides whether a principal may use a capability; what no grant permits is denied."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
 from ambassador_server.domain.catalog.mcps import McpStatus
@@ -19,8 +19,7 @@ def decide(snapshot: Snapshot, principal: Principal, capability: CapabilityRef, 
     return PrincipalPolicy(snapshot, principal, moment).decide(capability)
 
 
-@dataclass(frozen=True, slots=True)
-class _McpRules:
+class _McpRules(Struct, frozen=True):
     """What the principal's groups say about one MCP."""
 
     published: bool

@@ -1,7 +1,8 @@
 """Decisions, and the closed list of reasons for a denial."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from ambassador_server.domain.policy.switches import KillSwitch
 
@@ -24,15 +25,13 @@ class Reason(StrEnum):
     UNKNOWN_TOOL = "unknown_tool"
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(Struct, frozen=True):
     """The call is permitted by this grant."""
 
     grant_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Deny:
+class Deny(Struct, frozen=True):
     """The call is denied; `switch` is set if a kill switch decided, `grant_id` if a grant did.
 
     `disclosed` means that the caller may learn that the tool exists; otherwise the answer is that of an unknown tool.

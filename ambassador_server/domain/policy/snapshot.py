@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
+from msgspec import Struct
+
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group, Membership
@@ -22,8 +24,7 @@ _SWITCHES_BY_TARGET = Index[KillSwitch, tuple[SwitchScope, str | None]](
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """The time of a decision, and whether the snapshot is too old to decide by."""
 
     now: datetime

@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ambassador_server.domain.secrets.card_numbers import DIGIT_RUN, has_digit_run, mask_cards
 from ambassador_server.domain.secrets.marks import REDACTED
@@ -263,8 +264,16 @@ _SHAPES = (
 def possible_shapes(texts: Iterable[str]) -> list[Shape]:
     """Return the shapes that may occur in the texts; for most texts there is none, which saves the expensive search."""
     lowered = "\n".join(texts).lower()
-    present = frozenset(lowered)
-    return [shape for shape in _SHAPES if not shape.needs.isdisjoint(present) and shape.occurs(lowered)]
+    return [shape for shape in _shapes_needing(_NEEDED & frozenset(lowered)) if shape.occurs(lowered)]
+
+
+_NEEDED = frozenset().union(*(shape.needs for shape in _SHAPES))
+
+
+@lru_cache(maxsize=1024)
+def _shapes_needing(present: frozenset[str]) -> tuple[Shape, ...]:
+    # The same few combinations of characters come with every call.
+    return tuple(shape for shape in _SHAPES if not shape.needs.isdisjoint(present))
 
 
 # UUIDs and digests are no secrets, but their digits can happen to be a valid card number.

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from ambassador_protocol.header_values import encode_header_value
 from ambassador_protocol.jsonrpc import Code

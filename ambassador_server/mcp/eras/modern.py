@@ -24,7 +24,7 @@ from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.mcp.questions.capabilities import askable
 from ambassador_server.mcp.replies import ACCEPTED, failure, json_reply, refusal
 from ambassador_server.mcp.streams import teller
-from ambassador_server.mcp.validation import check_modern
+from ambassador_server.mcp.validation import Refusal, check_modern
 from ambassador_server.ports.exchange import Reply
 from ambassador_server.ports.face import FaceReply, FaceRequest
 
@@ -58,9 +58,9 @@ class ModernEra:
             return ACCEPTED
         if isinstance(message, Response):
             return refusal(400, None, Code.INVALID_REQUEST, "This version of the protocol posts no responses")
-        refused = check_modern(message, request.headers)
-        if refused is not None:
-            return refusal(refused.status, message.id, refused.code, refused.message, refused.data)
+        checked = check_modern(message, request.headers)
+        if isinstance(checked, Refusal):
+            return refusal(checked.status, message.id, checked.code, checked.message, checked.data)
         method = self._methods.get(message.method)
         if method is None:
             text = f"Method not found: {message.method[:100]}"
@@ -68,7 +68,7 @@ class ModernEra:
         caller = Caller(
             principal=request.principal,
             origin=request.origin,
-            capabilities=askable(read_members(message.params["_meta"])[META_CLIENT_CAPABILITIES]),
+            capabilities=askable(checked[META_CLIENT_CAPABILITIES]),
             tell=teller(request),
             ask=None,
         )

@@ -63,8 +63,11 @@ class ToolMethods:
 
     def check_mirrored_arguments(self, request: Request, principal: Principal, headers: Headers) -> None:
         """Refuse arguments that contradict their headers, unless the tool is hidden from the caller."""
-        entry = self._catalog.find(principal, CapabilityKind.TOOL, _tool_name(request))
+        name = _tool_name(request)
+        entry = self._catalog.resolve(CapabilityKind.TOOL, name)
         if entry is None or _ANNOTATION not in entry.tool.definition:
+            return
+        if self._catalog.find(principal, CapabilityKind.TOOL, name) is None:
             return
         try:
             header_map = read_header_map(entry.tool.definition)

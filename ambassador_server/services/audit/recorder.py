@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Awaitable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec.structs import replace
 
 from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import (
@@ -22,7 +23,7 @@ from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.clock import Clock
 
-# Names may contain secrets, too. The same few names come with every call, so the result is cached.
+# Names may contain secrets, too. The same few names and principals come with every call, so the result is cached.
 _masked_name = lru_cache(maxsize=4096)(mask_text)
 
 
@@ -37,6 +38,11 @@ def _masked_actor(actor: Actor) -> Actor:
 def _masked_resource(resource: Resource) -> Resource:
     name = None if resource.name is None else _masked_name(resource.name)
     return resource if name == resource.name else replace(resource, name=name)
+
+
+@lru_cache(maxsize=4096)
+def _masked_user(principal: Principal) -> Actor:
+    return _masked_actor(user_actor(principal))
 
 
 class Recorder:
@@ -152,7 +158,7 @@ class Recorder:
         return self._append(
             action,
             outcome,
-            actor=actor,
+            actor=_masked_actor(actor),
             resource=resource,
             origin=origin,
             reason=reason,
@@ -174,7 +180,7 @@ class Recorder:
         return self._append(
             action,
             outcome,
-            actor=user_actor(principal),
+            actor=_masked_user(principal),
             resource=tool,
             origin=origin,
             reason=reason,
@@ -199,7 +205,7 @@ class Recorder:
                 at=self._clock.now(),
                 action=action,
                 outcome=outcome,
-                actor=_masked_actor(actor),
+                actor=actor,
                 resource=_masked_resource(resource),
                 reason=reason,
                 request_id=None if origin is None else origin.request_id,

@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
@@ -41,8 +43,7 @@ _COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
 _UNKNOWN = Deny(Reason.UNKNOWN_TOOL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilityCall:
+class CapabilityCall(Struct, frozen=True, kw_only=True):
     """A request for one capability, as it came in: `method` is the protocol's, `name` is in any accepted form.
 
     `members` holds the raw JSON of every other parameter. `capabilities`, `tell` and `ask` are those of the host, as
@@ -60,8 +61,7 @@ class CapabilityCall:
     ask: Ask | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The downstream's answer, byte for byte."""
 
     reply: Reply

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_protocol.audit.verify import Verification

@@ -3,11 +3,11 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ambassador_protocol.audit.files import key_file_name
 from ambassador_protocol.audit.lines import Tip, read_line

@@ -4,12 +4,12 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from stat import S_IMODE
 
 import pytest
+from msgspec.structs import replace
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync

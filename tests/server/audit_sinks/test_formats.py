@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.audit_sinks import build_sink, read_options

@@ -2,10 +2,10 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ambassador_server.mcp.conversations import MOST_OPEN_QUESTIONS, MOST_PER_KEY, Conversation, Conversations
 from ambassador_server.ports.exchange import Reply

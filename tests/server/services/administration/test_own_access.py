@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction
 from ambassador_server.domain.people.client_keys import KeyStatus
@@ -150,7 +151,7 @@ async def test_new_key_ends_when_the_old_one_was_meant_to_however_often_it_is_re
     kept = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
     assert lost.key.expires_at == kept.key.expires_at == ends
     session, _ = await sessions.open(kept.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
-    next_one = replace(PRINCIPAL, key_id=session.key_id, session_id=session.session_id)
+    next_one = structs.replace(PRINCIPAL, key_id=session.key_id, session_id=session.session_id)
     assert (await own.rotate(next_one, ORIGIN, overlap=DAY)).key.expires_at == ends
 
 
@@ -179,7 +180,7 @@ async def test_line_of_replacements_ends_where_users_may_prolong_the_first_one_t
         if not world.policy.snapshot.keys[principal.key_id].is_good(world.clock.now()):
             break
         key = (await own.rotate(principal, ORIGIN, overlap=DAY)).key
-        principal = replace(principal, key_id=key.key_id)
+        principal = structs.replace(principal, key_id=key.key_id)
         ends.append(key.expires_at)
     assert ends == [KEY.created_at + days * DAY for days in (50, 70, 90, 100)]
 

@@ -1,4 +1,4 @@
-"""A stream of bytes cut into chunks anywhere, for every reader that gets its input piece by piece."""
+"""Cuts bytes into chunks at any positions, for tests of readers that get their input in pieces."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""How hard tests try that draw their cases at random or repeat a round: a little in the gate, a lot in `make soak`."""
+"""The number of random examples and repeated rounds: few in `make test`, many in `make soak`."""
 
 import os
 
@@ -12,12 +12,12 @@ _EXAMPLES = 50
 
 
 def examples(number: int) -> settings:
-    """Return the settings of a property that is tried on so many examples in the gate."""
+    """Return the settings of a property that `make test` tries on this many examples."""
     return settings(max_examples=number * SOAK)
 
 
 def choose_profile() -> None:
-    """Make the defaults of Hypothesis ours: how long an example takes is the load of the machine and no failure."""
+    """Set our defaults of Hypothesis: no deadline, because an example takes longer on a loaded machine."""
     settings.register_profile(
         "ours",
         max_examples=_EXAMPLES * SOAK,

@@ -20,7 +20,7 @@ import pytest
 
 LOCKS = Path(__file__).parent / "node_locks"
 SHARE = Path(sys.prefix) / "share"
-_NPM_SECONDS = 100  # below the time a test has
+_NPM_SECONDS = 100  # less than the time limit of a test
 
 
 def node() -> Path:
@@ -52,7 +52,7 @@ def lock(*names: str) -> Path:
         _npm(new, "install", "--package-lock-only", "--omit-lockfile-registry-resolved")
         locked = json.loads((new / "package-lock.json").read_text())
         for package in locked["packages"].values():
-            package.pop("funding", None)  # half of the file, and nobody reads it here
+            package.pop("funding", None)  # half of the file, and not needed here
         LOCKS.mkdir(exist_ok=True)
         target.write_text(json.dumps(locked, indent=1) + "\n")
 
@@ -80,7 +80,7 @@ def _lock_file(names: tuple[str, ...]) -> Path:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Keep the other test processes out; the system lets go of the lock of a process that dies."""
+    """Hold a lock against other test processes; the system releases it if this process dies."""
     SHARE.mkdir(exist_ok=True)
     with (SHARE / "node.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -108,7 +108,7 @@ def _npm(folder: Path, *words: str) -> None:
     npm = executable.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
     done = subprocess.run(
-        # Whom the machine trusts is whom Node trusts: a network may sign what comes in with a certificate of its own.
+        # Node trusts the CAs of the machine: a network may inspect TLS with a CA of its own.
         [executable, "--use-system-ca", npm, *words, *quiet],
         cwd=folder,
         check=False,

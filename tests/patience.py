@@ -1,4 +1,4 @@
-"""How long tests wait for what must happen."""
+"""The time limit of waits in tests, for events that must happen."""
 
 PATIENCE = 60.0
 """Seconds, enough for a machine that has much else to do: a wait that is over means that nothing will come.

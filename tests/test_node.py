@@ -1,4 +1,4 @@
-"""What the tests themselves stand on: packages are there whole or not at all."""
+"""npm packages of the tests are installed completely or not at all."""
 
 from pathlib import Path
 

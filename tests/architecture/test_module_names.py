@@ -1,4 +1,4 @@
-"""No two modules of a package have names that differ by a suffix only: nobody could guess which one owns a line."""
+"""No two modules of a package have names that differ only by a suffix, which would not tell them apart."""
 
 import re
 from collections import defaultdict
@@ -8,7 +8,7 @@ from tests.architecture.test_sizes import PACKAGES, ROOT
 
 SUFFIX = re.compile(r"(ations?|ators?|ions?|ings?|ers?|ors?|ments?|ies|es|ed|e|y|s)$")
 
-# Pairs that stay, and why nobody mixes them up.
+# Pairs that stay, and what tells them apart.
 EXCEPTIONS = {
     ("account", "accounts"): "the folder of what a login keeps; the command group `accounts`",
     ("administration", "administrators"): "the folder of the use cases; the people who have roles",

@@ -1,4 +1,4 @@
-"""Every line has a folder it belongs to, and every boundary between folders has an import contract."""
+"""Every module lies in a folder, and every boundary between folders has an import contract."""
 
 from configparser import ConfigParser
 
@@ -22,14 +22,14 @@ def _folders_of_folders() -> set[str]:
 
 
 @pytest.mark.parametrize("folder", ["services", "domain"])
-def test_nothing_lies_flat(folder: str):
-    """A file of the rules belongs to one of their rooms."""
+def test_every_module_lies_in_a_subfolder(folder: str):
+    """Every file of the rules and the use cases lies in one of their folders."""
     flat = {path.name for path in (SERVER / folder).glob("*.py")}
     assert flat == {"__init__.py"}
 
 
 def test_every_folder_of_folders_has_a_contract():
-    """A new folder or file in one of them is a decision about who may know it."""
+    """A new folder or file gets a place in a contract, which decides who may import it."""
     layered = {each["containers"] for each in _contracts() if each.get("exhaustive") == "True"}
     independent = {
         each["modules"].strip().removesuffix(".*")
@@ -39,8 +39,8 @@ def test_every_folder_of_folders_has_a_contract():
     assert _folders_of_folders() - layered - independent == set()
 
 
-def test_no_contract_leaves_anything_out():
-    """Layers without a place for everything in their container decide nothing about what is new."""
+def test_every_layer_contract_is_exhaustive():
+    """Layers that are not exhaustive would allow any import of a new module."""
     layers = [each for each in _contracts() if each["type"] == "layers"]
     assert {each["containers"] for each in layers} >= set(PACKAGES) - {"ambassador_protocol"}
     assert [each["name"] for each in layers if each.get("exhaustive") != "True"] == []

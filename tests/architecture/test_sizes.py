@@ -14,7 +14,7 @@ def sources() -> list[Path]:
     return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
-def test_no_file_outgrows_its_reason():
+def test_no_file_outgrows_its_limit():
     sizes = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in sources()}
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
     print("largest files:", largest)
@@ -22,7 +22,7 @@ def test_no_file_outgrows_its_reason():
 
 
 def _longer_than(limit: int, paths: list[Path], *kinds: type[ast.stmt]) -> dict[str, int]:
-    """Return the definitions of these kinds that have more lines; pytest shows the longest five of all on failure."""
+    """Return the definitions of these kinds that have more lines; print the longest five of all."""
     sizes = {
         f"{path.relative_to(ROOT).as_posix()}:{getattr(node, 'name', '')}": (node.end_lineno or 0)
         - node.lineno

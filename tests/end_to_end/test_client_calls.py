@@ -1,4 +1,4 @@
-"""`call` at a terminal and in a pipe, against a real server and real downstreams that report, draw and fail."""
+"""`call` at a terminal and in a pipe, against real downstreams that report progress, return images and fail."""
 
 import json
 import re
@@ -52,7 +52,7 @@ async def test_progress_is_shown_at_a_terminal_and_ctrl_c_cancels_the_call(
     until(lambda: cancelled(caller, mcp) == before + 1, "the downstream knows")
 
 
-async def test_narrow_and_plain_terminals_are_respected(client: Client) -> None:
+async def test_narrow_terminals_and_terminals_without_control_codes_are_supported(client: Client) -> None:
     for more in ({"COLUMNS": "20"}, {"NO_COLOR": "1"}, {"TERM": "dumb"}):
         env = {**client.environment, **more}
         async with at_terminal("call", "tools__progress", "--json", STEPS, env=env) as terminal:
@@ -62,13 +62,13 @@ async def test_narrow_and_plain_terminals_are_respected(client: Client) -> None:
             assert not re.search(r"\x1b\[[0-9;]*[1-9][0-9;]*m", terminal.seen.replace("\x1b[0m", ""))
 
 
-def test_pipe_sees_nothing_but_the_result(client: Client) -> None:
+def test_pipe_gets_only_the_result(client: Client) -> None:
     done = client.run("call", "tools__progress", "--json", STEPS)
     assert done.stdout.strip().isdigit()
     assert done.stderr == ""
 
 
-def test_what_is_no_text_becomes_files_that_were_not_there(client: Client) -> None:
+def test_images_and_audio_are_written_to_new_files(client: Client) -> None:
     kept = client.home / "kept"
     for times in (1, 2):
         done = client.run("call", "tools__media", "width=5", "--save", str(kept))
@@ -88,7 +88,7 @@ def test_what_is_no_text_becomes_files_that_were_not_there(client: Client) -> No
     assert [each["type"] for each in whole["content"]][:2] == ["image", "audio"]
 
 
-def test_place_that_is_no_directory_is_named(client: Client) -> None:
+def test_destination_that_is_no_directory_is_named(client: Client) -> None:
     (client.home / "file").touch()
     words = ["call", "tools__media", "width=5", "--save", str(client.home / "file")]
     assert "cannot write into" in client.run(*words, expect=2).stderr

@@ -1,4 +1,4 @@
-"""The doctor names what is wrong, in order, and the report that goes to others never holds a secret."""
+"""`doctor` reports faults in order, and `bugreport` never contains a secret."""
 
 import json
 import stat
@@ -25,7 +25,7 @@ def statuses(found: dict[str, Any]) -> dict[str, str]:
     return {name: each["status"] for name, each in found.items()}
 
 
-def test_healthy_setup_has_nothing_that_failed(client: Client, world: World) -> None:
+def test_healthy_setup_has_no_failed_check(client: Client, world: World) -> None:
     client.login(world.person())
     found = findings(client)
     assert set(statuses(found).values()) <= {"ok", "warning"}
@@ -45,15 +45,13 @@ def test_healthy_setup_has_nothing_that_failed(client: Client, world: World) -> 
     assert "\x1b" not in words
 
 
-def test_missing_key_is_said_and_the_way_to_the_server_is_looked_at_all_the_same(
-    client: Client, world: World
-) -> None:
+def test_missing_key_is_reported_and_the_server_is_checked_nevertheless(client: Client, world: World) -> None:
     found = findings(client, expect=3, MCP_AMBASSADOR_URL=world.rig.client_url)
     assert (found["key"]["status"], found["key"]["code"]) == ("failed", "AMB-5004")
     assert statuses(found)["server"] == "ok"
 
 
-def test_what_makes_the_rest_meaningless_ends_it(client: Client) -> None:
+def test_failed_check_skips_the_checks_that_depend_on_it(client: Client) -> None:
     nothing = findings(client, expect=2)
     assert nothing["configuration"]["code"] == "AMB-5003"
     assert statuses(nothing)["session"] == "skipped"
@@ -66,7 +64,7 @@ def test_what_makes_the_rest_meaningless_ends_it(client: Client) -> None:
     assert unknown["address"]["status"] == "failed"
 
 
-def test_refused_key_is_the_sessions_failure(client: Client, world: World) -> None:
+def test_refused_key_fails_the_session_check(client: Client, world: World) -> None:
     settings = {
         "MCP_AMBASSADOR_URL": world.rig.client_url,
         "MCP_AMBASSADOR_PRESHARED_KEY": "amb_pk_" + "A" * 48,
@@ -75,7 +73,7 @@ def test_refused_key_is_the_sessions_failure(client: Client, world: World) -> No
     assert (found["session"]["code"], statuses(found)["tools"]) == ("AMB-2001", "skipped")
 
 
-def test_open_files_are_closed_only_when_asked(client: Client, world: World) -> None:
+def test_permissions_of_files_are_changed_only_on_request(client: Client, world: World) -> None:
     client.login(world.person())
     (secret,) = client.secrets
     secret.chmod(0o644)
@@ -85,12 +83,12 @@ def test_open_files_are_closed_only_when_asked(client: Client, world: World) -> 
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
-def test_person_without_tools_is_warned(client: Client, world: World) -> None:
+def test_user_without_tools_is_warned(client: Client, world: World) -> None:
     client.login(world.person(world.group()))
     assert findings(client)["tools"]["status"] == "warning"
 
 
-def test_report_tells_much_and_no_secret(client: Client, world: World) -> None:
+def test_report_has_the_settings_and_no_secret(client: Client, world: World) -> None:
     person = world.person()
     client.login(person)
     planted = {

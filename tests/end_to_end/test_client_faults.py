@@ -1,4 +1,4 @@
-"""What befalls the calls of a host at a real server: it dies under them, their session is ended, the host is killed."""
+"""Calls of a host at a real server that is killed, ends their session, or whose host is killed."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ def sessions(world: World, person: Person) -> list[str]:
 
 
 class Call(NamedTuple):
-    """A call and its answer; `phase` is set where the server was there from the one to the other."""
+    """A call and its answer; `phase` is set if the server ran all the time between them."""
 
     number: int
     phase: int | None
@@ -65,7 +65,7 @@ class Call(NamedTuple):
 
 
 class Caller:
-    """Keeps calls in flight whatever becomes of the server; `phase` is odd while it is away."""
+    """Keeps calls in flight while the server restarts; `phase` is odd while it is down."""
 
     def __init__(self, proxy: Host) -> None:
         self.calls: list[Call] = []
@@ -92,7 +92,7 @@ class Caller:
                 self.calls.append(call)
                 self.changed.notify_all()
             if call.outcome != "result" and before % 2:
-                # One call in its absence is enough: the client says at once that nobody is there.
+                # One call while the server is down is enough: the client reports at once that it is unreachable.
                 await self.until(lambda before=before: self.phase > before)
 
     async def _call(self) -> Call:
@@ -104,7 +104,7 @@ class Caller:
 
 
 @pytest.mark.soak
-async def test_no_call_is_lost_or_run_twice_while_the_server_dies_under_them(
+async def test_no_call_is_lost_or_run_twice_while_the_server_restarts(
     world: World, tools: Downstream, proxy: Host
 ) -> None:
     await proxy.initialize()
@@ -176,7 +176,7 @@ signal.pause()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
-async def test_a_host_that_is_killed_amid_its_calls_leaves_no_process_and_no_session(
+async def test_a_host_killed_during_calls_leaves_no_process_and_no_session(
     world: World, tools: Downstream, person: Person, env: dict[str, str]
 ) -> None:
     """Another process has inherited its pipes and lives on."""

@@ -1,4 +1,4 @@
-"""What users do with their own client against a real server: log in, look, rotate, leave."""
+"""Commands of a user's own client against a real server: login, whoami, key rotation, logout."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def client(world: World, tmp_path: Path) -> Client:
     return Client(world, tmp_path)
 
 
-def test_code_is_all_a_user_needs(client: Client, world: World) -> None:
+def test_user_logs_in_with_a_one_time_code(client: Client, world: World) -> None:
     name = world.person().name
     code = world.rig.admin_json("key", "enrol", name, "--name", "desk", "--key-for", "90d")["code"]
     told = client.run("login", world.rig.client_url, "--code", code)
@@ -73,7 +73,9 @@ def test_code_is_all_a_user_needs(client: Client, world: World) -> None:
 
 
 @pytest.mark.parametrize("how", ["stdin", "file", "code on stdin"])
-def test_key_or_code_comes_in_every_way_but_the_command_line(client: Client, world: World, how: str) -> None:
+def test_key_or_code_is_read_from_every_source_except_the_command_line(
+    client: Client, world: World, how: str
+) -> None:
     person = world.person()
     secret, source = person.key, "-"
     if how == "file":
@@ -87,7 +89,7 @@ def test_key_or_code_comes_in_every_way_but_the_command_line(client: Client, wor
     assert person.key not in refused.stderr
 
 
-def test_wrong_key_is_not_kept(client: Client, world: World) -> None:
+def test_wrong_key_is_not_stored(client: Client, world: World) -> None:
     wrong = client.run("login", world.rig.client_url, stdin="amb_pk_" + "A" * 48, expect=3)
     assert wrong.stderr.startswith("AMB-2001 ")
     assert wrong.stderr.count("\n") == 1
@@ -95,7 +97,7 @@ def test_wrong_key_is_not_kept(client: Client, world: World) -> None:
     assert client.json("accounts") == []
 
 
-def test_accounts_stand_side_by_side_and_one_is_the_default(client: Client, world: World) -> None:
+def test_several_accounts_exist_and_one_is_the_default(client: Client, world: World) -> None:
     first, second = world.person(), world.person()
     client.login(first, "--account", "one")
     client.login(second, "--account", "two")
@@ -116,7 +118,7 @@ def test_accounts_stand_side_by_side_and_one_is_the_default(client: Client, worl
     assert client.run("whoami", expect=2).stderr.startswith("AMB-5003 no server address is set")
 
 
-def test_key_is_for_its_own_server_alone(client: Client, world: World) -> None:
+def test_key_is_sent_only_to_its_own_server(client: Client, world: World) -> None:
     client.login(world.person())
     elsewhere = client.run("whoami", "--server", "http://127.0.0.1:9", expect=3)
     assert elsewhere.stderr.startswith("AMB-5004 ")
@@ -124,7 +126,7 @@ def test_key_is_for_its_own_server_alone(client: Client, world: World) -> None:
     assert "there is no account 'nobody'" in named.stderr
 
 
-def test_rotated_key_takes_the_place_of_the_old_one(client: Client, world: World) -> None:
+def test_rotated_key_replaces_the_stored_one(client: Client, world: World) -> None:
     person = world.person()
     client.login(person)
     rotated = client.json("key", "rotate", "--overlap", "1h")
@@ -138,7 +140,7 @@ def test_rotated_key_takes_the_place_of_the_old_one(client: Client, world: World
     assert "comes from a setting" in refused.stderr
 
 
-def test_relay_uses_the_account_and_logout_ends_what_it_left(client: Client, world: World) -> None:
+def test_relay_uses_the_account_and_logout_ends_its_session(client: Client, world: World) -> None:
     person = world.person()
     client.login(person)
     listing = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n'
@@ -164,7 +166,7 @@ def test_relay_uses_the_account_and_logout_ends_what_it_left(client: Client, wor
 
 
 @pytest.mark.parametrize("words", [["whoami"], ["status"], ["key", "rotate"]])
-def test_server_that_is_gone_is_named(client: Client, world: World, words: list[str]) -> None:
+def test_unreachable_server_is_named(client: Client, world: World, words: list[str]) -> None:
     client.login(world.person())
     book = next(client.home.rglob("accounts.json"))
     book.write_text(book.read_text().replace(world.rig.client_url, "http://127.0.0.1:9"))
@@ -173,7 +175,7 @@ def test_server_that_is_gone_is_named(client: Client, world: World, words: list[
     assert gone.stderr.count("\n") == 1
 
 
-def test_damaged_and_open_files_are_told_of(client: Client, world: World) -> None:
+def test_damaged_and_shared_files_are_reported(client: Client, world: World) -> None:
     client.login(world.person())
     (secret,) = client.secrets
     secret.chmod(0o644)

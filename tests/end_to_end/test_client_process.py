@@ -32,7 +32,7 @@ async def test_tools_are_listed_and_called(proxy: Host, modern: bool):
 
 
 @pytest.mark.parametrize("modern", [False, True])
-async def test_a_restart_of_the_server_between_calls_is_not_noticed(world: World, proxy: Host, modern: bool):
+async def test_calls_continue_after_a_restart_of_the_server(world: World, proxy: Host, modern: bool):
     if not modern:
         await proxy.initialize()
     for _ in range(2):
@@ -41,7 +41,9 @@ async def test_a_restart_of_the_server_between_calls_is_not_noticed(world: World
     assert "result" in await proxy.call("tools__echo", {"text": "b"}, modern=modern)
 
 
-async def test_a_host_hears_of_a_server_that_went_and_came_back(world: World, proxy: Host):
+async def test_host_gets_errors_while_the_server_is_down_and_a_notification_afterwards(
+    world: World, proxy: Host
+):
     await proxy.initialize()
     await proxy.call("tools__echo", {"text": "a"})
     assert world.rig.stop() == 0

@@ -57,7 +57,7 @@ def test_call_that_fails_says_so_with_its_code(client: Client, world: World) -> 
     world.ask("POST", f"kill-switches/{switch['id']}/lift")
 
 
-def test_catalog_is_chosen_from_and_never_widened(client: Client, world: World) -> None:
+def test_selection_from_the_catalog_never_adds_to_the_grants(client: Client, world: World) -> None:
     (mcp,) = client.json("catalog", "list")
     assert (mcp["name"], mcp["subscribed"]) == ("tools", False)
     assert "tools" in client.run("catalog", "list").stdout
@@ -82,14 +82,14 @@ def test_catalog_is_chosen_from_and_never_widened(client: Client, world: World) 
     assert client.run("subscribe", "tools", "--tool", "a b", expect=1).stderr.startswith("AMB-1001 ")
 
 
-def test_data_goes_to_files_that_were_not_there(client: Client, world: World) -> None:
+def test_data_is_written_to_new_files(client: Client, world: World) -> None:
     kept = client.home / "kept"
     for _ in range(2):
         client.run("call", "tools__echo", "text=x", "--save", str(kept))
     assert not kept.exists()
 
 
-def test_reader_that_leaves_and_narrow_terminals_do_no_harm(client: Client) -> None:
+def test_closed_pipes_and_narrow_terminals_are_supported(client: Client) -> None:
     command = f"{BIN / 'ambassador-client'} tools list | true"
     done = subprocess.run(
         ["sh", "-c", command],
@@ -123,5 +123,5 @@ def test_ctrl_c_ends_a_call_at_once(client: Client, tools: Downstream) -> None:
         process.communicate()
 
 
-def test_result_of_the_json_form_is_json(client: Client) -> None:
+def test_json_output_of_a_call_is_json(client: Client) -> None:
     assert json.loads(client.run("call", "tools__params", "-o", "json").stdout)["content"]

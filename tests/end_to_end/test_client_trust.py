@@ -1,4 +1,4 @@
-"""A user's first contact with a server behind TLS: proved by a fingerprint or a CA file, else refused."""
+"""The first connection to a server with TLS: verified by a fingerprint or a CA file, else refused."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def client(sealed: Rig, tmp_path: Path) -> Client:
     return Client(World(sealed), tmp_path)
 
 
-def test_server_that_nothing_proves_is_refused_before_the_key_is_sent(client: Client, person: Person) -> None:
+def test_unverified_server_is_refused_before_the_key_is_sent(client: Client, person: Person) -> None:
     refused = client.run("login", client.world.rig.client_url, stdin=person.key, expect=7)
     assert refused.stderr.startswith("AMB-5002 ")
     assert "--fingerprint" in refused.stderr
@@ -52,7 +52,7 @@ def test_server_that_nothing_proves_is_refused_before_the_key_is_sent(client: Cl
 
 
 @pytest.mark.parametrize("how", ["fingerprint", "file"])
-def test_proof_is_kept_with_the_account(client: Client, person: Person, how: str) -> None:
+def test_trusted_certificate_is_stored_with_the_account(client: Client, person: Person, how: str) -> None:
     facts = client.world.rig.facts
     proof = (
         ("--fingerprint", facts["ca_fingerprint"])

@@ -40,17 +40,17 @@ class FakeAuditLog:
 
     @property
     def events(self) -> list[AuditEvent]:
-        """What has been written, in order."""
+        """The written events, in order."""
         return [record.event for record in self._records]
 
     def break_down(self, reason: str = "No space left on device") -> None:
-        """Take no record until `mend`; what is queued is lost."""
+        """Refuse all records until `mend`; queued records are lost."""
         self._failure = reason
         self._refused += len(self._queue)
         self._settle(reason)
 
     def mend(self) -> None:
-        """Take records again; the first tells of the failure."""
+        """Accept records again; the first one reports the failure."""
         details = {"failure": self._failure, "refused": self._refused}
         self._failure, self._refused = None, 0
         self._write(

@@ -12,7 +12,7 @@ from ambassador_server.errors import SinkRefusedError, SinkUnavailableError
 
 
 class FakeReceiver:
-    """What arrives somewhere, and how that place behaves; it outlives the sinks that deliver to it."""
+    """A receiver of records with scripted behaviour; it outlives the sinks that deliver to it."""
 
     def __init__(self) -> None:
         self.batches: list[list[dict[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""A clock moved by hand."""
+"""A clock that only the test advances."""
 
 from datetime import UTC, datetime, timedelta
 

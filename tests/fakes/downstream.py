@@ -48,7 +48,7 @@ def make_tool(name: str, *, description: str = "", **annotations: bool) -> Tool:
 
 
 def text_reply(text: str, *, is_error: bool = False) -> Reply:
-    """Return the reply of a tool that says this text."""
+    """Return the reply of a tool with this text."""
     result: dict[str, Any] = {"content": [{"type": "text", "text": text}]}
     if is_error:
         result["isError"] = True
@@ -66,7 +66,7 @@ def _echo(_: str, params: dict[str, Any]) -> Reply:
 
 @dataclass(kw_only=True)
 class Script:
-    """What one MCP does. `gate` holds every call until it is set; `error` is raised by every call and probe.
+    """The behaviour of one MCP. `gate` holds every call until it is set; `error` is raised by every call and probe.
 
     `progress` are the params it reports of every call, and `questions` what it asks of its host, before it waits.
     """
@@ -81,7 +81,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call that came through."""
+    """One call that was received."""
 
     mcp_name: str
     method: str
@@ -109,7 +109,7 @@ class FakeDownstreams:
     _in_flight: dict[str, int] = field(default_factory=dict)
 
     def script(self, mcp_name: str, *tools: Tool, **what: Any) -> Script:
-        """Say what an MCP of this name does, before or after it is applied; returns the script to change later."""
+        """Set the behaviour of an MCP of this name, before or after it is applied; the script can be changed later."""
         self.scripts[mcp_name] = script = Script(tools=tools, **what)
         for mcp in self._running.values():
             if mcp.name == mcp_name:
@@ -117,7 +117,7 @@ class FakeDownstreams:
         return script
 
     def lose(self, mcp_name: str, error: str = "exited with status 1") -> None:
-        """Take an MCP down: degraded, its last known tools stay, calls fail."""
+        """Make an MCP fail: it is degraded, keeps its last known tools, and its calls fail."""
         self.scripts[mcp_name].error = DownstreamUnavailableError(f"{mcp_name}: {error}")
         for mcp in self._running.values():
             if mcp.name == mcp_name:
@@ -128,7 +128,7 @@ class FakeDownstreams:
         self.listeners.append(listener)
 
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
-        """Connect to new entries and forget the rest, all at once."""
+        """Connect to new entries and remove the others, at once."""
         wanted = {mcp.mcp_id: mcp for mcp in mcps}
         for mcp_id in self._running.keys() - wanted.keys():
             del self._running[mcp_id]
@@ -145,11 +145,11 @@ class FakeDownstreams:
                 self._connect(mcp)
 
     def state(self, mcp_id: str) -> DownstreamState:
-        """Return what is known of an entry."""
+        """Return the state of an entry."""
         return self._states.get(mcp_id, _STOPPED)
 
     def activity(self, mcp_id: str) -> DownstreamActivity:
-        """Count one connection where it is ready, and the calls that nobody has answered yet."""
+        """Return one connection if it is ready, and the number of unanswered calls."""
         mcp = self._running.get(mcp_id)
         if mcp is None:
             return DownstreamActivity()
@@ -160,7 +160,7 @@ class FakeDownstreams:
         )
 
     def recent_output(self, mcp_id: str) -> tuple[OutputLine, ...]:
-        """Return what a test has put into `output` under the name of the entry."""
+        """Return the `output` that the test set for the entry."""
         mcp = self._running.get(mcp_id)
         return () if mcp is None else self.output.get(mcp.name, ())
 
@@ -172,11 +172,11 @@ class FakeDownstreams:
             self._connect(mcp)
 
     def retain_users(self, wanted: Callable[[str], bool]) -> None:
-        """Remember which of those who have called are not wanted any more."""
+        """Record which callers are no longer kept."""
         self.dismissed_users = {call.user_id for call in self.calls if not wanted(call.user_id)}
 
     def check(self, mcp: Mcp) -> None:
-        """Know two transports and any options."""
+        """Accept two transports and any options."""
         if mcp.transport not in ("stdio", "streamable_http"):
             raise InvalidInputError(f"Unknown transport {mcp.transport!r}; known: stdio, streamable_http.")
 
@@ -197,7 +197,7 @@ class FakeDownstreams:
         user_id: str,
         timeout: float,
     ) -> Reply:
-        """Answer as scripted; a gate holds the call until it opens, the deadline passes or the caller leaves."""
+        """Answer as scripted; a gate holds the call until it opens, the deadline passes or the caller cancels."""
         mcp = self._running.get(mcp_id)
         if mcp is None:
             raise DownstreamUnavailableError("This MCP is not running")
@@ -220,7 +220,7 @@ class FakeDownstreams:
             self._in_flight[mcp_id] -= 1
 
     async def close(self) -> None:
-        """Stop everything."""
+        """Stop all entries."""
         self.closed = True
         self._running.clear()
         self._states.clear()

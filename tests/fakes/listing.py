@@ -1,4 +1,4 @@
-"""What the lists of the store in memory can be asked, written out in plain Python."""
+"""The fields by which the store in memory filters and sorts its lists, in plain Python."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

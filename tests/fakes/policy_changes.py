@@ -1,4 +1,4 @@
-"""What each version of the policy touched, in memory."""
+"""The objects that each version of the policy changed, in memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

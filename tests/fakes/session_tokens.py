@@ -1,4 +1,4 @@
-"""Session tokens that are genuine when this object minted them."""
+"""Session tokens that are valid if this object minted them."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""A store in memory that answers exactly as the databases do; `tests/conformance/test_store.py` holds it to that."""
+"""A store in memory that behaves like the databases; `tests/conformance/test_store.py` checks that."""
 
 import asyncio
 import json
@@ -433,7 +433,7 @@ class InMemoryUnitOfWork:
         return self._transaction.reading().version
 
     async def changes_since(self, version: int) -> PolicyChanges | None:
-        """Return what was touched since a version; None when everything has to be read."""
+        """Return the changes since a version; None if everything must be read."""
         state = self._transaction.reading()
         return state.touched.since(version, state.version, state.tables, state.memberships)
 
@@ -467,7 +467,7 @@ class InMemoryStore:
                 self._on_disk = state
 
     def power_cut(self) -> None:
-        """Lose what is not certain to be on a disk."""
+        """Lose all commits that need not be on the disk."""
         self._state = self._on_disk
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A throttle that counts and never forgets."""
+"""A throttle that counts failures without a time window."""
 
 from collections import Counter
 

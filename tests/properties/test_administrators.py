@@ -1,4 +1,4 @@
-"""Whatever administrators do to each other, in any order: one is left, and nobody comes by rights that nobody had."""
+"""For any sequence of changes by administrators: one administrator is left, and no change gives new rights."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -83,7 +83,7 @@ async def attempt(office: Office, by: Requester, deed: tuple[str, str, Any]) -> 
 @examples(50)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(PEOPLE), falls), max_size=20))
 def test_an_administrator_is_always_left(story: list[tuple[bool, str, tuple[str, str, Any]]]) -> None:
-    """Requests are carried out though their administrator was removed while they were on their way."""
+    """Requests are carried out although their administrator was removed meanwhile."""
 
     async def play() -> None:
         office = await hold_office()
@@ -109,7 +109,9 @@ def test_an_administrator_is_always_left(story: list[tuple[bool, str, tuple[str,
 
 @examples(40)
 @given(st.sampled_from(Role), st.lists(deeds, max_size=12))
-def test_one_role_alone_never_comes_by_more(role: Role, story: list[tuple[str, str, Any]]) -> None:
+def test_administrators_never_gain_rights_beyond_their_own(
+    role: Role, story: list[tuple[str, str, Any]]
+) -> None:
     """No user or key that an actor issued, or whose password or mail address he set, has rights beyond his own."""
 
     async def play() -> None:

@@ -1,4 +1,4 @@
-"""An audit query means the same in a database and in Python, and reading one never fails but with its place."""
+"""An audit query has the same result in a database and in Python; a syntax error has a position."""
 
 import asyncio
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ queries: st.SearchStrategy[Query] = st.recursive(
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop of our own: each example asks the same database again."""
+    """One event loop for all examples, because they share a database."""
     loop = asyncio.new_event_loop()
     yield loop
     loop.close()
@@ -152,7 +152,7 @@ pieces = st.sampled_from(
 
 @examples(250)
 @given(st.lists(pieces, max_size=30).map("".join) | st.lists(pieces, max_size=30).map(" ".join) | st.text())
-def test_any_text_is_a_query_or_has_a_place_where_it_is_wrong(text: str) -> None:
+def test_any_text_is_a_query_or_an_error_with_a_position(text: str) -> None:
     try:
         matches(parse_query(text, NOW), record(1).event)
     except InvalidQueryError as error:

@@ -1,4 +1,4 @@
-"""Whatever a secret is planted in, no event holds it: names, details, refused tools, arguments under any policy."""
+"""No event contains a planted secret: in names, details, refused tools, and arguments under any policy."""
 
 import asyncio
 from typing import Any

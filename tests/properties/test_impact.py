@@ -108,7 +108,7 @@ def session(key: str) -> Session:
 
 
 @given(WORLDS, SWITCHES, st.booleans())
-def test_hit_is_exactly_who_is_permitted_without_the_switch_and_denied_with_it(world, added, already):
+def test_impact_counts_exactly_those_whom_the_switch_denies(world, added, already):
     others = [each for each in world["switches"] if each.switch_id != added.switch_id]
     there = [*others, added] if already else others
     before = snapshot(**{**world, "switches": others})

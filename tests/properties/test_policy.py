@@ -1,4 +1,4 @@
-"""Laws of the policy: order never matters, a denial never widens, silence denies."""
+"""Laws of the policy: the order of grants is irrelevant, a denial never widens, no match is a denial."""
 
 from dataclasses import replace
 
@@ -71,7 +71,7 @@ def test_adding_a_kill_switch_never_widens(grants, capability, switches):
 
 
 @given(GRANTS, CAPABILITIES)
-def test_a_permit_needs_a_permitting_grant_that_waits_for_nothing_and_no_denying_one(grants, capability):
+def test_a_permit_needs_an_active_permit_grant_and_no_deny_grant(grants, capability):
     covering = [grant for grant in grants if grant.covers(capability)]
     permits = any((each.effect, each.delivery) == (Effect.PERMIT, Delivery.AUTOMATIC) for each in covering)
     denies = any(each.effect is Effect.DENY for each in covering)

@@ -1,4 +1,4 @@
-"""No planted secret survives redaction, whatever it stands in; what is no secret stays; nothing grows or hangs."""
+"""No planted secret survives redaction in any place; other values stay; the result and the time are bounded."""
 
 import base64
 import json
@@ -116,7 +116,7 @@ def texts_in(value: Any) -> list[str]:
 
 
 def core_of(secret: str) -> str:
-    """What may not stay; the words `Bearer` and `Basic` may."""
+    """Return the part that must be masked; the words `Bearer` and `Basic` may stay."""
     return secret.split(" ", 1)[1] if secret.startswith(("Bearer", "Basic")) else secret
 
 
@@ -125,7 +125,7 @@ def assert_gone(secret: str, result: Any) -> None:
 
 
 def plant(data: st.DataObject, value: Any, secret: str) -> Any:
-    """Put the value somewhere where nothing else happens to look like the secret."""
+    """Put the value into a document in which nothing else looks like the secret."""
     whole = data.draw(planted(st.just(value)))
     assume(sum(text.count(core_of(secret)) for text in texts_in(whole)) == 1)
     return whole
@@ -191,7 +191,7 @@ def test_no_secret_survives_inside_json_text(name: str, secret: str, layers: int
 
 
 @given(secret=SHAPED, position=st.integers(-120, 40))
-def test_secret_across_a_cut_is_not_kept_in_part(secret: str, position: int):
+def test_no_part_of_a_secret_survives_where_text_is_cut(secret: str, position: int):
     bounds = Bounds(text=500)
     text = ("lorem ipsum " * 60)[: 500 + position] + " " + secret + " dolor" * 400
     kept = redact(text, ArgumentPolicy.REDACTED, bounds)
@@ -230,7 +230,7 @@ def test_redacting_twice_changes_nothing_more(value: Any):
         max_leaves=20,
     )
 )
-def test_what_is_no_secret_stays(value: Any):
+def test_values_that_are_no_secrets_stay(value: Any):
     assert redacted(value) == value
 
 
@@ -288,7 +288,7 @@ def nested(depth: int) -> Any:
     ],
     ids=["depth", "items", "members", "text", "name", "size", "integer"],
 )
-def test_what_was_cut_is_said(value: Any, what: str):
+def test_cut_values_are_marked(value: Any, what: str):
     text = json.dumps(redacted(value), ensure_ascii=False)
     assert what in text
     assert len(text) < 40_000
@@ -333,7 +333,7 @@ def test_ordinary_names(name: str):
     assert not is_secret_name(name)
 
 
-def test_switches_nothing_and_token_counts_stay_under_secret_names():
+def test_booleans_null_and_token_counts_stay_under_secret_names():
     value = {"use_password": True, "token": None, "cookies": [], "secret": "", "max_tokens": 4096}
     assert redacted(value) == value
     assert redacted({"max_tokens": "4096", "token": 123456, "password": 1234}) == dict.fromkeys(
@@ -440,7 +440,7 @@ def test_ids_and_digests_never_look_like_cards():
 
 
 class Odd:
-    """Nothing that JSON knows."""
+    """A type that JSON does not know."""
 
 
 ODD_NAMES: list[Any] = [1, 10**5000, None, True, 1.5, b"bytes", ("a", "b"), Odd()]

@@ -82,9 +82,9 @@ def cost(work: Callable[[], object], rounds: int) -> int:
 
 
 def assert_linear(work: Callable[[int], Callable[[], object]], size: int) -> None:
-    """Eight times as much takes about eight times as long; were it quadratic, it would be sixty-four times.
+    """Assert that eight times the input takes about eight times as long; quadratic time would be sixty-four times.
 
-    What else the machine does may spoil one comparison, but not the fastest of many runs, again and again.
+    Other load may disturb one comparison, but not the fastest of many runs in every attempt.
     """
     for rounds in (3, 10, 30):
         if cost(work(size * FACTOR), rounds) < cost(work(size), rounds) * FACTOR * 3:

@@ -1,4 +1,4 @@
-"""A snapshot amended change by change is the one that is built from all rows, whatever was written."""
+"""A snapshot updated change by change equals one that is built from all rows."""
 
 import asyncio
 import shutil
@@ -112,7 +112,7 @@ TRANSACTIONS = st.lists(
 
 
 async def furnish(work: UnitOfWork) -> None:
-    """Store something of everything, so that most writes meet what they need."""
+    """Store objects of every kind, so that most writes find the objects they refer to."""
     for number in (1, 2, 3):
         await work.users.add(user(number))
         await work.groups.add(group(number))
@@ -133,7 +133,7 @@ async def from_scratch(store: Store) -> Snapshot:
 
 
 async def follow(store: Store, story: Sequence[tuple[list[Write], list[Write], bool]]) -> None:
-    """Write transaction by transaction; a keeper that looks now and then never has another policy than the store."""
+    """Write transaction by transaction; the policy keeper always has the policy of the store when it refreshes."""
     async with store.write() as work:
         await furnish(work)
     keeper = PolicyKeeper(store=store, clock=ManualClock())
@@ -179,7 +179,7 @@ def test_amended_equals_built_on_sqlite(template: Path, story) -> None:
         asyncio.run(run(Path(shutil.copy(template, folder))))
 
 
-async def test_what_did_not_change_is_shared() -> None:
+async def test_unchanged_parts_are_shared_between_snapshots() -> None:
     store = InMemoryStore()
     async with store.write() as work:
         await furnish(work)

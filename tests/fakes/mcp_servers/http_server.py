@@ -30,7 +30,7 @@ SESSION = "Mcp-Session-Id"
 
 
 class HttpServer:
-    """One server and what a test may want to know or change of it."""
+    """One server, with the members that a test reads or changes."""
 
     def __init__(self, toolbox: Toolbox, *, sse: bool = False, sessions: bool = True) -> None:
         self.toolbox = toolbox
@@ -54,7 +54,7 @@ class HttpServer:
         self.url = ""
 
     async def post(self, request: web.Request) -> web.StreamResponse:
-        """Take one message."""
+        """Handle one message."""
         body = await request.read()
         message = json.loads(body)
         method, number = message.get("method"), message.get("id")
@@ -166,7 +166,7 @@ class HttpServer:
     async def _progress(
         self, request: web.Request, number: Any, params: dict[str, Any], modern: bool
     ) -> web.StreamResponse:
-        """Report, answer, and go on reporting."""
+        """Send progress reports before and after the answer."""
         stream = await _open_stream(request)
         reports = progress_reports(params.get("arguments") or {}, params)
         for report in reports:
@@ -181,7 +181,7 @@ class HttpServer:
         return stream
 
     async def _chat(self, request: web.Request, number: Any, name: str, modern: bool) -> web.StreamResponse:
-        """Answer in a stream that holds more than the answer."""
+        """Answer in a stream with other messages before the answer."""
         stream = await _open_stream(request)
         answers: dict[str, Any] = {}
         if name == "garbage":
@@ -298,7 +298,7 @@ def _mirrored(method: str | None, params: dict[str, Any], tools: list[dict[str, 
 
 
 def make_app(server: HttpServer) -> web.Application:
-    """Put the endpoint at `/mcp`."""
+    """Return an application with the endpoint at `/mcp`."""
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_post("/mcp", server.post)
     app.router.add_get("/mcp", server.get)

@@ -27,7 +27,7 @@ async def grow(context: Context[Any]) -> str:
 
 
 def main() -> None:
-    """Serve as the flags say."""
+    """Serve with the transport that the flags name."""
     if "--http" not in sys.argv:
         server.run("stdio")
         return

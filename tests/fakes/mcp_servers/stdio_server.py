@@ -21,7 +21,7 @@ from tests.fakes.mcp_servers.toolbox import (
 
 
 class Server:
-    """Reads lines, answers lines; what takes time runs in a thread, so that answers may overtake each other."""
+    """Reads and answers lines; slow tools run in threads, so that answers come in any order."""
 
     def __init__(self, toolbox: Toolbox) -> None:
         self.toolbox = toolbox

@@ -1,4 +1,4 @@
-"""What the fixture servers offer, whatever their transport: definitions, plain answers, the record of calls."""
+"""The tools of the servers for tests, independent of the transport: definitions, answers, the record of calls."""
 
 import argparse
 import base64
@@ -85,7 +85,7 @@ def parser(about: str) -> argparse.ArgumentParser:
 
 
 class Toolbox:
-    """The tools that need nothing of a transport, the list, and the record."""
+    """The tools that need no transport, their list, and the record of calls."""
 
     def __init__(self, *, era: str = "legacy", record: str | None = None, page_size: int = 0) -> None:
         self.era = era
@@ -96,7 +96,7 @@ class Toolbox:
         self._record = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if record else None
 
     def note(self, params: dict[str, Any]) -> None:
-        """Count and record a call; the line is with the operating system before the tool runs."""
+        """Count and record a call; the line is written before the tool runs."""
         self.calls += 1
         if self._record is not None:
             os.write(self._record, json.dumps(params).encode() + b"\n")
@@ -115,7 +115,7 @@ class Toolbox:
         return page
 
     def answer(self, name: str, arguments: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the result of a plain tool, or None for one that its server has to run."""
+        """Return the result of a tool, or None for a tool that the server must run itself."""
         match name:
             case "echo":
                 return text(arguments.get("text", ""))
@@ -168,9 +168,9 @@ def confirmed(arguments: dict[str, Any], params: dict[str, Any]) -> dict[str, An
 
 
 def progress_reports(arguments: dict[str, Any], params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the progress of a call in `steps` steps of `size` letters, and beside it what concerns nobody.
+    """Return the progress of a call in `steps` steps of `size` letters, and reports with tokens of other calls.
 
-    `foreign` are tokens that are not this call's; without a token of its own there is nothing to tell.
+    `foreign` are tokens of other calls; a call without a token of its own gets no reports.
     """
     token = params.get("_meta", {}).get("progressToken")
     if token is None:
@@ -191,7 +191,7 @@ def text(content: str) -> dict[str, Any]:
 
 
 def media(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return what is no text; the bytes of the picture are its width."""
+    """Return an image, audio and a binary resource; the image has as many bytes as its width."""
     picture, sound, file = (
         base64.b64encode(each).decode() for each in (b"p" * arguments["width"], b"ding", b"\0\1")
     )
@@ -207,9 +207,9 @@ def media(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def spawn() -> int:
-    """Start a process in our own group that holds our pipes and would outlive us by minutes."""
+    """Start a process in our own group that holds our pipes and would run for minutes."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    process.returncode = 0  # nobody here waits for it, and that is the point
+    process.returncode = 0  # not awaited on purpose
     return process.pid
 
 
@@ -229,7 +229,7 @@ def handshake(era: str, method: str, params: dict[str, Any], *, changes: bool) -
 
 
 def complete(result: dict[str, Any]) -> dict[str, Any]:
-    """Add what a modern result must have and does not have yet."""
+    """Add the members that a modern result requires."""
     return {"resultType": "complete", "ttlMs": 0, "cacheScope": "private", **result}
 
 

@@ -1,4 +1,4 @@
-"""The services over behaving fakes: one user in one group, one MCP `git` with three tools, one grant."""
+"""The services over fakes: one user in one group, one MCP `git` with three tools, one grant."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -36,7 +36,7 @@ ROOT = Requester(Administrator(admin_key_id="a1", name="root", roles=(Role.ADMIN
 
 @dataclass(kw_only=True)
 class World:
-    """Everything a test of the services needs to hold."""
+    """The services, the fakes below them and the clock."""
 
     clock: ManualClock
     store: InMemoryStore

@@ -1,4 +1,4 @@
-"""Nobody becomes more than he is by what he does to others."""
+"""An administrator gains no rights by changing other users and keys."""
 
 from dataclasses import replace
 from itertools import product
@@ -71,7 +71,7 @@ def test_every_other_change_is_allowed(
 
 
 @pytest.mark.parametrize(("own", "theirs"), list(product(SETS, SETS)))
-def test_nothing_that_is_allowed_opens_rights_one_does_not_have(
+def test_no_allowed_change_gives_the_actor_new_rights(
     own: tuple[Role, ...], theirs: tuple[Role, ...]
 ) -> None:
     """A person who sets a password, makes a key or gives roles could use them himself."""
@@ -96,7 +96,7 @@ def test_password_needs_a_local_user_with_a_role() -> None:
     check_new_password(None, user(OPERATOR))
 
 
-def test_admin_key_has_a_role_and_each_but_once() -> None:
+def test_admin_key_has_at_least_one_role_and_none_twice() -> None:
     with pytest.raises(InvalidInputError):
         check_key_roles(None, [])
     assert check_key_roles(None, [AUDITOR, ADMIN, AUDITOR]) == (ADMIN, AUDITOR)
@@ -112,7 +112,7 @@ def test_admin_key_has_a_role_and_each_but_once() -> None:
         user(ADMIN, source=AuthSource.EXTERNAL),
     ],
 )
-def test_nobody_shuts_himself_out(after: User) -> None:
+def test_administrators_cannot_remove_their_own_access(after: User) -> None:
     before = user(ADMIN)
     with pytest.raises(ConflictError):
         check_not_locking_out(by(ADMIN, user_id=before.user_id), before, after)

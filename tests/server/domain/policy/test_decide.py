@@ -1,4 +1,4 @@
-"""The policy, reason by reason and in its order."""
+"""Each reason for a denial, and the order in which the policy checks them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -47,7 +47,7 @@ def test_a_grant_permits():
         {"subscriptions": [replace(SUBSCRIPTION, patterns=("git.l*",))]},
     ],
 )
-def test_what_the_client_chose_is_permitted(changes: dict[str, Any]):
+def test_a_tool_selected_by_the_client_is_permitted(changes: dict[str, Any]):
     assert isinstance(decide(snapshot(**changes), PRINCIPAL, LOG_TOOL, NOW), Permit)
 
 
@@ -100,7 +100,7 @@ def test_each_reason_denies(changes: dict[str, Any], reason: Reason):
         (SwitchScope.TOOL_CLASS, "read-only"),
     ],
 )
-def test_every_scope_of_kill_switch_bites_and_is_disclosed(scope: SwitchScope, target: str | None):
+def test_every_scope_of_kill_switch_denies_and_is_disclosed(scope: SwitchScope, target: str | None):
     kill = switch(scope, target)
     assert decide(snapshot(switches=[kill]), PRINCIPAL, LOG_TOOL, NOW) == Deny(
         Reason.KILL_SWITCH, switch=kill, disclosed=True
@@ -119,12 +119,12 @@ def test_every_scope_of_kill_switch_bites_and_is_disclosed(scope: SwitchScope, t
         (SwitchScope.TOOL_CLASS, "destructive"),
     ],
 )
-def test_a_kill_switch_on_something_else_stops_nothing(scope: SwitchScope, target: str):
+def test_a_kill_switch_on_another_target_denies_nothing(scope: SwitchScope, target: str):
     assert isinstance(decide(snapshot(switches=[switch(scope, target)]), PRINCIPAL, LOG_TOOL, NOW), Permit)
 
 
 @pytest.mark.parametrize("changes", [{"drill": True}, {"lifted_at": START}, {"expires_at": START}])
-def test_drills_lifted_and_expired_switches_stop_nothing(changes: dict[str, Any]):
+def test_drills_and_lifted_and_expired_switches_deny_nothing(changes: dict[str, Any]):
     world = snapshot(switches=[switch(SwitchScope.EVERYONE, None, **changes)])
     assert isinstance(decide(world, PRINCIPAL, LOG_TOOL, NOW), Permit)
 
@@ -158,6 +158,6 @@ def test_a_suspended_group_still_denies():
     assert decision.reason is Reason.EXPLICIT_DENY
 
 
-def test_a_deny_on_one_tool_leaves_the_others():
+def test_a_denied_tool_does_not_affect_other_tools():
     world = snapshot(grants=[GRANT, DENY_GRANT])
     assert isinstance(decide(world, PRINCIPAL, tool_ref("m1", "git.status", ToolClass.WRITE), NOW), Permit)

@@ -1,4 +1,4 @@
-"""Keys that are ensured, suspended and rotated: nobody gets a second one by asking again, nothing chosen is lost."""
+"""Keys are ensured, suspended and rotated: a repeated request issues no second key, and subscriptions are kept."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -33,7 +33,7 @@ def recorded(world: World) -> list[tuple[AuditAction, dict[str, Any]]]:
     return [(event.action, dict(event.details)) for event in world.log.events]
 
 
-async def test_ensuring_a_key_again_says_no_secret_and_changes_nothing():
+async def test_ensuring_an_existing_key_returns_no_secret_and_changes_nothing():
     world, keys = await build()
     first, again = await keys.ensure(ROOT, SPEC), await keys.ensure(ROOT, replace(SPEC, lifetime=HOUR))
     assert first.secret is not None
@@ -44,7 +44,7 @@ async def test_ensuring_a_key_again_says_no_secret_and_changes_nothing():
     assert first.secret not in repr(world.log.events)
 
 
-async def test_owner_of_a_key_that_is_there_is_changed():
+async def test_owner_of_an_existing_key_is_changed():
     world, keys = await build()
     await keys.ensure(ROOT, SPEC)
     adopted = await keys.ensure(ROOT, replace(SPEC, owner="ci/other"))
@@ -58,7 +58,7 @@ async def test_owner_of_a_key_that_is_there_is_changed():
     assert (action, details["after"]) == (AuditAction.KEY_UPDATE, {"owner": "ci/other"})
 
 
-async def test_another_key_is_issued_where_the_old_one_has_ended():
+async def test_new_key_is_issued_after_the_old_one_has_expired_or_is_revoked():
     world, keys = await build()
     first = await keys.ensure(ROOT, replace(SPEC, lifetime=HOUR))
     world.clock.advance(7200)
@@ -68,7 +68,7 @@ async def test_another_key_is_issued_where_the_old_one_has_ended():
     assert len({first.secret, second.secret, third.secret} - {None}) == 3
 
 
-async def test_suspended_key_is_not_replaced_by_asking_for_another():
+async def test_ensuring_a_suspended_key_issues_no_other_key():
     world, keys = await build()
     ensured = await keys.ensure(ROOT, SPEC)
     await keys.set_status(ROOT, ensured.written.item.key_id, KeyStatus.SUSPENDED)

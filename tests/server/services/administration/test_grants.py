@@ -49,7 +49,7 @@ async def test_putting_a_grant_again_does_nothing():
         replace(SPEC, delivery=Delivery.OPT_IN),
     ],
 )
-async def test_grant_that_says_something_else_is_another(spec: GrantSpec):
+async def test_different_grant_is_created_beside_the_first(spec: GrantSpec):
     _, grants = await build()
     first, other = await grants.put(ROOT, SPEC), await grants.put(ROOT, spec)
     assert other.result is WriteResult.CREATED
@@ -58,7 +58,7 @@ async def test_grant_that_says_something_else_is_another(spec: GrantSpec):
     }
 
 
-async def test_expiry_and_owner_that_differ_are_changed_and_recorded():
+async def test_changed_expiry_and_owner_are_stored_and_recorded():
     world, grants = await build()
     first = await grants.put(ROOT, replace(SPEC, owner="ci/a"))
     adopted = await grants.put(ROOT, replace(SPEC, owner="ci/b", lifetime=HOUR))
@@ -75,14 +75,14 @@ async def test_expiry_and_owner_that_differ_are_changed_and_recorded():
     assert freed.item.owner is None
 
 
-async def test_grant_that_has_ended_is_put_back_into_force():
+async def test_expired_grant_is_renewed():
     world, grants = await build()
     await grants.put(ROOT, replace(SPEC, lifetime=HOUR))
     world.clock.advance(7200)
     assert (await grants.put(ROOT, SPEC)).item.expires_at is None
 
 
-async def test_of_two_that_say_the_same_the_one_that_needs_no_change_is_it():
+async def test_of_two_equal_grants_the_one_without_a_difference_is_kept():
     _, grants = await build()
     await grants.add(ROOT, replace(SPEC, lifetime=HOUR))
     lasting = await grants.add(ROOT, SPEC)

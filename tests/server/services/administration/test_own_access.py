@@ -1,4 +1,4 @@
-"""What users see and change of their own: never more than is granted, never anything but the key in use."""
+"""What users see and change of their own access: never beyond their grants, and only with the key in use."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -61,20 +61,20 @@ async def grant(world: World, **changes: object) -> None:
     await world.policy.refresh()
 
 
-async def test_user_is_told_who_they_are():
+async def test_user_sees_their_name_and_groups():
     _, own, _ = await build()
     status = own.status(PRINCIPAL)
     assert (status.user.name, status.groups, status.key.name) == ("alice", ("developers",), "laptop")
     assert (status.tools, status.refused) == (3, None)
 
 
-async def test_user_is_told_that_nothing_is_permitted_and_why():
+async def test_user_sees_that_nothing_is_permitted_and_why():
     world, own, _ = await build()
     await world.kill(SwitchScope.EVERYONE, None)
     assert (own.status(PRINCIPAL).tools, own.status(PRINCIPAL).refused) == (0, Reason.KILL_SWITCH)
 
 
-async def test_rotation_overlaps_and_the_new_key_lasts_as_long():
+async def test_rotated_keys_overlap_and_the_new_key_lasts_as_long_as_the_old_one():
     world, own, sessions = await build()
     rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
     assert rotated.old_ends_at == world.clock.now() + DAY
@@ -89,7 +89,7 @@ async def test_rotation_overlaps_and_the_new_key_lasts_as_long():
     assert rotated.secret not in repr(world.log.events)
 
 
-async def test_replacement_that_was_never_used_is_withdrawn_for_another():
+async def test_unused_replacement_is_revoked_by_the_next_rotation():
     world, own, _ = await build()
     lost = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
     kept = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
@@ -98,7 +98,7 @@ async def test_replacement_that_was_never_used_is_withdrawn_for_another():
     assert statuses[kept.key.key_id] is KeyStatus.ACTIVE
 
 
-async def test_replacement_in_use_ends_the_claim_of_the_old_key():
+async def test_old_key_cannot_be_rotated_once_its_replacement_is_used():
     _, own, sessions = await build()
     rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
     await sessions.open(rotated.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
@@ -106,7 +106,7 @@ async def test_replacement_in_use_ends_the_claim_of_the_old_key():
         await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
 
 
-async def test_replacement_that_was_suspended_is_not_withdrawn_for_an_active_one():
+async def test_rotation_does_not_replace_a_suspended_replacement():
     world, own, _ = await build()
     rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
     suspended = replace(rotated.key, status=KeyStatus.SUSPENDED)
@@ -118,13 +118,13 @@ async def test_replacement_that_was_suspended_is_not_withdrawn_for_an_active_one
 
 
 @pytest.mark.parametrize("overlap", [timedelta(), timedelta(days=31)])
-async def test_overlap_has_bounds(overlap: timedelta):
+async def test_overlap_of_a_rotation_is_bounded(overlap: timedelta):
     _, own, _ = await build()
     with pytest.raises(InvalidInputError):
         await own.rotate(PRINCIPAL, ORIGIN, overlap=overlap)
 
 
-async def test_old_key_never_lasts_longer_than_it_was_meant_to():
+async def test_rotation_never_prolongs_the_old_key():
     world, own, _ = await build()
     ends = world.clock.now() + timedelta(hours=1)
     async with world.store.write() as work:
@@ -134,7 +134,7 @@ async def test_old_key_never_lasts_longer_than_it_was_meant_to():
 
 
 async def limit_key(world: World, days: int) -> datetime:
-    """Let the key end, and return when."""
+    """Give the key an expiry, and return it."""
     ends = KEY.created_at + days * DAY
     async with world.store.write() as work:
         await work.keys.replace(replace(KEY, expires_at=ends))
@@ -142,7 +142,7 @@ async def limit_key(world: World, days: int) -> datetime:
     return ends
 
 
-async def test_new_key_ends_when_the_old_one_was_meant_to_however_often_it_is_replaced():
+async def test_repeated_rotation_never_prolongs_a_key():
     world, own, sessions = await build()
     ends = await limit_key(world, 90)
     world.clock.advance(10 * DAY.total_seconds())
@@ -155,13 +155,13 @@ async def test_new_key_ends_when_the_old_one_was_meant_to_however_often_it_is_re
     assert (await own.rotate(next_one, ORIGIN, overlap=DAY)).key.expires_at == ends
 
 
-async def test_key_that_never_ends_is_replaced_by_one_that_never_does():
+async def test_key_without_expiry_is_replaced_by_one_without_expiry():
     _, own, _ = await build(90 * DAY)
     assert (await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)).key.expires_at is None
 
 
 @pytest.mark.parametrize(("allowed", "expected"), [(365, 100), (95, 95), (60, 90)])
-async def test_users_prolong_their_keys_as_far_as_they_are_let(allowed: int, expected: int):
+async def test_users_prolong_their_keys_within_their_limit(allowed: int, expected: int):
     world, own, _ = await build(allowed * DAY)
     await limit_key(world, 90)
     world.clock.advance(10 * DAY.total_seconds())
@@ -170,7 +170,7 @@ async def test_users_prolong_their_keys_as_far_as_they_are_let(allowed: int, exp
     assert rotated.key.expires_at == KEY.created_at + expected * DAY
 
 
-async def test_line_of_replacements_ends_where_users_may_prolong_the_first_one_to():
+async def test_repeated_rotation_ends_at_the_limit_of_the_first_key():
     world, own, _ = await build(100 * DAY)
     await limit_key(world, 30)
     principal, ends = PRINCIPAL, []
@@ -186,7 +186,7 @@ async def test_line_of_replacements_ends_where_users_may_prolong_the_first_one_t
 
 
 async def refuse_all(own: OwnAccess, kind: type[Exception]) -> None:
-    """Nothing can be changed."""
+    """Assert that every change is refused."""
     with pytest.raises(kind):
         await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
     with pytest.raises(kind):
@@ -221,13 +221,13 @@ async def test_revoked_key_changes_nothing():
     await refuse_all(own, InvalidKeyError)
 
 
-async def test_nothing_changes_while_the_policy_is_not_confirmed():
+async def test_nothing_can_be_changed_while_the_policy_is_stale():
     world, own, _ = await build()
     world.clock.advance(60)
     await refuse_all(own, StorageError)
 
 
-async def test_catalog_shows_what_is_granted_and_what_is_chosen():
+async def test_catalog_shows_granted_and_selected_tools():
     world, own, _ = await build()
     await grant(world, delivery=Delivery.OPT_IN, patterns=("git.log", "git.tag"))
     (offer,) = own.offers(PRINCIPAL)
@@ -244,7 +244,7 @@ async def test_catalog_shows_what_is_granted_and_what_is_chosen():
 
 
 @pytest.mark.parametrize("delivery", list(Delivery))
-async def test_no_subscription_ever_widens_what_is_granted(delivery: Delivery):
+async def test_subscription_never_adds_to_the_grants(delivery: Delivery):
     world, own, _ = await build()
     await grant(world, delivery=delivery, patterns=("git.log",))
     await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*", "git.*", "push", "tag"])
@@ -257,7 +257,7 @@ async def test_no_subscription_ever_widens_what_is_granted(delivery: Delivery):
 @pytest.mark.parametrize(
     "changes", [{"group_id": "g2"}, {"effect": Effect.DENY}, {"patterns": ("git.none",)}]
 )
-async def test_mcp_that_is_not_granted_is_one_that_does_not_exist(changes: dict[str, object]):
+async def test_mcp_without_a_grant_is_reported_as_not_found(changes: dict[str, object]):
     world, own, _ = await build()
     if "group_id" in changes:
         async with world.store.write() as work:
@@ -285,7 +285,7 @@ async def test_mcp_without_known_tools_is_offered_unless_everything_is_denied():
     assert own.offers(PRINCIPAL) == []
 
 
-async def test_choice_is_the_keys_alone():
+async def test_selection_of_a_key_does_not_affect_other_keys():
     world, own, _ = await build()
     await own.subscribe(PRINCIPAL, ORIGIN, "git", ["log"])
     async with world.store.write() as work:

@@ -1,4 +1,4 @@
-"""Following the audit: nobody misses anything, and nothing runs while nobody listens."""
+"""The feed of the audit log: listeners miss no record, and no task runs without a listener."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -20,7 +20,7 @@ from tests.patience import PATIENCE
 
 
 class FragileLog(FakeAuditLog):
-    """A log whose files can vanish."""
+    """A log whose files can become unreadable."""
 
     gone = False
 
@@ -73,7 +73,7 @@ async def test_no_task_runs_without_a_listener() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_listeners_get_what_each_asked_for() -> None:
+async def test_each_listener_gets_the_records_of_its_query() -> None:
     world = World()
     await world.happen(3)
     wanted = Is(Attribute.REASON, "kill_switch")
@@ -86,7 +86,7 @@ async def test_listeners_get_what_each_asked_for() -> None:
         assert await take(some, 1) == [6]
 
 
-async def test_listener_goes_on_from_its_cursor_and_lags_without_loss() -> None:
+async def test_listener_continues_at_its_cursor_and_loses_nothing_when_slow() -> None:
     world = World()
     await world.happen(5)
     async with aclosing(world.listen(cursor=2)) as slow, aclosing(world.listen()) as fast:
@@ -98,7 +98,7 @@ async def test_listener_goes_on_from_its_cursor_and_lags_without_loss() -> None:
         assert await take(slow, 2 * MAX_PAGE + 3) == list(range(3, 2 * MAX_PAGE + 6))
 
 
-async def test_what_happens_between_two_listeners_is_not_lost() -> None:
+async def test_records_between_two_listeners_are_not_lost() -> None:
     world = World()
     async with aclosing(world.listen()) as feed:
         await anext(feed)
@@ -109,7 +109,7 @@ async def test_what_happens_between_two_listeners_is_not_lost() -> None:
         assert await take(feed, 3) == [2, 3, 4]
 
 
-async def test_cursor_moves_on_while_nothing_matches() -> None:
+async def test_cursor_advances_while_no_record_matches() -> None:
     world = World()
     async with asyncio.timeout(PATIENCE), aclosing(world.listen(Is(Attribute.REASON, "x"), 0)) as feed:
         await anext(feed)
@@ -118,7 +118,7 @@ async def test_cursor_moves_on_while_nothing_matches() -> None:
             assert update.records == ()
 
 
-async def test_gap_is_told() -> None:
+async def test_listener_is_told_of_a_gap() -> None:
     world = World()
     async with world.store.write() as work:
         await work.audit.insert([record(1), record(2), record(3)], position(3))

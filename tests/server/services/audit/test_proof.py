@@ -1,4 +1,4 @@
-"""One verification of the audit log runs at a time, also when its caller hung up."""
+"""One verification of the audit log runs at a time, also when its caller has disconnected."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ FINDING = {"writer": "node", "ok": True}
 
 
 class HeldArchive:
-    """An archive whose verification ends when it is let go."""
+    """An archive whose verification ends when the test allows it."""
 
     def __init__(self) -> None:
         self.let_go = asyncio.Event()
@@ -33,7 +33,7 @@ class HeldArchive:
         return [{"id": "k1"}]
 
 
-async def test_another_is_refused_until_the_first_has_ended() -> None:
+async def test_second_verification_is_refused_while_the_first_runs() -> None:
     archive = HeldArchive()
     proof = AuditProof(archive)
     first = asyncio.ensure_future(proof.verify(since=None, until=None))
@@ -48,7 +48,7 @@ async def test_another_is_refused_until_the_first_has_ended() -> None:
     assert await proof.verify(since=None, until=None) == [FINDING]
 
 
-async def test_an_error_is_told_and_keeps_no_later_one_from_running() -> None:
+async def test_failed_verification_raises_and_does_not_block_the_next() -> None:
     archive = HeldArchive()
     archive.let_go.set()
     archive.error = AuditUnavailableError("The audit log cannot be read.")

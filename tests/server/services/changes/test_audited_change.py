@@ -1,4 +1,4 @@
-"""A change is recorded, committed and in force, or the log says that nothing came of it."""
+"""A change is recorded, committed and in force, or the log records that it failed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.server.worlds import GRANT, USER
 
 
 class SlowToCommit(InMemoryStore):
-    """A store whose commits wait until they are let through."""
+    """A store whose commits wait until the test allows them."""
 
     def __init__(self, store: InMemoryStore) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ async def test_a_change_whose_administrator_hung_up_before_the_commit_is_recorde
         assert await work.grants.get(GRANT.grant_id) == GRANT
 
 
-async def test_changes_made_together_all_happen_or_none():
+async def test_a_batch_of_changes_is_carried_out_as_a_whole_or_not_at_all():
     world = await World.build()
     users = Users(store=world.store, changes=world.changes, clock=world.clock)
     before = world.policy.snapshot

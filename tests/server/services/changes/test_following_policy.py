@@ -20,7 +20,7 @@ OTHER = replace(MCP, mcp_id="m2", name="time")
 
 
 class CountingDownstreams(FakeDownstreams):
-    """Downstreams that remember what was asked of them."""
+    """Downstreams that record their calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,18 +28,18 @@ class CountingDownstreams(FakeDownstreams):
         self.retained: list[bool] = []
 
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
-        """Note the names, then do it."""
+        """Record the names, then apply the entries."""
         mcps = list(mcps)
         self.applied.append({mcp.name for mcp in mcps})
         super().apply(mcps, last_known)
 
     def retain_users(self, wanted) -> None:
-        """Note whether the user may stay, then do it."""
+        """Record whether each user is kept, then apply it."""
         self.retained.append(wanted(USER.user_id))
         super().retain_users(wanted)
 
 
-async def test_catalog_is_built_again_for_another_mcp_and_for_nothing_else() -> None:
+async def test_catalog_is_rebuilt_only_when_an_mcp_changes() -> None:
     world = await World.build()
     world.downstreams.script("time", make_tool("now"))
     first = world.catalog.index()
@@ -59,7 +59,7 @@ async def test_catalog_is_built_again_for_another_mcp_and_for_nothing_else() -> 
     assert world.catalog.resolve(CapabilityKind.TOOL, "git.log") is not None
 
 
-async def test_downstreams_hear_of_each_change_of_the_mcps_and_of_every_user_who_left() -> None:
+async def test_downstreams_are_told_of_each_changed_mcp_and_removed_user() -> None:
     store, clock, downstreams = InMemoryStore(), ManualClock(), CountingDownstreams()
     for name in ("git", "time"):
         downstreams.script(name)

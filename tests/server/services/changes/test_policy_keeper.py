@@ -1,4 +1,4 @@
-"""The keeper of the policy: one read serves everybody who asked before it began, and a failed one serves nobody."""
+"""The policy keeper: one read serves every refresh requested before it began, and a failed read serves none."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.server.worlds import USER
 
 
 class SlowStore(InMemoryStore):
-    """A store whose readers wait at a gate, and of which some reads fail."""
+    """A store whose reads wait for an event, and some of which fail."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class SlowStore(InMemoryStore):
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
-        """Open a view of this moment, and hand it out when the gate is open."""
+        """Open a view of the current state, and return it when the event is set."""
         self.reads += 1
         number = self.reads
         async with super().read() as work:
@@ -46,13 +46,13 @@ class SlowStore(InMemoryStore):
 
 
 async def waiting(tasks: list[asyncio.Task[None]]) -> None:
-    """Let every task come as far as it can."""
+    """Run every task until it waits."""
     for _ in range(20):
         await asyncio.sleep(0)
     assert not any(task.done() for task in tasks)
 
 
-async def test_refreshes_that_wait_together_need_one_read() -> None:
+async def test_waiting_refreshes_share_one_read() -> None:
     store = SlowStore()
     keeper = PolicyKeeper(store=store, clock=ManualClock())
     await keeper.refresh()
@@ -70,7 +70,7 @@ async def test_refreshes_that_wait_together_need_one_read() -> None:
     assert len(keeper.snapshot.users) == 10
 
 
-async def test_read_that_began_before_the_commit_is_not_good_enough() -> None:
+async def test_read_that_began_before_the_commit_is_not_used() -> None:
     store = SlowStore()
     keeper = PolicyKeeper(store=store, clock=ManualClock())
     await keeper.refresh()
@@ -89,7 +89,7 @@ async def test_read_that_began_before_the_commit_is_not_good_enough() -> None:
 
 
 @pytest.mark.parametrize("cancelled", [False, True], ids=["failed", "cancelled"])
-async def test_read_that_came_to_nothing_serves_nobody_else(cancelled: bool) -> None:
+async def test_failed_read_is_not_shared_with_later_refreshes(cancelled: bool) -> None:
     store = SlowStore()
     keeper = PolicyKeeper(store=store, clock=ManualClock())
     await keeper.refresh()
@@ -108,7 +108,7 @@ async def test_read_that_came_to_nothing_serves_nobody_else(cancelled: bool) -> 
     assert keeper.snapshot.users.keys() == {"u1"}
 
 
-async def test_the_word_of_the_store_counts_from_when_it_was_asked() -> None:
+async def test_policy_is_confirmed_from_the_moment_the_read_began() -> None:
     store, clock = SlowStore(), ManualClock()
     keeper = PolicyKeeper(store=store, clock=clock)
     assert keeper.is_stale()
@@ -126,7 +126,7 @@ async def test_the_word_of_the_store_counts_from_when_it_was_asked() -> None:
     assert not keeper.is_stale()
 
 
-async def test_each_new_snapshot_is_told_once_and_the_same_one_never_again() -> None:
+async def test_listeners_are_told_once_of_each_new_snapshot() -> None:
     store = SlowStore()
     keeper = PolicyKeeper(store=store, clock=ManualClock())
     told: list[Snapshot] = []

@@ -1,4 +1,4 @@
-"""The downstreams follow the policy: what is published runs, and who is not active keeps no connection."""
+"""The downstreams follow the policy: published entries run, and inactive users keep no connection."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ async def world() -> World:
 
 
 @pytest.mark.parametrize("status", UserStatus)
-async def test_only_an_active_user_keeps_connections(world: World, status: UserStatus) -> None:
+async def test_only_active_users_keep_connections(world: World, status: UserStatus) -> None:
     async with world.store.write() as work:
         await work.users.replace(replace(USER, display_name="Renamed", status=status))
     await world.policy.refresh()
@@ -35,7 +35,7 @@ async def test_only_an_active_user_keeps_connections(world: World, status: UserS
     assert world.downstreams.dismissed_users == (set() if kept else {USER.user_id})
 
 
-async def test_what_is_archived_is_stopped(world: World) -> None:
+async def test_archived_mcp_is_stopped(world: World) -> None:
     assert world.downstreams.state(MCP.mcp_id).status is DownstreamStatus.READY
     async with world.store.write() as work:
         await work.mcps.replace(replace(MCP, status=McpStatus.ARCHIVED))

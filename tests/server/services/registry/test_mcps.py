@@ -1,4 +1,4 @@
-"""Entries are put and changed: tried before anybody depends on it, and no secret is lost or sent elsewhere."""
+"""Entries are put and changed: options are tested first, and no secret is lost or sent to another place."""
 
 from dataclasses import replace
 from typing import Any
@@ -57,7 +57,7 @@ async def test_putting_an_entry_again_changes_nothing():
     assert world.downstreams.probed == []
 
 
-async def test_only_what_is_named_is_changed_and_recorded():
+async def test_only_given_fields_are_changed_and_recorded():
     world, mcps = await build()
     await mcps.put(ROOT, "wiki", replace(NEW, tags=("a",), owner="ci/catalog"))
     changed = await mcps.update(ROOT, "wiki", McpSpec(description="Ours", isolation=Isolation.PER_USER))
@@ -71,7 +71,7 @@ async def test_only_what_is_named_is_changed_and_recorded():
     )
 
 
-async def test_options_sent_back_as_they_were_shown_keep_their_secrets():
+async def test_masked_options_that_are_sent_back_keep_their_secrets():
     world, mcps = await build()
     await mcps.put(ROOT, "wiki", NEW)
     assert mask_options(NEW.options or {}) == MASKED
@@ -89,7 +89,7 @@ async def test_options_sent_back_as_they_were_shown_keep_their_secrets():
         McpSpec(transport="streamable_http", options={"url": "https://thief", "headers": {"X": REDACTED}}),
     ],
 )
-async def test_mask_is_never_stored_and_never_sends_a_secret_elsewhere(spec: McpSpec):
+async def test_mask_is_never_stored_and_never_moves_a_secret_to_another_place(spec: McpSpec):
     world, mcps = await build()
     await mcps.put(ROOT, "wiki", NEW)
     before = await stored(world, "wiki")
@@ -100,7 +100,7 @@ async def test_mask_is_never_stored_and_never_sends_a_secret_elsewhere(spec: Mcp
         await mcps.add(ROOT, "other", replace(NEW, options=spec.options))
 
 
-async def test_secret_that_changes_is_recorded_without_being_told():
+async def test_change_of_a_secret_is_recorded_without_its_value():
     world, mcps = await build()
     await mcps.put(ROOT, "wiki", NEW)
     before = await stored(world, "wiki")
@@ -112,7 +112,7 @@ async def test_secret_that_changes_is_recorded_without_being_told():
     assert "another-value" not in repr(world.log.events)
 
 
-async def test_other_options_of_a_published_entry_are_tried_and_come_into_force():
+async def test_new_options_of_a_published_entry_are_tried_before_they_apply():
     world, mcps = await build()
     world.downstreams.script("git", make_tool("fetch"))
     await mcps.update(ROOT, "git", McpSpec(options={"command": ["other"]}))
@@ -123,7 +123,7 @@ async def test_other_options_of_a_published_entry_are_tried_and_come_into_force(
     assert world.downstreams.probed == ["git"]
 
 
-async def test_options_that_do_not_connect_change_nothing_unless_the_test_is_left_out():
+async def test_options_that_do_not_connect_are_refused_unless_the_test_is_skipped():
     world, mcps = await build()
     before = await stored(world, "git")
     world.downstreams.lose("git")
@@ -135,7 +135,7 @@ async def test_options_that_do_not_connect_change_nothing_unless_the_test_is_lef
     assert (await mcps.update(ROOT, "git", spec, test=False)).options == {"command": ["other"]}
 
 
-async def test_entry_that_was_changed_while_it_was_tried_stays_as_that_left_it():
+async def test_change_of_an_entry_during_its_test_is_not_overwritten():
     world, mcps = await build()
 
     async def probe(mcp: Mcp) -> tuple[()]:
@@ -168,7 +168,7 @@ async def test_invalid_entry_is_refused(name: str, spec: McpSpec, error: type[Ex
     assert world.log.events == []
 
 
-async def test_updating_nothing_is_not_found():
+async def test_updating_an_unknown_entry_is_not_found():
     _, mcps = await build()
     with pytest.raises(NotFoundError):
         await mcps.update(ROOT, "nothing", NEW)

@@ -67,7 +67,7 @@ async def test_code_becomes_a_key_that_opens_a_session():
     assert session.key_id == redeemed.key.key_id
 
 
-async def test_both_ends_are_recorded_and_neither_holds_the_code_or_the_key():
+async def test_issue_and_redemption_are_recorded_without_code_or_key():
     world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     redeemed = await redemption.redeem(code, ORIGIN)
@@ -84,7 +84,7 @@ async def test_both_ends_are_recorded_and_neither_holds_the_code_or_the_key():
     assert redeemed.secret not in told
 
 
-async def test_code_works_once_even_for_two_at_the_same_time():
+async def test_code_works_once_also_for_simultaneous_requests():
     _, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     results = await asyncio.gather(
@@ -95,7 +95,7 @@ async def test_code_works_once_even_for_two_at_the_same_time():
         await redemption.redeem(code, ORIGIN)
 
 
-async def test_code_ends_with_its_time():
+async def test_expired_code_is_refused():
     world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     world.clock.advance(SOON.total_seconds())
@@ -116,7 +116,7 @@ async def test_suspended_user_gets_neither_code_nor_key():
         await issue(enrolments, "nobody")
 
 
-async def test_kill_switch_stops_redeeming_and_the_code_outlives_it():
+async def test_kill_switch_stops_redemption_and_the_code_works_after_it_is_lifted():
     world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     switch = await world.kill(SwitchScope.USER, "alice", "Ask Bob")
@@ -126,7 +126,7 @@ async def test_kill_switch_stops_redeeming_and_the_code_outlives_it():
     assert (await redemption.redeem(code, ORIGIN)).user.name == "alice"
 
 
-async def test_address_that_guesses_is_not_heard_even_when_right():
+async def test_address_with_too_many_failures_is_refused_even_with_a_valid_code():
     world, enrolments, redemption, _ = await build()
     code = await issue(enrolments)
     for _ in range(3):
@@ -172,13 +172,13 @@ async def test_code_that_is_used_or_too_old_cannot_be_cancelled():
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(seconds=59), timedelta(days=1, seconds=1)])
-async def test_code_lasts_minutes_to_a_day(lifetime: timedelta):
+async def test_lifetime_of_a_code_is_between_a_minute_and_a_day(lifetime: timedelta):
     _, enrolments, _, _ = await build()
     with pytest.raises(InvalidInputError):
         await issue(enrolments, lifetime=lifetime)
 
 
-async def test_old_codes_are_forgotten():
+async def test_old_codes_are_deleted():
     world, enrolments, _, _ = await build()
     await issue(enrolments)
     world.clock.advance(timedelta(days=2).total_seconds())
@@ -198,6 +198,6 @@ def test_code_is_read_as_people_type_it():
 
 
 @given(st.text(max_size=80))
-def test_no_text_but_a_code_is_one(text: str):
+def test_other_texts_are_no_codes(text: str):
     plain = plain_code(text)
     assert plain is None or (len(plain) == 12 and plain_code(plain) == plain)

@@ -52,7 +52,7 @@ async def test_the_last_use_of_a_key_is_kept_without_a_new_policy():
     assert (key.last_used_at, key.last_host) == (world.clock.now(), "laptop")
 
 
-async def test_use_is_known_while_it_is_stored_and_after_it_could_not_be():
+async def test_use_is_known_while_it_is_being_stored_and_after_that_failed():
     world, prover = await build()
     await use(prover, OFFICE, "laptop")
     async with world.store.write():

@@ -1,4 +1,4 @@
-"""People log in with a password, may what their roles give at that moment, and guessing gets nobody anywhere."""
+"""Logins with a password: they have the current roles of their user, and guesses are throttled."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,7 +42,7 @@ ALLOWED = 3
 
 @dataclass(kw_only=True)
 class Office:
-    """The services of administration over one store, with the users it is told of."""
+    """The services of administration over one store, with users that the test adds."""
 
     world: World
     hashers: PlainHasherPool
@@ -111,7 +111,7 @@ async def office() -> Office:
     return built
 
 
-async def test_login_has_the_roles_of_the_moment_and_ends(office: Office) -> None:
+async def test_login_has_the_current_roles_of_its_user_and_expires(office: Office) -> None:
     await office.hire("carol", Role.OPERATOR)
     secret = await office.log_in("carol")
     who = await office.whois(secret)
@@ -133,9 +133,7 @@ async def test_login_has_the_roles_of_the_moment_and_ends(office: Office) -> Non
         UserSpec(source=AuthSource.EXTERNAL),
     ],
 )
-async def test_login_ends_with_what_it_stands_on_and_does_not_come_back(
-    office: Office, spec: UserSpec
-) -> None:
+async def test_login_ends_for_good_when_its_user_may_no_longer_log_in(office: Office, spec: UserSpec) -> None:
     await office.hire("carol", Role.OPERATOR)
     secret = await office.log_in("carol")
     await office.users.update(CONSOLE, "carol", spec)
@@ -148,7 +146,7 @@ async def test_login_ends_with_what_it_stands_on_and_does_not_come_back(
 
 
 @pytest.mark.parametrize("spec", [UserSpec(roles=[]), UserSpec(source=AuthSource.EXTERNAL)])
-async def test_password_goes_with_the_right_to_have_one(office: Office, spec: UserSpec) -> None:
+async def test_password_is_deleted_when_its_user_may_not_have_one(office: Office, spec: UserSpec) -> None:
     await office.hire("carol", Role.OPERATOR)
     await office.users.update(CONSOLE, "carol", spec)
     await office.users.update(CONSOLE, "carol", UserSpec(roles=[Role.ADMIN], source=AuthSource.LOCAL))
@@ -190,7 +188,7 @@ async def test_every_failure_is_the_same_answer_after_the_same_work(
     assert PASSWORD not in str(office.world.log.events)
 
 
-async def test_user_with_a_password_who_may_not_log_in_costs_the_same(office: Office) -> None:
+async def test_password_of_a_user_who_may_not_log_in_is_verified_too(office: Office) -> None:
     await office.hire("carol", Role.OPERATOR)
     await office.users.update(CONSOLE, "carol", UserSpec(status=UserStatus.SUSPENDED))
     with pytest.raises(WrongPasswordError):
@@ -208,7 +206,7 @@ async def test_outdated_hash_is_replaced_and_the_password_stays(office: Office) 
     assert await office.is_good(await office.log_in("root"))
 
 
-async def test_guesses_lock_nobody_out_where_he_has_logged_in_before(office: Office) -> None:
+async def test_guesses_from_elsewhere_do_not_lock_out_a_known_address(office: Office) -> None:
     await office.log_in("root")
     for _ in range(ALLOWED):
         with pytest.raises(WrongPasswordError):
@@ -220,7 +218,7 @@ async def test_guesses_lock_nobody_out_where_he_has_logged_in_before(office: Off
     assert await office.is_good(await office.log_in("root"))
 
 
-async def test_guesses_at_many_names_stop_the_address_but_not_those_at_home_there(office: Office) -> None:
+async def test_guesses_at_many_names_block_the_address_except_for_its_known_users(office: Office) -> None:
     await office.log_in("root")
     for number in range(ALLOWED):
         with pytest.raises(WrongPasswordError):
@@ -237,13 +235,13 @@ async def test_guesses_at_many_names_stop_the_address_but_not_those_at_home_ther
     assert len(office.hashers.verified) == verified + ALLOWED
 
 
-async def test_too_many_at_once_is_said_so(office: Office) -> None:
+async def test_too_many_simultaneous_logins_are_refused(office: Office) -> None:
     office.hashers.is_full = True
     with pytest.raises(OverloadedError):
         await office.log_in("root")
 
 
-async def test_logout_ends_this_login_alone(office: Office) -> None:
+async def test_logout_ends_only_its_own_login(office: Office) -> None:
     first, second = await office.log_in("root"), await office.log_in("root")
     await office.logins.close(await office.requester(first))
     assert not await office.is_good(first)
@@ -255,13 +253,13 @@ async def test_logout_ends_this_login_alone(office: Office) -> None:
     assert closed.actor.name == "root"
 
 
-async def test_key_is_not_logged_out(office: Office) -> None:
+async def test_admin_key_cannot_be_logged_out(office: Office) -> None:
     _, secret = await office.keys.issue(CONSOLE, name="ci", roles=[Role.OPERATOR], lifetime=None)
     with pytest.raises(ConflictError):
         await office.logins.close(await office.requester(secret))
 
 
-async def test_old_logins_are_forgotten_and_keys_are_not(office: Office) -> None:
+async def test_old_logins_are_deleted_and_admin_keys_are_not(office: Office) -> None:
     await office.log_in("root")
     await office.keys.issue(CONSOLE, name="ci", roles=[Role.OPERATOR], lifetime=timedelta(hours=1))
     office.world.clock.advance(8 * 86400)
@@ -281,12 +279,12 @@ async def test_weak_password_is_refused(office: Office, password: str) -> None:
     assert password not in caught.value.message
 
 
-async def test_password_is_the_same_however_it_is_composed(office: Office) -> None:
+async def test_password_is_normalised_before_it_is_hashed(office: Office) -> None:
     await office.passwords.set(CONSOLE, "root", "caf\u00e9 au lait, bitte")
     assert await office.is_good(await office.log_in("root", "cafe\u0301 au lait, bitte"))
 
 
-async def test_people_change_their_own_password_and_stay_logged_in_here_alone(office: Office) -> None:
+async def test_own_password_change_ends_all_other_logins(office: Office) -> None:
     await office.hire("carol", Role.OPERATOR)
     here, there = await office.log_in("carol"), await office.log_in("carol")
     await office.passwords.change(await office.requester(here), PASSWORD, "another good password")
@@ -295,7 +293,7 @@ async def test_people_change_their_own_password_and_stay_logged_in_here_alone(of
     assert await office.is_good(await office.log_in("carol", "another good password"))
 
 
-async def test_stolen_login_is_not_enough_to_change_the_password(office: Office) -> None:
+async def test_password_change_needs_the_current_password(office: Office) -> None:
     root = await office.requester(await office.log_in("root"))
     for _ in range(ALLOWED):
         with pytest.raises(WrongPasswordError):
@@ -325,7 +323,7 @@ async def test_refused_escalation_is_recorded(office: Office) -> None:
     assert await office.is_good(await office.log_in("root"))
 
 
-async def test_administrators_cannot_shut_themselves_out(office: Office) -> None:
+async def test_administrators_cannot_lock_themselves_out(office: Office) -> None:
     await office.hire("carol", Role.ADMIN)
     secret = await office.log_in("carol")
     carol = await office.requester(secret)
@@ -408,7 +406,7 @@ async def leave(office: Office, others: str) -> None:
         await office.log_in("root")
 
 
-async def test_nothing_is_half_done_when_it_is_refused(office: Office) -> None:
+async def test_refused_change_leaves_no_partial_change(office: Office) -> None:
     before = await office.users.get("root")
     secret = await office.log_in("root")
     with pytest.raises(AmbassadorError):

@@ -1,4 +1,4 @@
-"""Sessions: one for each process, opened by a key, carried by a token, ended for good."""
+"""Sessions: one for each process, opened with a key, used with a token, ended permanently."""
 
 import asyncio
 from contextlib import suppress
@@ -79,7 +79,7 @@ async def test_a_token_proves_its_principal():
     )
 
 
-async def test_a_power_cut_may_take_sessions_and_nothing_that_an_administrator_decided():
+async def test_a_power_cut_may_lose_sessions_but_no_change_by_an_administrator():
     world, sessions = await build()
     switch_id = await world.kill(SwitchScope.MCP, "git")
     _, token = await open_session(sessions)
@@ -102,7 +102,7 @@ async def test_a_session_revoked_before_a_power_cut_stays_revoked():
         await sessions_of(world).authenticate(token, ORIGIN)
 
 
-async def test_two_processes_on_one_key_have_sessions_of_their_own():
+async def test_two_processes_with_one_key_have_separate_sessions():
     _, sessions = await build()
     (first, first_token), (second, second_token) = await open_session(sessions), await open_session(sessions)
     assert first.session_id != second.session_id
@@ -112,7 +112,7 @@ async def test_two_processes_on_one_key_have_sessions_of_their_own():
     assert (await sessions.authenticate(second_token, ORIGIN)).session_id == second.session_id
 
 
-async def test_a_key_with_too_many_sessions_keeps_those_that_were_heard_of_last():
+async def test_a_key_with_too_many_sessions_keeps_the_most_recently_used():
     world, sessions = await build()
     opened = []
     for _ in range(3):
@@ -134,7 +134,7 @@ async def test_a_key_with_too_many_sessions_keeps_those_that_were_heard_of_last(
     )
 
 
-async def test_sessions_that_are_opened_at_once_are_counted_too():
+async def test_simultaneous_registrations_respect_the_limit():
     world, sessions = await build()
     opened = await asyncio.gather(*(open_session(sessions) for _ in range(10)))
     async with world.store.read() as work:
@@ -148,7 +148,7 @@ async def test_sessions_that_are_opened_at_once_are_counted_too():
 
 
 @pytest.mark.parametrize("turns", range(24))
-async def test_newcomer_who_hangs_up_leaves_no_session_over_here_and_open_in_the_store(turns: int):
+async def test_aborted_registration_leaves_the_same_sessions_here_and_in_the_store(turns: int):
     world, sessions = await build()
     tokens = [(await open_session(sessions))[1] for _ in range(3)]
     newcomer = asyncio.create_task(open_session(sessions))
@@ -162,7 +162,7 @@ async def test_newcomer_who_hangs_up_leaves_no_session_over_here_and_open_in_the
 
 
 @pytest.mark.parametrize("turns", range(24))
-async def test_client_that_hangs_up_while_its_session_closes_has_closed_it(turns: int):
+async def test_session_is_closed_although_the_client_disconnects_meanwhile(turns: int):
     world, sessions = await build()
     session, token = await open_session(sessions)
     principal = await sessions.authenticate(token, ORIGIN)
@@ -185,7 +185,7 @@ async def good_ones(sessions: Sessions, tokens: list[str]) -> list[str]:
     return found
 
 
-async def test_session_that_ended_leaves_its_place_to_another():
+async def test_ended_session_no_longer_counts_for_the_limit():
     world, sessions = await build()
     _, first_token = await open_session(sessions)
     for _ in range(5):
@@ -215,14 +215,14 @@ async def test_a_closed_session_stays_closed_after_a_restart():
         await sessions_of(world).authenticate(token, ORIGIN)
 
 
-async def test_another_sessions_connection_cannot_be_closed():
+async def test_connection_of_another_session_cannot_be_closed():
     _, sessions = await build()
     (_, token), (other, _) = await open_session(sessions), await open_session(sessions)
     with pytest.raises(NotFoundError):
         await sessions.close(await sessions.authenticate(token, ORIGIN), other.connection_id, ORIGIN)
 
 
-async def test_heartbeats_carry_a_session_to_its_lifetime_and_no_further():
+async def test_heartbeats_prolong_a_session_up_to_its_lifetime():
     world, sessions = await build()
     session, token = await open_session(sessions)
     for _ in range(3):
@@ -235,7 +235,7 @@ async def test_heartbeats_carry_a_session_to_its_lifetime_and_no_further():
         await sessions.authenticate(token, ORIGIN)
 
 
-async def test_a_session_without_heartbeats_expires_and_is_forgotten():
+async def test_a_session_without_heartbeats_expires_and_is_deleted():
     world, sessions = await build()
     _, token = await open_session(sessions)
     world.clock.advance(8 * 3600)
@@ -245,7 +245,7 @@ async def test_a_session_without_heartbeats_expires_and_is_forgotten():
         await sessions.authenticate(token, ORIGIN)
 
 
-async def test_heartbeats_that_come_too_often_are_refused():
+async def test_too_frequent_heartbeats_are_refused():
     world, sessions = await build()
     _, token = await open_session(sessions)
     principal = await sessions.authenticate(token, ORIGIN)
@@ -305,7 +305,7 @@ async def test_every_wrong_key_gets_the_same_refusal_and_is_recorded_without_it(
     assert not key or key not in repr(event)
 
 
-async def test_an_address_that_guesses_must_wait_but_nobody_with_a_good_key():
+async def test_an_address_with_many_failures_is_throttled_except_for_valid_keys():
     world, sessions = await build()
     for _ in range(3):
         with pytest.raises(InvalidKeyError):
@@ -319,7 +319,7 @@ async def test_an_address_that_guesses_must_wait_but_nobody_with_a_good_key():
         await open_session(sessions, mint_key(PRESHARED_KEY_PREFIX), address="127.0.0.2")
 
 
-async def test_sessions_that_were_over_a_week_ago_leave_the_store():
+async def test_sessions_that_ended_a_week_ago_are_deleted():
     world, sessions = await build()
     session, _ = await open_session(sessions)
     for days, kept in ((1, True), (8, False)):
@@ -329,7 +329,7 @@ async def test_sessions_that_were_over_a_week_ago_leave_the_store():
             assert (await work.sessions.get(session.session_id) is not None) == kept
 
 
-async def test_a_session_that_another_process_ended_is_over_here_too():
+async def test_a_session_ended_by_another_process_ends_here_too():
     world, sessions = await build()
     session, token = await open_session(sessions)
     elsewhere = sessions_of(world)
@@ -347,7 +347,7 @@ async def test_a_session_that_another_process_ended_is_over_here_too():
         await control.revoke(ROOT, session.session_id)
 
 
-async def test_a_kill_switch_opens_no_session_and_keeps_none_alive_until_it_is_lifted():
+async def test_a_kill_switch_stops_registrations_and_heartbeats_until_it_is_lifted():
     world, sessions = await build()
     _, token = await open_session(sessions)
     principal = await sessions.authenticate(token, ORIGIN)
@@ -375,7 +375,7 @@ async def test_session_that_is_not_stored_is_not_recorded_as_open():
     assert len(sessions) == 0
 
 
-async def test_session_that_is_not_recorded_is_over_before_anybody_has_its_token():
+async def test_session_that_cannot_be_recorded_ends_before_its_token_is_returned():
     world, sessions = await build()
     await open_session(sessions)
     world.log.break_down()
@@ -415,7 +415,7 @@ async def test_closed_session_never_expires():
     assert of_action(world, AuditAction.SESSION_EXPIRE) == []
 
 
-async def test_forged_tokens_are_recorded_but_not_without_end():
+async def test_the_number_of_recorded_forged_tokens_is_bounded():
     world, sessions = await build()
     for number in range(9):
         with pytest.raises(NotAuthenticatedError):

@@ -9,6 +9,7 @@ from tests.architecture.test_sizes import ROOT, sources
 
 # A word, or words that mean the same, separated by `|`; matched whole, in text and as a part of a name.
 INSTEAD_OF_WORDS = {
+    "upstream|upstreams": "downstream",
     "whoever|whosoever|whomever": "the one who, or the subject's name: the caller, the user, the server",
     "somebody|somebodys": "a user, a caller, another process",
     "what comes of|what becomes of|comes of": "the result, the outcome, the state",
@@ -61,8 +62,8 @@ INSTEAD_OF_NAMES = {
 # Names of modules that are good words elsewhere: a role of ours, and what a throttle is against.
 INSTEAD_OF_MODULES = {"auditor": "recorder", "guesses": "login_throttle"}
 
-# Servers behind us; refused in the product only, because tools of others use the words as their own names.
-BEHIND_US = {"upstream|upstreams|backend|backends": "downstream"}
+# Refused in the product only, because tests configure libraries that have backends.
+BEHIND_US = {"backend|backends": "downstream"}
 
 WORDS_OF_OTHERS = {
     "ambassador_client/account/credentials.py": "keyring calls what it stores in a backend",

@@ -16,7 +16,7 @@ from tests.node import SHARE, node, packages
 from tests.rig import BIN
 
 _PROXY, _REMOTE = ("mcp-proxy", "0.13.0"), ("mcp-remote", "0.15.1")
-_KEY = "amb_pk_" + "k" * 48  # the upstream of the comparison believes every key
+_KEY = "amb_pk_" + "k" * 48  # the server of the comparison accepts every key
 _INSTALL_SECONDS = 300
 
 Environment = Mapping[str, str]

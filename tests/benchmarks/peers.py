@@ -1,4 +1,4 @@
-"""Our client side by side with the bridges people use for the same: one driver, one upstream, the same messages."""
+"""Our client side by side with the bridges people use for the same: one driver, one server, the same messages."""
 
 import http.client
 import json
@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from ambassador_protocol.paths import MCP
 from tests.benchmarks import bridges
+from tests.benchmarks.comparison_server import COUNTS
 from tests.benchmarks.figures import Budget, Figure
 from tests.benchmarks.hosting import Bridge, Host, hosting
 from tests.benchmarks.load import percentile
 from tests.benchmarks.posting import in_turn, posting
 from tests.benchmarks.processes import computed_seconds, listening, memory
-from tests.benchmarks.upstream import COUNTS
 from tests.benchmarks.world import Effort, World, call_body
 
 _CALL = call_body("echo")
@@ -32,7 +32,7 @@ _ROWS: tuple[tuple[str, str, str, int, Budget | None], ...] = (
     ("large", "added to a tools/call with 500 kB of result, p50", "ms", 2, None),
     ("rate", f"tools/call, {_AT_ONCE} concurrent", "/s", 0, Budget(at_least=3000)),
     ("computed", "… processor time per call", "µs", 0, None),
-    ("requests", "HTTP requests to the upstream per tools/call", "", 2, Budget(at_most=1)),
+    ("requests", "HTTP requests to the server per tools/call", "", 2, Budget(at_most=1)),
     ("peak", "memory, peak", "MiB", 1, Budget(at_most=25)),
     ("peak_large", "… with results of 500 kB", "MiB", 1, None),
     ("resting", "memory after all calls", "MiB", 1, None),
@@ -45,14 +45,14 @@ Taken = defaultdict[str, list[float]]
 def peers(world: World, effort: Effort) -> list[Figure]:
     """Measure our client and the other bridges in turn."""
     environment = world.rig.environment()
-    with listening("upstream") as (_, port):
+    with listening("comparison_server") as (_, port):
         url = f"http://127.0.0.1:{port}"
         running = [bridges.ours(url, environment), *bridges.others(url, environment)]
         return compare(running, url, effort)
 
 
 def compare(running: list[Bridge], url: str, effort: Effort) -> list[Figure]:
-    """Measure bridges to the upstream at this address, ours being the first of them."""
+    """Measure bridges to the server at this address; ours is the first of them."""
     taken: list[Taken] = [defaultdict(list) for _ in running]
     for bridge in running * _WARM_STARTS:
         _start(bridge)
@@ -114,7 +114,7 @@ def _flood(host: Host, url: str, calls: int) -> dict[str, float]:
 
 
 def _requests(url: str) -> int:
-    """Return how many requests to the MCP endpoint the upstream has seen, of every method."""
+    """Return how many requests to the MCP endpoint the server has received, of every method."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     try:
         connection.request("GET", COUNTS)

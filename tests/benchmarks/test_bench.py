@@ -35,7 +35,7 @@ def test_scenarios_are_measured_beside_the_relay(tmp_path: Path, capsys: pytest.
 
 def test_bridges_are_measured_in_turn(tmp_path: Path) -> None:
     effort = dataclasses.replace(QUICK, starts=1, rounds=1)
-    with listening("upstream") as (_, port):
+    with listening("comparison_server") as (_, port):
         url = f"http://127.0.0.1:{port}"
         ours = bridges.ours(url, World(tmp_path).rig.environment())
         another = dataclasses.replace(ours, name="another 1.0")  # nothing is installed for a test
@@ -51,9 +51,9 @@ def test_bridges_are_measured_in_turn(tmp_path: Path) -> None:
     assert "| another 1.0 " in tables(list(figures.values()))["peers"]
 
 
-def test_the_upstream_counts_every_request() -> None:
+def test_the_server_of_the_comparison_counts_every_request() -> None:
     ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
-    with listening("upstream") as (_, port):
+    with listening("comparison_server") as (_, port):
         connection = http.client.HTTPConnection("127.0.0.1", port)
         for method, path, body in [("POST", "/mcp", ping), ("POST", "/mcp", ping), ("GET", "/mcp", "")]:
             connection.request(method, path, body, HEADERS)

@@ -21,7 +21,7 @@ END_CONVERSATION = "DELETE /mcp"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
 
 
-PROXY = "tests.client.unhurried_proxy"
+PROXY = "tests.client.proxy_with_long_timeouts"
 
 
 @pytest.fixture

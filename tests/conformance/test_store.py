@@ -261,7 +261,7 @@ async def test_removed_grant_is_gone(store: Store) -> None:
         assert await work.grants.all() == [grant(2)]
 
 
-async def test_memberships_come_and_go(store: Store) -> None:
+async def test_memberships_are_added_and_removed(store: Store) -> None:
     here, there = Membership(user_id="u1", group_id="g1"), Membership(user_id="u1", group_id="g2")
     async with store.write() as work:
         await add_owners(work)

@@ -1,4 +1,4 @@
-"""Starts the proxy as ever, but its requests may take longer than any test: only the limit of its exit ends them."""
+"""Starts the proxy with timeouts longer than any test, so that only the time limit of its exit ends a request."""
 
 import sys
 

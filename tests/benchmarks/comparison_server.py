@@ -1,6 +1,6 @@
-"""What the bridges of a comparison bring messages to: an MCP server that also hands out sessions, and counts.
+"""The server to which all compared bridges connect: an MCP server that also opens sessions and counts requests.
 
-Every bridge meets the same process; the routes of the sessions are there for the one that asks for them.
+Every bridge connects to the same process; only our client uses the routes of the sessions.
 """
 
 from collections import Counter
@@ -25,8 +25,8 @@ _ALIVE = {"status": "ok", "session_status": "active", "expires_at": _LIFE}
 _GONE = {"status": "disconnected", "connection_id": "connection-1"}
 
 
-class Upstream:
-    """Counts requests by method and path; GET `/counts` tells how many there were and is not one of them."""
+class ComparisonServer:
+    """Counts requests by method and path; GET `/counts` returns the counts and is not counted."""
 
     def __init__(self) -> None:
         self._mcp = Downstream(_TOOLS)
@@ -50,4 +50,4 @@ class Upstream:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(Upstream().respond))
+    uvloop.run(serve(ComparisonServer().respond))

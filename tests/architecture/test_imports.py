@@ -1,7 +1,9 @@
 """Every module can be imported first, alone, without warnings; import cycles and hidden orders show here."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -34,3 +36,30 @@ def test_every_module_imports_alone(part: int):
         cwd=ROOT,
     )
     assert result.returncode == 0, result.stderr
+
+
+OF_LIBRARIES = {
+    ("msgspec", "Struct"),
+    ("msgspec", "field"),
+    ("msgspec.structs", "replace"),
+    ("_typeshed", "DataclassInstance"),  # for the type checker alone
+}
+
+
+def test_the_domain_takes_only_the_declaration_of_values_from_a_library():
+    """`docs/adr/0011-values-of-a-call-are-structs.md`: nothing in the domain encodes, decodes or knows a protocol."""
+    foreign = {
+        (module, name)
+        for path in (ROOT / "ambassador_server" / "domain").rglob("*.py")
+        for module, name in _imported(ast.parse(path.read_text()))
+        if module.partition(".")[0] not in {*sys.stdlib_module_names, *PACKAGES}
+    }
+    assert foreign <= OF_LIBRARIES
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)

@@ -50,7 +50,10 @@ class Availability:
         self._retry_later()
 
     def recover(self) -> None:
-        """Try once to take records again after a failure."""
+        """Try once to take records again after a failure; nothing happens where there is none to recover from."""
+        # Records may be queued on a log that works: resuming it would reset the chain under them.
+        if self.failure is None or self.is_closed:
+            return
         try:
             self._resume(self.failure, self._refused)
         except (OSError, ConfigurationError) as error:
@@ -58,22 +61,26 @@ class Availability:
             self._retry_later()
             return
         _log.warning("audit log %s takes records again", self._path)
-        self.failure, self._refused, self._retry = None, 0, None
+        self.failure, self._refused = None, 0
+        self._cancel_retry()
 
     def close(self) -> bool:
         """Refuse records for good; returns whether the log took them until now."""
         was_available = self.failure is None
         self.is_closed = True
         self.failure = "it is closed"
-        if self._retry is not None:
-            self._retry.cancel()
+        self._cancel_retry()
         return was_available
 
     def _retry_later(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
+        self._cancel_retry()
         if not self.is_closed:
             self._retry = self._loop.call_later(self._retry_interval, self.recover)
+
+    def _cancel_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
 
 def reason_of(error: OSError | ConfigurationError) -> str:

@@ -129,8 +129,7 @@ class JsonlAuditLog:
                 self._commit.check()
             except OSError as error:
                 availability.fail(error)
-        if availability.failure is not None:
-            availability.recover()
+        availability.recover()
         return self.failure()
 
     async def read(

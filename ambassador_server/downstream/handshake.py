@@ -73,7 +73,7 @@ async def agree(transport: Transport, remembered: Era | None) -> Agreement:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    transport.adopt(agreement.version)
+    transport.use_version(agreement.version)
     return agreement
 
 
@@ -90,7 +90,7 @@ async def initialize(transport: Transport) -> Agreement:
         raise DownstreamUnavailableError(
             f"speaks an unknown protocol version: {answer.protocol_version[:40]!r}"
         )
-    transport.adopt(answer.protocol_version)
+    transport.use_version(answer.protocol_version)
     await transport.notify("notifications/initialized", b"{}")
     return Agreement(Era.LEGACY, answer.protocol_version, answer.capabilities)
 

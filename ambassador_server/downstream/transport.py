@@ -55,7 +55,7 @@ class Transport(Protocol):
         """Prepare to carry requests."""
         ...
 
-    def adopt(self, version: str) -> None:
+    def use_version(self, version: str) -> None:
         """Use this protocol version from now on."""
         ...
 

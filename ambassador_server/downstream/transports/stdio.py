@@ -114,7 +114,7 @@ class StdioTransport:
         )
         self._child.ended.add_done_callback(self._child_ended)
 
-    def adopt(self, version: str) -> None:
+    def use_version(self, version: str) -> None:
         """Do nothing: over a pipe no header repeats the version."""
 
     async def request(

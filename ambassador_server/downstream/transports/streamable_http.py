@@ -77,7 +77,7 @@ class StreamableHttpTransport:
         """Read the secrets and certificates; connections are opened when they are needed."""
         self._http = open_client(self._options)
 
-    def adopt(self, version: str) -> None:
+    def use_version(self, version: str) -> None:
         """Name this protocol version in every request from now on."""
         self._version = version
         if not self._is_legacy:

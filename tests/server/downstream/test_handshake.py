@@ -58,7 +58,7 @@ class ScriptedTransport:
     async def notify(self, method: str, params: bytes) -> None:
         self.asked.append(method)
 
-    def adopt(self, version: str) -> None:
+    def use_version(self, version: str) -> None:
         self.versions.append(version)
 
     async def open(self) -> None: ...

@@ -34,7 +34,7 @@ _DOCUMENT = ROOT / "docs" / "performance.md"
 
 
 def measure(names: Sequence[str], effort: Effort) -> list[Figure]:
-    """Run scenarios one after another; nothing else of ours runs meanwhile."""
+    """Run scenarios one after another."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="ambassador-bench-") as directory:
         world = World(Path(directory), hurries=effort is QUICK)
@@ -49,7 +49,7 @@ def measure(names: Sequence[str], effort: Effort) -> list[Figure]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; a budget that does not hold is a line in the table, not an error."""
+    """Measure and print; an exceeded budget is a line in the table, not an error."""
     options = _options(arguments)
     facts = machine()
     try:

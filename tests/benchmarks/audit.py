@@ -1,4 +1,4 @@
-"""What the audit costs: our server beside the same server that records nothing about calls."""
+"""The cost of the audit: our server compared with the same server without audit of calls."""
 
 import sys
 
@@ -10,7 +10,7 @@ _UNAUDITED = (sys.executable, "-m", "tests.benchmarks.unaudited")
 
 
 def audit(world: World, effort: Effort) -> list[Figure]:
-    """Measure calls a second at 32 connections with and without the audit."""
+    """Measure calls per second at 32 connections with and without the audit."""
     bare = world.beside("unaudited", _UNAUDITED)
     try:
         rounds = in_turn(

@@ -1,4 +1,4 @@
-"""How long the first page of an audit query takes; alone it also shows each query, on both databases.
+"""Measures the first page of audit queries; run alone, it shows each query on both databases.
 
 `python -m tests.benchmarks.audit_queries [EVENTS]`
 """
@@ -81,7 +81,7 @@ SLOW = "(slow)"
 
 
 def queries(world: World, effort: Effort) -> list[Figure]:
-    """Measure the first page of every kind of query on SQLite; the budget speaks of those with an index."""
+    """Measure the first page of every kind of query on SQLite; the budget applies to those with an index."""
     file = world.rig.directory / "audit-queries.db"
     found = asyncio.run(measure(f"sqlite:///{file}", effort.events))
     file.unlink()

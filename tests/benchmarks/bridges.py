@@ -1,4 +1,4 @@
-"""Our client and the bridges beside it, each as its documentation says it is run, and nobody writes a log.
+"""Our client and the other bridges, each started as its documentation says, without a log.
 
 The others are installed once, at pinned versions, below `.venv/share`; nothing of ours sees their packages.
 """
@@ -29,7 +29,7 @@ def ours(url: str, environment: Environment) -> Bridge:
 
 
 def others(url: str, environment: Environment) -> list[Bridge]:
-    """Return those of the other bridges that are here or can be installed; standard error tells of the rest."""
+    """Return the other bridges that are installed or can be; standard error names the rest."""
     makers: list[Callable[[str, Environment], Bridge]] = [_mcp_proxy, _mcp_remote]
     found = []
     for make in makers:
@@ -65,7 +65,7 @@ def _mcp_remote(url: str, environment: Environment) -> Bridge:
 
 
 def _python_home(name: str, version: str) -> Path:
-    """Return a virtual environment of its own with this package, which may want other versions than we do."""
+    """Return a separate virtual environment with this package, which may need other versions than we do."""
     home = SHARE / "peers" / f"{name}-{version}"
     installed = home / ".installed"
     if not installed.exists():

@@ -1,4 +1,4 @@
-"""Throughput and latency of tools/call: the relay and our server in turn, round by round."""
+"""Throughput and latency of tools/call: the relay and our server, alternately in each round."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _MICRO = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One run of the load generator, and what the process under test computed for each call, in microseconds."""
+    """One run of the load generator, and the processor time per call of the tested process, in microseconds."""
 
     report: Report
     computed: float
@@ -21,14 +21,14 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """All runs, of both sides."""
+    """The runs of both sides."""
 
     relay: list[Round]
     ours: list[Round]
 
 
 def throughput(world: World, effort: Effort) -> list[Figure]:
-    """Measure calls a second at 32 connections without TLS; this is the row with the budget."""
+    """Measure calls per second at 32 connections without TLS; this row has the budget."""
     return _throughput(world, effort, tls=False)
 
 
@@ -38,7 +38,7 @@ def throughput_tls(world: World, effort: Effort) -> list[Figure]:
 
 
 def latency(world: World, effort: Effort) -> list[Figure]:
-    """Measure what one call after another takes longer than through the relay."""
+    """Measure how much longer sequential calls take than through the relay."""
     rounds = _beside_relay(world, effort, tls=False, connections=1)
     return [
         Figure(
@@ -95,7 +95,7 @@ def _beside_relay(world: World, effort: Effort, *, tls: bool, connections: int) 
 
 
 def in_turn(relay: Endpoint, ours: Endpoint, effort: Effort, *, connections: int) -> Rounds:
-    """Run both sides in every round, changing who goes first, so that a slow minute of the machine hits both."""
+    """Run both sides in every round in alternating order, so that other load affects both."""
     how = {"connections": connections, "seconds": effort.seconds, "warm_up": effort.warm_up}
     rounds = Rounds([], [])
     sides = [(relay, relay.call(**how), rounds.relay), (ours, ours.call(**how), rounds.ours)]

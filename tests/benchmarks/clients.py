@@ -1,4 +1,4 @@
-"""What a host application notices of `ambassador-client`: its start, its memory, and what it adds to a call."""
+"""The cost of `ambassador-client` to a host application: its start, its memory, and its latency per call."""
 
 import statistics
 import subprocess
@@ -16,7 +16,7 @@ _MILLI = 1000.0
 
 
 def client(world: World, effort: Effort) -> list[Figure]:
-    """Measure start, memory and added latency against a server with TLS, as users have it."""
+    """Measure start, memory and added latency against a server with TLS."""
     server = world.serve(tls=True, sessions=1)
     body = call_body(TOOL)
     environment = {**world.rig.environment(), **world.rig.client_environment(world.key)}

@@ -1,4 +1,4 @@
-"""An MCP server that costs as little as Python allows, so that it is never what limits a figure; prints its port.
+"""An MCP server that is as fast as Python allows, so that it limits no figure; prints its port.
 
 A slow downstream would flatter every gateway: the dearer the part both share, the smaller the difference looks.
 """
@@ -42,7 +42,7 @@ _decoder = msgspec.json.Decoder(_Message)
 
 
 class Downstream:
-    """Answers messages; `tools` counts `echo` and the ones that are only listed."""
+    """Answers messages; `tools` is the number of tools: `echo`, and others that are only listed."""
 
     def __init__(self, tools: int) -> None:
         listed = [_tool("echo"), *(_tool(f"tool_{number:05}") for number in range(1, tools))]
@@ -71,7 +71,7 @@ class Downstream:
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection, with as much of HTTP as its callers use: `respond` is given head and body."""
+    """One keep-alive connection with the part of HTTP that its callers use; `respond` gets head and body."""
 
     def __init__(self, respond: Callable[[bytes, bytes], bytes]) -> None:
         self._respond = respond
@@ -115,14 +115,14 @@ def _tool(name: str) -> dict[str, Any]:
 
 
 async def serve(respond: Callable[[bytes, bytes], bytes]) -> None:
-    """Listen on a free port of loopback, print it, and serve until told to stop."""
+    """Listen on a free loopback port, print it, and serve until a signal."""
     server = await asyncio.get_running_loop().create_server(lambda: Connection(respond), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--tools", type=int, default=1)
     uvloop.run(serve(Downstream(flags.parse_args().tools).respond))

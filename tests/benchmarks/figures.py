@@ -1,4 +1,4 @@
-"""What a measurement came to, the budget it is held against, and the table of all of them."""
+"""The results of measurements, their budgets, and the tables of them."""
 
 import json
 import os
@@ -18,13 +18,13 @@ _PEERS_TAIL = ("budget", "holds")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """A bound for the comparison with the relay, or for our own figure where nothing is compared."""
+    """A bound for the ratio to the relay, or for our own figure if nothing is compared."""
 
     at_least: float | None = None
     at_most: float | None = None
 
     def holds(self, value: float) -> bool:
-        """Tell whether the value keeps to it."""
+        """Tell whether the value is within the bounds."""
         return (self.at_least is None or value >= self.at_least) and (
             self.at_most is None or value <= self.at_most
         )
@@ -32,7 +32,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One row. `ours` and `relay` hold one value per round, the rounds of both taken in turn.
+    """One row. `ours` and `relay` hold one value per round, both measured in each round.
 
     `beside` says what stands in the relay's place, where that is something else. `peers` holds the same of other
     products, by name; figures that have it are a table of their own, in which all have the same peers.
@@ -51,7 +51,7 @@ class Figure:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def per_round(self) -> list[float]:
-        """Return the comparison in each round, or our own values."""
+        """Return the ratio of each round, or our own values."""
         if self.compared == "ratio":
             return [ours / relay for ours, relay in zip(self.ours, self.relay, strict=True)]
         if self.compared == "difference":
@@ -60,12 +60,12 @@ class Figure:
 
     @property
     def value(self) -> float:
-        """Return the median over the rounds of what the budget speaks of."""
+        """Return the median over the rounds of the value that the budget bounds."""
         return statistics.median(self.per_round())
 
     @property
     def holds(self) -> bool | None:
-        """Tell whether the budget holds; None without one."""
+        """Tell whether the budget is met; None without a budget."""
         return None if self.budget is None else self.budget.holds(self.value)
 
     def row(self) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ class Figure:
 
 
 def tables(figures: Sequence[Figure]) -> dict[str, str]:
-    """Return Markdown tables by name: `table` of the relay and `peers` of other products, those that have rows."""
+    """Return Markdown tables by name: `table` for the relay and `peers` for other products, if they have rows."""
     names = list({name: None for figure in figures for name in figure.peers or {}})
     alone = [figure.row() for figure in figures if figure.peers is None]
     beside = [figure.row_beside(names) for figure in figures if figure.peers is not None]
@@ -142,7 +142,7 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return the properties of the machine that influence the figures."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
@@ -154,7 +154,7 @@ def machine() -> dict[str, Any]:
 
 
 def machine_line(facts: dict[str, Any]) -> str:
-    """Return the same as a sentence."""
+    """Return these properties as a sentence."""
     busy = facts["load_before"] > facts["cores"] / _BUSY_SHARE
     warning = " The machine was busy with other work: times are too long and rounds differ." if busy else ""
     return (

@@ -1,4 +1,4 @@
-"""What a host application does with a bridge: starts it as a process and talks to it through its pipes."""
+"""A host application for bridges: starts one as a process and exchanges messages through its pipes."""
 
 import json
 import os
@@ -37,7 +37,7 @@ class Bridge:
 
 
 class Host:
-    """A bridge that runs; every wait for it is bounded and ends in BenchError."""
+    """A running bridge; a wait for it that takes too long raises BenchError."""
 
     def __init__(self, bridge: Bridge) -> None:
         self._name = bridge.name
@@ -63,7 +63,7 @@ class Host:
         return self._process.pid
 
     def initialize(self) -> float:
-        """Do the handshake; returns how many seconds after the start the reply came."""
+        """Perform the handshake; return the seconds from the start to the reply."""
         self._send(json.dumps(_INITIALIZE))
         reply = self._answer()
         taken = perf_counter() - self.begun
@@ -73,7 +73,7 @@ class Host:
         return taken
 
     def calling(self, body: str) -> Call:
-        """Return what sends this body with a number and waits for the answer."""
+        """Return a function that sends this body with a number and waits for the answer."""
 
         def call(number: int) -> bytes:
             self._send(body.replace(NUMBER, str(number)))
@@ -82,7 +82,7 @@ class Host:
         return call
 
     def flood(self, body: str, calls: int, at_once: int) -> float:
-        """Keep so many calls on their way until all are answered; returns the seconds that took."""
+        """Keep this many calls in flight until all are answered; return the seconds taken."""
         numbers = iter(range(1, calls + 1))
         waiting: set[int] = set()
         begun = perf_counter()
@@ -97,7 +97,7 @@ class Host:
         return perf_counter() - begun
 
     def close(self) -> None:
-        """Leave as hosts do: the pipe is closed, and what does not go by itself is made to."""
+        """Close the pipe as hosts do, and kill the bridge if it does not exit."""
         self._stdin.close()
         try:
             self._process.wait(_LEAVE_SECONDS)
@@ -117,7 +117,7 @@ class Host:
         self._stdin.write(message.encode() + b"\n")
 
     def _answer(self) -> bytes:
-        """Return the next line that is no notification."""
+        """Return the next line that is not a notification."""
         while b'"method"' in (line := self._line())[:_START]:
             continue
         return line

@@ -1,4 +1,4 @@
-"""The load generator: a closed loop over N connections, the same one for everything that is measured.
+"""The load generator: a closed loop over N connections, the same for all servers.
 
 Reads one job as JSON from standard input and writes one report as JSON. Every answer is checked; a wrong one ends the
 run, because a server that fails fast would look like a fast server.
@@ -25,7 +25,7 @@ _PATIENCE = 30.0
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """What to send. The run ends after `calls` answers, or after `warm_up` and then `seconds`.
+    """The requests to send. The run ends after `calls` answers, or after `warm_up` and then `seconds`.
 
     Connection k sends `tokens[k % len(tokens)]`. With `reconnect`, every request has a connection of its own.
     """
@@ -45,7 +45,7 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What came of it: `calls` in `seconds` after the warm-up, `answered` in all; percentiles in milliseconds."""
+    """The result: `calls` in `seconds` after the warm-up, `answered` in all; percentiles in milliseconds."""
 
     calls: int
     answered: int
@@ -56,11 +56,11 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 class LoadError(Exception):
-    """An answer that was not the right one."""
+    """An unexpected answer."""
 
 
 class Run:
-    """The state all connections share."""
+    """The state shared by all connections."""
 
     def __init__(self, job: Job) -> None:
         loop = asyncio.get_running_loop()
@@ -80,7 +80,7 @@ class Run:
         self._opening: set[asyncio.Task[None]] = set()
 
     async def complete(self) -> Report:
-        """Run the job; raises LoadError at the first wrong answer."""
+        """Run the job; raises LoadError at the first unexpected answer."""
         asyncio.get_running_loop().set_exception_handler(self._mistaken)
         self._begin = perf_counter() + self.job.warm_up
         if not self.job.calls:
@@ -103,13 +103,13 @@ class Run:
         )
 
     def open(self, place: int) -> None:
-        """Open the connection of this place."""
+        """Open the connection with this number."""
         task = asyncio.get_running_loop().create_task(self._connect(place))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
     def next_number(self) -> int | None:
-        """Return the number of the next call, or None when there is none."""
+        """Return the number of the next call, or None if all calls are sent."""
         sent = self._number - _FIRST_NUMBER
         if (sent >= self.job.calls) if self.job.calls else (perf_counter() >= self._end):
             return None
@@ -117,14 +117,14 @@ class Run:
         return self._number - 1
 
     def note(self, sent: float) -> None:
-        """Count one right answer."""
+        """Count one expected answer."""
         now = self._last = perf_counter()
         self.answered += 1
         if sent >= self._begin and now <= self._end:
             self.latencies.append(now - sent)
 
     def finish(self) -> None:
-        """Count a place that has nothing left to do."""
+        """Count a connection that has nothing left to send."""
         self._finished += 1
         if self._finished == self.job.connections and not self.done.done():
             self.done.set_result(None)
@@ -135,7 +135,7 @@ class Run:
             self.done.set_exception(LoadError(problem))
 
     def head(self, place: int) -> bytes:
-        """Return the head of every request of this place."""
+        """Return the head of every request of this connection."""
         token = self.job.tokens[place % len(self.job.tokens)]
         host, port = self._address
         lines = [f"POST {self._path} HTTP/1.1", f"Host: {host}:{port}"]
@@ -222,7 +222,7 @@ class _Connection(asyncio.Protocol):
 
 
 def percentile(ordered: list[float], share: float) -> float:
-    """Return the value below which this share of them lies."""
+    """Return the value below which this share of the values lies."""
     return ordered[round(share * (len(ordered) - 1))]
 
 
@@ -231,7 +231,7 @@ async def _complete(job: Job) -> Report:
 
 
 def main() -> int:
-    """Run the job on standard input."""
+    """Run the job that standard input describes."""
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     try:
         report = uvloop.run(_complete(job))

@@ -1,4 +1,4 @@
-"""Our client side by side with the bridges people use for the same: one driver, one server, the same messages."""
+"""Compares our client with other bridges: one driver, one server, the same messages."""
 
 import http.client
 import json
@@ -43,7 +43,7 @@ Taken = defaultdict[str, list[float]]
 
 
 def peers(world: World, effort: Effort) -> list[Figure]:
-    """Measure our client and the other bridges in turn."""
+    """Measure our client and the other bridges alternately."""
     environment = world.rig.environment()
     with listening("comparison_server") as (_, port):
         url = f"http://127.0.0.1:{port}"
@@ -70,7 +70,7 @@ def compare(running: list[Bridge], url: str, effort: Effort) -> list[Figure]:
 
 
 def _order(count: int, number: int) -> list[int]:
-    """Return the places in the order of this round: each comes first, second and last as often."""
+    """Return the order of the bridges in this round; each is first, second and last equally often."""
     return [(place + number) % count for place in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""The same POST without anything between, and what taking it in turn with something else comes to."""
+"""Sends the same POST directly to the server, alternating with the measured call."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ Call = Callable[[int], bytes]
 
 @contextmanager
 def posting(url: str, body: str, *, token: str = "", ca_file: str | None = None) -> Iterator[Call]:
-    """Open one connection and post over it with blocking calls, which is the cheapest way there is."""
+    """Open one connection and post over it with blocking calls, which is the fastest way."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
@@ -39,7 +39,7 @@ def posting(url: str, body: str, *, token: str = "", ca_file: str | None = None)
 
 
 def in_turn(first: Call, second: Call, calls: int) -> tuple[list[float], list[float]]:
-    """Call in turn, so that both meet the same moments; seconds of each call."""
+    """Call both alternately, so that other load affects both; return the seconds of each call."""
     taken: tuple[list[float], list[float]] = ([], [])
     for number in range(1, calls + 1):
         for call, seconds in zip((first, second), taken, strict=True):

@@ -1,4 +1,4 @@
-"""The processes of a bench: how they are started, how long they compute, how much memory they hold."""
+"""Starts the processes of a benchmark, and reads their processor time and memory."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ _KIB = 1024
 
 
 class BenchError(AssertionError):
-    """Something did not work, so there is nothing to measure."""
+    """A part of the benchmark failed, so nothing can be measured."""
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def listening(module: str, *flags: str) -> Iterator[tuple[int, int]]:
 
 
 def run_load(job: Job) -> Report:
-    """Run the load generator; raises BenchError when any answer was wrong."""
+    """Run the load generator; raises BenchError if any answer was unexpected."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.load"],
         check=False,
@@ -61,7 +61,7 @@ def computed_seconds(process_id: int) -> float:
 
 
 def memory(process_id: int, name: str) -> float:
-    """Return `VmRSS` (now) or `VmHWM` (the most so far) of a process in MiB."""
+    """Return `VmRSS` (current) or `VmHWM` (peak) of a process in MiB."""
     for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
         key, _, value = line.partition(":")
         if key == name:

@@ -1,4 +1,4 @@
-"""How long a declaration of many users takes, from the start of `ambassador-admin apply` to its end."""
+"""Measures `ambassador-admin apply` for a file with many users, from start to exit."""
 
 from time import perf_counter
 
@@ -10,7 +10,7 @@ _APPLY = Budget(at_most=60)
 
 
 def provisioning(world: World, effort: Effort) -> list[Figure]:
-    """Measure the apply that creates them, and the diff that finds nothing left to do."""
+    """Measure the apply that creates them, and a diff without differences."""
     count = _USERS_IN_A_HURRY if effort is QUICK else _USERS
     world.serve(tls=False, sessions=0)
     file = world.rig.directory / "users.yaml"

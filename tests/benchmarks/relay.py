@@ -1,4 +1,4 @@
-"""The bare relay everything is compared with: takes a POST, sends it on, returns the answer, and does nothing else.
+"""The bare relay for comparison: it forwards each POST and returns the answer, and does nothing else.
 
 It is what an engineer would write with aiohttp in an afternoon and be content with: uvloop, one pooled session, no
 cookies, no decompression, no access log. It knows no user, decides nothing and records nothing.
@@ -26,7 +26,7 @@ class Relay:
         self._session = session
 
     async def post(self, request: web.Request) -> web.Response:
-        """Pass one message on and its answer back."""
+        """Forward one message and return its answer."""
         body = await request.read()
         headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
         async with self._session.post(self._url, data=body, headers=headers) as response:
@@ -52,7 +52,7 @@ async def _serve(url: str, tls: ssl.SSLContext | None) -> None:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--downstream", required=True, help="URL of the MCP server")
     flags.add_argument("--certificate", type=Path, help="serve TLS with this chain")

@@ -1,4 +1,4 @@
-"""What else the server is asked for: registrations, long lists, and memory."""
+"""Other figures of the server: registrations, long lists, and memory."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ _MILLI = 1000.0
 
 
 def register(world: World, effort: Effort) -> list[Figure]:
-    """Measure how fast client processes register, each over a connection of its own as processes do."""
+    """Measure how fast client processes register, each over its own connection."""
     return [_register(world, effort, tls=False)]
 
 
@@ -35,7 +35,7 @@ def register_tls(world: World, effort: Effort) -> list[Figure]:
 
 
 def filtering(world: World, effort: Effort) -> list[Figure]:
-    """Measure the policy alone: what one principal may call of 10,000 tools, decided in this process."""
+    """Measure the policy alone: which of 10,000 tools one principal may call, decided in this process."""
     policy, tools = _large_policy()
     seconds: list[float] = []
     for _ in range(effort.rounds * 5):
@@ -131,7 +131,7 @@ def _registration(world: World, server: Endpoint, calls: int) -> Job:
 
 
 def _large_policy() -> tuple[Snapshot, list[CapabilityRef]]:
-    """Return 100 MCPs of 100 tools: permitted whole or by pattern, through three groups, with some denials."""
+    """Return 100 MCPs of 100 tools: permitted as a whole or by patterns, through three groups, with some denials."""
     groups = [replace(GROUP, group_id=f"g{number}", name=f"group-{number}") for number in range(_GROUPS)]
     mcps = [replace(MCP, mcp_id=f"m{number}", name=f"mcp{number}") for number in range(_MCPS)]
     permits = [

@@ -1,4 +1,4 @@
-"""How long the commands take to say who they are and what they can do."""
+"""Measures how long `--version` and `--help` of the commands take."""
 
 import subprocess
 from time import perf_counter

@@ -1,4 +1,4 @@
-"""The bench runs: figures exist and every call succeeded. How large they are is no matter of a test."""
+"""The benchmark runs: figures exist and every call succeeded; no test depends on their size."""
 
 import dataclasses
 import http.client

@@ -1,4 +1,4 @@
-"""`ambassador-server` that records nothing about calls: what the audit costs is the difference to the real one."""
+"""`ambassador-server` without audit of calls; the difference to the real one is the cost of the audit."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from ambassador_server.services.calls.pipeline import CallPipeline
 
 
 class _Done:
-    """Has been awaited before it began."""
+    """An awaitable that is done already."""
 
     def __await__(self) -> Iterator[Any]:
         return iter(())

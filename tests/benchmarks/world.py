@@ -27,7 +27,7 @@ _READY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is measured. Times in seconds."""
+    """The amount of measurement; times are in seconds."""
 
     rounds: int
     seconds: float
@@ -44,7 +44,7 @@ QUICK = Effort(rounds=2, seconds=0.3, warm_up=0.1, starts=2, calls=30, registrat
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Something that answers POST `/mcp`, and the name under which it knows the tool."""
+    """A server for POST `/mcp`, and its name of the tool."""
 
     process_id: int
     url: str
@@ -53,7 +53,7 @@ class Endpoint:
     ca_file: str | None = None
 
     def call(self, **how: Any) -> Job:
-        """Return the job that calls the tool; `how` says how long and over how many connections."""
+        """Return the job that calls the tool; `how` has the duration and the number of connections."""
         return self._job(call_body(self.tool), TEXT, **how)
 
     def list_tools(self, expect: str, **how: Any) -> Job:
@@ -87,7 +87,7 @@ class World:
         self._stack.close()
 
     def beside(self, name: str, server: tuple[str, ...]) -> "World":
-        """Return a world of its own whose server is started by another command."""
+        """Return a separate world whose server is started by another command."""
         directory = self.rig.directory / name
         directory.mkdir()
         return World(directory, hurries=self._hurries, server=server)
@@ -102,7 +102,7 @@ class World:
         return Endpoint(self.rig.process.pid, f"{self.rig.client_url}/mcp", TOOL, tokens, self.ca_file)
 
     def offer(self, mcp: str, tools: int) -> None:
-        """Add an MCP, publish it and grant it; it has `echo` and as many tools more as it takes."""
+        """Add an MCP, publish it and grant it; it has `echo` and more tools up to the given number."""
         self._provision()
         _, port = self._stack.enter_context(listening("downstream", "--tools", str(tools)))
         self._urls[mcp] = f"http://127.0.0.1:{port}/mcp"
@@ -130,11 +130,11 @@ class World:
 
     @property
     def ca_file(self) -> str | None:
-        """Return what the server's certificate is trusted by, None without TLS."""
+        """Return the CA file that verifies the server's certificate, None without TLS."""
         return self.rig.facts["ca_file"] if self.rig.tls else None
 
     def register_body(self) -> dict[str, str]:
-        """Return what a client process registers with."""
+        """Return the body with which a client process registers."""
         return {"preshared_key": self.key, "friendly_name": "bench", "host_tool": "custom"}
 
     def _provision(self) -> None:
@@ -178,7 +178,7 @@ class World:
             time.sleep(0.05)
 
     def post(self, path: str, body: str, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Send one request to our server; for what is not measured."""
+        """Send one request to our server, outside a measurement."""
         host, port = "127.0.0.1", self.rig.ports["port"]
         if self.rig.tls:
             context = ssl.create_default_context(cafile=self.ca_file)
@@ -194,7 +194,7 @@ class World:
 
 
 def call_body(tool: str, **more: Any) -> str:
-    """Return one call of the tool, still without its number, with more arguments than it needs."""
+    """Return one call of the tool without its number, with more arguments than it needs."""
     return _message("tools/call", {"name": tool, "arguments": {"text": TEXT, **more}})
 
 

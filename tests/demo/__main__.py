@@ -1,4 +1,4 @@
-"""The product's story on real servers; every step is checked, and the first that does not hold ends it with exit 1."""
+"""The demo of the product on real servers; every step is checked, and the first failure ends it with exit 1."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ _started = time.monotonic()
 
 
 class DemoError(AssertionError):
-    """A step that did not hold."""
+    """A step failed."""
 
 
 def say(text: str) -> None:
@@ -53,7 +53,7 @@ def notes_server() -> Iterator[str]:
 
 
 def administrate(rig: Rig, *words: str) -> str:
-    """Run an admin command and show it as it looked."""
+    """Run an admin command and show the command line and its output."""
     print(f"         $ ambassador-admin {' '.join(words)}")
     text = rig.admin(*words).stdout
     show(text)

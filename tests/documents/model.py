@@ -19,7 +19,7 @@ _COMPLETION_OF_TYPER = frozenset({"install_completion", "show_completion"})
 
 
 class Takes(StrEnum):
-    """What stands behind an option, or in an argument's place."""
+    """The value of an option or an argument."""
 
     NOTHING = "nothing"
     WORD = "word"
@@ -94,7 +94,7 @@ class Command:
             yield from command.walk()
 
     def leaves(self) -> Iterator["Command"]:
-        """Yield the commands that do something."""
+        """Yield the commands that are not groups."""
         return (command for command in self.walk() if not command.commands)
 
 
@@ -138,7 +138,7 @@ def read_argparse(parser: ArgumentParser) -> tuple[Option, ...]:
 
 
 def has_live_names(root: Command) -> bool:
-    """Tell whether anything below takes a name that a server knows."""
+    """Tell whether any command below takes a name that a server knows."""
     return any(each.live for command in root.walk() for each in (*command.options, *command.arguments))
 
 

@@ -1,4 +1,4 @@
-"""What the architecture page names exists, and what it lists is complete."""
+"""The files that the architecture page names exist, and its lists are complete."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the completion scripts offer, asked in the shells themselves where they are installed."""
+"""The words that the completion scripts offer, in the installed shells."""
 
 import os
 import re

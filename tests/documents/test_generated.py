@@ -1,4 +1,4 @@
-"""The generated documents are those the command lines make today; they are complete and well-formed."""
+"""The generated documents are up to date, complete and well-formed."""
 
 import json
 import re
@@ -53,13 +53,13 @@ WIDEST = 78  # what `--help` shows on a terminal of 80 columns without breaking 
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_what_is_committed_is_what_the_command_lines_make(name: str) -> None:
+def test_committed_documents_are_up_to_date(name: str) -> None:
     path = ROOT / name
     committed = path.read_text(encoding="utf-8") if path.exists() else None
     assert committed == DOCUMENTS[name], f"{name} is not what the command line says: run make docs"
 
 
-def test_nothing_is_left_of_another_command_line() -> None:
+def test_no_document_of_another_program_is_left() -> None:
     there = {
         path.relative_to(ROOT).as_posix()
         for name in ("completions", "man")
@@ -68,7 +68,7 @@ def test_nothing_is_left_of_another_command_line() -> None:
     assert there == {name for name in DOCUMENTS if not name.startswith("docs/")}
 
 
-def test_another_machine_makes_the_same(tmp_path: Path) -> None:
+def test_documents_do_not_depend_on_the_machine(tmp_path: Path) -> None:
     script = "import json, sys, tests.documents.build as b; json.dump(dict(b.documents()), sys.stdout)"
     environment = {
         **{"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
@@ -81,7 +81,7 @@ def test_another_machine_makes_the_same(tmp_path: Path) -> None:
     assert json.loads(made.stdout) == DOCUMENTS
 
 
-def test_no_document_knows_where_it_was_made() -> None:
+def test_no_document_contains_a_path_of_the_machine() -> None:
     places = {str(ROOT), sys.prefix, str(Path.home())} - {"/"}
     assert [name for name, text in DOCUMENTS.items() if any(f"{place}/" in text for place in places)] == []
 
@@ -115,7 +115,7 @@ def test_a_manual_page_has_its_sections_and_only_plain_macros(page: str) -> None
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 @pytest.mark.parametrize("device", ["ascii", "utf8"])
 @pytest.mark.parametrize("page", PAGES)
-def test_groff_has_nothing_to_say_about_a_manual_page(page: str, device: str) -> None:
+def test_groff_reports_nothing_about_a_manual_page(page: str, device: str) -> None:
     formatted = subprocess.run(
         ["groff", "-man", "-ww", f"-T{device}"],
         input=DOCUMENTS[page].encode(),
@@ -159,7 +159,7 @@ def test_the_steps_of_a_manual_page_can_be_typed(line: str) -> None:
     _parse(line)
 
 
-def test_words_that_were_added_belong_to_something() -> None:
+def test_added_words_belong_to_an_option_or_argument() -> None:
     unused = [
         (program, path, name)
         for program, commands in KNOWN.items()

@@ -1,4 +1,4 @@
-"""How a command is typed, in one line, and what its options say beyond their help."""
+"""The usage line of a command, and the explanations of its options beyond their help."""
 
 from tests.documents.model import Argument, Command, Option
 
@@ -19,12 +19,12 @@ def usage(program: str, command: Command, *, optional: bool) -> str:
 
 
 def spelling(option: Option) -> str:
-    """Return the names of an option with what stands behind them."""
+    """Return the names of an option with its value."""
     return " ".join(filter(None, (", ".join(option.names), option.metavar)))
 
 
 def explanation(option: Option) -> str:
-    """Return the help with the words an option takes and what holds without it, unless the help has said so."""
+    """Return the help with the allowed words and the default of an option, unless the help names them."""
     text = option.help
     if any(word not in text for word in option.choices):
         text += f" One of {', '.join(option.choices)}."

@@ -1,4 +1,4 @@
-"""Wheels built from a copy of the sources, and what pipx makes of them in directories of its own."""
+"""Builds wheels from a copy of the sources, and installs them with pipx in separate directories."""
 
 import json
 import os
@@ -26,7 +26,7 @@ _COMMAND_SECONDS = 60
 
 
 def build_wheel(directory: Path, version: str = __version__) -> Path:
-    """Build the wheel as an index would get it; the version is the only thing that may differ from the sources."""
+    """Build the wheel for publication; only the version may differ from the sources."""
     sources = directory / "sources"
     sources.mkdir(parents=True)
     for found in (path for pattern in _SOURCES for path in ROOT.glob(pattern)):

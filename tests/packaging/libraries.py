@@ -1,4 +1,4 @@
-"""What a wheel requires, with all that brings, by the metadata of the wheel and of what is installed here."""
+"""The direct and indirect requirements of a wheel, from its metadata and that of the installed packages."""
 
 from collections.abc import Iterable, Iterator
 from email.parser import HeaderParser
@@ -21,7 +21,7 @@ class WheelRequirements:
         self.extras = set(metadata.get_all("Provides-Extra", []))
 
     def of(self, extra: str = "") -> set[str]:
-        """Return all that an install with this extra brings here; without one, all that the base install does."""
+        """Return the libraries that an install with this extra brings; without an extra, those of the base install."""
         found: set[str] = set()
         waiting = list(_applying(self._declared, {extra}))
         seen = set()

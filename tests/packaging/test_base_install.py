@@ -1,4 +1,4 @@
-"""The base install as people get it: the built wheel in an empty environment of pipx, used, upgraded, taken away."""
+"""The base install: the built wheel in an empty environment of pipx, used, upgraded, and uninstalled."""
 
 import asyncio
 import json
@@ -125,7 +125,7 @@ def test_manuals_and_completions_are_where_shells_look(base: Pipx, wheel: Path):
         assert (base.environment / name).read_text() == (base.directory / name).read_text() != "", name
 
 
-async def test_what_a_person_set_up_outlives_an_upgrade_and_nothing_outlives_an_uninstall(
+async def test_settings_survive_an_upgrade_and_an_uninstall_which_leaves_no_program(
     base: Pipx, server: Rig, tmp_path: Path
 ):
     code = _organise(base, server)

@@ -1,4 +1,4 @@
-"""A data directory prepared once, and for each module one server on a copy of it."""
+"""One initialised data directory, and one server per module on a copy of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.end_to_end.world import Downstream, World, downstream, running
 from tests.rig import Rig
 
 GENEROUS = {"body_bytes": 65536, "failed_logins": "100000/minute"}
-"""The smallest body limit there is, and no penalty for the many bad keys of a test."""
+"""The smallest body limit, and no throttling of the many invalid keys of a test."""
 
 
 @pytest.fixture(scope="session")
@@ -28,14 +28,14 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_downstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Downstream]:
-    """Run a downstream that records what reaches it."""
+    """Run a downstream that records its calls."""
     with downstream(tmp_path_factory.mktemp("downstream")) as running_downstream:
         yield running_downstream
 
 
 @pytest.fixture(scope="module")
 def tools(shared_downstream: Downstream) -> Downstream:
-    """Return the downstream with the calls of this module alone."""
+    """Return the downstream with only the calls of this module."""
     return shared_downstream.from_here()
 
 

@@ -1,4 +1,4 @@
-"""Does everything that is ever recorded, on a real server, with a secret in whatever a person can write."""
+"""Causes every kind of audit event on a real server, with a secret in every text that a user can enter."""
 
 import asyncio
 import json
@@ -46,12 +46,12 @@ def events_under(directory: Path) -> list[dict[str, Any]]:
 
 
 def events_of(world: World) -> list[dict[str, Any]]:
-    """Return every event that this server's log holds."""
+    """Return every event in this server's log."""
     return [line["event"] for line in events_under(world.rig.data_dir / "audit")]
 
 
 def do_everything(world: World, directory: Path) -> None:
-    """Provoke every event; the server is running before and after."""
+    """Cause every event; the server runs before and after."""
     administer(world)
     catalog_and_calls(world, directory)
     questions(world)
@@ -110,7 +110,7 @@ def catalog_and_calls(world: World, directory: Path) -> None:
     for face in FACES:
         for policy in ("none", "keys", "redacted"):
             assert caller.call(face, f"{policy}__fine", ARGUMENTS).succeeded
-        # What `full` keeps of other secrets is what was asked for; a key of ours it never keeps.
+        # `full` records other secrets on purpose, but never a key of this server.
         assert caller.call(face, "full__fine", {"text": f"{OWN} stays"}).succeeded
         caller.call(face, "none__wrong", ARGUMENTS)
         caller.call(face, "keys__gone", ARGUMENTS)
@@ -131,7 +131,7 @@ def catalog_and_calls(world: World, directory: Path) -> None:
 def questions(world: World) -> None:
     world.publish_fixture("asking", "--era", "modern")
     with begin(world.caller(), {"elicitation": {}}).call("asking__confirm") as stream:
-        # The question is not answered; the host goes away, and its call with it.
+        # The host closes the connection without an answer, which cancels the call.
         assert next(stream)["method"] == "elicitation/create"
     host = begin(world.caller(), {"elicitation": {}})
     with host.call("asking__confirm", rounds=2) as stream:
@@ -189,7 +189,7 @@ def officers(world: World) -> None:
 
 
 def restart_after_a_crash(world: World) -> None:
-    """Stop, tear the last line, let every session be over, start."""
+    """Stop the server, truncate the last line, expire every session, and start it again."""
     assert world.rig.stop() == 0
     last = sorted((world.rig.data_dir / "audit" / "main").glob("*.jsonl"))[-1]
     with last.open("ab") as file:
@@ -201,7 +201,7 @@ def restart_after_a_crash(world: World) -> None:
 
 
 def prune_old_segments(directory: Path) -> list[dict[str, Any]]:
-    """Return the events of a log whose beginning is old enough to go; only a clock of our own makes it old."""
+    """Return the events of a log whose beginning has been pruned, with a test clock that makes it old enough."""
     asyncio.run(_prune(directory))
     events = (line["event"] for line in events_under(directory))
     return [event for event in events if event["action"] == "admin:audit:prune"]

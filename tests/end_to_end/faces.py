@@ -1,4 +1,4 @@
-"""The three ways to call a tool, each as bytes on the wire: `/mcp` in both eras and the original's REST."""
+"""The three faces that call a tool, as HTTP requests: `/mcp` in both eras and the REST API of the original."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a caller makes of a response: `text` is what a person or a model would read."""
+    """A parsed response; `text` is what a user or a model would read."""
 
     status: int
     text: str
@@ -53,7 +53,7 @@ class Face(Protocol):
 
 
 class Mcp:
-    """`/mcp`, in the era it was made for."""
+    """`/mcp` in one era."""
 
     def __init__(self, *, modern: bool) -> None:
         self.modern = modern
@@ -75,7 +75,7 @@ class Mcp:
         return Wire("POST", "/mcp", self.headers(secret, method, params), json.dumps(message).encode())
 
     def headers(self, secret: str, method: str, params: Mapping[str, Any]) -> dict[str, str]:
-        """Build the headers that go with it."""
+        """Build the headers of a request."""
         headers = {
             "Authorization": f"Bearer {secret}",
             "Content-Type": "application/json",

@@ -1,4 +1,4 @@
-"""A host of the handshake era without the client: conversations, calls whose answers are streams, posted answers."""
+"""A legacy host that does not use the client: conversations, calls with streamed answers, posted responses."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.end_to_end.world import Caller
 
 @dataclass
 class LegacyHost:
-    """One conversation of a host of the handshake era."""
+    """One conversation of a legacy host."""
 
     caller: Caller
     conversation: dict[str, str]
@@ -24,7 +24,7 @@ class LegacyHost:
 
     @contextmanager
     def call(self, tool: str, number: Any = 7, **arguments: Any) -> Iterator[Iterator[dict[str, Any]]]:
-        """Call a tool and read the messages of its answer as they come."""
+        """Call a tool and yield the messages of its answer as they arrive."""
         params = {"name": tool, "arguments": arguments}
         message = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
         with self.caller.http.stream("POST", "/mcp", json=message, headers=self.headers()) as answer:
@@ -39,7 +39,7 @@ class LegacyHost:
 
 
 def messages(answer: httpx.Response) -> Iterator[dict[str, Any]]:
-    """Yield the messages of an answer, in a stream or alone."""
+    """Yield the messages of an answer, which is an event stream or a single message."""
     if answer.headers.get("content-type") == "text/event-stream":
         for line in answer.iter_lines():
             if line.startswith("data: "):
@@ -49,7 +49,7 @@ def messages(answer: httpx.Response) -> Iterator[dict[str, Any]]:
 
 
 def begin(caller: Caller, capabilities: dict[str, Any]) -> LegacyHost:
-    """Begin a conversation."""
+    """Open a conversation."""
     params = {
         "protocolVersion": "2025-11-25",
         "capabilities": capabilities,

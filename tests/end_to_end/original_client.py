@@ -1,4 +1,4 @@
-"""The original's client as it behaves on the wire: what it sends, what it reads, and what it makes of an answer."""
+"""Imitates the HTTP behaviour of the original client."""
 
 import http.client
 import json
@@ -11,12 +11,12 @@ JSON = {"Content-Type": "application/json"}
 
 
 class ProtocolError(AssertionError):
-    """An answer this client cannot use."""
+    """An answer that this client cannot use."""
 
 
 @dataclass
 class OriginalClient:
-    """Registers when it starts, once more on a 401, reads every answer as JSON, and never says Accept or User-Agent."""
+    """Registers at the start and again after a 401, parses every answer as JSON, sends no Accept and no User-Agent."""
 
     port: int
     key: str
@@ -51,7 +51,7 @@ class OriginalClient:
         ]
 
     def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Answer the host's tools/call: the result is copied, and whether it failed is not looked at."""
+        """Answer the host's tools/call with a copy of the result, without checking whether the call failed."""
         status, answer = self.again_after_401(
             "POST", "/v1/tools/invoke", {"tool": tool, "arguments": arguments}
         )
@@ -60,7 +60,7 @@ class OriginalClient:
         return {"result": {"content": answer["result"], "isError": False}}
 
     def heartbeat(self) -> int:
-        """Say that the session lives; refusals are swallowed."""
+        """Send a heartbeat and return its status."""
         return self.request("POST", "/v1/sessions/heartbeat", {})[0]
 
     def stop(self) -> int:

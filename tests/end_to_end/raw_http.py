@@ -1,4 +1,4 @@
-"""HTTP by hand: bytes over a socket, for what no client library would send."""
+"""Sends raw bytes over a socket, for requests that no HTTP library would send."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from tests.patience import PATIENCE
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """A response, read until the server closed the connection or the body was whole."""
+    """A response, read until the body was complete or the server closed the connection."""
 
     status: int
     head: str

@@ -1,4 +1,4 @@
-"""An MCP server over stdio that says, byte for byte, what a script says; run it with the path of the script.
+"""An MCP server over stdio that sends the exact bytes of a script; run it with the path of the script.
 
 The script is a JSON object: `tools` are the definitions, `replies` map a tool to the raw members of its answer, such
 as `"result":{}`, `final_output` maps a tool to what is written to stderr before the process exits without an answer.

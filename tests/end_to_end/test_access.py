@@ -1,4 +1,4 @@
-"""`access` explains the decision that the next call really meets."""
+"""`access` explains the decision that applies to the next call."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def test_explain_says_why_a_user_may_not(rig: Rig):
     assert "no pattern matches the tool" in table
 
 
-def test_who_can_lists_just_those(rig: Rig):
+def test_who_can_lists_exactly_the_permitted_users(rig: Rig):
     assert [user["name"] for user in rig.admin_json("access", "who-can", "box.echo")] == ["alice"]
     assert rig.admin_json("access", "who-can", "box.slow") == []
 
@@ -65,7 +65,7 @@ def test_unknown_names_are_not_found(rig: Rig):
         assert "AMB-1002" in refused.stderr
 
 
-def test_cases_hold_or_fail_the_pipeline(rig: Rig):
+def test_failed_policy_case_exits_with_an_error(rig: Rig):
     cases = [
         {"user": "alice", "tool": "box.echo", "expect": "allow"},
         {"user": "alice", "tool": "box.slow", "expect": "deny", "reason": "no_grant"},

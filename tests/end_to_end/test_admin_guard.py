@@ -1,4 +1,4 @@
-"""A change of a user's or key's status holds for the next call of a session that is already open."""
+"""A change of a user's or key's status applies to the next call of an open session."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.end_to_end.world import (
     Caller,
     Downstream,
     World,
-    assert_discreet,
+    assert_nothing_internal,
     assert_refused,
     assert_works,
     until,
@@ -20,7 +20,7 @@ UNKNOWN = "Unknown tool: tools__echo"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_refused_arrives(tools: Downstream) -> Iterator[None]:
+def _no_refused_call_arrives(tools: Downstream) -> Iterator[None]:
     yield
     assert not [call for call in tools.calls() if call["arguments"].get("text") == "must not run"]
 
@@ -45,7 +45,7 @@ def test_deactivated_user_is_refused(world: World) -> None:
     assert_no_new_session(world, person.key)
 
 
-def test_revoked_key_is_refused_and_another_key_of_the_same_user_goes_on(world: World) -> None:
+def test_revoked_key_is_refused_and_another_key_of_the_user_stays_valid(world: World) -> None:
     person = world.person()
     other = world.ask("POST", "keys", {"user": person.name, "name": "desktop"})["preshared_key"]
     caller = world.session(person)
@@ -64,7 +64,7 @@ def test_expired_key_is_refused_in_an_open_session(world: World) -> None:
     assert_no_new_session(world, person.key)
 
 
-def test_removed_membership_makes_the_tool_unknown_until_it_is_back(world: World) -> None:
+def test_removed_membership_makes_the_tool_unknown_until_it_is_added_again(world: World) -> None:
     group = world.group("tools")
     person = world.person(group)
     caller = world.session(person)
@@ -75,7 +75,7 @@ def test_removed_membership_makes_the_tool_unknown_until_it_is_back(world: World
     assert_works(caller)
 
 
-def test_removed_grant_makes_the_tool_unknown_until_it_is_back(world: World) -> None:
+def test_removed_grant_makes_the_tool_unknown_until_it_is_added_again(world: World) -> None:
     group = world.group()
     grant = world.ask("POST", "grants", {"group": group, "mcp": "tools", "tools": ["echo"]})
     caller = world.session(world.person(group))
@@ -98,7 +98,7 @@ def test_denying_grant_wins_at_once(world: World) -> None:
     assert_works(caller)
 
 
-def test_expiring_grant_ends_by_itself(world: World) -> None:
+def test_grant_ends_at_its_expiry(world: World) -> None:
     group = world.group()
     world.ask("POST", "grants", {"group": group, "mcp": "tools", "expires_in_seconds": 1})
     caller = world.session(world.person(group))
@@ -115,7 +115,7 @@ def test_refused_call_looks_like_a_call_of_a_tool_that_does_not_exist(world: Wor
         assert denied.status == unknown.status
 
 
-def test_change_of_one_person_leaves_the_others_alone(world: World) -> None:
+def test_change_of_one_user_does_not_affect_others(world: World) -> None:
     person, bystander = world.person(), world.caller()
     world.ask("PATCH", f"users/{person.name}", {"status": "suspended"})
     assert_works(bystander)
@@ -138,7 +138,7 @@ def assert_no_new_session(world: World, key: str) -> None:
     refused = world.register(key)
     assert refused.status_code == 401
     assert refused.json()["error"] == "invalid_credentials"
-    assert_discreet(refused.text)
+    assert_nothing_internal(refused.text)
 
 
 def _comparable(body: dict[str, object], tool: str) -> str:

@@ -1,4 +1,4 @@
-"""People log in to administer, with what their roles give; and no answer ever holds what must stay secret."""
+"""Users log in as administrators with the rights of their roles; no response contains a stored secret."""
 
 import base64
 import re
@@ -30,7 +30,7 @@ def send(world: World, method: str, path: str, body: Any = None, key: str | None
     )
 
 
-def hire(world: World, *roles: str, password: str = PASSWORD) -> str:
+def create_administrator(world: World, *roles: str, password: str = PASSWORD) -> str:
     """Create an administrator and return the name."""
     name = world.fresh("officer")
     world.ask("PUT", f"users/{name}", {"roles": list(roles)})
@@ -46,7 +46,7 @@ def log_in(world: World, name: str, password: str = PASSWORD) -> str:
 
 
 def test_login_administers_with_the_roles_of_its_user_until_logout(world: World) -> None:
-    name = hire(world, "operator")
+    name = create_administrator(world, "operator")
     key = log_in(world, name)
     who = send(world, "GET", "whoami", key=key).json()
     assert (who["name"], who["user"], who["kind"], who["roles"]) == (name, name, "login", ["operator"])
@@ -63,7 +63,7 @@ def test_login_administers_with_the_roles_of_its_user_until_logout(world: World)
 
 @pytest.mark.parametrize("end", ["suspended", "no roles", "new password", "revoked"])
 def test_login_ends_at_once(world: World, end: str) -> None:
-    name = hire(world, "operator")
+    name = create_administrator(world, "operator")
     key = log_in(world, name)
     if end == "revoked":
         keys = world.ask("GET", "admin-keys?filter=user%3D" + name)["items"]
@@ -75,8 +75,8 @@ def test_login_ends_at_once(world: World, end: str) -> None:
     assert send(world, "GET", "whoami", key=key).status_code == 401
 
 
-def test_people_change_their_own_password(world: World) -> None:
-    name = hire(world, "auditor")
+def test_administrators_change_their_own_password(world: World) -> None:
+    name = create_administrator(world, "auditor")
     key, other = log_in(world, name), log_in(world, name)
     body = {"current": WRONG, "password": "another good password"}
     assert send(world, "PUT", "password", body, key).status_code == 401
@@ -89,8 +89,8 @@ def test_people_change_their_own_password(world: World) -> None:
 
 
 def test_every_refused_login_looks_the_same(world: World) -> None:
-    known, plain = hire(world, "admin"), world.person().name
-    away = hire(world, "operator")
+    known, plain = create_administrator(world, "admin"), world.person().name
+    away = create_administrator(world, "operator")
     world.ask("PATCH", f"users/{away}", {"status": "suspended"})
     bodies = [
         {"user": known, "password": WRONG},
@@ -104,7 +104,7 @@ def test_every_refused_login_looks_the_same(world: World) -> None:
     assert {answer.json()["code"] for answer in answers} == {"AMB-2001"}
 
 
-def test_stranger_cannot_make_the_server_read_much(world: World) -> None:
+def test_login_body_is_limited_and_validated(world: World) -> None:
     answer = send(world, "POST", "login", {"user": "x", "password": "x" * 20_000})
     assert (answer.status_code, answer.json()["code"]) == (413, "AMB-1004")
     for body in (
@@ -118,8 +118,8 @@ def test_stranger_cannot_make_the_server_read_much(world: World) -> None:
         assert (answer.status_code, PASSWORD in answer.text) == (400, False)
 
 
-def test_nobody_becomes_more_than_he_is(world: World) -> None:
-    boss, clerk = hire(world, "admin"), hire(world, "provisioner")
+def test_administrators_cannot_give_rights_that_they_lack(world: World) -> None:
+    boss, clerk = create_administrator(world, "admin"), create_administrator(world, "provisioner")
     key, name = log_in(world, clerk), world.fresh("mallory")
     refused = [
         send(world, "POST", "users", {"name": name, "roles": ["admin"]}, key),
@@ -142,8 +142,8 @@ def test_nobody_becomes_more_than_he_is(world: World) -> None:
     }
 
 
-def test_administrators_do_not_shut_themselves_out(world: World) -> None:
-    boss = hire(world, "admin")
+def test_administrators_cannot_remove_their_own_access(world: World) -> None:
+    boss = create_administrator(world, "admin")
     key = log_in(world, boss)
     for body in ({"status": "suspended"}, {"roles": ["operator"]}, {"roles": []}, {"source": "external"}):
         answer = send(world, "PATCH", f"users/{boss}", body, key)
@@ -153,7 +153,7 @@ def test_administrators_do_not_shut_themselves_out(world: World) -> None:
     assert world.admin.post(f"/v1/admin/admin-keys/{first}/revoke").status_code == 409
 
 
-def test_admin_key_opens_what_its_roles_say_until_revoked(world: World) -> None:
+def test_admin_key_has_the_rights_of_its_roles_until_revoked(world: World) -> None:
     name = world.fresh("ci")
     body = {"name": name, "roles": ["provisioner"], "expires_in_seconds": 3600}
     issued = world.ask("POST", "admin-keys", body)
@@ -172,16 +172,16 @@ QUERIES = {
     "/v1/admin/kill-switches": "?all=true",
     "/v1/admin/audit/events": "?limit=1000",
 }
-"""What to ask a route for, where it asks for something."""
+"""The required query of a route."""
 UNASKED = {"/v1/admin/audit/stream", OPENAPI}
-"""One never ends and tells what `audit/events` does; one tells of the API and of nothing that is kept."""
+"""Routes that are not read: an endless stream of what `audit/events` lists, and the OpenAPI document."""
 SECRET = re.compile(r"argon2|amb_(ak|pk|st)_[A-Za-z0-9_-]{20}|\"(hash|salt|token|password|pepper)\"")
 DIGEST = re.compile(r"\"digest\"")
 
 
-def test_no_answer_holds_a_hash_a_digest_or_a_secret(world: World) -> None:
-    """Every route that reads is asked; what was planted and what looks like a credential must be nowhere."""
-    name = hire(world, "admin", "auditor")
+def test_no_response_contains_a_hash_a_digest_or_a_secret(world: World) -> None:
+    """Read every route; no response may contain a planted secret or text that looks like a credential."""
+    name = create_administrator(world, "admin", "auditor")
     login, person = log_in(world, name), world.person()
     session = world.session(person)
     world.ask("POST", "kill-switches", {"scope": "user", "target": name, "reason": "drill", "drill": True})
@@ -196,13 +196,13 @@ def test_no_answer_holds_a_hash_a_digest_or_a_secret(world: World) -> None:
         assert answer.status_code == 200, (path, answer.text)
         assert not [secret for secret in planted if secret in answer.text], path
         assert not SECRET.search(answer.text), (path, SECRET.search(answer.text))
-        # The records of the audit are chained by digests, which are no secret.
+        # Audit records contain the digests of their chain, which are not secret.
         assert route.startswith("/v1/admin/audit/") or not DIGEST.search(answer.text), path
     assert not [secret for secret in planted if secret in world.log_text()]
 
 
 def stored_secrets(world: World) -> list[str]:
-    """Return what the database keeps of passwords, keys and tokens, as an answer might spell it."""
+    """Return the stored hashes of passwords, keys and tokens, in every encoding a response might use."""
     columns = {
         "passwords": "hash",
         "admin_keys": "digest",
@@ -238,7 +238,7 @@ def reading_routes() -> list[str]:
 
 
 def filled(world: World, route: str) -> str:
-    """Return the path of something that is there."""
+    """Return the path of an existing object."""
     listing, _, more = route.partition("/{")
     if not more:
         return route

@@ -41,7 +41,7 @@ def test_statistics_and_query_agree(world: World) -> None:
         assert len(found) == row["count"]
 
 
-def test_export_goes_on_where_the_last_one_ended(world: World, tmp_path: Path) -> None:
+def test_export_continues_where_the_last_one_ended(world: World, tmp_path: Path) -> None:
     target = tmp_path / "events.jsonl"
     first = world.rig.admin("audit", "export", "--file", str(target))
     cursor = first.stderr.split("--cursor ")[1].split()[0]

@@ -1,4 +1,4 @@
-"""The table of docs/audit-events.md is what the server records: no event and no member is missing on either side."""
+"""The table of docs/audit-events.md lists exactly the events and members that the server records."""
 
 import re
 import sqlite3
@@ -24,7 +24,7 @@ PAGE = (ROOT / "docs/audit-events.md").read_text()
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What one action is recorded with."""
+    """The recorded values of one action."""
 
     actors: frozenset[str]
     kinds: frozenset[str]
@@ -62,7 +62,7 @@ def recorded(events: list[dict[str, Any]]) -> dict[str, Recorded]:
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig) -> Iterator[World]:
-    """Run a server, do everything there is, and give every record to a sink, too."""
+    """Run a server, cause every event, and send every record to a sink, too."""
     with running(directory, prepared, limits=GENEROUS, audit={"sinks": [{"type": "stdout"}]}) as started:
         do_everything(started, directory)
         assert started.rig.stop() == 0
@@ -75,32 +75,36 @@ def events(world: World, tmp_path_factory: pytest.TempPathFactory) -> list[dict[
     return events_of(world) + prune_old_segments(tmp_path_factory.mktemp("old"))
 
 
-def test_every_action_is_in_the_table_and_happens(events: list[dict[str, Any]]) -> None:
+def test_every_action_is_documented_and_recorded(events: list[dict[str, Any]]) -> None:
     assert list(documented()) == [action.value for action in AuditAction]
     assert sorted(recorded(events)) == sorted(action.value for action in AuditAction)
 
 
 @pytest.mark.parametrize("column", ["actors", "kinds", "members"])
 @pytest.mark.parametrize("action", AuditAction)
-def test_table_names_what_is_recorded(events: list[dict[str, Any]], action: AuditAction, column: str) -> None:
+def test_table_documents_every_recorded_member(
+    events: list[dict[str, Any]], action: AuditAction, column: str
+) -> None:
     assert sorted(getattr(recorded(events)[action], column)) == sorted(getattr(documented()[action], column))
 
 
 @pytest.mark.parametrize("column", ["outcomes", "reasons"])
 @pytest.mark.parametrize("action", AuditAction)
-def test_table_names_how_it_ended(events: list[dict[str, Any]], action: AuditAction, column: str) -> None:
-    """Not every failure can be provoked here, but none happens that the table does not know."""
+def test_table_documents_every_recorded_outcome(
+    events: list[dict[str, Any]], action: AuditAction, column: str
+) -> None:
+    """Not every failure can be caused here, but every recorded one is documented."""
     assert getattr(recorded(events)[action], column) <= getattr(documented()[action], column)
 
 
-def test_words_of_the_table_are_those_of_the_code() -> None:
+def test_table_uses_the_values_of_the_code() -> None:
     rows = documented()
     assert rows["call:tool:deny"].reasons == {reason.value for reason in Reason}
     assert {word for row in rows.values() for word in row.outcomes} == {each.value for each in Outcome}
     assert {word for row in rows.values() for word in row.actors} == {each.value for each in ActorKind}
 
 
-def test_no_planted_secret_is_in_the_log_the_index_or_what_a_sink_gets(
+def test_no_planted_secret_is_in_the_log_the_index_or_a_sink(
     world: World, events: list[dict[str, Any]]
 ) -> None:
     newest = max(line["seq"] for line in events_under(world.rig.data_dir / "audit"))
@@ -124,7 +128,7 @@ ONE_CALL = {
 
 
 def actions_by_request(world: World, session_id: str) -> list[list[str]]:
-    """Return what each call of a session was recorded with, in the order of the calls."""
+    """Return the recorded actions of each call of a session, in the order of the calls."""
     found: dict[str, list[str]] = {}
     for event in events_of(world):
         if event["session_id"] == session_id and event["action"].startswith("call:"):
@@ -147,7 +151,7 @@ def test_one_call_is_two_records_and_a_refused_one_is_one(world: World) -> None:
 QUESTIONS = {"call:tool:question", "call:tool:answer"}
 
 
-def test_no_call_of_all_has_more_records(events: list[dict[str, Any]]) -> None:
+def test_no_call_has_more_than_two_records(events: list[dict[str, Any]]) -> None:
     requests: dict[str, list[str]] = {}
     for event in events:
         if event["action"].startswith("call:") and event["action"] not in QUESTIONS:

@@ -1,4 +1,4 @@
-"""The log of a real server is proved by the server, by a copy and a key, and stays provable when its beginning goes."""
+"""The server verifies its log, a copy is verified with a key, and both still work after the log was pruned."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from tests.rig import Rig
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
-    """Run a server that checkpoints often and begins a new segment now and then."""
+    """Run a server that writes checkpoints and new segments often."""
     small = {"segment_bytes": 65536, "checkpoint_records": 50}
     with running(directory, prepared, limits=GENEROUS, audit=small) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
@@ -26,7 +26,7 @@ def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
 
 
 def copied(world: World, tmp_path: Path) -> list[str]:
-    """Copy the log; return the words that verify the copy with the key that `init` named."""
+    """Copy the log; return the arguments that verify the copy with the key that `init` named."""
     copy = tmp_path / "copy"
     shutil.copytree(world.rig.data_dir / "audit", copy)
     key = copy / Path(world.rig.facts["audit_key_file"]).name
@@ -40,7 +40,7 @@ def call(world: World, times: int) -> None:
         assert caller.call(FACES[0], "tools__echo", {"text": "x" * 300}).succeeded
 
 
-def test_server_and_copy_find_the_same_log_whole(world: World, tmp_path: Path) -> None:
+def test_server_and_copy_verify_the_same_log(world: World, tmp_path: Path) -> None:
     call(world, 120)
     found = {each["writer"]: each for each in world.rig.admin_json("audit", "verify")}
     assert set(found) == {"main", "main-init"}
@@ -53,7 +53,7 @@ def test_server_and_copy_find_the_same_log_whole(world: World, tmp_path: Path) -
     world.rig.admin(*copied(world, tmp_path / "again"), "--anchor", anchor)
 
 
-def test_changed_copy_is_named(world: World, tmp_path: Path) -> None:
+def test_changed_copy_is_reported(world: World, tmp_path: Path) -> None:
     words = copied(world, tmp_path)
     first = tmp_path / "copy" / "main" / "00000001.jsonl"
     lines = first.read_bytes().splitlines(keepends=True)
@@ -63,7 +63,7 @@ def test_changed_copy_is_named(world: World, tmp_path: Path) -> None:
     assert "main/00000001.jsonl, line 5" in done.stderr
 
 
-def test_key_is_what_the_server_says(world: World) -> None:
+def test_exported_key_equals_the_key_of_the_server(world: World) -> None:
     told = world.rig.admin("audit", "key").stdout
     assert told == Path(world.rig.facts["audit_key_file"]).read_text()
 
@@ -99,7 +99,7 @@ def test_second_server_on_the_same_directory_is_refused(world: World) -> None:
     assert "Another server writes to" in done.stderr
 
 
-def test_killed_and_with_a_new_key_the_log_is_proved_by_the_first_one(world: World, tmp_path: Path) -> None:
+def test_first_key_verifies_the_log_after_a_kill_and_a_rotation(world: World, tmp_path: Path) -> None:
     call(world, 3)
     assert world.rig.stop(signal.SIGKILL) == -signal.SIGKILL
     data_dir = str(world.rig.data_dir)
@@ -114,8 +114,8 @@ def test_killed_and_with_a_new_key_the_log_is_proved_by_the_first_one(world: Wor
     assert all(each["ok"] for each in found)
 
 
-def test_index_is_made_again_from_the_log(world: World) -> None:
-    """The index was tampered with; afterwards it says what the log says, each record once."""
+def test_index_is_rebuilt_from_the_log(world: World) -> None:
+    """After the index was changed, a rebuilt index contains each record of the log once."""
     database = world.rig.data_dir / "ambassador.db"
     before = sorted((event["writer"], event["seq"]) for event in world.events())
     assert world.rig.stop() == 0

@@ -1,4 +1,4 @@
-"""The audit asked over REST and followed as a stream: one language, one cursor."""
+"""Queries and the stream of the audit API use the same language and the same cursors."""
 
 import json
 import threading
@@ -48,7 +48,7 @@ def _events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
             event[name] = json.loads(value) if name == "data" else value
 
 
-def test_words_expressions_and_single_parameters_ask_the_same(world: World) -> None:
+def test_query_forms_are_equivalent(world: World) -> None:
     make_groups(world, "one", "two")
     asked: list[dict[str, Any]] = [
         {"q": "action=admin:group:create resource=one"},
@@ -63,7 +63,7 @@ def test_words_expressions_and_single_parameters_ask_the_same(world: World) -> N
     assert found(world, q="resource=one", now="2020-01-01", until="1h") == []
 
 
-def test_error_says_which_text_is_wrong_and_where(world: World) -> None:
+def test_error_names_the_wrong_parameter_and_position(world: World) -> None:
     answer = world.admin.get(EVENTS, params={"q": "user=a", "where": "user=a andd b"})
     assert answer.status_code == 400
     problem = answer.json()
@@ -87,12 +87,12 @@ def test_error_says_which_text_is_wrong_and_where(world: World) -> None:
         ("traces/%00", 404),
     ],
 )
-def test_odd_questions_get_an_answer(world: World, path: str, status: int) -> None:
+def test_unusual_queries_are_answered(world: World, path: str, status: int) -> None:
     answer = world.admin.get(f"/v1/admin/audit/{path}")
     assert answer.status_code == status, answer.text
 
 
-def test_trace_joins_what_was_recorded_of_a_request(world: World) -> None:
+def test_trace_joins_the_events_of_a_request(world: World) -> None:
     make_groups(world, "traced")
     event = found(world, q="resource=traced")[0]
     for name in (event["request_id"], event["id"]):
@@ -114,7 +114,7 @@ def test_statistics_count_what_the_query_finds(world: World) -> None:
     assert {"succeeded"} <= {each["value"] for each in decided["values"]}
 
 
-def test_stream_tells_what_happens_and_goes_on_from_its_cursor(world: World) -> None:
+def test_stream_sends_new_events_and_continues_after_a_cursor(world: World) -> None:
     with listening(world, q="kind=group resource~streamed*") as stream:
         begin = next(stream)
         assert begin.keys() == {"id"}
@@ -128,7 +128,7 @@ def test_stream_tells_what_happens_and_goes_on_from_its_cursor(world: World) -> 
         assert next(event for event in stream if "data" in event)["id"] == told[1]["id"]
 
 
-def test_stream_of_an_index_that_was_rebuilt_says_so(world: World) -> None:
+def test_stream_reports_a_gap_after_a_rebuild_of_the_index(world: World) -> None:
     with listening(world, after="999999999") as stream:
         assert next(stream) == {"event": "gap", "data": {}}
 

@@ -1,4 +1,4 @@
-"""What cannot be recorded does not happen; once the log is back everything goes on without a restart."""
+"""The server refuses what it cannot record, and continues without a restart when the log can be written again."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, REST
-from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, assert_works, until
+from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, assert_works, until
 from tests.patience import PATIENCE
 
 AUDIT_UNAVAILABLE = -31006
@@ -16,7 +16,7 @@ AUDIT_UNAVAILABLE = -31006
 
 @contextmanager
 def broken_log(world: World) -> Iterator[None]:
-    """Take the directory of the log away and put a file in its place, as a failed mount would."""
+    """Replace the directory of the log by a file, as a failed mount would."""
     place = world.rig.data_dir / "audit" / "main"
     away = place.with_name("away")
     place.rename(away)
@@ -40,7 +40,7 @@ def caller(world: World) -> Caller:
     return world.caller()
 
 
-def test_calls_are_refused_while_the_log_is_away_and_go_on_after(
+def test_calls_are_refused_while_the_log_is_unavailable_and_served_afterwards(
     world: World, caller: Caller, tools: Downstream
 ) -> None:
     assert_works(caller)
@@ -54,7 +54,7 @@ def test_calls_are_refused_while_the_log_is_away_and_go_on_after(
         for face in FACES:
             answer = caller.call(face, "tools__echo", {"text": "unrecorded"})
             assert answer.failed
-            assert_discreet(json.dumps(answer.body))
+            assert_nothing_internal(json.dumps(answer.body))
             assert (answer.status, answer.code) == ((503, None) if face is REST else (200, AUDIT_UNAVAILABLE))
             if face is REST:
                 assert answer.body["error"] == "audit_unavailable"
@@ -62,24 +62,24 @@ def test_calls_are_refused_while_the_log_is_away_and_go_on_after(
     assert_works(caller)
 
 
-def test_refusals_must_be_recorded_too(world: World, caller: Caller) -> None:
+def test_refusals_also_need_the_log(world: World, caller: Caller) -> None:
     with broken_log(world):
         for face in MCP_FACES:
             assert caller.call(face, "tools__nothing").code == AUDIT_UNAVAILABLE
 
 
-def test_nobody_gets_in_unrecorded(world: World) -> None:
+def test_logins_and_sessions_need_the_log(world: World) -> None:
     person = world.person()
     with broken_log(world):
         refused = world.register(person.key)
         assert refused.status_code == 503
         assert refused.json()["error"] == "audit_unavailable"
-        assert_discreet(refused.text)
+        assert_nothing_internal(refused.text)
         assert world.register("amb_pk_" + "A" * 48).status_code in (401, 503)
     assert world.register(person.key).status_code == 201
 
 
-def test_administrators_change_nothing_unrecorded(world: World, caller: Caller) -> None:
+def test_changes_of_administrators_need_the_log(world: World, caller: Caller) -> None:
     with broken_log(world):
         for path, body in {
             "users": {"name": "unrecorded"},
@@ -89,7 +89,7 @@ def test_administrators_change_nothing_unrecorded(world: World, caller: Caller) 
             refused = world.admin.post(f"/v1/admin/{path}", json=body)
             assert refused.status_code == 503, path
             assert refused.json()["error"] == "audit_unavailable"
-            assert_discreet(refused.text)
+            assert_nothing_internal(refused.text)
         assert world.admin.get("/v1/admin/users/unrecorded").status_code == 404
     assert world.admin.get("/v1/admin/users/unrecorded").status_code == 404
     assert world.admin.get("/v1/admin/groups/unrecorded").status_code == 404
@@ -105,7 +105,7 @@ def test_lists_are_still_answered(world: World, caller: Caller) -> None:
 def test_call_that_ran_before_the_log_broke_is_still_answered(
     world: World, caller: Caller, tools: Downstream
 ) -> None:
-    """The tool has acted already: to withhold its answer would only make the caller do it again."""
+    """The tool has run already: without the answer the caller would run it again."""
     arrived = tools.count()
     with ThreadPoolExecutor(1) as thread:
         slow = thread.submit(caller.call, LEGACY, "tools__slow", {"seconds": 1})
@@ -114,7 +114,7 @@ def test_call_that_ran_before_the_log_broke_is_still_answered(
             assert slow.result(timeout=PATIENCE).text == "awake"
 
 
-def test_what_happened_is_recorded_and_the_chain_is_whole(world: World, caller: Caller) -> None:
+def test_recorded_events_remain_and_the_chain_is_intact(world: World, caller: Caller) -> None:
     with broken_log(world):
         assert caller.call(LEGACY, "tools__echo", {"text": "unrecorded"}).failed
     assert caller.call(LEGACY, "tools__echo", {"text": "recorded"}).succeeded

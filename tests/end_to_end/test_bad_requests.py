@@ -1,4 +1,4 @@
-"""Invalid requests are refused with a clear answer, run nothing, and tell nothing of the inside."""
+"""Invalid requests are refused with a clear answer that discloses nothing internal, and no call runs."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN, REST, Face, Mcp, Wire
 from tests.end_to_end.raw_http import exchange, head
-from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, assert_works
+from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, assert_works
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 LIMIT = 65536
@@ -55,7 +55,7 @@ def caller(world: World) -> Caller:
 
 
 @pytest.fixture(autouse=True)
-def _runs_nothing(tools: Downstream) -> Iterator[None]:
+def _no_call_arrives(tools: Downstream) -> Iterator[None]:
     before = tools.count()
     yield
     assert all(call["arguments"] == {"text": "hello"} for call in tools.calls()[before:])
@@ -71,7 +71,7 @@ def assert_rpc_error(response: httpx.Response, status: int, code: int, number: A
     assert response.headers["Content-Type"].startswith("application/json")
     body = response.json()
     assert (body["jsonrpc"], body["id"], body["error"]["code"]) == ("2.0", number, code), body
-    assert_discreet(response.text)
+    assert_nothing_internal(response.text)
 
 
 def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     assert body["message"]
     assert body["code"].startswith("AMB-")
     assert body["request_id"] == response.headers["X-Request-Id"]
-    assert_discreet(response.text)
+    assert_nothing_internal(response.text)
     return body
 
 
@@ -104,7 +104,7 @@ def test_malformed_json_is_a_problem_on_rest(caller: Caller, path: str, body: by
 
 @pytest.mark.parametrize("era", MCP_FACES, ids=repr)
 @pytest.mark.parametrize("message", NO_REQUESTS.values(), ids=NO_REQUESTS)
-def test_what_is_no_single_request_is_invalid(caller: Caller, era: Mcp, message: Any) -> None:
+def test_invalid_request_is_refused(caller: Caller, era: Mcp, message: Any) -> None:
     assert_rpc_error(post(caller, era, json.dumps(message).encode()), 400, INVALID_REQUEST)
 
 
@@ -124,22 +124,22 @@ def test_registration_over_its_limit_is_refused(world: World) -> None:
     assert_problem(world.register("amb_pk_" + "x" * 48, padding="x" * 4096), 413)
 
 
-def test_registration_of_a_stranger_is_not_read_beyond_its_limit(world: World) -> None:
-    """Nobody has proven anything yet, so nobody may fill the memory."""
+def test_registration_body_is_not_read_beyond_its_limit(world: World) -> None:
+    """The caller is not authenticated yet, so it must not fill the memory."""
     headers = {"Content-Type": "application/json", "Content-Length": "60000"}
     answer = exchange(world.rig.ports["port"], head("POST", "/v1/sessions/register", headers), b" " * 5000)
     assert answer.status == 413
-    assert_discreet(answer.body)
+    assert_nothing_internal(answer.body)
 
 
-def test_endless_registration_is_cut_off(world: World) -> None:
+def test_endless_registration_body_ends_in_an_error(world: World) -> None:
     headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     piece = b"1000\r\n" + b" " * 4096 + b"\r\n"
     answer = exchange(world.rig.ports["port"], head("POST", "/v1/sessions/register", headers), piece * 2)
     assert answer.status == 413
 
 
-def test_body_of_a_stranger_is_not_waited_for(world: World) -> None:
+def test_unauthenticated_body_is_not_awaited(world: World) -> None:
     for path in ("/mcp", "/v1/tools/invoke"):
         headers = {"Content-Type": "application/json", "Content-Length": "60000"}
         assert exchange(world.rig.ports["port"], head("POST", path, headers)).status == 401
@@ -163,7 +163,7 @@ def test_other_content_type_is_refused_on_rest(caller: Caller, world: World, kin
 
 @pytest.mark.parametrize("era", MCP_FACES, ids=repr)
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "text/html", ""])
-def test_client_that_takes_only_one_form_of_answer_is_refused(caller: Caller, era: Mcp, accept: str) -> None:
+def test_accept_header_without_both_media_types_is_refused(caller: Caller, era: Mcp, accept: str) -> None:
     body = era.call(caller.secret, "tools__echo", {}).body
     assert_rpc_error(post(caller, era, body, Accept=accept), 406, INVALID_REQUEST)
 
@@ -171,12 +171,12 @@ def test_client_that_takes_only_one_form_of_answer_is_refused(caller: Caller, er
 @pytest.mark.parametrize(
     "method", ["tools/nothing", "initialise", "", "x" * 5000, "tools/call ", "../mcp", "é"]
 )
-def test_unknown_method_of_the_sessions_era_is_an_error_in_the_body(caller: Caller, method: str) -> None:
+def test_unknown_legacy_method_is_an_error_in_the_body(caller: Caller, method: str) -> None:
     assert_rpc_error(caller.send(LEGACY.request(caller.secret, method, {})), 200, METHOD_NOT_FOUND, 7)
 
 
 @pytest.mark.parametrize("method", ["tools/nothing", "initialise", "", "x" * 5000, "../mcp"])
-def test_unknown_method_of_the_stateless_era_is_not_found(caller: Caller, method: str) -> None:
+def test_unknown_modern_method_is_not_found(caller: Caller, method: str) -> None:
     assert_rpc_error(caller.send(MODERN.request(caller.secret, method, {})), 404, METHOD_NOT_FOUND, 7)
 
 
@@ -189,7 +189,7 @@ def test_methods_of_one_era_are_unknown_in_the_other(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("era", MCP_FACES, ids=repr)
-def test_notification_is_taken_and_runs_nothing(caller: Caller, era: Mcp) -> None:
+def test_notification_is_accepted_and_runs_nothing(caller: Caller, era: Mcp) -> None:
     wire = era.call(caller.secret, "tools__echo", {"text": "x"})
     message = {name: value for name, value in json.loads(wire.body).items() if name != "id"}
     answer = post(caller, era, json.dumps(message).encode())
@@ -205,20 +205,20 @@ def test_unknown_tool_is_refused_and_recorded(world: World, caller: Caller, face
     assert answer.failed
     assert "Unknown tool" in answer.text
     assert answer.code in (None, INVALID_PARAMS)
-    assert_discreet(json.dumps(answer.body))
+    assert_nothing_internal(json.dumps(answer.body))
     newest = world.events(action="call:tool:deny")[0]
     assert (newest["reason"], newest["resource"]["name"]) == ("unknown_tool", name[:256])
 
 
 @pytest.mark.parametrize("era", MCP_FACES, ids=repr)
 @pytest.mark.parametrize("arguments", NOT_OBJECTS, ids=repr)
-def test_arguments_that_are_no_object_are_refused(caller: Caller, era: Mcp, arguments: Any) -> None:
+def test_arguments_that_are_not_an_object_are_refused(caller: Caller, era: Mcp, arguments: Any) -> None:
     wire = era.request(caller.secret, "tools/call", {"name": "tools__echo", "arguments": arguments})
     assert_rpc_error(caller.send(wire), 200, INVALID_PARAMS, 7)
 
 
 @pytest.mark.parametrize("name", [None, [], {}, 5, True])
-def test_name_that_is_no_text_is_refused(caller: Caller, name: Any) -> None:
+def test_name_that_is_not_a_string_is_refused(caller: Caller, name: Any) -> None:
     assert_rpc_error(caller.send(LEGACY.call(caller.secret, name, {})), 200, INVALID_PARAMS, 7)
     answer = caller.send(MODERN.call(caller.secret, name, {}))
     assert answer.status_code in (200, 400)
@@ -227,13 +227,13 @@ def test_name_that_is_no_text_is_refused(caller: Caller, name: Any) -> None:
 
 
 @pytest.mark.parametrize("params", NOT_OBJECTS, ids=repr)
-def test_params_that_are_no_object_are_refused(caller: Caller, params: Any) -> None:
+def test_params_that_are_not_an_object_are_refused(caller: Caller, params: Any) -> None:
     message = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
     assert_rpc_error(post(caller, LEGACY, json.dumps(message).encode()), 400, INVALID_PARAMS, None)
 
 
 @pytest.mark.parametrize("meta", NOT_OBJECTS, ids=repr)
-def test_meta_that_is_no_object_is_refused(caller: Caller, meta: Any) -> None:
+def test_meta_that_is_not_an_object_is_refused(caller: Caller, meta: Any) -> None:
     wire = LEGACY.request(
         caller.secret, "tools/call", {"name": "tools__echo", "arguments": {}, "_meta": meta}
     )
@@ -241,7 +241,7 @@ def test_meta_that_is_no_object_is_refused(caller: Caller, meta: Any) -> None:
 
 
 @pytest.mark.parametrize("arguments", NOT_OBJECTS, ids=repr)
-def test_rest_arguments_that_are_no_object_are_refused(caller: Caller, arguments: Any) -> None:
+def test_rest_arguments_that_are_not_an_object_are_refused(caller: Caller, arguments: Any) -> None:
     body = assert_problem(caller.send(REST.call(caller.secret, "tools__echo", arguments)), 400)
     assert "arguments" in body["message"]
 

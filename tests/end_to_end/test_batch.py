@@ -1,4 +1,4 @@
-"""A batch is one change: all of it or none, each operation by its own right, through the same doors as alone."""
+"""A batch is one change: all operations or none are applied, and each needs the same right as alone."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def put_group(name: str, **facts: Any) -> dict[str, Any]:
     return {"kind": "put-group", "name": name, "set": facts}
 
 
-def test_everything_happens_and_says_whose_it_is(world: World) -> None:
+def test_batch_is_applied_and_sets_owners(world: World) -> None:
     user, group = world.fresh("user"), world.fresh("group")
     grant = {"group": group, "mcp": "tools", "tools": ["echo"], "owner": "ci/test"}
     answer = send(
@@ -39,7 +39,7 @@ def test_everything_happens_and_says_whose_it_is(world: World) -> None:
     assert kept.items() >= {"owner": "ci/test", "tools": ["tools.echo"]}.items()
 
 
-def test_nothing_happens_when_one_cannot_and_the_problem_names_it(world: World) -> None:
+def test_failed_operation_is_named_and_nothing_is_applied(world: World) -> None:
     user = world.fresh("user")
     answer = send(world, put_user(user), put_group("no such name"), put_group(world.fresh("group")))
     assert (answer.status_code, answer.json()["code"], answer.json()["operation"]) == (400, "AMB-1001", 1)
@@ -49,7 +49,7 @@ def test_nothing_happens_when_one_cannot_and_the_problem_names_it(world: World) 
     assert world.admin.get(f"/v1/admin/users/{user}").status_code == 404
 
 
-def test_each_operation_takes_its_own_right(world: World) -> None:
+def test_each_operation_needs_its_own_right(world: World) -> None:
     issued = world.ask("POST", "admin-keys", {"name": world.fresh("key"), "roles": ["provisioner"]})
     user = world.fresh("user")
     grant = {"kind": "put-grant", "set": {"group": "developers", "mcp": "tools"}}
@@ -60,7 +60,7 @@ def test_each_operation_takes_its_own_right(world: World) -> None:
     assert world.ask("GET", f"users/{user}")["email"] is None
 
 
-def test_a_claim_takes_what_is_nobodys_and_nothing_else(world: World) -> None:
+def test_claim_changes_only_objects_without_an_owner(world: World) -> None:
     user, group = world.fresh("user"), world.fresh("group")
     add = {"kind": "add-member", "group": group, "user": user}
     assert send(world, put_user(user), put_group(group), add).is_success
@@ -81,7 +81,7 @@ def test_a_claim_takes_what_is_nobodys_and_nothing_else(world: World) -> None:
         [put_user("x")] * 501,
     ],
 )
-def test_what_is_no_batch_is_refused_whole(world: World, operations: list[Any]) -> None:
+def test_invalid_batch_is_refused(world: World, operations: list[Any]) -> None:
     answer = send(world, *operations)
     assert (answer.status_code, answer.json()["code"]) == (400, "AMB-1001")
     assert world.admin.get("/v1/admin/users/x").status_code == 404

@@ -1,4 +1,4 @@
-"""A published MCP is changed under its callers: tried first, in force at once, its secrets neither lost nor shown."""
+"""Changes of a published MCP are tested first and apply at once; its secrets are neither lost nor shown."""
 
 import json
 from pathlib import Path
@@ -17,16 +17,14 @@ def patch(world: World, name: str, body: dict[str, Any], query: str = "") -> htt
 
 
 def published(world: World, url: str) -> str:
-    """Publish a downstream under a name of its own, with a header that is a secret."""
+    """Publish a downstream under a new name, with a secret header."""
     name = world.fresh("box")
     headers = {"Authorization": f"Bearer {SECRET}"}
     world.publish(name, "streamable_http", {"url": url, "headers": headers})
     return name
 
 
-def test_other_options_reach_the_new_place_on_the_next_call(
-    world: World, tools: Downstream, tmp_path: Path
-) -> None:
+def test_changed_options_apply_to_the_next_call(world: World, tools: Downstream, tmp_path: Path) -> None:
     name = published(world, tools.url)
     caller = world.caller()
     assert caller.call(LEGACY, f"{name}__echo", {"text": "old"}).text == "old"
@@ -42,7 +40,9 @@ def test_other_options_reach_the_new_place_on_the_next_call(
         assert tools.count() == before
 
 
-def test_options_that_do_not_connect_change_nothing_unless_asked_to(world: World, tools: Downstream) -> None:
+def test_options_that_fail_the_test_are_refused_unless_the_test_is_skipped(
+    world: World, tools: Downstream
+) -> None:
     name = published(world, tools.url)
     seen = world.admin.get(f"/v1/admin/mcps/{name}")
     nowhere = {"options": {"url": "http://127.0.0.1:9/mcp"}}
@@ -57,7 +57,7 @@ def test_options_that_do_not_connect_change_nothing_unless_asked_to(world: World
     assert (stored.status_code, stored.json()["options"]) == (200, nowhere["options"])
 
 
-def test_entry_put_back_as_it_was_shown_keeps_its_secret(world: World, tools: Downstream) -> None:
+def test_writing_a_masked_entry_keeps_its_secret(world: World, tools: Downstream) -> None:
     name = published(world, tools.url)
     view = world.ask("GET", f"mcps/{name}")
     assert SECRET not in json.dumps(view)
@@ -73,7 +73,7 @@ def test_entry_put_back_as_it_was_shown_keeps_its_secret(world: World, tools: Do
     assert SECRET not in recorded
 
 
-def test_description_alone_interrupts_nobody(world: World, tools: Downstream) -> None:
+def test_changed_description_does_not_interrupt_calls(world: World, tools: Downstream) -> None:
     name = published(world, tools.url)
     before = world.ask("GET", f"mcps/{name}")["restarts"]
     world.rig.admin("mcp", "update", name, "--description", "Ours", "--tag", "demo", "--timeout", "5")

@@ -1,4 +1,4 @@
-"""The server is killed in the middle of many calls: whatever reached a downstream is in the audit, once, in order."""
+"""After the server was killed during calls, the audit contains every call that reached a downstream, in order."""
 
 import asyncio
 import itertools
@@ -26,7 +26,7 @@ KILL_AFTER = (200, 350, 500)
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
-    """Run a server whose log begins a new segment now and then."""
+    """Run a server whose log has small segments."""
     small = {"segment_bytes": 65536, "checkpoint_records": 20}
     with running(directory, prepared, limits=GENEROUS, audit=small) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
@@ -36,7 +36,7 @@ def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
 async def call_until_killed(
     world: World, tools: Downstream, caller: Caller, first: int, kill_after: int
 ) -> int:
-    """Make many calls at once and kill the server among them; return how many were answered."""
+    """Make concurrent calls and kill the server during them; return how many were answered."""
     numbers = itertools.islice(itertools.count(first), CALLS)
     answered = 0
     arrived = tools.count()
@@ -76,7 +76,7 @@ def every_event(world: World) -> list[dict[str, Any]]:
 
 
 @pytest.mark.soak
-async def test_killed_amid_calls_the_server_has_recorded_everything_that_reached_a_downstream(
+async def test_killed_server_has_recorded_every_call_that_reached_a_downstream(
     world: World, tools: Downstream
 ) -> None:
     caller = world.caller()
@@ -109,7 +109,7 @@ async def test_killed_amid_calls_the_server_has_recorded_everything_that_reached
 
 
 def assert_no_gap_and_no_duplicate(world: World, writer: str, indexed: list[int]) -> None:
-    """The index holds exactly the events of the log; headers of segments have numbers too."""
+    """Assert that the index contains exactly the events of the log; segment headers have numbers, too."""
     segments = sorted((world.rig.data_dir / "audit" / writer).glob("*.jsonl"))
     assert len(segments) > 1 or writer != "main", "the log was rotated among the calls"
     lines = [json.loads(line) for segment in segments for line in segment.read_bytes().splitlines()]

@@ -1,4 +1,4 @@
-"""Only a genuine secret opens anything, only the doors it is for, and none can be found in what the server keeps."""
+"""Only a valid secret is accepted, only on its own APIs, and the server stores none of them readably."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ from ambassador_server.web.client import mcp, sessions, tools
 from ambassador_server.web.endpoints import Endpoint
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, MODERN
 from tests.end_to_end.raw_http import exchange, head
-from tests.end_to_end.world import Caller, Downstream, Person, World, assert_discreet, assert_works
+from tests.end_to_end.world import Caller, Downstream, Person, World, assert_nothing_internal, assert_works
 from tests.patience import PATIENCE
 
 PROBES = health.endpoints()
@@ -42,16 +42,16 @@ def caller(world: World, person: Person) -> Caller:
 
 
 @pytest.fixture(autouse=True)
-def _forged_calls_never_arrive(tools: Downstream) -> Iterator[None]:
+def _no_forged_call_arrives(tools: Downstream) -> Iterator[None]:
     yield
     assert not [call for call in tools.calls() if call["arguments"].get("text") == "forged"]
 
 
 def assert_not_accepted(world: World, secret: str) -> None:
-    """The secret opens none of the client API's doors."""
-    nobody = Caller(world.http, secret, connection_id="x")
+    """Assert that every route of the client API refuses the secret."""
+    caller = Caller(world.http, secret, connection_id="x")
     for face in FACES:
-        answer = nobody.send(face.call(secret, "tools__echo", {"text": "forged"}))
+        answer = caller.send(face.call(secret, "tools__echo", {"text": "forged"}))
         assert answer.status_code == 401, (face, answer.text)
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
         body = answer.json()
@@ -60,10 +60,10 @@ def assert_not_accepted(world: World, secret: str) -> None:
             ("invalid_credentials", "AMB-2001"),
         }
         assert secret[:20] not in answer.text or not secret
-        assert_discreet(answer.text)
-        assert nobody.send(face.listing(secret)).status_code == 401
-    assert nobody.heartbeat().status_code == 401
-    assert nobody.disconnect().status_code == 401
+        assert_nothing_internal(answer.text)
+        assert caller.send(face.listing(secret)).status_code == 401
+    assert caller.heartbeat().status_code == 401
+    assert caller.disconnect().status_code == 401
 
 
 def _decoded(token: str) -> bytearray:
@@ -87,12 +87,12 @@ def _encoded(raw: bytes) -> str:
         "null",
     ],
 )
-def test_what_is_no_secret_of_ours_opens_nothing(world: World, secret: str) -> None:
+def test_unknown_secret_is_refused_everywhere(world: World, secret: str) -> None:
     assert_not_accepted(world, secret)
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Digest", "Token", "bearer:", ""])
-def test_other_schemes_open_nothing(world: World, caller: Caller, scheme: str) -> None:
+def test_other_authorization_schemes_are_refused(world: World, caller: Caller, scheme: str) -> None:
     wire = LEGACY.call(caller.secret, "tools__echo", {"text": "forged"})
     headers = {**wire.headers, "Authorization": f"{scheme} {caller.secret}".strip()}
     assert world.http.post("/mcp", headers=headers, content=wire.body).status_code == 401
@@ -118,7 +118,7 @@ def test_flipping_any_bit_of_a_letter_makes_the_token_invalid(world: World, call
             headers = {"X-Session-Token": forged.decode("latin-1"), "Connection": "close"}
             answer = exchange(world.rig.ports["port"], head("POST", "/v1/sessions/heartbeat", headers))
             assert answer.status in (400, 401), (position, bit)
-            assert_discreet(answer.body)
+            assert_nothing_internal(answer.body)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_token_of_a_closed_session_is_invalid(world: World, person: Person) -> N
     assert leaving.disconnect().status_code == 401
 
 
-def test_session_closed_amid_its_own_requests_stays_closed(world: World, person: Person) -> None:
+def test_session_closed_during_its_requests_stays_closed(world: World, person: Person) -> None:
     with ThreadPoolExecutor(6) as threads:
         for _ in range(15):
             leaving = world.session(person)
@@ -190,7 +190,7 @@ def test_connection_of_another_session_cannot_be_closed(world: World, person: Pe
     assert_works(other)
 
 
-def test_two_processes_on_one_key_do_not_disturb_each_other(world: World, person: Person) -> None:
+def test_two_processes_with_one_key_have_separate_sessions(world: World, person: Person) -> None:
     first, second = world.session(person), world.session(person)
     assert first.secret != second.secret
     assert first.session_id != second.session_id
@@ -205,7 +205,7 @@ def test_two_processes_on_one_key_do_not_disturb_each_other(world: World, person
     assert_works(third)
 
 
-def test_sessions_outlive_a_restart_unless_they_expired(world: World, person: Person) -> None:
+def test_unexpired_sessions_survive_a_restart(world: World, person: Person) -> None:
     lasting, expired, closed = (world.session(person) for _ in range(3))
     assert closed.disconnect().status_code == 200
     with closing(sqlite3.connect(world.rig.data_dir / "ambassador.db")) as database, database:
@@ -222,7 +222,7 @@ def test_sessions_outlive_a_restart_unless_they_expired(world: World, person: Pe
     assert_not_accepted(world, closed.secret)
 
 
-def test_preshared_key_opens_mcp_by_itself(world: World, person: Person) -> None:
+def test_preshared_key_is_accepted_on_mcp(world: World, person: Person) -> None:
     host = Caller(world.http, person.key)
     for era in MCP_FACES:
         assert host.call(era, "tools__echo", {"text": "direct"}).text == "direct"
@@ -230,7 +230,7 @@ def test_preshared_key_opens_mcp_by_itself(world: World, person: Person) -> None
     assert host.heartbeat().status_code == 401, "there is no session behind a key"
 
 
-def test_admin_key_opens_nothing_on_the_client_port(world: World) -> None:
+def test_admin_key_is_refused_on_the_client_port(world: World) -> None:
     assert_not_accepted(world, world.rig.facts["admin_key"])
     wire = LEGACY.call("x", "tools__echo", {"text": "forged"})
     headers = {**wire.headers, "X-Admin-Key": world.rig.facts["admin_key"], "Authorization": ""}
@@ -238,14 +238,14 @@ def test_admin_key_opens_nothing_on_the_client_port(world: World) -> None:
 
 
 @pytest.mark.parametrize("header", ["X-Admin-Key", "Authorization", "X-Session-Token"])
-def test_secrets_of_users_open_nothing_on_the_admin_port(
+def test_client_secrets_are_refused_on_the_admin_port(
     world: World, person: Person, caller: Caller, header: str
 ) -> None:
     for secret in (person.key, caller.secret, "", "amb_ak_" + "A" * 48):
         value = f"Bearer {secret}".strip() if header == "Authorization" else secret
         answer = httpx.get(f"{world.rig.admin_url}/v1/admin/users", headers={header: value}, trust_env=False)
         assert answer.status_code == 401
-        assert_discreet(answer.text)
+        assert_nothing_internal(answer.text)
 
 
 @pytest.mark.parametrize("endpoint", ADMIN_ENDPOINTS, ids=lambda each: f"{each.method} {each.path}")
@@ -265,16 +265,16 @@ def test_client_routes_do_not_exist_on_the_admin_port(
     assert world.admin.request(route.method, path, headers=headers, json={}).status_code == 404
 
 
-def test_probes_tell_a_stranger_nothing_of_the_inside(world: World) -> None:
+def test_probes_disclose_nothing_internal(world: World) -> None:
     for route in PROBES:
         for client in (world.http, world.admin):
             answer = client.get(route.path, headers={"X-Admin-Key": ""})
             assert answer.status_code in (200, 404)
             assert "tools" not in answer.text
-            assert_discreet(answer.text)
+            assert_nothing_internal(answer.text)
 
 
-def test_wrong_key_and_malformed_key_are_told_nothing_apart(world: World, person: Person) -> None:
+def test_wrong_key_and_malformed_key_get_the_same_answer(world: World, person: Person) -> None:
     wrong = person.key[:-1] + ("A" if person.key[-1] != "A" else "B")
     bodies = []
     for key in (wrong, "amb_pk_" + "A" * 48, "amb_pk_short", "nonsense", person.key.lower()):
@@ -284,7 +284,7 @@ def test_wrong_key_and_malformed_key_are_told_nothing_apart(world: World, person
     assert all(body == bodies[0] for body in bodies)
 
 
-def test_no_secret_can_be_read_where_the_server_keeps_things(world: World, person: Person) -> None:
+def test_stored_files_contain_no_secret(world: World, person: Person) -> None:
     caller = world.session(person)
     for face in FACES:
         assert caller.call(face, "tools__echo", {"text": "x"}).succeeded
@@ -319,10 +319,10 @@ def _kept_files(world: World) -> list[Path]:
 
 
 def _forms(secret: bytes) -> set[bytes]:
-    """Return every way the bytes could be written down, also as part of something longer."""
+    """Return every encoding of the bytes, also as a part of longer data."""
     forms = {secret, secret.hex().encode()}
     for offset in range(3):
-        # Where the bytes do not start on a boundary of base64, other letters stand for them.
+        # Bytes that do not start at a base64 boundary have another encoding.
         text = base64.b64encode(b"\0" * offset + secret)[4 if offset else 0 : -4]
         forms |= {text, text.translate(bytes.maketrans(b"+/", b"-_"))}
     return forms | {json.dumps(secret.decode("latin-1")).encode()}

@@ -1,4 +1,4 @@
-"""Files are applied to a real server: shown first, in order, completed after any break, never over others."""
+"""`diff` and `apply` of declarations with a real server, also after interruptions and with other owners."""
 
 import json
 import re
@@ -32,7 +32,7 @@ keys:
 
 
 class Declaration:
-    """A file of its own label, and the commands on it."""
+    """A declaration file with its own label, and the commands that use it."""
 
     def __init__(self, world: World, directory: Path) -> None:
         self.world = world
@@ -73,7 +73,7 @@ class Declaration:
         )
 
     def owned(self, noun: str) -> int:
-        """Return how many objects of a kind are ours."""
+        """Return how many objects of a kind this declaration owns."""
         total = self.world.ask("GET", f"{noun}?filter=owner={self.label}&limit=1")["total"]
         assert isinstance(total, int)
         return total
@@ -84,7 +84,7 @@ def declared(world: World, tmp_path: Path) -> Declaration:
     return Declaration(world, tmp_path)
 
 
-def test_diff_tells_the_drift_and_apply_ends_it(declared: Declaration) -> None:
+def test_diff_shows_the_drift_and_apply_removes_it(declared: Declaration) -> None:
     before = declared.diff(expect=10)
     assert f"+ user {declared.user}\n" in before.stdout
     assert declared.apply("--dry-run").stdout == before.stdout
@@ -106,7 +106,9 @@ def test_the_key_works_and_only_its_owner_can_read_it(declared: Declaration) -> 
     assert caller.names(FACES[0]) == ["tools__echo"]
 
 
-def test_a_command_takes_keys_and_one_it_refuses_is_revoked(declared: Declaration, tmp_path: Path) -> None:
+def test_keys_command_gets_the_key_and_a_refused_key_is_revoked(
+    declared: Declaration, tmp_path: Path
+) -> None:
     refused = declared.apply("--keys-command", "sh -c 'cat >/dev/null; exit 3'", expect=9)
     assert "failed with exit code 3" in refused.stderr
     (key,) = declared.world.ask("GET", f"keys?user={declared.user}")["items"]
@@ -119,7 +121,7 @@ def test_a_command_takes_keys_and_one_it_refuses_is_revoked(declared: Declaratio
     assert "amb_ak_" not in text
 
 
-def test_what_is_exported_is_what_was_applied(declared: Declaration) -> None:
+def test_export_equals_the_applied_file(declared: Declaration) -> None:
     declared.apply("--keys-to", str(declared.keys))
     exported = declared.world.rig.admin("export", "--owner", declared.label).stdout
     declared.write(exported)
@@ -127,7 +129,7 @@ def test_what_is_exported_is_what_was_applied(declared: Declaration) -> None:
     assert declared.world.rig.admin("export", "--owner", declared.label).stdout == exported
 
 
-def test_prune_ends_what_is_not_named_and_never_what_others_own(declared: Declaration) -> None:
+def test_prune_removes_only_own_undeclared_objects(declared: Declaration) -> None:
     world = declared.world
     declared.apply("--keys-to", str(declared.keys))
     stranger = world.fresh("stranger")
@@ -144,7 +146,7 @@ def test_prune_ends_what_is_not_named_and_never_what_others_own(declared: Declar
     assert declared.diff("--prune").stdout == ""
 
 
-def test_what_belongs_to_others_is_refused_before_anything_is_sent(declared: Declaration) -> None:
+def test_objects_of_other_owners_are_refused_before_anything_is_sent(declared: Declaration) -> None:
     world = declared.world
     world.ask("PUT", f"users/{declared.user}", {"owner": "ci/others"})
     refused = declared.apply("--keys-to", str(declared.keys), expect=6)
@@ -156,7 +158,7 @@ def test_what_belongs_to_others_is_refused_before_anything_is_sent(declared: Dec
     assert declared.owned("users") == 1
 
 
-def test_what_is_wrong_in_a_file_is_told_with_its_line(declared: Declaration) -> None:
+def test_error_in_a_file_is_reported_with_its_line(declared: Declaration) -> None:
     declared.write("owner: ci/x\nusers:\n- name: a\n  emial: x\n- name: a\n- name: 12\ngroops: []\n")
     told = declared.apply(expect=2).stderr
     assert "people.yaml:4: unknown key 'emial'" in told
@@ -165,7 +167,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(declared: Declaration) ->
     assert "AMB-1001" in told
 
 
-def test_what_the_server_refuses_is_told_and_the_rest_is_done(declared: Declaration) -> None:
+def test_refused_operation_is_reported_and_the_others_are_applied(declared: Declaration) -> None:
     world = declared.world
     admin = world.ask("POST", "admin-keys", {"name": world.fresh("key"), "roles": ["provisioner"]})
     done = world.rig.run(
@@ -187,7 +189,7 @@ def test_what_the_server_refuses_is_told_and_the_rest_is_done(declared: Declarat
     assert declared.diff("--prune").stdout == ""
 
 
-def test_an_interrupted_apply_says_so_and_the_next_completes_it(declared: Declaration) -> None:
+def test_interrupted_apply_is_reported_and_the_next_completes_it(declared: Declaration) -> None:
     names = declared.many(1500)
     process = declared.start()
     until(lambda: declared.owned("users"), "the first batch is there")
@@ -201,7 +203,7 @@ def test_an_interrupted_apply_says_so_and_the_next_completes_it(declared: Declar
     assert declared.diff("--prune").stdout == ""
 
 
-def test_two_at_once_end_where_one_would(declared: Declaration) -> None:
+def test_concurrent_applies_have_the_result_of_one(declared: Declaration) -> None:
     names = declared.many(600)
     first, second = declared.start(), declared.start()
     codes = []

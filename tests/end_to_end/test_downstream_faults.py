@@ -1,4 +1,4 @@
-"""Whatever a downstream does, its callers get an answer, everybody else goes on, and the server lives."""
+"""Faults of a downstream: its callers get an answer, other callers are not affected, and the server keeps running."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, Face
 from tests.end_to_end.scripted_server import options, tool
-from tests.end_to_end.world import Caller, Downstream, World, assert_discreet, assert_works, until
+from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, assert_works, until
 from tests.patience import PATIENCE
 
 DOWNSTREAM_UNAVAILABLE, DOWNSTREAM_TIMEOUT = -31002, -31003
@@ -49,15 +49,15 @@ def caller(world: World) -> Caller:
 
 
 @pytest.fixture(scope="module")
-def odd(world: World, directory: Path) -> Caller:
+def unusual_mcp(world: World, directory: Path) -> Caller:
     replies = ODD_REPLIES | UNREADABLE_REPLIES
     script = {"tools": [tool(name) for name in replies], "replies": replies}
-    world.publish("odd", "stdio", options(directory, script), call_timeout_seconds=1)
+    world.publish("unusual", "stdio", options(directory, script), call_timeout_seconds=1)
     return world.caller()
 
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
-def test_garbage_beside_the_answer_hurts_nobody(caller: Caller, face: Face) -> None:
+def test_invalid_output_besides_the_answer_is_ignored(caller: Caller, face: Face) -> None:
     response = caller.send(face.call(caller.secret, "pipe__garbage", {}))
     assert face.read(response.status_code, response.content).succeeded
     assert response.content.decode()
@@ -65,7 +65,7 @@ def test_garbage_beside_the_answer_hurts_nobody(caller: Caller, face: Face) -> N
 
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
-def test_child_that_exits_in_a_call_fails_it_at_once_and_comes_back(
+def test_child_that_exits_during_a_call_fails_it_at_once_and_is_restarted(
     world: World, caller: Caller, face: Face
 ) -> None:
     with ThreadPoolExecutor() as threads:
@@ -79,49 +79,51 @@ def test_child_that_exits_in_a_call_fails_it_at_once_and_comes_back(
         assert answer.failed
         assert "no answer within" not in answer.text
         assert "pipe" in answer.text
-        assert_discreet(json.dumps(answer.body))
+        assert_nothing_internal(json.dumps(answer.body))
     assert "pipe__echo" in caller.names(face), "the last known tools stay listed"
     until(lambda: caller.call(face, "pipe__echo", {"text": "back"}).succeeded, "the child is back")
 
 
 @pytest.fixture(scope="module")
-def mortal(world: World, directory: Path) -> Caller:
+def exiting_mcp(world: World, directory: Path) -> Caller:
     script = {"tools": [tool("die")], "final_output": {"die": FINAL_OUTPUT}}
-    world.publish("mortal", "stdio", options(directory, script))
+    world.publish("exiting", "stdio", options(directory, script))
     return world.caller()
 
 
-def last_answer(world: World, mortal: Caller, face: Face) -> str:
-    until(lambda: world.ask("GET", "mcps/mortal")["state"] == "ready", "it runs again")
-    answer = mortal.call(face, "mortal__die")
+def last_answer(world: World, exiting_mcp: Caller, face: Face) -> str:
+    until(lambda: world.ask("GET", "mcps/exiting")["state"] == "ready", "it runs again")
+    answer = exiting_mcp.call(face, "exiting__die")
     assert answer.failed
-    assert "mortal" in answer.text
+    assert "exiting" in answer.text
     return json.dumps(answer.body)
 
 
-def test_secret_in_the_final_output_of_a_child_is_shown_to_nobody(world: World, mortal: Caller) -> None:
-    answer = last_answer(world, mortal, LEGACY)
-    until(lambda: world.ask("GET", "mcps/mortal")["error"], "administrators read what happened")
-    for shown in (answer, world.admin.get("/v1/admin/mcps/mortal").text, world.log_text()):
+def test_secret_in_the_final_output_of_a_child_is_masked(world: World, exiting_mcp: Caller) -> None:
+    answer = last_answer(world, exiting_mcp, LEGACY)
+    until(lambda: world.ask("GET", "mcps/exiting")["error"], "administrators read what happened")
+    for shown in (answer, world.admin.get("/v1/admin/mcps/exiting").text, world.log_text()):
         assert "ghp_0123" not in shown
         assert "hunter2" not in shown
 
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
-def test_final_output_of_a_child_is_for_administrators(world: World, mortal: Caller, face: Face) -> None:
-    assert "/srv/mcp" not in last_answer(world, mortal, face)
+def test_final_output_of_a_child_is_shown_only_to_administrators(
+    world: World, exiting_mcp: Caller, face: Face
+) -> None:
+    assert "/srv/mcp" not in last_answer(world, exiting_mcp, face)
 
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
-def test_connection_cut_in_a_call_fails_that_call_alone(caller: Caller, face: Face) -> None:
+def test_closed_connection_fails_only_its_own_call(caller: Caller, face: Face) -> None:
     answer = caller.call(face, "tools__hang_up")
     assert answer.failed
-    assert_discreet(json.dumps(answer.body))
+    assert_nothing_internal(json.dumps(answer.body))
     assert caller.call(face, "tools__echo", {"text": "on"}).text == "on"
 
 
 @pytest.mark.parametrize("face", MCP_FACES, ids=repr)
-def test_error_of_a_downstream_arrives_as_it_is(caller: Caller, face: Face) -> None:
+def test_error_of_a_downstream_is_forwarded_unchanged(caller: Caller, face: Face) -> None:
     answer = caller.call(face, "pipe__refuse")
     assert answer.status == 200
     assert answer.body["error"] == {"code": -32602, "message": "no", "data": {"big": 10**30}}
@@ -135,10 +137,10 @@ def test_failed_tool_is_text_and_a_flag(caller: Caller, face: Face) -> None:
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
 @pytest.mark.parametrize("reply", ODD_REPLIES)
-def test_odd_answer_becomes_a_proper_one(odd: Caller, face: Face, reply: str) -> None:
-    response = odd.send(face.call(odd.secret, f"odd__{reply}", {}))
+def test_unusual_answer_becomes_a_valid_result(unusual_mcp: Caller, face: Face, reply: str) -> None:
+    response = unusual_mcp.send(face.call(unusual_mcp.secret, f"unusual__{reply}", {}))
     assert response.status_code == 200, response.text[:300]
-    assert_discreet(response.text[:5000])
+    assert_nothing_internal(response.text[:5000])
     if face in MCP_FACES:
         assert response.content.startswith(b'{"jsonrpc":"2.0","id":7,')
     else:
@@ -146,21 +148,21 @@ def test_odd_answer_becomes_a_proper_one(odd: Caller, face: Face, reply: str) ->
 
 
 @pytest.mark.parametrize("reply", UNREADABLE_REPLIES)
-def test_answer_that_cannot_be_read_ends_the_call_at_once(odd: Caller, reply: str) -> None:
-    answer = odd.call(LEGACY, f"odd__{reply}")
+def test_invalid_answer_fails_the_call_at_once(unusual_mcp: Caller, reply: str) -> None:
+    answer = unusual_mcp.call(LEGACY, f"unusual__{reply}")
     assert answer.code != DOWNSTREAM_TIMEOUT
 
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
 @pytest.mark.parametrize("depth", [100, 500, 900, 20000])
-def test_deep_arguments_are_taken_or_refused_but_never_break_the_server(
+def test_deep_arguments_are_accepted_or_refused_without_a_failure(
     world: World, caller: Caller, face: Face, depth: int
 ) -> None:
     wire = face.call(caller.secret, "tools__refuse", {"deep": "DEEP"})
     body = wire.body.replace(b'"DEEP"', b"[" * depth + b"]" * depth)
     response = caller.send(replace(wire, body=body))
     assert response.status_code in (200, 400), response.text
-    assert_discreet(response.text)
+    assert_nothing_internal(response.text)
     assert "unhandled" not in world.log_text()
 
 
@@ -171,7 +173,7 @@ def test_result_of_twenty_megabytes_arrives_whole(caller: Caller, face: Face) ->
     assert len(answer.text) == 20 * 1024 * 1024
 
 
-def test_call_beyond_its_deadline_is_given_up_and_nobody_else_waits(world: World, tools: Downstream) -> None:
+def test_call_past_its_deadline_fails_without_delaying_others(world: World, tools: Downstream) -> None:
     world.publish("hasty", "streamable_http", {"url": tools.url}, call_timeout_seconds=0.5)
     caller = world.caller()
     for face in FACES:
@@ -219,7 +221,7 @@ def test_call_beyond_its_deadline_is_given_up_and_nobody_else_waits(world: World
         ),
     ],
 )
-def test_mcp_that_cannot_be_reached_is_not_published_and_says_why(
+def test_unreachable_mcp_is_not_published_and_the_error_names_the_cause(
     world: World, caller: Caller, name: str, transport: str, entry: dict[str, Any], words: str
 ) -> None:
     world.offer(name, transport, entry)
@@ -236,14 +238,14 @@ def test_mcp_that_cannot_be_reached_is_not_published_and_says_why(
     assert_works(caller)
 
 
-def test_url_of_something_else_is_not_published(world: World) -> None:
+def test_url_of_another_service_is_not_published(world: World) -> None:
     world.offer("ourselves", "streamable_http", {"url": f"{world.rig.client_url}/mcp"})
     answer = world.admin.post("/v1/admin/mcps/ourselves/publish")
     assert answer.status_code == 502
     assert "credentials" in answer.json()["message"]
 
 
-def test_downstream_that_is_gone_answers_quickly_and_is_reported(world: World, directory: Path) -> None:
+def test_call_of_a_stopped_downstream_fails_quickly_and_is_reported(world: World, directory: Path) -> None:
     gone = directory / "gone.py"
     gone.write_text((Path(__file__).parent / "scripted_server.py").read_text())
     entry = options(directory, {"tools": [tool("die")], "final_output": {"die": "bye"}})
@@ -256,7 +258,7 @@ def test_downstream_that_is_gone_answers_quickly_and_is_reported(world: World, d
         answer = caller.call(face, "gone__die")
         assert answer.failed
         assert "no answer within" not in answer.text
-        assert_discreet(json.dumps(answer.body))
+        assert_nothing_internal(json.dumps(answer.body))
         assert "gone__die" in caller.names(face)
     assert_works(caller)
 

@@ -1,4 +1,4 @@
-"""A one-time code becomes a key once, in time, for an active user, and guessing is throttled."""
+"""A one-time code is exchanged for a key once, before it expires, for an active user; guessing is throttled."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.end_to_end.world import (
     Caller,
     Downstream,
     World,
-    assert_discreet,
+    assert_nothing_internal,
     assert_works,
     running,
 )
@@ -26,7 +26,7 @@ WRONG = "AAAA-BBBB-CCCC"
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
-    """Run a server with little patience."""
+    """Run a server that permits few failed attempts."""
     with running(directory, prepared, limits={"failed_logins": f"{ALLOWED}/hour"}) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
         yield started
@@ -44,7 +44,7 @@ def code_for(world: World, name: str, **more: int) -> str:
 
 
 def redeem(world: World, code: str, address: str = "127.0.0.1") -> httpx.Response:
-    """Try to exchange a code, from an address of this machine."""
+    """Try to redeem a code from a loopback address."""
     with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=PATIENCE) as client:
         return client.post(f"{world.rig.client_url}/v1/enrol", json={"code": code})
 
@@ -60,14 +60,14 @@ def test_code_of_the_command_becomes_a_key_that_works(world: World) -> None:
     assert_works(Caller(world.http, answer.json()["preshared_key"]))
 
 
-def test_code_is_used_up_by_the_first_of_many(world: World) -> None:
+def test_code_is_redeemed_only_once(world: World) -> None:
     code = code_for(world, user(world))
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda number: redeem(world, code, f"127.0.1.{number}"), range(1, 5)))
     assert sorted(answer.status_code for answer in answers) == [201, 401, 401, 401]
     late = redeem(world, code, "127.0.1.9")
     assert (late.status_code, late.json()["code"]) == (401, "AMB-2001")
-    assert_discreet(late.text)
+    assert_nothing_internal(late.text)
 
 
 def test_suspended_user_gets_no_key(world: World) -> None:
@@ -81,7 +81,7 @@ def test_suspended_user_gets_no_key(world: World) -> None:
     assert redeem(world, code, "127.0.2.3").status_code == 201
 
 
-def test_kill_switch_holds_and_the_code_outlives_it(world: World) -> None:
+def test_kill_switch_blocks_a_code_that_stays_valid(world: World) -> None:
     name = user(world)
     code = code_for(world, name)
     switch = world.ask("POST", "kill-switches", {"scope": "user", "target": name, "reason": "lost laptop"})
@@ -91,7 +91,7 @@ def test_kill_switch_holds_and_the_code_outlives_it(world: World) -> None:
     assert redeem(world, code).status_code == 201
 
 
-def test_address_that_guesses_is_slowed_down_and_others_are_not(world: World) -> None:
+def test_address_that_guesses_codes_is_throttled_and_others_are_not(world: World) -> None:
     code, address = code_for(world, user(world)), "127.0.3.1"
     guesses = [redeem(world, WRONG, address).status_code for _ in range(ALLOWED * 2)]
     assert guesses == [401] * ALLOWED + [429] * ALLOWED
@@ -101,7 +101,7 @@ def test_address_that_guesses_is_slowed_down_and_others_are_not(world: World) ->
     assert redeem(world, code, "127.0.3.2").status_code == 201
 
 
-def test_nothing_recorded_or_kept_shows_a_code_or_a_key(world: World) -> None:
+def test_audit_and_stored_files_contain_no_code_and_no_key(world: World) -> None:
     name = user(world)
     code = code_for(world, name)
     secret = redeem(world, code).json()["preshared_key"]
@@ -137,7 +137,7 @@ def test_open_codes_are_listed_without_the_code_and_cancelled(world: World) -> N
 def test_invalid_bodies_are_refused(world: World, body: object) -> None:
     answer = world.http.post("/v1/enrol", json=body)
     assert answer.status_code in (400, 401, 413, 429)
-    assert_discreet(answer.text)
+    assert_nothing_internal(answer.text)
 
 
 @pytest.mark.parametrize("seconds", [1, 86401])

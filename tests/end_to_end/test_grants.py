@@ -1,4 +1,4 @@
-"""Grants are put as often as one likes: one stays one, and only who owns it and when it ends may change."""
+"""Putting a grant is idempotent: only its owner and its expiry can change."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def put(world: World, body: dict[str, Any]) -> httpx.Response:
     return world.admin.put("/v1/admin/grants", json=body)
 
 
-def test_putting_a_grant_twice_is_putting_it_once(world: World) -> None:
+def test_putting_a_grant_twice_creates_one_grant(world: World) -> None:
     group = world.group()
     body = {"group": group, "mcp": "tools", "tools": ["echo", "par*"], "owner": "ci/grants"}
     first, again = put(world, body), put(world, {**body, "tools": ["tools.par*", "tools.echo"]})
@@ -30,7 +30,7 @@ def test_putting_a_grant_twice_is_putting_it_once(world: World) -> None:
     assert refused.status_code == 409
 
 
-def test_grant_that_has_ended_comes_into_force_again_by_putting_it(world: World) -> None:
+def test_putting_an_expired_grant_renews_it(world: World) -> None:
     group = world.group()
     caller = world.session(world.person(group))
     grant = put(world, {"group": group, "mcp": "tools"}).json()
@@ -41,7 +41,7 @@ def test_grant_that_has_ended_comes_into_force_again_by_putting_it(world: World)
     assert_works(caller)
 
 
-def test_command_adds_a_grant_to_opt_in_to(world: World) -> None:
+def test_command_adds_an_opt_in_grant(world: World) -> None:
     group = world.group()
     grant = world.rig.admin_json("grant", "add", group, "tools", "--opt-in", "--owner", "ci/grants")
     assert (grant["delivery"], grant["owner"]) == ("opt_in", "ci/grants")

@@ -1,4 +1,4 @@
-"""What a request says about itself in its headers is checked before it means anything; nothing refused ever runs."""
+"""The headers of a request are checked before it is served; no refused call runs."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from tests.end_to_end.faces import LEGACY, META, MODERN, MODERN_VERSION, Wire
 from tests.end_to_end.scripted_server import options
-from tests.end_to_end.world import Caller, Downstream, World, assert_discreet
+from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal
 
 HEADER_MISMATCH, UNSUPPORTED_VERSION, INVALID_PARAMS = -32020, -32022, -32602
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
@@ -25,7 +25,7 @@ def caller(world: World) -> Caller:
 
 
 @pytest.fixture
-def _runs_nothing(tools: Downstream) -> Iterator[None]:
+def _no_call_arrives(tools: Downstream) -> Iterator[None]:
     before = tools.count()
     yield
     assert tools.count() == before
@@ -38,7 +38,7 @@ def send(
     meta: Any = None,
     tool: str = "tools__echo",
 ) -> httpx.Response:
-    """Send a call of the stateless era with these headers changed (None: left out) and this `_meta`."""
+    """Send a modern call with these headers changed (None removes one) and this `_meta`."""
     wire = MODERN.call(caller.secret, tool, {"text": "x"})
     sent = {name: value for name, value in {**wire.headers, **(headers or {})}.items() if value is not None}
     message = json.loads(wire.body)
@@ -49,13 +49,13 @@ def send(
 
 def assert_error(response: httpx.Response, status: int, code: int) -> dict[str, Any]:
     assert response.status_code == status, response.text
-    assert_discreet(response.text)
+    assert_nothing_internal(response.text)
     error: dict[str, Any] = response.json()["error"]
     assert error["code"] == code, error
     return error
 
 
-@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.usefixtures("_no_call_arrives")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -76,7 +76,7 @@ def test_header_that_contradicts_the_body_is_refused(caller: Caller, headers: di
     assert_error(send(caller, headers=headers), 400, HEADER_MISMATCH)
 
 
-@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.usefixtures("_no_call_arrives")
 @pytest.mark.parametrize("name", ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"])
 def test_repeated_routing_header_is_refused(caller: Caller, name: str) -> None:
     wire = MODERN.call(caller.secret, "tools__echo", {"text": "x"})
@@ -84,7 +84,7 @@ def test_repeated_routing_header_is_refused(caller: Caller, name: str) -> None:
     assert_error(caller.http.post("/mcp", headers=repeated, content=wire.body), 400, HEADER_MISMATCH)
 
 
-@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.usefixtures("_no_call_arrives")
 @pytest.mark.parametrize(
     "meta",
     [
@@ -104,8 +104,8 @@ def test_missing_or_mistyped_meta_is_refused(caller: Caller, meta: Any) -> None:
     assert_error(send(caller, meta=meta), 400, INVALID_PARAMS)
 
 
-@pytest.mark.usefixtures("_runs_nothing")
-def test_version_that_is_not_served_is_told_which_are(caller: Caller) -> None:
+@pytest.mark.usefixtures("_no_call_arrives")
+def test_unsupported_version_gets_the_supported_ones(caller: Caller) -> None:
     version = "2099-01-01"
     meta = {**META, VERSION_KEY: version}
     answer = send(caller, headers={"MCP-Protocol-Version": version}, meta=meta)
@@ -115,7 +115,7 @@ def test_version_that_is_not_served_is_told_which_are(caller: Caller) -> None:
 
 @pytest.fixture(scope="module")
 def mirroring(world: World, directory: Path) -> Wire:
-    """Publish a tool that wants an argument repeated in a header, by which others on the way decide; return a call."""
+    """Publish a tool whose argument must be mirrored in a header; return a function that calls it."""
     schema = {"type": "object", "properties": {"city": {"type": "string", "x-mcp-header": "City"}}}
     script = {"tools": [{"name": "forecast", "inputSchema": schema}]}
     world.publish("weather", "stdio", options(directory, script))
@@ -123,7 +123,7 @@ def mirroring(world: World, directory: Path) -> Wire:
 
 
 @pytest.mark.parametrize("mirrored", ["paris", "=?base64?cGFyaXM=?="])
-def test_mirrored_argument_that_agrees_with_the_body_is_let_through(
+def test_mirrored_argument_equal_to_the_body_is_accepted(
     caller: Caller, mirroring: Wire, mirrored: str
 ) -> None:
     more = {"Mcp-Param-City": mirrored, "Mcp-Param-Unknown": "ignored"}
@@ -139,15 +139,15 @@ def test_mirrored_argument_that_contradicts_the_body_is_refused(
     assert_error(refused, 400, HEADER_MISMATCH)
 
 
-@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.usefixtures("_no_call_arrives")
 @pytest.mark.parametrize("version", [None, "2024-11-05", "2025-11-25"])
-def test_stateless_body_never_runs_as_the_sessions_era(caller: Caller, version: str | None) -> None:
+def test_modern_body_is_never_served_as_legacy(caller: Caller, version: str | None) -> None:
     answer = send(caller, headers={"MCP-Protocol-Version": version})
     assert answer.status_code == 400, answer.text
     assert "error" in answer.json()
 
 
-def test_header_names_may_have_any_case_and_values_the_wrapped_form(caller: Caller) -> None:
+def test_header_names_in_any_case_and_encoded_values_are_accepted(caller: Caller) -> None:
     wire = MODERN.call(caller.secret, "tools__echo", {"text": "x"})
     wrapped = base64.b64encode(b"tools__echo").decode()
     headers = {name.upper(): value for name, value in wire.headers.items()} | {
@@ -158,7 +158,7 @@ def test_header_names_may_have_any_case_and_values_the_wrapped_form(caller: Call
     assert answer.json()["result"]["content"][0]["text"] == "x"
 
 
-@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.usefixtures("_no_call_arrives")
 @pytest.mark.parametrize("era", [LEGACY, MODERN], ids=repr)
 @pytest.mark.parametrize("path", ["/mcp", "/v1/tools/invoke"])
 @pytest.mark.parametrize(
@@ -168,10 +168,10 @@ def test_host_of_another_server_is_misdirected(caller: Caller, host: str, path: 
     wire = era.call(caller.secret, "tools__echo", {})
     refused = caller.http.post(path, headers={**wire.headers, "Host": host}, content=wire.body)
     assert refused.status_code == 421
-    assert_discreet(refused.text)
+    assert_nothing_internal(refused.text)
 
 
-@pytest.mark.usefixtures("_runs_nothing")
+@pytest.mark.usefixtures("_no_call_arrives")
 @pytest.mark.parametrize(
     "origin",
     [
@@ -190,11 +190,11 @@ def test_page_of_another_site_is_refused(caller: Caller, path: str, origin: str)
     wire = LEGACY.call(caller.secret, "tools__echo", {})
     refused = caller.http.post(path, headers={**wire.headers, "Origin": origin}, content=wire.body)
     assert refused.status_code == 403, refused.text
-    assert_discreet(refused.text)
+    assert_nothing_internal(refused.text)
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:9999", "[::1]:8443"])
-def test_own_names_are_answered_whatever_the_port(caller: Caller, host: str) -> None:
+def test_own_names_are_accepted_with_any_port(caller: Caller, host: str) -> None:
     wire = LEGACY.call(caller.secret, "tools__echo", {"text": "x"})
     headers = {**wire.headers, "Host": host, "Origin": "http://localhost:3000"}
     assert caller.http.post("/mcp", headers=headers, content=wire.body).status_code == 200
@@ -210,7 +210,7 @@ def test_admin_port_checks_host_and_origin_too(world: World, header: dict[str, s
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "OPTIONS", "HEAD"])
-def test_mcp_takes_nothing_but_post_and_delete(caller: Caller, method: str) -> None:
+def test_mcp_accepts_only_post_and_delete(caller: Caller, method: str) -> None:
     for headers in (LEGACY.headers(caller.secret, "ping", {}), MODERN.headers(caller.secret, "ping", {}), {}):
         refused = caller.http.request(method, "/mcp", headers=headers)
         assert refused.status_code == 405
@@ -218,14 +218,14 @@ def test_mcp_takes_nothing_but_post_and_delete(caller: Caller, method: str) -> N
         assert "Mcp-Session-Id" not in refused.headers
 
 
-def test_a_delete_that_names_no_conversation_ends_nothing(caller: Caller) -> None:
+def test_delete_without_a_known_conversation_is_refused(caller: Caller) -> None:
     for named in ({}, {"Mcp-Session-Id": "unknown"}):
         headers = LEGACY.headers(caller.secret, "ping", {}) | named
         assert caller.http.request("DELETE", "/mcp", headers=headers).status_code == 404
     assert caller.http.request("DELETE", "/mcp").status_code == 401
 
 
-def test_every_answer_carries_the_request_id_and_keeps_browsers_away(caller: Caller) -> None:
+def test_every_response_has_the_request_id_and_security_headers(caller: Caller) -> None:
     wire = LEGACY.call(caller.secret, "tools__echo", {})
     for path in ("/mcp", "/v1/tools/invoke", "/nowhere", "/health"):
         answer = caller.http.post(

@@ -1,4 +1,4 @@
-"""With isolation per user nobody meets the process of another, and administrators look after all of them."""
+"""With isolation `per_user` each user has a separate process; administrators see and restart all of them."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.server.downstream.support import is_alive
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig) -> Iterator[World]:
-    """A server with an MCP whose users share nothing; two connections are all a user may have."""
+    """Run a server with a `per_user` MCP; a user may have two connections."""
     caps = {"idle_seconds": 600, "per_user": 2}
     with running(directory, prepared, limits=GENEROUS, user_connections=caps) as started:
         started.publish("own", "stdio", stdio_options(), isolation="per_user")
@@ -30,13 +30,13 @@ def process(caller: Caller, face: Face = LEGACY, mcp: str = "own") -> int:
 
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
-def test_each_user_has_a_process_whatever_the_key_or_session(world: World, face: Face) -> None:
+def test_each_user_has_one_process_for_all_keys_and_sessions(world: World, face: Face) -> None:
     alice, bob = world.person(), world.caller()
     first, second = world.session(alice), world.session(alice)
     assert process(first, face) == process(second, face) != process(bob, face)
 
 
-def test_a_crash_costs_its_own_user_alone(world: World) -> None:
+def test_crash_affects_only_its_own_user(world: World) -> None:
     alice, bob = world.caller(), world.caller()
     before = process(bob)
     lost = process(alice)
@@ -47,7 +47,7 @@ def test_a_crash_costs_its_own_user_alone(world: World) -> None:
     assert world.ask("GET", "mcps/own")["state"] == "ready"
 
 
-def test_the_cap_holds_for_one_user_over_all_mcps(world: World) -> None:
+def test_connection_limit_of_a_user_counts_all_mcps(world: World) -> None:
     for name in ("own2", "own3"):
         world.publish(name, "stdio", stdio_options(), isolation="per_user")
     alice = world.caller()
@@ -73,7 +73,7 @@ def test_restart_ends_every_process_and_is_recorded(world: World) -> None:
     assert event["actor"]["kind"] == "admin"
 
 
-def test_only_what_is_published_is_restarted(world: World) -> None:
+def test_only_published_mcps_are_restarted(world: World) -> None:
     world.offer("sketch", "stdio", stdio_options())
     world.rig.admin("mcp", "restart", "sketch", expect=6)
     world.rig.admin("mcp", "restart", "nothing", expect=5)
@@ -96,7 +96,7 @@ def test_status_counts_connections_calls_and_restarts(world: World) -> None:
     assert "per_user" in world.rig.admin("mcp", "show", "counted").stdout
 
 
-def test_logs_say_what_was_written_and_by_whose_process(world: World) -> None:
+def test_logs_show_each_line_with_its_user(world: World) -> None:
     person = world.person()
     world.session(person).call(LEGACY, "own__garbage")
     lines = world.rig.admin_json("mcp", "logs", "own")

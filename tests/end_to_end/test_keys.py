@@ -1,11 +1,11 @@
-"""Keys are provisioned as often as one likes, and a suspended one holds on the very next call."""
+"""Putting a key is idempotent, and a suspension applies to the next call."""
 
 import sys
 
 from tests.end_to_end.world import Person, World, assert_refused, assert_works
 
 
-def test_putting_a_key_again_says_no_secret(world: World) -> None:
+def test_putting_a_key_again_returns_no_secret(world: World) -> None:
     person = world.person()
     path = f"/v1/admin/keys/{person.name}/ci"
     first, again = world.admin.put(path, json={}), world.admin.put(path, json={"owner": "ci/keys"})
@@ -40,7 +40,7 @@ def test_suspended_key_is_refused_until_it_is_activated(world: World) -> None:
         assert refused.status_code == code
 
 
-def test_key_that_no_command_takes_never_opens_a_session(world: World) -> None:
+def test_key_that_its_secret_command_refuses_is_revoked(world: World) -> None:
     person = world.person()
     kept = world.rig.directory / "kept"
     code = f"import sys; open({str(kept)!r}, 'w').write(sys.stdin.read().strip()); raise SystemExit(int(sys.argv[1]))"
@@ -51,7 +51,7 @@ def test_key_that_no_command_takes_never_opens_a_session(world: World) -> None:
         assert world.register(kept.read_text()).status_code == status
 
 
-def test_rotated_key_keeps_what_its_client_has_chosen(world: World) -> None:
+def test_rotated_key_keeps_its_subscriptions(world: World) -> None:
     person = world.person()
     world.ask("PUT", f"subscriptions/{person.key_id}/tools", {"tools": ["params"]})
     rotated = world.ask("POST", f"keys/{person.key_id}/rotate", {"overlap_seconds": 3600})

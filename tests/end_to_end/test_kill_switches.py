@@ -1,4 +1,4 @@
-"""A kill switch bites on the very next call, on every face, and cuts what is running; lifting it gives all back."""
+"""A kill switch stops the next call on every face and cancels running calls, until it is lifted."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ from tests.end_to_end.world import (
     Downstream,
     Person,
     World,
-    assert_discreet,
+    assert_nothing_internal,
     assert_refused,
     assert_works,
     until,
@@ -32,14 +32,14 @@ SPARING_TOOLS = ["mcp", "tool", "tool-class"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A user, with everything by which a kill switch can name him."""
+    """A user, with every value by which a kill switch can name the user."""
 
     group: str
     person: Person
     caller: Caller
 
     def of(self, scope: str) -> str | None:
-        """Return what a scope is pointed at."""
+        """Return the target for a scope."""
         return {
             "everyone": None,
             "user": self.person.name,
@@ -66,13 +66,13 @@ def target(world: World, bystander: Caller) -> Target:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_refused_arrives(tools: Downstream) -> Iterator[None]:
+def _no_refused_call_arrives(tools: Downstream) -> Iterator[None]:
     yield
     assert not [call for call in tools.calls() if call["arguments"].get("text") == "must not run"]
 
 
 def kill(world: World, scope: str, what: str | None, **more: Any) -> dict[str, Any]:
-    """Pull a switch."""
+    """Activate a kill switch."""
     body = {"scope": scope, "target": what, "reason": REASON, **more}
     switch: dict[str, Any] = world.ask("POST", "kill-switches", body)
     return switch
@@ -86,7 +86,7 @@ def lift(world: World, switch: dict[str, Any]) -> None:
 def slow_call(
     world: World, caller: Caller, face: Face, tool: str = "tools__slow"
 ) -> Iterator[Future[Answer]]:
-    """Hold a call in flight that would take minutes."""
+    """Keep a call in flight that would take minutes."""
     known = len(world.events(action="call:tool:attempt", resource=tool.replace("__", ".")))
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(caller.call, face, tool, {"seconds": 600, "text": "slow"})
@@ -101,11 +101,11 @@ def assert_stopped(answer: Answer) -> None:
     assert answer.failed
     assert REASON in answer.text
     assert answer.code in (None, DENIED)
-    assert_discreet(json.dumps(answer.body))
+    assert_nothing_internal(json.dumps(answer.body))
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_every_scope_stops_the_next_call_and_gives_it_back_when_lifted(
+def test_every_scope_stops_the_next_call_until_the_switch_is_lifted(
     world: World, target: Target, bystander: Caller, scope: str
 ) -> None:
     assert_works(target.caller)
@@ -135,7 +135,7 @@ def test_every_scope_stops_the_next_call_and_gives_it_back_when_lifted(
     ],
     ids=str,
 )
-def test_every_scope_of_people_cuts_a_call_in_flight(
+def test_every_scope_of_users_cancels_a_call_in_flight(
     world: World, target: Target, bystander: Caller, scope: str, face: Face
 ) -> None:
     with slow_call(world, target.caller, face) as running:
@@ -148,7 +148,7 @@ def test_every_scope_of_people_cuts_a_call_in_flight(
 @pytest.mark.parametrize(
     ("scope", "what"), [("mcp", "pipe"), ("tool", "pipe.slow"), ("tool_class", "destructive")], ids=str
 )
-def test_every_scope_of_tools_cuts_a_call_in_flight(
+def test_every_scope_of_tools_cancels_a_call_in_flight(
     world: World, target: Target, face: Face, scope: str, what: str
 ) -> None:
     with slow_call(world, target.caller, face, "pipe__slow") as running:
@@ -160,7 +160,9 @@ def test_every_scope_of_tools_cuts_a_call_in_flight(
     )
 
 
-def test_stop_spares_what_it_does_not_name(world: World, target: Target, bystander: Caller) -> None:
+def test_switch_does_not_affect_other_users_and_tools(
+    world: World, target: Target, bystander: Caller
+) -> None:
     with slow_call(world, bystander, LEGACY, "pipe__slow") as running:
         switch = kill(world, "user", target.person.name)
         assert_refused(target.caller, REASON)
@@ -188,7 +190,7 @@ def test_stopped_call_is_recorded_as_denied_with_its_switch(world: World, target
     assert {event["details"].get("switch") for event in newest_first[:2]} == {switch["id"]}
 
 
-def test_message_is_what_the_user_reads(world: World, target: Target) -> None:
+def test_user_gets_the_message_of_the_switch(world: World, target: Target) -> None:
     switch = kill(world, "user", target.person.name, message="Ask the desk at 1234.")
     for face in FACES:
         answer = target.caller.call(face, "tools__echo", {"text": "must not run"})
@@ -197,7 +199,7 @@ def test_message_is_what_the_user_reads(world: World, target: Target) -> None:
     lift(world, switch)
 
 
-def test_stop_names_no_tool_to_those_who_may_not_know_it(world: World, target: Target) -> None:
+def test_switch_discloses_no_hidden_tool(world: World, target: Target) -> None:
     stranger = world.session(world.person(world.group()))
     switch = kill(world, "mcp", "tools")
     for face in FACES:
@@ -217,7 +219,7 @@ def test_drill_is_recorded_and_stops_nothing(world: World, target: Target) -> No
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_drill_names_whom_it_would_hit_and_cuts_no_call(world: World, target: Target, scope: str) -> None:
+def test_drill_shows_its_impact_and_cancels_no_call(world: World, target: Target, scope: str) -> None:
     with slow_call(world, target.caller, LEGACY) as running:
         what = target.of(scope)
         words = () if what is None else (what,)
@@ -243,7 +245,7 @@ def test_drill_names_whom_it_would_hit_and_cuts_no_call(world: World, target: Ta
     lift(world, switch)
 
 
-def test_drill_ends_by_itself_when_it_has_an_end(world: World, target: Target) -> None:
+def test_drill_ends_at_its_expiry(world: World, target: Target) -> None:
     switch = kill(world, "user", target.person.name, drill=True, expires_in_seconds=1)
     until(
         lambda: switch["id"] not in [item["id"] for item in world.ask("GET", "kill-switches")["items"]],
@@ -252,7 +254,7 @@ def test_drill_ends_by_itself_when_it_has_an_end(world: World, target: Target) -
     assert world.ask("GET", f"kill-switches/{switch['id']}")["impact"]["users"]["count"] == 1
 
 
-def test_stop_survives_a_restart_and_ends_when_lifted(
+def test_switch_survives_a_restart_and_ends_when_lifted(
     world: World, target: Target, bystander: Caller
 ) -> None:
     switch = kill(world, "everyone", None)
@@ -263,7 +265,7 @@ def test_stop_survives_a_restart_and_ends_when_lifted(
     assert_works(target.caller)
 
 
-def test_stop_ends_by_itself_when_it_has_an_end(world: World, target: Target) -> None:
+def test_switch_ends_at_its_expiry(world: World, target: Target) -> None:
     switch = kill(world, "user", target.person.name, expires_in_seconds=2)
     assert_refused(target.caller, REASON)
     until(lambda: target.caller.call(LEGACY, "tools__echo").succeeded, "the stop runs out")
@@ -271,7 +273,7 @@ def test_stop_ends_by_itself_when_it_has_an_end(world: World, target: Target) ->
     assert switch["id"] not in [item["id"] for item in world.ask("GET", "kill-switches")["items"]]
 
 
-def test_two_stops_hold_until_both_are_lifted(world: World, target: Target) -> None:
+def test_two_switches_apply_until_both_are_lifted(world: World, target: Target) -> None:
     first, second = kill(world, "user", target.person.name), kill(world, "group", target.group)
     lift(world, first)
     assert_refused(target.caller, REASON)
@@ -279,9 +281,7 @@ def test_two_stops_hold_until_both_are_lifted(world: World, target: Target) -> N
     assert_works(target.caller)
 
 
-def test_command_line_lifts_a_stop_and_refuses_one_of_what_does_not_exist(
-    world: World, target: Target
-) -> None:
+def test_command_lifts_a_switch_and_refuses_an_unknown_target(world: World, target: Target) -> None:
     switch = kill(world, "user", target.person.name)
     world.rig.admin("kill", "lift", switch["id"])
     assert_works(target.caller)
@@ -291,18 +291,18 @@ def test_command_line_lifts_a_stop_and_refuses_one_of_what_does_not_exist(
 
 
 @pytest.mark.parametrize("scope", ["user", "group", "key", "session", "mcp", "tool", "tool_class"])
-def test_stop_of_what_does_not_exist_is_refused(world: World, scope: str) -> None:
+def test_switch_for_an_unknown_target_is_refused(world: World, scope: str) -> None:
     body = {"scope": scope, "target": "nothing-of-this-name", "reason": REASON}
     assert world.admin.post("/v1/admin/kill-switches", json=body).status_code == 404
 
 
-def test_tool_that_is_away_can_be_stopped_before_it_comes_back(world: World, target: Target) -> None:
+def test_unavailable_tool_can_be_stopped(world: World, target: Target) -> None:
     switch = kill(world, "tool", "tools.not_offered_now")
     lift(world, switch)
 
 
 @pytest.mark.parametrize("era", MCP_FACES, ids=repr)
-def test_stop_of_a_key_holds_for_a_host_that_presents_the_key_itself(
+def test_switch_for_a_key_applies_to_requests_with_the_key_itself(
     world: World, target: Target, era: Face
 ) -> None:
     host = Caller(world.http, target.person.key)
@@ -313,11 +313,11 @@ def test_stop_of_a_key_holds_for_a_host_that_presents_the_key_itself(
     assert host.call(era, "tools__echo", {"text": "again"}).text == "again"
 
 
-def test_no_call_that_is_sent_after_the_stop_runs(world: World, target: Target, tools: Downstream) -> None:
-    """Many calls are under way on every face; the answer to the switch is the line none may cross."""
+def test_no_call_sent_after_the_switch_runs(world: World, target: Target, tools: Downstream) -> None:
+    """While calls run on every face, no call that is sent after the response to the activation may run."""
     stopped, done = threading.Event(), threading.Event()
 
-    def hammer(face: Face) -> tuple[int, int]:
+    def call_repeatedly(face: Face) -> tuple[int, int]:
         ran = crossed = 0
         while not done.is_set():
             late = stopped.is_set()
@@ -329,7 +329,7 @@ def test_no_call_that_is_sent_after_the_stop_runs(world: World, target: Target, 
         return ran, crossed
 
     with ThreadPoolExecutor(6) as threads:
-        hammers = [threads.submit(hammer, face) for face in FACES * 2]
+        hammers = [threads.submit(call_repeatedly, face) for face in FACES * 2]
         arrived = tools.count()
         until(lambda: tools.count() > arrived + 60, "the calls are under way")
         switch = kill(world, "user", target.person.name)
@@ -344,7 +344,7 @@ def test_no_call_that_is_sent_after_the_stop_runs(world: World, target: Target, 
 
 
 @pytest.mark.parametrize("scope", ["user", "key"])
-def test_stopped_people_open_no_session_and_keep_none_alive(world: World, target: Target, scope: str) -> None:
+def test_stopped_users_cannot_open_or_extend_a_session(world: World, target: Target, scope: str) -> None:
     switch = kill(world, scope, target.of(scope))
     try:
         assert target.caller.heartbeat().status_code in (401, 403)

@@ -1,4 +1,4 @@
-"""Lists over HTTP: the query words, the total, and cursors that are good for their query alone."""
+"""Lists over HTTP: query parameters, the total, and cursors that are valid only for their query."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.world import World, assert_discreet
+from tests.end_to_end.world import World, assert_nothing_internal
 
 LISTS = (
     *("users", "groups", "mcps", "grants", "keys", "subscriptions", "sessions", "kill-switches"),
@@ -28,7 +28,7 @@ def page(world: World, path: str, *query: tuple[str, str]) -> dict[str, Any]:
 
 
 def walk(world: World, path: str, *query: tuple[str, str]) -> list[Any]:
-    """Follow the cursors, one row at a time, and hold every total to the whole."""
+    """Follow the cursors, one item at a time, and assert that each total equals the number of items."""
     items: list[Any] = []
     totals = set()
     cursor: tuple[tuple[str, str], ...] = ()
@@ -45,7 +45,7 @@ def walk(world: World, path: str, *query: tuple[str, str]) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def staff(world: World) -> list[str]:
-    """Make four people in two groups, the second suspended, the last with a session."""
+    """Create four users in two groups, the second suspended, the last with a session."""
     one, two = world.group("tools"), world.group()
     names = [world.person(one).name, world.person(one).name, world.person(two).name]
     last = world.person(one, two)
@@ -69,7 +69,7 @@ def test_conditions_are_combined_and_counted(world: World, staff: list[str]) -> 
     assert {each["group"] for each in walk(world, "grants", ("filter", f"group={one}"))} == {one}
 
 
-def test_the_words_of_old_still_narrow_a_list(world: World, staff: list[str]) -> None:
+def test_earlier_query_parameters_still_filter_a_list(world: World, staff: list[str]) -> None:
     last, third = staff[-1], staff[-2]
     assert [each["user"] for each in walk(world, "keys", ("user", last))] == [last]
     assert [each["user"] for each in walk(world, "sessions", ("user", last))] == [last]
@@ -82,7 +82,7 @@ def test_the_words_of_old_still_narrow_a_list(world: World, staff: list[str]) ->
     assert [each["id"] for each in walk(world, "kill-switches", target, ("all", "true"))] == [switch["id"]]
 
 
-def test_lists_from_memory_understand_the_same_words(world: World, staff: list[str]) -> None:
+def test_lists_from_memory_accept_the_same_parameters(world: World, staff: list[str]) -> None:
     tools = page(world, "mcps/tools/tools")["items"]
     names = [each["name"] for each in tools]
     assert len(names) > 1
@@ -95,7 +95,7 @@ def test_lists_from_memory_understand_the_same_words(world: World, staff: list[s
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_words_a_list_does_not_know_are_refused(world: World, path: str) -> None:
+def test_unknown_fields_and_parameters_are_refused(world: World, path: str) -> None:
     for query, said in (
         (("filter", "nmae=x"), "nmae"),
         (("filter", "name"), "FIELD=VALUE"),
@@ -107,11 +107,11 @@ def test_words_a_list_does_not_know_are_refused(world: World, path: str) -> None
         answer = get(world, path, query)
         assert answer.status_code == 400, answer.text
         assert said in answer.json()["detail"] or "512" in answer.json()["detail"]
-        assert_discreet(answer.text)
+        assert_nothing_internal(answer.text)
     assert get(world, path, *[("filter", "x=y")] * 21).status_code == 400
 
 
-def test_a_cursor_is_good_for_its_own_query_alone(world: World, staff: list[str]) -> None:
+def test_cursor_is_valid_only_for_its_own_query(world: World, staff: list[str]) -> None:
     query = (("filter", "name~person-*"), ("sort", "-created_at"), ("limit", "1"))
     cursor = ("cursor", page(world, "users", *query)["next_cursor"])
     assert get(world, "users", query[2], cursor, query[1], query[0]).status_code == 200
@@ -144,14 +144,14 @@ def _cursor(*members: Any) -> str:
         base64.urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
 )
-def test_garbage_is_no_cursor(world: World, garbage: str) -> None:
+def test_invalid_cursor_is_refused(world: World, garbage: str) -> None:
     answer = get(world, "users", ("cursor", garbage))
     assert answer.status_code == 400
     assert "repeat without it" in answer.json()["detail"]
-    assert_discreet(answer.text)
+    assert_nothing_internal(answer.text)
 
 
-def test_a_forged_place_is_refused_or_just_another_place(world: World, staff: list[str]) -> None:
+def test_forged_cursor_is_refused_or_is_another_position(world: World, staff: list[str]) -> None:
     mark = json.loads(
         base64.urlsafe_b64decode(
             page(world, "users", ("sort", "created_at"), ("limit", "1"))["next_cursor"] + "=="
@@ -168,8 +168,8 @@ def test_a_forged_place_is_refused_or_just_another_place(world: World, staff: li
     ):
         answer = get(world, "users", ("sort", "created_at"), ("cursor", _cursor(mark, sort, "x")))
         assert answer.status_code == status, answer.text
-        assert_discreet(answer.text)
+        assert_nothing_internal(answer.text)
 
 
-def test_nothing_here_was_unforeseen(world: World, directory: Path) -> None:
+def test_no_request_caused_an_internal_error(world: World, directory: Path) -> None:
     assert "unhandled error" not in world.log_text()

@@ -1,4 +1,4 @@
-"""Users see and change what is theirs, by the very key they come with, and nothing widens what they may do."""
+"""Users see and change their own access with their own key, and cannot widen it."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from tests.end_to_end.world import Caller, Person, World, assert_refused, assert
 
 
 def ask(world: World, secret: str, method: str, path: str, body: Any = None) -> httpx.Response:
-    """Ask the user API."""
+    """Send a request to `/v1/me`."""
     return world.http.request(
         method, f"/v1/me{path}", json=body, headers={"Authorization": f"Bearer {secret}"}
     )
 
 
-def test_user_is_told_who_they_are_by_key_and_by_session(world: World) -> None:
+def test_me_shows_the_user_for_a_key_and_for_a_session(world: World) -> None:
     person = world.person()
     me = ask(world, person.key, "GET", "").json()
     assert (me["user"], me["groups"], me["key"]["id"]) == (person.name, ["developers"], person.key_id)
@@ -28,7 +28,7 @@ def test_user_is_told_who_they_are_by_key_and_by_session(world: World) -> None:
 
 
 @pytest.mark.parametrize("secret", ["x", "amb_pk_" + "A" * 48, "amb_st_" + "A" * 100])
-def test_stranger_is_told_nothing(world: World, secret: str) -> None:
+def test_request_without_a_valid_secret_is_refused(world: World, secret: str) -> None:
     for method, path in (
         ("GET", ""),
         ("POST", "/key/rotate"),
@@ -38,7 +38,7 @@ def test_stranger_is_told_nothing(world: World, secret: str) -> None:
         assert ask(world, secret, method, path, {}).status_code == 401
 
 
-def test_rotated_key_works_beside_the_old_one_until_it_is_used(world: World) -> None:
+def test_key_can_be_rotated_again_until_the_new_key_is_used(world: World) -> None:
     person = world.person()
     first = ask(world, person.key, "POST", "/key/rotate", {"overlap_seconds": 3600})
     assert first.status_code == 201, first.text
@@ -64,7 +64,7 @@ def test_user_cannot_prolong_a_key_by_rotating_it(world: World) -> None:
         assert_works(Caller(world.http, secret))
 
 
-def test_kill_switch_and_user_status_hold_for_every_change(world: World) -> None:
+def test_kill_switch_and_user_status_apply_to_every_change(world: World) -> None:
     person = world.person()
     switch = world.ask("POST", "kill-switches", {"scope": "user", "target": person.name, "reason": "x"})
     changes = (("POST", "/key/rotate"), ("PUT", "/subscriptions/tools"), ("DELETE", "/subscriptions/tools"))
@@ -79,7 +79,7 @@ def test_kill_switch_and_user_status_hold_for_every_change(world: World) -> None
     assert ask(world, caller.secret, "GET", "").json()["refused"] == "user_not_active"
 
 
-def test_user_subscribes_and_narrows_the_key_in_use_alone(world: World) -> None:
+def test_subscription_changes_only_the_key_of_the_request(world: World) -> None:
     group = world.group()
     world.ask("PUT", "grants", {"group": group, "mcp": "tools", "tools": ["*"], "delivery": "opt_in"})
     person = world.person(group)
@@ -99,7 +99,7 @@ def test_user_subscribes_and_narrows_the_key_in_use_alone(world: World) -> None:
     assert ask(world, person.key, "DELETE", "/subscriptions/tools").status_code == 404
 
 
-def test_no_choice_widens_what_is_granted(world: World) -> None:
+def test_no_selection_widens_the_grants(world: World) -> None:
     group = world.group()
     world.ask("PUT", "grants", {"group": group, "mcp": "tools", "tools": ["params"]})
     person: Person = world.person(group)
@@ -110,7 +110,7 @@ def test_no_choice_widens_what_is_granted(world: World) -> None:
     assert [tool["name"] for tool in offered["tools"]] == ["tools.params"]
 
 
-def test_mcp_that_is_not_granted_cannot_be_told_from_none(world: World) -> None:
+def test_mcp_without_a_grant_is_answered_like_an_unknown_one(world: World) -> None:
     stranger = world.person(world.group())
     assert ask(world, stranger.key, "GET", "/catalog").json() == {"mcps": []}
     answers = [ask(world, stranger.key, "PUT", f"/subscriptions/{name}", {}) for name in ("tools", "nothing")]
@@ -122,5 +122,5 @@ def test_mcp_that_is_not_granted_cannot_be_told_from_none(world: World) -> None:
 @pytest.mark.parametrize(
     "body", [{"tools": ["a b"]}, {"tools": ["t"] * 101}, {"tool": ["t"]}, {"tools": "echo"}]
 )
-def test_invalid_choice_is_refused(world: World, body: Any) -> None:
+def test_invalid_selection_is_refused(world: World, body: Any) -> None:
     assert ask(world, world.person().key, "PUT", "/subscriptions/tools", body).status_code == 400

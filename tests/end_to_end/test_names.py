@@ -1,4 +1,4 @@
-"""Tools keep apart and stay callable whatever their downstreams call them."""
+"""Tools have unique, callable published names, for any names of their downstreams."""
 
 import hashlib
 import re
@@ -16,21 +16,21 @@ def publish(world: World, directory: Path, mcp: str, *tools: str) -> None:
 
 
 def named(caller: Caller, prefix: str) -> list[str]:
-    """Return what is listed under a prefix, the same on every face."""
+    """Return the listed names with a prefix, which are equal on every face."""
     lists = [[name for name in caller.names(face) if name.startswith(prefix)] for face in FACES]
     assert lists[0] == lists[1] == lists[2]
     return lists[0]
 
 
 def assert_reaches(caller: Caller, name: str, tool_name: str) -> None:
-    """The scripted server answers with the name it was called by."""
+    """Assert that a call reaches the tool; the scripted server answers with the name that it received."""
     for face in FACES:
         answer = caller.call(face, name)
         assert answer.succeeded, (face, name, answer)
         assert answer.text == tool_name
 
 
-def test_names_that_would_collide_are_told_apart_and_both_work(world: World, directory: Path) -> None:
+def test_colliding_names_are_made_unique_and_both_work(world: World, directory: Path) -> None:
     publish(world, directory, "a", "b__c")
     caller = world.caller()
     assert named(caller, "a__") == ["a__b__c"]
@@ -50,8 +50,8 @@ def test_names_that_would_collide_are_told_apart_and_both_work(world: World, dir
     assert named(caller, "a__") == [first, second]
 
 
-def test_tool_cannot_take_the_marked_name_of_another(world: World, directory: Path) -> None:
-    """A downstream that knows how names are marked must not get the calls of its neighbour."""
+def test_tool_cannot_take_the_unique_name_of_another(world: World, directory: Path) -> None:
+    """A downstream that imitates the unique name of another tool must not get its calls."""
     mark = hashlib.sha256(b"m\0n__o").hexdigest()[:16]
     publish(world, directory, "m", "n__o")
     publish(world, directory, "m__n", "o", f"o_{mark}")
@@ -64,7 +64,7 @@ def test_tool_cannot_take_the_marked_name_of_another(world: World, directory: Pa
         assert_reaches(caller, stolen, "n__o")
 
 
-def test_names_unfit_for_models_are_published_fit_and_reach_their_tool(world: World, directory: Path) -> None:
+def test_names_invalid_for_models_are_converted_and_reach_their_tool(world: World, directory: Path) -> None:
     unfit = [
         "with space",
         "dotted.name",

@@ -1,4 +1,4 @@
-"""What an administrator decides holds on the very next call of a host that talks to a running ambassador-client."""
+"""A decision of an administrator applies to the next call of a host with a running ambassador-client."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ Step = Callable[[World, Person], None]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_refused_arrives(tools: Downstream) -> Iterator[None]:
+def _no_refused_call_arrives(tools: Downstream) -> Iterator[None]:
     yield
     assert not [call for call in tools.calls() if call["arguments"].get("text") == "must not run"]
 
@@ -53,7 +53,7 @@ def _lift(world: World, person: Person) -> None:
     ],
 )
 @pytest.mark.parametrize("modern", [False, True], ids=["2025-06-18", "2026-07-28"])
-async def test_a_stop_and_its_end_hold_on_the_very_next_call(
+async def test_refusal_and_its_end_apply_to_the_next_call(
     world: World, tmp_path: Path, stop: Step, let_go: Step, word: str, modern: bool
 ) -> None:
     person = world.person()
@@ -69,7 +69,7 @@ async def test_a_stop_and_its_end_hold_on_the_very_next_call(
         assert ECHO in await names(host, modern=modern)
 
 
-async def test_a_revoked_key_is_refused_on_the_very_next_call(world: World, tmp_path: Path) -> None:
+async def test_revoked_key_is_refused_on_the_next_call(world: World, tmp_path: Path) -> None:
     person = world.person()
     async with start_client(env_of(world, person, tmp_path)) as host:
         await host.initialize()
@@ -80,13 +80,13 @@ async def test_a_revoked_key_is_refused_on_the_very_next_call(world: World, tmp_
 
 
 def env_of(world: World, person: Person, state: Path) -> dict[str, str]:
-    """Return the environment that leads a client of this person to the server."""
+    """Return the environment with which this user's client connects to the server."""
     key = {"MCP_AMBASSADOR_PRESHARED_KEY": person.key}
     return environment(world.rig.client_url, state, **key)
 
 
 async def echo(host: Host, text: str, *, modern: bool = False) -> str:
-    """Call the tool and return everything that the host is told."""
+    """Call the tool and return the whole message that the host receives."""
     return str(await host.call(ECHO, {"text": text}, modern=modern))
 
 

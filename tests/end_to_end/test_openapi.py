@@ -1,4 +1,4 @@
-"""What the description promises is what a running server does, whatever it is sent."""
+"""A running server answers generated requests as the OpenAPI document describes."""
 
 import copy
 from collections import Counter
@@ -26,7 +26,7 @@ from ambassador_server.web.admin.routes import admin_endpoints
 from ambassador_server.web.openapi import describe
 from tests.effort import SOAK
 from tests.end_to_end.raw_http import connected, head
-from tests.end_to_end.world import World, assert_discreet
+from tests.end_to_end.world import World, assert_nothing_internal
 from tests.patience import PATIENCE
 
 EXAMPLES = 12 * SOAK
@@ -58,10 +58,10 @@ CHECKS: list[Any] = [
     promises.negative_data_rejection,
 ]
 STARTS_IT = {f"{MCPS}/{{name}}/{verb}" for verb in ("publish", "test", "restart")}
-"""What runs the command of an entry: it is only ever asked of the one that is harmless."""
+"""Operations that run the command of an entry; they are sent only for the harmless entry."""
 HARMLESS = "tools"
 NEVER_DONE = {
-    # There is no TLS, and so no CA; what was made up is never published, and so never archived; a key has no login.
+    # Without TLS there is no CA. Generated entries are never published, so never archived. An admin key has no login.
     f"GET {CA_CERTIFICATE}",
     f"POST {MCPS}/{{name}}/publish",
     f"POST {MCPS}/{{name}}/archive",
@@ -69,7 +69,7 @@ NEVER_DONE = {
     f"POST {ADMIN}/login",
     f"PUT {ADMIN}/password",
 }
-"""What nothing that is made up can bring about."""
+"""Operations that cannot succeed with generated values."""
 
 asked: Counter[str] = Counter()
 done: Counter[str] = Counter()
@@ -77,8 +77,8 @@ done: Counter[str] = Counter()
 
 @pytest.mark.soak
 @SCHEMA.exclude(path=AUDIT_STREAM).parametrize()
-def test_the_server_keeps_what_its_description_promises(case: Any, world: World) -> None:
-    """Some of the requests are about something that is there; a command that was made up is never run."""
+def test_responses_match_the_openapi_document(case: Any, world: World) -> None:
+    """Some requests are for existing objects; a generated command is never run."""
     label = case.operation.label
     asked[label] += 1
     if case.operation.path in STARTS_IT:
@@ -94,7 +94,7 @@ def test_the_server_keeps_what_its_description_promises(case: Any, world: World)
     answer = case.call(base_url=world.rig.admin_url, headers=key, timeout=PATIENCE)
     case.validate_response(answer, checks=CHECKS, headers=key)
     if answer.status_code >= 400:
-        assert_discreet(answer.text)
+        assert_nothing_internal(answer.text)
     else:
         done[label] += 1
 
@@ -106,7 +106,7 @@ SENSIBLE_QUERIES = {
 
 
 def sensible(world: World) -> dict[str, Any]:
-    """Return bodies that name what is there, which nothing that is made up does."""
+    """Return bodies that name existing objects, which generated bodies do not."""
     group, name = {"group": "somebodies", "mcp": HARMLESS}, world.fresh("thing")
     return {
         f"PUT {ADMIN}/subscriptions/{{key_id}}/{{mcp}}": {},
@@ -141,7 +141,7 @@ def _user_exists(world: World) -> None:
 
 
 def changes(case: Any, name: str) -> bool:
-    """Tell whether the request would give this published entry options that were made up."""
+    """Tell whether the request would write generated options to this published entry."""
     if case.operation.path in STARTS_IT or not case.operation.path.startswith((MCPS, BATCH)):
         return False
     operations = case.body.get("operations") if isinstance(case.body, dict) else None
@@ -150,7 +150,7 @@ def changes(case: Any, name: str) -> bool:
 
 
 def existing(world: World, path: str) -> dict[str, Any] | None:
-    """Make what a path is about, and return its parameters."""
+    """Create the object of a path, and return the path parameters."""
     makers: dict[str, Callable[[], dict[str, Any]]] = {
         f"{ADMIN}/users/": lambda: {"name": user(world)},
         f"{ADMIN}/groups/": lambda: member(world),
@@ -212,8 +212,8 @@ def admin_key(world: World) -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _every_operation_was_carried_out(world: World) -> Iterator[None]:
-    """Refusals alone would promise little."""
+def _every_operation_succeeded_once(world: World) -> Iterator[None]:
+    """If every request were refused, the test would prove little."""
     yield
     if len(asked) == len(list(SCHEMA.get_all_operations())) - 1:
         undone = sorted(set(asked) - set(done) - NEVER_DONE)
@@ -221,7 +221,7 @@ def _every_operation_was_carried_out(world: World) -> Iterator[None]:
         assert "unhandled error" not in world.log_text()
 
 
-def test_the_running_server_gives_this_description_to_administrators_alone(world: World) -> None:
+def test_only_administrators_get_the_openapi_document(world: World) -> None:
     answer = world.admin.get(OPENAPI)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.json() == DOCUMENT
@@ -229,7 +229,7 @@ def test_the_running_server_gives_this_description_to_administrators_alone(world
     assert world.http.get(OPENAPI, headers=dict(world.admin.headers)).status_code == 404
 
 
-def test_the_stream_keeps_what_it_promises(world: World) -> None:
+def test_stream_matches_the_openapi_document(world: World) -> None:
     promised = DOCUMENT["paths"][AUDIT_STREAM]["get"]["responses"]
     with world.admin.stream("GET", AUDIT_STREAM, params={"after": "0"}) as answer:
         assert answer.status_code == 200
@@ -241,7 +241,7 @@ def test_the_stream_keeps_what_it_promises(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", [AUDIT_STREAM, OPENAPI, f"{ADMIN}/users"])
-def test_a_head_has_no_body_that_the_next_answer_would_begin_with(world: World, path: str) -> None:
+def test_head_response_has_no_body(world: World, path: str) -> None:
     key = {ADMIN_KEY_HEADER: world.rig.facts["admin_key"]}
     with connected(world.rig.ports["admin_port"]) as connection:
         connection.sendall(head("HEAD", path, key))

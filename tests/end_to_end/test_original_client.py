@@ -1,4 +1,4 @@
-"""The client of the original works against this server unchanged, and its user sees what goes wrong."""
+"""The original client works with this server unchanged, and shows its user the cause of failures."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -36,13 +36,13 @@ def client(world: World, person: Person) -> OriginalClient:
 
 
 def text_of(reply: dict[str, Any]) -> str:
-    """Return what the model reads; anything but a list of blocks would not be MCP."""
+    """Return the text that the model reads; assert that the result is a list of content blocks."""
     content = reply["result"]["content"]
     assert isinstance(content, list)
     return "\n".join(block["text"] for block in content if block["type"] == "text")
 
 
-def test_story_from_start_to_stop(client: OriginalClient) -> None:
+def test_original_client_works_from_start_to_stop(client: OriginalClient) -> None:
     assert client.registrations == 1
     assert client.session["session_token"].startswith("amb_st_")
     expires_at = client.session["expires_at"]
@@ -68,11 +68,11 @@ def test_story_from_start_to_stop(client: OriginalClient) -> None:
         ("pipe__crash", "pipe"),
     ],
 )
-def test_failure_is_text_the_model_reads(client: OriginalClient, tool_name: str, words: str) -> None:
+def test_failure_is_returned_as_text(client: OriginalClient, tool_name: str, words: str) -> None:
     assert words in text_of(client.call(tool_name, {}))
 
 
-def test_refusal_is_text_the_model_reads(world: World, client: OriginalClient, person: Person) -> None:
+def test_refusal_is_returned_as_text(world: World, client: OriginalClient, person: Person) -> None:
     body = {"scope": "user", "target": person.name, "reason": "incident 7"}
     switch = world.ask("POST", "kill-switches", body)
     assert "incident 7" in text_of(client.call("tools__echo", {}))
@@ -105,7 +105,7 @@ def test_lost_session_is_opened_again_and_the_call_repeated_once(client: Origina
     assert all(isinstance(error, str) for error in client.logged)
 
 
-def test_two_of_them_on_one_key_do_not_fight(world: World, person: Person) -> None:
+def test_two_original_clients_share_one_key(world: World, person: Person) -> None:
     clients = [OriginalClient(world.rig.ports["port"], person.key) for _ in range(2)]
     for client in clients:
         client.start()
@@ -117,7 +117,7 @@ def test_two_of_them_on_one_key_do_not_fight(world: World, person: Person) -> No
     assert clients[1].heartbeat() == 200
 
 
-def test_heartbeats_that_come_too_often_are_refused_in_its_words(client: OriginalClient) -> None:
+def test_too_frequent_heartbeats_are_refused_as_in_the_original(client: OriginalClient) -> None:
     assert client.heartbeat() == 200
     status, answer = client.request("POST", "/v1/sessions/heartbeat", {})
     assert (status, answer["error"]) == (429, "rate_limit_exceeded")
@@ -125,7 +125,7 @@ def test_heartbeats_that_come_too_often_are_refused_in_its_words(client: Origina
 
 
 @pytest.mark.parametrize("host_tool", HOST_TOOLS)
-def test_every_host_it_knows_may_register(world: World, person: Person, host_tool: str) -> None:
+def test_every_host_tool_of_the_original_may_register(world: World, person: Person, host_tool: str) -> None:
     OriginalClient(world.rig.ports["port"], person.key, host_tool).start()
 
 
@@ -137,7 +137,7 @@ def test_every_host_it_knows_may_register(world: World, person: Person, host_too
         (None, "emacs", "400 validation_error: Invalid host_tool value"),
     ],
 )
-def test_failed_start_says_why(
+def test_failed_start_reports_the_cause(
     world: World, person: Person, key: str | None, host_tool: str, words: str
 ) -> None:
     client = OriginalClient(world.rig.ports["port"], person.key if key is None else key, host_tool)

@@ -1,4 +1,4 @@
-"""Progress of a call: from the downstream to its caller, under the caller's token, and to nobody else."""
+"""Progress of a call goes from the downstream to its own caller only, with the caller's token."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ DOWNSTREAMS = ("tools", "piped", "modern")
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
-    """A server whose downstreams are shared by all users: over HTTP and over pipes, of both eras."""
+    """Run a server with shared downstreams of both eras, over HTTP and stdio."""
     with running(directory, prepared, limits=GENEROUS) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
         started.publish_fixture("piped")
@@ -46,7 +46,7 @@ def events(body: str) -> list[dict[str, Any]]:
 
 
 def outcomes(world: World, answer: httpx.Response) -> list[str]:
-    """Return what was recorded of a request, once there is a second record."""
+    """Return the recorded events of a request, after the second one was recorded."""
     request = answer.headers["x-request-id"]
     recorded = until(
         lambda: each if len(each := world.events(request_id=request)) > 1 else None, "it is recorded"
@@ -74,9 +74,7 @@ def test_progress_comes_before_the_result_under_the_callers_token(
 
 
 @pytest.mark.parametrize("face", MCP_FACES, ids=repr)
-def test_answer_is_plain_json_where_there_is_nothing_to_tell_or_nobody_to_hear(
-    world: World, face: Mcp
-) -> None:
+def test_answer_is_plain_json_without_progress_or_without_accepted_streams(world: World, face: Mcp) -> None:
     caller = world.caller()
     for answer in (
         ask(caller, face, "tools__echo", "t", text="x"),
@@ -93,7 +91,7 @@ def test_answer_is_plain_json_where_there_is_nothing_to_tell_or_nobody_to_hear(
 
 
 @pytest.mark.parametrize("mcp", DOWNSTREAMS)
-def test_users_with_the_same_token_on_one_downstream_hear_of_their_own_calls(world: World, mcp: str) -> None:
+def test_users_with_the_same_token_get_only_their_own_progress(world: World, mcp: str) -> None:
     callers = [world.caller() for _ in range(4)]
 
     def run(n: int) -> None:
@@ -122,7 +120,7 @@ def test_token_that_is_spelled_another_way_does_not_reach_the_downstream(world: 
         )
 
 
-def test_reader_who_is_slow_loses_progress_and_never_the_result(world: World, tools: Downstream) -> None:
+def test_slow_reader_loses_progress_but_not_the_result(world: World, tools: Downstream) -> None:
     caller, steps = world.caller(), 4000
     params = {
         "name": "tools__progress",
@@ -141,7 +139,7 @@ def test_reader_who_is_slow_loses_progress_and_never_the_result(world: World, to
 
 @pytest.mark.parametrize("face", MCP_FACES, ids=repr)
 @pytest.mark.parametrize("mcp", DOWNSTREAMS)
-def test_kill_switch_ends_a_call_that_has_begun_to_report(world: World, face: Mcp, mcp: str) -> None:
+def test_kill_switch_ends_a_call_that_has_sent_progress(world: World, face: Mcp, mcp: str) -> None:
     caller = world.caller()
     tool = f"{mcp}__progress"
     params = {"name": tool, "arguments": {"steps": 1, "seconds": 600}, "_meta": {"progressToken": 1}}
@@ -156,7 +154,7 @@ def test_kill_switch_ends_a_call_that_has_begun_to_report(world: World, face: Mc
 
 
 @pytest.mark.parametrize("mcp", DOWNSTREAMS)
-def test_caller_who_hangs_up_amid_progress_cancels_the_call(world: World, mcp: str) -> None:
+def test_closed_connection_cancels_a_call_that_has_sent_progress(world: World, mcp: str) -> None:
     caller = world.caller()
     before = int(caller.call(LEGACY, f"{mcp}__cancelled").text)
     params = {

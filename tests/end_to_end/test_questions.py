@@ -1,4 +1,4 @@
-"""Questions of downstreams reach the host of their call and nobody else, and a host can take its call back."""
+"""Questions of downstreams reach only the host of their call, and a host can cancel its call."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ YES = {"action": "accept", "content": {"sure": True, "big": 12345678901234567890
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
-    """A server in front of downstreams that ask in the way of their era."""
+    """Run a server with downstreams of both eras that ask questions."""
     with (
         downstream(directory, "--era", "modern") as modern,
         running(directory, prepared, limits=GENEROUS) as started,
@@ -34,7 +34,7 @@ def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
 
 
 def recorded(world: World, caller: Caller, actions: set[str]) -> list[dict[str, Any]]:
-    """Return what was recorded of a caller's session, oldest first, once all of these actions are."""
+    """Return the events of a caller's session, oldest first, after all of these actions were recorded."""
 
     def found() -> list[dict[str, Any]] | None:
         events = world.events(session=caller.session_id)[::-1]
@@ -45,9 +45,7 @@ def recorded(world: World, caller: Caller, actions: set[str]) -> list[dict[str, 
 
 @pytest.mark.parametrize("mcp", DOWNSTREAMS)
 @pytest.mark.parametrize("rounds", [1, 3])
-def test_a_legacy_host_is_asked_on_the_stream_of_its_call_and_its_answers_go_back(
-    world: World, mcp: str, rounds: int
-) -> None:
+def test_legacy_host_is_asked_on_the_stream_of_its_call(world: World, mcp: str, rounds: int) -> None:
     asked = begin(world.caller(), ELICITATION)
     with asked.call(f"{mcp}__confirm", rounds=rounds) as stream:
         for number in range(1, rounds + 1):
@@ -72,13 +70,13 @@ def test_a_legacy_host_is_asked_on_the_stream_of_its_call_and_its_answers_go_bac
 
 
 @pytest.mark.parametrize("mcp", DOWNSTREAMS)
-def test_an_error_of_the_host_goes_back_to_who_asked(world: World, mcp: str) -> None:
+def test_error_of_the_host_is_returned_to_the_downstream(world: World, mcp: str) -> None:
     asked = begin(world.caller(), ELICITATION)
     refusal = {"code": -1, "message": "the user is away"}
     with asked.call(f"{mcp}__confirm") as stream:
         assert asked.post({"id": next(stream)["id"], "error": refusal}).status_code == 202
         last = next(stream)
-    # A legacy downstream decides what an error means; a modern one has no way to be told.
+    # A legacy downstream receives the error; the modern protocol cannot transmit it.
     assert last.get("error") == refusal or last["result"]["structuredContent"]["answers"] == [refusal]
     answer = next(
         event
@@ -100,7 +98,7 @@ def test_a_host_that_cannot_be_asked_gets_an_error_instead_of_an_empty_result(
     assert "elicitation/create" in said
 
 
-def test_the_original_clients_face_says_that_it_cannot_be_asked(world: World) -> None:
+def test_rest_face_refuses_questions(world: World) -> None:
     answer = world.caller().call(REST, "modern-http__confirm", {})
     assert answer.failed
     assert "cannot be asked" in answer.text
@@ -121,14 +119,14 @@ def test_a_modern_host_gets_the_questions_in_the_result_and_answers_with_a_retry
     assert body["result"]["structuredContent"]["answers"] == [YES]
 
 
-def test_modern_downstreams_hear_what_the_host_declared_and_no_extension_of_it(world: World) -> None:
+def test_modern_downstream_gets_the_declared_capabilities_without_extensions(world: World) -> None:
     with begin(world.caller(), ELICITATION).call("modern-http__params") as stream:
         (only,) = stream
     meta = only["result"]["structuredContent"]["_meta"]
     assert meta["io.modelcontextprotocol/clientCapabilities"] == {"elicitation": {"form": {}}}
 
 
-def test_nobody_else_can_answer_a_question(world: World) -> None:
+def test_other_principals_cannot_answer_a_question(world: World) -> None:
     person = world.person()
     asked, neighbour = begin(world.session(person), ELICITATION), begin(world.session(person), ELICITATION)
     stranger = begin(world.caller(), ELICITATION)
@@ -146,7 +144,7 @@ def test_nobody_else_can_answer_a_question(world: World) -> None:
         assert asked.post({"id": again, "result": YES}).status_code == 400
 
 
-def test_a_question_on_a_pipe_is_refused_because_nothing_tells_whose_it_is(world: World) -> None:
+def test_question_over_shared_stdio_is_refused(world: World) -> None:
     with begin(world.caller(), {"roots": {}, "sampling": {}}).call("legacy-stdio__ask") as stream:
         (only,) = stream
     answers = only["result"]["structuredContent"]
@@ -186,7 +184,7 @@ def test_deleting_the_conversation_cancels_its_calls(world: World) -> None:
     assert waiting.caller.http.delete("/mcp", headers=waiting.headers()).status_code == 404
 
 
-def test_a_cancellation_by_anybody_else_or_in_the_stateless_era_cancels_nothing(world: World) -> None:
+def test_cancellation_by_others_or_in_the_modern_era_cancels_nothing(world: World) -> None:
     person = world.person()
     asked = begin(world.session(person), ELICITATION)
     stranger, neighbour = begin(world.caller(), {}), begin(world.session(person), {})
@@ -207,7 +205,7 @@ def test_a_cancellation_by_anybody_else_or_in_the_stateless_era_cancels_nothing(
         assert "result" in next(stream)
 
 
-def test_a_response_that_is_posted_in_the_stateless_era_is_refused(world: World) -> None:
+def test_posted_response_in_the_modern_era_is_refused(world: World) -> None:
     caller = world.caller()
     headers = MODERN.headers(caller.secret, "", {})
     answer = caller.http.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "result": {}}, headers=headers)
@@ -220,7 +218,7 @@ def cancelled_count(asking: LegacyHost, mcp: str) -> int:
 
 
 def started_and_cancelled(world: World, waiting: LegacyHost, mcp: str, cancel: Callable[[], None]) -> None:
-    """Call the slow tool, cancel it once it was recorded, and see that nothing is answered."""
+    """Call the slow tool, cancel it after it was recorded, and assert that it is not answered."""
 
     def slow() -> list[dict[str, Any]]:
         with waiting.call(f"{mcp}__slow", seconds=600) as stream:

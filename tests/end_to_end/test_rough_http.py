@@ -1,4 +1,4 @@
-"""Bytes no client library would send, requests that crawl, and input that only looks like an administrator's."""
+"""Malformed HTTP, slow requests, and invalid input to the admin API."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.faces import FACES, LEGACY
 from tests.end_to_end.raw_http import connected, exchange, head, read_answer
 from tests.end_to_end.scripted_server import options, tool
-from tests.end_to_end.world import Caller, World, assert_discreet, assert_works
+from tests.end_to_end.world import Caller, World, assert_nothing_internal, assert_works
 
 SLOW_CONNECTIONS = 60
 
@@ -43,7 +43,7 @@ def caller(world: World) -> Caller:
 
 @pytest.mark.parametrize("data", MALFORMED_HTTP.values(), ids=MALFORMED_HTTP)
 @pytest.mark.parametrize("port", ["port", "admin_port"])
-def test_malformed_http_is_refused_without_a_word_of_the_inside(world: World, port: str, data: bytes) -> None:
+def test_malformed_http_is_refused_without_internal_details(world: World, port: str, data: bytes) -> None:
     with connected(world.rig.ports[port]) as connection:
         try:
             connection.sendall(data)
@@ -51,19 +51,21 @@ def test_malformed_http_is_refused_without_a_word_of_the_inside(world: World, po
         except ConnectionError:
             return
     assert answer.status in (0, 400, 401, 421, 431, 505), answer
-    assert_discreet(answer.body)
-    assert "Traceback" not in world.log_text(), "no stranger fills the log"
+    assert_nothing_internal(answer.body)
+    assert "Traceback" not in world.log_text(), "malformed requests are not logged"
 
 
 def test_bad_chunk_ends_the_request(world: World, caller: Caller) -> None:
     headers = {**LEGACY.call(caller.secret, "tools__echo", {}).headers, "Transfer-Encoding": "chunked"}
     answer = exchange(world.rig.ports["port"], head("POST", "/mcp", headers) + b"zz\r\nnonsense\r\n0\r\n\r\n")
     assert answer.status == 400
-    assert_discreet(answer.body)
+    assert_nothing_internal(answer.body)
 
 
 @pytest.mark.parametrize("face", FACES, ids=repr)
-def test_caller_that_hangs_up_amid_a_body_hurts_nobody(world: World, caller: Caller, face: Any) -> None:
+def test_connection_closed_during_a_body_affects_no_other_caller(
+    world: World, caller: Caller, face: Any
+) -> None:
     wire = face.call(caller.secret, "tools__echo", {"text": "half"})
     headers = {**wire.headers, "Content-Length": str(len(wire.body))}
     for cut in (0, 1, len(wire.body) // 2, len(wire.body) - 1):
@@ -72,8 +74,8 @@ def test_caller_that_hangs_up_amid_a_body_hurts_nobody(world: World, caller: Cal
     assert_works(caller)
 
 
-def test_requests_that_crawl_keep_nobody_waiting(world: World, caller: Caller) -> None:
-    """Half of them crawl through their headers, half through a body; everybody else is served meanwhile."""
+def test_slow_requests_delay_no_other_caller(world: World, caller: Caller) -> None:
+    """Half of the requests send their headers slowly, half their body; other callers are served meanwhile."""
     with crawling(world.rig.ports["port"], caller.secret) as crawlers:
         for _ in range(10):
             assert_works(caller)
@@ -84,7 +86,7 @@ def test_requests_that_crawl_keep_nobody_waiting(world: World, caller: Caller) -
 
 @contextmanager
 def crawling(port: int, secret: str) -> Iterator[threading.Thread]:
-    """Hold connections on each of which a byte comes now and then."""
+    """Keep connections open, each of which sends a byte at intervals."""
     done = threading.Event()
     wire = LEGACY.call(secret, "tools__echo", {})
     headers = head("POST", "/mcp", {**wire.headers, "Content-Length": "60000"})
@@ -109,8 +111,8 @@ def crawling(port: int, secret: str) -> Iterator[threading.Thread]:
             thread.join()
 
 
-def test_bytes_that_are_no_text_go_no_further_even_where_nothing_reads_them(world: World) -> None:
-    """The audit looks at no argument of this MCP, so nothing but the edge can notice."""
+def test_invalid_utf8_is_refused_even_if_the_arguments_are_not_recorded(world: World) -> None:
+    """The audit does not decode the arguments of this MCP, so only the face can detect the invalid bytes."""
     url = world.ask("GET", "mcps/tools")["options"]["url"]
     world.publish("unread", "streamable_http", {"url": url}, arguments="none")
     caller = world.caller()
@@ -118,7 +120,7 @@ def test_bytes_that_are_no_text_go_no_further_even_where_nothing_reads_them(worl
         wire = face.call(caller.secret, "unread__echo", {"text": "TEXT"})
         answer = caller.send(replace(wire, body=wire.body.replace(b"TEXT", b"\xff\xfe")))
         assert answer.status_code == 400, face
-        assert_discreet(answer.text)
+        assert_nothing_internal(answer.text)
 
 
 ADMIN_INPUT: dict[str, tuple[str, str, Any]] = {
@@ -179,12 +181,12 @@ ADMIN_INPUT: dict[str, tuple[str, str, Any]] = {
 
 
 @pytest.mark.parametrize("case", ADMIN_INPUT)
-def test_invalid_admin_input_is_refused_by_name(world: World, case: str) -> None:
+def test_invalid_admin_input_is_refused_with_the_name_of_the_field(world: World, case: str) -> None:
     method, path, body = ADMIN_INPUT[case]
     answer = world.admin.request(method, f"/v1/admin/{path}", json=body)
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"] == "validation_error"
-    assert_discreet(answer.text)
+    assert_nothing_internal(answer.text)
 
 
 @pytest.mark.parametrize(
@@ -215,14 +217,14 @@ def test_invalid_admin_input_is_refused_by_name(world: World, case: str) -> None
         "audit/events?request_id=%ED%A0%80%00",
     ],
 )
-def test_odd_paths_and_queries_of_an_administrator_are_answered(world: World, path: str) -> None:
+def test_unusual_admin_paths_and_queries_are_answered(world: World, path: str) -> None:
     answer = world.admin.get(f"/v1/admin/{path}")
     assert answer.status_code in (200, 400, 404), answer.text
     if answer.status_code != 200:
-        assert_discreet(answer.text.replace("/etc/", ""))
+        assert_nothing_internal(answer.text.replace("/etc/", ""))
 
 
-def test_costly_pattern_of_a_grant_costs_nobody_anything(world: World, directory: Path) -> None:
+def test_costly_grant_pattern_delays_no_caller(world: World, directory: Path) -> None:
     world.publish("long", "stdio", options(directory, {"tools": [tool("a" * 200)]}))
     group = world.group()
     world.ask("POST", "grants", {"group": group, "mcp": "long", "tools": ["*a" * 60 + "*b"]})
@@ -231,5 +233,5 @@ def test_costly_pattern_of_a_grant_costs_nobody_anything(world: World, directory
     assert caller.call(LEGACY, "long." + "a" * 200).failed
 
 
-def test_nothing_here_was_unforeseen(world: World) -> None:
+def test_no_request_caused_an_internal_error(world: World) -> None:
     assert "unhandled error" not in world.log_text()

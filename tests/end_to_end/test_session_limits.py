@@ -1,4 +1,4 @@
-"""A key that opens sessions without end keeps the newest; which those are holds on every face and after a restart."""
+"""A key that opens too many sessions keeps the newest ones, on every face and after a restart."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +15,13 @@ LIMIT = 4
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
-    """A server that holds few sessions of a key."""
+    """Run a server that permits few sessions per key."""
     with running(directory, prepared, limits=GENEROUS, session={"per_key": LIMIT}) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
         yield started
 
 
-def test_oldest_session_of_a_key_ends_and_those_of_others_stay(world: World) -> None:
+def test_oldest_session_of_a_key_ends_without_effect_on_other_keys(world: World) -> None:
     other, person = world.caller(), world.person()
     callers = [world.session(person) for _ in range(LIMIT + 2)]
     ended, open_ = callers[:2], callers[2:]

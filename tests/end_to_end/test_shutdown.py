@@ -1,4 +1,4 @@
-"""The server leaves in order: running calls get their time, nothing of it stays behind, and it says 0."""
+"""The server shuts down in order: running calls get time, no process remains, and the exit code is 0."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ DRAIN_SECONDS = 3.0
 
 @pytest.fixture(scope="module")
 def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
-    """Run a server that waits only so long for its calls."""
+    """Run a server with a short drain time."""
     with running(directory, prepared, limits=GENEROUS, drain_seconds=DRAIN_SECONDS) as started:
         started.publish("tools", "streamable_http", {"url": tools.url})
         started.publish_fixture("pipe")
@@ -30,14 +30,14 @@ def world(directory: Path, prepared: Rig, tools: Downstream) -> Iterator[World]:
 
 @pytest.fixture
 def caller(world: World) -> Caller:
-    """Open a session, on a server that a test before this one may have stopped."""
+    """Open a session; start the server if an earlier test has stopped it."""
     if world.rig.process is None:
         world.start()
     return world.caller()
 
 
 def children(world: World) -> list[int]:
-    """Return the processes the server started."""
+    """Return the processes that the server started."""
     assert world.rig.process is not None
     listed = Path(f"/proc/{world.rig.process.pid}/task/{world.rig.process.pid}/children").read_text()
     return [int(word) for word in listed.split()]
@@ -51,7 +51,7 @@ def lives(pid: int) -> bool:
     return True
 
 
-def test_calls_in_flight_are_answered_nobody_new_is_served_and_no_process_stays(
+def test_calls_in_flight_are_answered_new_ones_refused_and_no_process_remains(
     world: World, caller: Caller, tools: Downstream
 ) -> None:
     spawned = int(caller.call(LEGACY, "pipe__spawn").text)
@@ -71,7 +71,7 @@ def test_calls_in_flight_are_answered_nobody_new_is_served_and_no_process_stays(
     until(lambda: not any(lives(pid) for pid in started), "every process is gone")
 
 
-def test_what_takes_too_long_is_cut_and_recorded_and_the_server_leaves(
+def test_calls_past_the_drain_time_are_cancelled_and_recorded(
     world: World, caller: Caller, tools: Downstream
 ) -> None:
     arrived = tools.count()
@@ -88,7 +88,7 @@ def test_what_takes_too_long_is_cut_and_recorded_and_the_server_leaves(
         ]
         until(lambda: tools.count() == arrived + len(FACES), "the calls are downstream")
         assert world.rig.stop() == 0
-        # Were the drain time waited for twice, they would be answered.
+        # If the server waited for the drain time twice, they would be answered.
         for future in slow:
             with pytest.raises(httpx.TransportError):
                 future.result(timeout=PATIENCE)
@@ -99,7 +99,7 @@ def test_what_takes_too_long_is_cut_and_recorded_and_the_server_leaves(
     assert lifecycle[:2] == ["system:server:start", "system:server:stop"]
 
 
-def test_interrupt_from_the_keyboard_is_an_orderly_end_too(world: World, caller: Caller) -> None:
+def test_sigint_shuts_down_in_order(world: World, caller: Caller) -> None:
     assert_works(caller)
     assert world.rig.stop(signal.SIGINT) == 0
     assert "Traceback" not in world.log_text()

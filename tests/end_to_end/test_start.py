@@ -1,4 +1,4 @@
-"""A server that cannot start says in one line why and what to do, and leaves everything as it was."""
+"""A server that cannot start reports the cause and the solution in one line, and changes nothing."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from tests.rig import Rig
 
 @pytest.fixture
 def rig(tmp_path: Path, prepared: Rig) -> Rig:
-    """Return a rig with a data directory of its own that no server runs on."""
+    """Return a rig with its own data directory and without a running server."""
     rig = Rig(tmp_path, tls=False, is_preloaded=True, facts=dict(prepared.facts))
     shutil.copytree(prepared.data_dir, rig.data_dir)
     return rig
@@ -28,13 +28,13 @@ def rig(tmp_path: Path, prepared: Rig) -> Rig:
 
 @pytest.fixture(scope="module")
 def other(directory: Path, prepared: Rig) -> Iterator[World]:
-    """Run a server that is in the way."""
+    """Run a server that uses the data directory and the ports."""
     with running(directory, prepared) as started:
         yield started
 
 
 def assert_refuses(rig: Rig, *words: str, flags: tuple[str, ...] = (), data_dir: Path | None = None) -> str:
-    """`serve` must end by itself, with a code, one line of error that holds these words, and no traceback."""
+    """Assert that `serve` exits with a code, one line of error with these words, and no traceback."""
     command = ["serve", "--tls", "off", "--data-dir", str(data_dir or rig.data_dir)]
     ports = () if "--port" in flags else ("--port", "0", "--admin-port", "0")
     done = preloaded.run(
@@ -68,7 +68,7 @@ def test_database_newer_than_the_code_is_not_touched(rig: Rig) -> None:
     ],
     ids=["database", "shared key", "lost key"],
 )
-def test_spoiled_file_is_named(rig: Rig, name: str, spoil: Callable[[Path], object], words: str) -> None:
+def test_damaged_file_is_named(rig: Rig, name: str, spoil: Callable[[Path], object], words: str) -> None:
     spoil(rig.data_dir / name)
     assert_refuses(rig, words)
 
@@ -83,14 +83,14 @@ def test_broken_chain_is_not_continued(rig: Rig) -> None:
     assert "broken" in checked.stdout
 
 
-def test_second_server_on_one_data_directory_is_refused_and_the_first_goes_on(other: World) -> None:
+def test_second_server_on_one_data_directory_is_refused(other: World) -> None:
     assert_refuses(other.rig, "Another server")
     assert other.http.get("/ready").status_code == 200
     assert other.ask("GET", "users") is not None
 
 
 @pytest.mark.parametrize("which", ["--port", "--admin-port"])
-def test_port_that_is_taken_is_named(rig: Rig, which: str) -> None:
+def test_port_in_use_is_named(rig: Rig, which: str) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])
         ports = {"--port": "0", "--admin-port": "0", which: port}
@@ -99,7 +99,7 @@ def test_port_that_is_taken_is_named(rig: Rig, which: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["init", "serve"])
-def test_data_directory_that_cannot_be_used_is_named(rig: Rig, tmp_path: Path, command: str) -> None:
+def test_unusable_data_directory_is_named(rig: Rig, tmp_path: Path, command: str) -> None:
     (tmp_path / "file").write_text("in the way")
     place = tmp_path / "file" / "data"
     if command == "serve":
@@ -124,10 +124,10 @@ def test_invalid_configuration_is_named(rig: Rig, tmp_path: Path, content: str, 
     assert_refuses(rig, words, flags=("--config", str(configured)))
 
 
-def test_data_directory_that_was_never_initialised_can_be_served_and_initialised_after(
+def test_new_data_directory_can_be_served_before_init(
     tmp_path: Path,
 ) -> None:
-    """`serve` makes database and keys itself; there is no admin key until `init` issues one, also meanwhile."""
+    """`serve` creates database and keys; `init` issues the first admin key while the server runs."""
     rig = Rig(tmp_path, tls=False)
     try:
         rig.start()
@@ -154,8 +154,8 @@ def test_lost_database_is_not_replaced_by_an_empty_one(rig: Rig) -> None:
     rig.run("ambassador-server", "init", "--data-dir", str(rig.data_dir))
 
 
-def test_server_whose_database_is_deleted_under_it_is_not_ready(rig: Rig) -> None:
-    """What is changed from now on would be gone at the next start."""
+def test_server_with_a_deleted_database_is_not_ready(rig: Rig) -> None:
+    """Later changes would be lost at the next start."""
     try:
         rig.start()
         for path in rig.data_dir.glob("ambassador.db*"):
@@ -168,12 +168,12 @@ def test_server_whose_database_is_deleted_under_it_is_not_ready(rig: Rig) -> Non
 
 
 @pytest.mark.parametrize("words", [["--version"], ["-V"], ["version"]])
-def test_program_says_its_version(rig: Rig, words: list[str]) -> None:
+def test_program_prints_its_version(rig: Rig, words: list[str]) -> None:
     assert rig.run("ambassador-server", *words).stdout == f"ambassador-server {__version__}\n"
 
 
 @pytest.mark.parametrize("words", [["-h"], ["serve", "-h"]])
-def test_program_helps_in_short(rig: Rig, words: list[str]) -> None:
+def test_program_prints_help(rig: Rig, words: list[str]) -> None:
     assert "Usage: ambassador-server" in rig.run("ambassador-server", *words).stdout
 
 

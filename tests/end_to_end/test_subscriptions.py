@@ -1,4 +1,4 @@
-"""Tools that are opted in to reach the clients that subscribed, and a client's choice narrows what it gets."""
+"""Opt-in tools reach only subscribed clients, and a client's selection narrows its tools."""
 
 import shlex
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ ECHO = "tools__echo"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_refused_arrives(tools: Downstream) -> Iterator[None]:
+def _no_refused_call_arrives(tools: Downstream) -> Iterator[None]:
     yield
     assert not [call for call in tools.calls() if call["arguments"].get("text") == "must not run"]
 
 
 def opted_in(world: World, *patterns: str) -> Person:
-    """Return a user to whom these tools are granted for opting in."""
+    """Return a user with an opt-in grant for these tools."""
     group = world.group()
     world.ask(
         "PUT",
@@ -31,7 +31,7 @@ def opted_in(world: World, *patterns: str) -> Person:
 
 
 def select(world: World, person: Person, *patterns: str) -> Any:
-    """Subscribe the person's client."""
+    """Subscribe the user's client key."""
     return world.ask("PUT", f"subscriptions/{person.key_id}/tools", {"tools": patterns} if patterns else {})
 
 
@@ -40,7 +40,7 @@ def unsubscribe(world: World, person: Person) -> None:
     world.ask("DELETE", f"subscriptions/{person.key_id}/tools")
 
 
-def test_opted_in_tools_come_with_the_subscription_and_go_with_it(world: World) -> None:
+def test_opt_in_tools_are_available_only_while_subscribed(world: World) -> None:
     person = opted_in(world)
     caller = world.session(person)
     assert_refused(caller, "not_subscribed")
@@ -52,7 +52,7 @@ def test_opted_in_tools_come_with_the_subscription_and_go_with_it(world: World) 
     assert_refused(caller, "not_subscribed")
 
 
-def test_selection_narrows_and_widens_on_the_very_next_call(world: World) -> None:
+def test_selection_applies_to_the_next_call(world: World) -> None:
     person = opted_in(world)
     caller = world.session(person)
     assert select(world, person, "echo")["tools"] == ["tools.echo"]
@@ -65,7 +65,7 @@ def test_selection_narrows_and_widens_on_the_very_next_call(world: World) -> Non
     assert_works(caller)
 
 
-def test_selection_narrows_what_is_automatic_and_its_end_brings_everything_back(world: World) -> None:
+def test_selection_narrows_automatic_tools_until_it_is_removed(world: World) -> None:
     person = world.person()
     caller = world.session(person)
     select(world, person, "params")
@@ -100,7 +100,7 @@ def test_denying_grant_wins_over_a_subscription(world: World) -> None:
     assert_works_too(caller)
 
 
-def test_subscription_is_one_clients_alone(world: World) -> None:
+def test_subscription_applies_to_one_client_key(world: World) -> None:
     person = opted_in(world)
     other = world.ask("POST", "keys", {"user": person.name, "name": "desktop"})
     select(world, person)
@@ -168,7 +168,7 @@ def test_setting_again_changes_nothing_and_everything_else_is_recorded(world: Wo
         ("{key}/tools", {"tools": "echo"}, 400),
     ],
 )
-def test_invalid_choice_is_refused(world: World, path: str, body: Any, status: int) -> None:
+def test_invalid_selection_is_refused(world: World, path: str, body: Any, status: int) -> None:
     person = world.person()
     refused = world.admin.put(f"/v1/admin/subscriptions/{path.format(key=person.key_id)}", json=body)
     assert refused.status_code == status, refused.text
@@ -176,7 +176,7 @@ def test_invalid_choice_is_refused(world: World, path: str, body: Any, status: i
 
 
 def assert_works_too(caller: Caller) -> None:
-    """The other tool is listed and answers, on every face."""
+    """Assert that the other tool is listed and answers on every face."""
     for face in FACES:
         assert PARAMS in caller.names(face), face
         answer = caller.call(face, PARAMS)

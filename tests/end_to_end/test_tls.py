@@ -1,4 +1,4 @@
-"""TLS as it is out of the box: only what was proven gets through, and a port that speaks TLS speaks nothing else."""
+"""TLS with default settings: only a client that trusts the CA connects, and a TLS port refuses plain HTTP."""
 
 import socket
 import ssl
@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.faces import FACES, Face
 from tests.end_to_end.raw_http import connected, head
-from tests.end_to_end.world import Caller, World, assert_discreet, end
+from tests.end_to_end.world import Caller, World, assert_nothing_internal, end
 from tests.rig import Rig
 
 PORTS = ("port", "admin_port")
@@ -69,13 +69,15 @@ def test_browsers_are_told_to_stay_on_tls(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_client_that_does_not_know_the_ca_does_not_get_in(rig: Rig, port: str) -> None:
+def test_client_without_the_ca_cannot_connect(rig: Rig, port: str) -> None:
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(f"https://127.0.0.1:{rig.ports[port]}/health", trust_env=False)
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "evil.example"])
-def test_certificate_names_this_server_and_nobody_else(rig: Rig, trust: ssl.SSLContext, name: str) -> None:
+def test_certificate_is_valid_only_for_the_names_of_this_server(
+    rig: Rig, trust: ssl.SSLContext, name: str
+) -> None:
     with connected(rig.ports["port"]) as plain:
         if name == "evil.example":
             with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
@@ -94,7 +96,7 @@ def test_plain_http_is_not_spoken_on_a_tls_port(rig: Rig, port: str) -> None:
         except ConnectionError:
             answer = b""
     assert b"HTTP/1.1 200" not in answer
-    assert_discreet(answer.decode("latin-1"))
+    assert_nothing_internal(answer.decode("latin-1"))
 
 
 @pytest.mark.parametrize("port", PORTS)
@@ -110,7 +112,7 @@ def test_outdated_tls_is_refused(rig: Rig, port: str) -> None:
         context.wrap_socket(plain)
 
 
-def test_handshakes_that_never_end_keep_nobody_waiting(rig: Rig, caller: Caller) -> None:
+def test_unfinished_handshakes_delay_no_other_caller(rig: Rig, caller: Caller) -> None:
     stuck: list[socket.socket] = [
         socket.create_connection(("127.0.0.1", rig.ports["port"])) for _ in range(50)
     ]
@@ -124,7 +126,7 @@ def test_handshakes_that_never_end_keep_nobody_waiting(rig: Rig, caller: Caller)
             connection.close()
 
 
-def test_tls_off_is_refused_beyond_this_machine(rig: Rig, tmp_path: Path) -> None:
+def test_tls_off_is_refused_except_on_loopback(rig: Rig, tmp_path: Path) -> None:
     flags = ("--data-dir", str(tmp_path), "--tls", "off", "--host", "0.0.0.0")
     refused = rig.run("ambassador-server", "serve", *flags, expect=2)
     assert "loopback" in refused.stderr

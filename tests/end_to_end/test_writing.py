@@ -1,4 +1,4 @@
-"""Resources are put by name: idempotent, touching only what is named, and never over a state nobody has seen."""
+"""PUT by name is idempotent, changes only the given fields, and refuses an outdated revision."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def send(world: World, method: str, path: str, body: Any = None, **headers: str)
 
 
 @pytest.mark.parametrize(("noun", "first", "second"), PUTS)
-def test_putting_twice_is_putting_once_and_keeps_what_is_not_named(
+def test_put_is_idempotent_and_keeps_other_fields(
     world: World, noun: str, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     path = f"{noun}/{world.fresh('thing')}"
@@ -44,7 +44,7 @@ def test_putting_twice_is_putting_once_and_keeps_what_is_not_named(
 
 
 @pytest.mark.parametrize(("noun", "first", "second", "method"), CHANGES)
-def test_a_change_over_the_change_of_another_is_refused(
+def test_change_of_an_outdated_revision_is_refused(
     world: World, noun: str, first: dict[str, Any], second: dict[str, Any], method: str
 ) -> None:
     path = f"{noun}/{world.fresh('thing')}"
@@ -59,7 +59,7 @@ def test_a_change_over_the_change_of_another_is_refused(
 
 
 @pytest.mark.parametrize(("noun", "first", "second", "method"), CHANGES)
-def test_if_match_any_needs_something_to_match(
+def test_if_match_any_needs_an_existing_object(
     world: World, noun: str, first: dict[str, Any], second: dict[str, Any], method: str
 ) -> None:
     path = f"{noun}/{world.fresh('thing')}"

@@ -1,4 +1,4 @@
-"""A running server with people, grants and downstreams around it; everything ends when the block ends."""
+"""A running server with users, grants and downstreams; everything stops when the block ends."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 GROUP = "developers"
 
-_INDISCREET = (
+_INTERNAL = (
     "Traceback",
     ".py",
     "site-packages",
@@ -35,7 +35,7 @@ _MACHINE = ("/tmp/", "/home/", "/usr/", f"{Path.home()}/", str(ROOT))
 
 
 def until(holds: Callable[[], T], what: str) -> T:
-    """Return the first true value; fails when there is none in time."""
+    """Return the first true value of `holds`; fail if there is none in time."""
     deadline = time.monotonic() + PATIENCE
     while not (value := holds()):
         assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
@@ -43,9 +43,9 @@ def until(holds: Callable[[], T], what: str) -> T:
     return value
 
 
-def assert_discreet(text: str) -> None:
-    """An error tells what is wrong, and nothing about the inside of the server or its machine."""
-    found = [word for word in (*_INDISCREET, *_MACHINE) if word in text]
+def assert_nothing_internal(text: str) -> None:
+    """Assert that an error discloses nothing about the code of the server or its machine."""
+    found = [word for word in (*_INTERNAL, *_MACHINE) if word in text]
     assert not found, f"{found} in {text[:500]}"
 
 
@@ -79,7 +79,7 @@ class Caller:
         return face.names(response.content)
 
     def heartbeat(self) -> httpx.Response:
-        """Say that the session lives."""
+        """Send a heartbeat."""
         return self.http.post("/v1/sessions/heartbeat", headers=self._token, json={})
 
     def disconnect(self) -> httpx.Response:
@@ -88,7 +88,7 @@ class Caller:
         return self.http.delete(path, headers=self._token)
 
     def send(self, wire: Wire) -> httpx.Response:
-        """Send a request as it is; headers may hold any byte."""
+        """Send a request unchanged; headers may contain any byte."""
         headers = {name.encode(): value.strip().encode("latin-1") for name, value in wire.headers.items()}
         return self.http.request(wire.method, wire.path, headers=headers, content=wire.body or None)
 
@@ -99,7 +99,7 @@ class Caller:
 
 @dataclass
 class World:
-    """One server; `http` speaks to the client port, `admin` to the admin port with the first admin key."""
+    """One server; `http` connects to the client port, `admin` to the admin port with the first admin key."""
 
     rig: Rig
     http: httpx.Client = field(init=False)
@@ -121,28 +121,28 @@ class World:
         )
 
     def restart(self) -> None:
-        """Stop in order and start again; connections that were open are opened again."""
+        """Stop the server and start it again; open connections are opened again."""
         assert self.rig.stop() == 0
         self.start()
 
-    def hang_up(self) -> None:
-        """Close our connections."""
+    def close_connections(self) -> None:
+        """Close the connections of this test."""
         self.http.close()
         self.admin.close()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the admin API for something that must succeed."""
+        """Send a request to the admin API, which must succeed."""
         response = self.admin.request(method, f"/v1/admin/{path}", json=body)
         assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
         return response.json() if response.content else None
 
     def fresh(self, word: str) -> str:
-        """Return a name that is not taken."""
+        """Return a new name."""
         self.made += 1
         return f"{word}-{self.made}"
 
     def person(self, *groups: str, lasts: int | None = None) -> Person:
-        """Create a user in these groups, or in the one that is granted everything, with a key."""
+        """Create a user with a key in these groups, by default in the group with grants for everything."""
         name = self.fresh("person")
         self.ask("POST", "users", {"name": name})
         for group in groups or (GROUP,):
@@ -197,18 +197,18 @@ class World:
         return items
 
     def log_text(self) -> str:
-        """Return what the server wrote so far."""
+        """Return what the server has written to its log."""
         return self.rig.log_file.read_text()
 
 
 @dataclass(frozen=True, slots=True)
 class Downstream:
-    """The fixture server over HTTP and the file it notes every tools/call in before it runs."""
+    """The fixture server over HTTP, and the file to which it writes every tools/call before it runs it."""
 
     url: str
     record: Path
     start: int = 0
-    """Where in the file the calls begin that count."""
+    """The offset in the file from which calls are counted."""
 
     def calls(self) -> list[dict[str, Any]]:
         """Return the params of every call that arrived."""
@@ -220,7 +220,7 @@ class Downstream:
         return len(self.calls())
 
     def from_here(self) -> "Downstream":
-        """Return the same server for a test that has nothing to do with the calls until now."""
+        """Return the same server, which counts calls from now on."""
         return replace(self, start=self.record.stat().st_size)
 
 
@@ -258,13 +258,13 @@ def running(directory: Path, prepared: Rig, **settings: Any) -> Iterator[World]:
         world.start()
         world.ask("POST", "groups", {"name": GROUP})
         yield world
-        world.hang_up()
+        world.close_connections()
     finally:
         end(rig)
 
 
 def end(rig: Rig) -> None:
-    """Stop the server, by force when it does not leave."""
+    """Stop the server; kill it if it does not exit."""
     try:
         rig.stop()
     except subprocess.TimeoutExpired:
@@ -275,7 +275,7 @@ def end(rig: Rig) -> None:
 
 
 def assert_works(caller: Caller, tool: str = "tools__echo") -> None:
-    """The tool is listed and answers, on every face."""
+    """Assert that the tool is listed and answers on every face."""
     for face in FACES:
         assert tool in caller.names(face), face
         answer = caller.call(face, tool, {"text": "hello"})
@@ -284,10 +284,10 @@ def assert_works(caller: Caller, tool: str = "tools__echo") -> None:
 
 
 def assert_refused(caller: Caller, *words: str, tool: str = "tools__echo") -> None:
-    """The tool is not listed and a call is refused with these words, on every face."""
+    """Assert that the tool is not listed and a call is refused with these words on every face."""
     for face in FACES:
         answer = caller.call(face, tool, {"text": "must not run"})
         assert answer.failed, (face, answer)
         assert all(word in answer.text for word in words), (face, answer)
         assert tool not in caller.names(face), face
-        assert_discreet(json.dumps(answer.body))
+        assert_nothing_internal(json.dumps(answer.body))

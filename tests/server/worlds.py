@@ -1,4 +1,4 @@
-"""Small policy worlds: one user with one key in one group, one published MCP, and what a test adds to them."""
+"""Small policy snapshots: one user with one key in one group, one published MCP, and the additions of a test."""
 
 from dataclasses import replace
 from typing import Any
@@ -104,7 +104,7 @@ def switch(scope: SwitchScope, target: str | None, **changes: Any) -> KillSwitch
 
 
 def snapshot(**changes: Any) -> Snapshot:
-    """The plain world, in which alice may call every tool of git, with some parts replaced."""
+    """Return a snapshot in which alice may call every tool of git, with some parts replaced."""
     parts: dict[str, Any] = {
         "users": [USER],
         "groups": [GROUP],

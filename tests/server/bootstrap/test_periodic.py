@@ -23,7 +23,7 @@ async def test_a_job_that_fails_runs_again_and_is_logged_once(capsys: pytest.Cap
     assert capsys.readouterr().out.count("the disk is full") == 1
 
 
-async def test_a_failing_job_keeps_no_other_from_running() -> None:
+async def test_failing_job_does_not_stop_the_others() -> None:
     done = asyncio.Event()
 
     async def failing() -> None:
@@ -36,7 +36,7 @@ async def test_a_failing_job_keeps_no_other_from_running() -> None:
         await asyncio.wait_for(done.wait(), PATIENCE)
 
 
-async def test_no_job_runs_after_the_block() -> None:
+async def test_jobs_stop_at_the_end_of_the_block() -> None:
     started, cancelled = asyncio.Event(), asyncio.Event()
 
     async def endless() -> None:

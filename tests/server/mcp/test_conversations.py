@@ -1,4 +1,4 @@
-"""Conversations are bound to who began them, bounded in number, and cancel or answer nothing twice."""
+"""Conversations belong to the principal that opened them, are limited in number, and cancel or answer only once."""
 
 import asyncio
 from contextlib import suppress
@@ -20,7 +20,7 @@ ANSWER = Reply(result=b"{}", error=None)
 
 
 async def running(conversation: Conversation, request_id: bytes) -> asyncio.Task[str]:
-    """Start a request that ends only by being cancelled."""
+    """Start a request that ends only when it is cancelled."""
     started = asyncio.Event()
 
     async def serve() -> str:
@@ -39,7 +39,7 @@ async def running(conversation: Conversation, request_id: bytes) -> asyncio.Task
 
 
 @given(st.lists(st.tuples(st.sampled_from(PRINCIPALS), st.integers(0, 3)), min_size=1, max_size=20))
-def test_an_id_means_nothing_to_another_principal(uses):
+def test_conversation_id_is_invalid_for_another_principal(uses):
     conversations = Conversations()
     ids = [conversations.open(principal, b'{"roots":{}}') for principal in PRINCIPALS]
     for principal, number in uses:
@@ -48,7 +48,7 @@ def test_an_id_means_nothing_to_another_principal(uses):
         assert (found.capabilities == b'{"roots":{}}') == (principal is PRINCIPALS[number])
 
 
-def test_what_names_no_conversation_belongs_to_the_session_of_its_client_alone():
+def test_request_without_conversation_id_belongs_to_its_session():
     conversations = Conversations()
     assert conversations.of(replace(PRINCIPAL, session_id=None), None) is None
     ours = conversations.of(PRINCIPAL, None)
@@ -59,7 +59,7 @@ def test_what_names_no_conversation_belongs_to_the_session_of_its_client_alone()
         assert conversations.of(PRINCIPAL, malformed) is None
 
 
-def test_conversations_of_a_key_are_bounded_and_those_of_others_are_untouched():
+def test_conversations_of_a_key_are_limited_without_effect_on_other_keys():
     conversations = Conversations()
     other = replace(PRINCIPAL, key_id="k2")
     kept = conversations.open(other, b'{"roots":{}}')
@@ -84,7 +84,7 @@ async def test_a_conversation_with_a_running_request_is_not_forgotten_first():
     assert await task == "cancelled by the host"
 
 
-async def test_a_cancellation_ends_its_own_request_and_is_over_with_it():
+async def test_cancellation_ends_only_its_own_request():
     conversation = Conversation(b"{}")
     first, second = await running(conversation, b"1"), await running(conversation, b'"1"')
     conversation.cancel(b"1")
@@ -92,14 +92,14 @@ async def test_a_cancellation_ends_its_own_request_and_is_over_with_it():
     assert await first == "cancelled by the host"
     assert not second.done()
     conversation.cancel(b"1")
-    # A caller who hangs up is no cancellation by the host.
+    # A closed connection is not a cancellation by the host.
     second.cancel()
     with suppress(asyncio.CancelledError):
         await second
     assert second.cancelled()
 
 
-async def test_an_answer_goes_to_one_open_question_once():
+async def test_answer_is_accepted_once_for_an_open_question():
     conversation = Conversation(b"{}")
     opened = conversation.question()
     assert opened is not None
@@ -111,7 +111,7 @@ async def test_an_answer_goes_to_one_open_question_once():
     assert not conversation.answer(quoted, ANSWER)
 
 
-async def test_open_questions_are_bounded_and_withdrawn_ones_make_room():
+async def test_open_questions_are_limited_and_withdrawn_ones_do_not_count():
     conversation = Conversation(b"{}")
     opened = [conversation.question() for _ in range(MOST_OPEN_QUESTIONS)]
     assert conversation.question() is None

@@ -1,4 +1,4 @@
-"""Envelopes: what is a message, what is not, and that nothing inside changes."""
+"""Envelopes: valid messages are decoded without changing their content, all others are refused."""
 
 import json
 from contextlib import suppress
@@ -71,7 +71,7 @@ JSON = st.recursive(
         (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}', Code.INVALID_PARAMS),
     ],
 )
-def test_what_is_no_message_is_refused_with_its_code(body: bytes, code: Code):
+def test_invalid_message_is_refused_with_its_code(body: bytes, code: Code):
     with pytest.raises(EnvelopeError) as refused:
         read_message(body)
     assert refused.value.code is code
@@ -100,7 +100,7 @@ def test_a_message_without_method_is_the_answer_to_a_question():
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), JSON, max_size=5))
-def test_splitting_and_joining_members_loses_nothing(value: dict[str, object]):
+def test_splitting_and_joining_members_changes_nothing(value: dict[str, object]):
     assert json.loads(write_members(read_members(json.dumps(value).encode()))) == value
 
 
@@ -111,7 +111,7 @@ def test_hostile_bytes_are_a_message_or_an_envelope_error(body: bytes):
 
 
 @given(st.text(st.characters(codec="utf-8")), st.integers())
-def test_replies_are_json_whatever_is_in_them(text: str, number: int):
+def test_responses_with_any_content_are_json(text: str, number: int):
     reply = msgspec.json.decode(
         error_response(msgspec.json.encode(text), error_object(Code.DENIED, text, {"n": number}))
     )

@@ -1,4 +1,4 @@
-"""Which role may look after MCPs: a whole server in this process, asked over a socket."""
+"""Which roles may operate MCPs, tested with a server in this process over a socket."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.storage.migrate import upgrade
 
 ALLOWED, MISSING_RIGHT = 404, 403
-"""The answer to a caller who asks for an MCP that does not exist."""
+"""The response for an unknown MCP."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def ambassador(tmp_path: Path) -> AsyncIterator[Ambassador]:
         (Role.AUDITOR, ALLOWED, MISSING_RIGHT),
     ],
 )
-async def test_output_and_restart_are_for_those_who_operate(
+async def test_output_and_restart_need_the_right_operate(
     ambassador: Ambassador, role: Role, reading: int, operating: int
 ) -> None:
     _, secret = await ambassador.services.administration.admin_keys.issue(

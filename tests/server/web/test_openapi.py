@@ -1,4 +1,4 @@
-"""The description of the admin API is valid, complete, and tells what holds for every operation."""
+"""The OpenAPI document of the admin API is valid and complete."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -49,12 +49,12 @@ async def app(tmp_path: Path) -> AsyncIterator[web.Application]:
     await server.close()
 
 
-def test_it_is_openapi() -> None:
+def test_document_is_valid_openapi() -> None:
     schemathesis.openapi.from_dict(DOCUMENT).validate()
     assert DOCUMENT["openapi"].startswith("3.1")
 
 
-async def test_every_route_is_in_it_and_nothing_else(app: web.Application) -> None:
+async def test_document_describes_exactly_the_routes(app: web.Application) -> None:
     routed = {
         f"{route.method} {route.resource.canonical}"
         for route in app.router.routes()
@@ -63,7 +63,7 @@ async def test_every_route_is_in_it_and_nothing_else(app: web.Application) -> No
     assert routed == set(OPERATIONS)
 
 
-def test_names_are_unique_and_every_reference_leads_somewhere() -> None:
+def test_operation_ids_are_unique_and_every_reference_resolves() -> None:
     names = [operation["operationId"] for operation in OPERATIONS.values()]
     assert len(names) == len(set(names))
     for reference in references(DOCUMENT):
@@ -75,7 +75,7 @@ def test_names_are_unique_and_every_reference_leads_somewhere() -> None:
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_an_operation_tells_what_it_does_what_it_needs_and_how_it_refuses(label: str) -> None:
+def test_operation_has_summary_right_and_error_responses(label: str) -> None:
     operation = OPERATIONS[label]
     assert operation["summary"].endswith(".")
     assert "`amb_" not in operation["summary"]
@@ -103,8 +103,8 @@ def references(part: Any) -> list[str]:
     return here + [found for each in part.values() for found in references(each)]
 
 
-def test_the_words_of_closed_lists_are_those_the_server_knows() -> None:
-    """The wire contract depends on nothing, so it repeats them."""
+def test_enumerations_equal_those_of_the_server() -> None:
+    """The wire contract imports nothing from the server, so it repeats the values."""
     for told, known in (
         (enumerations.UserStatus, UserStatus),
         (enumerations.AuthSource, AuthSource),

@@ -1,4 +1,4 @@
-"""Each application carries the use cases of its own callers and no others."""
+"""Each application has the use cases of its own callers and no others."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def _keys(module: object) -> list[web.AppKey[object]]:
     return [value for value in vars(module).values() if isinstance(value, web.AppKey)]
 
 
-async def test_no_application_carries_what_the_other_offers(tmp_path: Path) -> None:
+async def test_applications_share_no_use_cases(tmp_path: Path) -> None:
     config = ServerConfig(data_dir=tmp_path, tls="off")
     await upgrade(config.store_url)
     server = await build(config, writer="test")

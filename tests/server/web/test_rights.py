@@ -1,4 +1,4 @@
-"""Who may use which route of the admin API: every route, every role, and everybody who is no administrator."""
+"""Which roles may use which route of the admin API, tested for every route, every role and other callers."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ MAY = {
     "provisioner": {"read", "provision"},
     "auditor": {"read", "audit:read"},
 }
-"""The rights of each role, told a second time."""
+"""The expected rights of each role, independent of the product's table."""
 
 TABLE = """
 anybody     GET    /health
@@ -103,11 +103,11 @@ audit:read  GET    /v1/admin/audit/verify
 audit:read  GET    /v1/admin/audit/keys
 audit:prune POST   /v1/admin/audit/prune
 """
-"""What each route asks for; a route that is new belongs here as well."""
+"""The right that each route needs; add every new route here."""
 
 NEEDS = {(method, path): right for right, method, path in map(str.split, TABLE.strip().splitlines())}
 GUARDED = {route: right for route, right in NEEDS.items() if right != "anybody"}
-STRANGERS = ("no key", "client key", "session token", "expired", "revoked", "forged")
+OTHERS = ("no key", "client key", "session token", "expired", "revoked", "forged")
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/admin/admin-keys"): {"name": "more", "roles": ["operator"]},
     ("POST", "/v1/admin/users"): {"name": "more"},
@@ -129,68 +129,70 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/admin/batch"): {"operations": [{"kind": "put-group", "name": "more", "set": {}}]},
     ("POST", "/v1/admin/audit/prune"): {"older_than_seconds": 86400},
 }
-"""What would change something, were it allowed."""
+"""Bodies that would change something if the request were permitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
-    """A server with one of everything; `secrets` by the name of who has it, `places` by path parameter."""
+class AdminServer:
+    """A server with one object of each kind; `secrets` by role, `path_values` are the values of path parameters."""
 
     http: "TestClient[Any, Any]"
     database: Path
     secrets: dict[str, str]
-    places: dict[str, str]
+    path_values: dict[str, str]
 
     async def send(self, route: tuple[str, str], who: str, **how: Any) -> ClientResponse:
-        """Send a request in the name of a user, and wait for the head of the answer."""
+        """Send a request with the secret of a role, and wait for the head of the response."""
         secret, headers = self.secrets[who], how.pop("headers", {})
         own = {"Authorization": f"Bearer {secret}"} if route[0] == "GET" else {ADMIN_KEY_HEADER: secret}
         return await self.http.request(*route, headers={**headers, **(own if secret else {})}, **how)
 
-    def filled(self, path: str) -> str:
-        """Return the path of something that is there."""
-        (noun,) = [noun for noun in self.places if path.startswith(f"/v1/admin/{noun}/")] or [""]
-        names = {"user": "alice", "mcp": "files", "key_id": self.places["keys"]}
-        return path.format(**names, id=self.places.get(noun), name=self.places.get(noun))
+    def existing_path(self, path: str) -> str:
+        """Return the path of an existing object."""
+        (noun,) = [noun for noun in self.path_values if path.startswith(f"/v1/admin/{noun}/")] or [""]
+        names = {"user": "alice", "mcp": "files", "key_id": self.path_values["keys"]}
+        return path.format(**names, id=self.path_values.get(noun), name=self.path_values.get(noun))
 
-    def kept(self) -> list[str]:
-        """Return all that the database keeps, but for the index of the audit, which has the refusals."""
+    def stored(self) -> list[str]:
+        """Return the content of the database without the audit index, in which the refusals are recorded."""
         with closing(sqlite3.connect(self.database)) as database:
             return [line for line in database.iterdump() if "audit" not in line]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
-    directory = tmp_path_factory.mktemp("office")
+async def admin_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AdminServer]:
+    directory = tmp_path_factory.mktemp("admin_server")
     limits = LimitsSection(failed_logins="100000/minute")
     config = ServerConfig(data_dir=directory, tls="off", limits=limits)
     await upgrade(config.store_url)
     server = await build(config, writer="test")
     async with TestClient(TestServer(server.admin_app(None))) as http:
         secrets = await _secrets(server)
-        places = await _places(http, secrets)
+        path_values = await _path_values(http, secrets)
         async with TestClient(TestServer(server.client_app(None))) as client:
             body = {"preshared_key": secrets["client key"], "friendly_name": "x", "host_tool": "cli"}
             async with client.post("/v1/sessions/register", json=body) as answer:
                 opened = await answer.json()
         secrets["session token"] = opened["session_token"]
-        places["sessions"] = opened["session_id"]
-        yield Office(http=http, database=directory / "ambassador.db", secrets=secrets, places=places)
+        path_values["sessions"] = opened["session_id"]
+        yield AdminServer(
+            http=http, database=directory / "ambassador.db", secrets=secrets, path_values=path_values
+        )
     await server.close()
 
 
 async def _secrets(server: Ambassador) -> dict[str, str]:
-    keys, nobody = server.services.administration.admin_keys, Requester(None, None)
+    keys, requester = server.services.administration.admin_keys, Requester(None, None)
     found = {"no key": "", "forged": "amb_ak_" + "A" * 48}
     for role in (*Role, *("expired", "revoked", "spare")):
         roles = (role,) if isinstance(role, Role) else tuple(Role)
         lifetime = timedelta(microseconds=1) if role == "expired" else None
-        _, found[role] = await keys.issue(nobody, name=str(role), roles=roles, lifetime=lifetime)
-    await keys.revoke(nobody, "revoked")
+        _, found[role] = await keys.issue(requester, name=str(role), roles=roles, lifetime=lifetime)
+    await keys.revoke(requester, "revoked")
     return found
 
 
-async def _places(http: "TestClient[Any, Any]", secrets: dict[str, str]) -> dict[str, str]:
+async def _path_values(http: "TestClient[Any, Any]", secrets: dict[str, str]) -> dict[str, str]:
     async def ask(method: str, path: str, body: dict[str, Any]) -> Any:
         headers = {ADMIN_KEY_HEADER: secrets["admin"]}
         async with http.request(method, f"/v1/admin/{path}", json=body, headers=headers) as answer:
@@ -222,8 +224,8 @@ async def _places(http: "TestClient[Any, Any]", secrets: dict[str, str]) -> dict
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_every_route_is_in_the_table(office: Office) -> None:
-    routes = office.http.app.router.routes() if office.http.app is not None else []
+async def test_every_route_is_in_the_table(admin_server: AdminServer) -> None:
+    routes = admin_server.http.app.router.routes() if admin_server.http.app is not None else []
     routed = {
         (route.method, route.resource.canonical)
         for route in routes
@@ -233,50 +235,54 @@ async def test_every_route_is_in_the_table(office: Office) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("who", [*MAY, *STRANGERS])
-async def test_nobody_gets_past_the_guard_without_the_right(office: Office, who: str) -> None:
+@pytest.mark.parametrize("who", [*MAY, *OTHERS])
+async def test_request_without_the_right_is_refused_and_changes_nothing(
+    admin_server: AdminServer, who: str
+) -> None:
     """A caller without the right is refused before the query and the body are read, and nothing changes."""
-    before = office.kept()
+    before = admin_server.stored()
     status, code = (403, "AMB-3002") if who in MAY else (401, "AMB-2002")
     refused = [route for route, right in GUARDED.items() if right not in MAY.get(who, set())]
     for route in refused:
-        method, path = route[0], office.filled(route[1])
+        method, path = route[0], admin_server.existing_path(route[1])
         attempts: list[dict[str, Any]] = [
             {"json": BODIES.get(route, {})},
             {"data": b"{", "headers": {"Content-Type": "text/plain"}, "params": {"nonsense": "1"}},
         ]
         for attempt in attempts:
-            async with await office.send((method, path), who, **attempt) as answer:
+            async with await admin_server.send((method, path), who, **attempt) as answer:
                 assert (answer.status, (await answer.json())["code"]) == (status, code), (route, attempt)
                 assert ("WWW-Authenticate" in answer.headers) == (status == 401)
     assert refused
-    assert office.kept() == before
+    assert admin_server.stored() == before
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("role", MAY)
-async def test_everybody_gets_past_the_guard_with_the_right(office: Office, role: str) -> None:
+async def test_request_with_the_right_is_not_refused(admin_server: AdminServer, role: str) -> None:
     allowed = [route for route, right in GUARDED.items() if right in MAY[role]]
     for method, path in allowed:
         nothing = path.replace("{", "no-").replace("}", "")
         body = None if method == "GET" else {}
-        async with await office.send((method, nothing), role, json=body) as answer:
+        async with await admin_server.send((method, nothing), role, json=body) as answer:
             assert answer.status not in {401, 403}, (method, path)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_is_sent_in_earnest_would_change_something(office: Office) -> None:
-    """Or refusals without an effect would prove nothing."""
+async def test_requests_of_the_refusal_test_would_change_something(admin_server: AdminServer) -> None:
+    """Otherwise refused requests without an effect would prove nothing."""
     for route, body in BODIES.items():
-        before = office.kept()
+        before = admin_server.stored()
         if GUARDED[route] in {"manage", "provision", "operate"}:
-            async with await office.send((route[0], office.filled(route[1])), "admin", json=body) as answer:
+            async with await admin_server.send(
+                (route[0], admin_server.existing_path(route[1])), "admin", json=body
+            ) as answer:
                 assert answer.status < 300, (route, await answer.text())
-            assert office.kept() != before, route
+            assert admin_server.stored() != before, route
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_the_secrets_of_clients_are_good_where_they_belong(office: Office) -> None:
-    """Or refusing them would prove nothing."""
-    assert office.secrets["client key"].startswith("amb_pk_")
-    assert office.secrets["session token"].startswith("amb_st_")
+async def test_client_secrets_are_valid_on_the_client_api(admin_server: AdminServer) -> None:
+    """Otherwise their refusal would prove nothing."""
+    assert admin_server.secrets["client key"].startswith("amb_pk_")
+    assert admin_server.secrets["session token"].startswith("amb_st_")

@@ -1,4 +1,4 @@
-"""What a running server tells of its configuration, and to whom: a whole server, asked over a socket."""
+"""Which roles may read the configuration of a running server, tested with a server over a socket."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,7 +24,7 @@ async def ambassador(tmp_path: Path) -> AsyncIterator[Ambassador]:
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_every_administrator_may_read_it_and_no_key_is_in_it(
+async def test_every_role_may_read_the_configuration_and_it_contains_no_key(
     ambassador: Ambassador, tmp_path: Path, role: Role
 ) -> None:
     _, secret = await ambassador.services.administration.admin_keys.issue(

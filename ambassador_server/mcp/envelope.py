@@ -80,7 +80,7 @@ def read_message(body: bytes) -> Message:
 
 
 def read_members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """Split a JSON object into its members without decoding them. Raises EnvelopeError if it is no object."""
+    """Split a JSON object into its members without decoding them. Raises EnvelopeError if it is not an object."""
     try:
         return _members.decode(raw)
     except (msgspec.MsgspecError, RecursionError) as error:

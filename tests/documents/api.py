@@ -30,5 +30,5 @@ def _row(endpoint: Endpoint) -> list[str]:
     request, right = f"`{endpoint.method} {endpoint.path}`", endpoint.right
     summary = (endpoint.handler.__doc__ or "").partition("\n")[0]
     if right is None:
-        return [request, summary, "anybody", *("yes" for _ in Role)]
+        return [request, summary, "none", *("yes" for _ in Role)]
     return [request, summary, f"`{right}`", *("yes" if right in RIGHTS[role] else "" for role in Role)]

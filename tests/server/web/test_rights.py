@@ -29,11 +29,11 @@ MAY = {
 """The expected rights of each role, independent of the product's table."""
 
 TABLE = """
-anybody     GET    /health
-anybody     GET    /live
-anybody     GET    /ready
-anybody     GET    /v1/trust/ca.pem
-anybody     POST   /v1/admin/login
+none        GET    /health
+none        GET    /live
+none        GET    /ready
+none        GET    /v1/trust/ca.pem
+none        POST   /v1/admin/login
 read        GET    /v1/openapi.json
 read        POST   /v1/admin/logout
 read        PUT    /v1/admin/password
@@ -106,7 +106,7 @@ audit:prune POST   /v1/admin/audit/prune
 """The right that each route needs; add every new route here."""
 
 NEEDS = {(method, path): right for right, method, path in map(str.split, TABLE.strip().splitlines())}
-GUARDED = {route: right for route, right in NEEDS.items() if right != "anybody"}
+GUARDED = {route: right for route, right in NEEDS.items() if right != "none"}
 OTHERS = ("no key", "client key", "session token", "expired", "revoked", "forged")
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/admin/admin-keys"): {"name": "more", "roles": ["operator"]},

@@ -21,7 +21,7 @@ from ambassador_protocol.paths import DEFAULT_ADMIN_PORT, DEFAULT_CLIENT_PORT
 from ambassador_protocol.server_urls import is_loopback, url_host
 from ambassador_server.audit_sinks import read_sinks
 from ambassador_server.audit_sinks.shared.options import SinkOptions
-from ambassador_server.domain.shared.settings import Setting, SettingOrigin, Source
+from ambassador_server.domain.shared.settings import Setting, Source, SourceKind
 from ambassador_server.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -217,17 +217,15 @@ def _merge(
 ) -> tuple[dict[str, Any], dict[str, Source]]:
     """Return the merged settings, and by dotted name the source of each."""
     merged: dict[str, Any] = {} if file is None else _read_file(file)
-    sources = {
-        name: Source(SettingOrigin.FILE, str((file or Path()).absolute())) for name, _ in _leaves(merged)
-    }
+    sources = {name: Source(SourceKind.FILE, str((file or Path()).absolute())) for name, _ in _leaves(merged)}
     for variable, (name,) in ENVIRONMENT.items():
         if environment.get(variable):
             merged[name] = environment[variable]
-            sources[name] = Source(SettingOrigin.ENVIRONMENT, variable)
+            sources[name] = Source(SourceKind.ENVIRONMENT, variable)
     for name, value in flags.items():
         if value is not None:
             merged[name] = value
-            sources[name] = Source(SettingOrigin.FLAG, f"--{name.replace('_', '-')}")
+            sources[name] = Source(SourceKind.FLAG, f"--{name.replace('_', '-')}")
     return merged, sources
 
 

@@ -18,6 +18,7 @@ from ambassador_admin.cli import (
     audit_pruning,
     audit_tail,
     audit_verification,
+    client_keys,
     config,
     contexts,
     declarative,
@@ -26,13 +27,12 @@ from ambassador_admin.cli import (
     grants,
     groups,
     help_topics,
-    keys,
-    kill,
     mcps,
     server,
     sessions,
     status,
     subscriptions,
+    switches,
     users,
 )
 from ambassador_admin.cli.command import accept_options_before_noun, noun
@@ -54,12 +54,12 @@ app.add_typer(users.app, name="user")
 app.add_typer(groups.app, name="group")
 app.add_typer(mcps.app, name="mcp")
 app.add_typer(grants.app, name="grant")
-app.add_typer(keys.app, name="key")
+app.add_typer(client_keys.app, name="key")
 app.add_typer(enrolments.app, name="enrolment")
 app.add_typer(admin_keys.app, name="admin-key")
 app.add_typer(subscriptions.app, name="subscription")
 app.add_typer(sessions.app, name="session")
-app.add_typer(kill.app, name="kill")
+app.add_typer(switches.app, name="kill")
 app.add_typer(access.app, name="access")
 audit_tail.register(audit.app)
 audit_export.register(audit.app)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.api import keys, subscriptions
+from ambassador_admin.api import client_keys, subscriptions
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.completion.kinds import NameKind
@@ -74,7 +74,7 @@ def put(
         )
     choice = SubscriptionPut(tools=[] if none else tool or ["*"])
     admin.submit(
-        subscriptions.put(admin.resolve_id(keys.list_all(user=None), key), mcp, choice), SUBSCRIPTION
+        subscriptions.put(admin.resolve_id(client_keys.list_all(user=None), key), mcp, choice), SUBSCRIPTION
     )
 
 
@@ -84,7 +84,7 @@ def remove(admin: Invocation, key: Key, mcp: Mcp) -> None:
 
     Example: ambassador-admin subscription remove 0198c0de time
     """
-    key_id = admin.resolve_id(keys.list_all(user=None), key)
+    key_id = admin.resolve_id(client_keys.list_all(user=None), key)
     admin.confirm(f"Remove the subscription of key {key_id} to {mcp}?")
     admin.send_and_say(
         subscriptions.remove(key_id, mcp), f"Removed the subscription of key {key_id} to {mcp}."

@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
-from ambassador_admin.api import admin_keys, enrolments, grants, groups, keys, mcps, sessions, switches, users
+from ambassador_admin.api import (
+    admin_keys,
+    client_keys,
+    enrolments,
+    grants,
+    groups,
+    mcps,
+    sessions,
+    switches,
+    users,
+)
 from ambassador_admin.api.request import Request
 from ambassador_admin.completion.cache import NameList, NameQuery
 from ambassador_admin.completion.kinds import NameKind
@@ -29,7 +39,7 @@ _SOURCES = {
     NameKind.USER: _Source(users.list_all(), "name", ("display_name",)),
     NameKind.GROUP: _Source(groups.list_all(), "name", ("description",)),
     NameKind.MCP: _Source(mcps.list_all(), "name", ("display_name",)),
-    NameKind.KEY: _Source(keys.list_all(user=None), "id", ("user", "name")),
+    NameKind.KEY: _Source(client_keys.list_all(user=None), "id", ("user", "name")),
     NameKind.ENROLMENT: _Source(enrolments.list_all(user=None), "id", ("user", "name")),
     NameKind.ADMIN_KEY: _Source(admin_keys.list_all(), "name", ("user",)),
     NameKind.SWITCH: _Source(switches.list_all(lifted=False), "id", ("scope", "target", "reason")),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ambassador_admin.api.keys import revoke
+from ambassador_admin.api.client_keys import revoke
 from ambassador_admin.declarative.key_destinations import KeyDestination, interrupts_deferred
 from ambassador_admin.declarative.objects import ObjectKind
 from ambassador_admin.declarative.operation_requests import batch_request, must_be_sent_alone, single_request

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ambassador_admin.api import grants, groups, keys, mcps, users
+from ambassador_admin.api import client_keys, grants, groups, mcps, users
 from ambassador_admin.api.request import Request
 from ambassador_admin.declarative.objects import CurrentObject, GrantKey, ObjectKind, canonical_tools
 
@@ -41,7 +41,7 @@ def read_state(
         (grants.list_all(), _grant),
     ]
     objects = [convert(item) for request, convert in lists for item in _items(api, request, step)]
-    usable = (item for item in _items(api, keys.list_all(user=None), step) if _is_usable(item, now))
+    usable = (item for item in _items(api, client_keys.list_all(user=None), step) if _is_usable(item, now))
     return [*objects, *map(_key, usable)]
 
 

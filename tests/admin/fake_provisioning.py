@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from ambassador_protocol import paths
+from ambassador_protocol.admin.client_keys import KeyChange, KeyPut, KeyRotation, NewKey
 from ambassador_protocol.admin.enrolments import NewEnrolment
-from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, NewKey
 from ambassador_protocol.admin.subscriptions import SubscriptionPut
 from tests.admin.fake_routes import API, Refusal, _expiry, _for, _known, _page, _page_of_user, _read
 from tests.admin.fake_state import SECRET

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ambassador_server.config import load_config
-from ambassador_server.domain.shared.settings import SettingOrigin, Source
+from ambassador_server.domain.shared.settings import Source, SourceKind
 from ambassador_server.storage.database_url import redacted_url
 
 SECRETS = ("horse/staple", "battery", "scott")
@@ -27,9 +27,9 @@ def test_every_setting_names_its_source(tmp_path: Path) -> None:
         {"MCP_AMBASSADOR_HOST": "127.0.0.3", "MCP_AMBASSADOR_PORT": "2", "MCP_AMBASSADOR_NODE": ""},
         file,
     )
-    from_file = Source(SettingOrigin.FILE, str(file))
-    assert found["host"] == ("127.0.0.4", Source(SettingOrigin.FLAG, "--host"))
-    assert found["port"] == (2, Source(SettingOrigin.ENVIRONMENT, "MCP_AMBASSADOR_PORT"))
+    from_file = Source(SourceKind.FILE, str(file))
+    assert found["host"] == ("127.0.0.4", Source(SourceKind.FLAG, "--host"))
+    assert found["port"] == (2, Source(SourceKind.ENVIRONMENT, "MCP_AMBASSADOR_PORT"))
     assert found["node"] == ("a", from_file)
     assert found["session.idle_seconds"] == (90, from_file)
     assert found["hostnames"] == (("door", "gate"), from_file)
@@ -41,10 +41,10 @@ def test_relative_paths_are_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     Path("here.yaml").write_text("certificate_file: a.pem\ncertificate_key_file: a.key\n")
     found = _effective({"data_dir": Path("data")}, {}, Path("here.yaml"))
-    assert found["data_dir"] == (str(tmp_path / "data"), Source(SettingOrigin.FLAG, "--data-dir"))
+    assert found["data_dir"] == (str(tmp_path / "data"), Source(SourceKind.FLAG, "--data-dir"))
     assert found["certificate_key_file"] == (
         str(tmp_path / "a.key"),
-        Source(SettingOrigin.FILE, str(tmp_path / "here.yaml")),
+        Source(SourceKind.FILE, str(tmp_path / "here.yaml")),
     )
     assert found["database_url"] == (f"sqlite+aiosqlite:///{tmp_path / 'data' / 'ambassador.db'}", Source())
 
@@ -65,5 +65,5 @@ def test_relative_paths_are_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
 )
 def test_login_and_options_of_a_store_are_redacted(url: str, told: str) -> None:
     found = _effective({"database_url": url}, {})
-    assert found["database_url"] == (told, Source(SettingOrigin.FLAG, "--database-url"))
+    assert found["database_url"] == (told, Source(SourceKind.FLAG, "--database-url"))
     assert not [secret for secret in SECRETS if secret in str(found)]

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any
 
 
-class SettingOrigin(StrEnum):
-    """Where a setting can come from; a later member overrides an earlier one."""
+class SourceKind(StrEnum):
+    """The kinds of sources of a setting; a later member overrides an earlier one."""
 
     DEFAULT = "default"
     FILE = "file"
@@ -18,7 +18,7 @@ class SettingOrigin(StrEnum):
 class Source:
     """Where a setting came from: `place` is the path of the file, the variable or the flag, None for a default."""
 
-    origin: SettingOrigin = SettingOrigin.DEFAULT
+    kind: SourceKind = SourceKind.DEFAULT
     place: str | None = None
 
 

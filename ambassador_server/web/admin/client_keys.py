@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from ambassador_protocol.admin.keys import IssuedKey, KeyChange, KeyPut, KeyRotation, KeyView, NewKey
+from ambassador_protocol.admin.client_keys import IssuedKey, KeyChange, KeyPut, KeyRotation, KeyView, NewKey
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import KEYS
 from ambassador_server.domain.people.administrators import Right

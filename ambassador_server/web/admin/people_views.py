@@ -5,9 +5,9 @@ from datetime import datetime
 from ambassador_protocol import __version__
 from ambassador_protocol.admin.account import Whoami
 from ambassador_protocol.admin.admin_keys import AdminKeyView
+from ambassador_protocol.admin.client_keys import KeyView
 from ambassador_protocol.admin.enrolments import EnrolmentView
 from ambassador_protocol.admin.groups import GroupView
-from ambassador_protocol.admin.keys import KeyView
 from ambassador_protocol.admin.sessions import SessionView
 from ambassador_protocol.admin.users import UserView
 from ambassador_server.domain.people.administrators import Administrator, AdminKey

@@ -46,9 +46,7 @@ def endpoints() -> list[Endpoint]:
 
 def _view(setting: Setting) -> SettingView:
     source = setting.source
-    return SettingView(
-        name=setting.name, value=setting.value, origin=source.origin.value, source=source.place
-    )
+    return SettingView(name=setting.name, value=setting.value, origin=source.kind.value, source=source.place)
 
 
 def _sink_view(sink: SinkStatus) -> SinkView:

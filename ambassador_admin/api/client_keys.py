@@ -1,7 +1,7 @@
 """Requests to `/v1/admin/keys`."""
 
 from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
-from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, NewKey
+from ambassador_protocol.admin.client_keys import KeyChange, KeyPut, KeyRotation, NewKey
 from ambassador_protocol.paths import KEYS
 
 _MISSING = "ambassador-admin key list"

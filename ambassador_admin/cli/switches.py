@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ambassador_admin.api import keys, mcps, sessions, switches
+from ambassador_admin.api import client_keys, mcps, sessions, switches
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
@@ -92,7 +92,7 @@ _SCOPES = {
 _KINDS = {
     kind.value: kind for kind in (NameKind.USER, NameKind.GROUP, NameKind.KEY, NameKind.SESSION, NameKind.MCP)
 }
-_WITH_ID = {"key": keys.list_all(user=None), "session": sessions.list_all(user=None)}
+_WITH_ID = {"key": client_keys.list_all(user=None), "session": sessions.list_all(user=None)}
 
 app = noun("Kill switches: stop calls at once, and lift the stop.")
 

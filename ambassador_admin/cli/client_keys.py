@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ambassador_admin.api import enrolments, keys
+from ambassador_admin.api import client_keys, enrolments
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.issued_secrets import KeyFile, SecretKind, ToCommand, issue_secret
 from ambassador_admin.cli.list_options import ListOptions
@@ -13,8 +13,8 @@ from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
 from ambassador_admin.output.view import Column, fields_of, relative_time
+from ambassador_protocol.admin.client_keys import KeyChange, KeyPut, KeyRotation, KeyView, NewKey
 from ambassador_protocol.admin.enrolments import IssuedEnrolment, NewEnrolment
-from ambassador_protocol.admin.keys import KeyChange, KeyPut, KeyRotation, KeyView, NewKey
 
 KEY = View(
     "keys",
@@ -56,7 +56,7 @@ CLIENT_KEY = SecretKind(
     "MCP_AMBASSADOR_PRESHARED_KEY.",
     described=KEY,
     issued=ISSUED,
-    revoke=keys.revoke,
+    revoke=client_keys.revoke,
 )
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, or its beginning."), NameKind.KEY]
@@ -91,9 +91,9 @@ def issue(
     """
     lifetime = parse_duration(duration)
     if if_missing:
-        request = keys.ensure(user, name, KeyPut(expires_in_seconds=lifetime, owner=owner))
+        request = client_keys.ensure(user, name, KeyPut(expires_in_seconds=lifetime, owner=owner))
     else:
-        request = keys.issue(NewKey(user=user, name=name, expires_in_seconds=lifetime, owner=owner))
+        request = client_keys.issue(NewKey(user=user, name=name, expires_in_seconds=lifetime, owner=owner))
     issue_secret(admin, request, CLIENT_KEY, key_file, to_command, may_exist=if_missing)
 
 
@@ -146,9 +146,9 @@ def rotate(
 
     Example: ambassador-admin key rotate 0198c0de --overlap 7d
     """
-    key_id = admin.resolve_id(keys.list_all(user=None), key_id)
+    key_id = admin.resolve_id(client_keys.list_all(user=None), key_id)
     rotation = KeyRotation(overlap_seconds=parse_duration(overlap) or 0)
-    issue_secret(admin, keys.rotate(key_id, rotation), CLIENT_KEY, key_file, to_command)
+    issue_secret(admin, client_keys.rotate(key_id, rotation), CLIENT_KEY, key_file, to_command)
 
 
 @verb(app, "list")
@@ -163,7 +163,7 @@ def list_all(
 
     Example: ambassador-admin key list --user alice
     """
-    list_options.show(admin, keys.list_all(user=user), KEY)
+    list_options.show(admin, client_keys.list_all(user=user), KEY)
 
 
 @verb(app, "suspend", changes=True)
@@ -193,11 +193,11 @@ def revoke(
 
     Example: ambassador-admin key revoke 0198c0de
     """
-    key_id = admin.resolve_id(keys.list_all(user=None), key_id)
+    key_id = admin.resolve_id(client_keys.list_all(user=None), key_id)
     admin.confirm(f"Revoke key {key_id} permanently?")
-    admin.submit(keys.revoke(key_id), KEY)
+    admin.submit(client_keys.revoke(key_id), KEY)
 
 
 def _set_status(admin: Invocation, key_id: str, status: str) -> None:
-    key_id = admin.resolve_id(keys.list_all(user=None), key_id)
-    admin.submit(keys.change(key_id, KeyChange(status=status)), KEY)
+    key_id = admin.resolve_id(client_keys.list_all(user=None), key_id)
+    admin.submit(client_keys.change(key_id, KeyChange(status=status)), KEY)

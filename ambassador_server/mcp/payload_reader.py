@@ -21,7 +21,7 @@ class MsgspecPayloads:
         """Return the JSON value as a Python value. Raises InvalidInputError if it is not JSON."""
         try:
             return msgspec.json.decode(raw)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidInputError("The arguments are not JSON") from error
 
     def is_error_result(self, raw: bytes) -> bool:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ambassador_server.domain.secrets.marks import REDACTED, cut_mark
+from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD, cut_mark
 from ambassador_server.domain.secrets.redaction import member_name
 from ambassador_server.domain.secrets.secret_names import is_reference, is_secret_flag, is_secret_option
-from ambassador_server.domain.secrets.shapes import mask_text
+from ambassador_server.domain.secrets.shapes import log_withheld, mask_text
 
 
 def mask_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,7 +15,11 @@ def mask_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
     References (`env://NAME`, `file:///path`) stay, because they only tell where a secret is stored.
     """
-    masked: dict[str, Any] = _option(options, False, 0)
+    try:
+        masked: dict[str, Any] = _option(options, False, 0)
+    except Exception as error:
+        log_withheld(error)
+        return dict.fromkeys(map(member_name, options), WITHHELD)
     return masked
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.secrets.card_numbers import is_card_number
-from ambassador_server.domain.secrets.marks import REDACTED, cut_mark
+from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD, cut_mark
 from ambassador_server.domain.secrets.secret_names import is_reference, is_secret_flag, is_secret_name
 from ambassador_server.domain.secrets.shapes import (
     Shape,
+    log_withheld,
     mask_own_keys,
     mask_shapes,
     mask_text,
@@ -41,22 +42,31 @@ def redact(value: Any, policy: ArgumentPolicy, bounds: Bounds = _BOUNDS) -> Any:
 
     `none` keeps nothing, `keys` the structure with types in place of values, `redacted` all values that neither their
     name nor their shape shows to be secret, `full` everything but keys and tokens of this product. A text that begins
-    with `[cut` replaces what is too large; `full` cuts only what is nested too deep.
+    with `[cut` replaces what is too large; `full` cuts only what is nested too deep. It never raises: `[withheld]`
+    replaces what cannot be searched, because the record must not decide whether a call runs.
     """
-    match policy:
-        case ArgumentPolicy.NONE:
-            return None
-        case ArgumentPolicy.KEYS:
-            return _Outline(bounds).of(value)
-        case ArgumentPolicy.REDACTED:
-            return _Copy(bounds).of(value)
-        case ArgumentPolicy.FULL:
-            return _full(value, 0)
+    try:
+        match policy:
+            case ArgumentPolicy.NONE:
+                return None
+            case ArgumentPolicy.KEYS:
+                return _Outline(bounds).of(value)
+            case ArgumentPolicy.REDACTED:
+                return _Copy(bounds).of(value)
+            case ArgumentPolicy.FULL:
+                return _full(value, 0)
+    except Exception as error:
+        log_withheld(error)
+        return WITHHELD
 
 
 def redact_details(details: Mapping[str, Any], bounds: Bounds = _BOUNDS) -> dict[str, Any]:
     """Return what the audit keeps of an event's details: as `redacted`, and references to secrets stay."""
-    copied: dict[str, Any] = _Details(bounds).of(dict(details))
+    try:
+        copied: dict[str, Any] = _Details(bounds).of(dict(details))
+    except Exception as error:
+        log_withheld(error)
+        return dict.fromkeys(map(member_name, details), WITHHELD)
     return copied
 
 

@@ -5,13 +5,16 @@ number of characters or consumes what it has read, and no repetition contains an
 """
 
 import base64
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ambassador_server.domain.secrets.card_numbers import DIGIT_RUN, has_digit_run, mask_cards
-from ambassador_server.domain.secrets.marks import REDACTED
+from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD
+
+_log = logging.getLogger(__name__)
 
 Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
@@ -154,14 +157,15 @@ def _mask_basic(match: re.Match[str]) -> str:
 _BEARER = Shape(
     frozenset(" \t:=+"),
     _contains("bearer"),
-    ((re.compile(rf"(?P<label>bearer{_GAP})[A-Za-z0-9._~+/=-]{{8,}}", re.IGNORECASE), _mask_after_label),),
+    ((re.compile(rf"(?P<label>(?i:bearer){_GAP})[A-Za-z0-9._~+/=-]{{8,}}"), _mask_after_label),),
 )
 _BASIC = Shape(
     frozenset(" \t:=+"),
     _contains("basic"),
     (
         (
-            re.compile(rf"(?P<label>basic{_GAP})(?P<value>[A-Za-z0-9+/_-]{{4,}})={{0,2}}", re.IGNORECASE),
+            # The value is decoded: without ASCII, ignoring the case would let letters such as the Kelvin sign into it.
+            re.compile(rf"(?P<label>(?ai:basic){_GAP})(?P<value>[A-Za-z0-9+/_-]{{4,}})={{0,2}}"),
             _mask_basic,
         ),
     ),
@@ -281,13 +285,29 @@ _IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{
 
 
 def mask_shapes(text: str, shapes: Iterable[Shape]) -> str:
-    """Return the text with every secret of these shapes replaced."""
+    """Return the text with every secret of these shapes replaced, or a mark if the text cannot be searched."""
     if _IDENTIFIER.fullmatch(text) is not None:
         return text
-    for shape in shapes:
-        for pattern, mask in shape.rules:
-            text = pattern.sub(mask, text)
+    try:
+        for shape in shapes:
+            for pattern, mask in shape.rules:
+                text = pattern.sub(mask, text)
+    except Exception as error:
+        # A record without this text is better than no record, and better than a call that fails for its text.
+        log_withheld(error)
+        return WITHHELD
     return text
+
+
+def log_withheld(error: Exception) -> None:
+    """Log that something could not be searched for secrets; the log gets the place of the error and no content."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = "" if place is None else f" at {place.tb_frame.f_code.co_name}:{place.tb_lineno}"
+    _log.error(
+        "A text could not be redacted and is withheld from the audit: %s%s", type(error).__name__, where
+    )
 
 
 def mask_own_keys(text: str) -> str:
@@ -296,5 +316,9 @@ def mask_own_keys(text: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Return the text with every secret in it replaced."""
-    return mask_shapes(text, possible_shapes((text,)))
+    """Return the text with every secret in it replaced, or a mark if the text cannot be searched."""
+    try:
+        return mask_shapes(text, possible_shapes((text,)))
+    except Exception as error:
+        log_withheld(error)
+        return WITHHELD

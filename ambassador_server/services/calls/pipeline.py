@@ -14,12 +14,14 @@ from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Decision, Deny, Reason
+from ambassador_server.domain.secrets.marks import WITHHELD
 from ambassador_server.domain.secrets.redaction import redact
 from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
     DownstreamTimeoutError,
     DownstreamUnavailableError,
+    InvalidInputError,
     OverloadedError,
 )
 from ambassador_server.ports.clock import Clock
@@ -182,7 +184,12 @@ class CallPipeline:
         policy = self._policy.snapshot.mcps[entry.ref.mcp_id].arguments
         if policy is ArgumentPolicy.NONE or "arguments" not in members:
             return None
-        return redact(self._payloads.value(members["arguments"]), policy)
+        try:
+            value = self._payloads.value(members["arguments"])
+        except InvalidInputError:
+            # Such as a number out of range: the downstream may know what it means.
+            return WITHHELD
+        return redact(value, policy)
 
 
 def _resource(entry: CatalogEntry | None, call: CapabilityCall) -> Resource:

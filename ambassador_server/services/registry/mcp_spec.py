@@ -7,7 +7,7 @@ from typing import Any
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus
-from ambassador_server.domain.secrets.marks import REDACTED
+from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.errors import Advice, InvalidInputError
@@ -76,7 +76,7 @@ def _unmasked_options(options: Mapping[str, Any], transport: str, mcp: Mcp) -> M
 
 def _holds_mask(value: Any) -> bool:
     if isinstance(value, str):
-        return REDACTED in value
+        return REDACTED in value or WITHHELD in value
     if isinstance(value, Mapping):
         return any(_holds_mask(part) for pair in value.items() for part in pair)
     return isinstance(value, list | tuple) and any(map(_holds_mask, value))

@@ -39,7 +39,7 @@ QUESTIONS: Final = {
 """What a server may ask of a host, each with the client capability that says so."""
 
 INPUT_REQUIRED: Final = "input_required"
-"""The `resultType` of an answer that holds questions, in the stateless era."""
+"""The `resultType` of an answer that holds questions, in the modern era."""
 
 
 FEATURES: Final = {

@@ -1,4 +1,4 @@
-"""The `/mcp` endpoint: reads one message and hands it to its era."""
+"""The `/mcp` endpoint: reads one message and passes it to the code of its era."""
 
 from ambassador_protocol.mcp import VERSION_HEADER, is_legacy
 from ambassador_server.mcp.envelope import EnvelopeError, read_message
@@ -10,7 +10,7 @@ from ambassador_server.ports.face import FaceReply, FaceRequest
 
 
 class McpEndpoint:
-    """Implements `ports.face.McpFace`: the version header of a request says whose it is."""
+    """Implements `ports.face.McpFace`: the version header of a request names its era."""
 
     def __init__(self, *, legacy: LegacyEra, modern: ModernEra) -> None:
         self._legacy = legacy

@@ -1,4 +1,4 @@
-"""The handshake era towards hosts (2024-11-05 to 2025-11-25): conversations, and questions on a call's own stream."""
+"""The legacy era towards hosts (2024-11-05 to 2025-11-25): conversations, and questions on the stream of a call."""
 
 import asyncio
 from typing import Final
@@ -128,7 +128,7 @@ def _take_answer(message: Response, conversation: Conversation | None) -> FaceRe
 
 
 def _shaped(message_id: bytes, outcome: Outcome) -> bytes:
-    """Return the response, without the members that only the stateless era knows."""
+    """Return the response, without the members that only the modern era has."""
     if isinstance(outcome, Page):
         return result_response(message_id, b'{"' + outcome.member + b'":[' + outcome.items + b"]}")
     if outcome.result is None:

@@ -1,4 +1,4 @@
-"""The stateless era towards hosts (2026-07-28): every request for itself, checked before it means anything."""
+"""The modern era towards hosts (2026-07-28): independent requests, whose headers and `_meta` are checked first."""
 
 from typing import Final
 
@@ -41,7 +41,7 @@ _kind_decoder = msgspec.json.Decoder(_Kind)
 
 
 class ModernEra:
-    """Answers messages that stand for themselves. Questions pass inside results, so a host is never asked."""
+    """Answers independent messages. Questions are part of results, so a host is never sent one."""
 
     def __init__(self, *, tools: ToolMethods) -> None:
         self._tools = tools

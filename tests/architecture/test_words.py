@@ -49,10 +49,10 @@ INSTEAD_OF_WORDS = {
 INSTEAD_OF_NAMES = {
     "UserFacts|GroupFacts|GrantFacts|KeyFacts|McpFacts": "UserSpec and its like",
     "SinkOrder": "SinkSettings",
-    "AccessQuestions": "AccessExplanations",
+    "AccessQuestions": "AccessQueries",
     "KeyEnd": "KeyExpiry",
-    "AccountBook": "Accounts",
-    "Handover|Recipient": "a name that says what is delivered, and where to",
+    "AccountBook": "AccountStore",
+    "Handover|Recipient": "KeyDestination",
     "EventReader": "EventStreamReader",
     "PasswordTurn": "PasswordHasher",
     "Services": "one small record of use cases per folder of `services/`",

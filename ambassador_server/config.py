@@ -148,6 +148,7 @@ class ServerConfig(_Section):
     user_connections: UserConnectionsSection = UserConnectionsSection()
 
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
+    _file: Path | None = PrivateAttr(default=None)
 
     @property
     def audit_dir(self) -> Path:
@@ -163,6 +164,12 @@ class ServerConfig(_Section):
     def certificates_dir(self) -> Path:
         """Return the directory of the server's own CA and leaf."""
         return self.data_dir / "certificates"
+
+    @property
+    def own_paths(self) -> tuple[Path, ...]:
+        """Return the files and directories that hold this server's own secrets."""
+        files = (self._file, self.certificate_key_file)
+        return (self.data_dir, *(path for path in files if path is not None))
 
     @property
     def store_url(self) -> str:
@@ -204,6 +211,7 @@ def load_config(
         raise ConfigurationError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
     _check_together(config)
     config._sources.update(sources)
+    config._file = file
     return config
 
 

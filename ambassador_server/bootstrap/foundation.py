@@ -12,6 +12,7 @@ from ambassador_server.crypto.passwords import Argon2HasherPool
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.ports.store import Store
+from ambassador_server.secret_stores.file import protect
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -38,6 +39,7 @@ class Foundation:
 
 async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
     """Open the database, the keys and the audit log. Raises ConfigurationError or StorageError."""
+    protect(config.own_paths)
     clock, store = SystemClock(), await open_store(config.store_url)
     try:
         key_ring = load_or_create(config.keys_dir)

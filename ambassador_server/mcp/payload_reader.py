@@ -1,10 +1,15 @@
 """Decodes raw tool arguments and results for the services."""
 
+import json
+import math
 from typing import Any
 
 import msgspec
 
+from ambassador_server.domain.secrets.marks import cut_mark, duplicate_name
 from ambassador_server.errors import InvalidInputError
+
+_LONGEST_INTEGER = 1000
 
 
 class _Result(msgspec.Struct):
@@ -18,11 +23,19 @@ class MsgspecPayloads:
     """Implements `ports.payload.PayloadReader`."""
 
     def value(self, raw: bytes) -> Any:
-        """Return the JSON value as a Python value. Raises InvalidInputError if it is not JSON."""
+        """Return the JSON value as a Python value, with every member. Raises InvalidInputError if it is not JSON.
+
+        A name that an object has more than once is numbered, because a downstream may take any of its values.
+        """
         try:
-            return msgspec.json.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidInputError("The arguments are not JSON") from error
+            value = msgspec.json.decode(raw)
+            # Each member has a colon. Counting them again in the decoded value shows whether one was lost; only a colon
+            # that is written as an escape is missed.
+            if raw.count(b":") == msgspec.json.encode(value).count(b":") and b"\\u003" not in raw:
+                return value
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+        return _every_member(raw)
 
     def is_error_result(self, raw: bytes) -> bool:
         """Tell whether a result has `isError: true`; a result that is not an object counts as an error."""
@@ -30,3 +43,42 @@ class MsgspecPayloads:
             return _result_decoder.decode(raw).isError is True
         except (msgspec.MsgspecError, RecursionError):
             return True
+
+
+def _every_member(raw: bytes) -> Any:
+    try:
+        return json.loads(
+            raw.decode(),
+            object_pairs_hook=_members,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_no_constant,
+        )
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError("The arguments are not JSON") from error
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    times: dict[str, int] = {}
+    for name, value in pairs:
+        unused = name
+        while unused in members:
+            times[name] = times.get(name, 1) + 1
+            unused = duplicate_name(name, times[name])
+        members[unused] = value
+    return members
+
+
+def _integer(digits: str) -> Any:
+    # Python refuses to convert very long integers.
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else cut_mark(f"an integer of {len(digits)} digits")
+
+
+def _float(digits: str) -> Any:
+    number = float(digits)
+    return number if math.isfinite(number) else cut_mark("a number out of range")
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")

@@ -7,7 +7,10 @@ class PayloadReader(Protocol):
     """Reads raw JSON."""
 
     def value(self, raw: bytes) -> Any:
-        """Return the JSON value as a Python value. Raises InvalidInputError if it is not JSON."""
+        """Return the JSON value as a Python value, with every member. Raises InvalidInputError if it cannot be read.
+
+        A name that an object has more than once is numbered, as by `domain.secrets.marks.duplicate_name`.
+        """
         ...
 
     def is_error_result(self, raw: bytes) -> bool:

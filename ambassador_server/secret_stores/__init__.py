@@ -12,7 +12,7 @@ class SecretStore(Protocol):
     """What a file of this folder offers."""
 
     def check(self, place: str) -> None:
-        """Raise SecretReferenceError for a place that can never hold a secret; touches nothing."""
+        """Raise SecretReferenceError for a place that can never hold a secret; reads no secret."""
         ...
 
     def resolve(self, place: str) -> str:

@@ -47,3 +47,32 @@ def test_a_number_that_the_record_cannot_hold_does_not_fail_the_call(
     (attempt,) = until(lambda: attempts(world)[known:], "the attempt is on record")
     assert number not in json.dumps(attempt)
     assert "unhandled" not in world.log_text()
+
+
+@pytest.mark.parametrize("face", FACES, ids=repr)
+def test_every_value_of_a_repeated_name_is_recorded(
+    world: World, caller: Caller, tools: Downstream, face: Face
+) -> None:
+    known, arrived = len(attempts(world)), tools.count()
+    wire = face.call(caller.secret, "tools__echo", {"text": "hello", "again": "again"})
+    body = wire.body.replace(b'"again": "again"', b'"text": "hello again"')
+    assert body != wire.body
+    assert caller.send(replace(wire, body=body)).status_code == 200
+    assert tools.count() == arrived + 1
+    (attempt,) = until(lambda: attempts(world)[known:], "the attempt is on record")
+    assert attempt["details"]["arguments"] == {"text": "hello", "[duplicate 2] text": "hello again"}
+
+
+@pytest.mark.parametrize(
+    "place", ["{data}/keys/pepper", "{data}/ambassador.db", "/proc/self/environ", "/dev/stdin"]
+)
+def test_no_mcp_is_given_a_file_of_the_server(world: World, place: str) -> None:
+    reference = f"file://{place.format(data=world.rig.data_dir)}"
+    for transport, options in (
+        ("streamable_http", {"url": "https://mcp.example/", "headers": {"Authorization": reference}}),
+        ("stdio", {"command": ["true"], "env": {"TOKEN": reference}}),
+    ):
+        body = {"name": world.fresh("greedy"), "transport": transport, "options": options}
+        response = world.admin.post("/v1/admin/mcps", json=body)
+        assert response.status_code in (400, 422), response.text
+        assert "never given away" in response.text

@@ -6,7 +6,7 @@ from typing import Any
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.secrets.card_numbers import is_card_number
-from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD, cut_mark
+from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD, cut_mark, without_duplicate_mark
 from ambassador_server.domain.secrets.secret_names import is_reference, is_secret_flag, is_secret_name
 from ambassador_server.domain.secrets.shapes import (
     Shape,
@@ -126,7 +126,9 @@ class _Copy:
             name = self._name(text)
             if name in copied:
                 name = _unused_name(name, copied)
-            if (is_secret_name(text) and self._hides(text, value)) or text == secret_key:
+            if (is_secret_name(text) and self._hides(text, value)) or (
+                secret_key is not None and without_duplicate_mark(text) == secret_key
+            ):
                 copied[name] = self._secret()
             else:
                 copied[name] = self._value(value, depth)
@@ -257,9 +259,12 @@ def _key_of_secret_value(members: Mapping[Any, Any]) -> str | None:
     """Return the key of the secret in an object such as `{"name": "api_key", "value": ...}`."""
     for value_key, name_keys in (("value", ("name", "key")), ("Value", ("Name", "Key"))):
         if value_key in members:
-            for name_key in name_keys:
-                name = members.get(name_key)
-                if isinstance(name, str) and is_secret_name(name):
+            for key, name in members.items():
+                if (
+                    isinstance(name, str)
+                    and without_duplicate_mark(str(key)) in name_keys
+                    and is_secret_name(name)
+                ):
                     return value_key
     return None
 

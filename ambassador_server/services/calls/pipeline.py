@@ -187,7 +187,7 @@ class CallPipeline:
         try:
             value = self._payloads.value(members["arguments"])
         except InvalidInputError:
-            # Such as a number out of range: the downstream may know what it means.
+            # What cannot be recorded may still have a meaning for the downstream.
             return WITHHELD
         return redact(value, policy)
 

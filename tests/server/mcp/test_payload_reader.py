@@ -1,0 +1,103 @@
+"""Arguments are read with every member, so that no value reaches a downstream unseen by the audit."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy
+from ambassador_server.domain.secrets.redaction import redact
+from ambassador_server.errors import InvalidInputError
+from ambassador_server.mcp.payload_reader import MsgspecPayloads
+
+READER = MsgspecPayloads()
+NAMES = st.sampled_from(["a", "b", "c:d", ":", '"', "\\", "\u00e9"])
+WRITTEN = st.recursive(
+    (st.none() | st.booleans() | st.integers(-9, 9) | NAMES).map(json.dumps),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(st.tuples(NAMES.map(json.dumps), inner), max_size=4).map(
+            lambda pairs: "{" + ",".join(f"{name} : {value}" for name, value in pairs) + "}"
+        )
+    ),
+    max_leaves=15,
+)
+"""JSON in which an object may have a name more than once."""
+
+
+def count_pairs(text: str) -> int:
+    found: list[int] = []
+    json.loads(text, object_pairs_hook=lambda pairs: found.append(len(pairs)))
+    return sum(found)
+
+
+def count_members(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(count_members, value.values()))
+    return sum(map(count_members, value)) if isinstance(value, list) else 0
+
+
+@given(WRITTEN, st.booleans())
+def test_no_member_is_lost(text: str, is_escaped: bool):
+    if is_escaped:
+        text = text.replace('"c:d"', '"c\\u003ad"').replace('":"', '"\\u003A"')
+    assert count_members(READER.value(text.encode())) == count_pairs(text)
+
+
+@given(WRITTEN)
+def test_values_without_duplicates_are_as_any_decoder_reads_them(text: str):
+    plain = json.loads(text)
+    if count_members(plain) == count_pairs(text):
+        assert READER.value(text.encode()) == plain
+
+
+def test_later_members_of_the_same_name_are_numbered():
+    value = READER.value(b'{"path":"/tmp","path":"/etc","a":1,"path":"/root","[duplicate 2] a":2,"a":3}')
+    assert value == {
+        "path": "/tmp",
+        "[duplicate 2] path": "/etc",
+        "a": 1,
+        "[duplicate 3] path": "/root",
+        "[duplicate 2] a": 2,
+        "[duplicate 3] a": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"password":"x","password":"hunter2"}',
+        b'{"pin":"x","pin":"hunter2"}',
+        b'{"name":"city","name":"api_key","value":"hunter2"}',
+        b'{"name":"api_key","value":"x","value":"hunter2"}',
+        b'{"n":1e999,"auth":"x","auth":{"a":"hunter2","a":["hunter2"]}}',
+    ],
+)
+def test_a_second_secret_of_the_same_name_is_masked(raw: bytes):
+    assert "hunter2" not in json.dumps(redact(READER.value(raw), ArgumentPolicy.REDACTED))
+
+
+def test_numbers_that_no_record_can_hold_are_cut():
+    value = READER.value(b'{"a":1e999,"b":-1e999,"c":' + b"9" * 5000 + b',"d":1.5,"e":12}')
+    assert value == {
+        "a": "[cut: a number out of range]",
+        "b": "[cut: a number out of range]",
+        "c": "[cut: an integer of 5000 digits]",
+        "d": 1.5,
+        "e": 12,
+    }
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"NaN", b'{"a":Infinity}', b'"\xff"', b"{'a':1}", b"[" * 5000 + b"]" * 5000]
+)
+def test_what_cannot_be_read_is_refused(raw: bytes):
+    with pytest.raises(InvalidInputError):
+        READER.value(raw)
+
+
+def test_many_members_of_one_name_are_read_in_linear_time():
+    raw = b"{" + b",".join([b'"a":1'] * 50_000) + b"}"
+    assert len(READER.value(raw)) == 50_000

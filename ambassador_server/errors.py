@@ -144,6 +144,10 @@ class OverloadedError(AmbassadorError):
     """A bounded queue is full."""
 
 
+class PolicyStaleError(AmbassadorError):
+    """The policy cannot be confirmed with the database, so nothing can be said about what it permits."""
+
+
 class StorageError(AmbassadorError):
     """The database cannot be used: missing, newer than the code, or not answering."""
 

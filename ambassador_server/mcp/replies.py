@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_server.domain.people.principals import Origin
+from ambassador_server.domain.policy.decision import Reason
 from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
@@ -11,6 +12,7 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
     OverloadedError,
+    PolicyStaleError,
 )
 from ambassador_server.mcp.envelope import EnvelopeError, error_object, error_response
 from ambassador_server.ports.face import FaceReply
@@ -23,6 +25,7 @@ _ERROR_CODES: dict[type[AmbassadorError], Code] = {
     DownstreamUnavailableError: Code.DOWNSTREAM_UNAVAILABLE,
     OverloadedError: Code.OVERLOADED,
     InvalidInputError: Code.INVALID_PARAMS,
+    PolicyStaleError: Code.DENIED,
 }
 
 ACCEPTED: Final = FaceReply(status=202)
@@ -47,4 +50,6 @@ def failure(message_id: bytes, error: EnvelopeError | AmbassadorError, origin: O
         status = 400 if error.code is Code.HEADER_MISMATCH else 200
         return refusal(status, message_id, error.code, error.message)
     code = _ERROR_CODES.get(type(error), Code.INTERNAL_ERROR)
-    return refusal(200, message_id, code, f"{error.message} (request {origin.request_id})")
+    # The same member as in the refusal of a call.
+    data = {"reason": Reason.POLICY_STALE.value} if isinstance(error, PolicyStaleError) else None
+    return refusal(200, message_id, code, f"{error.message} (request {origin.request_id})", data)

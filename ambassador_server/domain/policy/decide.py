@@ -13,6 +13,9 @@ from ambassador_server.domain.policy.grants import Delivery, Effect, Grant, Subs
 from ambassador_server.domain.policy.snapshot import Moment, Snapshot
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
+STALE = Deny(Reason.POLICY_STALE, disclosed=True)
+"""The decision about every request while the snapshot is too old to decide by."""
+
 
 def decide(snapshot: Snapshot, principal: Principal, capability: CapabilityRef, moment: Moment) -> Decision:
     """Decide one request from these values alone; raises no error."""
@@ -50,6 +53,8 @@ class PrincipalPolicy:
     @property
     def denial(self) -> Deny | None:
         """Return why every request of this principal is denied, whatever is granted; None if it is not."""
+        if self._moment.stale:
+            return STALE
         if self._switch is not None:
             return Deny(Reason.KILL_SWITCH, switch=self._switch, disclosed=True)
         return self._status_denial
@@ -67,7 +72,7 @@ class PrincipalPolicy:
     def decide(self, capability: CapabilityRef) -> Decision:
         """Decide by switches, status of user and key, publication, deny grants, permit grants, the client's choice."""
         if self._moment.stale:
-            return Deny(Reason.POLICY_STALE, disclosed=True)
+            return STALE
         rules = self._rules.get(capability.mcp_id) or self._collect_rules(capability.mcp_id)
         switch = self._switch or self._switch_on_capability(capability)
         if switch is not None:

@@ -54,9 +54,9 @@ class AccessQueries:
         )
 
     def who_can(self, tool_name: str, listing: Listing) -> Slice[User]:
-        """Return one page of the users who may call the tool now."""
+        """Return one page of the users who may call the tool now; raises PolicyStaleError."""
         snapshot = self._policy.snapshot
-        tool, moment = self._tool(snapshot, tool_name), self._policy.current_moment()
+        tool, moment = self._tool(snapshot, tool_name), self._policy.confirmed_moment()
         allowed = {
             key.user_id
             for key in snapshot.keys.values()

@@ -20,7 +20,6 @@ from ambassador_server.errors import (
     InvalidKeyError,
     NotAuthenticatedError,
     NotFoundError,
-    StorageError,
 )
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.administration.client_keys import ClientKeys
@@ -111,13 +110,17 @@ class OwnAccess:
             groups=tuple(sorted(snapshot.groups[each].name for each in group_ids if each in snapshot.groups)),
             key=key,
             session=self._sessions.held(principal),
-            tools=len(self._catalog.visible(principal)),
+            tools=0 if policy.denial is not None else len(self._catalog.visible(principal)),
             refused=None if policy.denial is None else policy.denial.reason,
         )
 
     def offers(self, principal: Principal) -> list[OfferedMcp]:
-        """Return the MCPs with granted tools, ordered by name, with the tools that the principal may know of."""
-        policy, mcps = self._rules(principal), self._policy.snapshot.mcps.values()
+        """Return the MCPs with granted tools, ordered by name, with the tools that the principal may know of.
+
+        Raises PolicyStaleError.
+        """
+        moment, mcps = self._policy.confirmed_moment(), self._policy.snapshot.mcps.values()
+        policy = PrincipalPolicy(self._policy.snapshot, principal, moment)
         offers = (self._offer(policy, principal, mcp) for mcp in sorted(mcps, key=lambda mcp: mcp.name))
         return [offer for offer in offers if offer is not None]
 
@@ -159,8 +162,7 @@ class OwnAccess:
 
     async def _requester(self, principal: Principal, origin: Origin) -> Requester:
         """Return the principal as a requester; raises an error if the principal may call nothing now."""
-        if self._policy.is_stale():
-            raise StorageError("The server cannot confirm its policy now. Try again in a moment.")
+        self._policy.confirmed_moment()
         await self._prover.refuse_stopped(principal, origin)
         if self._rules(principal).denial is not None:
             raise InvalidKeyError("Invalid or inactive key")

@@ -10,7 +10,7 @@ from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.people.sessions import Session
 from ambassador_server.domain.policy.impact import Activity, impact_of
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
-from ambassador_server.errors import StorageError
+from ambassador_server.errors import PolicyStaleError, StorageError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
 from ambassador_server.services.calls.catalog import Catalog
@@ -59,18 +59,19 @@ class SwitchEffects:
         return self._in_flight.running()
 
     async def of(self, switch: KillSwitch, running: Running) -> NamedImpact | None:
-        """Return what the switch stops or would stop; None if the sessions cannot be read.
+        """Return what the switch stops or would stop; None if the sessions or the policy cannot be read.
 
         Then a switch that was just activated is in force all the same, so this must not raise an error.
         """
         try:
             sessions = await self._sessions(switch.scope)
-        except StorageError:
+            moment = self._policy.confirmed_moment()
+        except (StorageError, PolicyStaleError):
             return None
         snapshot, index = self._policy.snapshot, self._catalog.index()
         activity = Activity(tools=[entry.ref for entry in index.entries], sessions=sessions, calls=running)
         # In a thread, because it takes long in a large organisation and must not delay calls.
-        found = await asyncio.to_thread(impact_of, switch, snapshot, activity, self._policy.current_moment())
+        found = await asyncio.to_thread(impact_of, switch, snapshot, activity, moment)
         mcp_ids = {tool.mcp_id for tool in found.tools}
         return NamedImpact(
             users=_counted(snapshot.users[user_id].name for user_id in found.user_ids),

@@ -87,8 +87,8 @@ class Catalog:
         return entry if isinstance(policy.decide(entry.ref), Permit) else None
 
     def visible(self, principal: Principal) -> list[CatalogEntry]:
-        """Return what the principal may call right now, in catalog order."""
-        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.current_moment())
+        """Return what the principal may call right now, in catalog order; raises PolicyStaleError."""
+        policy = PrincipalPolicy(self._policy.snapshot, principal, self._policy.confirmed_moment())
         return [entry for entry in self.index().entries if isinstance(policy.decide(entry.ref), Permit)]
 
     def last_known(self, mcp_id: str) -> tuple[Tool, ...]:

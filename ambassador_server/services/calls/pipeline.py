@@ -12,7 +12,7 @@ from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.people.principals import Origin, Principal
-from ambassador_server.domain.policy.decide import decide
+from ambassador_server.domain.policy.decide import STALE, decide
 from ambassador_server.domain.policy.decision import Decision, Deny, Reason
 from ambassador_server.domain.secrets.marks import WITHHELD
 from ambassador_server.domain.secrets.redaction import redact
@@ -123,9 +123,11 @@ class CallPipeline:
             return await self._refuse(call, resource, stopped.deny)
 
     def _decide(self, principal: Principal, entry: CatalogEntry | None) -> Decision:
+        moment = self._policy.current_moment()
         if entry is None:
-            return _UNKNOWN
-        return decide(self._policy.snapshot, principal, entry.ref, self._policy.current_moment())
+            # A stale catalog may lack the tool; and the two answers together would tell which hidden tools exist.
+            return STALE if moment.stale else _UNKNOWN
+        return decide(self._policy.snapshot, principal, entry.ref, moment)
 
     async def _refuse(self, call: CapabilityCall, resource: Resource, deny: Deny) -> Deny:
         await self._recorder.denied(call.principal, call.origin, resource, deny)

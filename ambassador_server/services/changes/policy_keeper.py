@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
+from ambassador_server.errors import PolicyStaleError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 
@@ -32,6 +33,15 @@ class PolicyKeeper:
     def current_moment(self) -> Moment:
         """Return the current time, and whether the snapshot is stale."""
         return Moment(self._clock.now(), stale=self.is_stale())
+
+    def confirmed_moment(self) -> Moment:
+        """Return the current time for a list; raises PolicyStaleError, because a stale policy would leave it empty."""
+        moment = self.current_moment()
+        if moment.stale:
+            raise PolicyStaleError(
+                "The server cannot confirm its policy (policy_stale). Try again in a moment."
+            )
+        return moment
 
     def is_stale(self) -> bool:
         """Tell whether the store has not confirmed the snapshot's version for too long."""

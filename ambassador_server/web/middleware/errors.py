@@ -24,6 +24,7 @@ from ambassador_server.errors import (
     NotFoundError,
     OperationFailedError,
     OverloadedError,
+    PolicyStaleError,
     RateLimitedError,
     StoppedError,
     StorageError,
@@ -55,6 +56,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     DownstreamTimeoutError: (504, ProblemCode.DOWNSTREAM_TIMEOUT, "downstream_timeout"),
     AuditUnavailableError: (503, ProblemCode.AUDIT_UNAVAILABLE, "audit_unavailable"),
     OverloadedError: (503, ProblemCode.OVERLOADED, "overloaded"),
+    PolicyStaleError: (503, ProblemCode.POLICY_STALE, "policy_stale"),
     StorageError: (503, ProblemCode.NOT_READY, "storage_unavailable"),
 }
 

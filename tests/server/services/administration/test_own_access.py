@@ -18,8 +18,8 @@ from ambassador_server.errors import (
     InvalidInputError,
     InvalidKeyError,
     NotFoundError,
+    PolicyStaleError,
     StoppedError,
-    StorageError,
 )
 from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.own_access import OwnAccess
@@ -224,7 +224,7 @@ async def test_revoked_key_changes_nothing():
 async def test_nothing_can_be_changed_while_the_policy_is_stale():
     world, own, _ = await build()
     world.clock.advance(60)
-    await refuse_all(own, StorageError)
+    await refuse_all(own, PolicyStaleError)
 
 
 async def test_catalog_shows_granted_and_selected_tools():

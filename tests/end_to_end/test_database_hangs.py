@@ -1,18 +1,22 @@
 """A database that hangs: what is asked for is refused with the reason, and no list is empty because of it."""
 
 import fcntl
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
 import pytest
 
-from tests.end_to_end.faces import FACES, MCP_FACES, REST, Face
+from ambassador_server.web.client.routes import client_routes
+from tests.end_to_end.faces import FACES, MCP_FACES, REST, Face, Wire
 from tests.end_to_end.test_client_identity import Client
-from tests.end_to_end.world import Caller, World, until
+from tests.end_to_end.world import Caller, Person, World, until
 
 # The bytes of the shared-memory file that SQLite locks to read and to write (https://sqlite.org/walformat.html).
 _LOCKS = (120, 8)
+_JSON = {"Content-Type": "application/json"}
 
 
 @contextmanager
@@ -22,6 +26,74 @@ def hanging(world: World) -> Iterator[None]:
     with (world.rig.data_dir / "ambassador.db-shm").open("r+b") as shared:
         fcntl.lockf(shared, fcntl.LOCK_EX, count, first)
         yield
+
+
+_ON_DATABASE = {
+    ("POST", "/v1/sessions/register"),
+    ("POST", "/v1/sessions/heartbeat"),
+    ("DELETE", "/v1/sessions/connections/{connection_id}"),
+    ("POST", "/v1/enrol"),
+    ("POST", "/v1/me/key/rotate"),
+    ("PUT", "/v1/me/subscriptions/{mcp}"),
+    ("DELETE", "/v1/me/subscriptions/{mcp}"),
+}
+"""The routes of the client API that read or write the database in steady state."""
+
+_IN_MEMORY = {
+    ("GET", "/health"),
+    ("GET", "/live"),
+    ("GET", "/ready"),
+    ("GET", "/v1/trust/ca.pem"),
+    ("POST", "/mcp"),
+    ("DELETE", "/mcp"),
+    ("GET", "/v1/tools"),
+    ("POST", "/v1/tools/invoke"),
+    ("GET", "/v1/me"),
+    ("GET", "/v1/me/catalog"),
+}
+"""The other routes: they use the database only to load a session, and `/ready` reports on it."""
+
+
+def test_every_route_of_the_client_api_is_in_one_of_the_tables() -> None:
+    assert {(route.method, route.path) for route in client_routes()} == _ON_DATABASE | _IN_MEMORY
+
+
+def test_every_request_gives_up_while_the_database_hangs(world: World) -> None:
+    person = world.person()
+    code = world.ask("POST", "enrolments", {"user": person.name, "name": "desk"})["code"]
+    unloaded = world.session(person)
+    world.restart()
+    held, leaving = world.session(person), world.session(person)
+    token = {"X-Session-Token": held.secret}
+    requests = {
+        ("POST", "/v1/sessions/register"): Wire(
+            "POST", "/v1/sessions/register", _JSON, _registration(person)
+        ),
+        ("POST", "/v1/sessions/heartbeat"): Wire("POST", "/v1/sessions/heartbeat", token),
+        ("DELETE", "/v1/sessions/connections/{connection_id}"): Wire(
+            "DELETE", f"/v1/sessions/connections/{leaving.connection_id}", {"X-Session-Token": leaving.secret}
+        ),
+        ("POST", "/v1/enrol"): Wire("POST", "/v1/enrol", _JSON, json.dumps({"code": code}).encode()),
+        ("POST", "/v1/me/key/rotate"): Wire("POST", "/v1/me/key/rotate", token | _JSON, b"{}"),
+        ("PUT", "/v1/me/subscriptions/{mcp}"): Wire(
+            "PUT", "/v1/me/subscriptions/tools", token | _JSON, b"{}"
+        ),
+        ("DELETE", "/v1/me/subscriptions/{mcp}"): Wire("DELETE", "/v1/me/subscriptions/tools", token),
+    }
+    assert set(requests) == _ON_DATABASE
+    loading = [face.listing(unloaded.secret) for face in FACES]
+    with hanging(world), ThreadPoolExecutor(len(requests) + len(loading)) as pool:
+        answers = list(pool.map(held.send, [*requests.values(), *loading]))
+    until(lambda: all(ready(world).values()), "the server is ready again")
+    for answer in answers:
+        assert answer.status_code == 503, (answer.request.url, answer.text)
+        # Not the error that SQLite itself gives after ten seconds.
+        assert "nothing in 2 seconds" in answer.json()["message"], (answer.request.url, answer.text)
+    assert world.register(person.key).status_code == 201
+
+
+def _registration(person: Person) -> bytes:
+    return json.dumps({"preshared_key": person.key, "friendly_name": "laptop", "host_tool": "cli"}).encode()
 
 
 @pytest.fixture(scope="module")

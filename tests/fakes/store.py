@@ -439,9 +439,14 @@ class InMemoryUnitOfWork:
 
 
 class InMemoryStore:
-    """Transactions work on a copy, which takes the place of the original when they commit."""
+    """Transactions work on a copy, which takes the place of the original when they commit.
+
+    While `answers` is not set, the store hangs: no transaction begins.
+    """
 
     def __init__(self) -> None:
+        self.answers = asyncio.Event()
+        self.answers.set()
         self._state = _State()
         self._on_disk = self._state
         self._turn = asyncio.Lock()
@@ -477,6 +482,7 @@ class InMemoryStore:
     async def _reach(self) -> None:
         # A database answers on a later turn of the event loop at the earliest.
         await asyncio.sleep(0)
+        await self.answers.wait()
         if self._closed:
             raise StorageError("The database is closed.")
 

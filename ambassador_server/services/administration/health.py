@@ -4,6 +4,7 @@ from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkStatus
+from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
@@ -27,7 +28,7 @@ class Health:
         """Return each check by name; the server is ready if all are true."""
         return {
             "accepting": not self._draining,
-            "database": await self._database_answers(),
+            "database": await self._is_database_up(),
             "audit_log": self._log.probe() is None,
             "policy": not self._policy.is_stale(),
         }
@@ -36,10 +37,14 @@ class Health:
         """Return the status of every audit sink; a failing sink does not make the server unready."""
         return await self._deliveries.statuses()
 
-    async def _database_answers(self) -> bool:
+    async def _is_database_up(self) -> bool:
         try:
-            async with self._store.read() as work:
-                await work.policy_version()
+            await self._ask_database()
         except AmbassadorError:
             return False
         return True
+
+    @within_deadline
+    async def _ask_database(self) -> None:
+        async with self._store.read() as work:
+            await work.policy_version()

@@ -26,6 +26,7 @@ from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
 from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.lookups import find_key
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.key_proof import KeyProver
@@ -124,6 +125,7 @@ class OwnAccess:
         offers = (self._offer(policy, principal, mcp) for mcp in sorted(mcps, key=lambda mcp: mcp.name))
         return [offer for offer in offers if offer is not None]
 
+    @within_deadline
     async def rotate(self, principal: Principal, origin: Origin, *, overlap: timedelta) -> RotatedKey:
         """Issue a key in place of the principal's key, which stays valid for the overlap.
 
@@ -142,6 +144,7 @@ class OwnAccess:
             old = await find_key(change.work, principal.key_id)
         return RotatedKey(key, secret, old.expires_at or key.created_at + overlap)
 
+    @within_deadline
     async def subscribe(
         self, principal: Principal, origin: Origin, mcp_name: str, patterns: Collection[str]
     ) -> OfferedMcp:
@@ -154,6 +157,7 @@ class OwnAccess:
         await self._subscriptions.set(requester, principal.key_id, mcp_name, patterns)
         return self._find_offer(principal, mcp_name)
 
+    @within_deadline
     async def unsubscribe(self, principal: Principal, origin: Origin, mcp_name: str) -> None:
         """Remove the subscription of the principal's key to an MCP."""
         requester = await self._requester(principal, origin)

@@ -25,6 +25,7 @@ from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
+from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.held_sessions import KEPT_AFTER_END, HeldSessions
 from ambassador_server.services.sign_in.key_proof import KeyProver, principal_of
@@ -64,6 +65,7 @@ class Sessions:
         self._bounds = bounds
         self._held = HeldSessions(bounds.per_key)
 
+    @within_deadline
     async def open(
         self, preshared_key: str, *, friendly_name: str, host_tool: str, origin: Origin
     ) -> tuple[Session, str]:
@@ -119,6 +121,7 @@ class Sessions:
         """Return the session of a principal; None for a principal that presents a key with every request."""
         return self._held.get(principal.session_id)
 
+    @within_deadline
     async def heartbeat(self, principal: Principal, origin: Origin) -> Session:
         """Move the expiry of the session.
 
@@ -138,6 +141,7 @@ class Sessions:
         self._held.remember(session)
         return session
 
+    @within_deadline
     async def close(self, principal: Principal, connection_id: str, origin: Origin) -> None:
         """End the session of this connection; its token is refused from now on."""
         session = self._session_of(principal)
@@ -247,6 +251,7 @@ class Sessions:
                 reason="invalid_credentials",
             )
 
+    @within_deadline
     async def _load(self, token: str, digest: bytes, origin: Origin) -> Session:
         """Load a session that another process opened, or that this one opened before a restart.
 

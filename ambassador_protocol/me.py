@@ -61,9 +61,13 @@ class Me:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnRotation:
-    """`POST /v1/me/key/rotate`: `overlap_seconds` is how long the old key stays valid beside the new one."""
+    """`POST /v1/me/key/rotate`: `overlap_seconds` is how long the old key stays valid beside the new one.
+
+    `preshared_key` is the old key itself, also where the request has a session token.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    preshared_key: str
     overlap_seconds: int = 86400
 
 

@@ -62,7 +62,7 @@ _ambassador_admin_words() {
         "key list") options="--filter --sort --limit --user $shared" ;;
         "key suspend") options="--dry-run $shared" ;;
         "key activate") options="--dry-run $shared" ;;
-        "key revoke") options="--dry-run -y --yes $shared" ;;
+        "key revoke") options="--keep-replacements --dry-run -y --yes $shared" ;;
         "enrolment") commands="list cancel" options="-h --help" ;;
         "enrolment list") options="--filter --sort --limit --user $shared" ;;
         "enrolment cancel") options="--dry-run -y --yes $shared" ;;

@@ -624,7 +624,7 @@ _ambassador-admin_key() {
         'list:List the client keys.'
         'suspend:Suspend a key until it is activated; its next call is refused.'
         'activate:Activate a suspended key.'
-        'revoke:Revoke a key at once and permanently.'
+        'revoke:Revoke a key at once and permanently, and every key that replaced it.'
     )
     _arguments -C -s -S : \
         '(- : *)'{-h,--help}'[Show the help and exit.]' \
@@ -704,6 +704,7 @@ _ambassador-admin_key_activate() {
 
 _ambassador-admin_key_revoke() {
     _arguments -s -S : \
+        --keep-replacements'[Revoke this key alone, not the keys that replaced it.]' \
         --dry-run'[Show the request without sending it.]' \
         '(-y --yes)'{-y,--yes}'[Do not ask for confirmation.]' \
         $shared \

@@ -45,10 +45,14 @@ def change(key_id: str, key: KeyChange) -> Request:
     )
 
 
-def revoke(key_id: str) -> Request:
-    """Revoke a client key."""
+def revoke(key_id: str, *, keep_replacements: bool = False) -> Request:
+    """Revoke a client key and the keys that replaced it; with `keep_replacements` only the key itself."""
     return Request(
-        method="POST", path=subpath(KEYS, key_id, "revoke"), missing_hint=_MISSING, conflict_hint=_MISSING
+        method="POST",
+        path=subpath(KEYS, key_id, "revoke"),
+        query={"keep_replacements": "true"} if keep_replacements else {},
+        missing_hint=_MISSING,
+        conflict_hint=_MISSING,
     )
 
 

@@ -188,14 +188,22 @@ def activate(admin: Invocation, key_id: KeyId) -> None:
 def revoke(
     admin: Invocation,
     key_id: KeyId,
+    *,
+    keep_replacements: Annotated[
+        bool,
+        typer.Option("--keep-replacements", help="Revoke this key alone, not the keys that replaced it."),
+    ] = False,
 ) -> None:
-    """Revoke a key at once and permanently.
+    """Revoke a key at once and permanently, and every key that replaced it.
+
+    The holder of a stolen key may have replaced it. After a rotation that was yours, give --keep-replacements.
 
     Example: ambassador-admin key revoke 0198c0de
     """
     key_id = admin.resolve_id(client_keys.list_all(user=None), key_id)
-    admin.confirm(f"Revoke key {key_id} permanently?")
-    admin.submit(client_keys.revoke(key_id), KEY)
+    line = "" if keep_replacements else " and the keys that replaced it"
+    admin.confirm(f"Revoke key {key_id}{line} permanently?")
+    admin.submit(client_keys.revoke(key_id, keep_replacements=keep_replacements), KEY)
 
 
 def _set_status(admin: Invocation, key_id: str, status: str) -> None:

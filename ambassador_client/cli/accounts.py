@@ -94,7 +94,8 @@ def rotate_key(
             "the key in use comes from a setting, which rotation cannot change",
             "Run ambassador-client login first, or ask your administrator.",
         )
-    answer = run.server.request("POST", OWN_KEY_ROTATION, {"overlap_seconds": _seconds(overlap)})
+    proof = {"preshared_key": run.settings.credential.reveal()}
+    answer = run.server.request("POST", OWN_KEY_ROTATION, {"overlap_seconds": _seconds(overlap), **proof})
     place = run.accounts.credentials().put(account.name, str(answer.get("preshared_key")))
     key = answer.get("key") or {}
     renewed = replace(account, key_id=str(key.get("id")), key_expires_at=key.get("expires_at"))

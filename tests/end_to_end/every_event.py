@@ -146,7 +146,7 @@ def people(world: World) -> None:
     for method, path, body in (
         ("PUT", "subscriptions/full", {"tools": [f"{PLANTED}*"]}),
         ("DELETE", "subscriptions/full", None),
-        ("POST", "key/rotate", {"overlap_seconds": 600}),
+        ("POST", "key/rotate", {"overlap_seconds": 600, "preshared_key": person.key}),
     ):
         answer = world.http.request(method, f"/v1/me/{path}", json=body, headers=own)
         assert answer.is_success, answer.text

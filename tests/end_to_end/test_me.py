@@ -15,6 +15,11 @@ def ask(world: World, secret: str, method: str, path: str, body: Any = None) -> 
     )
 
 
+def rotate(world: World, secret: str, **members: Any) -> httpx.Response:
+    """Replace a key, authenticated by itself."""
+    return ask(world, secret, "POST", "/key/rotate", {"preshared_key": secret, **members})
+
+
 def test_me_shows_the_user_for_a_key_and_for_a_session(world: World) -> None:
     person = world.person()
     me = ask(world, person.key, "GET", "").json()
@@ -40,16 +45,58 @@ def test_request_without_a_valid_secret_is_refused(world: World, secret: str) ->
 
 def test_key_can_be_rotated_again_until_the_new_key_is_used(world: World) -> None:
     person = world.person()
-    first = ask(world, person.key, "POST", "/key/rotate", {"overlap_seconds": 3600})
+    first = rotate(world, person.key, overlap_seconds=3600)
     assert first.status_code == 201, first.text
-    second = ask(world, person.key, "POST", "/key/rotate", {}).json()
+    second = rotate(world, person.key).json()
     assert world.register(first.json()["preshared_key"]).status_code == 401
     assert_works(Caller(world.http, person.key))
     assert_works(Caller(world.http, second["preshared_key"]))
-    assert ask(world, person.key, "POST", "/key/rotate", {}).status_code == 409
+    assert rotate(world, person.key).status_code == 409
     event = world.events(action="admin:key:rotate", user=person.name)[0]
     assert (event["actor"]["kind"], event["actor"]["name"]) == ("user", person.name)
     assert second["preshared_key"] not in str(world.events())
+
+
+def test_session_token_alone_never_becomes_a_key(world: World) -> None:
+    person, other = world.person(), world.person()
+    session = {"X-Session-Token": world.session(person).secret}
+    for body in ({}, {"preshared_key": other.key}, {"preshared_key": session["X-Session-Token"]}):
+        refused = world.http.post("/v1/me/key/rotate", json=body, headers=session)
+        assert refused.status_code == (400 if not body else 401), refused.text
+        assert "amb_pk_" not in refused.text
+    rotated = world.http.post("/v1/me/key/rotate", json={"preshared_key": person.key}, headers=session)
+    assert rotated.status_code == 201
+
+
+def test_revoking_a_stolen_key_revokes_what_the_thief_made_of_it(world: World) -> None:
+    person = world.person()
+    second = rotate(world, person.key).json()["preshared_key"]
+    assert_works(Caller(world.http, second))
+    third = rotate(world, second).json()["preshared_key"]
+    assert_works(Caller(world.http, third))
+    world.ask("POST", f"keys/{person.key_id}/revoke")
+    for secret in (person.key, second, third):
+        assert world.register(secret).status_code == 401
+    revoked = world.events(action="admin:key:revoke")
+    ours = [event["details"].get("replacement_of") for event in revoked[:3]]
+    assert sorted(map(str, ours)) == sorted([str(None), person.key_id, person.key_id])
+
+
+def test_replacement_can_be_kept_when_its_predecessor_is_revoked(world: World) -> None:
+    person = world.person()
+    second = rotate(world, person.key).json()["preshared_key"]
+    world.ask("POST", f"keys/{person.key_id}/revoke?keep_replacements=true")
+    assert world.register(person.key).status_code == 401
+    assert_works(Caller(world.http, second))
+
+
+def test_number_of_usable_keys_that_replaced_each_other_is_bounded(world: World) -> None:
+    person = world.person()
+    secret = person.key
+    for _ in range(4):
+        secret = rotate(world, secret, overlap_seconds=86400).json()["preshared_key"]
+        assert_works(Caller(world.http, secret))
+    assert rotate(world, secret).status_code == 409
 
 
 def test_user_cannot_prolong_a_key_by_rotating_it(world: World) -> None:
@@ -57,7 +104,7 @@ def test_user_cannot_prolong_a_key_by_rotating_it(world: World) -> None:
     (before,) = [each for each in world.ask("GET", "keys")["items"] if each["id"] == person.key_id]
     secret = person.key
     for _ in range(3):
-        rotated = ask(world, secret, "POST", "/key/rotate", {"overlap_seconds": 86400}).json()
+        rotated = rotate(world, secret, overlap_seconds=86400).json()
         assert rotated["key"]["expires_at"] == before["expires_at"]
         assert rotated["old_key_ends_at"] <= before["expires_at"]
         secret = rotated["preshared_key"]
@@ -69,13 +116,15 @@ def test_kill_switch_and_user_status_apply_to_every_change(world: World) -> None
     switch = world.ask("POST", "kill-switches", {"scope": "user", "target": person.name, "reason": "x"})
     changes = (("POST", "/key/rotate"), ("PUT", "/subscriptions/tools"), ("DELETE", "/subscriptions/tools"))
     for method, path in changes:
-        assert ask(world, person.key, method, path, {}).status_code == 403
+        body = {"preshared_key": person.key} if path == "/key/rotate" else {}
+        assert ask(world, person.key, method, path, body).status_code == 403
     assert ask(world, person.key, "GET", "").json()["refused"] == "kill_switch"
     world.ask("POST", f"kill-switches/{switch['id']}/lift")
     caller = world.session(person)
     world.ask("PATCH", f"users/{person.name}", {"status": "suspended"})
     for method, path in changes:
-        assert ask(world, caller.secret, method, path, {}).status_code == 401
+        body = {"preshared_key": person.key} if path == "/key/rotate" else {}
+        assert ask(world, caller.secret, method, path, body).status_code == 401
     assert ask(world, caller.secret, "GET", "").json()["refused"] == "user_not_active"
 
 

@@ -1,8 +1,17 @@
 """Client keys: the preshared keys of users."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+from ambassador_server.errors import ConflictError
+
+MAX_KEYS_OF_USER: Final = 100
+"""How many keys of one user can be used at a time: active or suspended, and not expired."""
+MAX_KEYS_OF_LINE: Final = 5
+"""How many keys that replaced each other can be used at a time."""
 
 
 class KeyStatus(StrEnum):
@@ -40,3 +49,40 @@ class ClientKey:
     def is_good(self, now: datetime) -> bool:
         """Tell whether the key is active and has not expired; its user may still be inactive."""
         return self.status is KeyStatus.ACTIVE and not self.has_expired(now)
+
+    def can_be_used(self, now: datetime) -> bool:
+        """Tell whether the key is good, or would be if it were activated again."""
+        return self.status is not KeyStatus.REVOKED and not self.has_expired(now)
+
+
+def check_number_of_keys(of_user: Collection[ClientKey], now: datetime) -> None:
+    """Raise ConflictError if a user with these keys may get no further one."""
+    if sum(key.can_be_used(now) for key in of_user) >= MAX_KEYS_OF_USER:
+        raise ConflictError(f"The user has {MAX_KEYS_OF_USER} keys that can be used; revoke one first.")
+
+
+def check_length_of_line(key: ClientKey, of_user: Collection[ClientKey], now: datetime) -> None:
+    """Raise ConflictError if this key may not be replaced, because too many keys of its line can be used.
+
+    `of_user` holds all keys of the user. A line is a key, the key that it replaced, and so on.
+    """
+    known = {each.key_id: each for each in of_user}
+    line, current = 0, known.get(key.key_id)
+    while current is not None:
+        line += current.can_be_used(now)
+        current = known.get(current.replaces or "")
+    if line >= MAX_KEYS_OF_LINE:
+        raise ConflictError(
+            f"{MAX_KEYS_OF_LINE} keys that replaced each other can be used; revoke one, or wait until one expires."
+        )
+
+
+def replacements(key_id: str, of_user: Collection[ClientKey]) -> list[ClientKey]:
+    """Return the keys that replaced this one, directly or through others, oldest first."""
+    found: list[ClientKey] = []
+    replaced = {key_id}
+    for key in sorted(of_user, key=lambda each: each.created_at):
+        if key.replaces in replaced:
+            found.append(key)
+            replaced.add(key.key_id)
+    return found

@@ -8,14 +8,20 @@ from typing import Any
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import key_resource
-from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
+from ambassador_server.domain.people.client_keys import (
+    ClientKey,
+    KeyStatus,
+    check_length_of_line,
+    check_number_of_keys,
+    replacements,
+)
 from ambassador_server.domain.people.new_keys import mint_client_key
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
-from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_key, find_user
 from ambassador_server.services.changes.writing import EventTemplate, Written, differences, write
 
@@ -71,6 +77,7 @@ class ClientKeys:
         """Issue a key for a user and return it with its secret, which is not stored."""
         async with self._changes.open(requester) as change:
             user = await find_user(change.work, spec.user)
+            check_number_of_keys(await change.work.keys.of(user_id=user.user_id), self._clock.now())
             key, secret = self._new(user.user_id, spec)
             await write(change, change.work.keys, None, key, _EVENTS, user=user.name)
         return key, secret
@@ -83,8 +90,10 @@ class ClientKeys:
         now = self._clock.now()
         async with self._changes.open(requester) as change:
             user = await find_user(change.work, spec.user)
-            before = _newest_usable(await change.work.keys.of(user_id=user.user_id), spec.name, now)
+            keys = await change.work.keys.of(user_id=user.user_id)
+            before = _newest_usable(keys, spec.name, now)
             if before is None:
+                check_number_of_keys(keys, now)
                 key, secret = self._new(user.user_id, spec)
                 written = await write(change, change.work.keys, None, key, _EVENTS, user=user.name)
                 return EnsuredKey(written, secret)
@@ -126,6 +135,9 @@ class ClientKeys:
             old = await find_key(change.work, key_id)
             if not old.is_good(now):
                 raise ConflictError("This key is not good any more; issue another one")
+            keys = await change.work.keys.of(user_id=old.user_id)
+            check_number_of_keys(keys, now)
+            check_length_of_line(old, keys, now)
             lifetime = None if old.expires_at is None else old.expires_at - old.created_at
             key, secret = mint_client_key(
                 self._pepper, now, user_id=old.user_id, name=old.name, lifetime=lifetime, owner=old.owner
@@ -156,21 +168,36 @@ class ClientKeys:
         same_lifetime = self._clock.now() + (replaced.expires_at - replaced.created_at)
         return KeyExpiry(max(replaced.expires_at, min(same_lifetime, longest)))
 
-    async def revoke(self, requester: Requester, key_id: str) -> ClientKey:
-        """Revoke a key for good, with effect from the next call."""
+    async def revoke(
+        self, requester: Requester, key_id: str, *, keep_replacements: bool = False
+    ) -> ClientKey:
+        """Revoke a key for good, and every key that replaced it, with effect from the next call.
+
+        The holder of a stolen key may have replaced it. With `keep_replacements` those keys stay.
+        """
         async with self._changes.open(requester) as change:
-            before = await find_key(change.work, key_id)
-            if before.status is KeyStatus.REVOKED:
+            key = await find_key(change.work, key_id)
+            line = [key]
+            if not keep_replacements:
+                line += replacements(key_id, await change.work.keys.of(user_id=key.user_id))
+            usable = [each for each in line if each.status is not KeyStatus.REVOKED]
+            if not usable:
                 raise ConflictError("This key is revoked already")
-            key = replace(before, status=KeyStatus.REVOKED)
-            await change.work.keys.replace(key)
-            change.record(
-                AuditAction.KEY_REVOKE,
-                key_resource(key),
-                prefix=key.prefix,
-                **differences(before, key, _details),
-            )
-        return key
+            for before in usable:
+                await self._revoke_one(change, before, None if before is key else key_id)
+        return replace(key, status=KeyStatus.REVOKED)
+
+    async def _revoke_one(self, change: Change, before: ClientKey, because_of: str | None) -> None:
+        after = replace(before, status=KeyStatus.REVOKED)
+        await change.work.keys.replace(after)
+        reason = {} if because_of is None else {"replacement_of": because_of}
+        change.record(
+            AuditAction.KEY_REVOKE,
+            key_resource(after),
+            prefix=after.prefix,
+            **differences(before, after, _details),
+            **reason,
+        )
 
     async def page(self, listing: Listing) -> Slice[ClientKey]:
         """Return one page of the keys."""
@@ -191,11 +218,7 @@ class ClientKeys:
 
 def _newest_usable(keys: list[ClientKey], name: str, now: datetime) -> ClientKey | None:
     """Return the newest good key with this name, or the newest suspended one that has not expired."""
-    usable = [
-        key
-        for key in keys
-        if key.name == name and key.status is not KeyStatus.REVOKED and not key.has_expired(now)
-    ]
+    usable = [key for key in keys if key.name == name and key.can_be_used(now)]
     return max(usable, key=lambda key: (key.is_good(now), key.created_at), default=None)
 
 

@@ -126,15 +126,19 @@ class OwnAccess:
         return [offer for offer in offers if offer is not None]
 
     @within_deadline
-    async def rotate(self, principal: Principal, origin: Origin, *, overlap: timedelta) -> RotatedKey:
+    async def rotate(
+        self, principal: Principal, origin: Origin, preshared_key: str, *, overlap: timedelta
+    ) -> RotatedKey:
         """Issue a key in place of the principal's key, which stays valid for the overlap.
 
-        An earlier replacement that was never used is revoked. Raises ConflictError if an earlier replacement was used,
-        because the caller may then have a stolen copy of the old key.
+        `preshared_key` must be that key: a session token is short-lived and must not become a key that is not. An
+        earlier replacement that was never used is revoked. Raises InvalidKeyError, RateLimitedError, and ConflictError
+        if an earlier replacement was used, because the caller may then have a stolen copy of the old key.
         """
         if not timedelta() < overlap <= LONGEST_OVERLAP:
             raise InvalidInputError("overlap_seconds: from one second to 30 days")
         requester = await self._requester(principal, origin)
+        await self._prover.prove(preshared_key, origin, key_id=principal.key_id)
         async with self._changes.together(requester), self._changes.open(requester) as change:
             withdrawn = await self._withdraw_unused(change.work, principal)
             # A replaced key expires with its overlap; its original expiry is that of its replacement.

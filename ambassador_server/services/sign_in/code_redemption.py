@@ -6,7 +6,7 @@ from datetime import timedelta
 from ambassador_server.domain.audit.actors import Requester, user_actor
 from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
 from ambassador_server.domain.audit.resources import key_resource
-from ambassador_server.domain.people.client_keys import ClientKey
+from ambassador_server.domain.people.client_keys import ClientKey, check_number_of_keys
 from ambassador_server.domain.people.enrolments import Enrolment, digest_code
 from ambassador_server.domain.people.new_keys import mint_client_key
 from ambassador_server.domain.people.principals import Origin, Principal
@@ -84,6 +84,7 @@ class CodeRedemption:
         async with self._changes.open(requester) as change:
             # Checked again, because another request with the same code may have been faster.
             if await self._usable(change.work, await change.work.enrolments.get(enrolment.enrolment_id)):
+                check_number_of_keys(await change.work.keys.of(user_id=user.user_id), key.created_at)
                 await change.work.enrolments.replace(replace(enrolment, redeemed_at=key.created_at))
                 await change.work.keys.add(key)
                 change.record(

@@ -50,13 +50,16 @@ class KeyProver:
         self._uses: dict[str, tuple[datetime, str]] = {}
         self._hosts: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    async def prove(self, preshared_key: str, origin: Origin) -> tuple[ClientKey, User]:
+    async def prove(
+        self, preshared_key: str, origin: Origin, *, key_id: str | None = None
+    ) -> tuple[ClientKey, User]:
         """Return the key and its user. Wrong keys from the same address never delay a good one.
 
-        Raises InvalidKeyError, and RateLimitedError after too many wrong keys from an address.
+        With `key_id` every other key is a wrong one. Raises InvalidKeyError, and RateLimitedError after too many wrong
+        keys from an address.
         """
         found = self._find(preshared_key)
-        if found is None:
+        if found is None or key_id not in {None, found[0].key_id}:
             count_wrong_key(self._throttle, origin)
             await self._record_refusal(preshared_key, origin)
             raise InvalidKeyError("Invalid or inactive key")

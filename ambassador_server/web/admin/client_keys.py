@@ -16,7 +16,13 @@ from ambassador_server.web.admin.users import user_condition
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
-from ambassador_server.web.requests import choice, duration, requester
+from ambassador_server.web.requests import choice, duration, flag, requester
+
+_ONE, _WRITE = f"{KEYS}/{{id}}", Right.PROVISION
+_USER = Parameter(name="user", description="The user whose keys are listed.")
+_KEEP = Parameter(
+    name="keep_replacements", description="`true` revokes this key alone, not the keys that replaced it."
+)
 
 
 async def issue(request: web.Request, body: NewKey) -> web.Response:
@@ -62,9 +68,13 @@ async def rotate(request: web.Request, body: KeyRotation) -> web.Response:
 
 
 async def revoke(request: web.Request) -> web.Response:
-    """Revoke a client key."""
+    """Revoke a client key, and the keys that replaced it unless `keep_replacements` is true."""
     administration = request.app[ADMINISTRATION]
-    key = await administration.client_keys.revoke(requester(request), request.match_info["id"])
+    key = await administration.client_keys.revoke(
+        requester(request),
+        request.match_info["id"],
+        keep_replacements=flag(request, "keep_replacements", default=False),
+    )
     return json_response(key_view(key, administration.names))
 
 
@@ -82,21 +92,26 @@ def _render(request: web.Request, key: ClientKey, secret: str | None, status: in
 
 def endpoints() -> list[Endpoint]:
     """Return the endpoints in the order of the OpenAPI document."""
-    one, write = f"{KEYS}/{{id}}", Right.PROVISION
-    user_parameter = Parameter(name="user", description="The user whose keys are listed.")
+    return [_list_endpoint(), *_change_endpoints()]
+
+
+def _list_endpoint() -> Endpoint:
+    return Endpoint(
+        method="GET",
+        path=KEYS,
+        right=Right.READ,
+        handler=index,
+        response_type=Page[KeyView],
+        query=(*LIST, _USER),
+    )
+
+
+def _change_endpoints() -> list[Endpoint]:
     return [
-        Endpoint(
-            method="GET",
-            path=KEYS,
-            right=Right.READ,
-            handler=index,
-            response_type=Page[KeyView],
-            query=(*LIST, user_parameter),
-        ),
         Endpoint(
             method="POST",
             path=KEYS,
-            right=write,
+            right=_WRITE,
             handler=issue,
             body_type=NewKey,
             response_type=IssuedKey,
@@ -105,23 +120,35 @@ def endpoints() -> list[Endpoint]:
         Endpoint(
             method="PUT",
             path=f"{KEYS}/{{user}}/{{name}}",
-            right=write,
+            right=_WRITE,
             handler=ensure,
             body_type=KeyPut,
             response_type=IssuedKey,
             statuses=(200, 201),
         ),
         Endpoint(
-            method="PATCH", path=one, right=write, handler=change, body_type=KeyChange, response_type=KeyView
+            method="PATCH",
+            path=_ONE,
+            right=_WRITE,
+            handler=change,
+            body_type=KeyChange,
+            response_type=KeyView,
         ),
         Endpoint(
             method="POST",
-            path=f"{one}/rotate",
-            right=write,
+            path=f"{_ONE}/rotate",
+            right=_WRITE,
             handler=rotate,
             body_type=KeyRotation,
             response_type=IssuedKey,
             statuses=(201,),
         ),
-        Endpoint(method="POST", path=f"{one}/revoke", right=write, handler=revoke, response_type=KeyView),
+        Endpoint(
+            method="POST",
+            path=f"{_ONE}/revoke",
+            right=_WRITE,
+            handler=revoke,
+            response_type=KeyView,
+            query=(_KEEP,),
+        ),
     ]

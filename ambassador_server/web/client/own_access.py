@@ -54,6 +54,7 @@ async def rotate(request: web.Request) -> web.Response:
     rotated = await request.app[OWN_ACCESS].rotate(
         request[PRINCIPAL],
         request[ORIGIN],
+        body.preshared_key,
         overlap=duration(body.overlap_seconds, "overlap_seconds") or timedelta(),
     )
     return json_response(

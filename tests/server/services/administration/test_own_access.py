@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec import structs
 
-from ambassador_server.domain.audit.events import ActorKind, AuditAction
+from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
 from ambassador_server.domain.people.client_keys import KeyStatus
-from ambassador_server.domain.people.principals import Principal
+from ambassador_server.domain.people.new_keys import mint_client_key
+from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.switches import SwitchScope
+from ambassador_server.domain.secrets.tokens import PRESHARED_KEY_PREFIX, digest_key, visible_prefix
 from ambassador_server.errors import (
     ConflictError,
     InvalidInputError,
@@ -33,9 +35,17 @@ from tests.server.worlds import GRANT, KEY, PRINCIPAL, USER
 DAY = timedelta(days=1)
 
 
+PEPPER = b"p" * 32
+SECRET = PRESHARED_KEY_PREFIX + "A" * 48
+OWN_KEY = replace(KEY, digest=digest_key(SECRET, PEPPER), prefix=visible_prefix(SECRET, PRESHARED_KEY_PREFIX))
+
+
 async def build(prolonged: timedelta | None = None) -> tuple[World, OwnAccess, Sessions]:
     world = await World.build()
-    prover = world.prover(b"p" * 32)
+    async with world.store.write() as work:
+        await work.keys.replace(OWN_KEY)
+    await world.policy.refresh()
+    prover = world.prover(PEPPER)
     sessions = world.sessions(prover, RememberedTokens())
     own = OwnAccess(
         policy=world.policy,
@@ -47,7 +57,7 @@ async def build(prolonged: timedelta | None = None) -> tuple[World, OwnAccess, S
             store=world.store,
             changes=world.changes,
             clock=world.clock,
-            pepper=b"p" * 32,
+            pepper=PEPPER,
             prolonged=prolonged,
         ),
         subscriptions=Subscriptions(store=world.store, changes=world.changes, clock=world.clock),
@@ -76,7 +86,7 @@ async def test_user_sees_that_nothing_is_permitted_and_why():
 
 async def test_rotated_keys_overlap_and_the_new_key_lasts_as_long_as_the_old_one():
     world, own, sessions = await build()
-    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     assert rotated.old_ends_at == world.clock.now() + DAY
     session, _ = await sessions.open(rotated.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
     assert session.key_id == rotated.key.key_id
@@ -91,8 +101,8 @@ async def test_rotated_keys_overlap_and_the_new_key_lasts_as_long_as_the_old_one
 
 async def test_unused_replacement_is_revoked_by_the_next_rotation():
     world, own, _ = await build()
-    lost = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
-    kept = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    lost = await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
+    kept = await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     statuses = {key_id: key.status for key_id, key in world.policy.snapshot.keys.items()}
     assert statuses[lost.key.key_id] is KeyStatus.REVOKED
     assert statuses[kept.key.key_id] is KeyStatus.ACTIVE
@@ -100,20 +110,33 @@ async def test_unused_replacement_is_revoked_by_the_next_rotation():
 
 async def test_old_key_cannot_be_rotated_once_its_replacement_is_used():
     _, own, sessions = await build()
-    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     await sessions.open(rotated.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
     with pytest.raises(ConflictError):
-        await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+        await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
+
+
+async def test_session_cannot_be_turned_into_a_key_without_the_key():
+    world, own, _ = await build()
+    other, secret = mint_client_key(PEPPER, world.clock.now(), user_id="u1", name="other", lifetime=None)
+    async with world.changes.open(ROOT) as change:
+        await change.work.keys.add(other)
+    for number, wrong in enumerate(("", "amb_st_x", PRESHARED_KEY_PREFIX + "B" * 48, secret)):
+        with pytest.raises(InvalidKeyError):
+            await own.rotate(PRINCIPAL, Origin("r", f"192.0.2.{number}"), wrong, overlap=DAY)
+        event = world.log.events[-1]
+        assert (event.action, event.outcome) == (AuditAction.SESSION_REFUSE, Outcome.DENIED)
+    assert len(world.policy.snapshot.keys) == 2
 
 
 async def test_rotation_does_not_replace_a_suspended_replacement():
     world, own, _ = await build()
-    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     suspended = replace(rotated.key, status=KeyStatus.SUSPENDED)
     async with world.changes.open(ROOT) as change:
         await change.work.keys.replace(suspended)
     with pytest.raises(ConflictError):
-        await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+        await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     assert world.policy.snapshot.keys[rotated.key.key_id].status is KeyStatus.SUSPENDED
 
 
@@ -121,23 +144,23 @@ async def test_rotation_does_not_replace_a_suspended_replacement():
 async def test_overlap_of_a_rotation_is_bounded(overlap: timedelta):
     _, own, _ = await build()
     with pytest.raises(InvalidInputError):
-        await own.rotate(PRINCIPAL, ORIGIN, overlap=overlap)
+        await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=overlap)
 
 
 async def test_rotation_never_prolongs_the_old_key():
     world, own, _ = await build()
     ends = world.clock.now() + timedelta(hours=1)
     async with world.store.write() as work:
-        await work.keys.replace(replace(KEY, expires_at=ends))
+        await work.keys.replace(replace(OWN_KEY, expires_at=ends))
     await world.policy.refresh()
-    assert (await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)).old_ends_at == ends
+    assert (await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)).old_ends_at == ends
 
 
 async def limit_key(world: World, days: int) -> datetime:
     """Give the key an expiry, and return it."""
     ends = KEY.created_at + days * DAY
     async with world.store.write() as work:
-        await work.keys.replace(replace(KEY, expires_at=ends))
+        await work.keys.replace(replace(OWN_KEY, expires_at=ends))
     await world.policy.refresh()
     return ends
 
@@ -147,17 +170,17 @@ async def test_repeated_rotation_never_prolongs_a_key():
     ends = await limit_key(world, 90)
     world.clock.advance(10 * DAY.total_seconds())
     await world.policy.refresh()
-    lost = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
-    kept = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    lost = await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
+    kept = await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     assert lost.key.expires_at == kept.key.expires_at == ends
     session, _ = await sessions.open(kept.secret, friendly_name="l", host_tool="cli", origin=ORIGIN)
     next_one = structs.replace(PRINCIPAL, key_id=session.key_id, session_id=session.session_id)
-    assert (await own.rotate(next_one, ORIGIN, overlap=DAY)).key.expires_at == ends
+    assert (await own.rotate(next_one, ORIGIN, kept.secret, overlap=DAY)).key.expires_at == ends
 
 
 async def test_key_without_expiry_is_replaced_by_one_without_expiry():
     _, own, _ = await build(90 * DAY)
-    assert (await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)).key.expires_at is None
+    assert (await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)).key.expires_at is None
 
 
 @pytest.mark.parametrize(("allowed", "expected"), [(365, 100), (95, 95), (60, 90)])
@@ -166,29 +189,29 @@ async def test_users_prolong_their_keys_within_their_limit(allowed: int, expecte
     await limit_key(world, 90)
     world.clock.advance(10 * DAY.total_seconds())
     await world.policy.refresh()
-    rotated = await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+    rotated = await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     assert rotated.key.expires_at == KEY.created_at + expected * DAY
 
 
 async def test_repeated_rotation_ends_at_the_limit_of_the_first_key():
     world, own, _ = await build(100 * DAY)
     await limit_key(world, 30)
-    principal, ends = PRINCIPAL, []
+    principal, secret, ends = PRINCIPAL, SECRET, []
     for _ in range(6):
         world.clock.advance(20 * DAY.total_seconds())
         await world.policy.refresh()
         if not world.policy.snapshot.keys[principal.key_id].is_good(world.clock.now()):
             break
-        key = (await own.rotate(principal, ORIGIN, overlap=DAY)).key
-        principal = structs.replace(principal, key_id=key.key_id)
-        ends.append(key.expires_at)
+        rotated = await own.rotate(principal, ORIGIN, secret, overlap=DAY)
+        principal, secret = structs.replace(principal, key_id=rotated.key.key_id), rotated.secret
+        ends.append(rotated.key.expires_at)
     assert ends == [KEY.created_at + days * DAY for days in (50, 70, 90, 100)]
 
 
 async def refuse_all(own: OwnAccess, kind: type[Exception]) -> None:
     """Assert that every change is refused."""
     with pytest.raises(kind):
-        await own.rotate(PRINCIPAL, ORIGIN, overlap=DAY)
+        await own.rotate(PRINCIPAL, ORIGIN, SECRET, overlap=DAY)
     with pytest.raises(kind):
         await own.subscribe(PRINCIPAL, ORIGIN, "git", ["*"])
     with pytest.raises(kind):
@@ -216,7 +239,7 @@ async def test_suspended_user_changes_nothing():
 async def test_revoked_key_changes_nothing():
     world, own, _ = await build()
     async with world.store.write() as work:
-        await work.keys.replace(replace(KEY, status=KeyStatus.REVOKED))
+        await work.keys.replace(replace(OWN_KEY, status=KeyStatus.REVOKED))
     await world.policy.refresh()
     await refuse_all(own, InvalidKeyError)
 

@@ -59,7 +59,7 @@ def _database(settings: "ServerConfig") -> str:
 
     state = asyncio.run(migrate.check(settings.store_url))
     if state.status is not migrate.SchemaStatus.CURRENT:
-        raise ConfigurationError(f"the schema is {state.status}; this version needs {state.code}")
+        raise ConfigurationError(f"the schema is {state.description}; this version needs {state.code}")
     return f"the schema is {state.code}"
 
 

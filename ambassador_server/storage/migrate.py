@@ -1,22 +1,26 @@
 """Checks which schema revision a database has, and applies the missing migrations."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+from sqlalchemy import Column, Connection, Inspector, MetaData, String, Table, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ambassador_server.errors import StorageError
 from ambassador_server.storage.database_url import Database
 from ambassador_server.storage.dialects import Lock
+from ambassador_server.storage.tables import metadata
 from ambassador_server.storage.transaction import RefusedError, open_connection, translated_errors
 
 # Where Alembic keeps the revision.
 _VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String))
 _SCRIPTS = "ambassador_server.storage:migrations"
+_NUMBERED = re.compile(r"[0-9]{4}_[a-z0-9_]+")
+_SHOWN = 40
 
 
 class SchemaStatus(StrEnum):
@@ -26,15 +30,25 @@ class SchemaStatus(StrEnum):
     BEHIND = "behind"
     NEWER = "newer"
     MISSING = "missing"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """The revision of the database, None if it has none, and the one that the code needs."""
+    """The revision of the database, None if it has none, and the one that the code needs.
+
+    `fault` says what is wrong with an unknown layout.
+    """
 
     status: SchemaStatus
     database: str | None
     code: str
+    fault: str | None = None
+
+    @property
+    def description(self) -> str:
+        """Return the status in words, with the fault."""
+        return self.status.value if self.fault is None else f"{self.status.value}: it {self.fault}"
 
 
 async def check(url: str) -> SchemaState:
@@ -52,7 +66,7 @@ async def upgrade(url: str) -> list[str]:
     async with _connection(database, writes=True) as connection:
         await database.dialect.lock(connection, Lock.SCHEMA)
         state = await _state(connection)
-        if state.status is SchemaStatus.NEWER:
+        if state.status in (SchemaStatus.NEWER, SchemaStatus.UNKNOWN):
             raise _refusal(database, state)
         pending = [revision for revision in revisions() if revision > (state.database or "")]
         if pending:
@@ -98,20 +112,61 @@ async def _connection(database: Database, *, writes: bool) -> AsyncIterator[Asyn
 
 
 async def _state(connection: AsyncConnection) -> SchemaState:
-    found = await connection.run_sync(_revision)
+    return await connection.run_sync(_read_state)
+
+
+def _read_state(connection: Connection) -> SchemaState:
     known = revisions()
-    return SchemaState(status=_status(found, known), database=found, code=known[-1])
+    inspector = inspect(connection)
+    tables = set(inspector.get_table_names())
+    found = _revisions_of(connection) if _VERSIONS.name in tables else []
+    if not found:
+        ours = sorted(tables & set(metadata.tables))
+        if not ours:
+            return SchemaState(SchemaStatus.MISSING, None, known[-1])
+        return _unknown(None, f"has a table {ours[0]!r}, but no revision")
+    revision = found[0]
+    if len(found) > 1:
+        return _unknown(revision, "has more than one revision")
+    if revision not in known:
+        if _NUMBERED.fullmatch(revision) is None or revision < known[-1]:
+            return _unknown(
+                revision, f"has the revision {revision[:_SHOWN]!r}, which never was one of this product"
+            )
+        return SchemaState(SchemaStatus.NEWER, revision, known[-1])
+    if revision != known[-1]:
+        return SchemaState(SchemaStatus.BEHIND, revision, known[-1])
+    missing = _missing(inspector, tables)
+    return _unknown(revision, missing) if missing else SchemaState(SchemaStatus.CURRENT, revision, known[-1])
 
 
-def _status(found: str | None, known: list[str]) -> SchemaStatus:
-    if found is None:
-        return SchemaStatus.MISSING
-    if found == known[-1]:
-        return SchemaStatus.CURRENT
-    return SchemaStatus.BEHIND if found in known else SchemaStatus.NEWER
+def _revisions_of(connection: Connection) -> list[str]:
+    return [str(revision) for revision in connection.execute(select(_VERSIONS.c.version_num)).scalars()]
+
+
+def _unknown(revision: str | None, fault: str) -> SchemaState:
+    return SchemaState(SchemaStatus.UNKNOWN, revision, revisions()[-1], fault)
+
+
+def _missing(inspector: Inspector, tables: set[str]) -> str | None:
+    """Return what a database at the current revision lacks: it was edited, or restored in part."""
+    columns = inspector.get_multi_columns(filter_names=sorted(metadata.tables))
+    for name, table in metadata.tables.items():
+        if name not in tables:
+            return f"lacks the table {name!r}"
+        present = {column["name"] for column in columns[None, name]}
+        lacking = [column.name for column in table.columns if column.name not in present]
+        if lacking:
+            return f"lacks the column {lacking[0]!r} of the table {name!r}"
+    return None
 
 
 def _refusal(database: Database, state: SchemaState) -> StorageError:
+    if state.status is SchemaStatus.UNKNOWN:
+        return StorageError(
+            f"The {database.name} has an unknown layout: it {state.fault}. Nothing was changed.",
+            hint="Check that this is the database of MCP Ambassador, and restore it from a backup if it is.",
+        )
     if state.status is SchemaStatus.NEWER:
         return StorageError(
             f"The {database.name} is at revision {state.database}, newer than this version, which knows {state.code}.",
@@ -126,12 +181,6 @@ def _refusal(database: Database, state: SchemaState) -> StorageError:
         f"The {database.name} is missing or empty.",
         hint="Run `ambassador-server init` or `ambassador-server migrate`.",
     )
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(_VERSIONS.name):
-        return None
-    return connection.execute(select(_VERSIONS.c.version_num)).scalar()
 
 
 def _apply(connection: Connection) -> None:

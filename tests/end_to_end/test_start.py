@@ -73,6 +73,24 @@ def test_damaged_file_is_named(rig: Rig, name: str, spoil: Callable[[Path], obje
     assert_refuses(rig, words)
 
 
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE alembic_version SET version_num = 'f00dfeed'", ("unknown layout", "f00dfeed")),
+        ("DROP TABLE kill_switches", ("unknown layout", "kill_switches")),
+    ],
+    ids=["revision", "table"],
+)
+def test_database_of_an_unknown_layout_is_refused(rig: Rig, statement: str, words: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(rig.data_dir / "ambassador.db")) as database:
+        database.execute(statement)
+        database.commit()
+    assert_refuses(rig, *words)
+    checked = rig.run("ambassador-server", "check", "--data-dir", str(rig.data_dir), expect=1)
+    assert "FAIL  database: the schema is unknown: it " in checked.stdout
+    assert words[-1] in checked.stdout
+
+
 def test_broken_chain_is_not_continued(rig: Rig) -> None:
     rig.start()
     assert rig.stop() == 0

@@ -1,14 +1,17 @@
 """Migrations: the state of a database is recognised, and an upgraded one has the schema of the tables."""
 
 import asyncio
+import hashlib
 import sqlite3
 import stat
 import sys
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -26,6 +29,12 @@ from tests.patience import PATIENCE
 from tests.server.storage.raw import execute, run
 
 HEAD = revisions()[-1]
+
+_FROZEN = {"0001_initial": "7415b7cadd92849375ff5ad66bb459f42957eb8d8d98c73eb8b95a0f608b4ea1"}
+"""The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
+
+_FROZEN_LAYOUTS = {"0001_initial": "9fa0eec2af6da3c919dbac8d2c9ef58b9708f4d8f40205a10b8d521988bde0eb"}
+"""The SHA-256 of the layout of a SQLite database after each migration."""
 
 
 async def test_upgrade_applies_every_revision_once(url: str) -> None:
@@ -172,6 +181,70 @@ async def test_newer_database_is_refused_and_both_revisions_named(url: str) -> N
         await open_store(url)
     with pytest.raises(StorageError, match="9999_future"):
         await upgrade(url)
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        (
+            "UPDATE alembic_version SET version_num = 'f00dfeed'",
+            "has the revision 'f00dfeed', which never was",
+        ),
+        (
+            "UPDATE alembic_version SET version_num = '0000_before'",
+            "has the revision '0000_before', which never",
+        ),
+        ("INSERT INTO alembic_version VALUES ('9999_future')", "has more than one revision"),
+        ("DELETE FROM alembic_version", "has a table 'admin_keys', but no revision"),
+        ("DROP TABLE alembic_version", "has a table 'admin_keys', but no revision"),
+        ("DROP TABLE kill_switches", "lacks the table 'kill_switches'"),
+        (
+            "ALTER TABLE sessions DROP COLUMN end_reason",
+            "lacks the column 'end_reason' of the table 'sessions'",
+        ),
+    ],
+)
+async def test_unknown_layout_is_refused_and_not_changed(url: str, statement: str, fault: str) -> None:
+    await upgrade(url)
+    await execute(url, statement)
+    before = await run(url, _describe)
+    state = await check(url)
+    assert state.status is SchemaStatus.UNKNOWN
+    assert fault in state.description
+    for refused in (open_store(url), upgrade(url)):
+        with pytest.raises(StorageError, match="has an unknown layout") as caught:
+            await refused
+        assert fault in caught.value.message
+        assert caught.value.hint is not None
+    assert await run(url, _describe) == before
+
+
+@pytest.mark.parametrize("revision", revisions())
+def test_migration_is_never_edited(revision: str) -> None:
+    """A database that has applied a migration does not apply it again: a change needs a migration of its own."""
+    file = resources.files("ambassador_server.storage.migrations.versions") / f"{revision}.py"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == _FROZEN[revision]
+
+
+def test_only_present_migrations_are_frozen() -> None:
+    assert sorted(_FROZEN) == revisions()
+
+
+@pytest.mark.parametrize("revision", revisions())
+async def test_migration_never_creates_something_else(sqlite_path: Path, revision: str) -> None:
+    """The code that a migration imports must not change what it does either."""
+    url = f"sqlite:///{sqlite_path}"
+    load("sqlite").create(Database.parse(url).url)
+    await run(url, lambda connection: _upgrade_to(connection, revision))
+    layout = await execute(url, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+    words = " ".join(word for (statement,) in layout for word in statement.split())
+    assert hashlib.sha256(words.encode()).hexdigest() == _FROZEN_LAYOUTS[revision]
+
+
+def _upgrade_to(connection: Connection, revision: str) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "ambassador_server.storage:migrations")
+    command.upgrade(config, revision)
 
 
 async def test_older_database_is_refused_and_both_revisions_named(

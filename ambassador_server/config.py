@@ -116,6 +116,21 @@ class UserConnectionsSection(_Section):
     ] = 128
 
 
+class StdioSection(_Section):
+    """Programs that the server starts for MCPs over stdio."""
+
+    allowed_commands: Annotated[
+        tuple[Annotated[str, Field(pattern=r"\S")], ...] | None,
+        Field(
+            description="Globs of the programs that may be started, each also with globs for the first arguments, as "
+            "in 'uvx mcp-server-*'; by default any."
+        ),
+    ] = None
+    user: Annotated[
+        str, Field(min_length=1, description="The user that runs programs in the sandbox `user`.")
+    ] = "nobody"
+
+
 class ServerConfig(_Section):
     """All settings of the server."""
 
@@ -146,6 +161,7 @@ class ServerConfig(_Section):
     audit: AuditSection = AuditSection()
     limits: LimitsSection = LimitsSection()
     user_connections: UserConnectionsSection = UserConnectionsSection()
+    stdio: StdioSection = StdioSection()
 
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
     _file: Path | None = PrivateAttr(default=None)

@@ -39,8 +39,8 @@ _ambassador_admin_words() {
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
         "mcp") commands="add update list show publish test archive remove restart status logs tools" options="-h --help" ;;
-        "mcp add") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --isolation --owner --dry-run $shared" ;;
-        "mcp update") options="--transport --url --header --env --display-name --description --tag --arguments --timeout --isolation --owner --no-test --dry-run $shared" ;;
+        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --owner --dry-run $shared" ;;
+        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --owner --no-test --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit $shared" ;;
         "mcp show") options="$shared" ;;
         "mcp publish") options="--dry-run $shared" ;;
@@ -119,7 +119,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;

@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --key-from --user --password-from --fingerprint --current-from --owner --file --keys-to --keys-command --display-name --email --role --source --filter --sort --limit --description --status --transport --url --header --env --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --resource --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --anchor --older-than
+            case --server --ca --context -o --output --fields --key-from --user --password-from --fingerprint --current-from --owner --file --keys-to --keys-command --display-name --email --role --source --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --resource --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -220,6 +220,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l transport -x 
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l url -x -d 'The MCP\'s endpoint.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l header -x -d 'A header of every request; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l env -x -d 'An environment variable of the process; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l option -x -d 'Another option of the transport, such as cwd, sandbox or limits; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l display-name -x -d 'The name shown to people.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l description -x -d 'What the MCP is for.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp add' -l tag -x -d 'A tag; may be repeated; \'\' for none.'
@@ -232,6 +233,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l transport 
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l url -x -d 'The MCP\'s endpoint.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l header -x -d 'A header of every request; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l env -x -d 'An environment variable of the process; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l option -x -d 'Another option of the transport, such as cwd, sandbox or limits; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l display-name -x -d 'The name shown to people.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l description -x -d 'What the MCP is for.'
 complete -c ambassador-admin -n '__ambassador_admin_at mcp update' -l tag -x -d 'A tag; may be repeated; \'\' for none.'

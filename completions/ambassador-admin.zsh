@@ -456,6 +456,7 @@ _ambassador-admin_mcp_add() {
         --url='[The MCP'\''s endpoint.]:URL: ' \
         '*'--header='[A header of every request; may be repeated.]:NAME=VALUE: ' \
         '*'--env='[An environment variable of the process; may be repeated.]:NAME=VALUE: ' \
+        '*'--option='[Another option of the transport, such as cwd, sandbox or limits; may be repeated.]:NAME=JSON: ' \
         --display-name='[The name shown to people.]:TEXT: ' \
         --description='[What the MCP is for.]:TEXT: ' \
         '*'--tag='[A tag; may be repeated; '\'''\'' for none.]:WORD: ' \
@@ -475,6 +476,7 @@ _ambassador-admin_mcp_update() {
         --url='[The MCP'\''s endpoint.]:URL: ' \
         '*'--header='[A header of every request; may be repeated.]:NAME=VALUE: ' \
         '*'--env='[An environment variable of the process; may be repeated.]:NAME=VALUE: ' \
+        '*'--option='[Another option of the transport, such as cwd, sandbox or limits; may be repeated.]:NAME=JSON: ' \
         --display-name='[The name shown to people.]:TEXT: ' \
         --description='[What the MCP is for.]:TEXT: ' \
         '*'--tag='[A tag; may be repeated; '\'''\'' for none.]:WORD: ' \

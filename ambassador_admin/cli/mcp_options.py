@@ -1,5 +1,6 @@
 """The options of `mcp add` and `mcp update` that describe an MCP, and warnings about secrets in them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -57,6 +58,14 @@ class McpOptions:
             "--env", metavar="NAME=VALUE", help="An environment variable of the process; may be repeated."
         ),
     ] = None
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=JSON",
+            help="Another option of the transport, such as cwd, sandbox or limits; may be repeated.",
+        ),
+    ] = None
     display_name: Annotated[
         str | None, typer.Option("--display-name", metavar="TEXT", help="The name shown to people.")
     ] = None
@@ -90,7 +99,9 @@ class McpOptions:
     @property
     def describes_connection(self) -> bool:
         """Tell whether an option describes the connection."""
-        return any(part is not None for part in (self.transport, self.url, self.header, self.env))
+        return any(
+            part is not None for part in (self.transport, self.url, self.header, self.env, self.option)
+        )
 
     def attributes(self) -> dict[str, Any]:
         """Return the other attributes that are given, by the names of the API."""
@@ -107,7 +118,12 @@ class McpOptions:
 
     def transport_and_options(self, command: list[str]) -> tuple[str, dict[str, Any]]:
         """Return the transport and its options; raises UsageError unless they are either a command or a URL."""
-        return self.transport or ("stdio" if command else "streamable_http"), self._options(command)
+        options = self._options(command)
+        for name, text in parse_pairs(self.option or [], "--option").items():
+            if name in {"command", "args", "env", "url", "headers"}:
+                raise UsageError(f"--option cannot set {name}, which has a way of its own.")
+            options[name] = _value(text)
+        return self.transport or ("stdio" if command else "streamable_http"), options
 
     def _options(self, command: list[str]) -> dict[str, Any]:
         if (self.url is None) == (not command):
@@ -123,6 +139,14 @@ class McpOptions:
         if headers:
             raise UsageError("--header is for a URL; a command takes --env.")
         return {"command": command[0], "args": command[1:]} | ({"env": env} if env else {})
+
+
+def _value(text: str) -> Any:
+    """Return the JSON value, or the text itself if it is none: a path needs no quotes."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def secret_warnings(option: str, values: Mapping[str, str]) -> Iterator[str]:

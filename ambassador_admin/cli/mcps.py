@@ -25,6 +25,7 @@ MCP = View(
         Column("STATE", "state", status=True),
         Column("TOOLS", "tools"),
         Column("TRANSPORT", "transport"),
+        Column("SANDBOX", "sandbox"),
         Column("DISPLAY NAME", "display_name", wide=True),
         Column("DESCRIPTION", "description", wide=True),
         Column("OPTIONS", "options", wide=True),

@@ -31,6 +31,19 @@ def _sink(sink: Item) -> str:
     return f"{words}, failing: {sink.get('last_error')}" if sink.get("failures") else words
 
 
+def _sandboxes(value: Any, now: datetime) -> str:
+    if not isinstance(value, list):
+        return plain(value, now)
+    return plain("; ".join(_sandbox(each) for each in value if isinstance(each, dict)), now)
+
+
+def _sandbox(sandbox: Item) -> str:
+    if not sandbox.get("available"):
+        return f"no {sandbox.get('kind')}: {sandbox.get('detail')}"
+    words = f"{sandbox.get('kind')}: {sandbox.get('detail')}"
+    return f"{words} (default)" if sandbox.get("is_default") else words
+
+
 HEALTH = View(
     "servers",
     (
@@ -38,8 +51,9 @@ HEALTH = View(
         Column("STATUS", "status", status=True),
         Column("CHECKS", "checks"),
         Column("AUDIT SINKS", "sinks", _sinks, whole=True),
+        Column("SANDBOXES", "sandboxes", _sandboxes, whole=True),
     ),
-    ("server", "status", "checks", "sinks"),
+    ("server", "status", "checks", "sinks", "sandboxes"),
 )
 SERVER_VERSION = View(
     "versions", (Column("SERVER", "server"), Column("VERSION", "version")), ("server", "version")
@@ -58,13 +72,13 @@ def register(root: typer.Typer) -> None:
 def health(admin: Invocation) -> None:
     """Show whether the server can serve calls; exit code 7 if it cannot.
 
-    This needs no key. With a key, every audit sink is shown, too: how many records it is behind, and its last error.
+    This needs no key. With a key, every audit sink is shown, too: how many records it is behind, and its last error;
+    and every sandbox for MCPs over stdio: what it holds back on the server's machine, or why it is not available.
 
     Example: ambassador-admin server health --server https://localhost:9443
     """
     well, found = admin.api.probe(server.ready())
-    sinks = _audit_sinks(admin)
-    admin.output.record(HEALTH, {"server": admin.settings.server, **found, **sinks})
+    admin.output.record(HEALTH, {"server": admin.settings.server, **found, **_details(admin)})
     if not well:
         raise UnreachableError(
             f"{admin.settings.server} is not ready to serve.",
@@ -73,10 +87,11 @@ def health(admin: Invocation) -> None:
         )
 
 
-def _audit_sinks(admin: Invocation) -> dict[str, Any]:
-    """Return the audit sinks, which only administrators see; without a key nothing, which is no error."""
+def _details(admin: Invocation) -> dict[str, Any]:
+    """Return sinks and sandboxes, which only administrators see; without a key nothing, which is no error."""
     try:
-        return {"sinks": admin.api.fetch(server.health())["sinks"]}
+        health = admin.api.fetch(server.health())
+        return {"sinks": health["sinks"], "sandboxes": health["sandboxes"]}
     except (AdminError, KeyError):
         return {}
 

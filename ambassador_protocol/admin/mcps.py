@@ -56,6 +56,7 @@ class McpView:
     """A catalog entry and the state of its downstream; secrets in `options` are masked.
 
     `connections`, `calls_in_flight` and `restarts` count the shared and the per-user ones of the answering server.
+    `sandbox` is the one in which that server starts the program; null if there is no program, or no sandbox for it.
     """
 
     name: str
@@ -74,6 +75,7 @@ class McpView:
     connections: int
     calls_in_flight: int
     restarts: int
+    sandbox: str | None
     owner: str | None
     created_at: str
 

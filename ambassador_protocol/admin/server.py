@@ -46,9 +46,26 @@ class SinkView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxView:
+    """A sandbox for MCPs over stdio: `is_default` holds those that choose none, `detail` says what it holds back.
+
+    Where it is not available, `detail` says why.
+    """
+
+    kind: str
+    available: bool
+    is_default: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerHealth:
-    """`GET /v1/admin/server/health`: the conditions of readiness, and the audit sinks, which do not affect it."""
+    """`GET /v1/admin/server/health`: the conditions of readiness.
+
+    The audit sinks, and the sandboxes that the server's machine offers, do not affect it.
+    """
 
     status: str
     checks: dict[str, bool]
     sinks: list[SinkView]
+    sandboxes: list[SandboxView]

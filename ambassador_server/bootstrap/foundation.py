@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.bootstrap.clock import SystemClock
-from ambassador_server.bootstrap.options import log_options, user_limits
+from ambassador_server.bootstrap.options import log_options, program_settings, user_limits
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.crypto.key_ring import KeyRing, load_or_create
@@ -57,7 +57,9 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         key_ring=key_ring,
         signer=signer,
         log=log,
-        downstreams=DownstreamPool(user_limits=user_limits(config), mask=mask_text),
+        downstreams=DownstreamPool(
+            user_limits=user_limits(config), mask=mask_text, programs=program_settings(config)
+        ),
         throttle=FailureThrottle(config.limits.failed_logins),
         password_hashers=Argon2HasherPool(),
         recorder=recorder,

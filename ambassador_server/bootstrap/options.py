@@ -1,6 +1,10 @@
 """Converts sections of the configuration to the options of the packages that are configured by them."""
 
+import hashlib
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from ambassador_server.audit_log.options import AuditLogOptions, Fsync
 from ambassador_server.audit_sinks import build_sink
@@ -8,7 +12,12 @@ from ambassador_server.audit_sinks.shared.options import SinkOptions
 from ambassador_server.config import ServerConfig
 from ambassador_server.domain.people.sessions import SessionBounds
 from ambassador_server.downstream.per_user import UserLimits
+from ambassador_server.downstream.programs.settings import HiddenFiles, ProgramSettings, referenced_files
 from ambassador_server.services.audit.delivery import SinkSettings
+from ambassador_server.storage.database_url import database_file
+
+_SQLITE_ENDS = ("-wal", "-shm", "-journal")
+_MARK_DIGITS = 16
 
 
 def log_options(config: ServerConfig) -> AuditLogOptions:
@@ -41,6 +50,36 @@ def user_limits(config: ServerConfig) -> UserLimits:
     """Return the limits of `per_user` connections."""
     section = config.user_connections
     return UserLimits(idle=section.idle_seconds, per_user=section.per_user, total=section.total)
+
+
+def program_settings(config: ServerConfig) -> ProgramSettings:
+    """Return the settings of programs; everything that belongs to the server itself is hidden from them."""
+    hidden = [*config.own_paths, *_files_in(config.model_dump())]
+    database = database_file(config.store_url)
+    if database is not None:
+        hidden += [database, *(database.with_name(f"{database.name}{end}") for end in _SQLITE_ENDS)]
+    directory = config.data_dir.resolve()
+    mark = hashlib.sha256(f"{directory}\0{config.node}".encode(errors="surrogateescape")).hexdigest()
+    return ProgramSettings(
+        allowed_commands=config.stdio.allowed_commands,
+        hidden=HiddenFiles(str(path.absolute()) for path in hidden),
+        server_id=mark[:_MARK_DIGITS],
+        user=config.stdio.user,
+    )
+
+
+def _files_in(value: Any) -> Iterator[Path]:
+    """Yield every file that settings name: paths, and references by `file://`."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _files_in(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _files_in(part)
+    else:
+        yield from map(Path, referenced_files(value))
 
 
 def session_bounds(config: ServerConfig) -> SessionBounds:

@@ -94,7 +94,13 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         registry=_registry(base, catalog),
         administration=administration,
         own_access=_own_access(base, catalog, client_sign_in, administration),
-        health=Health(store=base.store, log=base.log, policy=base.policy, deliveries=deliveries),
+        health=Health(
+            store=base.store,
+            log=base.log,
+            policy=base.policy,
+            deliveries=deliveries,
+            downstreams=base.downstreams,
+        ),
         watch=DownstreamWatch(
             store=base.store, policy=base.policy, recorder=base.recorder, downstreams=base.downstreams
         ),

@@ -20,7 +20,7 @@ def check(
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Check configuration, keys, database schema, audit log and audit sinks; exit 1 if a check fails.
+    """Check configuration, keys, database schema, audit log, audit sinks and sandboxes; exit 1 if a check fails.
 
     Example: ambassador-server check --data-dir ./data
     """
@@ -30,6 +30,7 @@ def check(
         "database": _database,
         "audit log": _audit_log,
         "audit sinks": _audit_sinks,
+        "sandboxes": _sandboxes,
     }
     results = {name: _run(probe, settings) for name, probe in checks.items()}
     if as_json:
@@ -88,3 +89,16 @@ def _audit_sinks(settings: "ServerConfig") -> str:
     for options in settings.audit.sinks:
         build_sink(options)
     return ", ".join(options.name for options in settings.audit.sinks) or "there is none"
+
+
+def _sandboxes(settings: "ServerConfig") -> str:
+    from ambassador_server.bootstrap.options import program_settings
+    from ambassador_server.downstream.sandboxes import offers
+
+    found = offers(program_settings(settings))
+    default = next(offer.kind for offer in found if offer.is_default)
+    lines = [
+        f"{offer.kind} ({offer.detail})" if offer.available else f"no {offer.kind} ({offer.detail})"
+        for offer in found
+    ]
+    return f"MCPs over stdio get {default}; this machine offers {'; '.join(lines)}"

@@ -16,6 +16,7 @@ import structlog
 
 from ambassador_protocol import __version__
 from ambassador_server.bootstrap.jobs import clock_driven_jobs
+from ambassador_server.bootstrap.options import program_settings
 from ambassador_server.bootstrap.periodic import run_periodically
 from ambassador_server.bootstrap.server import Ambassador, build
 from ambassador_server.cli.options import make_data_dir
@@ -27,6 +28,10 @@ from ambassador_server.crypto.certificates import (
     server_ssl_context,
 )
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
+from ambassador_server.downstream.programs.leftovers import end_leftovers
+from ambassador_server.downstream.programs.own_memory import hide_own_memory
+from ambassador_server.downstream.programs.settings import ProgramSettings
+from ambassador_server.downstream.sandboxes import offers
 from ambassador_server.errors import AmbassadorError, StorageError
 from ambassador_server.services.administration.admin_guard import has_an_admin
 from ambassador_server.storage.migrate import SchemaStatus, check, upgrade
@@ -39,6 +44,7 @@ _SERVER = Resource(kind="server", id=None, name=None)
 def run_server(settings: ServerConfig, ready_file: Path | None) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     _configure_logging(settings.log_level)
+    hide_own_memory()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, ready_file))
 
@@ -55,6 +61,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         stack.push_async_callback(ambassador.close)
         await _record(ambassador, AuditAction.SERVER_START)
         stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
+        await _prepare_programs(program_settings(settings))
         await ambassador.services.watch.start()
         ambassador.services.deliveries.start()
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))
@@ -66,6 +73,23 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         _log.info("draining", at_most_seconds=settings.drain_seconds)
         ambassador.services.health.start_draining()
     _log.info("stopped")
+
+
+async def _prepare_programs(programs: ProgramSettings) -> None:
+    """End what a killed server has left, and say in which sandbox programs run and which may be started."""
+    if programs.server_id is not None:
+        left = await end_leftovers(programs.server_id)
+        if left:
+            _log.warning("ended processes that an earlier server had left", count=left)
+    default = next(offer for offer in await asyncio.to_thread(offers, programs) if offer.is_default)
+    allowed = programs.allowed_commands
+    log = _log.warning if default.kind == "none" else _log.info
+    log(
+        "programs of MCPs over stdio",
+        sandbox=default.kind,
+        detail=default.detail,
+        allowed_commands="any" if allowed is None else list(allowed),
+    )
 
 
 def _freeze_garbage_collector() -> None:

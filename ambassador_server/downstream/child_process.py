@@ -57,14 +57,11 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
         `grace` is how many seconds the child has to exit, once after its input is closed and once after SIGTERM.
         """
-        if os.name != "posix":
-            raise DownstreamUnavailableError("programs as downstreams need a system with process groups")
-        program = _find(argv[0], env, cwd)
         child = cls(output, errors, grace)
         try:
             # When this is cancelled, the event loop itself kills the process it has started.
             await asyncio.get_running_loop().subprocess_exec(
-                lambda: child, program, *argv[1:], env=dict(env), cwd=cwd, start_new_session=True
+                lambda: child, *argv, env=dict(env), cwd=cwd, start_new_session=True
             )
         except FileNotFoundError:
             raise DownstreamUnavailableError(f"command '{argv[0]}' not found") from None
@@ -193,12 +190,20 @@ class ChildProcess(asyncio.SubprocessProtocol):
             self.ended.set_result(self._exited.result() if self._exited.done() else None)
 
 
-def _find(program: str, env: Mapping[str, str], cwd: str | None) -> str:
+def find_program(program: str, env: Mapping[str, str], cwd: str | None) -> str:
+    """Return the path of a program; raises DownstreamUnavailableError that says why it cannot be started."""
+    if os.name != "posix":
+        raise DownstreamUnavailableError("programs as downstreams need a system with process groups")
     if cwd is not None and not Path(cwd).is_dir():
         raise DownstreamUnavailableError(f"working directory '{cwd}' does not exist")
-    if "/" in program:
-        return program
-    found = shutil.which(program, path=env.get("PATH", os.defpath))
-    if found is None:
+    if "/" not in program:
+        found = shutil.which(program, path=env.get("PATH", os.defpath))
+        if found is None:
+            raise DownstreamUnavailableError(f"command '{program}' not found")
+        return found
+    path = Path(cwd or "", program)
+    if not path.exists():
         raise DownstreamUnavailableError(f"command '{program}' not found")
-    return found
+    if path.is_dir() or not os.access(path, os.X_OK):
+        raise DownstreamUnavailableError(f"command '{program}' may not be executed")
+    return program

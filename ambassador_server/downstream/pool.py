@@ -11,13 +11,16 @@ from ambassador_server.domain.catalog.mcps import (
     Isolation,
     Mcp,
     OutputLine,
+    SandboxOffer,
     Tool,
 )
 from ambassador_server.downstream.per_user import UserConnections, UserLimits
+from ambassador_server.downstream.programs.settings import ProgramSettings
+from ambassador_server.downstream.sandboxes import offers
 from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.supervisor import Limits, Supervisor
-from ambassador_server.downstream.transports import check_options
-from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
+from ambassador_server.downstream.transports import check_options, sandbox_of
+from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
@@ -41,10 +44,12 @@ class DownstreamPool:
         limits: Limits | None = None,
         user_limits: UserLimits | None = None,
         mask: Callable[[str], str] = str,
+        programs: ProgramSettings | None = None,
     ) -> None:
         self._listeners: list[DownstreamListener] = []
         self._limits = limits or Limits()
         self._mask = mask
+        self._programs = programs or ProgramSettings()
         self._running: dict[str, Supervisor] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         # An entry is probed just before it is published, so its tools are known before it has started.
@@ -119,14 +124,31 @@ class DownstreamPool:
 
     def check(self, mcp: Mcp) -> None:
         """Raise InvalidInputError when the transport is unknown or an option is invalid."""
-        check_options(mcp.transport, mcp.options)
+        check_options(mcp.transport, mcp.options, self._programs)
+
+    def hide_secrets(self, mcps: Iterable[Mcp]) -> None:
+        """Keep the secret files of these entries out of reach of programs that start from now on."""
+        for mcp in mcps:
+            self._programs.hidden.add_referenced(mcp.options)
+
+    def sandbox(self, mcp: Mcp) -> str | None:
+        """Return the sandbox that holds the program of an entry; None if it has none, or none can hold it."""
+        try:
+            return sandbox_of(mcp.transport, mcp.options, self._programs)
+        except (InvalidInputError, DownstreamUnavailableError):
+            return None
+
+    def sandboxes(self) -> tuple[SandboxOffer, ...]:
+        """Return what this machine offers; may take a second at the first time."""
+        return offers(self._programs)
 
     async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
         """Connect to an entry beside the running ones, list its tools, disconnect.
 
         Raises InvalidInputError for invalid options, DownstreamUnavailableError, DownstreamTimeoutError.
         """
-        session = DownstreamSession(mcp, self._mask)
+        self.hide_secrets((mcp,))
+        session = DownstreamSession(mcp, self._mask, self._programs)
         try:
             tools = await session.open(None, self._limits.connect)
         except DownstreamTimeoutError as error:
@@ -170,7 +192,12 @@ class DownstreamPool:
 
     def _start(self, mcp: Mcp, tools: tuple[Tool, ...], *after: asyncio.Task[None]) -> None:
         supervisor = Supervisor(
-            mcp, tools, listener=self._notify_listeners, limits=self._limits, mask=self._mask
+            mcp,
+            tools,
+            listener=self._notify_listeners,
+            limits=self._limits,
+            mask=self._mask,
+            programs=self._programs,
         )
         self._running[mcp.mcp_id] = supervisor
         supervisor.start(*after)
@@ -182,7 +209,13 @@ class DownstreamPool:
     def _supervisor_of_user(self, mcp: Mcp) -> Supervisor:
         entry = self._running[mcp.mcp_id]
         return Supervisor(
-            mcp, entry.state.tools, listener=_ignore, limits=self._limits, mask=self._mask, era=entry.era
+            mcp,
+            entry.state.tools,
+            listener=_ignore,
+            limits=self._limits,
+            mask=self._mask,
+            programs=self._programs,
+            era=entry.era,
         )
 
     def _notify_listeners(self, change: DownstreamChange) -> None:

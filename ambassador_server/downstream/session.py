@@ -13,6 +13,7 @@ from ambassador_server.downstream.eras.modern import ModernEra
 from ambassador_server.downstream.features.progress import PROGRESS, ProgressTokens
 from ambassador_server.downstream.features.tools import list_tools
 from ambassador_server.downstream.handshake import agree, initialize
+from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.transports import build_transport
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
@@ -26,11 +27,11 @@ _log = logging.getLogger(__name__)
 class DownstreamSession:
     """A session over one transport; `changed` is set when the tools may have changed and when the session ended."""
 
-    def __init__(self, mcp: Mcp, mask: Callable[[str], str]) -> None:
+    def __init__(self, mcp: Mcp, mask: Callable[[str], str], programs: ProgramSettings) -> None:
         self.changed = asyncio.Event()
         self._name = mcp.name
         self._transport = build_transport(
-            mcp.transport, mcp.options, Hooks(notified=self._notified, mask=mask)
+            mcp.transport, mcp.options, Hooks(notified=self._notified, mask=mask, programs=programs)
         )
         self._transport.ended.add_done_callback(lambda _: self.changed.set())
         self._agreement: Agreement

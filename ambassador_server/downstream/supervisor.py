@@ -15,6 +15,7 @@ from ambassador_server.domain.catalog.mcps import (
     Tool,
 )
 from ambassador_server.downstream.era import Era
+from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.session_slot import SessionSlot
 from ambassador_server.downstream.transport import RejectedError
@@ -63,6 +64,7 @@ class Supervisor:
         listener: DownstreamListener,
         limits: Limits,
         mask: Callable[[str], str],
+        programs: ProgramSettings,
         era: Era | None = None,
     ) -> None:
         self.mcp = mcp
@@ -70,6 +72,7 @@ class Supervisor:
         self._listener = listener
         self._limits = limits
         self._mask = mask
+        self._programs = programs
         self._slot = SessionSlot(
             Backoff(limits.first_retry, limits.longest_retry), early=limits.early, stable=limits.stable
         )
@@ -167,7 +170,7 @@ class Supervisor:
             await self._serve(session, tools)
 
     async def _connect(self) -> tuple[DownstreamSession, tuple[Tool, ...]]:
-        session = self._newest = DownstreamSession(self.mcp, self._mask)
+        session = self._newest = DownstreamSession(self.mcp, self._mask, self._programs)
         try:
             tools = await session.open(self._era, self._limits.connect)
         except BaseException as error:

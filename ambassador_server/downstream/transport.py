@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Ask, Reply
 
@@ -17,10 +18,14 @@ UNCANCELLABLE = frozenset({"initialize", "server/discover"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """The callbacks of a transport; `mask` hides secrets in text before it is shown."""
+    """The callbacks of a transport, and the settings for a program that it starts.
+
+    `mask` hides secrets in text before it is shown.
+    """
 
     notified: NotificationHandler
     mask: Callable[[str], str]
+    programs: ProgramSettings = field(default_factory=ProgramSettings)
 
 
 class SessionLostError(Exception):
@@ -98,10 +103,14 @@ class Transport(Protocol):
 
 
 class TransportModule(Protocol):
-    """What a file in `transports/` provides; both functions raise InvalidInputError naming the wrong option."""
+    """What a file in `transports/` provides; its functions raise InvalidInputError naming the wrong option."""
 
-    def check(self, options: Mapping[str, Any]) -> None:
+    def check(self, options: Mapping[str, Any], programs: ProgramSettings) -> None:
         """Check the options without connecting."""
+        ...
+
+    def sandbox(self, options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
+        """Return the sandbox that would hold the program; None for a transport that starts none."""
         ...
 
     def build(self, options: Mapping[str, Any], hooks: Hooks) -> Transport:

@@ -10,6 +10,7 @@ from ambassador_server.domain.catalog.mcps import (
     DownstreamStatus,
     Mcp,
     OutputLine,
+    SandboxOffer,
     Tool,
 )
 from ambassador_server.ports.exchange import NeutralRequest, Reply
@@ -62,6 +63,18 @@ class Downstreams(Protocol):
 
     def check(self, mcp: Mcp) -> None:
         """Raise InvalidInputError when the transport is unknown or an option is invalid; connects to nothing."""
+        ...
+
+    def hide_secrets(self, mcps: Iterable[Mcp]) -> None:
+        """Keep the secret files that these entries refer to out of reach of programs that start from now on."""
+        ...
+
+    def sandbox(self, mcp: Mcp) -> str | None:
+        """Return the sandbox that holds the program of an entry; None if it has none, or none can hold it."""
+        ...
+
+    def sandboxes(self) -> tuple[SandboxOffer, ...]:
+        """Return every sandbox and whether this machine offers it; may take a second at the first time."""
         ...
 
     async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:

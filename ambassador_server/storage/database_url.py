@@ -1,6 +1,7 @@
 """Parses a database URL and removes its secrets for display."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -43,3 +44,10 @@ def redacted_url(url: str) -> str:
     database = "" if parsed.database is None else f"/{parsed.database}"
     options = "&".join(f"{name}={REDACTED}" for name in parsed.query)
     return f"{parsed.drivername}://{login}{host}{port}{database}{'?' * bool(options)}{options}"
+
+
+def database_file(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for a server, and for a database in memory."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}
+    return Path(parsed.database or "") if is_file else None

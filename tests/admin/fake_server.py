@@ -5,7 +5,13 @@ from dataclasses import asdict, replace
 from aiohttp import web
 
 from ambassador_protocol import paths
-from ambassador_protocol.admin.server import ServerConfiguration, ServerHealth, SettingView, SinkView
+from ambassador_protocol.admin.server import (
+    SandboxView,
+    ServerConfiguration,
+    ServerHealth,
+    SettingView,
+    SinkView,
+)
 from tests.admin.fake_routes import _for
 
 _SETTINGS = (
@@ -50,6 +56,15 @@ _SINKS = [
         last_error_at="2026-01-01T11:59:30.000Z",
     ),
 ]
+_SANDBOXES = [
+    SandboxView(kind="landlock", available=True, is_default=True, detail="ABI 7"),
+    SandboxView(
+        kind="bubblewrap",
+        available=False,
+        is_default=False,
+        detail="the command 'bwrap' is not installed",
+    ),
+]
 
 
 def server_routes() -> list[web.RouteDef]:
@@ -65,4 +80,5 @@ async def _configuration(request: web.Request) -> web.Response:
 
 
 async def _health(request: web.Request) -> web.Response:
-    return web.json_response(asdict(ServerHealth(status="ready", checks={"database": True}, sinks=_SINKS)))
+    health = ServerHealth(status="ready", checks={"database": True}, sinks=_SINKS, sandboxes=_SANDBOXES)
+    return web.json_response(asdict(health))

@@ -292,6 +292,7 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "connections": 1 if status == "published" else 0,
         "calls_in_flight": 0,
         "restarts": 0,
+        "sandbox": "landlock" if new.transport == "stdio" else None,
         "owner": new.owner,
         "created_at": AT,
     }

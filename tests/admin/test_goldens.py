@@ -92,6 +92,11 @@ COMMANDS = {
     "mcp-update": ["mcp", "update", "git", "--timeout", "30", "--tag", "code", "--owner", "ci/catalog"],
     "mcp-update-command": ["mcp", "update", "git", "--env", "TZ=UTC", "--", "mcp-server-git", "--utc"],
     "mcp-update-dry-run": ["mcp", "update", "git", "--url", "https://git/mcp", "--no-test", "--dry-run"],
+    "mcp-add-sandbox": [
+        *("mcp", "add", "files", "--option", "cwd=/srv", "--option"),
+        *('sandbox={"profile": "strict", "read": ["/srv"]}', "--", "mcp-files"),
+    ],
+    "mcp-add-option-twice": ["mcp", "add", "files", "--option", "command=sh", "--", "mcp-files"],
     "mcp-update-nothing": ["mcp", "update", "git"],
     "mcp-update-half": ["mcp", "update", "git", "--env", "TZ=UTC"],
     "mcp-restart": ["mcp", "restart", "git"],

@@ -20,6 +20,7 @@ EXCEPTIONS = {
     ("serve", "server"): "the command; the server that it runs",
     ("session", "sessions"): "our session with a downstream; the sessions of clients with us",
     ("session_token", "session_tokens"): "the authenticator, named as in the configuration; the tokens",
+    ("user", "users"): "the sandbox, named as in the configuration; the people",
     ("throttle", "throttling"): "the port; the folder that implements it",
 }
 

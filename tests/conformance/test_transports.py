@@ -13,6 +13,7 @@ import pytest
 from ambassador_server.domain.catalog.mcps import DownstreamStatus, Mcp, ToolClass
 from ambassador_server.downstream import transports
 from ambassador_server.downstream.features.progress import LARGEST_PROGRESS
+from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks
 from ambassador_server.errors import (
     DownstreamTimeoutError,
@@ -90,7 +91,7 @@ def test_every_file_of_the_folder_is_a_transport():
 @pytest.mark.parametrize("word", ["os", "stdio.os", "../stdio", "STDIO", "", "interface"])
 def test_an_unknown_transport_is_refused_naming_the_known_ones(word: str):
     with pytest.raises(InvalidInputError, match="known: stdio, streamable_http"):
-        transports.check_options(word, {})
+        transports.check_options(word, {}, ProgramSettings())
     with pytest.raises(InvalidInputError, match="Unknown transport"):
         transports.build_transport(word, {}, Hooks(notified=lambda *_: None, mask=str))
 
@@ -98,7 +99,7 @@ def test_an_unknown_transport_is_refused_naming_the_known_ones(word: str):
 @pytest.mark.parametrize("word", transports.known_transports())
 def test_an_unknown_option_is_named(word: str):
     with pytest.raises(InvalidInputError, match="no option 'colour'"):
-        transports.check_options(word, {"colour": "s3cret-value"})
+        transports.check_options(word, {"colour": "s3cret-value"}, ProgramSettings())
 
 
 async def test_tools_are_listed_with_their_definitions_byte_for_byte(box: Bench):

@@ -13,9 +13,11 @@ from ambassador_server.domain.catalog.mcps import (
     DownstreamStatus,
     Mcp,
     OutputLine,
+    SandboxOffer,
     Tool,
     classify_tool,
 )
+from ambassador_server.downstream.programs.settings import referenced_files
 from ambassador_server.errors import (
     AmbassadorError,
     DownstreamTimeoutError,
@@ -103,6 +105,7 @@ class FakeDownstreams:
     restarts: dict[str, int] = field(default_factory=dict)
     dismissed_users: set[str] = field(default_factory=set)
     called: asyncio.Event = field(default_factory=asyncio.Event)
+    hidden: set[str] = field(default_factory=set)
     closed: bool = False
     _running: dict[str, Mcp] = field(default_factory=dict)
     _states: dict[str, DownstreamState] = field(default_factory=dict)
@@ -179,6 +182,19 @@ class FakeDownstreams:
         """Accept two transports and any options."""
         if mcp.transport not in ("stdio", "streamable_http"):
             raise InvalidInputError(f"Unknown transport {mcp.transport!r}; known: stdio, streamable_http.")
+
+    def hide_secrets(self, mcps: Iterable[Mcp]) -> None:
+        """Record the secret files that the entries refer to."""
+        for mcp in mcps:
+            self.hidden.update(referenced_files(mcp.options))
+
+    def sandbox(self, mcp: Mcp) -> str | None:
+        """Return the default sandbox for an entry over stdio."""
+        return "landlock" if mcp.transport == "stdio" else None
+
+    def sandboxes(self) -> tuple[SandboxOffer, ...]:
+        """Offer one sandbox."""
+        return (SandboxOffer(kind="landlock", available=True, is_default=True, detail="ABI 7"),)
 
     async def probe(self, mcp: Mcp) -> tuple[Tool, ...]:
         """Return the scripted tools."""

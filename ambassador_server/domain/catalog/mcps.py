@@ -101,6 +101,16 @@ class DownstreamActivity:
     restarts: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOffer:
+    """A sandbox for programs: whether this machine offers it, what it holds back there, or why it is not offered."""
+
+    kind: str
+    available: bool
+    is_default: bool
+    detail: str
+
+
 @dataclass(frozen=True, slots=True)
 class OutputLine:
     """A line that a downstream wrote apart from MCP, masked; `user_id` is set for a connection of one user."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
 
+from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, Transport, TransportModule
 from ambassador_server.errors import InvalidInputError
 
@@ -16,9 +17,17 @@ def known_transports() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-def check_options(name: str, options: Mapping[str, Any]) -> None:
+def check_options(name: str, options: Mapping[str, Any], programs: ProgramSettings) -> None:
     """Raise InvalidInputError for an unknown transport or an invalid option; connects to nothing."""
-    _load(name).check(options)
+    _load(name).check(options, programs)
+
+
+def sandbox_of(name: str, options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
+    """Return the sandbox that holds the program of an entry; None for a transport that starts none.
+
+    Raises InvalidInputError, and DownstreamUnavailableError if no sandbox can hold it.
+    """
+    return _load(name).sandbox(options, programs)
 
 
 def build_transport(name: str, options: Mapping[str, Any], hooks: Hooks) -> Transport:

@@ -12,9 +12,13 @@ import msgspec
 
 from ambassador_protocol.json_text import on_one_line
 from ambassador_protocol.line_splitter import Line, LineSplitter, LongLine
-from ambassador_server.downstream.child_process import ChildProcess
+from ambassador_server.downstream.child_process import ChildProcess, find_program
 from ambassador_server.downstream.options import check_reference, parse_options, resolve_reference
 from ambassador_server.downstream.output_ring import OutputRing
+from ambassador_server.downstream.programs.allowed import check_command
+from ambassador_server.downstream.programs.plan import MARK, Launch, ProgramLimits, SandboxOptions
+from ambassador_server.downstream.programs.settings import ProgramSettings
+from ambassador_server.downstream.sandboxes import check_sandbox, choose, load
 from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
@@ -50,6 +54,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     args: list[str] = []
     env: dict[str, str] = {}
     cwd: str | None = None
+    sandbox: SandboxOptions = SandboxOptions()
+    limits: ProgramLimits = ProgramLimits()
 
     @property
     def argv(self) -> list[str]:
@@ -58,9 +64,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         return [*head, *self.args]
 
 
-def check(options: Mapping[str, Any]) -> None:
-    """Raise InvalidInputError for an invalid option."""
-    _read(options)
+def check(options: Mapping[str, Any], programs: ProgramSettings) -> None:
+    """Raise InvalidInputError for an invalid option, and for a command that the server does not allow."""
+    parsed = _read(options)
+    check_command(parsed.argv, parsed.env, parsed.cwd, programs.allowed_commands)
+
+
+def sandbox(options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
+    """Return the sandbox that would hold the program; raises DownstreamUnavailableError if none can."""
+    return choose(_read(options).sandbox, programs)
 
 
 def build(options: Mapping[str, Any], hooks: Hooks) -> "StdioTransport":
@@ -78,6 +90,8 @@ def _read(options: Mapping[str, Any]) -> Options:
         if not name or "=" in name:
             raise InvalidInputError(f"Option 'env' of transport 'stdio': {name!r} is not a variable name.")
         check_reference(value)
+    check_sandbox(parsed.sandbox)
+    parsed.limits.check()
     return parsed
 
 
@@ -104,15 +118,35 @@ class StdioTransport:
         options = self._options
         env = {name: value for name, value in os.environ.items() if _is_inherited(name)}
         env.update({name: resolve_reference(value) for name, value in options.env.items()})
+        launch = self._launch(env)
+        wrapped = load(choose(options.sandbox, launch.settings)).wrap(launch)
         self._child = await ChildProcess.start(
-            options.argv,
-            env=env,
+            wrapped.argv(options.limits),
+            env=wrapped.env,
             cwd=options.cwd,
             output=self._read,
             errors=self._read_errors,
             grace=GRACE_SECONDS,
         )
         self._child.ended.add_done_callback(self._child_ended)
+
+    def _launch(self, env: dict[str, str]) -> Launch:
+        options, programs = self._options, self._hooks.programs
+        try:
+            check_command(options.argv, options.env, options.cwd, programs.allowed_commands)
+        except InvalidInputError as error:
+            # Not final: the catalog may have been written under another setting.
+            raise DownstreamUnavailableError(error.message) from None
+        if programs.server_id is not None:
+            env[MARK] = programs.server_id
+        return Launch(
+            program=find_program(options.argv[0], env, options.cwd),
+            args=options.argv[1:],
+            env=env,
+            cwd=options.cwd,
+            sandbox=options.sandbox,
+            settings=programs,
+        )
 
     def use_version(self, version: str) -> None:
         """Do nothing: over a pipe no header repeats the version."""

@@ -20,6 +20,7 @@ from ambassador_server.downstream.http.options import (
     read_http_options,
     status_text,
 )
+from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
@@ -46,9 +47,14 @@ _LISTEN_FIELDS = encode_fields({"Accept": EVENT_STREAM})
 Options = HttpOptions
 
 
-def check(options: Mapping[str, Any]) -> None:
+def check(options: Mapping[str, Any], programs: ProgramSettings) -> None:
     """Raise InvalidInputError for an invalid option."""
     read_http_options("streamable_http", options)
+
+
+def sandbox(options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
+    """Return None: no program is started."""
+    return None
 
 
 def build(options: Mapping[str, Any], hooks: Hooks) -> "StreamableHttpTransport":

@@ -1,7 +1,11 @@
 """Checks whether the server is ready to serve calls."""
 
+import asyncio
+
+from ambassador_server.domain.catalog.mcps import SandboxOffer
 from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.audit_log import AuditLog
+from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkStatus
 from ambassador_server.services.changes.database_deadline import within_deadline
@@ -9,15 +13,22 @@ from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
 class Health:
-    """Checks the database, the audit log and the policy, and reports on the audit sinks."""
+    """Checks the database, the audit log and the policy, and reports on the audit sinks and sandboxes."""
 
     def __init__(
-        self, *, store: Store, log: AuditLog, policy: PolicyKeeper, deliveries: AuditDeliveries
+        self,
+        *,
+        store: Store,
+        log: AuditLog,
+        policy: PolicyKeeper,
+        deliveries: AuditDeliveries,
+        downstreams: Downstreams,
     ) -> None:
         self._store = store
         self._log = log
         self._policy = policy
         self._deliveries = deliveries
+        self._downstreams = downstreams
         self._draining = False
 
     def start_draining(self) -> None:
@@ -36,6 +47,10 @@ class Health:
     async def sinks(self) -> list[SinkStatus]:
         """Return the status of every audit sink; a failing sink does not make the server unready."""
         return await self._deliveries.statuses()
+
+    async def sandboxes(self) -> tuple[SandboxOffer, ...]:
+        """Return every sandbox for programs and whether this machine offers it."""
+        return await asyncio.to_thread(self._downstreams.sandboxes)
 
     async def _is_database_up(self) -> bool:
         try:

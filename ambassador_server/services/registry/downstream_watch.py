@@ -38,6 +38,7 @@ class DownstreamWatch:
             last_known = await work.tools.all()
         self._applied = self._policy.snapshot.mcps
         self._downstreams.subscribe(self._downstream_changed)
+        self._downstreams.hide_secrets(self._applied.values())
         self._downstreams.apply(_published(self._applied), last_known)
         self._policy.subscribe(self._policy_changed)
 
@@ -68,6 +69,7 @@ class DownstreamWatch:
         # A new snapshot shares the maps that did not change with the one before.
         if snapshot.mcps is not self._applied:
             self._applied = snapshot.mcps
+            self._downstreams.hide_secrets(self._applied.values())
             self._downstreams.apply(_published(self._applied))
         self._downstreams.retain_users(lambda user_id: _is_active(snapshot, user_id))
 

@@ -13,11 +13,12 @@ from ambassador_server.services.changes.lookups import find_mcp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpReport:
-    """An entry, the state of its downstream, and the activity of its connections."""
+    """An entry, the state of its downstream, the activity of its connections, and the sandbox of its program."""
 
     mcp: Mcp
     state: DownstreamState
     activity: DownstreamActivity
+    sandbox: str | None
 
 
 class McpReports:
@@ -34,6 +35,7 @@ class McpReports:
             mcp=mcp,
             state=self._downstreams.state(mcp.mcp_id),
             activity=self._downstreams.activity(mcp.mcp_id),
+            sandbox=self._downstreams.sandbox(mcp),
         )
 
     async def get(self, name: str) -> McpReport:

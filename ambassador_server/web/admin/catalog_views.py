@@ -33,6 +33,7 @@ def mcp_view(report: McpReport) -> McpView:
         connections=activity.connections,
         calls_in_flight=activity.in_flight,
         restarts=activity.restarts,
+        sandbox=report.sandbox,
         owner=mcp.owner,
         created_at=timestamp(mcp.created_at),
     )

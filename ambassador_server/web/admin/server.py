@@ -2,8 +2,15 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.server import ServerConfiguration, ServerHealth, SettingView, SinkView
+from ambassador_protocol.admin.server import (
+    SandboxView,
+    ServerConfiguration,
+    ServerHealth,
+    SettingView,
+    SinkView,
+)
 from ambassador_protocol.paths import SERVER_CONFIG, SERVER_HEALTH
+from ambassador_server.domain.catalog.mcps import SandboxOffer
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.settings import Setting
 from ambassador_server.services.audit.delivery import SinkStatus
@@ -20,12 +27,13 @@ async def configuration(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """Show the conditions of readiness and the state of every audit sink."""
+    """Show the conditions of readiness, the state of every audit sink, and the sandboxes of this machine."""
     health_checks = request.app[HEALTH_CHECKS]
     checks = await health_checks.checks()
     sinks = [_sink_view(each) for each in await health_checks.sinks()]
+    sandboxes = [_sandbox_view(each) for each in await health_checks.sandboxes()]
     status = "ready" if all(checks.values()) else "not_ready"
-    return json_response(ServerHealth(status=status, checks=checks, sinks=sinks))
+    return json_response(ServerHealth(status=status, checks=checks, sinks=sinks, sandboxes=sandboxes))
 
 
 def endpoints() -> list[Endpoint]:
@@ -62,4 +70,10 @@ def _sink_view(sink: SinkStatus) -> SinkView:
         last_success=optional_timestamp(sink.last_success),
         last_error=sink.last_error,
         last_error_at=optional_timestamp(sink.last_error_at),
+    )
+
+
+def _sandbox_view(offer: SandboxOffer) -> SandboxView:
+    return SandboxView(
+        kind=offer.kind, available=offer.available, is_default=offer.is_default, detail=offer.detail
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ambassador_server.downstream.options import check_reference, resolve_reference
+from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transports import check_options
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
 
@@ -20,7 +21,7 @@ from ambassador_server.errors import DownstreamUnavailableError, InvalidInputErr
     ],
 )
 def test_stdio_accepts_these_options(options: dict[str, Any]):
-    check_options("stdio", options)
+    check_options("stdio", options, ProgramSettings())
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_stdio_accepts_these_options(options: dict[str, Any]):
 )
 def test_stdio_refuses_these_options(options: dict[str, Any], text: str):
     with pytest.raises(InvalidInputError, match=text):
-        check_options("stdio", options)
+        check_options("stdio", options, ProgramSettings())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_stdio_refuses_these_options(options: dict[str, Any], text: str):
 )
 def test_streamable_http_refuses_these_options(options: dict[str, Any], text: str):
     with pytest.raises(InvalidInputError, match=text) as refusal:
-        check_options("streamable_http", options)
+        check_options("streamable_http", options, ProgramSettings())
     assert "hunter2" not in str(refusal.value)
 
 

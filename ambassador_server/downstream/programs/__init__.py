@@ -1,0 +1,1 @@
+"""Programs that this server starts: which may be started, what they may reach, and how they end."""

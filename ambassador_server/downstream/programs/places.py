@@ -1,0 +1,136 @@
+"""Rules for parts of the file system: which places a program may not reach, may read, or may write.
+
+The nearest rule above a path decides. Landlock can only allow, and only whole directories. So a directory that holds a
+hidden place is not allowed itself, but each of its other entries is. Standard library only: the launcher imports it.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from stat import S_ISDIR, S_ISLNK
+from typing import Final
+
+HIDDEN: Final = 0
+READABLE: Final = 1
+WRITABLE: Final = 2
+
+Allowed = tuple[str, int, bool]
+"""A path, its mode, and whether it is a directory."""
+
+_MOUNTS: Final = "/proc/self/mountinfo"
+_ROOT_FIELD: Final = 3
+
+
+class _Node:
+    """A place with a mode of its own, or a directory on the way to one."""
+
+    __slots__ = ("children", "mode")
+
+    def __init__(self) -> None:
+        self.mode: int | None = None
+        self.children: dict[str, _Node] = {}
+
+
+def strictest(places: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return the places by their real paths; of two modes for one path the one that allows less remains."""
+    found: dict[str, int] = {}
+    for path, mode in places:
+        real = os.path.realpath(path)
+        found[real] = min(mode, found.get(real, mode))
+    return found
+
+
+def own_entries(home: str) -> Iterator[str]:
+    """Yield the entries of a home directory except hidden ones, which hold keys and what runs at the next login."""
+    with suppress(OSError), os.scandir(home) as entries:
+        for entry in entries:
+            if not entry.name.startswith(".") and not entry.is_symlink():
+                yield entry.path
+
+
+def expand(places: Mapping[str, int]) -> Iterator[Allowed]:
+    """Yield each part of the tree that one rule can allow; what no place names is hidden."""
+    root = _Node()
+    for path, mode in places.items():
+        node = root
+        for part in filter(None, path.split("/")):
+            node = node.children.setdefault(part, _Node())
+        node.mode = mode
+    yield from _expand(root, "/", HIDDEN, HIDDEN)
+
+
+def _expand(node: _Node, path: str, inherited: int, granted: int) -> Iterator[Allowed]:
+    """Yield what to allow at this path and below, where a rule above it already grants the mode `granted`."""
+    mode = inherited if node.mode is None else node.mode
+    names: Iterable[str] = node.children
+    if not _holds_less(node, mode):
+        if mode > granted:
+            with suppress(OSError):
+                yield path, mode, S_ISDIR(os.stat(path).st_mode)
+        granted = mode
+    elif mode != HIDDEN:
+        with suppress(OSError):
+            names = {*names, *os.listdir(path)}
+    for name in names:
+        yield from _expand_entry(node.children.get(name), os.path.join(path, name), mode, granted)
+
+
+def _expand_entry(node: _Node | None, path: str, inherited: int, granted: int) -> Iterator[Allowed]:
+    if node is not None:
+        yield from _expand(node, path, inherited, granted)
+        return
+    with suppress(OSError):
+        found = os.lstat(path).st_mode
+        # What a link points to has a place of its own.
+        if not S_ISLNK(found) and inherited > granted:
+            yield path, inherited, S_ISDIR(found)
+
+
+def _holds_less(node: _Node, mode: int) -> bool:
+    """Tell whether a rule for the whole would allow too much of something below."""
+    return any(
+        (child.mode is not None and child.mode < mode) or _holds_less(child, mode)
+        for child in node.children.values()
+    )
+
+
+def aliases(path: str) -> Iterator[str]:
+    """Yield the other paths under which a file or directory, or a part of it, is mounted."""
+    mounts = _mounts()
+    above = [mount for mount in mounts if _below(path, mount[2]) is not None]
+    if not above:
+        return
+    device, root, point = max(above, key=lambda mount: len(mount[2]))
+    inside = os.path.normpath(f"{root}/{_below(path, point)}")
+    for other_device, other_root, other_point in mounts:
+        if other_device != device or (other_root, other_point) == (root, point):
+            continue
+        below = _below(inside, other_root)
+        if below is not None:
+            yield os.path.normpath(f"{other_point}/{below}")
+        elif _below(other_root, inside) is not None:
+            yield other_point
+
+
+def _mounts() -> list[tuple[str, str, str]]:
+    """Return device, root in the device, and mount point of every mount."""
+    try:
+        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
+            rows = [line.split() for line in file]
+    except OSError:
+        return []
+    return [(row[2], _unescaped(row[_ROOT_FIELD]), _unescaped(row[_ROOT_FIELD + 1])) for row in rows]
+
+
+def _unescaped(text: str) -> str:
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, character)
+    return text
+
+
+def _below(path: str, directory: str) -> str | None:
+    """Return the path relative to a directory that it lies in or is, else None."""
+    if path == directory:
+        return ""
+    prefix = directory.rstrip("/") + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else None

@@ -209,8 +209,9 @@ class ServerClient:
             METHOD_HEADER: method,
             **headers,
         }
-        with self._stream("POST", MCP, body, sent) as response:
-            for message in self._read_messages(response):
+        is_call = method == "tools/call"
+        with self._stream("POST", MCP, body, sent, is_call=is_call) as response:
+            for message in self._read_messages(response, is_call=is_call):
                 if message.get("id") == number and ("result" in message or "error" in message):
                     return self._result(message)
                 if message.get("method") == "notifications/progress":
@@ -220,7 +221,7 @@ class ServerClient:
             MAY_HAVE_RUN,
         )
 
-    def _read_messages(self, response: httpx.Response) -> Iterator[Json]:
+    def _read_messages(self, response: httpx.Response, *, is_call: bool) -> Iterator[Json]:
         if response.headers.get("content-type", "").startswith(EVENT_STREAM):
             reader = EventStreamReader(_MAX_BYTES)
             try:
@@ -231,7 +232,8 @@ class ServerClient:
             return
         content = self._read(response)
         if not response.is_success and b'"jsonrpc"' not in content:
-            raise refusal(response.status_code, content, response.headers.get("retry-after"))
+            wait = response.headers.get("retry-after")
+            raise refusal(response.status_code, content, wait, is_call=is_call)
         yield self._parse_object(content)
 
     def _result(self, message: Json) -> Json:
@@ -243,11 +245,17 @@ class ServerClient:
 
     @contextmanager
     def _stream(
-        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        is_call: bool = False,
     ) -> Iterator[httpx.Response]:
         timeout = httpx.Timeout(_CALL_SECONDS if path == MCP else _ANSWER_SECONDS, connect=_CONNECT_SECONDS)
         with (
-            http_failures(partial(_error_for, self.url, self._tunnel)),
+            http_failures(partial(_error_for, self.url, self._tunnel, is_call)),
             self._http.stream(method, path, json=body, headers=headers, timeout=timeout) as response,
         ):
             yield response
@@ -278,14 +286,19 @@ def _proxy(tunnel: ProxyTunnel) -> httpx.Proxy:
     return httpx.Proxy(tunnel.proxy, headers=headers)
 
 
+_AFTER_SENDING = (FailureKind.TIMEOUT, FailureKind.BROKEN, FailureKind.UNREADABLE)
+
+
 def _number(error: Json) -> int:
     number = error.get("code")
     return number if isinstance(number, int) else 0
 
 
-def _error_for(url: str, tunnel: ProxyTunnel | None, failure: HttpFailure) -> ClientError:
+def _error_for(url: str, tunnel: ProxyTunnel | None, is_call: bool, failure: HttpFailure) -> ClientError:
     # Before the first login there is no account, so the command names the server.
     next_step = f"Is the server running? Run: ambassador-client doctor --server {url}"
+    if is_call and failure.kind in _AFTER_SENDING:
+        return UnreachableError(f"{url} gave no complete answer: {failure.reason}", MAY_HAVE_RUN)
     match failure.kind:
         case FailureKind.TIMEOUT:
             return UnreachableError(f"{url} did not answer in time", next_step)

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import h11
 
 from ambassador_client.errors import (
-    MAY_HAVE_RUN,
-    TRY_AGAIN,
     TooLargeError,
     UnreachableError,
     UntrustedCertificateError,
@@ -255,7 +253,7 @@ class HttpClient:
                 request.headers,
                 request.body,
                 timeout=self._limits.answer,
-                next_step=TRY_AGAIN if request.replayable else MAY_HAVE_RUN,
+                replayable=request.replayable,
             )
         except BaseException as error:
             connection.abort()

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import h11
 
 from ambassador_client.errors import (
+    MAY_HAVE_RUN,
+    TRY_AGAIN,
     BadAnswerError,
     ClientError,
     TooLargeError,
@@ -25,6 +27,7 @@ from ambassador_protocol.paths import DEFAULT_CLIENT_PORT
 
 _READ_BYTES = 1 << 16
 _WRITE_AT_ONCE_BYTES = 1 << 16
+_HTTP = b"HTTP/1."
 
 # asyncio allocates a buffer of this size per connection; its default is four times _READ_BYTES.
 SSLProtocol.max_size = _READ_BYTES
@@ -93,9 +96,10 @@ class HttpConnection:
         self._writer = writer
         self._descriptor: int = writer.get_extra_info("socket").fileno()
         self._http = h11.Connection(h11.CLIENT)
-        self._next_step = ""
+        self._may_have_run = False
         self._used = False
-        self._answered = False
+        # The first bytes of the response, enough to see that it is HTTP.
+        self._begun = b""
         self._head_seen = False
 
     @classmethod
@@ -117,13 +121,15 @@ class HttpConnection:
         body: bytes,
         *,
         timeout: float,
-        next_step: str,
+        replayable: bool,
     ) -> h11.Response:
         """Send one request and return the head of its response, which must arrive within `timeout` seconds.
 
-        Raises StaleConnectionError if a reused connection broke first, else UnreachableError, with `next_step`.
+        Raises StaleConnectionError if a reused connection broke before the first byte, UnreachableError if it broke
+        later or timed out, and BadAnswerError or TooLargeError. All say of a request that is not replayable that it
+        may have run.
         """
-        self._next_step = next_step
+        self._may_have_run = not replayable
         lines = [("Host", self._address.authority), *headers]
         if body or method == "POST":
             lines.append(("Content-Length", str(len(body))))
@@ -158,7 +164,7 @@ class HttpConnection:
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
-        self._answered = self._head_seen = False
+        self._begun, self._head_seen = b"", False
         return self.is_open()
 
     def is_open(self) -> bool:
@@ -174,9 +180,11 @@ class HttpConnection:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 self._http.receive_data(await self._read(timeout))
         except h11.RemoteProtocolError as error:
-            if self._answered and not self._head_seen:
-                raise _not_http(self._address, error) from error
-            raise self._broken_error() from error
+            # A head of HTTP that ends early comes from a broken connection, not from another kind of server.
+            is_cut = self._reader.at_eof() and _HTTP.startswith(self._begun)
+            if self._head_seen or is_cut:
+                raise self._broken_error() from error
+            raise _not_http(self._address, error, self._may_have_run) from error
         return event
 
     async def _read(self, timeout: float | None) -> bytes:
@@ -188,13 +196,18 @@ class HttpConnection:
             raise UnreachableError(cause, self._next_step) from error
         except OSError as error:
             raise self._broken_error() from error
-        self._answered = self._answered or bool(data)
+        if len(self._begun) < len(_HTTP):
+            self._begun = (self._begun + data)[: len(_HTTP)]
         return data
 
     def _broken_error(self) -> UnreachableError:
         cause = f"the connection to {self._address.url} broke before the answer was complete"
-        kind = StaleConnectionError if self._used and not self._answered else UnreachableError
+        kind = StaleConnectionError if self._used and not self._begun else UnreachableError
         return kind(cause, self._next_step)
+
+    @property
+    def _next_step(self) -> str:
+        return MAY_HAVE_RUN if self._may_have_run else TRY_AGAIN
 
 
 def _is_readable(descriptor: int) -> bool:
@@ -215,12 +228,12 @@ def _keep_alive(sock: socket.socket) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _not_http(address: ServerAddress, error: h11.RemoteProtocolError) -> ClientError:
+def _not_http(address: ServerAddress, error: h11.RemoteProtocolError, may_have_run: bool) -> ClientError:
+    kind: type[ClientError] = BadAnswerError
+    cause, next_step = "does not answer in HTTP", "Check the address: is it https://, and is the port right?"
     if getattr(error, "error_status_hint", 400) == 431:
-        return TooLargeError(f"{address.url} sent an answer with too long a head", "Check the address.")
-    return BadAnswerError(
-        f"{address.url} does not answer in HTTP", "Check the address: is it https://, and is the port right?"
-    )
+        kind, cause, next_step = TooLargeError, "sent an answer with too long a head", "Check the address."
+    return kind(f"{address.url} {cause}", MAY_HAVE_RUN if may_have_run else next_step)
 
 
 def _connect_error(address: ServerAddress, error: OSError) -> ClientError:

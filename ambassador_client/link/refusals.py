@@ -4,7 +4,7 @@ import math
 import time
 from typing import Any
 
-from ambassador_client.errors import ServerRefusedError
+from ambassador_client.errors import MAY_HAVE_RUN, ServerRefusedError
 from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.problems import ProblemCode
 
@@ -29,13 +29,24 @@ _NEXT_STEPS = {
 }
 
 
-def refusal(status: int, body: bytes, retry_after: str | None = None) -> ServerRefusedError:
-    """Return the error for an HTTP response, with the server's code, message and hint where it has them."""
+# A gateway answers so for a server that has got the request; of the server's own errors the message tells.
+_UNCERTAIN = (500, 502, 504)
+
+
+def refusal(
+    status: int, body: bytes, retry_after: str | None = None, *, is_call: bool = False
+) -> ServerRefusedError:
+    """Return the error for an HTTP response, with the server's code, message and hint where it has them.
+
+    `is_call` means that the request must not run twice.
+    """
     problem = _members(body)
     code = _text(problem, "code") or _CODES.get(status, ProblemCode.BAD_ANSWER).value
     cause = _text(problem, "message") or _text(problem, "detail") or f"the server answered HTTP {status}"
     wait = _seconds(retry_after)
     next_step = _text(problem, "hint") or _next_step(status, wait)
+    if is_call and status in _UNCERTAIN and "code" not in problem:
+        next_step = MAY_HAVE_RUN
     return ServerRefusedError(
         cause,
         next_step,

@@ -30,8 +30,9 @@ def read_response(message: Message, reply: "BufferedResponse") -> bytes:
             else line
         )
     if reply.status != 200:
-        raise refusal(reply.status, reply.body, reply.retry_after)
-    raise BadAnswerError("the server's answer does not belong to this request", _NEXT_STEP)
+        raise refusal(reply.status, reply.body, reply.retry_after, is_call=not message.is_safe)
+    next_step = _NEXT_STEP if message.is_safe else MAY_HAVE_RUN
+    raise BadAnswerError("the server's answer does not belong to this request", next_step)
 
 
 def read_event(message: Message, event: bytes) -> tuple[bytes, bool]:

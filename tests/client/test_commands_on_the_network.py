@@ -165,11 +165,21 @@ async def test_an_untrusted_ca_is_reported_before_the_key_is_sent(
 
 
 async def test_an_event_stream_answer_is_read_to_the_result(server: FakeServer, state: Path):
-    server.tools = [{"name": name, "inputSchema": {"type": "object"}} for name in ("progress", "cut", "echo")]
+    server.tools = [
+        {"name": name, "inputSchema": {"type": "object"}}
+        for name in ("progress", "cut", "drop", "raw", "echo")
+    ]
     env = environment(server.url, state)
     assert await run("call", "progress", env=env) == (0, "done\n", "")
     code, output, errors = await run("call", "cut", env=env)
     assert (code, output) == (7, "")
+    assert "the call may have run" in errors
+    code, output, errors = await run("call", "drop", env=env)
+    assert (code, output) == (7, "")
+    assert "the call may have run" in errors
+    gateway = json.dumps({"status": 504, "body": "", "type": "text/plain"})
+    code, _, errors = await run("call", "raw", "--json", gateway, env=env)
+    assert code == 7
     assert "the call may have run" in errors
     server.use_events = True
     code, output, _ = await run("call", "echo", "a=1", env=env)

@@ -1,6 +1,8 @@
 """The HTTP client against servers that misbehave at byte level."""
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ambassador_client.account.tls import ssl_context
-from ambassador_client.errors import BadAnswerError, TooLargeError, UnreachableError
+from ambassador_client.errors import BadAnswerError, ClientError, TooLargeError, UnreachableError
 from ambassador_client.link import http_client
 from ambassador_client.link.http_client import HttpClient, HttpLimits, HttpRequest
 from ambassador_protocol.mcp import MAX_CALL_SECONDS
@@ -206,6 +208,53 @@ async def test_a_request_with_an_incomplete_response_is_not_repeated():
         await ask(client, LIST)
         with pytest.raises(UnreachableError, match="broke before the answer was complete"):
             await ask(client, LIST)
+        assert served.connections == 1
+
+
+HEAD = OK.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+def resetting(*answers: bytes, reset: bool) -> Handler:
+    """Answer the requests in order, then end the connection, with a reset or in an orderly way."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answering(*answers)(reader, writer)
+        await writer.drain()
+        if reset:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+
+    return behave
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "end"])
+@pytest.mark.parametrize("length", [1, 5, 9, 12, 17, 40, len(HEAD) - 1, len(HEAD)])
+@pytest.mark.parametrize("reused", [True, False], ids=["reused", "new"])
+async def test_a_call_may_have_run_if_the_connection_breaks_at_any_byte_of_the_head(
+    length: int, reset: bool, reused: bool
+):
+    before = (OK,) if reused else ()
+    async with (
+        scripted_server(resetting(*before, OK[:length], reset=reset), answering(OK)) as served,
+        http_client_for(served.url) as client,
+    ):
+        for _ in before:
+            await ask(client, LIST)
+        with pytest.raises(UnreachableError, match="may have run"):
+            await ask(client, CALL)
+        assert served.connections == 1
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH\r\n\r\n", OK[:20] + b"\0\r\n\r\n", b"H" * (1 << 20)])
+async def test_a_call_may_have_run_if_its_answer_is_not_http(answer: bytes):
+    async with (
+        scripted_server(answering(OK, answer), answering(OK)) as served,
+        http_client_for(served.url) as client,
+    ):
+        await ask(client, LIST)
+        with pytest.raises(ClientError, match="may have run"):
+            await ask(client, CALL)
         assert served.connections == 1
 
 

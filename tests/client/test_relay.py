@@ -378,6 +378,20 @@ async def test_an_invalid_answer_is_an_error(proxy: Host):
     assert "result" in await proxy.call("echo")
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (502, "<html>Bad gateway</html>", "text/html"),
+        (504, "", "text/plain"),
+        (500, "{}", "application/json"),
+        (200, "{", "application/json"),
+    ],
+)
+async def test_a_call_that_a_gateway_answers_may_have_run(proxy: Host, status: int, body: str, kind: str):
+    error = (await raw(proxy, status, body, kind))["error"]
+    assert "may have run" in error["message"], error
+
+
 async def test_a_call_is_not_repeated_after_its_connection_broke(server: FakeServer, proxy: Host):
     await proxy.call("echo")
     error = (await proxy.call("drop"))["error"]

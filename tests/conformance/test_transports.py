@@ -165,10 +165,9 @@ async def test_a_deadline_ends_the_call_and_cancels_it_downstream(box: Bench):
 
 
 async def test_a_cancelled_caller_cancels_the_call_downstream(box: Bench):
+    before = await calls_seen(box)
     call = asyncio.ensure_future(box.call("slow", seconds=600))
-    # When this is answered the slow call has been sent, because both took the same path in this order.
-    await asyncio.sleep(0)
-    await box.text("echo", text="after it")
+    await until_seen(box, before)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
@@ -258,6 +257,19 @@ async def test_a_probe_lists_the_tools_and_leaves_no_process(kind: Kind):
     assert [tool.name for tool in tools] == [tool["name"] for tool in TOOLS]
     assert running.pool.state("m1").status is DownstreamStatus.STOPPED
     assert running.listener.changes == []
+
+
+async def calls_seen(box: Bench) -> int:
+    """Return how many calls have reached the downstream, this one included."""
+    return int((await box.text("process")).split()[1])
+
+
+async def until_seen(box: Bench, before: int) -> None:
+    """Wait until one more call than those of this function has reached the downstream since `before`."""
+    own = 1
+    async with asyncio.timeout(PATIENCE):
+        while await calls_seen(box) == before + own:
+            own += 1
 
 
 async def until_cancelled(box: Bench) -> None:

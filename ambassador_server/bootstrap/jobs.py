@@ -18,6 +18,9 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
     async def probe_log() -> None:
         base.log.probe()
 
+    async def decide_calls_again() -> None:
+        services.in_flight.decide_again()
+
     async def prune_audit() -> None:
         audit = config.audit
         segments, index = _days(audit.keep_segments_days), _days(audit.keep_index_days)
@@ -28,6 +31,7 @@ def clock_driven_jobs(ambassador: Ambassador, tls: ssl.SSLContext | None) -> Seq
 
     return (
         Job("policy", 1.0, base.policy.refresh),
+        Job("calls in flight", 1.0, decide_calls_again),
         Job("audit index", 1.0, services.audit.search.follow),
         Job("audit log", 1.0, probe_log),
         Job("last known tools", 1.0, services.watch.save_tools),

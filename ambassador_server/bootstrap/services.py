@@ -60,6 +60,7 @@ class UseCases:
     """The use cases of every folder, and the services that run without a request."""
 
     calls: CallUseCases
+    in_flight: CallsInFlight
     audit: AuditUseCases
     client_sign_in: ClientSignIn
     administrator_sign_in: AdministratorSignIn
@@ -85,9 +86,11 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         store=base.store, recorder=base.recorder, hashers=base.password_hashers, throttle=base.throttle
     )
     client_sign_in = _client_sign_in(config, base)
+    client_sign_in.sessions.subscribe(in_flight.end_session)
     administration = _administration(config, base, catalog, in_flight, client_sign_in.sessions, passwords)
     return UseCases(
         calls=_calls(base, catalog, in_flight),
+        in_flight=in_flight,
         audit=_audit(config, base, search, deliveries),
         client_sign_in=client_sign_in,
         administrator_sign_in=_administrator_sign_in(config, base, passwords),

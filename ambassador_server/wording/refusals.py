@@ -13,6 +13,7 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.NOT_SUBSCRIBED: "this client has not subscribed to its MCP (not_subscribed).",
     Reason.NOT_SELECTED: "this client has not selected it (not_selected).",
     Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
+    Reason.SESSION_ENDED: "its session was ended (session_ended).",
 }
 """The reasons that a user may learn, except a kill switch, which has a text of its own."""
 

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     UNKNOWN_KEY = "unknown_key"
     KEY_NOT_ACTIVE = "key_not_active"
     KEY_EXPIRED = "key_expired"
+    SESSION_ENDED = "session_ended"
     MCP_NOT_PUBLISHED = "mcp_not_published"
     EXPLICIT_DENY = "explicit_deny"
     NO_GRANT = "no_grant"

@@ -7,8 +7,7 @@ from typing import Self
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import decide
-from ambassador_server.domain.policy.decision import Deny
-from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
@@ -63,12 +62,15 @@ class CallInFlight:
 
 
 class CallsInFlight:
-    """Decides every running call again whenever the policy changes, and cancels those that are no longer permitted."""
+    """Decides running calls again, and cancels those that are no longer permitted.
+
+    That happens whenever the policy changes, whenever `decide_again` is called, and when a session is ended.
+    """
 
     def __init__(self, policy: PolicyKeeper) -> None:
         self._policy = policy
         self._running: set[CallInFlight] = set()
-        policy.subscribe(self._decide_again)
+        policy.subscribe(lambda _: self.decide_again())
 
     def __len__(self) -> int:
         return len(self._running)
@@ -81,10 +83,30 @@ class CallsInFlight:
         """Return the call of the current task, which runs in the `with` block of the returned object."""
         return CallInFlight(principal, capability, self._running)
 
-    def _decide_again(self, snapshot: Snapshot) -> None:
-        moment = self._policy.current_moment()
+    def decide_again(self) -> None:
+        """Stop the calls that are no longer permitted: a grant or a key may have expired since they began.
+
+        Nothing happens while the policy is stale, because that says nothing about these calls.
+        """
+        snapshot, moment = self._policy.snapshot, self._policy.current_moment()
+        if moment.stale:
+            return
         for running in tuple(self._running):
             decision = decide(snapshot, running.principal, running.capability, moment)
-            if isinstance(decision, Deny) and running.deny is None:
-                running.deny = decision
-                running.task.cancel()
+            if isinstance(decision, Deny):
+                _stop(running, decision)
+
+    def end_session(self, session_id: str) -> None:
+        """Stop the calls of a session that was ended."""
+        for running in tuple(self._running):
+            if running.principal.session_id == session_id:
+                _stop(running, _SESSION_ENDED)
+
+
+_SESSION_ENDED = Deny(Reason.SESSION_ENDED, disclosed=True)
+
+
+def _stop(running: CallInFlight, deny: Deny) -> None:
+    if running.deny is None:
+        running.deny = deny
+        running.task.cancel()

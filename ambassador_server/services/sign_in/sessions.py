@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -64,6 +64,7 @@ class Sessions:
         self._clock = clock
         self._bounds = bounds
         self._held = HeldSessions(bounds.per_key)
+        self._listeners: list[Callable[[str], None]] = []
 
     @within_deadline
     async def open(
@@ -151,9 +152,17 @@ class Sessions:
         self._held.remember(ended)
         await self._end([ended], principal, origin)
 
+    def subscribe(self, listener: Callable[[str], None]) -> None:
+        """Call the listener with the id of every session of this server that is ended from elsewhere."""
+        self._listeners.append(listener)
+
     def end_now(self, ended: Session) -> None:
         """Apply an end that was stored elsewhere; the token is refused from now on."""
+        held = self._held.get(ended.session_id)
         self._held.ended_elsewhere(ended)
+        if held is not None and held.ended_at is None:
+            for listener in self._listeners:
+                listener(ended.session_id)
 
     async def follow_ends(self) -> None:
         """Apply the ends that other processes stored."""

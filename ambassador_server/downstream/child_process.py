@@ -106,13 +106,17 @@ class ChildProcess(asyncio.SubprocessProtocol):
         """Send bytes as soon as the child reads them; they are dropped when its input is closed."""
         while not self._writable.is_set():
             await self._writable.wait()
-        if 0 in self._open_pipes:
+        if self._takes_input():
             self._input.write(data)
 
     def write_soon(self, data: bytes) -> None:
         """Send bytes without waiting; they are dropped when the input is closed or its buffer is full."""
-        if 0 in self._open_pipes and self._input.get_write_buffer_size() < _LARGEST_BACKLOG:
+        if self._takes_input() and self._input.get_write_buffer_size() < _LARGEST_BACKLOG:
             self._input.write(data)
+
+    def _takes_input(self) -> bool:
+        # The event loop tells of a closed pipe later than it refuses to write into it.
+        return 0 in self._open_pipes and not self._input.is_closing()
 
     async def stop(self) -> None:
         """Close the input, then send SIGTERM, then SIGKILL, to the whole group; SIGKILL at once when cancelled."""

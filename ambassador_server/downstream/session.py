@@ -25,10 +25,14 @@ _log = logging.getLogger(__name__)
 
 
 class DownstreamSession:
-    """A session over one transport; `changed` is set when the tools may have changed and when the session ended."""
+    """A session over one transport; `changed` is set when the tools may have changed and when the session ended.
+
+    `notifications` counts what the downstream has said without being asked, which shows that it is alive.
+    """
 
     def __init__(self, mcp: Mcp, mask: Callable[[str], str], programs: ProgramSettings) -> None:
         self.changed = asyncio.Event()
+        self.notifications = 0
         self._name = mcp.name
         self._transport = build_transport(
             mcp.transport, mcp.options, Hooks(notified=self._notified, mask=mask, programs=programs)
@@ -127,6 +131,7 @@ class DownstreamSession:
         await self._transport.close()
 
     def _notified(self, method: str, params: bytes) -> None:
+        self.notifications += 1
         if method == _CHANGED:
             self.changed.set()
         elif method == PROGRESS:

@@ -37,7 +37,8 @@ class Limits:
     """Times in seconds, and how many calls one downstream may have in flight.
 
     `connect` covers the start of a program, which may have to be downloaded first. A session that lasted `stable`
-    resets the back-off. A call may bring an attempt forward when the last one is `early` old.
+    resets the back-off. A call may bring an attempt forward when the last one is `early` old. After `timeouts` calls in
+    a row without an answer a session counts as hung.
     """
 
     connect: float = 60.0
@@ -51,6 +52,7 @@ class Limits:
     listen_pause: float = 30.0
     retire: float = 60.0
     in_flight: int = 256
+    timeouts: int = 3
 
 
 class Supervisor:
@@ -83,6 +85,7 @@ class Supervisor:
         self._era_is_proven = era is not None
         self._attempts = 0
         self._in_flight = 0
+        self._timeouts = 0
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
@@ -114,11 +117,17 @@ class Supervisor:
         if self._in_flight >= self._limits.in_flight:
             raise OverloadedError(f"{self.mcp.name} has {self._in_flight} calls in flight already")
         self._in_flight += 1
+        session, heard = self._slot.session, 0
         try:
             async with asyncio.timeout(timeout):
-                session = self._slot.session or await self._slot.next_session()
-                return await session.request(request)
+                session = session or await self._slot.next_session()
+                heard = session.notifications
+                reply = await session.request(request)
+                self._timeouts = 0
+                return reply
         except TimeoutError:
+            if session is not None and session.notifications == heard:
+                self._count_timeout(session)
             raise DownstreamTimeoutError(f"{self.mcp.name}: no answer within {timeout:g} s") from None
         except DownstreamUnavailableError as error:
             raise DownstreamUnavailableError(f"{self.mcp.name}: {error.message}") from error
@@ -186,39 +195,48 @@ class Supervisor:
             self._era = Era.LEGACY if self._era is None and exited else None
             self._era_is_proven = False
 
+    def _count_timeout(self, session: DownstreamSession) -> None:
+        """Give up a session that has answered none of the last calls; those in flight are not repeated."""
+        if session is not self._slot.session:
+            return
+        self._timeouts += 1
+        if self._timeouts >= self._limits.timeouts:
+            self._handle_loss(session, f"answered none of the last {self._timeouts} calls in time")
+            session.changed.set()
+
     async def _serve(self, session: DownstreamSession, tools: tuple[Tool, ...]) -> None:
         """Serve calls until the session ends."""
+        self._timeouts = 0
         self._slot.fill(session)
         self._publish(DownstreamStatus.READY, None, tools)
         # At once, not when this task runs next: a caller whose request failed must not be given this session again.
         session.ended.add_done_callback(lambda ended: self._handle_loss(session, ended.result()))
         listening = asyncio.get_running_loop().create_task(session.listen(self._limits.listen_pause))
         try:
-            reason = await self._watch(session)
+            await self._watch(session)
         except BaseException:
             await session.close()
             raise
         finally:
             listening.cancel()
-        self._handle_loss(session, reason)
         retiring = asyncio.get_running_loop().create_task(session.retire(self._limits.retire))
         self._retiring[session] = retiring
         retiring.add_done_callback(lambda _: self._retiring.pop(session, None))
 
-    async def _watch(self, session: DownstreamSession) -> str:
-        """Keep the tools up to date until the session cannot be used any more; returns why."""
-        while not session.ended.done():
+    async def _watch(self, session: DownstreamSession) -> None:
+        """Keep the tools up to date until the session is not used any more."""
+        while self._slot.session is session:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.refresh):
                     await session.changed.wait()
             session.changed.clear()
-            if not session.ended.done():
+            if self._slot.session is session:
                 refusal = await self._list_tools_again(session)
                 if refusal is not None:
-                    return refusal
+                    self._handle_loss(session, refusal)
+                    return
                 # A downstream that announces a change after every list is not listed without pause.
                 await asyncio.wait({session.ended}, timeout=self._limits.relist_gap)
-        return session.ended.result()
 
     async def _list_tools_again(self, session: DownstreamSession) -> str | None:
         """List the tools again; returns why a new handshake is due, with fresh secrets, or None."""
@@ -233,7 +251,8 @@ class Supervisor:
         except AmbassadorError as error:
             _log.warning("%s: does not list its tools again: %s", self.mcp.name, error.message)
         else:
-            self._publish(DownstreamStatus.READY, None, tools)
+            if self._slot.session is session:
+                self._publish(DownstreamStatus.READY, None, tools)
         return None
 
     def _handle_loss(self, session: DownstreamSession, reason: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, Face
 from tests.end_to_end.scripted_server import options, tool
 from tests.end_to_end.world import Caller, Downstream, World, assert_nothing_internal, assert_works, until
+from tests.fakes.mcp_servers import stdio_options
 from tests.patience import PATIENCE
 
 DOWNSTREAM_UNAVAILABLE, DOWNSTREAM_TIMEOUT = -31002, -31003
@@ -82,6 +83,22 @@ def test_child_that_exits_during_a_call_fails_it_at_once_and_is_restarted(
         assert_nothing_internal(json.dumps(answer.body))
     assert "pipe__echo" in caller.names(face), "the last known tools stay listed"
     until(lambda: caller.call(face, "pipe__echo", {"text": "back"}).succeeded, "the child is back")
+
+
+def test_child_that_answers_no_call_in_a_row_is_replaced(world: World) -> None:
+    world.publish("hung", "stdio", stdio_options(), call_timeout_seconds=1)
+    caller = world.caller()
+    first = caller.call(LEGACY, "hung__process").text.split()[0]
+    for face in FACES:
+        assert "no answer within" in caller.call(face, "hung__slow", {"seconds": 600}).text
+    until(lambda: caller.call(LEGACY, "hung__process").succeeded, "another child serves the calls")
+    assert caller.call(LEGACY, "hung__process").text.split()[0] != first
+    states = [
+        (event["outcome"], event["details"].get("error"))
+        for event in world.events(action="system:downstream:state")
+        if event["resource"]["name"] == "hung"
+    ]
+    assert ("failed", "answered none of the last 3 calls in time") in states, states
 
 
 @pytest.fixture(scope="module")

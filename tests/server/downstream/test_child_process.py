@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from ambassador_server.downstream.child_process import ChildProcess
 from ambassador_server.errors import DownstreamUnavailableError
 from tests.fakes.mcp_servers import ROOT
 from tests.patience import PATIENCE
@@ -29,6 +32,36 @@ def test_a_child_starts_answers_and_stops_on_both_loops(run: object):
     grandchild = run(_story())  # type: ignore[operator]  # both take a coroutine
     assert not is_alive(grandchild)
     assert not children()
+
+
+async def _write_to_the_dead(turns: int) -> None:
+    """Kill a child and write to it after so many turns of the event loop: its end is noticed at one of them."""
+    child = await ChildProcess.start(
+        [shutil.which("cat") or ""], env={}, cwd=None, output=_ignore, errors=_ignore, grace=1.0
+    )
+    _kill(*children())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await child.write(b"whole\n")
+    child.write_soon(b"soon\n")
+    async with asyncio.timeout(PATIENCE):
+        assert await child.ended == -signal.SIGKILL
+        await child.stop()
+
+
+def _kill(pid: int) -> None:
+    """Return when the child is dead, without taking its exit status from the event loop."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def _ignore(_: bytes) -> None:
+    """Take output that no test reads."""
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_writing_to_a_child_that_just_died_raises_nothing(turns: int):
+    uvloop.run(_write_to_the_dead(turns))
 
 
 @pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])

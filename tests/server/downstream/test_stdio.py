@@ -100,6 +100,33 @@ async def test_the_next_call_after_a_crash_is_served_by_a_new_process():
     ]
 
 
+async def test_a_child_that_hangs_is_replaced_after_calls_in_a_row_without_an_answer():
+    async with bench(entry()) as box:
+        pid = int((await box.text("process")).split()[0])
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(QUICK.timeouts):
+            assert box.pool.state("m1").status is DownstreamStatus.READY
+            with pytest.raises(DownstreamTimeoutError):
+                await box.call("echo", timeout=0.05, text="lost")
+        change = await box.listener.status(DownstreamStatus.DEGRADED)
+        assert change.error == "answered none of the last 3 calls in time"
+        await until_dead(pid)
+        assert await box.text("echo", text="back") == "back"
+        assert (await box.text("process")).split() == [str(min(children())), "2"], "no lost call was repeated"
+
+
+async def test_an_answer_in_between_shows_that_a_child_does_not_hang():
+    async with bench(entry()) as box:
+        pid = int((await box.text("process")).split()[0])
+        for _ in range(QUICK.timeouts):
+            for _ in range(QUICK.timeouts - 1):
+                with pytest.raises(DownstreamTimeoutError):
+                    await box.call("slow", timeout=0.05, seconds=PATIENCE)
+            await box.text("echo", text="alive")
+        assert int((await box.text("process")).split()[0]) == pid
+        assert [change.status for change in box.listener.changes] == [DownstreamStatus.READY]
+
+
 async def test_the_last_error_line_is_masked_and_bounded():
     options = odd_server(
         "sys.stderr.write('token=hunter2 \\x1b[31m' + 'x' * 5000)\nsys.stderr.flush()\nos._exit(1)"

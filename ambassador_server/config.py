@@ -126,6 +126,13 @@ class StdioSection(_Section):
             "in 'uvx mcp-server-*'; by default any."
         ),
     ] = None
+    unsandboxed: Annotated[
+        Literal["fallback", "allowed", "refused"],
+        Field(
+            description="Whether a program may run without a sandbox: where no other is available, also where an "
+            "entry chooses it, or never."
+        ),
+    ] = "fallback"
     user: Annotated[
         str, Field(min_length=1, description="The user that runs programs in the sandbox `user`.")
     ] = "nobody"

@@ -65,6 +65,7 @@ def program_settings(config: ServerConfig) -> ProgramSettings:
         hidden=HiddenFiles(str(path.absolute()) for path in hidden),
         server_id=mark[:_MARK_DIGITS],
         user=config.stdio.user,
+        unsandboxed=config.stdio.unsandboxed,
     )
 
 

@@ -96,7 +96,11 @@ def _sandboxes(settings: "ServerConfig") -> str:
     from ambassador_server.downstream.sandboxes import offers
 
     found = offers(program_settings(settings))
-    default = next(offer.kind for offer in found if offer.is_default)
+    default = next((offer.kind for offer in found if offer.is_default), None)
+    if default is None:
+        raise ConfigurationError(
+            "no sandbox is available, and stdio.unsandboxed refuses programs without one"
+        )
     lines = [
         f"{offer.kind} ({offer.detail})" if offer.available else f"no {offer.kind} ({offer.detail})"
         for offer in found

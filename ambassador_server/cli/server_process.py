@@ -81,13 +81,14 @@ async def _prepare_programs(programs: ProgramSettings) -> None:
         left = await end_leftovers(programs.server_id)
         if left:
             _log.warning("ended processes that an earlier server had left", count=left)
-    default = next(offer for offer in await asyncio.to_thread(offers, programs) if offer.is_default)
+    found = await asyncio.to_thread(offers, programs)
+    default = next((offer for offer in found if offer.is_default), None)
     allowed = programs.allowed_commands
-    log = _log.warning if default.kind == "none" else _log.info
+    log = _log.warning if default is None or default.kind == "none" else _log.info
     log(
         "programs of MCPs over stdio",
-        sandbox=default.kind,
-        detail=default.detail,
+        sandbox=None if default is None else default.kind,
+        detail="no program starts without a sandbox" if default is None else default.detail,
         allowed_commands="any" if allowed is None else list(allowed),
     )
 

@@ -54,7 +54,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Run a server with a configuration file and a secret file, as root or as an ordinary user."""
     directory = Path(tempfile.mkdtemp(prefix="ambassador-sandboxes-"))
     configuration, secret = directory / "server.yaml", directory / "secret"
-    configuration.write_text(json.dumps({"limits": {"body_bytes": 65536}}))
+    configuration.write_text(json.dumps({"stdio": {"unsandboxed": "allowed"}}))
     secret.write_text(SECRET)
     (directory / "home").mkdir()
     server: tuple[str, ...] = (str(BIN / "ambassador-server"),)
@@ -78,7 +78,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
             with_secret = stdio_options(env={"TOKEN": f"file://{secret}"})
             world.offer("holder", "stdio", with_secret)
             yield world
-            world.hang_up()
+            world.close_connections()
         finally:
             end(rig)
     finally:

@@ -42,7 +42,7 @@ def restrict(plan: dict[str, Any]) -> None:
     _end_with(plan["parent"])
     _limit(plan["limits"])
     if plan["user"] is not None:
-        _become(plan["user"], plan["hidden"])
+        _become(plan["user"], plan["own"])
         _end_with(plan["parent"])
     kernel.forbid_new_privileges()
     if plan["landlock"]:
@@ -65,8 +65,8 @@ def _limit(limits: dict[str, int]) -> None:
         resource.setrlimit(kind, (limit, limit))
 
 
-def _become(user: dict[str, Any], hidden: Sequence[str]) -> None:
-    """Switch to another user, and refuse to go on if that user can still reach what is to be hidden."""
+def _become(user: dict[str, Any], own: Sequence[str]) -> None:
+    """Switch to another user, and refuse to go on if that user can still reach what belongs to the server."""
     os.makedirs(user["home"], mode=0o700, exist_ok=True)
     found = os.lstat(user["home"])
     if user["makes_home"] and found.st_uid == os.getuid():
@@ -74,7 +74,7 @@ def _become(user: dict[str, Any], hidden: Sequence[str]) -> None:
     os.setgroups([])
     os.setresgid(user["gid"], user["gid"], user["gid"])
     os.setresuid(user["uid"], user["uid"], user["uid"])
-    for path in hidden:
+    for path in own:
         if any(os.access(path, right) for right in (os.R_OK, os.W_OK)):
             _refuse(f"user '{user['name']}' can reach {path}; take its permissions from others first")
 
@@ -85,9 +85,9 @@ def _landlock(plan: dict[str, Any]) -> None:
     for directory in plan["made"]:
         with suppress(OSError):
             os.makedirs(directory, mode=0o700, exist_ok=True)
-    hidden = [os.path.realpath(path) for path in plan["hidden"]]
-    hidden += [alias for path in hidden for alias in places.aliases(path)]
-    wanted = [(path, places.HIDDEN) for path in hidden]
+    own = [os.path.realpath(path) for path in plan["own"]]
+    own += [alias for path in own for alias in places.aliases(path)]
+    wanted = [(path, places.HIDDEN) for path in plan["hidden"]]
     wanted += [(path, places.READABLE) for path in plan["readable"]]
     wanted += [(path, places.WRITABLE) for path in plan["writable"]]
     wanted += [(path, places.WRITABLE) for home in plan["homes"] for path in places.own_entries(home)]
@@ -95,7 +95,7 @@ def _landlock(plan: dict[str, Any]) -> None:
         wanted.append((_own_directory(plan["temporary"]), places.WRITABLE))
     ports = plan["ports"]
     rules = kernel.Ruleset(kernel.landlock_abi(), guards_connections=ports is not None)
-    for path, mode, is_directory in places.expand(places.strictest(wanted)):
+    for path, mode, is_directory in places.expand(places.strictest(wanted, own)):
         rules.allow(path, _READ if mode == places.READABLE else _WRITE, is_directory=is_directory)
     for path in plan["listed"]:
         rules.allow(path, kernel.READ_DIR, is_directory=True)

@@ -31,13 +31,23 @@ class _Node:
         self.children: dict[str, _Node] = {}
 
 
-def strictest(places: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return the places by their real paths; of two modes for one path the one that allows less remains."""
-    found: dict[str, int] = {}
+def strictest(places: Iterable[tuple[str, int]], own: Iterable[str]) -> dict[str, int]:
+    """Return the places by their real paths; of two modes for one path the one that allows less remains.
+
+    Everything in the paths `own` is hidden, even if a place in them is named.
+    """
+    owned = [os.path.realpath(path) for path in own]
+    found = dict.fromkeys(owned, HIDDEN)
     for path, mode in places:
         real = os.path.realpath(path)
-        found[real] = min(mode, found.get(real, mode))
+        if mode == HIDDEN or not any(lies_in(real, directory) for directory in owned):
+            found[real] = min(mode, found.get(real, mode))
     return found
+
+
+def lies_in(path: str, directory: str) -> bool:
+    """Tell whether a path is a directory or lies in it; compares texts."""
+    return _below(path, directory) is not None
 
 
 def own_entries(home: str) -> Iterator[str]:
@@ -101,15 +111,19 @@ def aliases(path: str) -> Iterator[str]:
     if not above:
         return
     device, root, point = max(above, key=lambda mount: len(mount[2]))
-    inside = os.path.normpath(f"{root}/{_below(path, point)}")
+    inside = _joined(root, _below(path, point) or "")
     for other_device, other_root, other_point in mounts:
         if other_device != device or (other_root, other_point) == (root, point):
             continue
         below = _below(inside, other_root)
         if below is not None:
-            yield os.path.normpath(f"{other_point}/{below}")
+            yield _joined(other_point, below)
         elif _below(other_root, inside) is not None:
             yield other_point
+
+
+def _joined(directory: str, below: str) -> str:
+    return os.path.join(directory, below).rstrip("/") or "/"
 
 
 def _mounts() -> list[tuple[str, str, str]]:

@@ -95,7 +95,7 @@ class Wrapped:
     env: Mapping[str, str]
     landlock: bool = False
     user: Mapping[str, Any] | None = None
-    hidden: Sequence[str] = ()
+    own: Sequence[str] = ()
     places: Mapping[str, Any] = field(default_factory=dict)
 
     def argv(self, limits: ProgramLimits) -> list[str]:
@@ -105,7 +105,7 @@ class Wrapped:
             "limits": msgspec.to_builtins(limits),
             "landlock": self.landlock,
             "user": self.user,
-            "hidden": self.hidden,
+            "own": self.own,
             **self.places,
         }
         return [sys.executable, "-I", "-S", "-c", _RUN, _SOURCE, json.dumps(plan), self.program, *self.args]

@@ -42,10 +42,10 @@ class Places:
 
 def places_of(launch: Launch) -> Places:
     """Return the places of the profile that the entry chose."""
-    options, hidden = launch.sandbox, tuple(dict.fromkeys(_hidden(launch)))
+    options, hidden = launch.sandbox, tuple(_hidden())
     devices = tuple(f"/dev/{name}" for name in DEVICES)
     # So that imports from a working directory work that also holds something hidden.
-    listed = tuple(path for path in (launch.cwd,) if path is not None and not _lies_in(path, hidden))
+    listed = tuple(path for path in (launch.cwd,) if path is not None and not hides_path(launch, path))
     if options.is_strict:
         return Places(
             hidden=hidden,
@@ -75,14 +75,18 @@ def hides(hidden: tuple[str, ...], directory: str) -> bool:
     return any(_lies_in(os.path.realpath(path), (os.path.realpath(directory),)) for path in hidden)
 
 
-def _hidden(launch: Launch) -> Iterator[str]:
-    yield from launch.settings.hidden
+def hides_path(launch: Launch, path: str) -> bool:
+    """Tell whether a path lies in what is hidden because it belongs to the server."""
+    return _lies_in(os.path.realpath(path), [os.path.realpath(own) for own in launch.settings.hidden])
+
+
+def _hidden() -> Iterator[str]:
+    """Yield what is hidden besides the server's own files: keys of the command lines, devices, secrets of services."""
     yield from (f"{home}/{name}" for home in _homes(os.environ) for name in _OWN)
     chosen = os.environ.get("XDG_CONFIG_HOME", "")
     if chosen.startswith("/"):
         yield f"{chosen}/mcp-ambassador"
-    yield "/dev"
-    yield "/boot"
+    yield from ("/dev", "/boot", "/run/secrets", "/run/credentials")
 
 
 def _homes(environment: Mapping[str, str]) -> Iterator[str]:

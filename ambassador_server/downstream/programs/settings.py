@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ambassador_protocol.references import FILE, parse_reference
 
@@ -30,13 +30,15 @@ class ProgramSettings:
     """Which programs may be started, what is hidden from them, and how they are recognised later.
 
     `server_id` marks the processes of this data directory; None leaves them unmarked. `allowed_commands` None allows
-    any. `user` is who runs programs in the sandbox `user`.
+    any. `user` is who runs programs in the sandbox `user`. `unsandboxed` says when programs may run without a sandbox:
+    where none is available, also wherever an entry chooses so, or never.
     """
 
     allowed_commands: tuple[str, ...] | None = None
     hidden: HiddenFiles = field(default_factory=HiddenFiles)
     server_id: str | None = None
     user: str = "nobody"
+    unsandboxed: Literal["fallback", "allowed", "refused"] = "fallback"
 
 
 def referenced_files(value: Any) -> Iterator[str]:

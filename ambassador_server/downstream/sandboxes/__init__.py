@@ -2,10 +2,13 @@
 
 import importlib
 import pkgutil
+from contextlib import suppress
 from functools import cache
+from os.path import realpath
 from typing import Protocol, cast
 
 from ambassador_server.domain.catalog.mcps import SandboxOffer
+from ambassador_server.downstream.programs.places import lies_in
 from ambassador_server.downstream.programs.plan import Launch, SandboxOptions, Wrapped
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.errors import DownstreamUnavailableError, InvalidInputError
@@ -42,8 +45,8 @@ def known_sandboxes() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-def check_sandbox(options: SandboxOptions) -> None:
-    """Raise InvalidInputError for an unknown sandbox, a relative path, or a port that does not exist."""
+def check_sandbox(options: SandboxOptions, settings: ProgramSettings) -> None:
+    """Raise InvalidInputError for what no sandbox could ever do, or the server's settings refuse."""
     if options.kind is not None and options.kind not in known_sandboxes():
         raise InvalidInputError(
             f"Option 'sandbox': unknown kind {options.kind!r}; known: {', '.join(known_sandboxes())}."
@@ -51,9 +54,15 @@ def check_sandbox(options: SandboxOptions) -> None:
     for path in (*options.read, *options.write):
         if not path.startswith("/") or "\0" in path:
             raise InvalidInputError(f"Option 'sandbox': {path!r} is not an absolute path.")
+        if any(lies_in(realpath(path), realpath(own)) for own in settings.hidden):
+            raise InvalidInputError(f"Option 'sandbox': {path!r} belongs to the server or is a secret.")
     for port in options.ports or ():
         if port not in _PORTS:
             raise InvalidInputError(f"Option 'sandbox': {port} is not a TCP port.")
+    if options.kind == "none" and settings.unsandboxed != "allowed":
+        raise InvalidInputError(
+            "Option 'sandbox': the server's setting stdio.unsandboxed does not let an entry choose 'none'."
+        )
     if options.kind in {"user", "none"} and options.names_limits:
         raise InvalidInputError(
             f"Option 'sandbox': '{options.kind}' can enforce neither the profile 'strict' nor 'connect'."
@@ -64,6 +73,9 @@ def choose(options: SandboxOptions, settings: ProgramSettings) -> str:
     """Return the sandbox that holds an entry with these options; raises DownstreamUnavailableError if none can."""
     reasons = []
     for kind in PREFERENCE if options.kind is None else (options.kind,):
+        if kind == "none" and settings.unsandboxed == "refused":
+            reasons.append("none: the server's setting stdio.unsandboxed refuses it")
+            continue
         sandbox = load(kind)
         try:
             _ = sandbox.offer(settings)
@@ -79,7 +91,9 @@ def choose(options: SandboxOptions, settings: ProgramSettings) -> str:
 
 def offers(settings: ProgramSettings) -> tuple[SandboxOffer, ...]:
     """Return what this machine offers, in the order of preference."""
-    default = choose(SandboxOptions(), settings)
+    default = None
+    with suppress(DownstreamUnavailableError):
+        default = choose(SandboxOptions(), settings)
     found = []
     for kind in PREFERENCE:
         try:

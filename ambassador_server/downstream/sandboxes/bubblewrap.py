@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from ambassador_server.downstream.programs.places import HIDDEN, READABLE, WRITABLE, own_entries, strictest
@@ -16,6 +16,7 @@ _PROBE_SECONDS = 10
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts")
 _BASE = (*_NAMESPACES, "--die-with-parent", "--cap-drop", "ALL", "--dev", "/dev", "--proc", "/proc")
 _KERNEL_SETTINGS = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
+_STRICT_ROOT = ("--tmpfs", "/", "--tmpfs", "/tmp")  # noqa: S108 # the program's own
 _BIND = {READABLE: "--ro-bind-try", WRITABLE: "--bind-try"}
 
 
@@ -36,22 +37,24 @@ def wrap(launch: Launch) -> Wrapped:
     """Return the command line of `bwrap` that runs the program."""
     places = places_of(launch)
     network = ("--unshare-net",) if launch.sandbox.ports == () else ()
-    directory = launch.cwd or os.getcwd()
+    is_strict = launch.sandbox.is_strict
+    # The directory of this server need not exist among what is named.
+    directory = launch.cwd or ("/" if is_strict else os.getcwd())
     return Wrapped(
         program=_program() or "bwrap",
         args=[
-            *(("--tmpfs", "/") if launch.sandbox.is_strict else ("--ro-bind", "/", "/")),
+            *(_STRICT_ROOT if is_strict else ("--ro-bind", "/", "/")),
             *_BASE,
             *network,
-            *(_links() if launch.sandbox.is_strict else ()),
-            *_mounts(places),
+            *(_links() if is_strict else ()),
+            *_mounts(places, launch.settings.hidden),
             *("--chdir", directory, "--", launch.program, *launch.args),
         ],
         env=launch.env,
     )
 
 
-def _mounts(places: Places) -> Iterator[str]:
+def _mounts(places: Places, server: Iterable[str]) -> Iterator[str]:
     """Yield the mounts, those of outer directories first, so that the nearest place decides."""
     own = [path for home in places.homes for path in own_entries(home)]
     modes = strictest(
@@ -59,7 +62,8 @@ def _mounts(places: Places) -> Iterator[str]:
             *((path, HIDDEN) for path in places.hidden),
             *((path, READABLE) for path in places.readable),
             *((path, WRITABLE) for path in (*places.writable, *own)),
-        ]
+        ],
+        server,
     )
     covers = []
     for path, mode in sorted({**_pinned(modes), **modes}.items()):

@@ -40,7 +40,7 @@ def wrap(launch: Launch) -> Wrapped:
     places, env = places_of(launch), dict(launch.env)
     temporary = None
     directory = env.get("TMPDIR") or tempfile.gettempdir()
-    if launch.sandbox.is_strict or hides(places.hidden, directory):
+    if launch.sandbox.is_strict or hides((*launch.settings.hidden, *places.hidden), directory):
         # Nothing can be created in a directory that holds something hidden.
         marked = launch.settings.server_id or os.getpid()
         temporary = env["TMPDIR"] = f"{tempfile.gettempdir()}/mcp-ambassador-{os.getuid()}-{marked}"
@@ -51,6 +51,7 @@ def wrap(launch: Launch) -> Wrapped:
         args=launch.args,
         env=env,
         landlock=True,
+        own=tuple(launch.settings.hidden),
         places={**asdict(places), "ports": launch.sandbox.ports, "temporary": temporary},
     )
 

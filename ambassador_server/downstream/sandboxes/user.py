@@ -45,7 +45,7 @@ def wrap(launch: Launch) -> Wrapped:
             "home": home,
             "makes_home": not has_home,
         },
-        hidden=tuple(launch.settings.hidden),
+        own=tuple(launch.settings.hidden),
     )
 
 

@@ -65,9 +65,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(options: Mapping[str, Any], programs: ProgramSettings) -> None:
-    """Raise InvalidInputError for an invalid option, and for a command that the server does not allow."""
+    """Raise InvalidInputError for an invalid option, and for what the server's settings refuse."""
     parsed = _read(options)
-    check_command(parsed.argv, parsed.env, parsed.cwd, programs.allowed_commands)
+    _check_settings(parsed, programs)
 
 
 def sandbox(options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
@@ -80,6 +80,12 @@ def build(options: Mapping[str, Any], hooks: Hooks) -> "StdioTransport":
     return StdioTransport(_read(options), hooks)
 
 
+def _check_settings(options: Options, programs: ProgramSettings) -> None:
+    """Raise InvalidInputError for what the server's settings refuse."""
+    check_command(options.argv, options.env, options.cwd, programs.allowed_commands)
+    check_sandbox(options.sandbox, programs)
+
+
 def _read(options: Mapping[str, Any]) -> Options:
     parsed = parse_options("stdio", options, Options)
     if not parsed.argv or not parsed.argv[0].strip():
@@ -90,7 +96,6 @@ def _read(options: Mapping[str, Any]) -> Options:
         if not name or "=" in name:
             raise InvalidInputError(f"Option 'env' of transport 'stdio': {name!r} is not a variable name.")
         check_reference(value)
-    check_sandbox(parsed.sandbox)
     parsed.limits.check()
     return parsed
 
@@ -133,7 +138,7 @@ class StdioTransport:
     def _launch(self, env: dict[str, str]) -> Launch:
         options, programs = self._options, self._hooks.programs
         try:
-            check_command(options.argv, options.env, options.cwd, programs.allowed_commands)
+            _check_settings(options, programs)
         except InvalidInputError as error:
             # Not final: the catalog may have been written under another setting.
             raise DownstreamUnavailableError(error.message) from None

@@ -42,6 +42,24 @@ def check_user_change(by: Administrator | None, before: User | None, after: User
         _check_covers(by, old_roles)
 
 
+def check_may_act_for(by: Administrator | None, user: User) -> None:
+    """Raise MissingRightError if `by` may not change keys, codes, selections and groups of this user.
+
+    Who may not change a user with roles may neither act as that user nor take away what that user may do.
+    """
+    if user.roles:
+        _check_manages(by, user)
+
+
+def check_may_lift_denials(by: Administrator | None, group_name: str) -> None:
+    """Raise MissingRightError if `by` may not take a group that denies tools from its members."""
+    if by is not None and not by.may(Right.MANAGE):
+        raise MissingRightError(
+            f"Group {group_name!r} denies tools to its members; lifting that needs the right {Right.MANAGE.value!r}",
+            reason="group_denies",
+        )
+
+
 def check_new_password(by: Administrator | None, user: User) -> None:
     """Raise ConflictError if this user can have no password, MissingRightError if `by` may not set it."""
     if user.source is not AuthSource.LOCAL:

@@ -16,13 +16,14 @@ from ambassador_server.domain.people.client_keys import (
     replacements,
 )
 from ambassador_server.domain.people.new_keys import mint_client_key
+from ambassador_server.domain.people.role_rules import check_may_act_for
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.audited_change import Change, Changes
-from ambassador_server.services.changes.lookups import find_key, find_user
+from ambassador_server.services.changes.lookups import find_key, find_owner, find_user
 from ambassador_server.services.changes.writing import EventTemplate, Written, differences, write
 
 
@@ -77,6 +78,7 @@ class ClientKeys:
         """Issue a key for a user and return it with its secret, which is not stored."""
         async with self._changes.open(requester) as change:
             user = await find_user(change.work, spec.user)
+            check_may_act_for(requester.administrator, user)
             check_number_of_keys(await change.work.keys.of(user_id=user.user_id), self._clock.now())
             key, secret = self._new(user.user_id, spec)
             await write(change, change.work.keys, None, key, _EVENTS, user=user.name)
@@ -92,6 +94,8 @@ class ClientKeys:
             user = await find_user(change.work, spec.user)
             keys = await change.work.keys.of(user_id=user.user_id)
             before = _newest_usable(keys, spec.name, now)
+            if before is None or spec.owner is not None:
+                check_may_act_for(requester.administrator, user)
             if before is None:
                 check_number_of_keys(keys, now)
                 key, secret = self._new(user.user_id, spec)
@@ -115,7 +119,7 @@ class ClientKeys:
                 "status: a key is active or suspended; revoking it is a request of its own"
             )
         async with self._changes.open(requester) as change:
-            before = await find_key(change.work, key_id)
+            before = await _find(change.work, requester, key_id)
             if before.status is KeyStatus.REVOKED:
                 raise ConflictError("This key is revoked for good; issue another one")
             return (
@@ -132,7 +136,7 @@ class ClientKeys:
         """
         now = self._clock.now()
         async with self._changes.open(requester) as change:
-            old = await find_key(change.work, key_id)
+            old = await _find(change.work, requester, key_id)
             if not old.is_good(now):
                 raise ConflictError("This key is not good any more; issue another one")
             keys = await change.work.keys.of(user_id=old.user_id)
@@ -176,7 +180,7 @@ class ClientKeys:
         The holder of a stolen key may have replaced it. With `keep_replacements` those keys stay.
         """
         async with self._changes.open(requester) as change:
-            key = await find_key(change.work, key_id)
+            key = await _find(change.work, requester, key_id)
             line = [key]
             if not keep_replacements:
                 line += replacements(key_id, await change.work.keys.of(user_id=key.user_id))
@@ -220,6 +224,12 @@ def _newest_usable(keys: list[ClientKey], name: str, now: datetime) -> ClientKey
     """Return the newest good key with this name, or the newest suspended one that has not expired."""
     usable = [key for key in keys if key.name == name and key.can_be_used(now)]
     return max(usable, key=lambda key: (key.is_good(now), key.created_at), default=None)
+
+
+async def _find(work: UnitOfWork, requester: Requester, key_id: str) -> ClientKey:
+    key = await find_key(work, key_id)
+    check_may_act_for(requester.administrator, await find_owner(work, key))
+    return key
 
 
 async def _first_issue(work: UnitOfWork, key: ClientKey) -> datetime:

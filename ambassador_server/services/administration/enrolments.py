@@ -7,6 +7,7 @@ from datetime import timedelta
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.people.enrolments import Enrolment, digest_code
+from ambassador_server.domain.people.role_rules import check_may_act_for
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.secrets.tokens import mint_code
 from ambassador_server.domain.shared.listing import Listing, Slice
@@ -48,6 +49,7 @@ class Enrolments:
         code, now = mint_code(), self._clock.now()
         async with self._changes.open(requester) as change:
             owner = await find_user(change.work, user)
+            check_may_act_for(requester.administrator, owner)
             if owner.status is not UserStatus.ACTIVE:
                 raise ConflictError(f"User {owner.name!r} is {owner.status}; no code of theirs would work")
             enrolment = Enrolment(
@@ -85,6 +87,8 @@ class Enrolments:
                 how = "too old" if enrolment.redeemed_at is None else "used"
                 raise ConflictError(f"The code of this enrolment is {how} already")
             user = await change.work.users.get(enrolment.user_id)
+            if user is not None:
+                check_may_act_for(requester.administrator, user)
             await change.work.enrolments.remove(enrolment_id)
             change.record(
                 AuditAction.ENROLMENT_CANCEL, _resource(enrolment), user=None if user is None else user.name

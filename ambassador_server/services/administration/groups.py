@@ -8,11 +8,13 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import group_resource
 from ambassador_server.domain.people.groups import Group, GroupStatus, Membership
+from ambassador_server.domain.people.role_rules import check_may_act_for, check_may_lift_denials
+from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
 from ambassador_server.ports.clock import Clock
-from ambassador_server.ports.store import Store
+from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_user
@@ -97,6 +99,7 @@ class Groups:
         async with self._changes.open(requester) as change:
             group = await find_group(change.work, name)
             check_revision(group, expected)
+            await _check_may_take_from_members(change.work, requester, group)
             await change.work.groups.remove(group.group_id)
             change.record(AuditAction.GROUP_REMOVE, group_resource(group), before=_details(group))
 
@@ -122,6 +125,7 @@ class Groups:
             if claims:
                 await change.work.memberships.remove(membership)
             if claims or before is None:
+                check_may_act_for(requester.administrator, user)
                 await change.work.memberships.add(membership)
                 change.record(AuditAction.MEMBER_ADD, group_resource(group), user=user_name, owner=label)
         return group
@@ -130,6 +134,8 @@ class Groups:
         """Remove a user from a group. Raises NotFoundError if the user is not in it."""
         async with self._changes.open(requester) as change:
             group, user = await find_group(change.work, group_name), await find_user(change.work, user_name)
+            check_may_act_for(requester.administrator, user)
+            await _check_keeps_denials(change.work, requester, group)
             await change.work.memberships.remove(Membership(user_id=user.user_id, group_id=group.group_id))
             change.record(AuditAction.MEMBER_REMOVE, group_resource(group), user=user_name)
         return group
@@ -172,6 +178,20 @@ class Groups:
     ) -> Written[Group]:
         after = replace(group, **spec.checked(), updated_at=self._clock.now())
         return await write(change, change.work.groups, before, after, _EVENTS)
+
+
+async def _check_may_take_from_members(work: UnitOfWork, requester: Requester, group: Group) -> None:
+    await _check_keeps_denials(work, requester, group)
+    for membership in await work.memberships.all():
+        user = await work.users.get(membership.user_id) if membership.group_id == group.group_id else None
+        if user is not None:
+            check_may_act_for(requester.administrator, user)
+
+
+async def _check_keeps_denials(work: UnitOfWork, requester: Requester, group: Group) -> None:
+    grants = await work.grants.of(group_id=group.group_id)
+    if any(grant.effect is Effect.DENY for grant in grants):
+        check_may_lift_denials(requester.administrator, group.name)
 
 
 def _details(group: Group) -> dict[str, Any]:

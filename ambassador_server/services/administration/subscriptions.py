@@ -7,13 +7,14 @@ from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
+from ambassador_server.domain.people.role_rules import check_may_act_for
 from ambassador_server.domain.policy.grants import Subscription, normalise_patterns
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import Advice, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.services.changes.audited_change import Changes
-from ambassador_server.services.changes.lookups import find_key, find_mcp
+from ambassador_server.services.changes.lookups import find_key, find_mcp, find_owner
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
 
 
@@ -31,6 +32,7 @@ class Subscriptions:
         """Subscribe a client to an MCP, or change which tools it selects; without patterns it selects none."""
         async with self._changes.open(requester) as change:
             key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
+            check_may_act_for(requester.administrator, await find_owner(change.work, key))
             selected = normalise_patterns(patterns, mcp.name)
             before = await _find(change.work, key.key_id, mcp.mcp_id)
             subscription = before or Subscription(
@@ -50,6 +52,7 @@ class Subscriptions:
         """Remove a subscription; the client then has all tools of automatic grants, and none of opt-in grants."""
         async with self._changes.open(requester) as change:
             key, mcp = await find_key(change.work, key_id), await find_mcp(change.work, mcp_name)
+            check_may_act_for(requester.administrator, await find_owner(change.work, key))
             found = await _find(change.work, key.key_id, mcp.mcp_id)
             if found is None:
                 raise NotFoundError(

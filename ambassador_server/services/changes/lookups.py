@@ -32,6 +32,14 @@ async def find_key(work: UnitOfWork, key_id: str) -> ClientKey:
     return key
 
 
+async def find_owner(work: UnitOfWork, key: ClientKey) -> User:
+    """Return the user of a key, or raise NotFoundError."""
+    user = await work.users.get(key.user_id)
+    if user is None:
+        raise NotFoundError(f"No user of key {key.key_id!r}")
+    return user
+
+
 async def find_mcp(work: UnitOfWork, name: str) -> Mcp:
     """Return the entry of this name, or raise NotFoundError."""
     mcp = await work.mcps.by_name(name)

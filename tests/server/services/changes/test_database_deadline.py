@@ -51,7 +51,13 @@ async def settle() -> None:
 
 async def test_readiness_is_denied_while_the_database_hangs() -> None:
     world = await World.build()
-    health = Health(store=world.store, log=world.log, policy=world.policy, deliveries=no_deliveries(world))
+    health = Health(
+        store=world.store,
+        log=world.log,
+        policy=world.policy,
+        deliveries=no_deliveries(world),
+        downstreams=world.downstreams,
+    )
     assert all((await health.checks()).values())
     world.store.answers.clear()
     async with asyncio.timeout(PATIENCE):

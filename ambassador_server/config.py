@@ -41,6 +41,9 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
 }
 """The setting that each environment variable sets."""
 
+_FLAGS: Mapping[str, str] = {"lame_duck_seconds": "--lame-duck"}
+"""The flags that are not called like their setting."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -160,6 +163,14 @@ class ServerConfig(_Section):
     database_url: str | None = None
     separator: Annotated[str, Field(pattern=r"^[_-]{1,3}$")] = "__"
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 10.0
+    lame_duck_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=300,
+            description="Seconds at the end during which /ready is 503 while calls are still served.",
+        ),
+    ] = 0.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Lowest level of messages on stderr.")
     ] = "info"
@@ -256,7 +267,7 @@ def _merge(
     for name, value in flags.items():
         if value is not None:
             merged[name] = value
-            sources[name] = Source(SourceKind.FLAG, f"--{name.replace('_', '-')}")
+            sources[name] = Source(SourceKind.FLAG, _FLAGS.get(name, f"--{name.replace('_', '-')}"))
     return merged, sources
 
 

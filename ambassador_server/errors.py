@@ -140,6 +140,10 @@ class DownstreamTimeoutError(AmbassadorError):
     """The downstream did not answer within the deadline of the call."""
 
 
+class ServerStoppingError(AmbassadorError):
+    """The server shuts down and has stopped the call, which may have run."""
+
+
 class OverloadedError(AmbassadorError):
     """A bounded queue is full."""
 

@@ -7,7 +7,7 @@ _ambassador_server_words() {
     case $path in
         "") commands="init serve migrate check version audit" options="-V --version $shared" ;;
         "init") options="--data-dir --config --database-url --hostname --admin-key-name --new-admin-key --json $shared" ;;
-        "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --ready-file $shared" ;;
+        "serve") options="--data-dir --config --database-url --host --port --admin-host --admin-port --tls --lame-duck --ready-file $shared" ;;
         "migrate") options="--data-dir --config --database-url $shared" ;;
         "check") options="--data-dir --config --database-url --json $shared" ;;
         "version") options="$shared" ;;
@@ -23,7 +23,7 @@ _ambassador_server_option() {
     case $path:$1 in
         *:--data-dir) takes=directory ;;
         *:--config | *:--ready-file) takes=file ;;
-        *:--database-url | *:--hostname | *:--admin-key-name | *:--host | *:--port | *:--admin-host | *:--admin-port) takes=word ;;
+        *:--database-url | *:--hostname | *:--admin-key-name | *:--host | *:--port | *:--admin-host | *:--admin-port | *:--lame-duck) takes=word ;;
         *:--tls) takes=word choices="on off" ;;
     esac
 }

@@ -15,7 +15,7 @@ function __ambassador_server_at
                 break
             case '--*=*'
                 continue
-            case --data-dir --config --database-url --hostname --admin-key-name --host --port --admin-host --admin-port --tls --ready-file
+            case --data-dir --config --database-url --hostname --admin-key-name --host --port --admin-host --admin-port --tls --lame-duck --ready-file
                 set is_value yes
                 continue
             case '-*'
@@ -60,6 +60,7 @@ complete -c ambassador-server -n '__ambassador_server_at serve' -l port -x -d 'P
 complete -c ambassador-server -n '__ambassador_server_at serve' -l admin-host -x -d 'Address of the admin API.'
 complete -c ambassador-server -n '__ambassador_server_at serve' -l admin-port -x -d 'Port of the admin API.'
 complete -c ambassador-server -n '__ambassador_server_at serve' -l tls -x -a 'on off' -d 'on, or off for loopback only.'
+complete -c ambassador-server -n '__ambassador_server_at serve' -l lame-duck -x -d 'Time between SIGTERM and the closing of the ports, in which /ready is 503.'
 complete -c ambassador-server -n '__ambassador_server_at serve' -l ready-file -r -F -d 'File to which the server writes its two ports as JSON when it is ready.'
 complete -c ambassador-server -n '__ambassador_server_at migrate' -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of keys, database and audit log.'
 complete -c ambassador-server -n '__ambassador_server_at migrate' -l config -r -F -d 'YAML file with settings.'

@@ -64,6 +64,7 @@ _CODES_BY_JSONRPC_CODE: Mapping[int, tuple[ProblemCode, int]] = {
     Code.DOWNSTREAM_TIMEOUT: (ProblemCode.DOWNSTREAM_TIMEOUT, 7),
     Code.AUDIT_UNAVAILABLE: (ProblemCode.AUDIT_UNAVAILABLE, 7),
     Code.OVERLOADED: (ProblemCode.OVERLOADED, 7),
+    Code.SERVER_UNREACHABLE: (ProblemCode.UNREACHABLE, 7),
 }
 
 

@@ -121,7 +121,7 @@ def _calls(base: Foundation, catalog: Catalog, in_flight: CallsInFlight) -> Call
         payloads=MsgspecPayloads(),
         clock=base.clock,
     )
-    return CallUseCases(catalog=catalog, pipeline=pipeline)
+    return CallUseCases(catalog=catalog, pipeline=pipeline, in_flight=in_flight)
 
 
 def _audit(

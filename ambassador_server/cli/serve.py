@@ -23,6 +23,14 @@ def serve(
         int | None, typer.Option(help="Port of the admin API.", show_default="9443")
     ] = None,
     tls: Annotated[str | None, typer.Option(help="on, or off for loopback only.", show_default="on")] = None,
+    lame_duck: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time between SIGTERM and the closing of the ports, in which /ready is 503.",
+            show_default="0",
+        ),
+    ] = None,
     ready_file: Annotated[
         Path | None,
         typer.Option(help="File to which the server writes its two ports as JSON when it is ready."),
@@ -43,5 +51,6 @@ def serve(
         admin_host=admin_host,
         admin_port=admin_port,
         tls=tls,
+        lame_duck_seconds=lame_duck,
     )
     run_server(settings, ready_file)

@@ -8,7 +8,7 @@ import signal
 import ssl
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,9 +70,20 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         _freeze_garbage_collector()
         _announce(settings, certificates, ports, ready_file)
         await stop.wait()
-        _log.info("draining", at_most_seconds=settings.drain_seconds)
         ambassador.services.health.start_draining()
+        await _stay_open(settings.lame_duck_seconds, stop)
+        _log.info("draining", at_most_seconds=settings.drain_seconds)
     _log.info("stopped")
+
+
+async def _stay_open(seconds: float, stop: asyncio.Event) -> None:
+    """Serve on while `/ready` says no, so that load balancers stop sending; a second signal ends this."""
+    if seconds:
+        _log.info("not ready any more, still serving", seconds=seconds)
+        stop.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await stop.wait()
 
 
 async def _prepare_programs(programs: ProgramSettings) -> None:
@@ -153,7 +164,11 @@ async def _listen(
         raise
 
     async def close_both() -> None:
-        await asyncio.gather(first.close(), second.close())
+        cut = asyncio.get_running_loop().call_later(drain, ambassador.services.calls.in_flight.cut)
+        try:
+            await asyncio.gather(first.close(), second.close())
+        finally:
+            cut.cancel()
 
     stack.push_async_callback(close_both)
     return {"port": first.port, "admin_port": second.port}

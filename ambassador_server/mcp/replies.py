@@ -13,6 +13,7 @@ from ambassador_server.errors import (
     InvalidInputError,
     OverloadedError,
     PolicyStaleError,
+    ServerStoppingError,
 )
 from ambassador_server.mcp.envelope import EnvelopeError, error_object, error_response
 from ambassador_server.ports.face import FaceReply
@@ -26,7 +27,14 @@ _ERROR_CODES: dict[type[AmbassadorError], Code] = {
     OverloadedError: Code.OVERLOADED,
     InvalidInputError: Code.INVALID_PARAMS,
     PolicyStaleError: Code.DENIED,
+    ServerStoppingError: Code.SERVER_UNREACHABLE,
 }
+
+_REASONS: dict[type[AmbassadorError], str] = {
+    PolicyStaleError: Reason.POLICY_STALE.value,
+    ServerStoppingError: "server_stopping",
+}
+"""What `data.reason` says of an error, as in the refusal of a call."""
 
 ACCEPTED: Final = FaceReply(status=202)
 """The reply to a notification or a response."""
@@ -50,6 +58,6 @@ def failure(message_id: bytes, error: EnvelopeError | AmbassadorError, origin: O
         status = 400 if error.code is Code.HEADER_MISMATCH else 200
         return refusal(status, message_id, error.code, error.message)
     code = _ERROR_CODES.get(type(error), Code.INTERNAL_ERROR)
-    # The same member as in the refusal of a call.
-    data = {"reason": Reason.POLICY_STALE.value} if isinstance(error, PolicyStaleError) else None
+    reason = _REASONS.get(type(error))
+    data = None if reason is None else {"reason": reason}
     return refusal(200, message_id, code, f"{error.message} (request {origin.request_id})", data)

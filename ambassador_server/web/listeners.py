@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ambassador_server.errors import ConfigurationError
 
 _BACKLOG = 1024
+_ANSWER_SECONDS = 2.0
 
 
 def _is_server_failure(record: logging.LogRecord) -> bool:
@@ -44,8 +45,9 @@ async def listen(
         handler_cancellation=True,
         access_log=None,
         logger=_log,
-        # The library waits this long twice: for running requests, then for those whose bodies it has cut off.
-        shutdown_timeout=drain_seconds / 2,
+        # The library waits this long twice: for running requests, then for those whose bodies it has cut off. Calls are
+        # stopped after the drain time; then their answers have to be sent.
+        shutdown_timeout=(drain_seconds + _ANSWER_SECONDS) / 2,
         keepalive_timeout=75.0,
     )
     await runner.setup()

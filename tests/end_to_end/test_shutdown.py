@@ -1,16 +1,17 @@
 """The server shuts down in order: running calls get time, no process remains, and the exit code is 0."""
 
+import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.end_to_end.conftest import GENEROUS
-from tests.end_to_end.faces import FACES, LEGACY
+from tests.end_to_end.faces import FACES, LEGACY, MCP_FACES, Mcp, Wire
 from tests.end_to_end.raw_http import connected, head
 from tests.end_to_end.world import Caller, Downstream, World, assert_works, running, until
 from tests.patience import PATIENCE
@@ -71,32 +72,84 @@ def test_calls_in_flight_are_answered_new_ones_refused_and_no_process_remains(
     until(lambda: not any(lives(pid) for pid in started), "every process is gone")
 
 
-def test_calls_past_the_drain_time_are_cancelled_and_recorded(
+def test_calls_past_the_drain_time_are_stopped_with_the_reason_and_recorded(
     world: World, caller: Caller, tools: Downstream
 ) -> None:
     arrived = tools.count()
     headers = {**LEGACY.call(caller.secret, "x", {}).headers, "Content-Length": "60000"}
     with (
-        ThreadPoolExecutor(len(FACES)) as threads,
+        ThreadPoolExecutor(len(FACES) + len(MCP_FACES)) as threads,
         connected(world.rig.ports["port"]),
         connected(world.rig.ports["port"]) as crawling,
     ):
         crawling.sendall(head("POST", "/mcp", headers) + b"{")
-        slow = [
-            threads.submit(caller.call, face, "tools__slow", {"seconds": DRAIN_SECONDS * 1.9})
-            for face in FACES
-        ]
-        until(lambda: tools.count() == arrived + len(FACES), "the calls are downstream")
+        slow = [threads.submit(caller.call, face, "tools__slow", {"seconds": PATIENCE}) for face in FACES]
+        streams = [threads.submit(caller.send, reporting(face, caller.secret)) for face in MCP_FACES]
+        until(lambda: tools.count() == arrived + len(FACES) + len(MCP_FACES), "the calls are downstream")
         assert world.rig.stop() == 0
-        # If the server waited for the drain time twice, they would be answered.
-        for future in slow:
-            with pytest.raises(httpx.TransportError):
-                future.result(timeout=PATIENCE)
+        answers = [future.result(timeout=PATIENCE) for future in slow]
+        streamed = [future.result(timeout=PATIENCE) for future in streams]
+    for answer in answers:
+        assert (answer.status, answer.failed) == (200, True), answer
+        assert "shutting down" in answer.text, answer
+        assert "may have run" in answer.text, answer
+    errors = [answer.body["error"] for answer in answers if answer.code is not None]
+    for response in streamed:
+        assert response.headers["Content-Type"] == "text/event-stream"
+        events = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
+        assert json.loads(events[0])["method"] == "notifications/progress"
+        errors.append(json.loads(events[-1])["error"])
+    assert [(error["code"], error["data"]) for error in errors] == [
+        (-31004, {"reason": "server_stopping"})
+    ] * (2 * len(MCP_FACES))
     world.start()
-    newest = world.events(resource="tools.slow")[: len(FACES)]
-    assert {(event["action"], event["reason"]) for event in newest} == {("call:tool:outcome", "cancelled")}
+    newest = world.events(action="call:tool:outcome")[: len(FACES) + len(MCP_FACES)]
+    assert {event["reason"] for event in newest} == {"server_stopping"}
     lifecycle = [event["action"] for event in world.events() if event["action"].startswith("system:server")]
     assert lifecycle[:2] == ["system:server:start", "system:server:stop"]
+
+
+def reporting(face: Mcp, secret: str) -> Wire:
+    """Build a call that reports its progress once, and answers late."""
+    arguments = {"steps": 1, "seconds": PATIENCE}
+    params = {"name": "tools__progress", "arguments": arguments, "_meta": {"progressToken": "p"}}
+    return face.request(secret, "tools/call", params)
+
+
+def test_server_is_not_ready_for_a_while_before_it_closes_its_ports(
+    prepared: Rig, tools: Downstream, tmp_path: Path
+) -> None:
+    with running(tmp_path, prepared, limits=GENEROUS, lame_duck_seconds=PATIENCE) as world:
+        world.publish("tools", "streamable_http", {"url": tools.url})
+        caller = world.caller()
+        assert world.http.get("/ready").status_code == 200
+        process = world.rig.process
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        until(lambda: world.http.get("/ready").status_code == 503, "the server is not ready")
+        assert world.http.get("/ready").json()["checks"]["accepting"] is False
+        assert_works(caller)
+        assert_works(world.caller())
+        # A second signal ends the wait, which otherwise lasts longer than this test.
+        assert world.rig.stop() == 0
+        assert not accepts(world.rig.ports["port"])
+
+
+def test_server_closes_its_ports_when_the_time_is_over(prepared: Rig, tmp_path: Path) -> None:
+    rig = Rig(
+        tmp_path,
+        tls=False,
+        server_flags=("--lame-duck", "0.1"),
+        is_preloaded=True,
+        facts=dict(prepared.facts),
+    )
+    shutil.copytree(prepared.data_dir, rig.data_dir)
+    rig.start()
+    settings = rig.admin_json("server", "config")
+    (lame_duck,) = [each for each in settings if each["name"] == "lame_duck_seconds"]
+    assert lame_duck["value"] == 0.1
+    assert rig.stop() == 0
+    assert "not ready any more" in rig.log_file.read_text()
 
 
 def test_sigint_shuts_down_in_order(world: World, caller: Caller) -> None:

@@ -1,4 +1,4 @@
-"""The calls that are running now, so that a kill switch can stop them."""
+"""The calls that are running now, so that a kill switch or the shutdown can stop them."""
 
 import asyncio
 from types import TracebackType
@@ -8,6 +8,7 @@ from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.errors import ServerStoppingError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
@@ -20,12 +21,13 @@ class CallStoppedError(Exception):
 
 
 class CallInFlight:
-    """A call of the current task, in flight while its `with` block runs; `deny` is set if a new policy stops it.
+    """A call of the current task, in flight while its `with` block runs.
 
-    Then the end of the block raises CallStoppedError.
+    If a new policy stops it, `deny` is set, and the end of the block raises CallStoppedError. If the shutdown of the
+    server stops it, the end of the block raises ServerStoppingError.
     """
 
-    __slots__ = ("_running", "capability", "deny", "principal", "task")
+    __slots__ = ("_running", "capability", "deny", "is_cut", "principal", "task")
 
     def __init__(self, principal: Principal, capability: CapabilityRef, running: "set[CallInFlight]") -> None:
         task = asyncio.current_task()
@@ -35,6 +37,7 @@ class CallInFlight:
         self.capability = capability
         self.task = task
         self.deny: Deny | None = None
+        self.is_cut = False
         self._running = running
 
     def __enter__(self) -> Self:
@@ -48,17 +51,21 @@ class CallInFlight:
         if self.deny is not None and self.was_stopped_by(error):
             self.task.uncancel()
             raise CallStoppedError(self.deny) from None
+        if self.is_cut and self._is_only_cause(error):
+            self.task.uncancel()
+            raise ServerStoppingError(
+                "The server is shutting down and has stopped the call, which may have run"
+            )
 
     def was_stopped_by(self, error: BaseException | None) -> bool:
         """Tell whether a new policy is the only cause of this error.
 
         If the caller disconnected as well, nobody reads a refusal: the call ends as a cancelled one.
         """
-        return (
-            self.deny is not None
-            and isinstance(error, asyncio.CancelledError)
-            and self.task.cancelling() == 1
-        )
+        return self.deny is not None and self._is_only_cause(error)
+
+    def _is_only_cause(self, error: BaseException | None) -> bool:
+        return isinstance(error, asyncio.CancelledError) and self.task.cancelling() == 1
 
 
 class CallsInFlight:
@@ -70,6 +77,7 @@ class CallsInFlight:
     def __init__(self, policy: PolicyKeeper) -> None:
         self._policy = policy
         self._running: set[CallInFlight] = set()
+        self._is_stopping = False
         policy.subscribe(lambda _: self.decide_again())
 
     def __len__(self) -> int:
@@ -80,8 +88,21 @@ class CallsInFlight:
         return tuple((running.principal, running.capability) for running in self._running)
 
     def register(self, principal: Principal, capability: CapabilityRef) -> CallInFlight:
-        """Return the call of the current task, which runs in the `with` block of the returned object."""
+        """Return the call of the current task, which runs in the `with` block of the returned object.
+
+        Raises ServerStoppingError.
+        """
+        if self._is_stopping:
+            raise ServerStoppingError("The server is shutting down")
         return CallInFlight(principal, capability, self._running)
+
+    def cut(self) -> None:
+        """Stop every call with ServerStoppingError, those that still come as well."""
+        self._is_stopping = True
+        for running in tuple(self._running):
+            if running.deny is None:
+                running.is_cut = True
+                running.task.cancel()
 
     def decide_again(self) -> None:
         """Stop the calls that are no longer permitted: a grant or a key may have expired since they began.
@@ -107,6 +128,6 @@ _SESSION_ENDED = Deny(Reason.SESSION_ENDED, disclosed=True)
 
 
 def _stop(running: CallInFlight, deny: Deny) -> None:
-    if running.deny is None:
+    if running.deny is None and not running.is_cut:
         running.deny = deny
         running.task.cancel()

@@ -152,7 +152,8 @@ class CallPipeline:
         except (AmbassadorError, asyncio.CancelledError) as error:
             # A call that a kill switch stopped is recorded as denied instead.
             if not running.was_stopped_by(error):
-                seconds, reason = self._clock.monotonic() - started, _failure(error)
+                seconds = self._clock.monotonic() - started
+                reason = "server_stopping" if running.is_cut else _failure(error)
                 _ = self._recorder.failed(
                     call.principal, call.origin, resource, seconds=seconds, reason=reason
                 )

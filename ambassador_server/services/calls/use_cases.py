@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from ambassador_server.services.calls.catalog import Catalog
+from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.pipeline import CallPipeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallUseCases:
-    """`catalog` lists what a principal may call, `pipeline` calls it."""
+    """`catalog` lists what a principal may call, `pipeline` calls it, `in_flight` holds the running calls."""
 
     catalog: Catalog
     pipeline: CallPipeline
+    in_flight: CallsInFlight

@@ -15,6 +15,7 @@ from ambassador_server.errors import (
     DownstreamUnavailableError,
     InvalidInputError,
     OverloadedError,
+    ServerStoppingError,
 )
 from ambassador_server.ports.exchange import Question, Reply, error_reply
 from ambassador_server.services.calls.catalog import CatalogEntry
@@ -73,7 +74,12 @@ async def invoke(request: web.Request) -> web.Response:
     )
     try:
         answer = await request.app[CALLS].pipeline.call(call)
-    except (DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError) as error:
+    except (
+        DownstreamUnavailableError,
+        DownstreamTimeoutError,
+        OverloadedError,
+        ServerStoppingError,
+    ) as error:
         return _outcome(request, _text(error.message), {"is_error": True})
     if isinstance(answer, Deny):
         return _outcome(request, _text(refusal_text(answer, body.tool)), {"is_error": True})

@@ -26,6 +26,7 @@ from ambassador_server.errors import (
     OverloadedError,
     PolicyStaleError,
     RateLimitedError,
+    ServerStoppingError,
     StoppedError,
     StorageError,
     WrongPasswordError,
@@ -57,6 +58,7 @@ _TABLE: dict[type[AmbassadorError], tuple[int, ProblemCode, str]] = {
     AuditUnavailableError: (503, ProblemCode.AUDIT_UNAVAILABLE, "audit_unavailable"),
     OverloadedError: (503, ProblemCode.OVERLOADED, "overloaded"),
     PolicyStaleError: (503, ProblemCode.POLICY_STALE, "policy_stale"),
+    ServerStoppingError: (503, ProblemCode.NOT_READY, "server_stopping"),
     StorageError: (503, ProblemCode.NOT_READY, "storage_unavailable"),
 }
 

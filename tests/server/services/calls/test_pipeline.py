@@ -14,6 +14,7 @@ from ambassador_server.errors import (
     AuditUnavailableError,
     DownstreamTimeoutError,
     DownstreamUnavailableError,
+    ServerStoppingError,
     StorageError,
 )
 from ambassador_server.services.calls.pipeline import Answered
@@ -139,6 +140,22 @@ async def test_a_caller_who_goes_away_cancels_the_downstream_and_is_recorded():
     assert await actions(world) == [ATTEMPT, OUTCOME]
     assert world.call_events()[-1].reason == "cancelled"
     assert len(world.in_flight) == 0
+
+
+async def test_a_call_that_the_shutdown_cuts_is_told_so_and_is_recorded_and_no_other_begins():
+    world = await World.build()
+    world.script.gate = asyncio.Event()
+    task = asyncio.create_task(world.call())
+    await world.downstreams.called.wait()
+    world.in_flight.cut()
+    with pytest.raises(ServerStoppingError, match="may have run"):
+        await task
+    assert task.cancelling() == 0
+    assert len(world.downstreams.cancelled) == 1
+    with pytest.raises(ServerStoppingError):
+        await world.call()
+    assert await actions(world) == [ATTEMPT, OUTCOME]
+    assert world.call_events()[-1].reason == "server_stopping"
 
 
 async def test_a_kill_switch_stops_the_next_call_with_its_message_and_lifting_lets_it_through():

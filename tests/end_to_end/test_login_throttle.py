@@ -105,6 +105,15 @@ def test_guesses_from_another_address_lock_no_user_out(world: World) -> None:
     assert log_in(world, name, PASSWORD, home).status_code == 201
 
 
+def test_wrong_keys_from_an_address_keep_no_administrator_out(world: World) -> None:
+    name, address = officer(world), "127.0.0.41"
+    body = {"preshared_key": WRONG_KEY, "friendly_name": "laptop", "host_tool": "cli"}
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=PATIENCE) as client:
+        url = f"{world.rig.client_url}/v1/sessions/register"
+        assert_throttled([client.post(url, json=body) for _ in range(ALLOWED + 2)])
+    assert log_in(world, name, PASSWORD, address).status_code == 201
+
+
 def test_guesses_of_many_names_from_one_address_are_throttled(world: World) -> None:
     guesses = [log_in(world, f"name-{number}", PASSWORD, "127.0.0.31") for number in range(ALLOWED + 2)]
     assert_throttled(guesses)

@@ -1,4 +1,8 @@
-"""Throttles failed logins, wrong keys and wrong one-time codes."""
+"""Throttles failed logins, wrong keys and tokens, and wrong one-time codes.
+
+Each kind is counted apart: a client with a revoked key, which tries it again and again, must not block the enrolment of
+others or the login of an administrator from its address.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -15,8 +19,16 @@ def count_wrong_key(throttle: Throttle, origin: Origin) -> None:
 
     A good key is never throttled, because many users may share an address and keys are too long to guess.
     """
-    _check(throttle, [origin.address])
-    throttle.failed(origin.address)
+    _check(throttle, [_keys(origin)])
+    throttle.failed(_keys(origin))
+
+
+def count_wrong_token(throttle: Throttle, origin: Origin) -> bool:
+    """Count a wrong session token and return whether to record it; not after too many wrong secrets of one address."""
+    if throttle.wait_seconds(_keys(origin)):
+        return False
+    throttle.failed(_keys(origin))
+    return True
 
 
 class CodeThrottle:
@@ -49,11 +61,11 @@ class PasswordThrottle:
         """Raise RateLimitedError if a login of this user from this address must wait."""
         pair = _pair(user_name, address)
         is_known = (user_name, address) in self._known_addresses
-        _check(self._throttle, [pair] if is_known else [address, _name(user_name)])
+        _check(self._throttle, [pair] if is_known else [_passwords(address), _name(user_name)])
 
     def failed(self, user_name: str, address: str) -> None:
         """Count a wrong password."""
-        for caller in (address, _name(user_name), _pair(user_name, address)):
+        for caller in (_passwords(address), _name(user_name), _pair(user_name, address)):
             self._throttle.failed(caller)
 
     def succeeded(self, user_name: str, address: str) -> None:
@@ -70,9 +82,16 @@ def _check(throttle: Throttle, callers: Iterable[str]) -> None:
         raise RateLimitedError("Too many failed attempts", retry_after=wait)
 
 
+def _keys(origin: Origin) -> str:
+    return f"keys from {origin.address}"
+
+
 def _codes(origin: Origin) -> str:
-    # Counted apart from wrong keys: a client with a revoked key must not block enrolment from its address.
     return f"codes from {origin.address}"
+
+
+def _passwords(address: str) -> str:
+    return f"passwords from {address}"
 
 
 def _name(user_name: str) -> str:

@@ -29,6 +29,7 @@ from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.held_sessions import KEPT_AFTER_END, HeldSessions
 from ambassador_server.services.sign_in.key_proof import KeyProver, principal_of
+from ambassador_server.services.sign_in.login_throttle import count_wrong_token
 
 MIN_HEARTBEAT = timedelta(seconds=10)
 _STORED_AFTER_END = timedelta(days=7)
@@ -249,8 +250,7 @@ class Sessions:
 
     async def _refuse_forged(self, origin: Origin) -> None:
         """Record a forged token, unless the address has sent too many of them."""
-        if self._throttle.wait_seconds(origin.address) == 0:
-            self._throttle.failed(origin.address)
+        if count_wrong_token(self._throttle, origin):
             await self._recorder.event(
                 AuditAction.SESSION_REFUSE,
                 Outcome.DENIED,

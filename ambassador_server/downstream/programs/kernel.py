@@ -40,6 +40,9 @@ _PORT_RULE: Final = 2
 _SET_PDEATHSIG: Final = 1
 _SET_DUMPABLE: Final = 4
 _DROP_FROM_BOUNDING_SET: Final = 24
+_SET_SECCOMP: Final = 22
+_SECCOMP_FILTER: Final = 2
+_FILTER_STEP: Final = 8
 _SET_NO_NEW_PRIVS: Final = 38
 _CAPABILITIES_VERSION: Final = 0x20080522
 # Owners and modes of files, and low ports: what package managers run by root need.
@@ -82,6 +85,13 @@ def drop_capabilities() -> None:
     header = struct.pack("=Ii", _CAPABILITIES_VERSION, 0)
     sets = struct.pack("=6I", kept, kept, 0, 0, 0, 0)
     _check(_libc().capset(header, sets))
+
+
+def set_filter(program: bytes) -> None:
+    """Apply a filter of system calls to this process and its descendants; needs `forbid_new_privileges`."""
+    buffer = ctypes.create_string_buffer(program)
+    description = struct.pack("@HP", len(program) // _FILTER_STEP, ctypes.addressof(buffer))
+    _check(_libc().prctl(_SET_SECCOMP, _SECCOMP_FILTER, description, 0, 0))
 
 
 class Ruleset:

@@ -14,6 +14,7 @@ from stat import S_ISDIR
 from typing import Any, NoReturn
 
 from ambassador_server.downstream.programs import kernel, places
+from ambassador_server.downstream.programs.socket_filter import UNIX, deny_sockets
 
 _CANNOT_START = 126
 _LIMITS = {
@@ -47,6 +48,9 @@ def restrict(plan: dict[str, Any]) -> None:
     kernel.forbid_new_privileges()
     if plan["landlock"]:
         _landlock(plan)
+        if plan["denies_sockets"]:
+            # Without any port there is nothing to connect to; with some, names are looked up over UDP.
+            deny_sockets([UNIX] if plan["ports"] else None)
 
 
 def _end_with(parent: int) -> None:

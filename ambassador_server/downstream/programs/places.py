@@ -7,7 +7,7 @@ hidden place is not allowed itself, but each of its other entries is. Standard l
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from stat import S_ISDIR, S_ISLNK
+from stat import S_ISDIR
 from typing import Final
 
 HIDDEN: Final = 0
@@ -72,28 +72,23 @@ def expand(places: Mapping[str, int]) -> Iterator[Allowed]:
 def _expand(node: _Node, path: str, inherited: int, granted: int) -> Iterator[Allowed]:
     """Yield what to allow at this path and below, where a rule above it already grants the mode `granted`."""
     mode = inherited if node.mode is None else node.mode
-    names: Iterable[str] = node.children
-    if not _holds_less(node, mode):
+    if _holds_less(node, mode):
         if mode > granted:
-            with suppress(OSError):
-                yield path, mode, S_ISDIR(os.stat(path).st_mode)
-        granted = mode
-    elif mode != HIDDEN:
+            yield from _other_entries(path, node, mode)
+    elif mode > granted:
         with suppress(OSError):
-            names = {*names, *os.listdir(path)}
-    for name in names:
-        yield from _expand_entry(node.children.get(name), os.path.join(path, name), mode, granted)
+            yield path, mode, S_ISDIR(os.stat(path).st_mode)
+        granted = mode
+    for name, child in node.children.items():
+        yield from _expand(child, os.path.join(path, name), mode, granted)
 
 
-def _expand_entry(node: _Node | None, path: str, inherited: int, granted: int) -> Iterator[Allowed]:
-    if node is not None:
-        yield from _expand(node, path, inherited, granted)
-        return
-    with suppress(OSError):
-        found = os.lstat(path).st_mode
-        # What a link points to has a place of its own.
-        if not S_ISLNK(found) and inherited > granted:
-            yield path, inherited, S_ISDIR(found)
+def _other_entries(path: str, node: _Node, mode: int) -> Iterator[Allowed]:
+    """Yield the entries of a directory that have no place of their own; what a link points to has one."""
+    with suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name not in node.children and not entry.is_symlink():
+                yield entry.path, mode, entry.is_dir(follow_symlinks=False)
 
 
 def _holds_less(node: _Node, mode: int) -> bool:

@@ -6,7 +6,14 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
-from ambassador_server.downstream.programs.places import HIDDEN, READABLE, WRITABLE, own_entries, strictest
+from ambassador_server.downstream.programs.places import (
+    HIDDEN,
+    READABLE,
+    WRITABLE,
+    aliases,
+    own_entries,
+    strictest,
+)
 from ambassador_server.downstream.programs.plan import Launch, SandboxOptions, Wrapped
 from ambassador_server.downstream.programs.profile import DEVICES, SYSTEM, Places, places_of
 from ambassador_server.downstream.programs.settings import ProgramSettings
@@ -63,7 +70,7 @@ def _mounts(places: Places, server: Iterable[str]) -> Iterator[str]:
             *((path, READABLE) for path in places.readable),
             *((path, WRITABLE) for path in (*places.writable, *own)),
         ],
-        server,
+        [*server, *(alias for path in server for alias in aliases(os.path.realpath(path)))],
     )
     covers = []
     for path, mode in sorted({**_pinned(modes), **modes}.items()):

@@ -10,6 +10,7 @@ from ambassador_server.downstream.programs.kernel import CONNECT_ABI, SCOPE_ABI,
 from ambassador_server.downstream.programs.plan import Launch, SandboxOptions, Wrapped
 from ambassador_server.downstream.programs.profile import UV_CACHE, code_is_linked, hides, places_of
 from ambassador_server.downstream.programs.settings import ProgramSettings
+from ambassador_server.downstream.programs.socket_filter import is_possible
 from ambassador_server.downstream.sandboxes import UnavailableError
 
 
@@ -32,13 +33,15 @@ def shortcoming(options: SandboxOptions) -> str | None:
     """Return what of the options this kernel cannot enforce."""
     if options.ports is not None and _version() < CONNECT_ABI:
         return f"it cannot restrict connections before ABI {CONNECT_ABI}"
+    if options.ports is not None and not is_possible():
+        return "sockets cannot be denied on this machine"
     return None
 
 
 def wrap(launch: Launch) -> Wrapped:
     """Return the program with the rules that the launcher applies."""
     places, env = places_of(launch), dict(launch.env)
-    temporary = None
+    temporary, ports = None, launch.sandbox.ports
     directory = env.get("TMPDIR") or tempfile.gettempdir()
     if launch.sandbox.is_strict or hides((*launch.settings.hidden, *places.hidden), directory):
         # Nothing can be created in a directory that holds something hidden.
@@ -52,7 +55,12 @@ def wrap(launch: Launch) -> Wrapped:
         env=env,
         landlock=True,
         own=tuple(launch.settings.hidden),
-        places={**asdict(places), "ports": launch.sandbox.ports, "temporary": temporary},
+        places={
+            **asdict(places),
+            "ports": ports,
+            "denies_sockets": ports is not None,
+            "temporary": temporary,
+        },
     )
 
 

@@ -103,6 +103,22 @@ def test_strict_lets_a_program_connect_to_named_ports_alone(room: Room):
             assert connect(connect=[1]) == ""
 
 
+@pytest.mark.parametrize("family", ["AF_UNIX", "AF_INET", "AF_NETLINK"])
+def test_a_program_that_may_connect_to_nothing_gets_no_socket_but_pairs(room: Room, family: str):
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if python is None:
+        pytest.skip("the interpreter lies outside the directories that every program may read")
+    if room.kind == "bubblewrap":
+        pytest.skip("it has networks and files of its own, in which sockets lead nowhere")
+    code = f"import socket; socket.socketpair(); print('pair'); socket.socket(socket.{family}, socket.SOCK_DGRAM)"
+    done = room.run(python, "-c", code, profile="strict")
+    assert done.stdout == "pair\n"
+    assert "Permission denied" in done.stderr
+    named = room.run(python, "-c", code, profile="strict", connect=[443])
+    assert ("Permission denied" in named.stderr) == (family == "AF_UNIX"), named.stderr
+    assert room.run(python, "-c", code, profile="strict", connect="any").returncode == 0
+
+
 def test_limits_hold_for_the_program(room: Room):
     shown = room.shell(
         "ulimit -n; ulimit -t; ulimit -d; ulimit -c",

@@ -13,7 +13,8 @@ from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.secrets.marks import WITHHELD
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.secrets.redaction import redact, redact_details
-from ambassador_server.domain.secrets.shapes import Shape, mask_shapes, mask_text
+from ambassador_server.domain.secrets.rules import Shape, rule
+from ambassador_server.domain.secrets.shapes import mask_shapes, mask_text
 from tests.effort import examples
 
 KEYWORDS = (
@@ -87,7 +88,7 @@ def _raise(match: re.Match[str]) -> str:
     raise ValueError(f"cannot mask {match[0]}")
 
 
-BROKEN = Shape(frozenset("h"), bool, ((re.compile("hunter2"), _raise),))
+BROKEN = Shape("broken", frozenset("h"), bool, (rule("hunter2", _raise),))
 
 
 def test_a_text_whose_mask_raises_is_withheld_and_the_log_does_not_hold_it(caplog: pytest.LogCaptureFixture):

@@ -3,11 +3,12 @@
 import re
 
 from ambassador_server.domain.secrets.marks import REDACTED
+from ambassador_server.domain.secrets.rules import Shape, rule
 
 _DIGIT_RUN = r"[0-9](?:(?:[ +-]|%20)?[0-9]){12,}"
 _FIND_DIGIT_RUN = re.compile(_DIGIT_RUN).search
 # The digits of a percent escape just before the number do not belong to it.
-DIGIT_RUN = re.compile(rf"(?:%[0-9A-Fa-f]{{2}})?{_DIGIT_RUN}")
+_DIGIT_RUN_AFTER_ESCAPE = rf"(?:%[0-9A-Fa-f]{{2}})?{_DIGIT_RUN}"
 _DIGIT_GROUP = re.compile(r"%[0-9A-Fa-f]{2}|(?P<digits>[0-9]+)")
 _CARD = re.compile(
     r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})"
@@ -27,8 +28,8 @@ def is_card_number(digits: str) -> bool:
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
-def mask_cards(match: re.Match[str]) -> str:
-    """Return a match of DIGIT_RUN with every card number in it masked."""
+def _mask_cards(match: re.Match[str]) -> str:
+    """Return a run of digits with every card number in it masked."""
     run = match[0]
     groups = [group for group in _DIGIT_GROUP.finditer(run) if group["digits"]]
     kept: list[str] = []
@@ -55,8 +56,16 @@ def _card_end(groups: list[re.Match[str]], first: int) -> int | None:
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 
 
-def has_digit_run(lowered: str) -> object:
+def _has_digit_run(lowered: str) -> object:
     """Tell whether the text has enough digits in a row for a card number."""
     # Counting all digits is much faster than searching, and most texts have too few.
     digits = lowered.encode("ascii", "ignore").translate(None, _NO_DIGITS)
     return len(digits) >= _SHORTEST_CARD and _FIND_DIGIT_RUN(lowered)
+
+
+CARDS = Shape(
+    "numbers of payment cards",
+    frozenset("0123456789"),
+    _has_digit_run,
+    (rule(_DIGIT_RUN_AFTER_ESCAPE, _mask_cards),),
+)

@@ -7,9 +7,10 @@ from typing import Any
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.secrets.card_numbers import is_card_number
 from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD, cut_mark, without_duplicate_mark
-from ambassador_server.domain.secrets.secret_names import is_reference, is_secret_flag, is_secret_name
+from ambassador_server.domain.secrets.neighbours import items_with_secrecy, key_of_secret_value
+from ambassador_server.domain.secrets.rules import Shape
+from ambassador_server.domain.secrets.secret_names import is_reference, is_secret_name
 from ambassador_server.domain.secrets.shapes import (
-    Shape,
     log_withheld,
     mask_own_keys,
     mask_shapes,
@@ -117,7 +118,7 @@ class _Copy:
         if depth > self._bounds.depth:
             return cut_mark("nested too deep")
         copied: dict[str, Any] = {}
-        secret_key = _key_of_secret_value(members)
+        secret_key = key_of_secret_value(members)
         for done, (key, value) in enumerate(members.items()):
             if self._nodes_left <= 0 or self._size_left <= 0:
                 copied[_unused_name("[cut]", copied)] = f"{len(members) - done} more members"
@@ -138,13 +139,11 @@ class _Copy:
         if depth > self._bounds.depth:
             return cut_mark("nested too deep")
         copied: list[Any] = []
-        after_secret_flag = False
-        for done, item in enumerate(items):
+        for done, (item, is_secret) in enumerate(items_with_secrecy(items)):
             if self._nodes_left <= 0 or self._size_left <= 0:
                 copied.append(cut_mark(f"{len(items) - done} more items"))
                 break
-            copied.append(self._secret() if after_secret_flag else self._value(item, depth))
-            after_secret_flag = is_secret_flag(item)
+            copied.append(self._secret() if is_secret else self._value(item, depth))
         return copied
 
     def _hides(self, name: str, value: Any) -> bool:
@@ -253,20 +252,6 @@ def member_name(key: Any) -> str:
     if plain or (isinstance(key, int) and key.bit_length() <= _LARGEST_INTEGER_BITS):
         return str(key)
     return f"[{type(key).__name__}]"
-
-
-def _key_of_secret_value(members: Mapping[Any, Any]) -> str | None:
-    """Return the key of the secret in an object such as `{"name": "api_key", "value": ...}`."""
-    for value_key, name_keys in (("value", ("name", "key")), ("Value", ("Name", "Key"))):
-        if value_key in members:
-            for key, name in members.items():
-                if (
-                    isinstance(name, str)
-                    and without_duplicate_mark(str(key)) in name_keys
-                    and is_secret_name(name)
-                ):
-                    return value_key
-    return None
 
 
 def _is_harmless(name: str, value: Any) -> bool:

@@ -228,12 +228,26 @@ def test_delete_without_a_known_conversation_is_refused(caller: Caller) -> None:
 def test_every_response_has_the_request_id_and_security_headers(caller: Caller) -> None:
     wire = LEGACY.call(caller.secret, "tools__echo", {})
     for path in ("/mcp", "/v1/tools/invoke", "/nowhere", "/health"):
-        answer = caller.http.post(
-            path, headers={**wire.headers, "X-Request-Id": "request-12345"}, content=wire.body
+        answer, again = (
+            caller.http.post(
+                path, headers={**wire.headers, "X-Request-Id": "request-12345"}, content=wire.body
+            )
+            for _ in range(2)
         )
-        assert answer.headers["X-Request-Id"] == "request-12345"
+        assert answer.headers["X-Request-Id"].startswith("request-12345.")
+        assert answer.headers["X-Request-Id"] != again.headers["X-Request-Id"]
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Server"] == "mcp-ambassador"
     odd = caller.http.get("/health", headers={"X-Request-Id": "a b\tc"})
-    assert odd.headers["X-Request-Id"] != "a b\tc"
+    assert "a b" not in odd.headers["X-Request-Id"]
+
+
+def test_request_id_of_another_user_joins_no_two_traces(world: World) -> None:
+    one, other = world.caller(), world.caller()
+    wire = LEGACY.call(one.secret, "tools__echo", {})
+    first = world.http.post("/mcp", headers=wire.headers, content=wire.body).headers["X-Request-Id"]
+    wire = LEGACY.call(other.secret, "tools__echo", {})
+    copied = {**wire.headers, "X-Request-Id": first}
+    assert world.http.post("/mcp", headers=copied, content=wire.body).headers["X-Request-Id"] != first
+    assert {event["session_id"] for event in world.events(request_id=first)} == {one.session_id}

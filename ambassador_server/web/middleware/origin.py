@@ -16,9 +16,14 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 @web.middleware
 async def origin_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Use the caller's request id if it is well formed and is not a secret, else create one."""
+    """Create the id of the request, which begins with the caller's own if that is well formed and is not a secret.
+
+    Ours is always a part of it: otherwise a caller could give a request the id of another's and join their traces.
+    """
     received = request.headers.get(REQUEST_ID_HEADER)
-    request_id = received if received is not None and _is_usable(received) else secrets.token_hex(16)
+    request_id = secrets.token_hex(16)
+    if received is not None and _is_usable(received):
+        request_id = f"{received}.{request_id}"
     request[ORIGIN] = Origin(request_id, request.remote or "unknown")
     return await handler(request)
 

@@ -33,6 +33,9 @@ class WriteBatch:
 
     def __await__(self) -> Generator[Any, None, None]:
         if not self._settled:
+            # The log writes at the next turn of the event loop, before this task continues: no future is needed.
+            yield
+        if not self._settled:
             waiter = self._loop.create_future()
             self._waiters.append(waiter)
             yield from waiter

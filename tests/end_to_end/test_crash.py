@@ -100,7 +100,7 @@ async def test_killed_server_has_recorded_every_call_that_reached_a_downstream(
     assert set(arrived) <= attempts
     assert sum(answered) <= len(arrived)
     outcomes = [event for event in events if event["action"] == "call:tool:outcome"]
-    assert len(outcomes) >= sum(answered) - ROUNDS * IN_FLIGHT
+    assert len(outcomes) >= sum(answered), "every answered call has its outcome"
 
     for writer in {event["writer"] for event in events}:
         assert_no_gap_and_no_duplicate(world, writer, [e["seq"] for e in events if e["writer"] == writer])

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -118,9 +119,16 @@ class CallPipeline:
                     arguments=arguments,
                     size=size,
                 )
-                return await self._forward(call, entry, resource, running)
+                outcome, recorded = await self._forward(call, entry, resource, running)
         except CallStoppedError as stopped:
             return await self._refuse(call, resource, stopped.deny)
+        # Outside the block: what stops a call after its outcome is recorded comes too late. The caller gets the answer
+        # even if the log has failed since the attempt, because the call has run.
+        with suppress(AuditUnavailableError):
+            await recorded
+        if isinstance(outcome, AmbassadorError):
+            raise outcome
+        return outcome
 
     def _decide(self, principal: Principal, entry: CatalogEntry | None) -> Decision:
         moment = self._policy.current_moment()
@@ -135,7 +143,8 @@ class CallPipeline:
 
     async def _forward(
         self, call: CapabilityCall, entry: CatalogEntry, resource: Resource, running: CallInFlight
-    ) -> Answered:
+    ) -> tuple[Answered | AmbassadorError, Awaitable[None]]:
+        """Return the outcome, and what ends when the log has its record."""
         timeout = self._policy.snapshot.mcps[entry.ref.mcp_id].call_timeout_seconds
         request = NeutralRequest(
             method=call.method,
@@ -149,22 +158,27 @@ class CallPipeline:
             reply = await self._downstreams.call(
                 entry.ref.mcp_id, request, user_id=call.principal.user_id, timeout=timeout
             )
-        except (AmbassadorError, asyncio.CancelledError) as error:
+        except AmbassadorError as error:
+            return error, self._failed(call, resource, started, _failure(error))
+        except asyncio.CancelledError as error:
             # A call that a kill switch stopped is recorded as denied instead.
             if not running.was_stopped_by(error):
-                seconds = self._clock.monotonic() - started
-                reason = "server_stopping" if running.is_cut else _failure(error)
-                _ = self._recorder.failed(
-                    call.principal, call.origin, resource, seconds=seconds, reason=reason
-                )
+                reason = "server_stopping" if running.is_cut else "cancelled"
+                _ = self._failed(call, resource, started, reason)
             raise
         seconds = self._clock.monotonic() - started
         body = reply.result if reply.result is not None else reply.error or b""
         failed = reply.result is None or self._payloads.is_error_result(body)
-        _ = self._recorder.answered(
+        recorded = self._recorder.answered(
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
         )
-        return Answered(reply, entry.mcp_name, round(seconds * 1000, 3))
+        return Answered(reply, entry.mcp_name, round(seconds * 1000, 3)), recorded
+
+    def _failed(
+        self, call: CapabilityCall, resource: Resource, started: float, reason: str
+    ) -> Awaitable[None]:
+        seconds = self._clock.monotonic() - started
+        return self._recorder.failed(call.principal, call.origin, resource, seconds=seconds, reason=reason)
 
     def _recorded_ask(self, call: CapabilityCall, ask: Ask, entry: CatalogEntry, resource: Resource) -> Ask:
         """Return `ask` with a record of each question and of its answer, and with the name of the MCP that asks."""
@@ -211,7 +225,7 @@ def _encoded_key(key: str) -> bytes:
     return _COMMON_KEYS.get(key) or json.dumps(key).encode()
 
 
-def _failure(error: BaseException) -> str:
+def _failure(error: AmbassadorError) -> str:
     match error:
         case DownstreamTimeoutError():
             return "downstream_timeout"
@@ -219,7 +233,5 @@ def _failure(error: BaseException) -> str:
             return "downstream_unavailable"
         case OverloadedError():
             return "overloaded"
-        case asyncio.CancelledError():
-            return "cancelled"
         case _:
             return "failed"

@@ -50,6 +50,27 @@ async def test_a_permitted_call_reaches_its_downstream_and_leaves_two_records():
     assert outcome.details["result_bytes"] == len(answer.reply.result or b"")
 
 
+async def test_an_answer_has_its_outcome_in_the_log_before_the_caller_gets_it():
+    """No turn of the event loop lies between: the process may be killed as soon as the caller has the answer."""
+    world = await World.build()
+    await world.call()
+    assert [event.action for event in world.call_events()] == [ATTEMPT, OUTCOME]
+    world.script.error = DownstreamTimeoutError("late")
+    with pytest.raises(DownstreamTimeoutError):
+        await world.call()
+    assert [event.action for event in world.call_events()] == [ATTEMPT, OUTCOME] * 2
+
+
+async def test_an_answer_is_given_even_if_the_log_fails_after_the_attempt():
+    world = await World.build()
+    world.script.gate = asyncio.Event()
+    task = asyncio.create_task(world.call())
+    await world.downstreams.called.wait()
+    world.log.break_down()
+    world.script.gate.set()
+    assert isinstance(await task, Answered)
+
+
 @pytest.mark.parametrize("name", ["git__log", "git.log", "git:log"])
 async def test_a_tool_answers_to_each_of_its_names(name: str):
     world = await World.build()

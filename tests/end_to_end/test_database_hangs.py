@@ -74,7 +74,9 @@ def test_every_request_gives_up_while_the_database_hangs(world: World) -> None:
             "DELETE", f"/v1/sessions/connections/{leaving.connection_id}", {"X-Session-Token": leaving.secret}
         ),
         ("POST", "/v1/enrol"): Wire("POST", "/v1/enrol", _JSON, json.dumps({"code": code}).encode()),
-        ("POST", "/v1/me/key/rotate"): Wire("POST", "/v1/me/key/rotate", token | _JSON, b"{}"),
+        ("POST", "/v1/me/key/rotate"): Wire(
+            "POST", "/v1/me/key/rotate", token | _JSON, json.dumps({"preshared_key": person.key}).encode()
+        ),
         ("PUT", "/v1/me/subscriptions/{mcp}"): Wire(
             "PUT", "/v1/me/subscriptions/tools", token | _JSON, b"{}"
         ),

@@ -99,7 +99,12 @@ def pid_of_server(world: World) -> int:
     return world.rig.process.pid
 
 
-def target(world: World, kind: str, socket_name: str) -> dict[str, Any]:
+def owner(world: World) -> int:
+    """Return the user that the server runs as."""
+    return os.stat(world.rig.data_dir).st_uid
+
+
+def target(world: World, socket_name: str) -> dict[str, Any]:
     """Return what the hostile server attacks."""
     data = world.rig.data_dir
     scratch = Path(tempfile.mkdtemp(prefix="hostile-"))
@@ -134,15 +139,19 @@ def attack(world: World, kind: str, **changes: Any) -> dict[str, str]:
     name = world.fresh("hostile")
     world.publish(name, "stdio", hostile(kind))
     assert world.ask("GET", f"mcps/{name}")["sandbox"] == kind
+    control, terminal = os.openpty()
+    os.chown(os.ttyname(terminal), owner(world), -1)
     with socket.socket(socket.AF_UNIX) as listening:
         socket_name = f"ambassador-{os.getpid()}-{name}"
         listening.bind(f"\0{socket_name}")
         listening.listen()
-        wanted = {**target(world, kind, socket_name), **changes}
+        wanted = {**target(world, socket_name), "terminal": os.ttyname(terminal), **changes}
         try:
             answer = world.caller().call(FACES[0], f"{name}__attack", wanted)
         finally:
             shutil.rmtree(wanted["scratch"], ignore_errors=True)
+            os.close(control)
+            os.close(terminal)
     assert answer.succeeded, answer
     report: dict[str, str] = json.loads(answer.text)
     return report
@@ -179,11 +188,17 @@ def test_without_a_sandbox_the_same_attacks_succeed(world: World) -> None:
     assert set(succeeded(report)) == set(report), report
 
 
-def test_the_environment_is_hidden_even_from_a_program_without_a_sandbox(world: World) -> None:
-    """From one of an ordinary user; root may read all."""
-    if os.stat(f"/proc/{pid_of_server(world)}/cwd").st_uid >= 0:
-        owner = os.stat(f"/proc/{pid_of_server(world)}/environ").st_uid
-        assert owner == 0, "a process that may be dumped belongs to its user"
+def test_an_ordinary_user_s_server_hides_its_memory_even_from_a_program_without_a_sandbox(
+    world: World,
+) -> None:
+    """From a program of root nothing can be hidden, which also shows that the attacks work."""
+    is_root = owner(world) == 0
+    attacks = ["read_environment", "read_memory", "read_memory_by_system_call", "list_descriptors"]
+    if not is_root:
+        # A server that is traced stops at its next signal.
+        attacks.append("trace")
+    report = attack(world, "none", only=attacks)
+    assert set(succeeded(report)) == (set(attacks) if is_root else set()), report
 
 
 def test_the_best_sandbox_is_the_default_and_shown(world: World) -> None:

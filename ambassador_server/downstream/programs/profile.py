@@ -14,7 +14,8 @@ _LIBRARIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/
 SYSTEM = (*_LIBRARIES, "/etc", "/run/systemd/resolve", "/run/resolvconf", "/proc", "/sys")
 """What a program needs to run at all: programs, libraries, configuration, and what the kernel shows."""
 
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+"""Devices without harm; terminals are not among them, because what others type there could be read."""
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/srv", "/mnt", "/media")  # noqa: S108 # allowed to others, not used here
 # Below a home directory: caches and states. Everything else that is hidden holds keys or runs at the next login.
 _CACHES = (".cache", ".npm", ".local/state", ".local/share/uv")
@@ -86,6 +87,8 @@ def _hidden() -> Iterator[str]:
     chosen = os.environ.get("XDG_CONFIG_HOME", "")
     if chosen.startswith("/"):
         yield f"{chosen}/mcp-ambassador"
+    if hasattr(os, "getuid"):
+        yield f"/run/user/{os.getuid()}/mcp-ambassador"
     yield from ("/dev", "/boot", "/run/secrets", "/run/credentials")
 
 

@@ -186,6 +186,10 @@ def open_memory_devices(target: dict[str, Any]) -> object:
     return _each([Path("/dev/mem"), Path("/dev/kmsg"), Path("/proc/kcore")], lambda path: path.open("rb"))
 
 
+def listen_to_a_terminal(target: dict[str, Any]) -> object:
+    return os.close(os.open(target["terminal"], os.O_RDWR | os.O_NOCTTY)) or "opened"
+
+
 def write_kernel_settings(target: dict[str, Any]) -> object:
     return _each([Path("/proc/sys/kernel/core_pattern")], lambda path: path.open("r+b"))
 
@@ -234,6 +238,7 @@ ATTACKS: tuple[Attack, ...] = (
     unmount_what_hides,
     make_a_device,
     open_memory_devices,
+    listen_to_a_terminal,
     write_kernel_settings,
     change_the_server,
     change_the_next_login,

@@ -162,7 +162,13 @@ def test_no_split_token_survives(separator: str, token: str, data: st.DataObject
 
 @given(token=TOKENS, position=st.integers(1, 6))
 def test_a_token_that_is_split_over_values_does_not_survive(token: str, position: int):
+    encoded = base64.b64encode(token.encode()).decode()
+    pieces = [encoded[start : start + 20] for start in range(0, len(encoded), 20)]
+    shown = json.dumps(redact(pieces, ArgumentPolicy.REDACTED))
+    assert not [piece for piece in pieces[:4] if piece in shown]
     for value in (
+        list(token),
+        {"prefix": token[:7], "note": "hello", "body": token[7:]},
         [token[:7], token[7:]],
         {"a": token[:7], "b": {"c": token[7:]}},
         [token[:position], token[position:]],

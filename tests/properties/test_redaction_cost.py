@@ -131,6 +131,16 @@ FRAGMENTS = [
         "password: a b\n",
     ),
     *("X_KEY=", '"pass": "', "1234567890:AA", "8Q~", "1//0", "$2b$", "M.a.", "pat.", "dp.pt.", "N{", "pwd={"),
+    *(
+        '"api-key", "',
+        '"aapi-key",',
+        "password is ",
+        "password a1a1a1a1 ",
+        "pass = ",
+        "password:\n a",
+        "<secret a",
+        "-> ",
+    ),
     *("token aaaaaaaaaaaaaaaaaaaa", "YW1i X3Br", "a" * 40 + " "),
 ]
 
@@ -175,6 +185,8 @@ SHAPES_OF_SIZE: dict[str, Callable[[int], Any]] = {
     "members": lambda size: {f"n{number}": "x" for number in range(size)},
     "names that look alike": lambda size: {f"{mint_key(PRESHARED_KEY_PREFIX)}": 1 for _ in range(size)},
     "texts": lambda size: ["password=" * 50] * size,
+    "parts of tokens": lambda size: ["amb_pk_", "a1B2" * 3] * size,
+    "letters of tokens": lambda size: list("amb_pk_" + "a1B2" * 12) * (size // 20),
     "lists in lists": lambda size: [[["x"]] * 10] * size,
 }
 

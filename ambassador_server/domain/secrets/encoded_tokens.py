@@ -92,6 +92,13 @@ def mask_encoded(text: str) -> str:
     return text
 
 
+def encoded_tokens(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where encoded tokens begin and end."""
+    if may_be_encoded(text.lower()):
+        for encoding in _ENCODINGS:
+            yield from _tokens(text, encoding)
+
+
 def _tokens(text: str, encoding: _Encoding) -> Iterator[tuple[int, int]]:
     parts: list[str] = []
     starts, origins = [0], [0]

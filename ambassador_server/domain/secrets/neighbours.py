@@ -11,15 +11,15 @@ _HEADER = re.compile(r"(?i:authorization|cookie|[a-z]{1,32}(?:-[a-z0-9]{1,32}){1
 _LONGEST_HEADER = 64
 _TWO = 2
 
-# Short flags before a password; an attached one has the password in the same argument.
-_ATTACHED, _SEPARATE = True, False
-_FLAGS: Mapping[str, tuple[str, bool]] = {
-    **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "7z"), ("-p", _ATTACHED)),
-    **dict.fromkeys(("sshpass", "mongosh", "mongo", "mongodump", "twine"), ("-p", _SEPARATE)),
-    **dict.fromkeys(("redis-cli", "valkey-cli"), ("-a", _SEPARATE)),
-    **dict.fromkeys(("sqlcmd", "bcp", "unzip"), ("-P", _SEPARATE)),
-    **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd"), ("-w", _SEPARATE)),
+# Short flags of programs before a password: in the same argument, or in the one before.
+_FLAGS: Mapping[str, tuple[str | None, str | None]] = {
+    **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "7z"), ("-p", None)),
+    **dict.fromkeys(("sshpass", "mongosh", "mongo", "mongodump", "twine"), (None, "-p")),
+    **dict.fromkeys(("redis-cli", "valkey-cli"), (None, "-a")),
+    **dict.fromkeys(("sqlcmd", "bcp", "unzip"), (None, "-P")),
+    **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd"), (None, "-w")),
 }
+_LENGTHS_OF_HEADERS = (len("Cookie"), len("Authorization"))
 
 
 def items_with_secrecy(items: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
@@ -29,15 +29,20 @@ def items_with_secrecy(items: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
         for name, value in items:
             yield ([name, REDACTED] if is_secret_name(name) else [name, value]), False
         return
-    flag, is_attached = (_FLAGS.get(first) if isinstance(first, str) else None) or (None, False)
+    attached, separate = (_FLAGS.get(first) if isinstance(first, str) else None) or (None, None)
     after_flag = after_header = False
     for item in items:
-        if flag is not None and is_attached and _has_attached(item, flag):
-            yield f"{flag}{REDACTED}", False
+        if attached is not None and _has_attached(item, attached):
+            yield f"{attached}{REDACTED}", False
         else:
             yield item, after_flag or (after_header and not _is_header(item))
-        after_flag = is_secret_flag(item) or (flag is not None and not is_attached and item == flag)
-        after_header = not after_flag and _is_header(item) and is_secret_name(item)
+        after_flag = after_header = False
+        # Most items are neither, and get by without a call.
+        if isinstance(item, str):
+            if item[:1] == "-":
+                after_flag = item == separate or is_secret_flag(item)
+            elif "-" in item or len(item) in _LENGTHS_OF_HEADERS:
+                after_header = _is_header(item) and is_secret_name(item)
 
 
 def _are_pairs(items: Sequence[Any]) -> bool:
@@ -47,7 +52,7 @@ def _are_pairs(items: Sequence[Any]) -> bool:
 
 
 def _has_attached(item: Any, flag: str) -> bool:
-    return isinstance(item, str) and item.startswith(flag) and len(item) > len(flag)
+    return isinstance(item, str) and item.startswith(flag) and item != flag
 
 
 def _is_header(item: Any) -> bool:

@@ -1,11 +1,12 @@
 """Finds and masks keys and tokens of this product, also when they are split or written in escapes."""
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
-from ambassador_server.domain.secrets.encoded_tokens import STEM, TOKEN_LENGTHS, mask_encoded
+from ambassador_server.domain.secrets.encoded_tokens import STEM, TOKEN_LENGTHS, encoded_tokens, mask_encoded
 from ambassador_server.domain.secrets.escapes import unfolded
-from ambassador_server.domain.secrets.marks import REDACTED
 from ambassador_server.domain.secrets.rules import KEY, Shape, contains, without
 
 # Between two characters of a split token is what cannot belong to it. Possessive, so that the time stays linear.
@@ -18,7 +19,6 @@ _BODY, _SESSION_BODY = (
     re.compile(rf"(?:{_BODY_GAP}{KEY}){{4,{TOKEN_LENGTHS[prefix]}}}+") for prefix in ("amb_pk_", "amb_st_")
 )
 _CHARACTER, _WHOLE_BODY, _REST = re.compile(KEY), re.compile(rf"{KEY}{{4,}}"), re.compile(rf"{KEY}*")
-_PART = re.compile(rf"{KEY}{{20,}}")
 _LEAST_RANDOM = 0.3
 
 
@@ -54,15 +54,16 @@ def _end_of_token(text: str, prefix: re.Match[str]) -> int | None:
     return None if whole is None else whole.end()
 
 
-def _mask_parts(text: str) -> str:
-    # A token may also be split over several values; this is only searched for where one of them has its beginning.
-    return _PART.sub(_mask_random, text)
-
-
-def _mask_random(match: re.Match[str]) -> str:
-    run = match[0]
-    is_random = any(map(str.isupper, run)) and any(map(str.islower, run)) and any(map(str.isdigit, run))
-    return REDACTED if is_random else run
+def parts_of_tokens(texts: Sequence[str]) -> frozenset[str]:
+    """Return the texts that together hold a token which is split over several of them."""
+    joined = "\n".join(texts)
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    parts: set[str] = set()
+    for start, end in (*_tokens(joined), *encoded_tokens(joined)):
+        first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1) - 1
+        if last > first:
+            parts.update(texts[first : last + 1])
+    return frozenset(parts)
 
 
 # Every alternative begins with a plain character, because that is searched for much faster.
@@ -97,6 +98,4 @@ def _squeezed(lowered: str) -> str:
     return lowered.encode("ascii", "ignore").translate(None, _NOT_IN_PREFIX).decode("ascii")
 
 
-OWN = Shape(
-    "tokens of this product", frozenset("_%\\&=") | _LOOKALIKES, may_hold_own, (mask_own, _mask_parts)
-)
+OWN = Shape("tokens of this product", frozenset("_%\\&=") | _LOOKALIKES, may_hold_own, (mask_own,))

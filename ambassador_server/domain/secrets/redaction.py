@@ -1,13 +1,15 @@
 """Redacts the arguments of a call and the details of an event for the audit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.secrets.card_numbers import is_card_number
+from ambassador_server.domain.secrets.encoded_tokens import OWN_ENCODED
 from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD, cut_mark, without_duplicate_mark
 from ambassador_server.domain.secrets.neighbours import items_with_secrecy, key_of_secret_value
+from ambassador_server.domain.secrets.own_tokens import OWN, parts_of_tokens
 from ambassador_server.domain.secrets.rules import Shape
 from ambassador_server.domain.secrets.secret_names import is_reference, is_secret_name
 from ambassador_server.domain.secrets.shapes import (
@@ -102,7 +104,10 @@ class _Copy:
     def of(self, value: Any) -> Any:
         copied = self._value(value, 0)
         shapes = possible_shapes(self._texts)
-        return _masked(copied, shapes) if shapes else copied
+        if not shapes:
+            return copied
+        parts = parts_of_tokens(self._texts) if OWN in shapes or OWN_ENCODED in shapes else frozenset()
+        return _masked(copied, shapes, parts)
 
     def _value(self, value: Any, depth: int) -> Any:
         self._nodes_left -= 1
@@ -221,15 +226,15 @@ class _Outline(_Copy):
         return "number" if isinstance(value, int | float) else type(value).__name__
 
 
-def _masked(value: Any, shapes: Iterable[Shape]) -> Any:
+def _masked(value: Any, shapes: Iterable[Shape], parts: Container[str]) -> Any:
     if isinstance(value, str):
-        return mask_shapes(value, shapes)
+        return REDACTED if value in parts else mask_shapes(value, shapes)
     if isinstance(value, list):
-        return [_masked(item, shapes) for item in value]
+        return [_masked(item, shapes, parts) for item in value]
     if isinstance(value, dict):
         masked: dict[str, Any] = {}
         for name, item in value.items():
-            masked[_unused_name(mask_shapes(name, shapes), masked)] = _masked(item, shapes)
+            masked[_unused_name(_masked(name, shapes, parts), masked)] = _masked(item, shapes, parts)
         return masked
     return value
 

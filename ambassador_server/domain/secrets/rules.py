@@ -10,7 +10,7 @@ from ambassador_server.domain.secrets.marks import REDACTED
 Rule = Callable[[str], str]
 """Returns the text with every secret of one form masked."""
 
-LONG = 25
+LONG = 17
 """Many texts are shorter, and need not be searched for longer secrets."""
 
 KEY = r"[A-Za-z0-9_-]"

@@ -32,7 +32,7 @@ _BRACED = r"\{(?:[^{}\s]|\}\}){1,256}\}"
 _BLOCK = r"[|>][+-]?[0-9]?[ \t]*(?:\r?\n[ \t]+[^\r\n]*)+"
 _QUOTE = re.compile(r"\\?(?:\"\"\"|'''|[\"'])")
 _SCHEME = r"(?i:(?:bearer|basic|token|apikey|digest|negotiate)[ \t]{1,4})?"
-_SIGN = r"(?:=>|:=|={1,3}|:|%3[Dd])"
+_SIGN = r"(?:=>|->|:=|={1,3}|:|%3[Dd])"
 _UNQUOTED = r"[^\s\"'&;]+"
 
 
@@ -47,7 +47,7 @@ def _mask_named(match: re.Match[str]) -> str:
 # A cookie or authorization header's value extends to the end of the line.
 _ASSIGNMENT = rule(
     rf"(?P<label>(?P<name>{_NAME}[A-Za-z0-9_.-]{{0,32}})(?:\\?[\"'])?\]?[ \t]{{0,4}}{_SIGN}[ \t]{{0,4}}"
-    r"(?:\r?\n[ \t]{1,32}(?=\\?[\"']))?(?:[NnLbruf](?=\\?[\"']))?)"
+    r"(?:\r?\n[ \t]{1,32}(?=\\?[\"']|[^\s:]{1,256}[ \t]*(?:[\r\n]|\Z)))?(?:[NnLbruf](?=\\?[\"']))?)"
     rf"(?P<value>{_QUOTED}|{_BLOCK}|(?(line)[^\r\n\"'\\]+|(?:{_BRACED}|{_SCHEME}{_UNQUOTED})))",
     _mask_named,
 )
@@ -57,7 +57,8 @@ _FLAG = rule(
 )
 # In configuration files, a passphrase of several words needs no quotes.
 _WHOLE_LINE = rule(
-    r"(?m)(?P<label>^[ \t]*[A-Za-z0-9_.-]{0,64}(?i:passw(?:or)?d|passphrase)[ \t]*(?::[ \t]+|[ \t]=[ \t]+))"
+    r"(?m)(?P<label>^[ \t]*[A-Za-z0-9_.-]{0,64}(?:(?i:passw(?:or)?d|passphrase)[ \t]*(?::[ \t]+|[ \t]=[ \t]+)"
+    r"|(?i:pass)[ \t]*=[ \t]*))"
     r"(?P<value>[^\s\"'|>{\[&*!][^\r\n]*)",
     mask_after_label,
 )
@@ -96,6 +97,12 @@ def _names_a_secret(lowered: str) -> bool:
     return _NAMES_IN_LOWER_CASE(lowered) or "identified" in lowered or "securestring" in lowered
 
 
+def _mask_mixed(match: re.Match[str]) -> str:
+    value = match["value"]
+    is_mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    return mask_after_label(match) if is_mixed else match[0]
+
+
 NAMED = Shape(
     "named values",
     frozenset("=:-%'\"<"),
@@ -117,13 +124,21 @@ NAMED = Shape(
             _mask_quoted,
         ),
         rule(
-            rf"(?P<label><(?:[A-Za-z0-9_.-]{{1,64}}:)?[A-Za-z0-9_.-]{{0,64}}?{_PLAIN_NAME}[A-Za-z0-9_.-]{{0,32}}>)[^<]+",
+            rf"(?P<label><(?:[A-Za-z0-9_.-]{{1,64}}:)?[A-Za-z0-9_.-]{{0,64}}?{_PLAIN_NAME}[A-Za-z0-9_.-]{{0,32}}"
+            r"(?:[ \t][^<>]{0,128})?>)[^<]+",
             mask_after_label,
         ),
         rule(
             rf"(?P<label>(?:name|key)=\\?[\"'][A-Za-z0-9_.:-]{{0,64}}?{_PLAIN_NAME}[A-Za-z0-9_.-]{{0,32}}\\?[\"']"
             r"(?:[ \t]{1,4}value=\\?[\"']|(?:\r?\n|\\r\\n|\\n){2}))[^\"'\r\n\\<]+",
             mask_after_label,
+        ),
+        # Pairs of a name and a value in code.
+        rule(
+            rf"(?P<label>[\"'][A-Za-z0-9_.-]{{0,32}}?{_PLAIN_NAME}[A-Za-z0-9_.-]{{0,32}}\\?[\"']"
+            r"[ \t]{0,4},[ \t]{0,4}\\?[\"'])"
+            r"(?P<value>[^\"'\\\r\n]{8,})",
+            _mask_mixed,
         ),
         _ASSIGNMENT,
         _FLAG,
@@ -140,22 +155,19 @@ def _mask_basic(match: re.Match[str]) -> str:
     return mask_after_label(match) if b":" in decoded else match[0]
 
 
-def _mask_mixed(match: re.Match[str]) -> str:
-    value = match["value"]
-    is_mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-    return mask_after_label(match) if is_mixed else match[0]
-
-
 _LONG_VALUE = re.compile(r"[a-z0-9/+=_.~-]{20}").search
 
 
+_PASSWORDS = contains("passw", "passphrase", "pwd")
+
+
 def _may_hold_long_value(lowered: str) -> object:
-    return _NAMES_IN_LOWER_CASE(lowered) and _LONG_VALUE(lowered)
+    return _NAMES_IN_LOWER_CASE(lowered) and (_PASSWORDS(lowered) or _LONG_VALUE(lowered))
 
 
 AFTER_A_WORD = Shape(
     "secrets after a word",
-    frozenset(" \t:=+"),
+    frozenset(" \t:=+%"),
     contains("bearer", "basic", "machine", "identified", "default login"),
     (
         rule(rf"(?P<label>(?i:bearer){_GAP})[A-Za-z0-9._~+/=-]{{8,}}", mask_after_label),
@@ -182,6 +194,11 @@ AFTER_A_NAME = Shape(
         rule(
             rf"(?P<label>{_PLAIN_NAME}[A-Za-z0-9_.-]{{0,32}}[ \t]{{1,4}}(?:is[ \t])?)"
             r"(?P<value>[A-Za-z0-9/+=_.~-]{20,})",
+            _mask_mixed,
+        ),
+        rule(
+            r"(?P<label>(?i:passw(?:or)?d|passphrase|pwd)(?:[ \t]{1,4}(?:is|to))?[ \t:]{1,4})"
+            r"(?P<value>[A-Za-z0-9/+=_.~!#%*-]{8,})",
             _mask_mixed,
         ),
     ),

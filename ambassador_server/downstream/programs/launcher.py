@@ -29,10 +29,11 @@ _WRITE = ~(kernel.MAKE_CHAR | kernel.MAKE_BLOCK)
 
 
 def main() -> NoReturn:
-    """Read the plan and the command from the command line."""
-    plan, program, *args = sys.argv[1:]
+    """Read the plan and the command from the command line: how many words the plan has, these, and the command."""
+    start = 2 + int(sys.argv[1])
+    program, *args = sys.argv[start:]
     try:
-        restrict(json.loads(plan))
+        restrict(json.loads("".join(sys.argv[2:start])))
         os.execv(program, [program, *args])  # noqa: S606 # the purpose of this file
     except OSError as error:
         _refuse(f"command '{program}' cannot be started: {error.strerror}")

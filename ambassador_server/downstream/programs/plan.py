@@ -17,6 +17,8 @@ from ambassador_server.errors import InvalidInputError
 MARK = "AMBASSADOR_STARTED_BY"
 """The variable that tells which server a process, or the one that started it, was started by."""
 
+# Linux takes words of up to 128 KiB.
+_LONGEST_WORD = 100_000
 _LARGEST_LIMIT = 2**62
 _SOURCE = str(Path(ambassador_server.__file__).parents[1])
 _RUN = (
@@ -108,4 +110,7 @@ class Wrapped:
             "own": self.own,
             **self.places,
         }
-        return [sys.executable, "-I", "-S", "-c", _RUN, _SOURCE, json.dumps(plan), self.program, *self.args]
+        text = json.dumps(plan)
+        parts = [text[start : start + _LONGEST_WORD] for start in range(0, len(text), _LONGEST_WORD)]
+        plan_words = [str(len(parts)), *parts]
+        return [sys.executable, "-I", "-S", "-c", _RUN, _SOURCE, *plan_words, self.program, *self.args]

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ambassador_protocol.references import FILE, parse_reference
+from ambassador_protocol.references import FILE
+
+_FILE = f"{FILE}://"
 
 
 class HiddenFiles:
@@ -44,9 +46,8 @@ class ProgramSettings:
 def referenced_files(value: Any) -> Iterator[str]:
     """Yield the path of every `file://` reference in a value and in what it holds."""
     if isinstance(value, str):
-        reference = parse_reference(value)
-        if reference is not None and reference.scheme == FILE and reference.place.startswith("/"):
-            yield reference.place
+        if value.startswith(_FILE):
+            yield value.removeprefix(_FILE)
     elif isinstance(value, Mapping):
         for part in value.values():
             yield from referenced_files(part)

@@ -28,6 +28,7 @@ class Room:
         self.directory = directory
         self.kind = kind
         self.data = directory / "data"
+        self.hidden: list[str] = []
         self.home = directory / "home"
         for path in (self.data, self.home, directory / "shared", directory / "other"):
             path.mkdir()
@@ -46,7 +47,7 @@ class Room:
             env={"PATH": os.environ["PATH"], "HOME": str(self.home), MARK: "test"},
             cwd=None if cwd is None else str(cwd),
             sandbox=SandboxOptions(kind=self.kind, **sandbox),
-            settings=ProgramSettings(hidden=HiddenFiles([str(self.data)]), server_id="test"),
+            settings=ProgramSettings(hidden=HiddenFiles([str(self.data), *self.hidden]), server_id="test"),
         )
         wrapped = load(self.kind).wrap(launch)
         return wrapped.argv(ProgramLimits(**(limits or {}))), wrapped.env
@@ -117,6 +118,13 @@ def test_a_program_that_may_connect_to_nothing_gets_no_socket_but_pairs(room: Ro
     named = room.run(python, "-c", code, profile="strict", connect=[443])
     assert ("Permission denied" in named.stderr) == (family == "AF_UNIX"), named.stderr
     assert room.run(python, "-c", code, profile="strict", connect="any").returncode == 0
+
+
+def test_a_plan_may_hide_thousands_of_files(room: Room):
+    hidden = [f"{room.directory}/shared/{number:0200}" for number in range(2000)]
+    room.hidden = hidden
+    (room.directory / "shared" / Path(hidden[-1]).name).write_text("secret")
+    assert room.shell(f"cat {room.directory}/shared/file; cat {hidden[-1]}") == "shared\n"
 
 
 def test_limits_hold_for_the_program(room: Room):

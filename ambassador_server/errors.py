@@ -158,3 +158,18 @@ class StorageError(AmbassadorError):
 
 class ConfigurationError(AmbassadorError):
     """The configuration is invalid; the message tells what to change."""
+
+
+def failure_reason(error: BaseException) -> str:
+    """Return the reason in the audit for a call or a test of a connection that failed."""
+    match error:
+        case DownstreamTimeoutError():
+            return "downstream_timeout"
+        case DownstreamUnavailableError():
+            return "downstream_unavailable"
+        case OverloadedError():
+            return "overloaded"
+        case AmbassadorError():
+            return "failed"
+        case _:
+            return "cancelled"

@@ -68,6 +68,7 @@ AUDIT_ACTIONS = OneOf(
     "admin:mcp:remove",
     "admin:mcp:publish",
     "admin:mcp:restart",
+    "admin:mcp:test",
     "admin:grant:add",
     "admin:grant:update",
     "admin:grant:remove",

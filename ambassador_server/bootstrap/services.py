@@ -199,7 +199,13 @@ def _administrator_sign_in(
 def _registry(base: Foundation, catalog: Catalog) -> RegistryUseCases:
     store, downstreams = base.store, base.downstreams
     return RegistryUseCases(
-        mcps=Mcps(store=store, changes=base.changes, downstreams=downstreams, clock=base.clock),
+        mcps=Mcps(
+            store=store,
+            changes=base.changes,
+            downstreams=downstreams,
+            recorder=base.recorder,
+            clock=base.clock,
+        ),
         reports=McpReports(store=store, downstreams=downstreams, catalog=catalog),
     )
 

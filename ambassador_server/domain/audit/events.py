@@ -40,6 +40,7 @@ class AuditAction(StrEnum):
     MCP_REMOVE = "admin:mcp:remove"
     MCP_PUBLISH = "admin:mcp:publish"
     MCP_RESTART = "admin:mcp:restart"
+    MCP_TEST = "admin:mcp:test"
     GRANT_ADD = "admin:grant:add"
     GRANT_UPDATE = "admin:grant:update"
     GRANT_REMOVE = "admin:grant:remove"

@@ -20,10 +20,8 @@ from ambassador_server.domain.secrets.redaction import redact
 from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
-    DownstreamTimeoutError,
-    DownstreamUnavailableError,
     InvalidInputError,
-    OverloadedError,
+    failure_reason,
 )
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams
@@ -159,7 +157,7 @@ class CallPipeline:
                 entry.ref.mcp_id, request, user_id=call.principal.user_id, timeout=timeout
             )
         except AmbassadorError as error:
-            return error, self._failed(call, resource, started, _failure(error))
+            return error, self._failed(call, resource, started, failure_reason(error))
         except asyncio.CancelledError as error:
             # A call that a kill switch stopped is recorded as denied instead.
             if not running.was_stopped_by(error):
@@ -223,15 +221,3 @@ def _downstream_params(kind: CapabilityKind, encoded_name: bytes, members: Mappi
 
 def _encoded_key(key: str) -> bytes:
     return _COMMON_KEYS.get(key) or json.dumps(key).encode()
-
-
-def _failure(error: AmbassadorError) -> str:
-    match error:
-        case DownstreamTimeoutError():
-            return "downstream_timeout"
-        case DownstreamUnavailableError():
-            return "downstream_unavailable"
-        case OverloadedError():
-            return "overloaded"
-        case _:
-            return "failed"

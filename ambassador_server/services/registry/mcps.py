@@ -1,17 +1,28 @@
 """Catalog entries: adding, changing, testing, publishing, archiving and removing."""
 
+import asyncio
 import uuid
+from collections.abc import Awaitable
 from dataclasses import replace
+from typing import Any
 
 from ambassador_server.domain.audit.actors import Requester
-from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.audit.resources import mcp_resource
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, check_mcp_name
+from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.revision import ExpectedRevisions, check_revision
-from ambassador_server.errors import ChangedMeanwhileError, ConflictError, InvalidInputError
+from ambassador_server.errors import (
+    AmbassadorError,
+    ChangedMeanwhileError,
+    ConflictError,
+    InvalidInputError,
+    failure_reason,
+)
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
@@ -30,10 +41,19 @@ _CALL_TIMEOUT_SECONDS = 60.0
 class Mcps:
     """The use cases of administrators for catalog entries."""
 
-    def __init__(self, *, store: Store, changes: Changes, downstreams: Downstreams, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        changes: Changes,
+        downstreams: Downstreams,
+        recorder: Recorder,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._changes = changes
         self._downstreams = downstreams
+        self._recorder = recorder
         self._clock = clock
 
     async def add(self, requester: Requester, name: str, spec: McpSpec) -> Mcp:
@@ -81,7 +101,7 @@ class Mcps:
         draft = await self._stored(name)
         if draft.status is McpStatus.PUBLISHED:
             raise ConflictError(f"MCP {name!r} is published already")
-        tools = await self._downstreams.probe(draft)
+        tools = await self._test(requester, draft)
         async with self._changes.open(requester) as change:
             before = await find_mcp(change.work, name)
             mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
@@ -120,9 +140,32 @@ class Mcps:
             await change.work.mcps.remove(mcp.mcp_id)
             change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=EVENTS.details(mcp))
 
-    async def test(self, name: str) -> tuple[Tool, ...]:
+    async def test(self, requester: Requester, name: str) -> tuple[Tool, ...]:
         """Make a separate connection to an entry and return its tools; nothing is changed."""
-        return await self._downstreams.probe(await self._stored(name))
+        return await self._test(requester, await self._stored(name))
+
+    async def _test(self, requester: Requester, mcp: Mcp) -> tuple[Tool, ...]:
+        """Connect to a downstream, which can run a command: recorded before that, and again when it has ended."""
+
+        def record(outcome: Outcome, reason: str | None = None, **more: Any) -> Awaitable[None]:
+            return self._recorder.event(
+                AuditAction.MCP_TEST,
+                outcome,
+                actor=requester.actor,
+                resource=mcp_resource(mcp),
+                origin=requester.origin,
+                reason=reason,
+                details={"transport": mcp.transport, "options": mask_options(mcp.options), **more},
+            )
+
+        await record(Outcome.PERMITTED)
+        try:
+            tools = await self._downstreams.probe(mcp)
+        except (AmbassadorError, asyncio.CancelledError) as error:
+            _ = record(Outcome.FAILED, failure_reason(error))
+            raise
+        await record(Outcome.SUCCEEDED, tools=[tool.name for tool in tools])
+        return tools
 
     async def _change(
         self,
@@ -137,7 +180,7 @@ class Mcps:
         check_revision(None if seen is None else masked(seen), expected)
         planned = self._after(seen, name, spec)
         # Tested before the change is opened, because other writers must not wait for a downstream.
-        tools = await self._downstreams.probe(planned) if test and needs_test(seen, planned) else None
+        tools = await self._test(requester, planned) if test and needs_test(seen, planned) else None
         async with self._changes.open(requester) as change:
             before = await change.work.mcps.by_name(name)
             check_revision(None if before is None else masked(before), expected)

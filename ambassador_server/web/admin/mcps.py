@@ -86,7 +86,7 @@ async def remove(request: web.Request) -> web.Response:
 async def test(request: web.Request) -> web.Response:
     """Connect to an entry and list the tools that it offers, without changing anything."""
     name = request.match_info["name"]
-    found = await request.app[REGISTRY].mcps.test(name)
+    found = await request.app[REGISTRY].mcps.test(requester(request), name)
     views = [offered_tool_view(name, tool) for tool in found]
     return json_response(Page(items=views, next_cursor=None, total=len(views)))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.domain.catalog.mcps import Isolation, Mcp, McpStatus
 from ambassador_server.domain.secrets.marks import REDACTED
 from ambassador_server.domain.secrets.option_masking import mask_options
@@ -16,6 +16,7 @@ from ambassador_server.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.services.registry.mcp_spec import McpSpec, masked
 from ambassador_server.services.registry.mcps import Mcps
@@ -30,7 +31,13 @@ MASKED = {"command": "wiki", "env": {"API_TOKEN": REDACTED, "TZ": "UTC"}}
 
 async def build() -> tuple[World, Mcps]:
     world = await World.build()
-    mcps = Mcps(store=world.store, changes=world.changes, downstreams=world.downstreams, clock=world.clock)
+    mcps = Mcps(
+        store=world.store,
+        changes=world.changes,
+        downstreams=world.downstreams,
+        recorder=Recorder(log=world.log, clock=world.clock),
+        clock=world.clock,
+    )
     return world, mcps
 
 
@@ -131,7 +138,10 @@ async def test_options_that_do_not_connect_are_refused_unless_the_test_is_skippe
     with pytest.raises(DownstreamUnavailableError):
         await mcps.update(ROOT, "git", spec)
     assert await stored(world, "git") == before
-    assert world.log.events == []
+    assert [(event.action, event.outcome) for event in world.log.events] == [
+        (AuditAction.MCP_TEST, Outcome.PERMITTED),
+        (AuditAction.MCP_TEST, Outcome.FAILED),
+    ]
     assert (await mcps.update(ROOT, "git", spec, test=False)).options == {"command": ["other"]}
 
 

@@ -19,7 +19,9 @@ _FLAGS: Mapping[str, tuple[str | None, str | None]] = {
     **dict.fromkeys(("sqlcmd", "bcp", "unzip"), (None, "-P")),
     **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd"), (None, "-w")),
 }
-_LENGTHS_OF_HEADERS = (len("Cookie"), len("Authorization"))
+_HEADERS_OF_ONE_WORD = frozenset(
+    spelled(word) for word in ("cookie", "authorization") for spelled in (str, str.title, str.upper)
+)
 
 
 def items_with_secrecy(items: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
@@ -41,7 +43,7 @@ def items_with_secrecy(items: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
         if isinstance(item, str):
             if item[:1] == "-":
                 after_flag = item == separate or is_secret_flag(item)
-            elif "-" in item or len(item) in _LENGTHS_OF_HEADERS:
+            elif "-" in item or item in _HEADERS_OF_ONE_WORD:
                 after_header = _is_header(item) and is_secret_name(item)
 
 

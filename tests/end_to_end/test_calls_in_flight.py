@@ -7,7 +7,7 @@ from tests.end_to_end.test_kill_switches import slow_call
 from tests.end_to_end.world import Caller, World, assert_works, until
 from tests.patience import PATIENCE
 
-SECONDS = 5
+SECONDS = 10
 """How long a key or grant lasts, so that a call begins before its end."""
 
 

@@ -30,6 +30,7 @@ from ambassador_server.crypto.certificates import (
 from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.downstream.programs.leftovers import end_leftovers
 from ambassador_server.downstream.programs.own_memory import hide_own_memory
+from ambassador_server.downstream.programs.profile import remove_temporary_directory
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
 from ambassador_server.errors import AmbassadorError, StorageError
@@ -58,10 +59,12 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     ambassador = await build(settings, writer=settings.node)
     async with AsyncExitStack() as stack:
+        programs = program_settings(settings)
+        stack.callback(remove_temporary_directory, programs)
         stack.push_async_callback(ambassador.close)
         await _record(ambassador, AuditAction.SERVER_START)
         stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
-        await _prepare_programs(program_settings(settings))
+        await _prepare_programs(programs)
         await ambassador.services.watch.start()
         ambassador.services.deliveries.start()
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))

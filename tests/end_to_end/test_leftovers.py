@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ambassador_server.bootstrap.options import program_settings
+from ambassador_server.config import ServerConfig
+from ambassador_server.downstream.programs.profile import temporary_directory
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.world import World, running, until
 from tests.fakes.mcp_servers import stdio_options
@@ -19,6 +22,16 @@ def world(tmp_path: Path, prepared: Rig) -> Iterator[World]:
     """Run a server of this test's own."""
     with running(tmp_path, prepared) as started:
         yield started
+
+
+def test_after_a_stop_no_temporary_directory_of_its_programs_remains(world: World) -> None:
+    """The data directory lies in the common one, so programs in landlock are given another."""
+    world.publish_fixture("tools")
+    directory = Path(temporary_directory(program_settings(ServerConfig(data_dir=world.rig.data_dir))))
+    assert directory.is_dir() == (world.ask("GET", "mcps/tools")["sandbox"] == "landlock")
+    assert world.rig.stop() == 0
+    assert not directory.exists()
+    world.start()
 
 
 def test_after_a_kill_and_a_start_no_process_of_the_killed_server_lives(world: World) -> None:

@@ -1,6 +1,7 @@
 """Which places the profiles `default` and `strict` let a program read and write."""
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import ambassador_server
 from ambassador_server.downstream.programs.plan import Launch
+from ambassador_server.downstream.programs.settings import ProgramSettings
 
 _LIBRARIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store")
 SYSTEM = (*_LIBRARIES, "/etc", "/run/systemd/resolve", "/run/resolvconf", "/proc", "/sys")
@@ -64,6 +66,17 @@ def places_of(launch: Launch) -> Places:
         made=caches,
         listed=listed,
     )
+
+
+def temporary_directory(settings: ProgramSettings) -> str:
+    """Return the directory for temporary files of programs that may not use the common one; it may not exist."""
+    owner = os.getuid() if hasattr(os, "getuid") else 0
+    return f"{tempfile.gettempdir()}/mcp-ambassador-{owner}-{settings.server_id or os.getpid()}"
+
+
+def remove_temporary_directory(settings: ProgramSettings) -> None:
+    """Remove it with everything in it, once no program runs any more; a link in its place is left alone."""
+    shutil.rmtree(temporary_directory(settings), ignore_errors=True)
 
 
 def code_is_linked() -> bool:

@@ -1,6 +1,5 @@
 """Sandbox `landlock`: the kernel denies files, other processes and TCP ports to a process that asked for it."""
 
-import os
 import sys
 import tempfile
 from dataclasses import asdict
@@ -8,7 +7,13 @@ from functools import cache
 
 from ambassador_server.downstream.programs.kernel import CONNECT_ABI, SCOPE_ABI, TRUNCATE_ABI, landlock_abi
 from ambassador_server.downstream.programs.plan import Launch, SandboxOptions, Wrapped
-from ambassador_server.downstream.programs.profile import UV_CACHE, code_is_linked, hides, places_of
+from ambassador_server.downstream.programs.profile import (
+    UV_CACHE,
+    code_is_linked,
+    hides,
+    places_of,
+    temporary_directory,
+)
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.programs.socket_filter import is_possible
 from ambassador_server.downstream.sandboxes import UnavailableError
@@ -45,8 +50,7 @@ def wrap(launch: Launch) -> Wrapped:
     directory = env.get("TMPDIR") or tempfile.gettempdir()
     if launch.sandbox.is_strict or hides((*launch.settings.hidden, *places.hidden), directory):
         # Nothing can be created in a directory that holds something hidden.
-        marked = launch.settings.server_id or os.getpid()
-        temporary = env["TMPDIR"] = f"{tempfile.gettempdir()}/mcp-ambassador-{os.getuid()}-{marked}"
+        temporary = env["TMPDIR"] = temporary_directory(launch.settings)
     if code_is_linked() and "HOME" in env:
         env.setdefault("UV_CACHE_DIR", f"{env['HOME']}/{UV_CACHE}-of-mcps")
     return Wrapped(

@@ -98,6 +98,17 @@ def test_what_cannot_be_read_is_refused(raw: bytes):
         READER.value(raw)
 
 
+def test_nesting_is_bounded_by_the_same_number_on_every_version():
+    deepest, too_deep = (b'{"a":[' * (levels // 2) + b"]}" * (levels // 2) for levels in (500, 502))
+    assert READER.value(deepest) == json.loads(deepest)
+    with pytest.raises(InvalidInputError):
+        READER.value(too_deep)
+    flat = b"[" + b",".join([b'["]}"]'] * 600) + b"]"
+    assert len(READER.value(flat)) == 600
+    with pytest.raises(InvalidInputError):
+        READER.value(b"[" * 501 + b'"' + b'\\"' * 200_000)  # a string without an end is searched once
+
+
 def test_many_members_of_one_name_are_read_in_linear_time():
     raw = b"{" + b",".join([b'"a":1'] * 50_000) + b"}"
     assert len(READER.value(raw)) == 50_000

@@ -1,8 +1,9 @@
 """The calls that are running now, so that a kill switch or the shutdown can stop them."""
 
 import asyncio
+from collections import OrderedDict
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
@@ -10,6 +11,9 @@ from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.errors import ServerStoppingError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+_MOST_ENDED_SESSIONS: Final = 10_000
+"""How many ended sessions are remembered; a request is read for a minute at most."""
 
 
 class CallStoppedError(Exception):
@@ -77,6 +81,7 @@ class CallsInFlight:
     def __init__(self, policy: PolicyKeeper) -> None:
         self._policy = policy
         self._running: set[CallInFlight] = set()
+        self._ended_sessions: OrderedDict[str | None, None] = OrderedDict()
         self._is_stopping = False
         policy.subscribe(lambda _: self.decide_again())
 
@@ -90,10 +95,12 @@ class CallsInFlight:
     def register(self, principal: Principal, capability: CapabilityRef) -> CallInFlight:
         """Return the call of the current task, which runs in the `with` block of the returned object.
 
-        Raises ServerStoppingError.
+        Raises ServerStoppingError, and CallStoppedError for a session that was ended while the request was read.
         """
         if self._is_stopping:
             raise ServerStoppingError("The server is shutting down")
+        if principal.session_id in self._ended_sessions:
+            raise CallStoppedError(_SESSION_ENDED)
         return CallInFlight(principal, capability, self._running)
 
     def cut(self) -> None:
@@ -118,7 +125,10 @@ class CallsInFlight:
                 _stop(running, decision)
 
     def end_session(self, session_id: str) -> None:
-        """Stop the calls of a session that was ended."""
+        """Stop the calls of a session that was ended, and those of its requests that are still being read."""
+        self._ended_sessions[session_id] = None
+        if len(self._ended_sessions) > _MOST_ENDED_SESSIONS:
+            self._ended_sessions.popitem(last=False)
         for running in tuple(self._running):
             if running.principal.session_id == session_id:
                 _stop(running, _SESSION_ENDED)

@@ -71,6 +71,16 @@ async def test_an_answer_is_given_even_if_the_log_fails_after_the_attempt():
     assert isinstance(await task, Answered)
 
 
+async def test_a_request_that_is_read_while_its_session_ends_is_refused():
+    world = await World.build()
+    world.in_flight.end_session("s1")
+    answer = await world.call()
+    assert isinstance(answer, Deny)
+    assert answer.reason is Reason.SESSION_ENDED
+    assert await actions(world) == [DENY]
+    assert world.downstreams.calls == []
+
+
 @pytest.mark.parametrize("name", ["git__log", "git.log", "git:log"])
 async def test_a_tool_answers_to_each_of_its_names(name: str):
     world = await World.build()

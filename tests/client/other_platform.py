@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,8 +39,10 @@ class ProcessTable:
         found = {}
         for directory in Path("/proc").iterdir():
             if directory.name.isdigit():
-                name, _, rest = (directory / "stat").read_text().partition("(")[2].rpartition(")")
-                found[int(directory.name)] = Process(int(rest.split()[1]), f"{name}.exe")
+                # A process can end meanwhile; the snapshot of Windows holds only those that have not.
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    name, _, rest = (directory / "stat").read_text().partition("(")[2].rpartition(")")
+                    found[int(directory.name)] = Process(int(rest.split()[1]), f"{name}.exe")
         return found
 
     def wait(self, process: int) -> None:

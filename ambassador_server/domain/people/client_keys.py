@@ -78,11 +78,14 @@ def check_length_of_line(key: ClientKey, of_user: Collection[ClientKey], now: da
 
 
 def replacements(key_id: str, of_user: Collection[ClientKey]) -> list[ClientKey]:
-    """Return the keys that replaced this one, directly or through others, oldest first."""
-    found: list[ClientKey] = []
-    replaced = {key_id}
-    for key in sorted(of_user, key=lambda each: each.created_at):
-        if key.replaces in replaced:
-            found.append(key)
-            replaced.add(key.key_id)
+    """Return the keys that replaced this one, directly or through others."""
+    # By what they name, not by age: a clock that was set back must not hide a replacement.
+    by_replaced: dict[str | None, list[ClientKey]] = {}
+    for key in of_user:
+        by_replaced.setdefault(key.replaces, []).append(key)
+    found, waiting = list[ClientKey](), [key_id]
+    while waiting:
+        nearest = by_replaced.pop(waiting.pop(), [])
+        found += nearest
+        waiting += [key.key_id for key in nearest]
     return found

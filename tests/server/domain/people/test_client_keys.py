@@ -35,6 +35,8 @@ def test_replacements_are_found_through_each_other_and_no_other_key():
     keys = [*line(4), replace(KEY, key_id="other")]
     assert [key.key_id for key in replacements("k1", keys[::-1])] == ["k2", "k3"]
     assert replacements("other", keys) == []
+    set_back = [replace(key, created_at=KEY.created_at - timedelta(hours=n)) for n, key in enumerate(keys)]
+    assert [key.key_id for key in replacements("k0", set_back)] == ["k1", "k2", "k3"]
 
 
 def test_a_line_is_full_when_enough_of_its_keys_can_be_used():

@@ -36,6 +36,11 @@ class GroupCommit:
         self._batch: WriteBatch | None = None
         self._checkpoint_timer: asyncio.TimerHandle | None = None
 
+    @property
+    def written_seq(self) -> int:
+        """Return the sequence number of the last line in the file."""
+        return self._segments.tip.seq
+
     def append(self, encoded: bytes) -> WriteBatch | None:
         """Queue a record and return its batch, which the next turn of the event loop writes; None in a full queue."""
         options = self._options

@@ -141,10 +141,7 @@ class JsonlAuditLog:
         not hold a record that the log can still lose. Raises AuditUnavailableError when the position is not one in
         the files.
         """
-        if not self._availability.is_closed:
-            # When that fails, the records that were durable before can still be read.
-            with suppress(AuditUnavailableError):
-                await self._syncer.catch_up()
+        await self._make_durable()
         return await asyncio.to_thread(
             read_records, self._directory.path, self._writer, after, limit, self._syncer.durable, max_bytes
         )
@@ -154,6 +151,14 @@ class JsonlAuditLog:
         return await asyncio.to_thread(
             count_records, self._directory.path, self._writer, after, at_most, self._syncer.durable
         )
+
+    async def end(self, *, now: bool) -> LogPosition | None:
+        """Return the end of the durable lines; with `now`, what is written is made durable first."""
+        seq = self._commit.written_seq
+        if now:
+            await self._make_durable()
+        segment, offset = self._syncer.durable
+        return LogPosition(seq=seq, segment=segment, offset=offset)
 
     async def prunable(self, before: datetime, needed_from: int | None = None) -> Removal | None:
         """Return the segments that hold nothing younger and come before `needed_from`, or None."""
@@ -193,6 +198,12 @@ class JsonlAuditLog:
         self._directory.close()
         if failure is not None and was_available:
             raise AuditUnavailableError(refusal(reason_of(failure)))
+
+    async def _make_durable(self) -> None:
+        if not self._availability.is_closed:
+            # When that fails, the records that were durable before can still be read.
+            with suppress(AuditUnavailableError):
+                await self._syncer.catch_up()
 
     def _refused(self, reason: str) -> WriteBatch:
         batch = WriteBatch(self._loop)

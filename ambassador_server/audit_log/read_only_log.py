@@ -32,6 +32,11 @@ class ReadOnlyLog:
         """Return how many records lie after a position, counting no further than `at_most`."""
         return await asyncio.to_thread(self._count, after, at_most)
 
+    async def end(self, *, now: bool) -> LogPosition | None:
+        """Return the end of the last file, None without a directory; sequence numbers are not read."""
+        end = await asyncio.to_thread(self._end)
+        return None if end is None else LogPosition(seq=0, segment=end[0], offset=end[1])
+
     def _read(
         self, after: LogPosition | None, limit: int, max_bytes: int | None
     ) -> tuple[list[AuditRecord], LogPosition | None]:

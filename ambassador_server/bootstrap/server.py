@@ -59,11 +59,12 @@ class Ambassador:
         )
 
     async def close(self) -> None:
-        """Close downstreams, audit sinks, log and database in this order, even if closing one of them fails."""
+        """Close downstreams, indexer, audit sinks, log and database in this order, even if closing one fails."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.base.store.close)
             stack.push_async_callback(self.base.log.close)
             stack.push_async_callback(self.services.deliveries.close)
+            stack.push_async_callback(self.services.indexer.close)
             stack.push_async_callback(self.base.downstreams.close)
 
     def _web_settings(self, ca_pem: bytes | None) -> WebSettings:

@@ -9,6 +9,7 @@ from ambassador_server.audit_log.archive import JsonlArchive
 from ambassador_server.audit_log.read_only_log import ReadOnlyLog
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.bootstrap.foundation import Foundation
+from ambassador_server.bootstrap.index_process.supervisor import SupervisedIndexer
 from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
@@ -70,6 +71,7 @@ class UseCases:
     health: Health
     watch: DownstreamWatch
     deliveries: AuditDeliveries
+    indexer: SupervisedIndexer
 
 
 def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> UseCases:
@@ -79,7 +81,10 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     deliveries = AuditDeliveries(
         sinks=sinks, logs=logs, journal=journal, clock=base.clock, pause_after=_SINK_PAUSES.after
     )
-    search = AuditSearch(store=base.store, logs=logs, clock=base.clock)
+    indexer = SupervisedIndexer(
+        url=config.store_url, audit_directory=config.audit_dir, store=base.store, logs=logs, clock=base.clock
+    )
+    search = AuditSearch(store=base.store, indexer=indexer)
     catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)
     in_flight = CallsInFlight(base.policy)
     passwords = PasswordProver(
@@ -102,12 +107,14 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
             log=base.log,
             policy=base.policy,
             deliveries=deliveries,
+            indexer=indexer,
             downstreams=base.downstreams,
         ),
         watch=DownstreamWatch(
             store=base.store, policy=base.policy, recorder=base.recorder, downstreams=base.downstreams
         ),
         deliveries=deliveries,
+        indexer=indexer,
     )
 
 

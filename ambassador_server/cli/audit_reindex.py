@@ -10,6 +10,7 @@ from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.indexer import InServerIndexer
 from ambassador_server.storage.sql_store import open_store
 
 
@@ -23,7 +24,8 @@ async def _reindex(settings: ServerConfig, *, resume: bool) -> None:
     store = await open_store(settings.store_url)
     try:
         logs = [ReadOnlyLog(settings.audit_dir, writer) for writer in (settings.node, settings.init_writer)]
-        search = AuditSearch(store=store, logs=logs, clock=SystemClock())
+        indexer = InServerIndexer(store=store, logs=logs, clock=SystemClock())
+        search = AuditSearch(store=store, indexer=indexer)
         if not resume:
             await search.empty()
         if lock is None:

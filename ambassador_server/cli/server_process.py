@@ -67,6 +67,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         await _prepare_programs(programs)
         await ambassador.services.watch.start()
         ambassador.services.deliveries.start()
+        ambassador.services.indexer.start()
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
         await _warn_without_admin(ambassador)

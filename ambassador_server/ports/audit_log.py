@@ -31,6 +31,13 @@ class AuditLogReader(Protocol):
         """Return how many committed records come after a position, or `at_most` if there are more."""
         ...
 
+    async def end(self, *, now: bool) -> LogPosition | None:
+        """Return the end of the committed lines, None if there is no log; its `seq` is 0 if it is not known.
+
+        With `now`, lines that wait for the disk are committed first.
+        """
+        ...
+
 
 class AuditLog(AuditLogReader, Protocol):
     """The append-only, hash-chained log of one writer; the database only indexes it."""

@@ -17,6 +17,7 @@ from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.indexer import InServerIndexer
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from tests.end_to_end import scripted_server
@@ -213,7 +214,7 @@ async def _prune(directory: Path) -> None:
     log = await JsonlAuditLog.open(directory, "main", signer=SIGNER, clock=clock, options=options)
     await append_all(log, range(20))
     clock.advance(10 * 86400)
-    search = AuditSearch(store=store, logs=[log], clock=clock)
+    search = AuditSearch(store=store, indexer=InServerIndexer(store=store, logs=[log], clock=clock))
     journal = FileSinkJournal(directory, "main")
     deliveries = AuditDeliveries(
         sinks=[], logs=[log], journal=journal, clock=clock, pause_after=Backoff(0.01, 0.05).after

@@ -100,6 +100,9 @@ class FakeAuditLog:
     async def count(self, after: LogPosition | None, at_most: int) -> int:
         return min(at_most, len(self._records) - self._start(after))
 
+    async def end(self, *, now: bool) -> LogPosition | None:
+        return LogPosition(seq=self._tip.seq, segment=1, offset=len(self._records))
+
     async def close(self) -> None:
         self._flush()
         self._failure = "it is closed"

@@ -8,6 +8,7 @@ from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkStatus
+from ambassador_server.services.audit.indexer import AuditIndexer, IndexState
 from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
@@ -22,12 +23,14 @@ class Health:
         log: AuditLog,
         policy: PolicyKeeper,
         deliveries: AuditDeliveries,
+        indexer: AuditIndexer,
         downstreams: Downstreams,
     ) -> None:
         self._store = store
         self._log = log
         self._policy = policy
         self._deliveries = deliveries
+        self._indexer = indexer
         self._downstreams = downstreams
         self._draining = False
 
@@ -47,6 +50,10 @@ class Health:
     async def sinks(self) -> list[SinkStatus]:
         """Return the status of every audit sink; a failing sink does not make the server unready."""
         return await self._deliveries.statuses()
+
+    async def index(self) -> IndexState:
+        """Return how far the index of the audit is; an index that is behind does not make the server unready."""
+        return await self._indexer.state()
 
     async def sandboxes(self) -> tuple[SandboxOffer, ...]:
         """Return every sandbox for programs and whether this machine offers it."""

@@ -1,8 +1,6 @@
-"""Copies the audit log into the index, and searches the index."""
+"""Searches the index of the audit log."""
 
-import asyncio
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ambassador_server.domain.audit.events import IndexedRecord
@@ -11,15 +9,10 @@ from ambassador_server.domain.audit.request_summary import RequestSummary, summa
 from ambassador_server.domain.policy.grants import Grant
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.errors import NotFoundError
-from ambassador_server.ports.audit_log import AuditLogReader
-from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import EventCounts, Store
+from ambassador_server.services.audit.indexer import AuditIndexer, IndexState
 
 _BATCH = 2000
-_SMALL_BATCH = 250
-_PAUSE_FACTOR = 24.0
-"""The copy in the background pauses this many times as long as it has worked, so that calls are not slowed down."""
-
 MAX_PAGE = 1000
 
 _RECORD_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}):([1-9][0-9]{0,17})")
@@ -39,28 +32,22 @@ class Trace:
 
 
 class AuditSearch:
-    """Searches the audit; an answer includes every record that was committed before the search began."""
+    """Searches the audit; an answer includes every record that was committed before the search began.
 
-    def __init__(self, *, store: Store, logs: Sequence[AuditLogReader], clock: Clock) -> None:
+    Where copying these takes longer than a second, the answer is what the index has, and `state` says how far that is.
+    """
+
+    def __init__(self, *, store: Store, indexer: AuditIndexer) -> None:
         self._store = store
-        self._logs = logs
-        self._clock = clock
-        self._lock = asyncio.Lock()
+        self._indexer = indexer
 
-    async def follow(self) -> None:
-        """Copy new records in small batches, with a pause after each."""
-        for log in self._logs:
-            copied = _SMALL_BATCH
-            while copied == _SMALL_BATCH:
-                started = self._clock.monotonic()
-                copied = await self._copy(log, _SMALL_BATCH)
-                await asyncio.sleep((self._clock.monotonic() - started) * _PAUSE_FACTOR)
+    async def state(self) -> IndexState:
+        """Return how far the index is."""
+        return await self._indexer.state()
 
     async def catch_up(self) -> None:
-        """Copy all new records without a pause, because a caller is waiting."""
-        for log in self._logs:
-            while await self._copy(log, _BATCH) == _BATCH:
-                pass
+        """Return when all records that are committed now are in the index, however long that takes."""
+        await self._indexer.reach_end(None)
 
     async def empty(self) -> None:
         """Remove all records and positions, so that the logs are copied from the beginning.
@@ -80,29 +67,15 @@ class AuditSearch:
                 pass
             await work.audit.restart()
 
-    async def _copy(self, log: AuditLogReader, limit: int) -> int:
-        """Copy one batch and return its size.
-
-        Records and the position after them are stored in one transaction, so a crash leaves no gap and no duplicate.
-        """
-        async with self._lock:
-            async with self._store.read() as work:
-                position = await work.audit.position(log.writer)
-            records, end = await log.read(position, limit)
-            if end is not None and end != position:
-                async with self._store.write(durable=False) as work:
-                    await work.audit.insert(records, end)
-            return len(records)
-
     async def newest(self, wanted: Query, *, limit: int, before: int | None) -> list[IndexedRecord]:
         """Return matching records, newest first."""
-        await self.catch_up()
+        await self._indexer.reach_end()
         async with self._store.read() as work:
             return await work.audit.newest(wanted, limit=min(limit, MAX_PAGE), before=before)
 
     async def after(self, wanted: Query, *, limit: int, cursor: int) -> tuple[list[IndexedRecord], int]:
         """Return matching records after a cursor, oldest first, and the cursor to continue from."""
-        await self.catch_up()
+        await self._indexer.reach_end()
         async with self._store.read() as work:
             last = await work.audit.last_cursor()
             found = await work.audit.after(wanted, limit=min(limit, MAX_PAGE), cursor=cursor)
@@ -111,13 +84,13 @@ class AuditSearch:
 
     async def extent(self) -> tuple[int, int]:
         """Return the oldest and the newest cursor; 0 and 0 if there are no records."""
-        await self.catch_up()
+        await self._indexer.reach_end()
         async with self._store.read() as work:
             return await work.audit.first_cursor(), await work.audit.last_cursor()
 
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
         """Count matching records by an attribute."""
-        await self.catch_up()
+        await self._indexer.reach_end()
         async with self._store.read() as work:
             return await work.audit.counts(wanted, by, top=min(top, MAX_PAGE))
 
@@ -126,7 +99,7 @@ class AuditSearch:
 
         `found_by` is the id of the request, or the name WRITER:SEQ of one of its records. Raises NotFoundError.
         """
-        await self.catch_up()
+        await self._indexer.reach_end()
         async with self._store.read() as work:
             request_id: str | None = found_by
             found: list[IndexedRecord] = []

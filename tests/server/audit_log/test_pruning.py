@@ -16,6 +16,7 @@ from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.errors import AuditUnavailableError, InvalidInputError
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkSettings
 from ambassador_server.services.audit.index import AuditSearch
+from ambassador_server.services.audit.indexer import InServerIndexer
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
@@ -42,7 +43,9 @@ class World:
 
     def __init__(self, log: JsonlAuditLog, clock: ManualClock, directory: Path) -> None:
         self.log, self.clock, self.store = log, clock, InMemoryStore()
-        self.search = AuditSearch(store=self.store, logs=[log], clock=clock)
+        self.search = AuditSearch(
+            store=self.store, indexer=InServerIndexer(store=self.store, logs=[log], clock=clock)
+        )
         self.receiver = FakeReceiver()
         self.deliveries = AuditDeliveries(
             sinks=[

@@ -12,6 +12,7 @@ from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.feed import MAX_LISTENERS, AuditFeed, FeedUpdate
 from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
+from ambassador_server.services.audit.indexer import InServerIndexer
 from tests.conformance.store_samples import event, position, record
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
@@ -36,7 +37,9 @@ class World:
     def __init__(self) -> None:
         self.store = InMemoryStore()
         self.log = FragileLog()
-        self.search = AuditSearch(store=self.store, logs=[self.log], clock=ManualClock())
+        self.search = AuditSearch(
+            store=self.store, indexer=InServerIndexer(store=self.store, logs=[self.log], clock=ManualClock())
+        )
         self.feed = AuditFeed(self.search, poll_seconds=0.001)
 
     async def happen(self, count: int = 1, reason: str = "no_grant") -> None:

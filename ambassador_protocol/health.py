@@ -12,8 +12,20 @@ class Liveness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditIndexLag:
+    """How far the index of the audit is behind the log."""
+
+    behind_records: int
+    behind_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """`GET /ready`: `checks` holds every condition by name; `ready` means that all are true."""
+    """`GET /ready`: `checks` holds every condition by name; `ready` means that all are true.
+
+    An index that is behind does not make a server unready.
+    """
 
     status: Literal["ready", "not_ready"]
     checks: dict[str, bool]
+    audit_index: AuditIndexLag

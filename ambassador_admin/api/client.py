@@ -60,10 +60,11 @@ _EXIT_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list; `next_cursor` is None on the last."""
+    """One page of a list; `next_cursor` is None on the last. `answer` is the whole body, which may say more."""
 
     items: list[dict[str, Any]]
     next_cursor: str | None
+    answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,18 +136,25 @@ class ApiClient:
             raise self._protocol_error("its list has no items")
         if following is not None and not isinstance(following, str):
             raise self._protocol_error("its cursor is not a text")
-        return Page(items, following)
+        return Page(items, following, answer)
 
     def items(
-        self, request: Request, *, limit: int | None = None, size: int = _PAGE
+        self,
+        request: Request,
+        *,
+        limit: int | None = None,
+        size: int = _PAGE,
+        notice: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield the items of a list, fetched in pages of `size`, up to `limit`."""
+        """Yield the items of a list, fetched in pages of `size`, up to `limit`; `notice` gets the first answer."""
         cursor: str | None = None
         remaining = limit
         while remaining is None or remaining > 0:
             page = self.page(
                 request, limit=size if remaining is None else min(remaining, size), cursor=cursor
             )
+            if notice is not None and cursor is None:
+                notice(page.answer)
             yield from page.items if remaining is None else page.items[:remaining]
             if page.next_cursor is None:
                 return

@@ -1,12 +1,14 @@
 """The commands `audit query`, `audit show` and `audit stats`."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from ambassador_admin.api import audit
 from ambassador_admin.cli.audit_filters import AuditFilters
+from ambassador_admin.cli.audit_lag import tell_lag
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import Format, View
@@ -99,7 +101,7 @@ def query(
     """
     wanted = audit.newest(filters.query(admin.environment.now()))
     # One more than the limit tells whether there are more.
-    events = list(admin.api.items(wanted, limit=limit + 1))
+    events = list(admin.api.items(wanted, limit=limit + 1, notice=partial(tell_lag, admin)))
     admin.output.rows(EVENT, events[:limit])
     if len(events) > limit:
         admin.output.say(f"More than {limit} events match; --limit shows more.")
@@ -117,6 +119,7 @@ def show(
     Example: ambassador-admin audit show 0f3a9d0c2b7e4f6180a1b2c3d4e5f607
     """
     trace = admin.api.fetch(audit.trace(request_id))
+    tell_lag(admin, trace)
     events = trace.get("events", [])
     arguments = events[0].get("details", {}).get("arguments") if events else None
     if admin.output.format in (Format.TABLE, Format.WIDE):
@@ -153,6 +156,7 @@ def stats(
     """
     wanted = audit.statistics(filters.query(admin.environment.now()), by, top)
     found = admin.api.fetch(wanted)
+    tell_lag(admin, found)
     if admin.output.format in (Format.JSON, Format.YAML, Format.JSONL):
         admin.output.document(found)
         return

@@ -10,6 +10,7 @@ import typer
 
 from ambassador_admin.api import audit
 from ambassador_admin.cli.audit_filters import AuditFilters
+from ambassador_admin.cli.audit_lag import tell_lag
 from ambassador_admin.cli.command import verb
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.errors import AdminError, BadAnswerError, ConflictError, UsageError
@@ -89,7 +90,9 @@ class _Exporter:
         return following
 
     def _newest(self) -> int:
-        found = self._admin.api.page(audit.newest({}), limit=1).items
+        page = self._admin.api.page(audit.newest({}), limit=1)
+        tell_lag(self._admin, page.answer)
+        found = page.items
         return int(found[0]["cursor"]) if found else 0
 
     def _report_position(self, at: int, error: BaseException) -> None:

@@ -31,6 +31,17 @@ def _sink(sink: Item) -> str:
     return f"{words}, failing: {sink.get('last_error')}" if sink.get("failures") else words
 
 
+def _index(value: Any, now: datetime) -> str:
+    if not isinstance(value, dict):
+        return plain(value, now)
+    words = f"{value.get('behind_records')} behind"
+    if value.get("behind_records"):
+        words += f" for {value.get('behind_seconds')} s"
+    if value.get("runner") == "server":
+        words += ", copied by the server itself"
+    return plain(f"{words}, failing: {value['failure']}" if value.get("failure") else words, now)
+
+
 def _sandboxes(value: Any, now: datetime) -> str:
     if not isinstance(value, list):
         return plain(value, now)
@@ -51,9 +62,10 @@ HEALTH = View(
         Column("STATUS", "status", status=True),
         Column("CHECKS", "checks"),
         Column("AUDIT SINKS", "sinks", _sinks, whole=True),
+        Column("AUDIT INDEX", "audit_index", _index, whole=True),
         Column("SANDBOXES", "sandboxes", _sandboxes, whole=True),
     ),
-    ("server", "status", "checks", "sinks", "sandboxes"),
+    ("server", "status", "checks", "sinks", "audit_index", "sandboxes"),
 )
 SERVER_VERSION = View(
     "versions", (Column("SERVER", "server"), Column("VERSION", "version")), ("server", "version")
@@ -73,7 +85,8 @@ def health(admin: Invocation) -> None:
     """Show whether the server can serve calls; exit code 7 if it cannot.
 
     This needs no key. With a key, every audit sink is shown, too: how many records it is behind, and its last error;
-    and every sandbox for MCPs over stdio: what it holds back on the server's machine, or why it is not available.
+    how many records the index of the audit is behind, and what hinders it; and every sandbox for MCPs over stdio: what
+    it holds back on the server's machine, or why it is not available.
 
     Example: ambassador-admin server health --server https://localhost:9443
     """
@@ -88,10 +101,10 @@ def health(admin: Invocation) -> None:
 
 
 def _details(admin: Invocation) -> dict[str, Any]:
-    """Return sinks and sandboxes, which only administrators see; without a key nothing, which is no error."""
+    """Return sinks, index and sandboxes, which only administrators see; without a key nothing, which is no error."""
     try:
         health = admin.api.fetch(server.health())
-        return {"sinks": health["sinks"], "sandboxes": health["sandboxes"]}
+        return {name: health[name] for name in ("sinks", "audit_index", "sandboxes")}
     except (AdminError, KeyError):
         return {}
 

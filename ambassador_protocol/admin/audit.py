@@ -31,6 +31,18 @@ class ResourceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexLagView:
+    """How much of the log an answer lacks: about how many records, since how long, and the time of the newest it knows.
+
+    Both numbers are 0 for a complete answer. `indexed_until` is null while nothing was copied since the server started.
+    """
+
+    behind_records: int
+    behind_seconds: float
+    indexed_until: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventView:
     """One event; `id` never changes, `cursor` is its position in the index."""
 
@@ -49,6 +61,16 @@ class EventView:
     session_id: str | None
     source: str | None
     details: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """`GET /v1/admin/audit/events`: events, the cursor of the next page, and how much of the log the index lacks."""
+
+    items: list[EventView]
+    next_cursor: str | None
+    index: IndexLagView
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +99,7 @@ class TraceView:
     switch_id: str | None
     switch: SwitchView | None
     events: list[EventView]
+    index: IndexLagView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +118,7 @@ class StatisticsView:
     values: list[CountView]
     other: int
     total: int
+    index: IndexLagView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

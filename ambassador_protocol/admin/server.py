@@ -59,13 +59,31 @@ class SandboxView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditIndexView:
+    """How far the index of the audit is behind the log, and what copies it.
+
+    `runner` is `process`, a process of its own, or `server`, the server itself while there is no such process.
+    `behind_records` counts lines of the log. `restarts` counts how often the process was started again, `failure` says
+    what hinders it now. `indexed_until` is the time of the newest record that was copied since the server started.
+    """
+
+    runner: str
+    behind_records: int
+    behind_seconds: float
+    indexed_until: str | None
+    restarts: int
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerHealth:
     """`GET /v1/admin/server/health`: the conditions of readiness.
 
-    The audit sinks, and the sandboxes that the server's machine offers, do not affect it.
+    The audit sinks, the index of the audit, and the sandboxes that the server's machine offers, do not affect it.
     """
 
     status: str
     checks: dict[str, bool]
     sinks: list[SinkView]
+    audit_index: AuditIndexView
     sandboxes: list[SandboxView]

@@ -10,7 +10,7 @@ from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.config import ServerConfig
 from ambassador_server.errors import ConfigurationError
 from ambassador_server.services.audit.index import AuditSearch
-from ambassador_server.services.audit.indexer import InServerIndexer
+from ambassador_server.services.audit.log_indexing import InServerIndexer
 from ambassador_server.storage.sql_store import open_store
 
 

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ambassador_protocol.health import Liveness, Readiness
+from ambassador_protocol.health import AuditIndexLag, Liveness, Readiness
 from ambassador_protocol.paths import CA_CERTIFICATE, HEALTH, LIVE, READY
 from ambassador_server.web.app_keys import HEALTH_CHECKS, SETTINGS
 from ambassador_server.web.bodies import json_response
@@ -23,9 +23,16 @@ async def live(_: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Answer 200 if calls can be served, else 503 with the failed conditions."""
-    checks = await request.app[HEALTH_CHECKS].checks()
+    health_checks = request.app[HEALTH_CHECKS]
+    checks, index = await health_checks.checks(), await health_checks.index()
     is_ready = all(checks.values())
-    body = Readiness(status="ready" if is_ready else "not_ready", checks=checks)
+    body = Readiness(
+        status="ready" if is_ready else "not_ready",
+        checks=checks,
+        audit_index=AuditIndexLag(
+            behind_records=index.behind_records, behind_seconds=round(index.behind_seconds, 1)
+        ),
+    )
     return json_response(body, status=200 if is_ready else 503)
 
 

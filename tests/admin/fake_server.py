@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ambassador_protocol import paths
 from ambassador_protocol.admin.server import (
+    AuditIndexView,
     SandboxView,
     ServerConfiguration,
     ServerHealth,
@@ -56,6 +57,14 @@ _SINKS = [
         last_error_at="2026-01-01T11:59:30.000Z",
     ),
 ]
+_INDEX = AuditIndexView(
+    runner="process",
+    behind_records=1200,
+    behind_seconds=2.5,
+    indexed_until="2026-01-01T12:00:00.000Z",
+    restarts=0,
+    failure=None,
+)
 _SANDBOXES = [
     SandboxView(kind="landlock", available=True, is_default=True, detail="ABI 7"),
     SandboxView(
@@ -80,5 +89,7 @@ async def _configuration(request: web.Request) -> web.Response:
 
 
 async def _health(request: web.Request) -> web.Response:
-    health = ServerHealth(status="ready", checks={"database": True}, sinks=_SINKS, sandboxes=_SANDBOXES)
+    health = ServerHealth(
+        status="ready", checks={"database": True}, sinks=_SINKS, audit_index=_INDEX, sandboxes=_SANDBOXES
+    )
     return web.json_response(asdict(health))

@@ -17,7 +17,7 @@ from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.index import AuditSearch
-from ambassador_server.services.audit.indexer import InServerIndexer
+from ambassador_server.services.audit.log_indexing import InServerIndexer
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from tests.end_to_end import scripted_server

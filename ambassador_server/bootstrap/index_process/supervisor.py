@@ -15,7 +15,7 @@ from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition, Store
-from ambassador_server.services.audit.indexer import (
+from ambassador_server.services.audit.log_indexing import (
     LONGEST_WAIT,
     IndexState,
     InServerIndexer,
@@ -34,7 +34,7 @@ _BUSY_LINES_PER_SECOND = 100
 
 
 class SupervisedIndexer:
-    """Implements `services.audit.indexer.AuditIndexer`.
+    """Implements `services.audit.log_indexing.AuditIndexer`.
 
     Before `start`, after `close`, and while there is no process, this process copies.
     """

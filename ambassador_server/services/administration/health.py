@@ -8,7 +8,7 @@ from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkStatus
-from ambassador_server.services.audit.indexer import AuditIndexer, IndexState
+from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
 from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 

@@ -64,6 +64,7 @@ class AuditFeed:
         Ends when the feed is closed. Raises OverloadedError if there are too many listeners, and the index's errors.
         """
         with self._listening():
+            await self._search.refresh()
             first, last = await self._search.extent()
             at = last if cursor is None else min(cursor, last)
             # A cursor greater than the newest comes from before the index was rebuilt.
@@ -123,11 +124,13 @@ class AuditFeed:
 
     async def _poll(self) -> None:
         try:
+            await self._search.refresh()
             _, cursor = await self._search.extent()
             # A listener with a smaller cursor reads from the index, so it misses nothing when a task is replaced.
             self._batch = _Batch(cursor, (), cursor)
             self._wake()
             while True:
+                await self._search.refresh()
                 records, last = await self._search.after(EVERYTHING, limit=MAX_PAGE, cursor=cursor)
                 if records:
                     self._batch = _Batch(cursor, tuple(records), last)

@@ -1,7 +1,7 @@
 """Searches the index of the audit log."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Is, Query, searchable
@@ -10,7 +10,7 @@ from ambassador_server.domain.policy.grants import Grant
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.errors import NotFoundError
 from ambassador_server.ports.store import EventCounts, Store
-from ambassador_server.services.audit.indexer import AuditIndexer, IndexState
+from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
 
 _BATCH = 2000
 MAX_PAGE = 1000
@@ -32,18 +32,20 @@ class Trace:
 
 
 class AuditSearch:
-    """Searches the audit; an answer includes every record that was committed before the search began.
-
-    Where copying these takes longer than a second, the answer is what the index has, and `state` says how far that is.
-    """
+    """Searches the index as it is; call `refresh` before, so that it has every record that was committed by then."""
 
     def __init__(self, *, store: Store, indexer: AuditIndexer) -> None:
         self._store = store
         self._indexer = indexer
 
-    async def state(self) -> IndexState:
-        """Return how far the index is."""
-        return await self._indexer.state()
+    async def refresh(self) -> IndexState:
+        """Wait for the records that are committed now, a second at most, and return how many of them are missing.
+
+        Raises AuditUnavailableError or StorageError.
+        """
+        is_complete = await self._indexer.reach_end()
+        state = await self._indexer.state()
+        return replace(state, behind_records=0, behind_seconds=0.0) if is_complete else state
 
     async def catch_up(self) -> None:
         """Return when all records that are committed now are in the index, however long that takes."""
@@ -69,13 +71,11 @@ class AuditSearch:
 
     async def newest(self, wanted: Query, *, limit: int, before: int | None) -> list[IndexedRecord]:
         """Return matching records, newest first."""
-        await self._indexer.reach_end()
         async with self._store.read() as work:
             return await work.audit.newest(wanted, limit=min(limit, MAX_PAGE), before=before)
 
     async def after(self, wanted: Query, *, limit: int, cursor: int) -> tuple[list[IndexedRecord], int]:
         """Return matching records after a cursor, oldest first, and the cursor to continue from."""
-        await self._indexer.reach_end()
         async with self._store.read() as work:
             last = await work.audit.last_cursor()
             found = await work.audit.after(wanted, limit=min(limit, MAX_PAGE), cursor=cursor)
@@ -84,13 +84,11 @@ class AuditSearch:
 
     async def extent(self) -> tuple[int, int]:
         """Return the oldest and the newest cursor; 0 and 0 if there are no records."""
-        await self._indexer.reach_end()
         async with self._store.read() as work:
             return await work.audit.first_cursor(), await work.audit.last_cursor()
 
     async def counts(self, wanted: Query, by: Attribute, *, top: int) -> EventCounts:
         """Count matching records by an attribute."""
-        await self._indexer.reach_end()
         async with self._store.read() as work:
             return await work.audit.counts(wanted, by, top=min(top, MAX_PAGE))
 
@@ -99,7 +97,6 @@ class AuditSearch:
 
         `found_by` is the id of the request, or the name WRITER:SEQ of one of its records. Raises NotFoundError.
         """
-        await self._indexer.reach_end()
         async with self._store.read() as work:
             request_id: str | None = found_by
             found: list[IndexedRecord] = []

@@ -1,5 +1,6 @@
 """`/v1/admin/audit`: queries, counts and explains audit events."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -7,12 +8,13 @@ from aiohttp import web
 from ambassador_protocol.admin.audit import (
     ActorView,
     CountView,
+    EventPage,
     EventView,
+    IndexLagView,
     ResourceView,
     StatisticsView,
     TraceView,
 )
-from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import AUDIT_EVENTS, AUDIT_STATISTICS, AUDIT_TRACES
 from ambassador_server.domain.audit.events import IndexedRecord
 from ambassador_server.domain.audit.query import EVERYTHING, Query, all_of
@@ -22,12 +24,13 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.names import Names
 from ambassador_server.services.audit.index import Trace
+from ambassador_server.services.audit.log_indexing import IndexState
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, AUDIT
 from ambassador_server.web.admin.policy_views import grant_view, switch_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import CURSOR, LIMIT, Endpoint, Parameter
 from ambassador_server.web.requests import moment, number, page_limit
-from ambassador_server.web.timestamps import timestamp
+from ambassador_server.web.timestamps import optional_timestamp, timestamp
 
 
 def _field_parameter(name: str, meaning: str) -> Parameter:
@@ -50,19 +53,22 @@ _MAX_TOP = 100
 async def events(request: web.Request) -> web.Response:
     """List events newest first, or those after the cursor `after`, oldest first."""
     search, wanted, limit = request.app[AUDIT].search, wanted_events(request), page_limit(request)
+    lag = _lag_view(await search.refresh())
     if "after" in request.query:
         found, last = await search.after(wanted, limit=limit, cursor=number(request, "after", 0))
-        return json_response(Page(items=[event_view(row) for row in found], next_cursor=str(last)))
+        return json_response(_page(found, str(last), lag))
     before = number(request, "cursor", 0) or None
     found = await search.newest(wanted, limit=limit, before=before)
     next_cursor = str(found[-1].cursor) if len(found) == limit else None
-    return json_response(Page(items=[event_view(row) for row in found], next_cursor=next_cursor))
+    return json_response(_page(found, next_cursor, lag))
 
 
 async def trace(request: web.Request) -> web.Response:
     """Show all events of one request, and a summary of them."""
-    found = await request.app[AUDIT].search.trace(request.match_info["id"])
-    return json_response(_trace_view(found, request.app[ADMINISTRATION].names))
+    search = request.app[AUDIT].search
+    lag = _lag_view(await search.refresh())
+    found = await search.trace(request.match_info["id"])
+    return json_response(_trace_view(found, request.app[ADMINISTRATION].names, lag))
 
 
 async def statistics(request: web.Request) -> web.Response:
@@ -72,10 +78,12 @@ async def statistics(request: web.Request) -> web.Response:
         raise InvalidInputError(f"by: must be one of {', '.join(FIELDS)}")
     field, top = FIELDS[by], max(1, min(number(request, "top", _DEFAULT_TOP), _MAX_TOP))
     wanted = all_of(wanted_events(request), EVERYTHING if field.within is None else field.resembles("*"))
-    found = await request.app[AUDIT].search.counts(wanted, field.attribute, top=top)
+    search = request.app[AUDIT].search
+    lag = _lag_view(await search.refresh())
+    found = await search.counts(wanted, field.attribute, top=top)
     values = [CountView(value=field.written(value), count=count) for value, count in found.values]
     other = found.total - sum(count for _, count in found.values)
-    return json_response(StatisticsView(by=by, values=values, other=other, total=found.total))
+    return json_response(StatisticsView(by=by, values=values, other=other, total=found.total, index=lag))
 
 
 def wanted_events(request: web.Request) -> Query:
@@ -117,7 +125,19 @@ def event_view(row: IndexedRecord) -> EventView:
     )
 
 
-def _trace_view(trace: Trace, names: Names) -> TraceView:
+def _page(found: Sequence[IndexedRecord], next_cursor: str | None, lag: IndexLagView) -> EventPage:
+    return EventPage(items=[event_view(row) for row in found], next_cursor=next_cursor, index=lag)
+
+
+def _lag_view(state: IndexState) -> IndexLagView:
+    return IndexLagView(
+        behind_records=state.behind_records,
+        behind_seconds=round(state.behind_seconds, 1),
+        indexed_until=optional_timestamp(state.indexed_until),
+    )
+
+
+def _trace_view(trace: Trace, names: Names, lag: IndexLagView) -> TraceView:
     shown = [event_view(row) for row in trace.records]
     first, summary = shown[0], trace.summary
     return TraceView(
@@ -138,6 +158,7 @@ def _trace_view(trace: Trace, names: Names) -> TraceView:
         switch_id=summary.switch_id,
         switch=None if trace.switch is None else switch_view(trace.switch, datetime.now(UTC)),
         events=shown,
+        index=lag,
     )
 
 
@@ -157,7 +178,7 @@ def endpoints() -> list[Endpoint]:
             path=AUDIT_EVENTS,
             right=read,
             handler=events,
-            response_type=Page[EventView],
+            response_type=EventPage,
             query=(*QUERY, LIMIT, CURSOR, after),
         ),
         Endpoint(

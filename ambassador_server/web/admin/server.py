@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from ambassador_protocol.admin.server import (
+    AuditIndexView,
     SandboxView,
     ServerConfiguration,
     ServerHealth,
@@ -14,6 +15,7 @@ from ambassador_server.domain.catalog.mcps import SandboxOffer
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.settings import Setting
 from ambassador_server.services.audit.delivery import SinkStatus
+from ambassador_server.services.audit.log_indexing import IndexState
 from ambassador_server.web.app_keys import HEALTH_CHECKS, SETTINGS
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
@@ -27,13 +29,16 @@ async def configuration(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """Show the conditions of readiness, the state of every audit sink, and the sandboxes of this machine."""
+    """Show the conditions of readiness, the state of audit sinks and audit index, and the sandboxes of this machine."""
     health_checks = request.app[HEALTH_CHECKS]
     checks = await health_checks.checks()
     sinks = [_sink_view(each) for each in await health_checks.sinks()]
     sandboxes = [_sandbox_view(each) for each in await health_checks.sandboxes()]
     status = "ready" if all(checks.values()) else "not_ready"
-    return json_response(ServerHealth(status=status, checks=checks, sinks=sinks, sandboxes=sandboxes))
+    index = _index_view(await health_checks.index())
+    return json_response(
+        ServerHealth(status=status, checks=checks, sinks=sinks, audit_index=index, sandboxes=sandboxes)
+    )
 
 
 def endpoints() -> list[Endpoint]:
@@ -70,6 +75,17 @@ def _sink_view(sink: SinkStatus) -> SinkView:
         last_success=optional_timestamp(sink.last_success),
         last_error=sink.last_error,
         last_error_at=optional_timestamp(sink.last_error_at),
+    )
+
+
+def _index_view(state: IndexState) -> AuditIndexView:
+    return AuditIndexView(
+        runner=state.runner,
+        behind_records=state.behind_records,
+        behind_seconds=round(state.behind_seconds, 1),
+        indexed_until=optional_timestamp(state.indexed_until),
+        restarts=state.restarts,
+        failure=state.failure,
     )
 
 

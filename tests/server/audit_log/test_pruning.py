@@ -16,7 +16,7 @@ from ambassador_server.domain.audit.events import AuditAction, Outcome
 from ambassador_server.errors import AuditUnavailableError, InvalidInputError
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkSettings
 from ambassador_server.services.audit.index import AuditSearch
-from ambassador_server.services.audit.indexer import InServerIndexer
+from ambassador_server.services.audit.log_indexing import InServerIndexer
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
 from tests.fakes.audit_sink import FakeReceiver, FakeSink

@@ -12,7 +12,7 @@ from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.store import LogPosition
 from ambassador_server.services.audit.feed import MAX_LISTENERS, AuditFeed, FeedUpdate
 from ambassador_server.services.audit.index import MAX_PAGE, AuditSearch
-from ambassador_server.services.audit.indexer import InServerIndexer
+from ambassador_server.services.audit.log_indexing import InServerIndexer
 from tests.conformance.store_samples import event, position, record
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock

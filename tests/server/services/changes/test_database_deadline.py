@@ -11,7 +11,7 @@ from ambassador_server.audit_log.sink_journal import FileSinkJournal
 from ambassador_server.errors import StorageError
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.audit.delivery import AuditDeliveries
-from ambassador_server.services.audit.indexer import InServerIndexer
+from ambassador_server.services.audit.log_indexing import InServerIndexer
 from ambassador_server.services.changes.database_deadline import DATABASE_SECONDS, within_deadline
 from tests.patience import PATIENCE
 from tests.server.services.sign_in.test_sessions import build, open_session

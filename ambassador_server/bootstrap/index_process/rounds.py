@@ -11,8 +11,8 @@ from ambassador_server.services.audit.log_indexing import IndexProgress
 class Rounds:
     """Requests in the order of their numbers; the end of one is the end of all before it."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.progress = IndexProgress(clock)
+    def __init__(self, progress: IndexProgress, clock: Clock) -> None:
+        self.progress = progress
         self.failure: str | None = None
         self._clock = clock
         self._number = 0

@@ -57,7 +57,7 @@ class SupervisedIndexer:
         self._pauses = pauses
         self._silent_seconds = silent_seconds
         self._in_server = InServerIndexer(store=store, logs=logs, clock=clock)
-        self._rounds = Rounds(clock)
+        self._rounds = Rounds(self._in_server.progress, clock)
         self._process: IndexProcess | None = None
         self._is_up = asyncio.Event()
         self._copying = asyncio.Lock()

@@ -112,7 +112,7 @@ class InServerIndexer:
         self._logs = logs
         self._clock = clock
         self._copiers = [LogCopier(store=store, log=log, clock=clock) for log in logs]
-        self._progress = IndexProgress(clock)
+        self.progress = IndexProgress(clock)
 
     async def follow(self) -> None:
         """Copy new records for a moment, with a pause after each batch."""
@@ -131,7 +131,7 @@ class InServerIndexer:
 
     async def state(self) -> IndexState:
         """Return how far the index is."""
-        return self._progress.state(await ends_of(self._logs, now=False))
+        return self.progress.state(await ends_of(self._logs, now=False))
 
     async def _copy_all(self, pause_factor: float) -> None:
         asked_at, ends = self._clock.monotonic(), await ends_of(self._logs, now=True)
@@ -140,7 +140,7 @@ class InServerIndexer:
             while not complete:
                 began = self._clock.monotonic()
                 copied: Copied = await copier.copy()
-                self._progress.note(copier.log.writer, copied.seq, copied.at)
+                self.progress.note(copier.log.writer, copied.seq, copied.at)
                 complete = copied.complete
                 await asyncio.sleep((self._clock.monotonic() - began) * pause_factor)
-        self._progress.cover(ends, asked_at)
+        self.progress.cover(ends, asked_at)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     PrivateAttr,
     SerializeAsAny,
     ValidationError,
@@ -105,6 +107,35 @@ class LimitsSection(_Section):
 
     body_bytes: Annotated[int, Field(ge=65536, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
     failed_logins: str = "10/minute"
+    client_connections: Annotated[
+        int, Field(ge=16, le=1_000_000, description="Connections that the client API accepts at once.")
+    ] = 8192
+    admin_connections: Annotated[
+        int, Field(ge=16, le=1_000_000, description="Connections that the admin API accepts at once.")
+    ] = 512
+    connections_per_address: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Connections that each API accepts from one address.")
+    ] = 1024
+    proxies: Annotated[
+        tuple[IPvAnyNetwork, ...],
+        Field(
+            description="Networks of proxies, which connections_per_address does not bind: all clients behind a proxy "
+            "have its address."
+        ),
+    ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+    unread_seconds: Annotated[
+        float,
+        Field(
+            ge=1, le=600, description="Seconds after which a client that reads none of an answer is cut off."
+        ),
+    ] = 30.0
+    unread_bytes: Annotated[
+        int,
+        Field(
+            ge=1024 * 1024,
+            description="Bytes that the clients of one API may leave unread; beyond it the slowest are cut off.",
+        ),
+    ] = 256 * 1024 * 1024
 
 
 class UserConnectionsSection(_Section):
@@ -278,6 +309,8 @@ def _leaves(section: BaseModel | Mapping[str, Any], prefix: str = "") -> Iterato
             yield from _leaves(value, f"{prefix}{name}.")
         elif name == "sinks" and isinstance(value, tuple):
             yield f"{prefix}{name}", [sink.model_dump(mode="json", exclude_unset=True) for sink in value]
+        elif name == "proxies" and isinstance(value, tuple):
+            yield f"{prefix}{name}", [str(network) for network in value]
         else:
             yield f"{prefix}{name}", str(value.absolute()) if isinstance(value, Path) else value
 

@@ -12,7 +12,7 @@ _ambassador-server() {
         'init:Prepare a data directory and print the first admin key, which is not shown again.'
         'serve:Serve the client API and the admin API until SIGTERM or Ctrl-C; running calls get time to finish.'
         'migrate:Apply the missing schema migrations; it can safely run repeatedly and concurrently.'
-        'check:Check configuration, keys, database schema, audit log, audit sinks and sandboxes; exit 1 if a check fails.'
+        'check:Check what the server needs, from configuration and keys to sandboxes and descriptors; exit 1 if a check fails.'
         'version:Print the version.'
         'audit:The audit log of this machine.'
     )

@@ -20,7 +20,7 @@ def check(
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Check configuration, keys, database schema, audit log, audit sinks and sandboxes; exit 1 if a check fails.
+    """Check what the server needs, from configuration and keys to sandboxes and descriptors; exit 1 if a check fails.
 
     Example: ambassador-server check --data-dir ./data
     """
@@ -31,6 +31,7 @@ def check(
         "audit log": _audit_log,
         "audit sinks": _audit_sinks,
         "sandboxes": _sandboxes,
+        "connections": _connections,
     }
     results = {name: _run(probe, settings) for name, probe in checks.items()}
     if as_json:
@@ -106,3 +107,11 @@ def _sandboxes(settings: "ServerConfig") -> str:
         for offer in found
     ]
     return f"MCPs over stdio get {default}; this machine offers {'; '.join(lines)}"
+
+
+def _connections(settings: "ServerConfig") -> str:
+    from ambassador_server.bootstrap.open_files import connection_bounds
+
+    bounds = connection_bounds(settings.limits)
+    limit = "no limit of descriptors" if bounds.descriptors is None else f"{bounds.descriptors} descriptors"
+    return f"{limit}; the client API accepts {bounds.client.total}, the admin API {bounds.admin.total}"

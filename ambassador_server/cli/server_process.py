@@ -16,6 +16,7 @@ import structlog
 
 from ambassador_protocol import __version__
 from ambassador_server.bootstrap.jobs import clock_driven_jobs
+from ambassador_server.bootstrap.open_files import connection_bounds, raise_descriptor_limit
 from ambassador_server.bootstrap.options import program_settings
 from ambassador_server.bootstrap.periodic import run_periodically
 from ambassador_server.bootstrap.server import Ambassador, build
@@ -46,6 +47,7 @@ def run_server(settings: ServerConfig, ready_file: Path | None) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     _configure_logging(settings.log_level)
     hide_own_memory()
+    raise_descriptor_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, ready_file))
 
@@ -157,11 +159,25 @@ async def _listen(
 ) -> dict[str, int]:
     settings, ca_pem = ambassador.config, None if certificates is None else certificates.ca_pem
     client, admin = ambassador.client_app(ca_pem), ambassador.admin_app(ca_pem)
-    drain = settings.drain_seconds
-    first = await listen(client, host=settings.host, port=settings.port, tls=tls, drain_seconds=drain)
+    drain, bounds = settings.drain_seconds, connection_bounds(settings.limits)
+    _log.info(
+        "connections",
+        client_api=bounds.client.total,
+        admin_api=bounds.admin.total,
+        per_address=bounds.client.per_address,
+        descriptors=bounds.descriptors,
+    )
+    first = await listen(
+        client, host=settings.host, port=settings.port, tls=tls, drain_seconds=drain, bounds=bounds.client
+    )
     try:
         second = await listen(
-            admin, host=settings.admin_host, port=settings.admin_port, tls=tls, drain_seconds=drain
+            admin,
+            host=settings.admin_host,
+            port=settings.admin_port,
+            tls=tls,
+            drain_seconds=drain,
+            bounds=bounds.admin,
         )
     except AmbassadorError:
         await first.close()

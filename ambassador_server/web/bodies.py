@@ -28,11 +28,16 @@ async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
     """Read the whole body in bounded time; `limit` replaces the server's limit of its bytes."""
     if limit is not None:
         request = request.clone(client_max_size=limit)
-    if request.content.is_eof():
-        return await request.read()
     try:
+        if request.content.is_eof():
+            return await request.read()
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.read()
+    except web.RequestPayloadError:
+        # The parser names the fault in words about its own code.
+        raise InvalidInputError(
+            "The body cannot be decoded: its encoding or its chunks are not valid"
+        ) from None
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"The body did not arrive within {_BODY_SECONDS} seconds") from None
 

@@ -9,6 +9,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ambassador_server.errors import ConfigurationError
+from ambassador_server.web.accepting import BoundedSite
+from ambassador_server.web.listener_bounds import ConnectionBounds, Connections
 
 _BACKLOG = 1024
 _ANSWER_SECONDS = 2.0
@@ -16,7 +18,8 @@ _ANSWER_SECONDS = 2.0
 
 def _is_server_failure(record: logging.LogRecord) -> bool:
     """Tell whether to log a record: malformed requests are not logged, so that clients cannot fill the log."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+    malformed = (HttpProcessingError, web.RequestPayloadError)
+    return record.exc_info is None or not isinstance(record.exc_info[1], malformed)
 
 
 _log = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ class Listener:
 
     runner: web.AppRunner
     port: int
+    connections: Connections
 
     async def close(self) -> None:
         """Accept no new connection, wait up to the drain time for running requests, then close."""
@@ -36,29 +40,35 @@ class Listener:
 
 
 async def listen(
-    app: web.Application, *, host: str, port: int, tls: ssl.SSLContext | None, drain_seconds: float
+    app: web.Application,
+    *,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    drain_seconds: float,
+    bounds: ConnectionBounds,
 ) -> Listener:
     """Serve an application; port 0 means any free port. Raises ConfigurationError if the address is in use."""
     runner = web.AppRunner(
         app,
         # A closed connection cancels its request.
         handler_cancellation=True,
-        access_log=None,
-        logger=_log,
         # The library waits this long twice: for running requests, then for those whose bodies it has cut off. Calls are
         # stopped after the drain time; then their answers have to be sent.
         shutdown_timeout=(drain_seconds + _ANSWER_SECONDS) / 2,
-        keepalive_timeout=75.0,
     )
     await runner.setup()
     sock = _bind(host, port)
+    connections = Connections(bounds)
+    options = {"access_log": None, "logger": _log, "keepalive_timeout": 75.0}
     try:
-        await web.SockSite(runner, sock, ssl_context=tls, backlog=_BACKLOG).start()
+        site = BoundedSite(runner, sock, connections, tls=tls, backlog=_BACKLOG, options=options)
+        await site.start()
     except BaseException:
         await runner.cleanup()
         sock.close()
         raise
-    return Listener(runner, sock.getsockname()[1])
+    return Listener(runner, sock.getsockname()[1], connections)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -1,5 +1,6 @@
 """Malformed HTTP, slow requests, and invalid input to the admin API."""
 
+import gzip
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.faces import FACES, LEGACY
-from tests.end_to_end.raw_http import connected, exchange, head, read_answer
+from tests.end_to_end.raw_http import RawAnswer, connected, exchange, head, read_answer
 from tests.end_to_end.scripted_server import options, tool
 from tests.end_to_end.world import Caller, World, assert_nothing_internal, assert_works
 
@@ -53,6 +54,96 @@ def test_malformed_http_is_refused_without_internal_details(world: World, port: 
     assert answer.status in (0, 400, 401, 421, 431, 505), answer
     assert_nothing_internal(answer.body)
     assert "Traceback" not in world.log_text(), "malformed requests are not logged"
+
+
+BROKEN_BODIES = {
+    coding: ({"Content-Encoding": coding}, b"this is not compressed")
+    for coding in ("gzip", "deflate", "br", "zstd", "x-gzip", "gzip, gzip", "identity", "xyz", "\xff")
+} | {
+    "cut_gzip": ({"Content-Encoding": "gzip"}, gzip.compress(b"{}" * 99)[:-12]),
+    "bomb": ({"Content-Encoding": "gzip"}, gzip.compress(b" " * 50_000_000)),
+    "charset": ({"Content-Type": "application/json; charset=xyz"}, b"{}\xff"),
+    "charset_utf16": ({"Content-Type": "application/json; charset=utf-16"}, b"{}\xff"),
+    "multipart": ({"Content-Type": "multipart/form-data"}, b"--x\r\n\r\n"),
+    "content_type": ({"Content-Type": "\xff;;;="}, b"{}"),
+    "no_content_type": ({"Content-Type": ""}, b"{}"),
+    "nul": ({}, b"\x00\x00"),
+    "surrogates": ({}, b'{"a":"\\ud800\xed\xa0\x80"}'),
+    "expect": ({"Expect": "200-maybe"}, b"{}"),
+    "te": ({"TE": "trailers, deflate;q=9"}, b"[]"),
+    "bytes_in_header": ({"X-Request-Id": "\xff\xfe"}, b"[]"),
+    "cookie": ({"Cookie": "\xff=;;;$"}, b"[]"),
+    "if_match": ({"If-Match": '"\xff, W/'}, b"[]"),
+    "range": ({"Range": "bytes=9-1,-"}, b"[]"),
+    "dates": ({"If-Modified-Since": "yesterday"}, b"[]"),
+}
+CLIENT_ROUTES = ("/mcp", "/v1/tools/invoke", "/v1/sessions/register", "/v1/sessions/heartbeat", "/v1/me/keys")
+ADMIN_ROUTES = ("users", "groups", "keys", "mcps", "grants", "kill-switches", "batch", "login", "admin-keys")
+
+
+@pytest.mark.parametrize("case", BROKEN_BODIES)
+@pytest.mark.parametrize("authenticated", [True, False], ids=["known", "unknown"])
+def test_broken_body_is_refused_on_every_route(
+    world: World, caller: Caller, case: str, authenticated: bool
+) -> None:
+    """No route answers it with an internal error, or logs a traceback."""
+    changes, body = BROKEN_BODIES[case]
+    wire = LEGACY.call(caller.secret if authenticated else "amb_st_x", "tools__echo", {})
+    admin = {"X-Admin-Key": world.rig.facts["admin_key"] if authenticated else "amb_ak_x"}
+    requests = [("port", path, wire.headers) for path in CLIENT_ROUTES]
+    requests += [
+        ("admin_port", f"/v1/admin/{path}", {"Content-Type": "application/json", **admin})
+        for path in ADMIN_ROUTES
+    ]
+    for port, path, headers in requests:
+        sent = {**headers, "Content-Length": str(len(body)), **changes}
+        answer = exchange_refused(world.rig.ports[port], head("POST", path, sent), body)
+        if answer is None:
+            continue
+        is_harmless = path.endswith("heartbeat") and answer.status in (200, 429)
+        assert is_harmless or 400 <= answer.status < 500, (path, answer)
+        # The library answers an unknown expectation before any route is reached.
+        if not is_harmless and answer.status != 417:
+            kind = answer.head.lower()
+            assert "application/problem+json" in kind or '"jsonrpc"' in answer.body, (path, answer)
+        assert_nothing_internal(answer.body)
+    assert "Traceback" not in world.log_text()
+    assert_works(caller)
+
+
+def exchange_refused(port: int, *pieces: bytes) -> RawAnswer | None:
+    """Send bytes and read one response; None if the server closed the connection meanwhile."""
+    try:
+        return exchange(port, *pieces)
+    except ConnectionError:
+        return None
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/%",
+        b"/%zz",
+        b"/v1/%ff%fe",
+        b"/v1/%ed%a0%80",
+        b"/%00",
+        b"/\xff\xfe",
+        b"//",
+        b"*",
+        b"http://[::1",
+        b"?%",
+        b"/a?b=%&c=%ff",
+    ],
+)
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"TRACE", b"CONNECT", b"OPTIONS", b"g\xff", b"BREW"])
+@pytest.mark.parametrize("port", ["port", "admin_port"])
+def test_malformed_target_is_refused(world: World, port: str, method: bytes, target: bytes) -> None:
+    request = method + b" " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    answer = exchange_refused(world.rig.ports[port], request)
+    if answer is not None:
+        assert answer.status == 0 or 400 <= answer.status < 500, answer
+        assert_nothing_internal(answer.body.replace("/home/", ""))
+    assert "Traceback" not in world.log_text()
 
 
 def test_bad_chunk_ends_the_request(world: World, caller: Caller) -> None:

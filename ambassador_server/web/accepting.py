@@ -1,0 +1,121 @@
+"""Accepts the connections of a listening socket, as many as its bounds allow."""
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from contextlib import suppress
+from typing import Any, Final
+
+from aiohttp import web
+
+from ambassador_server.web.http_server import HttpConnection
+from ambassador_server.web.listener_bounds import Connections
+
+_HANDSHAKE_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 0.5
+_LOG_SECONDS: Final = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class BoundedSite(web.BaseSite):
+    """A site of the library that counts a connection from its first moment, before TLS is negotiated.
+
+    A connection beyond the bounds is closed at once, so that its client knows.
+    """
+
+    __slots__ = ("_accepting", "_connections", "_logged_at", "_options", "_serving", "_sock")
+
+    def __init__(
+        self,
+        runner: web.AppRunner,
+        sock: socket.socket,
+        connections: Connections,
+        *,
+        tls: ssl.SSLContext | None,
+        backlog: int,
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__(runner, ssl_context=tls, backlog=backlog)
+        self._sock = sock
+        self._connections = connections
+        self._options = options
+        self._accepting: asyncio.Task[None] | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self._logged_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the address."""
+        return str(self._sock.getsockname())
+
+    async def start(self) -> None:
+        """Listen and begin to accept."""
+        await super().start()
+        self._sock.setblocking(False)
+        self._sock.listen(self._backlog)
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    async def stop(self) -> None:
+        """Accept no more connections; those that are open are ended by the runner."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._accepting
+        self._sock.close()
+        self._connections.stop()
+        await super().stop()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(self._sock)
+            except OSError as error:
+                # Without a free descriptor the next attempt would fail at once, again and again.
+                if error.errno not in (errno.ECONNABORTED, errno.EINTR):
+                    self._warn("cannot accept connections: %s", error.strerror)
+                    await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            self._take(accepted, str(address[0]))
+
+    def _take(self, accepted: socket.socket, address: str) -> None:
+        if not self._connections.admits(address):
+            accepted.close()
+            refused, bounds = self._connections.counts.refused, self._connections.bounds
+            text = "refused a connection from %s: at most %d are open, %d from one address; %d refused so far"
+            self._warn(text, address, bounds.total, bounds.per_address, refused)
+            return
+        serving = asyncio.get_running_loop().create_task(self._serve(accepted, address))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _serve(self, accepted: socket.socket, address: str) -> None:
+        loop = asyncio.get_running_loop()
+        server = self._runner.server
+        closed: asyncio.Future[None] = loop.create_future()
+        with self._connections.count(address):
+            if server is None:
+                accepted.close()
+                return
+            try:
+                await loop.connect_accepted_socket(
+                    lambda: HttpConnection(server, self._connections, closed, loop=loop, **self._options),
+                    accepted,
+                    ssl=self._ssl_context,
+                    ssl_handshake_timeout=None if self._ssl_context is None else _HANDSHAKE_SECONDS,
+                )
+            except OSError:
+                # The client did not finish TLS: it cannot be told, and every scanner would fill the log.
+                accepted.close()
+                return
+            await closed
+
+    def _warn(self, text: str, *values: Any) -> None:
+        """Log a warning, at most one per minute."""
+        now = asyncio.get_running_loop().time()
+        if self._logged_at is None or now - self._logged_at >= _LOG_SECONDS:
+            self._logged_at = now
+            _log.warning(text, *values)

@@ -1,0 +1,71 @@
+"""Serves the HTTP of one connection, within the bounds of its listener."""
+
+import asyncio
+import secrets
+from http import HTTPStatus
+from typing import Any, cast
+
+import msgspec
+from aiohttp import web
+
+from ambassador_protocol.problems import Problem, ProblemCode
+from ambassador_server.web.listener_bounds import Connections
+
+_PROBLEM_TYPE = "application/problem+json"
+
+
+class HttpConnection(web.RequestHandler):
+    """The library's connection, which also reports to its listener and answers malformed HTTP with a problem."""
+
+    __slots__ = ("_closed", "_connections", "_watched")
+
+    def __init__(
+        self, server: web.Server, connections: Connections, closed: "asyncio.Future[None]", **options: Any
+    ) -> None:
+        super().__init__(server, **options)
+        self._connections = connections
+        self._closed = closed
+        self._watched: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve; called by the event loop."""
+        self._watched = cast(asyncio.Transport, transport)
+        self._connections.opened(self._watched)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Stop serving; called by the event loop."""
+        if self._watched is not None:
+            self._connections.closed(self._watched)
+            self._watched = None
+        if not self._closed.done():
+            self._closed.set_result(None)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read; called by the event loop when much is unread."""
+        super().pause_writing()
+        # In a call of its own, because the transport is in the middle of a write.
+        self._loop.call_soon(self._connections.check_bytes)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer malformed HTTP without details of the parser; it is not logged, because clients could fill the log."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return super().handle_error(request, status, exc, message)
+        problem = Problem(
+            status=status,
+            code=ProblemCode.BAD_REQUEST,
+            error=HTTPStatus(status).phrase,
+            message="The request is not valid HTTP",
+            request_id=secrets.token_hex(16),
+        )
+        body = msgspec.json.encode(problem.body())
+        response = web.Response(status=status, body=body, content_type=_PROBLEM_TYPE)
+        response.force_close()
+        return response

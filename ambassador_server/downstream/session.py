@@ -16,6 +16,7 @@ from ambassador_server.downstream.handshake import agree, initialize
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.transports import build_transport
+from ambassador_server.downstream.wire.messages import check_whole
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
@@ -91,7 +92,8 @@ class DownstreamSession:
                 await self.list_tools()
                 self.changed.set()
                 reply = await self._exchange(request, token)
-            return await self._era.finish(reply, request, lambda again: self._exchange(again, token))
+            final = await self._era.finish(reply, request, lambda again: self._exchange(again, token))
+            return check_whole(final)
         finally:
             if token is not None:
                 self._progress.withdraw(token)

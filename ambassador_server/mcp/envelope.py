@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ambassador_protocol.jsonrpc import Code, error_reply
+from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.ports.exchange import Reply
 
 _ABSENT = msgspec.Raw()
@@ -128,6 +129,8 @@ def _response(wire: _Wire, message_id: bytes | None) -> Response:
 
 
 def _decode(body: bytes) -> _Wire:
+    if is_too_deep(body):
+        raise EnvelopeError(Code.PARSE_ERROR, f"The body is nested deeper than {MAX_NESTING} levels")
     # The decoder skips over raw members without looking at their encoding.
     if not body.isascii():
         try:

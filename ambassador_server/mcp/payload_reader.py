@@ -2,18 +2,15 @@
 
 import json
 import math
-import re
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.secrets.marks import cut_mark, duplicate_name
 from ambassador_server.errors import InvalidInputError
 
 _LONGEST_INTEGER = 1000
-_DEEPEST: Final = 500
-"""How deep arguments may be nested: fewer levels than any version of Python can decode."""
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class _Result(msgspec.Struct):
@@ -32,9 +29,8 @@ class MsgspecPayloads:
         A name that an object has more than once is numbered, because a downstream may take any of its values. Raises
         InvalidInputError if it is not JSON or nested too deep.
         """
-        # Without so many brackets nothing is nested that deep, so most values are not searched.
-        if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _depth(raw) > _DEEPEST:
-            raise InvalidInputError(f"The arguments are nested deeper than {_DEEPEST} levels")
+        if is_too_deep(raw):
+            raise InvalidInputError(f"The arguments are nested deeper than {MAX_NESTING} levels")
         try:
             value = msgspec.json.decode(raw)
             # Each member has a colon. Counting them again in the decoded value shows whether one was lost; only a colon
@@ -51,17 +47,6 @@ class MsgspecPayloads:
             return _result_decoder.decode(raw).isError is True
         except (msgspec.MsgspecError, RecursionError):
             return True
-
-
-def _depth(raw: bytes) -> int:
-    depth = deepest = 0
-    for token in _STRING_OR_BRACKET.finditer(raw):
-        if token[0] in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token[0] in b"]}":
-            depth -= 1
-    return deepest
 
 
 def _every_member(raw: bytes) -> Any:

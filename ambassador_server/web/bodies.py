@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
+from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.errors import InvalidInputError
 
 T = TypeVar("T")
@@ -45,8 +46,10 @@ async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
 async def read_strict(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:
     """Parse a body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
     _require_json(request)
+    body = await read_body(request, limit=limit)
+    _check_nesting(body)
     try:
-        return adapter(kind).validate_json(await read_body(request, limit=limit))
+        return adapter(kind).validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
@@ -57,6 +60,7 @@ async def read_tolerant(request: web.Request, kind: type[T], *, limit: int | Non
     """Parse a body of the original protocol, ignoring unknown members."""
     _require_json(request)
     body = await read_body(request, limit=limit)
+    _check_nesting(body)
     try:
         # The decoder does not check the encoding of raw members.
         if not body.isascii():
@@ -71,6 +75,11 @@ async def read_tolerant(request: web.Request, kind: type[T], *, limit: int | Non
 def _require_json(request: web.Request) -> None:
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="Content-Type must be application/json")
+
+
+def _check_nesting(body: bytes) -> None:
+    if is_too_deep(body):
+        raise InvalidInputError(f"The body is nested deeper than {MAX_NESTING} levels")
 
 
 def adapter(kind: type[T]) -> TypeAdapter[T]:

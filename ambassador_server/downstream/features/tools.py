@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from ambassador_protocol.nesting import CUT
 from ambassador_server.domain.catalog.mcps import Tool, classify_tool
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
@@ -14,6 +15,7 @@ from ambassador_server.ports.exchange import Reply
 _MAX_PAGES = 1000
 _MAX_TOOLS = 10_000
 _MAX_BYTES = 64 * 1024 * 1024
+_MAX_DEFINITION_BYTES = 1024 * 1024
 _MAX_NAME_CHARACTERS = 256
 
 _log = logging.getLogger(__name__)
@@ -71,6 +73,9 @@ def _read_page(reply: Reply) -> _Page:
 
 
 def _read_tool(definition: bytes) -> Tool | None:
+    if len(definition) > _MAX_DEFINITION_BYTES or CUT in definition:
+        _log.warning("a tool is left out: its definition is too large or nested too deep")
+        return None
     try:
         head = _head_decoder.decode(definition)
     except msgspec.DecodeError:

@@ -7,11 +7,15 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from ambassador_protocol.jsonrpc import Code
+from ambassador_protocol.nesting import CUT, MAX_NESTING, cut_nesting, is_too_deep
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """The largest answer, in bytes, that is taken from a downstream."""
+
+_LARGEST_CUT = 4 * 1024 * 1024
+"""The largest message, in bytes, of which parts that are nested too deep are cut; cutting takes time."""
 
 
 class Message(msgspec.Struct):
@@ -40,12 +44,26 @@ _decoder = msgspec.json.Decoder(Message)
 
 
 def decode_message(data: bytes) -> Message | None:
-    """Return the envelope, or None for data that is not one; invalid UTF-8 is replaced, not refused."""
+    """Return the envelope, or None for data that is not one.
+
+    Invalid UTF-8 is replaced, and what is nested too deep is cut, so that the rest of the message can be read.
+    """
     try:
-        return _decoder.decode(_valid_utf8(data))
-    # RecursionError: nesting deeper than the interpreter allows.
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        data = _valid_utf8(data)
+        if is_too_deep(data):
+            if len(data) > _LARGEST_CUT:
+                return None
+            data = cut_nesting(data)
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def check_whole(reply: Reply) -> Reply:
+    """Return the answer of a call; raises DownstreamUnavailableError if a part of it was cut."""
+    if CUT in (reply.result or reply.error or b""):
+        raise DownstreamUnavailableError(f"answered with JSON nested deeper than {MAX_NESTING} levels")
+    return reply
 
 
 def reply_from(message: Message) -> Reply:

@@ -11,7 +11,7 @@ from ambassador_server.domain.audit.query import Attribute, Query
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.ports.store import EventCounts, LogPosition
 from ambassador_server.storage.audit_conditions import branches, check_query, condition
-from ambassador_server.storage.audit_rows import from_row, to_row
+from ambassador_server.storage.audit_rows import COLUMNS, from_row, to_row
 from ambassador_server.storage.dialects import Lock
 from ambassador_server.storage.tables import audit_events, audit_positions
 from ambassador_server.storage.transaction import Transaction
@@ -47,7 +47,7 @@ class AuditIndexRepository:
         # Cursors are assigned at the insert and become visible at the commit; the lock makes both orders the same.
         await self._transaction.queue(Lock.AUDIT)
         rows = [to_row(record) for record in records]
-        await self._transaction.change_many(self._transaction.dialect.insert_new(audit_events), rows)
+        await self._transaction.insert_new(audit_events, COLUMNS, rows)
         await self._set_position(writers.pop(), position)
 
     async def newest(self, wanted: Query, *, limit: int, before: int | None = None) -> list[IndexedRecord]:

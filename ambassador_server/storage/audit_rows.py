@@ -5,8 +5,10 @@ document holds the original wherever the two differ.
 """
 
 import json
+from datetime import UTC
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row
 
 from ambassador_server.domain.audit.events import Actor, AuditEvent, AuditRecord, Resource
@@ -17,22 +19,40 @@ from ambassador_server.storage.value_checks import check_key, check_value, encod
 OMITTED = {"omitted": "These details are too deeply nested for the index; the log has them."}
 
 
-def to_row(record: AuditRecord) -> dict[str, Any]:
-    """Return the values by column, without the cursor."""
+_TEXTS = (
+    "actor_id",
+    "actor_name",
+    "resource_kind",
+    "resource_id",
+    "resource_name",
+    "reason",
+    "request_id",
+    "session_id",
+    "source",
+)
+
+COLUMNS = ("writer", "seq", "digest", "at", "action", "outcome", "actor_kind", "document", *_TEXTS)
+"""The columns of a row in their order, without the cursor."""
+
+
+def to_row(record: AuditRecord) -> tuple[Any, ...]:
+    """Return the values of the columns."""
     _check(record)
     event = record.event
     exact = _texts(event)
-    columns = {name: searchable(text) for name, text in exact.items()}
-    return columns | {
-        "writer": record.writer,
-        "seq": record.seq,
-        "digest": record.digest,
-        "at": event.at,
-        "action": event.action,
-        "outcome": event.outcome,
-        "actor_kind": event.actor.kind,
-        "document": _document(event, {name: text for name, text in exact.items() if text != columns[name]}),
-    }
+    columns = [None if text is None else searchable(text) for text in exact]
+    differing = {} if columns == exact else _differing(exact, columns)
+    return (
+        record.writer,
+        record.seq,
+        record.digest,
+        event.at.astimezone(UTC),
+        event.action.value,
+        event.outcome.value,
+        event.actor.kind.value,
+        _document(event, differing),
+        *columns,
+    )
 
 
 def from_row(row: Row[*tuple[Any, ...]]) -> AuditRecord:
@@ -60,19 +80,6 @@ def from_row(row: Row[*tuple[Any, ...]]) -> AuditRecord:
     return AuditRecord(writer=row.writer, seq=row.seq, digest=row.digest, event=event)
 
 
-_TEXTS = (
-    "actor_id",
-    "actor_name",
-    "resource_kind",
-    "resource_id",
-    "resource_name",
-    "reason",
-    "request_id",
-    "session_id",
-    "source",
-)
-
-
 def _check(record: AuditRecord) -> None:
     check_key(record.writer, "writer")
     check_value(record.seq, "seq")
@@ -80,18 +87,24 @@ def _check(record: AuditRecord) -> None:
     check_value(record.event.at, "at")
 
 
-def _texts(event: AuditEvent) -> dict[str, str | None]:
-    return {
-        "actor_id": event.actor.id,
-        "actor_name": event.actor.name,
-        "resource_kind": event.resource.kind,
-        "resource_id": event.resource.id,
-        "resource_name": event.resource.name,
-        "reason": event.reason,
-        "request_id": event.request_id,
-        "session_id": event.session_id,
-        "source": event.source,
-    }
+def _texts(event: AuditEvent) -> list[str | None]:
+    """Return the values of `_TEXTS` as the event has them."""
+    return [
+        event.actor.id,
+        event.actor.name,
+        event.resource.kind,
+        event.resource.id,
+        event.resource.name,
+        event.reason,
+        event.request_id,
+        event.session_id,
+        event.source,
+    ]
+
+
+def _differing(exact: list[str | None], columns: list[str | None]) -> dict[str, str | None]:
+    pairs = zip(_TEXTS, exact, columns, strict=True)
+    return {name: text for name, text, column in pairs if text != column}
 
 
 def _document(event: AuditEvent, exact: dict[str, str | None]) -> str:
@@ -102,6 +115,11 @@ def _document(event: AuditEvent, exact: dict[str, str | None]) -> str:
         document["key_name"] = event.actor.key_name
     if exact:
         document["exact"] = exact
+    try:
+        # Some five times faster, but it refuses half surrogate pairs and large numbers.
+        return msgspec.json.encode(document).decode()
+    except (TypeError, ValueError, RecursionError):
+        pass
     try:
         return encode_json(document, "details")
     except InvalidInputError:

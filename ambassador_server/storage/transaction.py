@@ -12,6 +12,7 @@ from sqlalchemy import (
     Insert,
     Row,
     Select,
+    Table,
     Update,
     delete,
     insert,
@@ -74,6 +75,13 @@ class Transaction:
         self._check_writable()
         with self._errors():
             await self._execute(statement, rows)
+
+    async def insert_new(self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows with the least work for each, and skip those with a key that is taken."""
+        self._check_writable()
+        statement, parameters = self.dialect.insert_new(table, columns, rows)
+        with self._errors():
+            await self.dialect.run(self._connection.exec_driver_sql(statement, list(parameters)))
 
     async def queue(self, lock: Lock) -> None:
         """Wait until this is the only writer with this lock, and hold it to the end; does nothing for a reader."""

@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, IntEnum, auto
 from typing import Any, Protocol, TypeVar
@@ -89,8 +89,13 @@ class Dialect(Protocol):
         """Tell whether every foreign key holds, after a migration."""
         ...
 
-    def insert_new(self, table: Table) -> Insert:
-        """Return an INSERT that skips rows with a key that is taken."""
+    def insert_new(
+        self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> tuple[str, Sequence[tuple[Any, ...]]]:
+        """Return an INSERT for the driver, and its parameters, that skips rows with a key that is taken.
+
+        It keeps the order of the rows. A time has to be in UTC, and any other value one that the driver takes.
+        """
         ...
 
     def upsert(self, table: Table) -> Insert:

@@ -1,13 +1,13 @@
 """The dialect for PostgreSQL, which several servers can share."""
 
 import importlib.util
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Insert, Table, cast, func, select
+from sqlalchemy import JSON, Column, ColumnElement, Insert, Table, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
+from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -32,6 +32,8 @@ _SETTINGS = {
 
 # Advisory locks are numbers that all users of the database share; this product uses a range of them.
 _LOCK_BASE = int.from_bytes(b"ambass") << 8
+
+_COMPILER = PGDialect()  # type: ignore[no-untyped-call] # its author gave it no types
 
 _VIOLATIONS = {"23505": Violation.TAKEN, "23503": Violation.DANGLING}
 
@@ -125,9 +127,17 @@ class Postgresql:
         """Return True, because foreign keys are always checked."""
         return True
 
-    def insert_new(self, table: Table) -> Insert:
-        """Return INSERT … ON CONFLICT DO NOTHING."""
-        return insert(table).on_conflict_do_nothing()
+    def insert_new(
+        self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> tuple[str, Sequence[tuple[Any, ...]]]:
+        """Return INSERT … ON CONFLICT DO NOTHING with one array for each column, once for all rows."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        arrays = ", ".join(f"${number}::{_type(table.c[name])}[]" for number, name in enumerate(columns, 1))
+        statement = (
+            f"INSERT INTO {table.name} ({names}) "  # noqa: S608 # no values
+            f"SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"
+        )
+        return statement, [tuple(zip(*rows, strict=True))]
 
     def upsert(self, table: Table) -> Insert:
         """Return INSERT … ON CONFLICT DO UPDATE."""
@@ -167,6 +177,10 @@ DIALECT = Postgresql()
 def _code_points(element: CodePointText, compiler: PGTypeCompiler, **options: Any) -> str:
     # Other collations sort as the operating system defines, and their indexes do not serve prefixes.
     return 'TEXT COLLATE "C"'
+
+
+def _type(column: Column[Any]) -> str:
+    return str(column.type.compile(_COMPILER)).partition(" COLLATE")[0]
 
 
 def _sql_state(error: BaseException) -> str:

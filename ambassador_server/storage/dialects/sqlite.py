@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from sqlalchemy.sql import operators
 
 from ambassador_server.errors import ConfigurationError, StorageError
 from ambassador_server.storage.dialects import Lock, T, Violation
-from ambassador_server.storage.types import AutoIncrementKey
+from ambassador_server.storage.types import AutoIncrementKey, UtcDateTime
 
 _DRIVER = "sqlite+aiosqlite"
 _MODE = 0o600
@@ -148,9 +148,14 @@ class Sqlite:
         """Look for references to missing rows."""
         return (await connection.execute(text("PRAGMA foreign_key_check"))).first() is None
 
-    def insert_new(self, table: Table) -> Insert:
-        """Return INSERT … ON CONFLICT DO NOTHING."""
-        return insert(table).on_conflict_do_nothing()
+    def insert_new(
+        self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> tuple[str, Sequence[tuple[Any, ...]]]:
+        """Return INSERT … ON CONFLICT DO NOTHING, once for each row."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        times = [number for number, name in enumerate(columns) if isinstance(table.c[name].type, UtcDateTime)]
+        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 # no values
+        return statement, [_with_texts(row, times) for row in rows]
 
     def upsert(self, table: Table) -> Insert:
         """Return INSERT … ON CONFLICT DO UPDATE."""
@@ -191,6 +196,14 @@ DIALECT = Sqlite()
 def _integer(element: AutoIncrementKey, compiler: SQLiteTypeCompiler, **options: Any) -> str:
     # Only a column of exactly this type is the row id, and only the row id is assigned by AUTOINCREMENT.
     return "INTEGER"
+
+
+def _with_texts(row: Sequence[Any], times: Sequence[int]) -> tuple[Any, ...]:
+    """Return the row with times as SQLAlchemy stores them."""
+    values = list(row)
+    for number in times:
+        values[number] = values[number].replace(tzinfo=None).isoformat(" ", "microseconds")
+    return tuple(values)
 
 
 def _path(url: URL) -> Path:

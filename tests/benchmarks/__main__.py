@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from tests.benchmarks import audit, audit_queries, calls, clients, peers, provisioning, server, starts
+from tests.benchmarks import (
+    audit,
+    audit_index,
+    audit_queries,
+    calls,
+    clients,
+    peers,
+    provisioning,
+    server,
+    starts,
+)
 from tests.benchmarks.figures import Figure, machine, machine_line, tables, write_json
 from tests.benchmarks.processes import ROOT, BenchError
 from tests.benchmarks.world import FULL, QUICK, Effort, World
@@ -27,6 +37,7 @@ SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "starts": starts.starts,
     "provisioning": provisioning.provisioning,
     "list": server.listing,
+    "audit-index": audit_index.indexing,
     "audit-queries": audit_queries.queries,
     "peers": peers.peers,
 }

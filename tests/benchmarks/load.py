@@ -27,7 +27,8 @@ _PATIENCE = 30.0
 class Job(msgspec.Struct, kw_only=True):
     """The requests to send. The run ends after `calls` answers, or after `warm_up` and then `seconds`.
 
-    Connection k sends `tokens[k % len(tokens)]`. With `reconnect`, every request has a connection of its own.
+    Connection k sends `tokens[k % len(tokens)]`. With `offered`, at most so many calls begin in a second. With
+    `reconnect`, every request has a connection of its own.
     """
 
     url: str
@@ -40,6 +41,7 @@ class Job(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
     warm_up: float = 0.0
     calls: int = 0
+    offered: float = 0.0
     reconnect: bool = False
     ca_file: str | None = None
 
@@ -70,7 +72,7 @@ class Run:
         self.answered = 0
         self._number = _FIRST_NUMBER
         self._finished = 0
-        self._begin = self._last = 0.0
+        self._begin = self._last = self._started = 0.0
         self._end = float("inf")
         parts = urlsplit(job.url)
         assert parts.hostname is not None
@@ -82,7 +84,8 @@ class Run:
     async def complete(self) -> Report:
         """Run the job; raises LoadError at the first unexpected answer."""
         asyncio.get_running_loop().set_exception_handler(self._mistaken)
-        self._begin = perf_counter() + self.job.warm_up
+        self._started = perf_counter()
+        self._begin = self._started + self.job.warm_up
         if not self.job.calls:
             self._end = self._begin + self.job.seconds
         for place in range(self.job.connections):
@@ -115,6 +118,13 @@ class Run:
             return None
         self._number += 1
         return self._number - 1
+
+    def wait_seconds(self) -> float:
+        """Return how long to wait before the next call begins."""
+        if not self.job.offered:
+            return 0.0
+        due = self._started + (self._number - _FIRST_NUMBER) / self.job.offered
+        return due - perf_counter()
 
     def note(self, sent: float) -> None:
         """Count one expected answer."""
@@ -195,6 +205,10 @@ class _Connection(asyncio.Protocol):
             self._run.fail(f"the connection was lost: {exc}")
 
     def _send(self) -> None:
+        wait = self._run.wait_seconds()
+        if wait > 0.0:
+            asyncio.get_running_loop().call_later(wait, self._send)
+            return
         number = self._run.next_number()
         if number is None:
             self._leave()

@@ -36,10 +36,32 @@ class Effort:
     calls: int
     registrations: int
     events: int
+    indexed: int
+    index_seconds: float
 
 
-FULL = Effort(rounds=7, seconds=3.0, warm_up=0.5, starts=25, calls=300, registrations=1000, events=1_000_000)
-QUICK = Effort(rounds=2, seconds=0.3, warm_up=0.1, starts=2, calls=30, registrations=50, events=4_000)
+FULL = Effort(
+    rounds=7,
+    seconds=3.0,
+    warm_up=0.5,
+    starts=25,
+    calls=300,
+    registrations=1000,
+    events=1_000_000,
+    indexed=100_000,
+    index_seconds=30.0,
+)
+QUICK = Effort(
+    rounds=2,
+    seconds=0.3,
+    warm_up=0.1,
+    starts=2,
+    calls=30,
+    registrations=50,
+    events=4_000,
+    indexed=3_000,
+    index_seconds=1.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +198,15 @@ class World:
             if time.monotonic() > deadline:
                 raise BenchError(f"the server does not reach its downstream: {status} {answer[:500]!r}")
             time.sleep(0.05)
+
+    def get(self, path: str) -> Any:
+        """Return the JSON answer of our server to a GET, outside a measurement."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.rig.ports["port"])
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
     def post(self, path: str, body: str, headers: dict[str, str]) -> tuple[int, bytes]:
         """Send one request to our server, outside a measurement."""

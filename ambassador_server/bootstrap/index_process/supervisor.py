@@ -30,6 +30,8 @@ _SILENT_SECONDS = 10.0
 _STARTS_WITHIN_SECONDS = 30.0
 _STEADY_SECONDS = 60.0
 """A process that ran for this long counts as a success: the next failure is the first again."""
+_LONGEST_REST = 1.0
+"""The process looks at the index this often even when the logs do not grow: a command may have emptied it."""
 _BUSY_LINES_PER_SECOND = 100
 
 
@@ -65,6 +67,8 @@ class SupervisedIndexer:
         self._failure: str | None = None
         self._restarts = 0
         self._heard_at = 0.0
+        self._asked_at = 0.0
+        self._asked_bounds: list[tuple[int, int] | None] = []
         self._last_end: tuple[float, int] = (0.0, 0)
 
     @property
@@ -93,7 +97,10 @@ class SupervisedIndexer:
         self._end_if_silent()
         await self._copied_here()
         ends = await ends_of(self._logs, now=False)
-        self._ask(ends, hurries=not self._is_busy(ends))
+        bounds = [None if end is None else (end.segment, end.offset) for end in ends.values()]
+        if bounds != self._asked_bounds or self._clock.monotonic() - self._asked_at > _LONGEST_REST:
+            self._asked_bounds, self._asked_at = bounds, self._clock.monotonic()
+            self._ask(ends, hurries=not self._is_busy(ends))
 
     async def reach_end(self, seconds: float | None = LONGEST_WAIT) -> bool:
         """Have all new records copied at full speed, and wait for that."""

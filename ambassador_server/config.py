@@ -107,6 +107,13 @@ class LimitsSection(_Section):
 
     body_bytes: Annotated[int, Field(ge=65536, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
     failed_logins: str = "10/minute"
+    calls_per_minute: Annotated[int, Field(ge=1, description="Calls of one client key.")] = 60_000
+    sessions_per_minute: Annotated[int, Field(ge=1, description="Sessions that one client key may open.")] = (
+        1200
+    )
+    audit_bytes_per_minute: Annotated[
+        int, Field(ge=65536, description="Bytes that the calls of one client key may add to the audit log.")
+    ] = 512 * 1024 * 1024
     client_connections: Annotated[
         int, Field(ge=16, le=1_000_000, description="Connections that the client API accepts at once.")
     ] = 8192

@@ -38,7 +38,7 @@ from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
-from ambassador_server.services.calls.pipeline import CallPipeline
+from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
@@ -52,6 +52,7 @@ from ambassador_server.services.sign_in.logins import Logins
 from ambassador_server.services.sign_in.password_proof import PasswordProver
 from ambassador_server.services.sign_in.sessions import Sessions
 from ambassador_server.services.sign_in.use_cases import AdministratorSignIn, ClientSignIn
+from ambassador_server.throttling.key_rates import KeyRate
 
 _SINK_PAUSES = Backoff(0.5, LONGEST_WAIT)
 
@@ -94,7 +95,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     client_sign_in.sessions.subscribe(in_flight.end_session)
     administration = _administration(config, base, catalog, in_flight, client_sign_in.sessions, passwords)
     return UseCases(
-        calls=_calls(base, catalog, in_flight),
+        calls=_calls(config, base, catalog, in_flight),
         in_flight=in_flight,
         audit=_audit(config, base, search, deliveries),
         client_sign_in=client_sign_in,
@@ -118,7 +119,9 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     )
 
 
-def _calls(base: Foundation, catalog: Catalog, in_flight: CallsInFlight) -> CallUseCases:
+def _calls(
+    config: ServerConfig, base: Foundation, catalog: Catalog, in_flight: CallsInFlight
+) -> CallUseCases:
     pipeline = CallPipeline(
         policy=base.policy,
         catalog=catalog,
@@ -127,6 +130,10 @@ def _calls(base: Foundation, catalog: Catalog, in_flight: CallsInFlight) -> Call
         downstreams=base.downstreams,
         payloads=MsgspecPayloads(),
         clock=base.clock,
+        rates=CallRates(
+            calls=KeyRate(config.limits.calls_per_minute, base.clock.monotonic),
+            audit_bytes=KeyRate(config.limits.audit_bytes_per_minute, base.clock.monotonic),
+        ),
     )
     return CallUseCases(catalog=catalog, pipeline=pipeline, in_flight=in_flight)
 
@@ -157,6 +164,7 @@ def _client_sign_in(config: ServerConfig, base: Foundation) -> ClientSignIn:
         recorder=base.recorder,
         throttle=base.throttle,
         clock=base.clock,
+        rate=KeyRate(config.limits.sessions_per_minute, base.clock.monotonic),
         pepper=base.key_ring.pepper,
     )
     codes = CodeRedemption(

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from ambassador_protocol.jsonrpc import Code
+from ambassador_server.domain.audit.events import RATE_LIMITED
 from ambassador_server.domain.people.principals import Origin
 from ambassador_server.domain.policy.decision import Reason
 from ambassador_server.errors import (
@@ -13,6 +14,7 @@ from ambassador_server.errors import (
     InvalidInputError,
     OverloadedError,
     PolicyStaleError,
+    RateLimitedError,
     ServerStoppingError,
 )
 from ambassador_server.mcp.envelope import EnvelopeError, error_object, error_response
@@ -27,11 +29,13 @@ _ERROR_CODES: dict[type[AmbassadorError], Code] = {
     OverloadedError: Code.OVERLOADED,
     InvalidInputError: Code.INVALID_PARAMS,
     PolicyStaleError: Code.DENIED,
+    RateLimitedError: Code.OVERLOADED,
     ServerStoppingError: Code.SERVER_UNREACHABLE,
 }
 
 _REASONS: dict[type[AmbassadorError], str] = {
     PolicyStaleError: Reason.POLICY_STALE.value,
+    RateLimitedError: RATE_LIMITED,
     ServerStoppingError: "server_stopping",
 }
 """What `data.reason` says of an error, as in the refusal of a call."""
@@ -59,5 +63,7 @@ def failure(message_id: bytes, error: EnvelopeError | AmbassadorError, origin: O
         return refusal(status, message_id, error.code, error.message)
     code = _ERROR_CODES.get(type(error), Code.INTERNAL_ERROR)
     reason = _REASONS.get(type(error))
-    data = None if reason is None else {"reason": reason}
+    data: dict[str, Any] | None = None if reason is None else {"reason": reason}
+    if data is not None and isinstance(error, RateLimitedError):
+        data["retryAfterSeconds"] = error.retry_after
     return refusal(200, message_id, code, f"{error.message} (request {origin.request_id})", data)

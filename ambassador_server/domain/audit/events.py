@@ -8,6 +8,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+RATE_LIMITED = "rate_limited"
+"""The reason of a refusal because a client key is too fast."""
+
 
 class AuditAction(StrEnum):
     """What is recorded, as `area:subject:verb`."""

@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ambassador_server.domain.audit.events import Resource
+from ambassador_server.domain.audit.actors import user_actor
+from ambassador_server.domain.audit.events import RATE_LIMITED, AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy
 from ambassador_server.domain.people.principals import Origin, Principal
@@ -21,12 +22,14 @@ from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
     InvalidInputError,
+    RateLimitedError,
     failure_reason,
 )
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.exchange import Ask, NeutralRequest, Question, Reply, Tell, error_reply
 from ambassador_server.ports.payload import PayloadReader
+from ambassador_server.ports.throttle import Rate, RateRefusal
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
 from ambassador_server.services.calls.in_flight import CallInFlight, CallsInFlight, CallStoppedError
@@ -40,6 +43,8 @@ NAME_MEMBER: Mapping[CapabilityKind, str] = {
 """The parameter that names a capability of each kind."""
 
 _MAX_NAME = 256
+_RECORD_BYTES = 2048
+"""About what the records of a call take in the log without its arguments."""
 _COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
 _UNKNOWN = Deny(Reason.UNKNOWN_TOOL)
 
@@ -60,6 +65,19 @@ class CapabilityCall(Struct, frozen=True, kw_only=True):
     capabilities: bytes = b"{}"
     tell: Tell | None = None
     ask: Ask | None = None
+
+
+class CallRates(Struct, frozen=True):
+    """The rates of a client key: of its calls, and of the bytes they add to the audit log."""
+
+    calls: Rate
+    audit_bytes: Rate
+
+    def take(self, call: CapabilityCall) -> RateRefusal | None:
+        """Count a call, or return the refusal if its key has to wait."""
+        key_id = call.principal.key_id
+        size = _RECORD_BYTES + len(call.members.get("arguments", b""))
+        return self.calls.take(key_id) or self.audit_bytes.take(key_id, size)
 
 
 class Answered(Struct, frozen=True):
@@ -83,6 +101,7 @@ class CallPipeline:
         downstreams: Downstreams,
         payloads: PayloadReader,
         clock: Clock,
+        rates: CallRates,
     ) -> None:
         self._policy = policy
         self._catalog = catalog
@@ -91,12 +110,16 @@ class CallPipeline:
         self._downstreams = downstreams
         self._payloads = payloads
         self._clock = clock
+        self._rates = rates
 
     async def call(self, call: CapabilityCall) -> Answered | Deny:
         """Run one call, or return why it is denied.
 
-        Raises AuditUnavailableError before anything ran, and the errors of the downstream.
+        Raises RateLimitedError and AuditUnavailableError before anything ran, and the errors of the downstream.
         """
+        refused = self._rates.take(call)
+        if refused is not None:
+            await self._slow_down(call, refused)
         entry = self._catalog.resolve(call.kind, call.name)
         decision = self._decide(call.principal, entry)
         resource = _resource(entry, call)
@@ -134,6 +157,22 @@ class CallPipeline:
             # A stale catalog may lack the tool; and the two answers together would tell which hidden tools exist.
             return STALE if moment.stale else _UNKNOWN
         return decide(self._policy.snapshot, principal, entry.ref, moment)
+
+    async def _slow_down(self, call: CapabilityCall, refused: RateRefusal) -> NoReturn:
+        """Refuse a call of a key that is too fast; the audit counts these, so that they cannot flood it."""
+        if refused.to_record:
+            await self._recorder.event(
+                AuditAction.CALL_DENY,
+                Outcome.DENIED,
+                actor=user_actor(call.principal),
+                resource=Resource(kind=call.kind, id=None, name=call.name[:_MAX_NAME]),
+                origin=call.origin,
+                reason=RATE_LIMITED,
+                session_id=call.principal.session_id,
+                details={"refusals": refused.to_record},
+            )
+        wait = refused.wait_seconds
+        raise RateLimitedError(f"This key calls too fast; try again in {wait} s", retry_after=wait)
 
     async def _refuse(self, call: CapabilityCall, resource: Resource, deny: Deny) -> Deny:
         await self._recorder.denied(call.principal, call.origin, resource, deny)

@@ -4,7 +4,14 @@ from collections import OrderedDict
 from datetime import datetime
 
 from ambassador_server.domain.audit.actors import user_actor
-from ambassador_server.domain.audit.events import Actor, ActorKind, AuditAction, Outcome, Resource
+from ambassador_server.domain.audit.events import (
+    RATE_LIMITED,
+    Actor,
+    ActorKind,
+    AuditAction,
+    Outcome,
+    Resource,
+)
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.principals import Origin, Principal
 from ambassador_server.domain.people.users import User, UserStatus
@@ -17,10 +24,10 @@ from ambassador_server.domain.secrets.tokens import (
     same,
     visible_prefix,
 )
-from ambassador_server.errors import InvalidKeyError, StoppedError
+from ambassador_server.errors import InvalidKeyError, RateLimitedError, StoppedError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store
-from ambassador_server.ports.throttle import Throttle
+from ambassador_server.ports.throttle import Rate, Throttle
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.login_throttle import count_wrong_key
@@ -39,6 +46,7 @@ class KeyProver:
         recorder: Recorder,
         throttle: Throttle,
         clock: Clock,
+        rate: Rate,
         pepper: bytes,
     ) -> None:
         self._store = store
@@ -46,6 +54,7 @@ class KeyProver:
         self._recorder = recorder
         self._throttle = throttle
         self._clock = clock
+        self._rate = rate
         self._pepper = pepper
         self._uses: dict[str, tuple[datetime, str]] = {}
         self._hosts: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -123,6 +132,24 @@ class KeyProver:
             details={"switch": switch.switch_id},
         )
         raise StoppedError(f"You are stopped by an administrator: {switch.message or switch.reason}")
+
+    async def refuse_fast(self, principal: Principal, origin: Origin) -> None:
+        """Raise RateLimitedError if the key opens sessions too fast; the audit counts the refusals, against a flood."""
+        refused = self._rate.take(principal.key_id)
+        if refused is None:
+            return
+        if refused.to_record:
+            await self._recorder.event(
+                AuditAction.SESSION_REFUSE,
+                Outcome.DENIED,
+                actor=user_actor(principal),
+                resource=Resource(kind="key", id=principal.key_id, name=principal.key_name),
+                origin=origin,
+                reason=RATE_LIMITED,
+                details={"refusals": refused.to_record},
+            )
+        wait = refused.wait_seconds
+        raise RateLimitedError(f"This key opens sessions too fast; try again in {wait} s", retry_after=wait)
 
     def _find(self, preshared_key: str) -> tuple[ClientKey, User] | None:
         """Return the key and its user if the key is good and the user active; None in all other cases."""

@@ -74,9 +74,11 @@ class Sessions:
         """Open a session for one client process and return it with its token.
 
         If the key then has too many sessions on this server, the least recently seen ones end; their clients can
-        register again. Raises InvalidKeyError, and RateLimitedError after too many wrong keys from an address.
+        register again. Raises InvalidKeyError, and RateLimitedError after too many wrong keys from an address, or if
+        the key opens sessions too fast.
         """
         key, user = await self._prover.prove(preshared_key, origin)
+        await self._prover.refuse_fast(principal_of(key, user), origin)
         await self._prover.refuse_stopped(principal_of(key, user), origin)
         await self._prover.used(key, user, origin, host=friendly_name)
         now = self._clock.now()

@@ -18,11 +18,12 @@ from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
-from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CapabilityCall
+from ambassador_server.services.calls.pipeline import Answered, CallPipeline, CallRates, CapabilityCall
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.sessions import Sessions
+from ambassador_server.throttling.key_rates import KeyRate
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.clock import ManualClock
 from tests.fakes.downstream import FakeDownstreams, Script, make_tool
@@ -90,6 +91,7 @@ class World:
                 downstreams=downstreams,
                 payloads=MsgspecPayloads(),
                 clock=clock,
+                rates=CallRates(KeyRate(10_000, clock.monotonic), KeyRate(100_000_000, clock.monotonic)),
             ),
         )
 
@@ -100,6 +102,7 @@ class World:
             recorder=Recorder(log=self.log, clock=self.clock),
             throttle=throttle or CountingThrottle(),
             clock=self.clock,
+            rate=KeyRate(10_000, self.clock.monotonic),
             pepper=pepper,
         )
 

@@ -99,7 +99,7 @@ _ambassador_admin_words() {
         "audit stats") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --by --top $shared" ;;
         "audit tail") options="--where --actor --tool --resource --action --outcome --reason --request --since --until -f --follow -n --lines $shared" ;;
         "audit export") options="--where --actor --tool --resource --action --outcome --reason --request --since --until --format --file --cursor $shared" ;;
-        "audit verify") options="--from --to --offline --key --anchor $shared" ;;
+        "audit verify") options="--from --to --offline --key --writer --anchor $shared" ;;
         "audit key") options="$shared" ;;
         "audit prune") options="--older-than --index-only --segments-only --dry-run -y --yes $shared" ;;
         "server") commands="health version config" options="-h --help" ;;
@@ -119,7 +119,7 @@ _ambassador_admin_words() {
 _ambassador_admin_option() {
     takes="" choices="" live=""
     case $path:$1 in
-        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--anchor | *:--older-than) takes=word ;;
+        *:--server | *:--fields | *:--key-from | "login":--user | *:--password-from | *:--fingerprint | *:--current-from | *:--owner | *:--keys-command | *:--display-name | *:--email | *:--role | *:--source | *:--filter | *:--sort | *:--limit | *:--description | *:--status | "mcp update":--transport | *:--url | *:--header | *:--env | *:--option | *:--tag | *:--timeout | *:-n | *:--lines | *:--tool | *:--for | *:--name | *:--to-command | *:--key-for | *:--overlap | "kill everyone":--reason | "kill user":--reason | "kill group":--reason | "kill key":--reason | "kill session":--reason | "kill mcp":--reason | "kill tool":--reason | "kill tool-class":--reason | *:--message | *:--where | *:--actor | *:--resource | *:--request | *:--since | *:--until | *:--by | *:--top | *:--cursor | *:--from | *:--to | *:--writer | *:--anchor | *:--older-than) takes=word ;;
         *:--ca | "diff":-f | "apply":-f | *:--file | *:--keys-to | *:--key-file | "audit verify":--key | *:--offline) takes=file ;;
         *:--context) takes=word live=context ;;
         *:-o | *:--output) takes=word choices="table wide json yaml jsonl csv" ;;

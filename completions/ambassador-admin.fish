@@ -15,7 +15,7 @@ function __ambassador_admin_at
                 break
             case '--*=*'
                 continue
-            case --server --ca --context -o --output --fields --key-from --user --password-from --fingerprint --current-from --owner --file --keys-to --keys-command --display-name --email --role --source --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --resource --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --anchor --older-than
+            case --server --ca --context -o --output --fields --key-from --user --password-from --fingerprint --current-from --owner --file --keys-to --keys-command --display-name --email --role --source --filter --sort --limit --description --status --transport --url --header --env --option --tag --arguments --timeout --isolation -n --lines --tool --for --name --key-file --to-command --key-for --overlap --reason --message --key --where --actor --resource --action --outcome --request --since --until --by --top --format --cursor --from --to --offline --writer --anchor --older-than
                 set is_value yes
                 continue
             case -f
@@ -496,6 +496,7 @@ complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l from -x 
 complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l to -x -d 'Verify only segments that began before this time.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l offline -r -F -d 'Verify a copy of the audit directory, without the server.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l key -r -F -d 'With --offline: a trusted public key; may be repeated.'
+complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l writer -x -d 'With --offline: a writer that must have a log; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit verify' -l anchor -x -d 'With --offline: a line of an earlier verification; may be repeated.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit prune' -l older-than -x -d 'Remove records older than this; at least a day.'
 complete -c ambassador-admin -n '__ambassador_admin_at audit prune' -l index-only -d 'Remove records from the index only; the log keeps them.'

@@ -20,7 +20,7 @@ from ambassador_protocol.audit.public_keys import (
     PublicKey,
     parse_public_keys,
 )
-from ambassador_protocol.audit.verify import TimeRange, WriterVerification, verify
+from ambassador_protocol.audit.verify import ANY_TIME, TimeRange, WriterVerification, verify
 from ambassador_protocol.problems import ProblemCode
 
 FINDING = View(
@@ -33,6 +33,7 @@ FINDING = View(
         Column("SIGNED TO", "covered_seq"),
         Column("SIGNED AT", "covered_at", exact_time, wide=True),
         Column("UNSIGNED", "uncovered"),
+        Column("ADOPTED", "adopted", wide=True),
         Column("LAST", "seq"),
         Column("DIGEST", "digest", wide=True, whole=True),
         Column("SEGMENTS", "segments", wide=True),
@@ -46,6 +47,21 @@ KEY = View(
     (Column("ID", "id", whole=True), Column("SIGNS", "signs"), Column("KEY", "pem")),
     ("id", "signs", "pem"),
 )
+
+_Writers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--writer", metavar="NAME", help="With --offline: a writer that must have a log; may be repeated."
+    ),
+]
+_Anchors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--anchor",
+        metavar="W:SEQ:DIGEST",
+        help="With --offline: a line of an earlier verification; may be repeated.",
+    ),
+]
 
 _INSTALL = "pipx inject mcp-ambassador cryptography, or pip install 'mcp-ambassador[audit]'"
 
@@ -78,14 +94,8 @@ def verify_log(
             "--key", metavar="PUB.pem", help="With --offline: a trusted public key; may be repeated."
         ),
     ] = None,
-    anchor: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--anchor",
-            metavar="W:SEQ:DIGEST",
-            help="With --offline: a line of an earlier verification; may be repeated.",
-        ),
-    ] = None,
+    writer: _Writers = None,
+    anchor: _Anchors = None,
 ) -> None:
     """Verify that no record was changed, removed or added; exit code 1 if one was, with the first such record.
 
@@ -94,12 +104,13 @@ def verify_log(
     now = admin.environment.now()
     time_range = TimeRange(since=parse_time(since, now, "--from"), until=parse_time(until, now, "--to"))
     if offline is None:
-        if key or anchor:
-            raise UsageError("--key and --anchor go with --offline.", hint="add --offline DIR")
+        if key or anchor or writer:
+            raise UsageError("--key, --anchor and --writer go with --offline.", hint="add --offline DIR")
         results = list(admin.api.items(audit.verification(time_range.since, time_range.until)))
     else:
-        results = _verify_copy(offline, key or [], anchor or [], time_range)
+        results = _verify_copy(offline, key or [], anchor or [], writer or [], time_range)
     admin.output.rows(FINDING, results)
+    _raise_if_empty(results, time_range)
     _warn_of_unsigned_records(admin, results)
     _raise_if_broken(results)
 
@@ -117,7 +128,11 @@ def show_key(admin: Invocation) -> None:
 
 
 def _verify_copy(
-    directory: Path, key_files: Sequence[Path], anchors: Sequence[str], time_range: TimeRange
+    directory: Path,
+    key_files: Sequence[Path],
+    anchors: Sequence[str],
+    writers: Sequence[str],
+    time_range: TimeRange,
 ) -> list[dict[str, Any]]:
     if not key_files:
         raise UsageError(
@@ -131,7 +146,11 @@ def _verify_copy(
     keys = [key for file in key_files for key in _keys_of(file)]
     try:
         return verify(
-            directory, keys, time_range=time_range, anchors=dict(map(_parse_anchor, anchors))
+            directory,
+            keys,
+            time_range=time_range,
+            anchors=dict(map(_parse_anchor, anchors)),
+            expected=writers,
         ).documents()
     except MissingCryptographyError as error:
         raise AdminError(str(error), hint=_INSTALL) from None
@@ -176,6 +195,21 @@ def _warn_of_unsigned_records(admin: Invocation, results: Sequence[dict[str, Any
                 else "records after the last checkpoint are"
             )
             admin.output.warn(f"{name}: {uncovered} {records} not signed yet.")
+        if adopted := result.get("adopted"):
+            admin.output.warn(
+                f"{name}: {adopted} records were left unsigned by a killed process and signed later."
+            )
+
+
+def _raise_if_empty(results: Sequence[dict[str, Any]], time_range: TimeRange) -> None:
+    """Refuse to call a directory whole that holds no record: it is the wrong one, or its logs are gone."""
+    has_fault = any(result.get("fault") is not None for result in results)
+    if time_range == ANY_TIME and not has_fault and not any(result.get("records") for result in results):
+        raise AdminError(
+            "The audit directory holds no record.",
+            code=ProblemCode.AUDIT_BROKEN,
+            hint="--offline takes a copy of <data-dir>/audit, the directory above those of the writers",
+        )
 
 
 def _raise_if_broken(results: Sequence[dict[str, Any]]) -> None:

@@ -20,6 +20,8 @@ from ambassador_protocol.audit.public_keys import InvalidPublicKeyError, PublicK
 
 STOP = "stop"
 """The reason of the checkpoint that a server signs when it stops regularly."""
+ADOPTED = "adopted"
+"""The reason of the checkpoint that a start signs over records which an earlier process has left unsigned."""
 
 _LINES_BETWEEN_PAUSES = 32
 
@@ -59,7 +61,7 @@ class ChainProof:
 
     `trusted` holds the trusted keys by id; None checks no signature. `uncovered` counts the records since the last
     checkpoint, `covered`. `key` is the id of the key that signs the next checkpoint. `anchor` is a line that was stored
-    outside of the log.
+    outside of the log. `adopted` counts the records that a start has signed for an earlier process.
     """
 
     writer: str
@@ -67,6 +69,7 @@ class ChainProof:
     records: int = 0
     checkpoints: int = 0
     uncovered: int = 0
+    adopted: int = 0
     covered: Checkpoint | None = None
     is_closed: bool = False
     pruned: Pruned | None = None
@@ -89,6 +92,8 @@ class ChainProof:
         if problem is not None:
             return problem
         self.checkpoints += 1
+        if line.checkpoint.reason == ADOPTED:
+            self.adopted += self.uncovered
         self.uncovered = 0
         self.covered = line.checkpoint
         self.is_closed = line.checkpoint.reason == STOP

@@ -47,7 +47,8 @@ class WriterVerification:
     """The result of verifying one writer; the numbers count what was verified before the first fault.
 
     `first_seq` is the first verified record, `seq` and `digest` are the last one. A signature covers every record up to
-    `covered_seq`; no signature covers the `uncovered` records after it yet. `is_closed` is true when the log ends with
+    `covered_seq`; no signature covers the `uncovered` records after it yet. `adopted` counts records that a killed
+    process had left unsigned and that the next start signed. `is_closed` is true when the log ends with
     the checkpoint of a regular stop. `pruned` is what a prune removed.
     """
 
@@ -61,6 +62,7 @@ class WriterVerification:
     covered_seq: int
     covered_at: str | None
     uncovered: int
+    adopted: int
     is_closed: bool
     pruned: Pruned | None
     torn: TornTail | None
@@ -74,14 +76,15 @@ class WriterVerification:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The results of all writers; a torn last line is no fault."""
+    """The results of all writers; a torn last line is no fault, but a directory without any record is one."""
 
     writers: tuple[WriterVerification, ...]
+    is_empty: bool = False
 
     @property
     def ok(self) -> bool:
-        """Tell whether no writer has a fault."""
-        return all(writer.fault is None for writer in self.writers)
+        """Tell whether there are records and no writer has a fault."""
+        return not self.is_empty and all(writer.fault is None for writer in self.writers)
 
     @property
     def records(self) -> int:
@@ -122,25 +125,28 @@ def verify(
     *,
     time_range: TimeRange = ANY_TIME,
     anchors: Mapping[str, Tip] = NO_ANCHORS,
+    expected: Iterable[str] = (),
     pause: Callable[[], None] = lambda: None,
 ) -> Verification:
     """Verify every writer's chain in an audit directory; with None as `keys` no signature is checked.
 
     A chain proves nothing about records cut off at its end. `uncovered` and `is_closed` hint at that; only `anchors`,
-    lines by writer that were stored outside of the log, prove it. `pause` is called every 32 lines. Raises OSError when
-    a file cannot be read, MissingCryptographyError when signatures cannot be checked.
+    lines by writer that were stored outside of the log, prove it. `expected` names writers that must have a log.
+    Without a time range, a directory without any record is a fault. `pause` is called every 32 lines. Raises OSError
+    when a file cannot be read, MissingCryptographyError when signatures cannot be checked.
     """
     trusted = None if keys is None else keys_by_id(keys)
-    writers = sorted(path for path in directory.iterdir() if path.is_dir() and not path.is_symlink())
+    writers = sorted(path for path in directory.iterdir() if path.is_dir())
     found = [
         _Chain(path, ChainProof(path.name, trusted, anchor=anchors.get(path.name)), pause).verify(time_range)
         for path in writers
     ]
     gone = [
-        _missing_writer(name, anchors[name])
-        for name in sorted(anchors.keys() - {path.name for path in writers})
+        _Chain(Path(name), ChainProof(name, None, anchor=anchors.get(name)), pause).missing()
+        for name in sorted({*anchors, *expected} - {path.name for path in writers})
     ]
-    return Verification((*found, *gone))
+    is_empty = time_range == ANY_TIME and not any(writer.records for writer in found)
+    return Verification((*found, *gone), is_empty=is_empty)
 
 
 class _Chain:
@@ -154,9 +160,17 @@ class _Chain:
         self._last = 1
         self._fault: Fault | None = None
         self._torn: TornTail | None = None
+        self._unsigned: Fault | None = None
 
     def verify(self, time_range: TimeRange) -> WriterVerification:
+        """Verify the segments of a time range."""
+        if self._path.is_symlink():
+            # The files it leads to could be exchanged at any time without a change in this directory.
+            self._fault = self._at(1, None, 1, "the directory of the writer is a symbolic link")
+            return self._result(0)
         numbers = segment_numbers(self._path)
+        if not numbers:
+            return self.missing()
         wanted = _within(self._path, numbers, time_range)
         if wanted and wanted[0] > 1:
             self._tip = None
@@ -165,12 +179,12 @@ class _Chain:
         if self._fault is None and is_from_the_first and wanted[-1] == numbers[-1]:
             self._fault = self._beginning_fault(wanted[0])
         if self._fault is None and wanted[-1:] == numbers[-1:]:
-            self._fault = self._end_fault()
+            self._fault = self._end_fault() or self._unsigned
         return self._result(len(wanted))
 
     def missing(self) -> WriterVerification:
         """Return the result for a writer without any file."""
-        self._fault = self._end_fault()
+        self._fault = self._end_fault() or self._at(1, None, 1, "the writer has no log")
         return self._result(0)
 
     def _follow(self, wanted: list[int], *, last: int) -> None:
@@ -180,8 +194,13 @@ class _Chain:
                     expected, None, (self._tip or GENESIS).seq + 1, "the segment is missing"
                 )
                 return
+            path, checkpoints = self._path / segment_name(number), self._proof.checkpoints
+            if path.is_symlink():
+                seq = (self._tip or GENESIS).seq + 1
+                self._fault = self._at(number, None, seq, "the segment is a symbolic link")
+                return
             checked = check_segment(
-                self._path / segment_name(number),
+                path,
                 number=number,
                 tip=self._tip,
                 is_last=number == last,
@@ -197,6 +216,15 @@ class _Chain:
                 TornTail(segment=number, offset=checked.end, size=checked.torn) if checked.torn else None
             )
             self._tip, self._lines_before, self._last = checked.tip, checked.lines, number
+            self._note_unsigned(is_last=number == last, is_signed=self._proof.checkpoints > checkpoints)
+
+    def _note_unsigned(self, *, is_last: bool, is_signed: bool) -> None:
+        """Remember a closed segment whose end no checkpoint covers, until a later checkpoint covers it."""
+        if is_signed:
+            self._unsigned = None
+        if not is_last and self._proof.uncovered and self._unsigned is None:
+            problem = f"the segment is closed, but no signed checkpoint covers its last {self._proof.uncovered} records"
+            self._unsigned = self._at(self._last, None, (self._tip or GENESIS).seq, problem)
 
     def _beginning_fault(self, first: int) -> Fault | None:
         gone, start = self._proof.pruned, self._start
@@ -239,16 +267,12 @@ class _Chain:
             covered_seq=0 if proof.covered is None else proof.covered.seq,
             covered_at=None if proof.covered is None else proof.covered.at,
             uncovered=proof.uncovered,
+            adopted=proof.adopted,
             is_closed=proof.is_closed and self._torn is None,
             pruned=proof.pruned,
             torn=self._torn,
             fault=self._fault,
         )
-
-
-def _missing_writer(writer: str, anchor: Tip) -> WriterVerification:
-    chain = _Chain(Path(writer), ChainProof(writer, None, anchor=anchor), lambda: None)
-    return chain.missing()
 
 
 def _within(path: Path, numbers: list[int], time_range: TimeRange) -> list[int]:

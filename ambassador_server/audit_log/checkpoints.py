@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ambassador_protocol.audit.chain import ADOPTED
 from ambassador_protocol.audit.lines import Checkpoint, Pruned, Tip, checkpoint_line, digest_of, time_text
 from ambassador_server.ports.audit_log import CheckpointSigner
 from ambassador_server.ports.clock import Clock
@@ -23,6 +24,11 @@ class CheckpointMaker:
     def checkpoint(self, tip: Tip, reason: str, *, pruned: Pruned | None = None) -> tuple[bytes, Tip]:
         """Return the line that follows `tip`, and the new tip."""
         return self._line(tip, reason, self._signer.key_id, pruned=pruned)
+
+    def adoption(self, tip: Tip, expected_key: str | None) -> tuple[bytes, Tip]:
+        """Return the line that signs what another process has left unsigned, with the key that the log expects."""
+        known = expected_key if expected_key in self._signer.public_keys else None
+        return self._line(tip, ADOPTED, known or self._signer.key_id)
 
     def succession(self, tip: Tip, key_id: str) -> tuple[bytes, Tip] | None:
         """Return the line in which the older key `key_id` names its successor; None when the older key is missing."""

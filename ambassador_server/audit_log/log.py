@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from ambassador_protocol.audit.public_keys import PublicKey
+from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
 from ambassador_server.audit_log.availability import Availability, reason_of, refusal
 from ambassador_server.audit_log.checkpoints import CheckpointMaker
 from ambassador_server.audit_log.event_json import encode_event
@@ -86,15 +86,17 @@ class JsonlAuditLog:
             try:
                 keys = [PublicKey.from_base64(text) for text in signer.public_keys.values()]
                 await asyncio.to_thread(export_keys, audit_directory, keys)
-                end = await asyncio.to_thread(find_end, directory, writer)
+                end = await asyncio.to_thread(find_end, directory, writer, keys_by_id(keys))
                 log = cls(directory, writer, end, signer, clock, options or AuditLogOptions())
             except (OSError, ConfigurationError):
                 directory.close()
                 raise
         except OSError as error:
             raise ConfigurationError(f"The audit log cannot be opened: {error}.") from error
-        if end.torn is not None:
-            await log.append(log._recovery_event(asdict(end.torn)))
+        if end.torn is not None or end.uncovered:
+            found = {} if end.torn is None else asdict(end.torn)
+            adopted = {"adopted": end.uncovered} if end.uncovered else {}
+            await log.append(log._recovery_event(found | adopted))
         log._commit.plan_checkpoint()
         return log
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ambassador_protocol.audit.chain import ChainProof, SegmentCheck, check_segment
 from ambassador_protocol.audit.files import segment_name
 from ambassador_protocol.audit.lines import GENESIS, Tip
+from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_server.audit_log.segment import Segment
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.errors import ConfigurationError
@@ -39,14 +40,15 @@ class LogEnd:
     key: str | None = None
 
 
-def find_end(directory: WriterDirectory, writer: str) -> LogEnd:
-    """Return where the log goes on; only its last segment is read.
+def find_end(directory: WriterDirectory, writer: str, trusted: dict[str, PublicKey]) -> LogEnd:
+    """Return where the log goes on; only its last segment is read, and its checkpoints verified with trusted keys.
 
-    Raises ConfigurationError for a last segment that is broken before its end, OSError when a file cannot be used.
+    Raises ConfigurationError for a last segment that is broken before its end or has a forged checkpoint,
+    OSError when a file cannot be used.
     """
     torn: TornTail | None = None
     for number in reversed(directory.numbers()):
-        proof = ChainProof(writer, trusted=None)
+        proof = ChainProof(writer, trusted)
         walk = _check_last_segment(directory, number, proof)
         if walk.torn:
             torn = _save_torn_tail(directory.path, number, walk.end)

@@ -39,6 +39,11 @@ class SegmentWriter:
         self._checkpoint_records = options.checkpoint_records
         self._rotate_at = self._age_limit(end.created)
         self.segment = end.segment or self._create(1)
+        if end.uncovered:
+            # Said before any new record: this process cannot vouch for records that it found unsigned.
+            line, tip = checkpoints.adoption(end.tip, end.key)
+            self._append([line], tip)
+            self.uncovered = 0
         if end.key is not None and end.key != checkpoints.key_id:
             self._record_succession(end.key)
 

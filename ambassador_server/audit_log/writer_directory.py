@@ -56,7 +56,15 @@ class WriterDirectory:
 def _open_locked(path: Path) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        if not path.is_symlink():
+            raise
+        raise ConfigurationError(
+            f"{path} is a symbolic link, so its log could be exchanged without a trace.",
+            hint="Find out who made it; put the directory itself in its place.",
+        ) from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -81,7 +81,11 @@ def _audit_log(settings: "ServerConfig") -> str:
         raise ConfigurationError(f"the audit log cannot be read: {error.strerror}") from error
     if found.faults:
         raise ConfigurationError(f"the chain is broken at {found.faults[0]}")
-    return f"{found.records} records, every chain is intact"
+    if not found.ok:
+        raise ConfigurationError(f"{settings.audit_dir} holds no record")
+    adopted = sum(writer.adopted for writer in found.writers)
+    note = f"; {adopted} of them were signed by a later start" if adopted else ""
+    return f"{found.records} records, every chain is intact{note}"
 
 
 def _audit_sinks(settings: "ServerConfig") -> str:

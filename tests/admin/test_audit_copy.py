@@ -64,6 +64,24 @@ def test_unsigned_end_is_reported(shell: Shell, copy: Path, key: str) -> None:
     assert "the last 4 bytes are an incomplete line" in done.err
 
 
+def test_directory_without_a_record_is_not_whole(shell: Shell, copy: Path, key: str, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = shell.run("audit", "verify", "--offline", str(empty), "--key", key)
+    assert done.code == 1
+    assert "error: AMB-4005 The audit directory holds no record." in done.err
+    # The directory of one writer is the wrong one: it has no directory of a writer in it.
+    done = shell.run("audit", "verify", "--offline", str(copy / WRITER), "--key", key)
+    assert (done.code, "holds no record" in done.err) == (1, True)
+
+
+def test_missing_writer_is_reported_when_it_is_named(shell: Shell, copy: Path, key: str) -> None:
+    words = ["audit", "verify", "--offline", str(copy), "--key", key, "--writer"]
+    assert shell.run(*words, WRITER).code == 0
+    done = shell.run(*words, "gone")
+    assert (done.code, "the writer has no log" in done.err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [

@@ -17,6 +17,7 @@ from ambassador_protocol.audit.verify import verify as verify_with
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.crypto.audit_signer import AuditSigner
+from ambassador_server.errors import ConfigurationError
 from tests.fakes.clock import ManualClock
 from tests.patience import PATIENCE
 from tests.server.audit_log.samples import (
@@ -27,6 +28,7 @@ from tests.server.audit_log.samples import (
     lines,
     numbered,
     read_all,
+    rechained,
     requests,
     segments,
     verify,
@@ -92,10 +94,13 @@ async def test_checkpoint_of_the_next_start_proves_the_records_of_a_killed_serve
     await log.close()
     segments(tmp_path)[0].write_bytes(left)
     signer = TellingSigner({1: b"\x01" * 32})
-    log = await open_log(tmp_path, signer, checkpoint_interval=0.01)
-    async with asyncio.timeout(PATIENCE):
-        await signer.signed.wait()
-    assert verify(tmp_path).writers[0].uncovered == 0
+    log = await open_log(tmp_path, signer)
+    [found] = verify(tmp_path).writers
+    assert (found.adopted, found.uncovered, reasons(tmp_path)) == (3, 1, ["adopted"])
+    marked = lines(segments(tmp_path)[0])[4]["checkpoint"]
+    assert marked["head"] == lines(segments(tmp_path)[0])[3]["digest"]
+    [*_, recovery] = await read_all(log)
+    assert recovery.event.details == {"adopted": 3}
     await log.close()
 
 
@@ -149,15 +154,112 @@ async def test_new_key_is_introduced_by_the_old_one(tmp_path: Path):
     assert f"signed with key {SIGNER.key_id}, which is not a trusted key" in fault.problem
 
 
-async def test_key_without_a_hand_over_is_a_fault(tmp_path: Path):
-    for signer in (SIGNER, OTHER):
-        log = await open_log(tmp_path, signer)
-        await log.append(numbered(0))
-        await log.close()
-    [fault] = verify_with(tmp_path, KEYS).faults
-    assert (fault.line, fault.seq) == (5, 5)
-    assert f"signed with key {OTHER.key_id}, which is not a trusted key" in fault.problem
-    assert verify_with(tmp_path, [*KEYS, *OTHER_KEYS]).ok
+async def test_key_without_a_hand_over_is_refused(tmp_path: Path):
+    """A start without the key that signed the log cannot tell its checkpoints from forged ones."""
+    log = await open_log(tmp_path, SIGNER)
+    await log.append(numbered(0))
+    await log.close()
+    [segment] = segments(tmp_path)
+    before = segment.read_bytes()
+    with pytest.raises(ConfigurationError, match=f"key {SIGNER.key_id}, which is not a trusted key"):
+        await open_log(tmp_path, OTHER)
+    assert segment.read_bytes() == before
+
+
+async def test_adopted_records_are_signed_by_the_key_that_the_log_expects(tmp_path: Path):
+    """The old key marks what a killed process left before it introduces the new key."""
+    log = await open_log(tmp_path, SIGNER)
+    await append_all(log, range(3))
+    left = segments(tmp_path)[0].read_bytes()
+    await log.close()
+    segments(tmp_path)[0].write_bytes(left)
+    await (await open_log(tmp_path, BOTH)).close()
+    assert reasons(tmp_path) == ["adopted", "key", "stop"]
+    [found] = verify_with(tmp_path, KEYS).writers
+    assert (found.fault, found.adopted) == (None, 3)
+
+
+async def test_start_refuses_records_rewritten_under_a_checkpoint(tmp_path: Path):
+    """The attacker computes the chain again around a changed record, but has no key to sign it."""
+    log = await open_log(tmp_path, checkpoint_records=5)
+    await append_all(log, range(8))
+    await log.close()
+    [segment] = segments(tmp_path)
+    segment.write_bytes(rechained(segment.read_bytes().replace(b'"r-2"', b'"r-9"')))
+    forged = segment.read_bytes()
+    with pytest.raises(ConfigurationError, match="the signature of the checkpoint is wrong"):
+        await open_log(tmp_path)
+    assert segment.read_bytes() == forged
+    assert not verify(tmp_path).ok
+
+
+async def test_records_rewritten_without_checkpoints_are_marked_as_adopted(tmp_path: Path):
+    log = await open_log(tmp_path, checkpoint_records=5)
+    await append_all(log, range(8))
+    await log.close()
+    [segment] = segments(tmp_path)
+    whole = segment.read_bytes().splitlines(keepends=True)
+    unsigned = b"".join(line for line in whole if not line.startswith(b'{"checkpoint"'))
+    segment.write_bytes(rechained(unsigned.replace(b'"r-2"', b'"r-9"')))
+    await (await open_log(tmp_path)).close()
+    [found] = verify(tmp_path).writers
+    assert (found.fault, found.adopted) == (None, 8)
+
+
+async def test_closed_segment_that_no_checkpoint_covers_is_a_fault(tmp_path: Path):
+    log = await open_log(tmp_path, segment_max_bytes=3000)
+    await append_all(log, range(8))
+    await log.close()
+    whole = [line for each in segments(tmp_path) for line in each.read_bytes().splitlines(keepends=True)]
+    unsigned = rechained(b"".join(line for line in whole if not line.startswith(b'{"checkpoint"')))
+    parts = unsigned.split(b'{"header"')[1:]
+    for path, part in zip(segments(tmp_path), parts, strict=True):
+        path.write_bytes(b'{"header"' + part)
+    [fault] = verify(tmp_path).faults
+    assert (fault.segment, fault.line) == (1, None)
+    assert "the segment is closed, but no signed checkpoint covers its last" in fault.problem
+
+
+async def test_symbolic_link_in_place_of_a_log_is_refused(tmp_path: Path):
+    audit = tmp_path / "audit"
+    log = await open_log(audit)
+    await append_all(log, range(3))
+    await log.close()
+    (audit / WRITER).rename(tmp_path / "elsewhere")
+    (audit / WRITER).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(ConfigurationError, match="is a symbolic link"):
+        await open_log(audit)
+    [fault] = verify(audit).faults
+    assert "the directory of the writer is a symbolic link" in fault.problem
+
+
+async def test_segment_that_is_a_symbolic_link_is_a_fault(tmp_path: Path):
+    log = await open_log(tmp_path / "audit")
+    await append_all(log, range(3))
+    await log.close()
+    [segment] = segments(tmp_path / "audit")
+    segment.rename(tmp_path / "elsewhere")
+    segment.symlink_to(tmp_path / "elsewhere")
+    [fault] = verify(tmp_path / "audit").faults
+    assert "the segment is a symbolic link" in fault.problem
+
+
+async def test_directory_without_records_is_not_whole(tmp_path: Path):
+    assert not verify(tmp_path).ok
+    await (await open_log(tmp_path)).close()
+    assert not verify(tmp_path).ok
+    segments(tmp_path)[0].unlink()
+    [fault] = verify(tmp_path).faults
+    assert fault.problem == "the writer has no log"
+
+
+async def test_missing_writer_is_a_fault_when_it_is_named(tmp_path: Path):
+    log = await open_log(tmp_path)
+    await append_all(log, range(3))
+    await log.close()
+    assert verify_with(tmp_path, KEYS, expected=[WRITER]).ok
+    [fault] = verify_with(tmp_path, KEYS, expected=[WRITER, "gone"]).faults
+    assert (fault.writer, fault.problem) == ("gone", "the writer has no log")
 
 
 FORGERIES: dict[str, Callable[[dict[str, Any]], Any]] = {

@@ -248,7 +248,8 @@ async def test_deleted_segment_is_noticed_and_recorded_in_a_new_one(log: JsonlAu
     assert log.probe() is None
     await log.append(numbered(2))
     [segment] = segments(tmp_path)
-    header, recovery, record = lines(segment)
+    header, checkpoint, recovery, record = lines(segment)
+    assert checkpoint["checkpoint"]["reason"] == "recovery"
     assert (segment.name, header["header"]["segment"]) == ("00000002.jsonl", 2)
     assert recovery["event"]["action"] == AuditAction.LOG_RECOVERY
     assert recovery["event"]["details"] == {"failure": "the file was deleted", "refused": 1}

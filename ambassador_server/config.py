@@ -160,6 +160,12 @@ class UserConnectionsSection(_Section):
 class StdioSection(_Section):
     """Programs that the server starts for MCPs over stdio."""
 
+    administrators_execute: Annotated[
+        bool,
+        Field(
+            description="Whether the role admin has the right mcp:execute, to make the server start a command."
+        ),
+    ] = True
     allowed_commands: Annotated[
         tuple[Annotated[str, Field(pattern=r"\S")], ...] | None,
         Field(

@@ -42,6 +42,7 @@ from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
+from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_reports import McpReports
 from ambassador_server.services.registry.mcps import Mcps
 from ambassador_server.services.registry.use_cases import RegistryUseCases
@@ -100,7 +101,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         audit=_audit(config, base, search, deliveries),
         client_sign_in=client_sign_in,
         administrator_sign_in=_administrator_sign_in(config, base, passwords),
-        registry=_registry(base, catalog),
+        registry=_registry(config, base, catalog),
         administration=administration,
         own_access=_own_access(base, catalog, client_sign_in, administration),
         health=Health(
@@ -211,7 +212,7 @@ def _administrator_sign_in(
     return AdministratorSignIn(logins=logins, prover=prover)
 
 
-def _registry(base: Foundation, catalog: Catalog) -> RegistryUseCases:
+def _registry(config: ServerConfig, base: Foundation, catalog: Catalog) -> RegistryUseCases:
     store, downstreams = base.store, base.downstreams
     return RegistryUseCases(
         mcps=Mcps(
@@ -219,6 +220,9 @@ def _registry(base: Foundation, catalog: Catalog) -> RegistryUseCases:
             changes=base.changes,
             downstreams=downstreams,
             recorder=base.recorder,
+            execution=Execution(
+                downstreams=downstreams, administrators_execute=config.stdio.administrators_execute
+            ),
             clock=base.clock,
         ),
         reports=McpReports(store=store, downstreams=downstreams, catalog=catalog),

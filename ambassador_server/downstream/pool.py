@@ -19,7 +19,7 @@ from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
 from ambassador_server.downstream.session import DownstreamSession
 from ambassador_server.downstream.supervisor import Limits, Supervisor
-from ambassador_server.downstream.transports import check_options, sandbox_of
+from ambassador_server.downstream.transports import check_options, sandbox_of, starts_program
 from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError, InvalidInputError
 from ambassador_server.ports.downstream import DownstreamChange, DownstreamListener
 from ambassador_server.ports.exchange import NeutralRequest, Reply
@@ -130,6 +130,10 @@ class DownstreamPool:
         """Keep the secret files of these entries out of reach of programs that start from now on."""
         for mcp in mcps:
             self._programs.hidden.add_referenced(mcp.options)
+
+    def starts_program(self, mcp: Mcp) -> bool:
+        """Tell whether a connection to the entry starts a program; raises InvalidInputError for another transport."""
+        return starts_program(mcp.transport)
 
     def sandbox(self, mcp: Mcp) -> str | None:
         """Return the sandbox that holds the program of an entry; None if it has none, or none can hold it."""

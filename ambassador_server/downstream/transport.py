@@ -109,6 +109,10 @@ class TransportModule(Protocol):
         """Check the options without connecting."""
         ...
 
+    def starts_program(self) -> bool:
+        """Tell whether a connection starts a program that the entry names."""
+        ...
+
     def sandbox(self, options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
         """Return the sandbox that would hold the program; None for a transport that starts none."""
         ...

@@ -69,6 +69,10 @@ class Downstreams(Protocol):
         """Keep the secret files that these entries refer to out of reach of programs that start from now on."""
         ...
 
+    def starts_program(self, mcp: Mcp) -> bool:
+        """Tell whether a connection to the entry starts a program; raises InvalidInputError for another transport."""
+        ...
+
     def sandbox(self, mcp: Mcp) -> str | None:
         """Return the sandbox that holds the program of an entry; None if it has none, or none can hold it."""
         ...

@@ -188,6 +188,9 @@ class FakeDownstreams:
         for mcp in mcps:
             self.hidden.update(referenced_files(mcp.options))
 
+    def starts_program(self, mcp: Mcp) -> bool:
+        return mcp.transport == "stdio"
+
     def sandbox(self, mcp: Mcp) -> str | None:
         """Return the default sandbox for an entry over stdio."""
         return "landlock" if mcp.transport == "stdio" else None

@@ -7,12 +7,13 @@ from enum import StrEnum
 
 
 class Right(StrEnum):
-    """A right that an admin route requires."""
+    """A right that an admin route requires, or what it does; `MCP_EXECUTE` is for starting commands of MCPs."""
 
     READ = "read"
     PROVISION = "provision"
     MANAGE = "manage"
     OPERATE = "operate"
+    MCP_EXECUTE = "mcp:execute"
     AUDIT_READ = "audit:read"
     AUDIT_PRUNE = "audit:prune"
 
@@ -27,7 +28,9 @@ class Role(StrEnum):
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
-    Role.ADMIN: frozenset({Right.READ, Right.PROVISION, Right.MANAGE, Right.OPERATE, Right.AUDIT_PRUNE}),
+    Role.ADMIN: frozenset(
+        {Right.READ, Right.PROVISION, Right.MANAGE, Right.OPERATE, Right.MCP_EXECUTE, Right.AUDIT_PRUNE}
+    ),
     Role.OPERATOR: frozenset({Right.READ, Right.OPERATE}),
     Role.PROVISIONER: frozenset({Right.READ, Right.PROVISION}),
     Role.AUDITOR: frozenset({Right.READ, Right.AUDIT_READ}),

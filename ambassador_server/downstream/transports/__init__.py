@@ -22,6 +22,11 @@ def check_options(name: str, options: Mapping[str, Any], programs: ProgramSettin
     _load(name).check(options, programs)
 
 
+def starts_program(name: str) -> bool:
+    """Tell whether a connection over this transport starts a program; raises InvalidInputError if it is unknown."""
+    return _load(name).starts_program()
+
+
 def sandbox_of(name: str, options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
     """Return the sandbox that holds the program of an entry; None for a transport that starts none.
 

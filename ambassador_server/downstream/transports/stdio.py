@@ -70,6 +70,11 @@ def check(options: Mapping[str, Any], programs: ProgramSettings) -> None:
     _check_settings(parsed, programs)
 
 
+def starts_program() -> bool:
+    """Return True: each connection is a process."""
+    return True
+
+
 def sandbox(options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
     """Return the sandbox that would hold the program; raises DownstreamUnavailableError if none can."""
     return choose(_read(options).sandbox, programs)

@@ -52,6 +52,11 @@ def check(options: Mapping[str, Any], programs: ProgramSettings) -> None:
     read_http_options("streamable_http", options)
 
 
+def starts_program() -> bool:
+    """Return False: the downstream runs elsewhere."""
+    return False
+
+
 def sandbox(options: Mapping[str, Any], programs: ProgramSettings) -> str | None:
     """Return None: no program is started."""
     return None

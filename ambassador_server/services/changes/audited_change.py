@@ -49,15 +49,12 @@ class Changes:
             return
         recorded: list[tuple[AuditAction, Resource, Mapping[str, Any]]] = []
         try:
-            async with self._store.write() as work:
+            async with self.refusals(requester), self._store.write() as work:
                 change = Change(work)
                 yield change
                 for event in change.events:
                     recorded.append(event)
                     await self._record(requester, event, Outcome.SUCCEEDED)
-        except MissingRightError as error:
-            await self._record_refusal(requester, error.reason)
-            raise
         except BaseException:
             # The events are in the log already, so the log must also tell that the change failed: after any error, also
             # if the administrator has hung up.
@@ -65,6 +62,15 @@ class Changes:
                 _ = self._record(requester, event, Outcome.FAILED)
             raise
         await self._policy.refresh()
+
+    @asynccontextmanager
+    async def refusals(self, requester: Requester) -> AsyncIterator[None]:
+        """Record that a right was missing if the block says so; a change does that by itself."""
+        try:
+            yield
+        except MissingRightError as error:
+            await self._record_refusal(requester, error.reason)
+            raise
 
     @asynccontextmanager
     async def together(self, requester: Requester) -> AsyncIterator[None]:

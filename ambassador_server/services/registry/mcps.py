@@ -26,6 +26,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
+from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import (
     EVENTS,
     McpSpec,
@@ -48,12 +49,14 @@ class Mcps:
         changes: Changes,
         downstreams: Downstreams,
         recorder: Recorder,
+        execution: Execution,
         clock: Clock,
     ) -> None:
         self._store = store
         self._changes = changes
         self._downstreams = downstreams
         self._recorder = recorder
+        self._execution = execution
         self._clock = clock
 
     async def add(self, requester: Requester, name: str, spec: McpSpec) -> Mcp:
@@ -104,6 +107,7 @@ class Mcps:
         tools = await self._test(requester, draft)
         async with self._changes.open(requester) as change:
             before = await find_mcp(change.work, name)
+            self._execution.check(requester, before)
             mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
             await change.work.mcps.replace(mcp)
             await change.work.tools.put(mcp.mcp_id, tools)
@@ -126,6 +130,7 @@ class Mcps:
         """Restart all connections of a published entry; calls in flight fail. Raises ConflictError if not published."""
         async with self._changes.open(requester) as change:
             mcp = await _find_published(change.work, name)
+            self._execution.check(requester, mcp)
             change.record(AuditAction.MCP_RESTART, mcp_resource(mcp))
         self._downstreams.restart(mcp.mcp_id)
         return mcp
@@ -158,6 +163,8 @@ class Mcps:
                 details={"transport": mcp.transport, "options": mask_options(mcp.options), **more},
             )
 
+        async with self._changes.refusals(requester):
+            self._execution.check(requester, mcp)
         await record(Outcome.PERMITTED)
         try:
             tools = await self._downstreams.probe(mcp)
@@ -185,8 +192,10 @@ class Mcps:
             before = await change.work.mcps.by_name(name)
             check_revision(None if before is None else masked(before), expected)
             after = self._after(before, name, spec)
-            if test and needs_test(before, after) and before != seen:
-                raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
+            if needs_test(before, after):
+                self._execution.check(requester, after)
+                if test and before != seen:
+                    raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
             hidden = hidden_changes(before, after)
             written = await write(change, change.work.mcps, before, after, EVENTS, **hidden)
             if tools is not None:

@@ -21,7 +21,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.storage.migrate import upgrade
 
 MAY = {
-    "admin": {"read", "provision", "manage", "operate", "audit:prune"},
+    "admin": {"read", "provision", "manage", "operate", "mcp:execute", "audit:prune"},
     "operator": {"read", "operate"},
     "provisioner": {"read", "provision"},
     "auditor": {"read", "audit:read"},

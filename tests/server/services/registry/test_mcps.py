@@ -18,6 +18,7 @@ from ambassador_server.errors import (
 )
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.writing import WriteResult
+from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import McpSpec, masked
 from ambassador_server.services.registry.mcps import Mcps
 from tests.fakes.downstream import make_tool
@@ -36,6 +37,7 @@ async def build() -> tuple[World, Mcps]:
         changes=world.changes,
         downstreams=world.downstreams,
         recorder=Recorder(log=world.log, clock=world.clock),
+        execution=Execution(downstreams=world.downstreams, administrators_execute=True),
         clock=world.clock,
     )
     return world, mcps

@@ -54,8 +54,11 @@ class EraAdaptor(Protocol):
         """Return the params and headers to send; raises InvalidInputError for params that are not a JSON object."""
         ...
 
-    def usable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-        """Return the tools that can be called in this era, and keep what their calls need."""
+    def usable(self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]) -> tuple[Tool, ...]:
+        """Return the tools that can be called in this era, and keep what their calls need.
+
+        `leave_out(name, reason)` is told of every other tool.
+        """
         ...
 
     def wants_fresh_tools(self, reply: Reply) -> bool:

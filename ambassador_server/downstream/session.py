@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from ambassador_server.domain.catalog.mcps import Mcp, Tool
+from ambassador_server.domain.catalog.mcps import LeftOutTool, Mcp, Tool
 from ambassador_server.downstream.era import Agreement, Era, EraAdaptor
 from ambassador_server.downstream.eras.legacy import LegacyEra
 from ambassador_server.downstream.eras.modern import ModernEra
 from ambassador_server.downstream.features.progress import PROGRESS, ProgressTokens
-from ambassador_server.downstream.features.tools import list_tools
+from ambassador_server.downstream.features.tools import LeftOutTools, list_tools
 from ambassador_server.downstream.handshake import agree, initialize
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, RejectedError, SessionLostError
@@ -44,6 +44,7 @@ class DownstreamSession:
         self._progress = ProgressTokens()
         self._renewing = asyncio.Lock()
         self._renewed: str | None = None
+        self._left_out: list[LeftOutTool] = []
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -76,7 +77,10 @@ class DownstreamSession:
         """Return every tool; raises DownstreamUnavailableError."""
         if not self._agreement.has_tools:
             return ()
-        return self._era.usable(await list_tools(self._send))
+        left_out = LeftOutTools()
+        tools = self._era.usable(await list_tools(self._send, left_out), left_out.add)
+        self._report(left_out)
+        return tools
 
     async def request(self, request: NeutralRequest) -> Reply:
         """Send one request and return its answer; a request that may have run is never repeated.
@@ -138,6 +142,15 @@ class DownstreamSession:
             self.changed.set()
         elif method == PROGRESS:
             self._progress.notified(params)
+
+    def _report(self, left_out: LeftOutTools) -> None:
+        """Log the tools that are left out; a list that is read again is logged only if it differs."""
+        if left_out.first != self._left_out:
+            self._left_out = left_out.first
+            for tool in left_out.first:
+                _log.warning("%s: the tool '%s' is left out: %s", self._name, tool.name, tool.reason)
+            if left_out.count > len(left_out.first):
+                _log.warning("%s: %d tools are left out in all", self._name, left_out.count)
 
     async def _send(self, method: str, params: bytes) -> Reply:
         return await self._exchange(NeutralRequest(method=method, params=params))

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import logging
 import socket
 import struct
 from collections import Counter
@@ -13,7 +14,10 @@ from typing import Final, TypeAlias
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _CHECKS_PER_TIMEOUT: Final = 4
+_LOG_SECONDS: Final = 60.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,7 @@ class Connections:
         self._transports: set[asyncio.Transport] = set()
         self._unread: dict[asyncio.Transport, _Unread] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._logged_at: float | None = None
 
     @property
     def open(self) -> int:
@@ -156,6 +161,10 @@ class Connections:
         self.counts.cut_off += 1
         self._unread.pop(transport, None)
         reset(transport)
+        now = asyncio.get_running_loop().time()
+        if self._logged_at is None or now - self._logged_at >= _LOG_SECONDS:
+            self._logged_at = now
+            _log.warning("cut off a client that does not read its answers; %d so far", self.counts.cut_off)
 
 
 def reset(transport: asyncio.Transport) -> None:

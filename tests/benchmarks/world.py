@@ -23,6 +23,11 @@ HEADERS = {
 MCP, TOOL = "bench", "bench__echo"
 TEXT = f"call {NUMBER}: the quick brown fox jumps over the lazy dog"
 _READY_SECONDS = 30.0
+_UNBOUND = {
+    "calls_per_minute": 1_000_000_000,
+    "sessions_per_minute": 1_000_000,
+    "audit_bytes_per_minute": 1_000_000_000_000,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +99,9 @@ class World:
     """
 
     def __init__(self, directory: Path, *, hurries: bool = False, server: tuple[str, ...] = ()) -> None:
-        # One key stands for the keys of many users: it may have the sessions of all of them.
+        # One key stands for the keys of many users: it may do what all of them may.
         configured = directory / "server.yaml"
-        configured.write_text(json.dumps({"session": {"per_key": 10_000}}))
+        configured.write_text(json.dumps({"session": {"per_key": 10_000}, "limits": _UNBOUND}))
         how: dict[str, Any] = {"server": server} if server else {}
         self.rig = Rig(directory, tls=False, server_flags=("--config", str(configured)), **how)
         self.key = ""

@@ -54,7 +54,10 @@ def test_other_tools_stay(odd: World) -> None:
     for face in FACES:
         assert {name for name in caller.names(face) if "odd" in name} == {"odd__good", "odd__deep_answer"}
         assert caller.call(face, "odd__good").succeeded
-    assert "a tool is left out: its definition is too large or nested too deep" in odd.log_text()
+    log = odd.log_text()
+    assert "odd: the tool 'bad' is left out: its definition is nested deeper than 500 levels" in log
+    assert "odd: the tool 'large' is left out: its definition is larger than 1048576 bytes" in log
+    assert "odd: the tool '' is left out: it has no name" in log
 
 
 def test_answer_that_is_nested_too_deep_costs_one_call(odd: World) -> None:

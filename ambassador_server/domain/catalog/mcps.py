@@ -84,6 +84,14 @@ class Mcp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOutTool:
+    """A tool that a downstream lists but that cannot be offered, in short printable texts; the name may be empty."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DownstreamState:
     """The status, last error and tools of one downstream."""
 

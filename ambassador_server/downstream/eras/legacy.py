@@ -1,6 +1,6 @@
 """The legacy era towards downstreams (2024-11-05 to 2025-11-25): sessions, and questions as requests."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -28,7 +28,7 @@ class LegacyEra:
         """Return the params without members of other connections, and no headers."""
         return legacy_params(request.params, progress_token), None
 
-    def usable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    def usable(self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]) -> tuple[Tool, ...]:
         """Return every tool."""
         return tools
 

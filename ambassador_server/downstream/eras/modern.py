@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -81,7 +81,7 @@ class ModernEra:
         params, members = modern_params(request.params, request.capabilities, progress_token)
         return params, self._mirrored(request.method, members) if self._mirrors else None
 
-    def usable(self, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    def usable(self, tools: tuple[Tool, ...], leave_out: Callable[[str, str], None]) -> tuple[Tool, ...]:
         """Return the tools without those whose `x-mcp-header` annotations are invalid, as the protocol demands."""
         if not self._mirrors:
             return tools
@@ -90,7 +90,7 @@ class ModernEra:
             try:
                 maps[tool.name] = read_header_map(tool.definition)
             except InvalidAnnotationError as error:
-                _log.warning("%s: tool %r is left out, x-mcp-header: %s", self._name, tool.name, error)
+                leave_out(tool.name, f"x-mcp-header: {error}")
         self._header_maps = {name: header_map for name, header_map in maps.items() if header_map}
         return tuple(tool for tool in tools if tool.name in maps)
 

@@ -1,14 +1,13 @@
 """Reads every page of `tools/list`, within limits, and keeps each definition byte for byte."""
 
-import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-from ambassador_protocol.nesting import CUT
-from ambassador_server.domain.catalog.mcps import Tool, classify_tool
+from ambassador_protocol.nesting import CUT, MAX_NESTING
+from ambassador_server.domain.catalog.mcps import LeftOutTool, Tool, classify_tool
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
@@ -17,8 +16,8 @@ _MAX_TOOLS = 10_000
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_DEFINITION_BYTES = 1024 * 1024
 _MAX_NAME_CHARACTERS = 256
-
-_log = logging.getLogger(__name__)
+MOST_LEFT_OUT: Final = 20
+"""How many of the tools that are left out are named."""
 
 
 class _Page(msgspec.Struct, rename="camel"):
@@ -36,11 +35,33 @@ _page_decoder = msgspec.json.Decoder(_Page)
 _head_decoder = msgspec.json.Decoder(_Head)
 
 
-async def list_tools(request: Callable[[str, bytes], Awaitable[Reply]]) -> tuple[Tool, ...]:
-    """Return the tools of all pages; entries without a usable name and repeated names are left out.
+class LeftOutTools:
+    """The tools of one list that cannot be offered: how many there are, and the first of them with the reasons."""
 
-    `request(method, params)` sends one request. Raises DownstreamUnavailableError for a list that is refused,
-    malformed or too large.
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[LeftOutTool] = []
+
+    def add(self, name: str, reason: str) -> None:
+        """Leave a tool out; name and reason may have text of the downstream, the name is empty if it gave none."""
+        self.count += 1
+        if len(self.first) < MOST_LEFT_OUT:
+            self.first.append(LeftOutTool(name=_shown(name), reason=_shown(reason)))
+
+
+def _shown(text: str) -> str:
+    """Return the beginning of a text of a downstream, on one line and without control characters."""
+    cut = text if len(text) <= _MAX_NAME_CHARACTERS else text[:_MAX_NAME_CHARACTERS] + "…"
+    return cut if cut.isprintable() else cut.encode("unicode_escape").decode()
+
+
+async def list_tools(
+    request: Callable[[str, bytes], Awaitable[Reply]], left_out: LeftOutTools
+) -> tuple[Tool, ...]:
+    """Return the tools of all pages; of tools with the same name only the first is returned.
+
+    `request(method, params)` sends one request. Tools that cannot be used are added to `left_out`. Raises
+    DownstreamUnavailableError for a list that is refused, malformed or too large.
     """
     tools: dict[str, Tool] = {}
     params = b"{}"
@@ -48,7 +69,7 @@ async def list_tools(request: Callable[[str, bytes], Awaitable[Reply]]) -> tuple
     for _ in range(_MAX_PAGES):
         page = _read_page(await request("tools/list", params))
         for definition in page.tools:
-            tool = _read_tool(bytes(definition))
+            tool = _read_tool(bytes(definition), left_out)
             if tool is not None and tool.name not in tools:
                 tools[tool.name] = tool
                 size += len(tool.definition)
@@ -72,17 +93,15 @@ def _read_page(reply: Reply) -> _Page:
         raise DownstreamUnavailableError("answered tools/list with something that is not MCP") from None
 
 
-def _read_tool(definition: bytes) -> Tool | None:
-    if len(definition) > _MAX_DEFINITION_BYTES or CUT in definition:
-        _log.warning("a tool is left out: its definition is too large or nested too deep")
-        return None
+def _read_tool(definition: bytes, left_out: LeftOutTools) -> Tool | None:
     try:
         head = _head_decoder.decode(definition)
     except msgspec.DecodeError:
-        _log.warning("a tool without a name is left out")
+        left_out.add("", "it has no name")
         return None
-    if not 0 < len(head.name) <= _MAX_NAME_CHARACTERS or not head.name.isprintable():
-        _log.warning("a tool is left out: its name is empty, too long or not printable")
+    reason = _refusal(head.name, definition)
+    if reason is not None:
+        left_out.add(head.name, reason)
         return None
     return Tool(
         name=head.name,
@@ -90,3 +109,13 @@ def _read_tool(definition: bytes) -> Tool | None:
         tool_class=classify_tool(head.annotations if isinstance(head.annotations, dict) else {}),
         definition=definition,
     )
+
+
+def _refusal(name: str, definition: bytes) -> str | None:
+    if not 0 < len(name) <= _MAX_NAME_CHARACTERS or not name.isprintable():
+        return "its name is empty, too long or not printable"
+    if len(definition) > _MAX_DEFINITION_BYTES:
+        return f"its definition is larger than {_MAX_DEFINITION_BYTES} bytes"
+    if CUT in definition:
+        return f"its definition is nested deeper than {MAX_NESTING} levels"
+    return None

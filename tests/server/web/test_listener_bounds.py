@@ -40,7 +40,9 @@ def connections(**changes: Any) -> Connections:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-async def test_bytes_for_clients_that_read_nothing_are_bounded(order: int) -> None:
+async def test_bytes_for_clients_that_read_nothing_are_bounded(
+    order: int, caplog: pytest.LogCaptureFixture
+) -> None:
     watched = connections()
     most = 0
     sizes = [ANSWER + number for number in range(READERS)][::order]
@@ -51,6 +53,9 @@ async def test_bytes_for_clients_that_read_nothing_are_bounded(order: int) -> No
     watched.stop()
     assert 0 < most <= BUDGET
     assert watched.counts.cut_off >= READERS - BUDGET // ANSWER
+    # At most one line per minute, however many are cut off.
+    assert len(caplog.records) == 1
+    assert "cut off a client that does not read its answers; 1 so far" in caplog.text
 
 
 async def test_client_that_reads_is_kept_while_others_are_cut_off() -> None:

@@ -11,7 +11,7 @@ from mcp.shared.inbound import find_invalid_x_mcp_header, mcp_param_headers, x_m
 from ambassador_protocol.param_headers import InvalidAnnotationError, param_headers, read_header_map
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.downstream.features import tools
-from ambassador_server.downstream.features.tools import list_tools
+from ambassador_server.downstream.features.tools import MOST_LEFT_OUT, LeftOutTools, list_tools
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
@@ -38,17 +38,29 @@ async def test_entries_without_a_name_and_repeated_names_are_left_out():
         {"name": "b", "description": null, "annotations": [1]},
         {"name": "c", "annotations": {"readOnlyHint": "yes", "destructiveHint": 0}}
     ]}"""
-    found = await list_tools(asking(page))
+    left_out = LeftOutTools()
+    found = await list_tools(asking(page), left_out)
     assert [(tool.name, tool.description, tool.tool_class) for tool in found] == [
         ("a", "first", ToolClass.READ_ONLY),
         ("b", "", ToolClass.DESTRUCTIVE),
         ("c", "", ToolClass.DESTRUCTIVE),
     ]
+    assert left_out.count == 6
+    assert [tool.name for tool in left_out.first] == ["", "", "", "", "", "line\\nend"]
+
+
+async def test_only_the_first_tools_that_are_left_out_are_kept_and_their_names_are_short():
+    many = json.dumps({"tools": [{"name": "\x1b" * 5000} for _ in range(100)]}).encode()
+    left_out = LeftOutTools()
+    assert await list_tools(asking(many), left_out) == ()
+    assert (left_out.count, len(left_out.first)) == (100, MOST_LEFT_OUT)
+    assert left_out.first[0].name.startswith("\\x1b\\x1b")
+    assert len(left_out.first[0].name) < 2000
 
 
 async def test_cursors_are_passed_on_unchanged():
     ask = asking(b'{"tools":[],"nextCursor":""}', b'{"tools":[],"nextCursor":"\xc3\xa9\\""}', b'{"tools":[]}')
-    assert await list_tools(ask) == ()
+    assert await list_tools(ask, LeftOutTools()) == ()
     assert [json.loads(params) for params in ask.asked] == [{}, {"cursor": ""}, {"cursor": 'é"'}]
 
 
@@ -63,18 +75,20 @@ async def test_cursors_are_passed_on_unchanged():
 )
 async def test_a_refused_or_malformed_list_is_an_error(page: bytes | None, text: str):
     with pytest.raises(DownstreamUnavailableError, match=text):
-        await list_tools(asking(page))
+        await list_tools(asking(page), LeftOutTools())
 
 
 async def test_endless_lists_are_given_up(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(DownstreamUnavailableError, match="more than 1000 pages"):
-        await list_tools(asking(b'{"tools":[{"name":"a"}],"nextCursor":"again"}'))
+        await list_tools(asking(b'{"tools":[{"name":"a"}],"nextCursor":"again"}'), LeftOutTools())
     many = json.dumps({"tools": [{"name": f"t{number}"} for number in range(10_001)]}).encode()
     with pytest.raises(DownstreamUnavailableError, match="more than 10000 tools"):
-        await list_tools(asking(many))
+        await list_tools(asking(many), LeftOutTools())
     monkeypatch.setattr(tools, "_MAX_BYTES", 100)
     with pytest.raises(DownstreamUnavailableError, match="100 bytes"):
-        await list_tools(asking(json.dumps({"tools": [{"name": "a", "x": "y" * 100}]}).encode()))
+        await list_tools(
+            asking(json.dumps({"tools": [{"name": "a", "x": "y" * 100}]}).encode()), LeftOutTools()
+        )
 
 
 LEAF = st.fixed_dictionaries(

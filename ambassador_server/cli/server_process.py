@@ -73,7 +73,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
         await _warn_without_admin(ambassador)
-        _freeze_garbage_collector()
+        _start_garbage_collector()
         _announce(settings, certificates, ports, ready_file)
         await stop.wait()
         ambassador.services.health.start_draining()
@@ -110,11 +110,12 @@ async def _prepare_programs(programs: ProgramSettings) -> None:
     )
 
 
-def _freeze_garbage_collector() -> None:
-    """Exclude the objects created at the start from garbage collection, which would otherwise scan them repeatedly."""
+def _start_garbage_collector() -> None:
+    """Collect garbage from now on; the objects created at the start are excluded, so that they are not searched."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 1_000)
+    gc.enable()
 
 
 async def _migrate_sqlite(settings: ServerConfig) -> None:

@@ -25,6 +25,8 @@ from ambassador_server.ports.downstream import DownstreamChange, DownstreamListe
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 _log = logging.getLogger(__name__)
+_CONNECTS_AT_ONCE, _CONNECTS_PER_SECOND = 32, 500
+"""How many new entries of the catalog are connected to at once, and how fast the others follow."""
 _STOPPED = DownstreamState(status=DownstreamStatus.STOPPED, error=None, tools=())
 
 
@@ -64,7 +66,7 @@ class DownstreamPool:
 
     def apply(self, mcps: Iterable[Mcp], last_known: dict[str, tuple[Tool, ...]] | None = None) -> None:
         """Start, restart and stop supervisors to match these entries, without waiting."""
-        wanted = {mcp.mcp_id: mcp for mcp in mcps}
+        wanted, begun = {mcp.mcp_id: mcp for mcp in mcps}, 0
         for mcp_id in self._running.keys() - wanted.keys():
             removed = self._running.pop(mcp_id)
             _ = self._stop(removed)
@@ -82,7 +84,10 @@ class DownstreamPool:
             current = self._running.get(mcp_id)
             if current is None:
                 probed = self._probed.pop(mcp_id, ())
-                self._start(mcp, (last_known or {}).get(mcp_id, probed))
+                supervisor = self._add(mcp, (last_known or {}).get(mcp_id, probed))
+                # A server with many entries must answer clients while it connects to them.
+                supervisor.start(delay=max(0, begun - _CONNECTS_AT_ONCE) / _CONNECTS_PER_SECOND)
+                begun += 1
             elif _has_same_connection(current.mcp, mcp):
                 current.mcp = mcp
                 for _, supervisor in self._users.of_entry(mcp_id):
@@ -194,7 +199,7 @@ class DownstreamPool:
         self._running.clear()
         await asyncio.gather(*self._stopping)
 
-    def _start(self, mcp: Mcp, tools: tuple[Tool, ...], *after: asyncio.Task[None]) -> None:
+    def _add(self, mcp: Mcp, tools: tuple[Tool, ...]) -> Supervisor:
         supervisor = Supervisor(
             mcp,
             tools,
@@ -204,11 +209,12 @@ class DownstreamPool:
             programs=self._programs,
         )
         self._running[mcp.mcp_id] = supervisor
-        supervisor.start(*after)
+        return supervisor
 
     def _replace(self, current: Supervisor, mcp: Mcp) -> None:
         self._users.stop_entry(mcp.mcp_id)
-        self._start(mcp, current.state.tools, self._stop(current))
+        stopped = self._stop(current)
+        self._add(mcp, current.state.tools).start(stopped)
 
     def _supervisor_of_user(self, mcp: Mcp) -> Supervisor:
         entry = self._running[mcp.mcp_id]

@@ -104,10 +104,10 @@ class Supervisor:
             restarts=max(0, self._attempts - 1),
         )
 
-    def start(self, *after: asyncio.Task[None]) -> None:
-        """Begin to connect, once the tasks that stop earlier supervisors are done."""
+    def start(self, *after: asyncio.Task[None], delay: float = 0.0) -> None:
+        """Begin to connect after `delay` seconds, once the tasks that stop earlier supervisors are done."""
         self._after = set(after)
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = asyncio.get_running_loop().create_task(self._run(delay))
 
     async def call(self, request: NeutralRequest, timeout: float) -> Reply:
         """Send one request; `timeout` in seconds also covers the wait for a session.
@@ -153,7 +153,9 @@ class Supervisor:
         if self._after:
             await asyncio.wait(self._after)
 
-    async def _run(self) -> None:
+    async def _run(self, delay: float) -> None:
+        if delay:
+            await asyncio.sleep(delay)
         if self._after:
             await asyncio.wait(self._after)
         while True:

@@ -28,6 +28,7 @@ from ambassador_server.storage.types import (
     CodePointText,
     EnumText,
     JsonDocument,
+    SharedText,
     TextTuple,
     UtcDateTime,
 )
@@ -52,7 +53,7 @@ def _optional_text(name: str) -> Column[str]:
 
 def _owner(name: str, column: str, *, primary_key: bool = False) -> Column[str]:
     owner = ForeignKey(column, ondelete="CASCADE")
-    return Column(name, CodePointText, owner, primary_key=primary_key, nullable=False, index=not primary_key)
+    return Column(name, SharedText, owner, primary_key=primary_key, nullable=False, index=not primary_key)
 
 
 users = Table(
@@ -67,7 +68,7 @@ users = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("roles", TextTuple(Role), nullable=False),
     Column("source", EnumText(AuthSource), nullable=False),
-    _optional_text("owner"),
+    Column("owner", SharedText),
 )
 
 passwords = Table(
@@ -87,7 +88,7 @@ groups = Table(
     Column("status", EnumText(GroupStatus), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    _optional_text("owner"),
+    Column("owner", SharedText),
 )
 
 memberships = Table(
@@ -95,7 +96,7 @@ memberships = Table(
     metadata,
     _owner("user_id", "users.user_id", primary_key=True),
     _owner("group_id", "groups.group_id", primary_key=True),
-    _optional_text("owner"),
+    Column("owner", SharedText),
     Index(None, "group_id"),
 )
 
@@ -112,7 +113,7 @@ client_keys = Table(
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
     _optional_text("last_host"),
-    _optional_text("owner"),
+    Column("owner", SharedText),
     _optional_text("replaces"),
 )
 
@@ -125,7 +126,7 @@ enrolments = Table(
     Column("key_seconds", BigInteger),
     Column("digest", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    _text("created_by"),
+    Column("created_by", SharedText, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("redeemed_at", UtcDateTime),
     UniqueConstraint("digest"),
@@ -147,7 +148,7 @@ mcps = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("isolation", EnumText(Isolation), nullable=False),
-    _optional_text("owner"),
+    Column("owner", SharedText),
 )
 
 last_known_tools = Table(
@@ -167,9 +168,9 @@ grants = Table(
     Column("effect", EnumText(Effect), nullable=False),
     Column("expires_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
-    _text("created_by"),
+    Column("created_by", SharedText, nullable=False),
     Column("delivery", EnumText(Delivery), nullable=False),
-    _optional_text("owner"),
+    Column("owner", SharedText),
 )
 
 subscriptions = Table(
@@ -180,7 +181,7 @@ subscriptions = Table(
     _owner("mcp_id", "mcps.mcp_id"),
     Column("patterns", TextTuple, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    _text("created_by"),
+    Column("created_by", SharedText, nullable=False),
     UniqueConstraint("key_id", "mcp_id"),
 )
 
@@ -232,7 +233,7 @@ admin_keys = Table(
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
     Column("user_id", CodePointText, ForeignKey("users.user_id", ondelete="CASCADE"), index=True),
-    _text("created_by"),
+    Column("created_by", SharedText, nullable=False),
     Index(None, "prefix"),
 )
 

@@ -1,9 +1,11 @@
 """Column types that behave the same on every database."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
@@ -34,6 +36,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class SharedText(TypeDecorator[str]):
+    """Text that many rows have in common, such as the id of another object; equal values are one string in memory."""
+
+    impl = CodePointText
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the string that all equal values share."""
+        return None if value is None else sys.intern(value)
+
+
 class EnumText(TypeDecorator[StrEnum]):
     """A member of a string enumeration; the database stores its word, so new members need no migration."""
 
@@ -43,6 +56,7 @@ class EnumText(TypeDecorator[StrEnum]):
     def __init__(self, choices: type[StrEnum]) -> None:
         super().__init__()
         self.choices = choices
+        self._members = {str(member): member for member in choices}
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
         """Return the word."""
@@ -50,7 +64,9 @@ class EnumText(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         """Return the member; raises ValueError for a word of a newer version."""
-        return None if value is None else self.choices(value)
+        if value is None:
+            return None
+        return self._members.get(value) or self.choices(value)
 
 
 class JsonDocument(TypeDecorator[Mapping[str, Any]]):
@@ -77,6 +93,8 @@ class TextTuple(TypeDecorator[tuple[str, ...]]):
     def __init__(self, word: Callable[[str], str] = str) -> None:
         super().__init__()
         self.word = word
+        # Thousands of rows have the same few lists: a shared tuple costs neither decoding nor memory.
+        self._read = lru_cache(maxsize=10_000)(self._decode)
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
         """Return the list as text."""
@@ -84,4 +102,7 @@ class TextTuple(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
         """Return the words; raises ValueError for a word of a newer version."""
-        return None if value is None else tuple(map(self.word, json.loads(value)))
+        return None if value is None else self._read(value)
+
+    def _decode(self, text: str) -> tuple[str, ...]:
+        return tuple(map(self.word, json.loads(text)))

@@ -115,6 +115,28 @@ async def test_dead_and_slow_entries_delay_no_other():
     await box.pool.close()
 
 
+async def test_every_one_of_many_entries_is_connected_to():
+    box = Bench(PATIENT)
+    port = free_port()
+    many = [f"many-{number}" for number in range(40)]
+    untried = {*many}
+    all_tried = asyncio.Event()
+
+    def note(change: DownstreamChange) -> None:
+        if change.status is DownstreamStatus.DEGRADED:
+            untried.discard(change.mcp_id)
+        if not untried:
+            all_tried.set()
+
+    box.pool.subscribe(note)
+    dead = http_entry(f"http://127.0.0.1:{port}/mcp")
+    box.pool.apply([replace(dead, mcp_id=name, name=name) for name in many])
+    async with asyncio.timeout(PATIENCE):
+        await all_tried.wait()
+    assert {box.pool.state(name).status for name in many} == {DownstreamStatus.DEGRADED}
+    await box.pool.close()
+
+
 async def test_invalid_options_degrade_one_entry_until_they_are_changed():
     box = Bench()
     box.pool.apply([entry(options={"comand": "x"}, mcp_id="typo", name="typo"), entry()])

@@ -21,7 +21,7 @@ from ambassador_server.storage.database_url import Database
 from ambassador_server.storage.dialects import sqlite
 from ambassador_server.storage.migrate import check, upgrade
 from ambassador_server.storage.sql_store import open_store
-from tests.conformance.store_samples import NOW, add_owners, client_key, position, record, user
+from tests.conformance.store_samples import NOW, add_owners, client_key, grant, position, record, user
 from tests.patience import PATIENCE
 from tests.server.storage.raw import execute
 
@@ -54,6 +54,19 @@ async def test_only_a_durable_transaction_waits_for_the_disk(
         assert await work._transaction.rows(text("PRAGMA synchronous")) == [(level,)]
         await work.users.add(user(2))
     await store.close()
+
+
+async def test_equal_ids_and_patterns_of_many_rows_are_one_object(store: Store) -> None:
+    """With 50,000 grants, a copy of each would double the memory of a server."""
+    async with store.write() as work:
+        await add_owners(work)
+        for number in (1, 2):
+            await work.grants.add(grant(number))
+    async with store.read() as work:
+        one, two = await work.grants.all()
+    assert one == grant(1)
+    for name in ("group_id", "mcp_id", "patterns", "created_by"):
+        assert getattr(one, name) is getattr(two, name)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ class Advice(StrEnum):
 
     ASK_ADMINISTRATOR = "ask_administrator"
     ASK_ANOTHER_ADMINISTRATOR = "ask_another_administrator"
+    ALLOW_UNMATCHED = "allow_unmatched"
     APPOINT_ADMINISTRATOR = "appoint_administrator"
     CHECK_CODE = "check_code"
     GIVE_ALL_OPTIONS = "give_all_options"

@@ -52,7 +52,7 @@ _ambassador_admin_words() {
         "mcp logs") options="-n --lines $shared" ;;
         "mcp tools") options="--filter --sort --limit $shared" ;;
         "grant") commands="add list remove" options="-h --help" ;;
-        "grant add") options="--tool --deny --opt-in --owner --for --dry-run $shared" ;;
+        "grant add") options="--tool --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
         "grant list") options="--filter --sort --limit $shared" ;;
         "grant remove") options="--dry-run -y --yes $shared" ;;
         "key") commands="issue enrol rotate list suspend activate revoke" options="-h --help" ;;
@@ -84,7 +84,7 @@ _ambassador_admin_words() {
         "kill key") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill session") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill mcp") options="--reason --for --message --drill --dry-run $shared" ;;
-        "kill tool") options="--reason --for --message --drill --dry-run $shared" ;;
+        "kill tool") options="--reason --for --message --drill --allow-unmatched --dry-run $shared" ;;
         "kill tool-class") options="--reason --for --message --drill --dry-run $shared" ;;
         "kill show") options="$shared" ;;
         "kill list") options="--filter --sort --limit --all $shared" ;;

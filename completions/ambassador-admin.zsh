@@ -592,6 +592,7 @@ _ambassador-admin_grant_add() {
         '*'--tool='[Tools by name; '\''*'\'' matches anything; may be repeated.]:PATTERN: ' \
         --deny'[Deny these tools; a denial takes precedence over every permission.]' \
         --opt-in'[Only clients that have subscribed to the MCP get the tools.]' \
+        --allow-unmatched'[Accept names and patterns that match no known tool.]' \
         --owner='[The label of the declarative file that owns the grant.]:LABEL: ' \
         --for='[Expire after 8h, 30d, …]:DURATION: ' \
         --dry-run'[Show the request without sending it.]' \
@@ -1004,6 +1005,7 @@ _ambassador-admin_kill_tool() {
         --for='[Expire after 30m, 2h, …]:DURATION: ' \
         --message='[The message that stopped users get.]:TEXT: ' \
         --drill'[Record the switch without stopping anything.]' \
+        --allow-unmatched'[Accept names and patterns that match no known tool.]' \
         --dry-run'[Show the request without sending it.]' \
         $shared \
         ':TOOL: '

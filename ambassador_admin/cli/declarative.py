@@ -247,6 +247,8 @@ def _report(admin: Invocation, plan: "Plan", result: "ApplyResult") -> None:
     else:
         rows = zip(plan.operations, results, strict=True)
         admin.output.rows(CHANGE, [item(each, result, errors.get(id(each))) for each, result in rows])
+    for warning in result.warnings:
+        admin.output.warn(warning)
     for operation, error in result.failed:
         admin.output.say(f"failed: {line(operation)}: {error.message}")
     for note in plan.notes:

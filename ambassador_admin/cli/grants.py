@@ -8,6 +8,7 @@ from ambassador_admin.api import grants
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
 from ambassador_admin.output import View
@@ -55,6 +56,7 @@ def add(
         bool,
         typer.Option("--opt-in", help="Only clients that have subscribed to the MCP get the tools."),
     ] = False,
+    allow_unmatched: AllowUnmatched = False,
     owner: Annotated[
         str | None,
         typer.Option(
@@ -77,8 +79,9 @@ def add(
         delivery="opt_in" if opt_in else "automatic",
         owner=owner,
         expires_in_seconds=parse_duration(duration),
+        allow_unmatched=allow_unmatched or None,
     )
-    admin.submit(grants.add(grant), GRANT)
+    warn_of(admin, admin.submit(grants.add(grant), GRANT))
 
 
 @verb(app, "list")

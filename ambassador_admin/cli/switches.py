@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ambassador_admin.api import client_keys, mcps, sessions, switches
+from ambassador_admin.api import client_keys, sessions, switches
 from ambassador_admin.cli.command import noun, verb
 from ambassador_admin.cli.list_options import ListOptions
 from ambassador_admin.cli.parsing import parse_duration
+from ambassador_admin.cli.unmatched import AllowUnmatched, warn_of
 from ambassador_admin.completion.kinds import NameKind
 from ambassador_admin.context.invocation import Invocation
-from ambassador_admin.errors import AdminError
 from ambassador_admin.output import View
 from ambassador_admin.output.text import printable
 from ambassador_admin.output.view import Column, fields_of, plain, relative_time
@@ -134,8 +134,17 @@ def _register_scope(scope: str, metavar: str, help: str) -> None:
             target = admin.resolve_id(_WITH_ID[scope], target)
         _activate(admin, scope.replace("-", "_"), target, switch_options)
 
-    kill.__doc__ = help
-    verb(app, scope, changes=True)(kill)
+    def kill_tool(
+        admin: Invocation,
+        target: Annotated[str, typer.Argument(metavar=metavar, help="What to stop.")],
+        switch_options: SwitchOptions,
+        allow_unmatched: AllowUnmatched = False,
+    ) -> None:
+        _activate(admin, scope, target, switch_options, allow_unmatched=allow_unmatched)
+
+    command = kill_tool if scope == "tool" else kill
+    command.__doc__ = help
+    verb(app, scope, changes=True)(command)
 
 
 for _scope, (_metavar, _help, _example) in _SCOPES.items():
@@ -185,7 +194,14 @@ def lift(
     admin.submit(switches.lift(admin.resolve_id(switches.list_all(lifted=True), switch_id)), SWITCH)
 
 
-def _activate(admin: Invocation, scope: str, target: str | None, switch_options: SwitchOptions) -> None:
+def _activate(
+    admin: Invocation,
+    scope: str,
+    target: str | None,
+    switch_options: SwitchOptions,
+    *,
+    allow_unmatched: bool = False,
+) -> None:
     switch = NewSwitch(
         scope=scope,
         target=target,
@@ -193,23 +209,13 @@ def _activate(admin: Invocation, scope: str, target: str | None, switch_options:
         message=switch_options.message,
         expires_in_seconds=parse_duration(switch_options.duration),
         drill=switch_options.drill,
+        allow_unmatched=allow_unmatched or None,
     )
     activated = admin.submit(switches.activate(switch), DETAIL)
     if activated is None:
         return
-    if scope == "tool":
-        _warn_of_unknown_tool(admin, str(activated.get("target")))
+    warn_of(admin, activated)
     if switch_options.drill:
         admin.output.say("This is a drill: it stops nothing and shows the impact that the switch would have.")
     else:
         admin.output.advise(f"To end the stop: ambassador-admin kill lift {activated.get('id')}")
-
-
-def _warn_of_unknown_tool(admin: Invocation, tool: str) -> None:
-    # The server accepts any name, as the MCP may be unavailable now; a misspelt name would stop nothing.
-    try:
-        known = {item.get("name") for item in admin.api.items(mcps.tools(tool.partition(".")[0]))}
-    except AdminError:
-        return  # the switch is active; the warning is optional
-    if tool not in known:
-        admin.output.warn(f"No MCP has a tool {tool!r} now; the switch stops a tool of exactly that name.")

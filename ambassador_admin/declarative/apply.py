@@ -25,12 +25,13 @@ _TEMPORARY = (ExitCode.NOT_AUTHENTICATED, ExitCode.UNREACHABLE)
 class ApplyResult:
     """The result of applying a plan; an operation in neither list was not tried, or its result is unknown.
 
-    `aborted_by` is the error that ended the run early.
+    `aborted_by` is the error that ended the run early, `warnings` are those of the server.
     """
 
     done: list[Operation] = field(default_factory=list)
     failed: list[tuple[Operation, AdminError]] = field(default_factory=list)
     aborted_by: AdminError | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 class PlanRunner:
@@ -64,10 +65,11 @@ class PlanRunner:
         left = self._still_allowed(batch)
         while left:
             try:
-                self._api.fetch(batch_request(left))
+                answer = self._api.fetch(batch_request(left))
             except AdminError as error:
                 left = self._without_failed(left, error)
             else:
+                self.result.warnings += answer.get("warnings", [])
                 self._mark_done(left)
                 return
 

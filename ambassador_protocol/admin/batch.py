@@ -1,6 +1,6 @@
 """Bodies of `/v1/admin/batch`: several changes in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal
 
 from ambassador_protocol.admin.grants import NewGrant
@@ -132,6 +132,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDone:
-    """The number of operations carried out, which is all of them."""
+    """The number of operations carried out, which is all of them, and the warnings of all."""
 
     done: int
+    warnings: list[str] = field(default_factory=list)

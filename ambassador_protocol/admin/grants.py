@@ -13,6 +13,7 @@ class NewGrant:
 
     `PUT` changes owner and expiry of a grant that is equal in everything else; an absent owner stays as it is. The
     grant ends at `expires_at`, after `expires_in_seconds`, or never when both are absent.
+    A new denial must match tools that are known, unless `allow_unmatched` is true or its MCP has never been connected.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -24,6 +25,7 @@ class NewGrant:
     expires_in_seconds: int | None = None
     expires_at: str | None = None
     owner: str | None = None
+    allow_unmatched: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +42,10 @@ class GrantView:
     owner: str | None
     created_at: str
     created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenGrant(GrantView):
+    """A grant that was added or updated; `warnings` name patterns that match no tool now."""
+
+    warnings: list[str]

@@ -1,6 +1,6 @@
 """Bodies of `/v1/admin/kill-switches`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.enumerations import SwitchScope
@@ -9,7 +9,10 @@ from ambassador_protocol.admin.strict import STRICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSwitch:
-    """`POST /v1/admin/kill-switches`: activates one; `target` is a name or id, absent for scope `everyone`."""
+    """`POST /v1/admin/kill-switches`: activates one; `target` is a name or id, absent for scope `everyone`.
+
+    A tool must be known, unless `allow_unmatched` is true or its MCP has never been connected.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     scope: SwitchScope
@@ -18,6 +21,7 @@ class NewSwitch:
     message: str | None = None
     expires_in_seconds: int | None = None
     drill: bool = False
+    allow_unmatched: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,10 @@ class ImpactView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchDetail(SwitchView):
-    """One kill switch with its impact, None when the impact could not be computed."""
+    """One kill switch with its impact, None when the impact could not be computed.
+
+    `warnings` are those of its activation.
+    """
 
     impact: ImpactView | None
+    warnings: list[str] = field(default_factory=list)

@@ -28,6 +28,7 @@ from ambassador_server.services.administration.session_control import SessionCon
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.administration.switch_effects import SwitchEffects
 from ambassador_server.services.administration.switches import Switches
+from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.administration.users import Users
 from ambassador_server.services.audit.delivery import LONGEST_WAIT, AuditDeliveries, SinkSettings
@@ -239,6 +240,7 @@ def _administration(
 ) -> AdministrationUseCases:
     store, changes, policy, clock = base.store, base.changes, base.policy, base.clock
     pepper, names = base.key_ring.pepper, Names(policy)
+    patterns = ToolPatterns(catalog=catalog, separator=config.separator)
     return AdministrationUseCases(
         users=Users(store=store, changes=changes, clock=clock),
         groups=Groups(store=store, changes=changes, names=names, clock=clock),
@@ -252,10 +254,10 @@ def _administration(
         ),
         enrolments=Enrolments(store=store, changes=changes, clock=clock, pepper=pepper),
         admin_keys=AdminKeys(store=store, changes=changes, clock=clock, pepper=pepper),
-        grants=Grants(store=store, changes=changes, clock=clock),
+        grants=Grants(store=store, changes=changes, patterns=patterns, clock=clock),
         subscriptions=Subscriptions(store=store, changes=changes, clock=clock),
         sessions=SessionControl(store=store, changes=changes, sessions=sessions, clock=clock),
-        switches=Switches(store=store, changes=changes, catalog=catalog, clock=clock),
+        switches=Switches(store=store, changes=changes, catalog=catalog, patterns=patterns, clock=clock),
         switch_effects=SwitchEffects(
             store=store, policy=policy, catalog=catalog, in_flight=in_flight, clock=clock
         ),

@@ -6,6 +6,7 @@ from ambassador_server.domain.people.administrators import Role
 from ambassador_server.errors import Advice, AmbassadorError
 
 _ADVICE: Mapping[Advice, str] = {
+    Advice.ALLOW_UNMATCHED: "For tools that do not exist yet: --allow-unmatched, or allow_unmatched in a request.",
     Advice.ASK_ADMINISTRATOR: "Ask your administrator.",
     Advice.ASK_ANOTHER_ADMINISTRATOR: "Let another administrator do it.",
     Advice.APPOINT_ADMINISTRATOR: (

@@ -354,7 +354,7 @@ async def _add_grant(request: web.Request) -> web.Response:
         expires_at=_expiry(new.expires_in_seconds),
         owner=new.owner,
     )
-    return web.json_response(grant, status=201)
+    return web.json_response(grant | {"warnings": api.warnings}, status=201)
 
 
 async def _remove_grant(request: web.Request) -> web.Response:
@@ -400,7 +400,8 @@ async def _activate(request: web.Request) -> web.Response:
         active=not new.drill,
         expires_at=_expiry(new.expires_in_seconds),
     )
-    return web.json_response(switch | {"impact": api.impact_of(switch)}, status=201)
+    answer = switch | {"impact": api.impact_of(switch), "warnings": api.warnings}
+    return web.json_response(answer, status=201)
 
 
 async def _show_switch(request: web.Request) -> web.Response:

@@ -41,6 +41,7 @@ class FakeState:
     sessions: dict[str, Item] = field(default_factory=dict)
     admin_keys: dict[str, Item] = field(default_factory=dict)
     is_logged_in: bool = False
+    warnings: list[str] = field(default_factory=list)
     events: list[Item] = field(default_factory=list)
     findings: list[Item] = field(default_factory=list)
     requests: list[tuple[str, str, Any]] = field(default_factory=list)

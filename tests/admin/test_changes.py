@@ -149,13 +149,24 @@ def test_empty_id_is_refused(shell: Shell, api: FakeApi) -> None:
     assert list(api.grants) == ["grant-1"]
 
 
-def test_kill_switch_for_an_unknown_tool_is_activated_with_a_warning(shell: Shell, api: FakeApi) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("kill", "tool", "git.git_psuh", "--reason", "x"),
+        ("grant", "add", "developers", "git", "--deny", "--tool", "git_psuh"),
+    ],
+)
+def test_what_matches_no_tool_is_sent_on_request_and_the_warning_is_shown(
+    shell: Shell, api: FakeApi, command: tuple[str, ...]
+) -> None:
+    api.add_group("developers")
     api.add_mcp("git", ("git_push", "destructive"))
-    assert shell.run("kill", "tool", "git.git_push", "--reason", "x").err == ""
-    done = shell.run("kill", "tool", "git.git_psuh", "--reason", "x")
-    assert (done.code, "No MCP has a tool 'git.git_psuh' now" in done.err) == (0, True)
-    api.mcps.clear()
-    assert shell.run("kill", "tool", "git.git_log", "--reason", "x").err == ""
+    assert shell.run(*command).err.count("warning") == 0
+    api.warnings.append("'git_psuh' matches no tool of MCP 'git' today.")
+    done = shell.run(*command, "--allow-unmatched")
+    assert (done.code, api.warnings[0] in done.err) == (0, True)
+    assert ["allow_unmatched" in body for _, _, body in api.changes] == [False, True]
+    assert api.changes[1][2]["allow_unmatched"] is True
 
 
 def test_drill_of_everyone_needs_no_confirmation(shell: Shell, api: FakeApi) -> None:

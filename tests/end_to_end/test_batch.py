@@ -31,7 +31,7 @@ def test_batch_is_applied_and_sets_owners(world: World) -> None:
         {"kind": "add-member", "group": group, "user": user, "owner": "ci/test"},
         {"kind": "put-grant", "set": grant},
     )
-    assert (answer.status_code, answer.json()) == (200, {"done": 4})
+    assert (answer.status_code, answer.json()) == (200, {"done": 4, "warnings": []})
     assert world.ask("GET", f"users/{user}")["groups"] == [group]
     listed = world.ask("GET", f"memberships?filter=group={group}")["items"]
     assert listed == [{"group": group, "user": user, "owner": "ci/test"}]
@@ -54,7 +54,7 @@ def test_each_operation_needs_its_own_right(world: World) -> None:
     user = world.fresh("user")
     grant = {"kind": "put-grant", "set": {"group": "developers", "mcp": "tools"}}
     key = issued["admin_key"]
-    assert send(world, put_user(user), key=key).json() == {"done": 1}
+    assert send(world, put_user(user), key=key).json() == {"done": 1, "warnings": []}
     refused = send(world, put_user(user, email="new@example.com"), grant, key=key)
     assert (refused.status_code, refused.json()["code"], refused.json()["operation"]) == (403, "AMB-3002", 1)
     assert world.ask("GET", f"users/{user}")["email"] is None
@@ -85,3 +85,15 @@ def test_invalid_batch_is_refused(world: World, operations: list[Any]) -> None:
     answer = send(world, *operations)
     assert (answer.status_code, answer.json()["code"]) == (400, "AMB-1001")
     assert world.admin.get("/v1/admin/users/x").status_code == 404
+
+
+def test_a_batch_refuses_a_denial_that_matches_nothing_and_warns_where_nothing_is_known(world: World) -> None:
+    group, mcp = world.group(), world.fresh("mcp")
+    put_mcp = {"kind": "put-mcp", "name": mcp, "set": {"transport": "stdio", "options": {"command": "x"}}}
+    denial = {"group": group, "effect": "deny", "tools": ["ecoh"]}
+    refused = send(world, put_mcp, {"kind": "put-grant", "set": {**denial, "mcp": "tools"}})
+    assert (refused.status_code, refused.json()["operation"]) == (400, 1)
+    assert "near: 'echo'" in refused.json()["detail"]
+    done = send(world, put_mcp, {"kind": "put-grant", "set": {**denial, "mcp": mcp}})
+    assert (done.status_code, len(done.json()["warnings"])) == (200, 1)
+    assert "nothing could be checked" in done.json()["warnings"][0]

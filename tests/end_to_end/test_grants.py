@@ -45,6 +45,7 @@ def test_command_adds_an_opt_in_grant(world: World) -> None:
     group = world.group()
     grant = world.rig.admin_json("grant", "add", group, "tools", "--opt-in", "--owner", "ci/grants")
     assert (grant["delivery"], grant["owner"]) == ("opt_in", "ci/grants")
+    assert grant.pop("warnings") == []
     assert world.rig.admin_json("grant", "list", "--filter", f"group={group}") == [grant]
     world.rig.admin("grant", "add", group, "tools", "--opt-in", "--deny", expect=2)
 
@@ -64,3 +65,12 @@ def test_command_adds_an_opt_in_grant(world: World) -> None:
 def test_invalid_grant_is_refused(world: World, changes: dict[str, Any], status: int) -> None:
     body = {"group": world.group(), "mcp": "tools", **changes}
     assert put(world, body).status_code == status
+
+
+def test_command_refuses_a_denial_that_matches_nothing_unless_that_is_allowed(world: World) -> None:
+    denial = ("grant", "add", world.group(), "tools", "--deny", "--tool", "tools__echo")
+    refused = world.rig.admin(*denial, expect=2)
+    assert "written without it: 'echo'" in refused.stderr
+    assert "--allow-unmatched" in refused.stderr
+    added = world.rig.admin(*denial, "--allow-unmatched")
+    assert "written without it: 'echo'" in added.stderr

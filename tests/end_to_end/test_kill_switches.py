@@ -296,8 +296,24 @@ def test_switch_for_an_unknown_target_is_refused(world: World, scope: str) -> No
     assert world.admin.post("/v1/admin/kill-switches", json=body).status_code == 404
 
 
-def test_unavailable_tool_can_be_stopped(world: World, target: Target) -> None:
-    switch = kill(world, "tool", "tools.not_offered_now")
+def test_a_tool_that_its_mcp_does_not_have_is_stopped_only_when_that_is_allowed(
+    world: World, target: Target
+) -> None:
+    body = {"scope": "tool", "target": "tools.ecoh", "reason": "bug"}
+    refused = world.admin.post("/v1/admin/kill-switches", json=body)
+    assert (refused.status_code, "near: 'echo'" in refused.json()["detail"]) == (400, True)
+    assert "--allow-unmatched" in refused.json()["hint"]
+    switch = world.ask("POST", "kill-switches", {**body, "allow_unmatched": True})
+    assert "near: 'echo'" in switch["warnings"][0]
+    lift(world, switch)
+
+
+def test_a_tool_of_an_mcp_that_was_never_connected_can_be_stopped(world: World, target: Target) -> None:
+    name = world.fresh("draft")
+    world.offer(name, "stdio", {"command": "anything"})
+    body = {"scope": "tool", "target": f"{name}.delete all", "reason": "bug"}
+    switch = world.ask("POST", "kill-switches", body)
+    assert "nothing could be checked" in switch["warnings"][0]
     lift(world, switch)
 
 

@@ -15,6 +15,7 @@ from ambassador_server.domain.shared.names import check_owner
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.changes.audited_change import Change, Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp
 from ambassador_server.services.changes.writing import EventTemplate, Written, write
@@ -25,7 +26,7 @@ class GrantSpec:
     """A grant to add or update, with names of group and MCP.
 
     It expires after `lifetime`, else at `expires_at`, else never. `owner` None leaves the owner as it is, an empty
-    text removes it.
+    text removes it. Unless `allow_unmatched`, a new denial must match known tools.
     """
 
     group: str
@@ -36,23 +37,28 @@ class GrantSpec:
     lifetime: timedelta | None = None
     expires_at: datetime | None = None
     owner: str | None = None
+    allow_unmatched: bool = False
 
 
 class Grants:
     """The use cases of administrators for grants."""
 
-    def __init__(self, *, store: Store, changes: Changes, clock: Clock) -> None:
+    def __init__(self, *, store: Store, changes: Changes, patterns: ToolPatterns, clock: Clock) -> None:
         self._store = store
         self._changes = changes
+        self._patterns = patterns
         self._clock = clock
 
-    async def add(self, requester: Requester, spec: GrantSpec) -> Grant:
-        """Add a grant. Raises ConflictError if the group has the same grant with the same expiry already."""
+    async def add(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
+        """Add a grant. Raises ConflictError if the group has the same grant with the same expiry already.
+
+        Raises InvalidInputError for patterns that match no tool; see `Findings.warnings`.
+        """
         async with self._changes.open(requester) as change:
             grant = await self._new(change.work, requester, spec)
             if any(each.expires_at == grant.expires_at for each in await _same(change.work, grant)):
                 raise ConflictError(f"Group {spec.group!r} has this grant for {spec.mcp!r} already")
-            return (await _write(change, None, grant, spec)).item
+            return await self._create(change, grant, spec)
 
     async def put(self, requester: Requester, spec: GrantSpec) -> Written[Grant]:
         """Add a grant, or update expiry and owner of one with the same patterns, effect and delivery."""
@@ -60,7 +66,7 @@ class Grants:
             grant = await self._new(change.work, requester, spec)
             before = _best_match(await _same(change.work, grant), grant)
             if before is None:
-                return await _write(change, None, grant, spec)
+                return await self._create(change, grant, spec)
             owner = before.owner if spec.owner is None else grant.owner
             after = replace(before, expires_at=grant.expires_at, owner=owner)
             return await _write(change, before, after, spec)
@@ -88,6 +94,12 @@ class Grants:
         """Return one page of the grants."""
         async with self._store.read() as work:
             return await work.grants.page(listing)
+
+    async def _create(self, change: Change, grant: Grant, spec: GrantSpec) -> Written[Grant]:
+        mcp = await find_mcp(change.work, spec.mcp)
+        findings = await self._patterns.check(change.work, mcp, spec.patterns)
+        warnings = findings.warnings(denies=spec.effect is Effect.DENY, allow_unmatched=spec.allow_unmatched)
+        return replace(await _write(change, None, grant, spec), warnings=warnings)
 
     async def _new(self, work: UnitOfWork, requester: Requester, spec: GrantSpec) -> Grant:
         if not spec.patterns:

@@ -15,17 +15,22 @@ from ambassador_server.domain.shared.names import check_text
 from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import Store, UnitOfWork
+from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_group, find_mcp, find_user
+from ambassador_server.services.changes.writing import WriteResult, Written
 
 
 class Switches:
     """The use cases of operators for kill switches, which take effect from the next call."""
 
-    def __init__(self, *, store: Store, changes: Changes, catalog: Catalog, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, changes: Changes, catalog: Catalog, patterns: ToolPatterns, clock: Clock
+    ) -> None:
         self._store = store
         self._changes = changes
+        self._patterns = patterns
         self._catalog = catalog
         self._clock = clock
 
@@ -39,13 +44,18 @@ class Switches:
         message: str | None,
         lifetime: timedelta | None,
         drill: bool,
-    ) -> KillSwitch:
-        """Activate a switch. Raises NotFoundError for an unknown target, ConflictError if it is stopped already."""
+        allow_unmatched: bool = False,
+    ) -> Written[KillSwitch]:
+        """Activate a switch. Raises NotFoundError for an unknown target, ConflictError if it is stopped already.
+
+        Raises InvalidInputError for a tool that its MCP does not have, unless `allow_unmatched`.
+        """
         if not reason.strip():
             raise InvalidInputError("A kill switch needs a reason.")
         now = self._clock.now()
         async with self._changes.open(requester) as change:
             target_id = await self._target_id(change.work, scope, target)
+            warnings = await self._unmatched(change.work, scope, target_id, allow=allow_unmatched)
             switch = KillSwitch(
                 switch_id=str(uuid.uuid4()),
                 scope=scope,
@@ -64,7 +74,7 @@ class Switches:
                 raise ConflictError(f"{_subject(scope, target)} is stopped already")
             await change.work.switches.add(switch)
             change.record(AuditAction.SWITCH_ACTIVATE, _resource(switch), **_details(switch))
-        return switch
+        return Written(switch, WriteResult.CREATED, warnings)
 
     async def lift(self, requester: Requester, switch_id: str) -> KillSwitch:
         """Lift a switch."""
@@ -92,6 +102,15 @@ class Switches:
         wanted = listing if include_past else replace(listing, open_at=self._clock.now())
         async with self._store.read() as work:
             return await work.switches.page(wanted)
+
+    async def _unmatched(
+        self, work: UnitOfWork, scope: SwitchScope, target: str | None, *, allow: bool
+    ) -> tuple[str, ...]:
+        if scope is not SwitchScope.TOOL or target is None:
+            return ()
+        mcp_name, _, tool = target.partition(".")
+        findings = await self._patterns.check_tool(work, await find_mcp(work, mcp_name), tool)
+        return findings.warnings(denies=True, allow_unmatched=allow)
 
     async def _active(self, work: UnitOfWork) -> list[KillSwitch]:
         now = self._clock.now()

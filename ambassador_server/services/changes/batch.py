@@ -13,6 +13,7 @@ from ambassador_server.errors import (
     OperationFailedError,
 )
 from ambassador_server.services.changes.audited_change import Changes
+from ambassador_server.services.changes.writing import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,23 @@ class Batches:
     def __init__(self, *, changes: Changes) -> None:
         self._changes = changes
 
-    async def run(self, requester: Requester, steps: Sequence[Step]) -> None:
-        """Run all steps, or none. Raises OperationFailedError with the number of the step that failed."""
-        number = 0
+    async def run(self, requester: Requester, steps: Sequence[Step]) -> list[str]:
+        """Run all steps, or none, and return their warnings.
+
+        Raises OperationFailedError with the number of the step that failed.
+        """
+        number, warnings = 0, list[str]()
         try:
             async with self._changes.together(requester):
                 for number, step in enumerate(steps):  # noqa: B007 # used by the error
                     _check_right(requester, step.right)
                 for number, step in enumerate(steps):  # noqa: B007
-                    await step.run(requester)
+                    done = await step.run(requester)
+                    if isinstance(done, Written):
+                        warnings += done.warnings
         except (InvalidInputError, MissingRightError, NotFoundError, ConflictError) as error:
             raise OperationFailedError(number, error) from error
+        return warnings
 
 
 def _check_right(requester: Requester, right: Right) -> None:

@@ -25,10 +25,11 @@ class WriteResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Written(Generic[T]):
-    """An object after a write, and how the write changed it."""
+    """An object after a write, and how the write changed it; `warnings` are for its author."""
 
     item: T
     result: WriteResult
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

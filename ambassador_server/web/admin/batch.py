@@ -60,8 +60,8 @@ async def run(request: web.Request, body: BatchBody) -> web.Response:
     """
     administration, mcps = request.app[ADMINISTRATION], request.app[REGISTRY].mcps
     steps = _steps(administration, mcps, body.operations)
-    await administration.batches.run(requester(request), list(steps))
-    return json_response(BatchDone(done=len(body.operations)))
+    warnings = await administration.batches.run(requester(request), list(steps))
+    return json_response(BatchDone(done=len(body.operations), warnings=warnings))
 
 
 def _steps(

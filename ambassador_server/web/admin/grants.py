@@ -1,17 +1,18 @@
 """`/v1/admin/grants`: adds, removes and lists grants."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
 
 from aiohttp import web
 
-from ambassador_protocol.admin.grants import GrantView, NewGrant
+from ambassador_protocol.admin.grants import GrantView, NewGrant, WrittenGrant
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import GRANTS
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
 from ambassador_server.errors import InvalidInputError
 from ambassador_server.services.administration.grants import GrantSpec
-from ambassador_server.services.changes.writing import WriteResult
+from ambassador_server.services.changes.writing import WriteResult, Written
 from ambassador_server.web.admin.app_keys import ADMINISTRATION
 from ambassador_server.web.admin.policy_views import grant_view
 from ambassador_server.web.bodies import json_response
@@ -22,14 +23,14 @@ from ambassador_server.web.requests import choice, duration, requester
 
 async def add(request: web.Request, body: NewGrant) -> web.Response:
     """Add a grant."""
-    grant = await request.app[ADMINISTRATION].grants.add(requester(request), grant_spec(body))
-    return _render(request, grant, status=201)
+    written = await request.app[ADMINISTRATION].grants.add(requester(request), grant_spec(body))
+    return _render(request, written)
 
 
 async def put(request: web.Request, body: NewGrant) -> web.Response:
     """Add a grant, unless an equal one exists."""
     written = await request.app[ADMINISTRATION].grants.put(requester(request), grant_spec(body))
-    return _render(request, written.item, status=201 if written.result is WriteResult.CREATED else 200)
+    return _render(request, written)
 
 
 async def remove(request: web.Request) -> web.Response:
@@ -45,8 +46,11 @@ async def index(request: web.Request) -> web.Response:
     return json_response(page(request, grants, lambda grant: grant_view(grant, administration.names)))
 
 
-def _render(request: web.Request, grant: Grant, status: int) -> web.Response:
-    return json_response(grant_view(grant, request.app[ADMINISTRATION].names), status=status)
+def _render(request: web.Request, written: Written[Grant]) -> web.Response:
+    shown = grant_view(written.item, request.app[ADMINISTRATION].names)
+    members = {field.name: getattr(shown, field.name) for field in fields(shown)}
+    status = 201 if written.result is WriteResult.CREATED else 200
+    return json_response(WrittenGrant(**members, warnings=list(written.warnings)), status=status)
 
 
 def grant_spec(body: NewGrant) -> GrantSpec:
@@ -62,6 +66,7 @@ def grant_spec(body: NewGrant) -> GrantSpec:
         lifetime=duration(body.expires_in_seconds),
         expires_at=_end(body.expires_at),
         owner=body.owner,
+        allow_unmatched=bool(body.allow_unmatched),
     )
 
 
@@ -93,7 +98,7 @@ def endpoints() -> list[Endpoint]:
             right=manage,
             handler=add,
             body_type=NewGrant,
-            response_type=GrantView,
+            response_type=WrittenGrant,
             statuses=(201,),
         ),
         Endpoint(
@@ -102,7 +107,7 @@ def endpoints() -> list[Endpoint]:
             right=manage,
             handler=put,
             body_type=NewGrant,
-            response_type=GrantView,
+            response_type=WrittenGrant,
             statuses=(200, 201),
         ),
         Endpoint(method="DELETE", path=f"{GRANTS}/{{id}}", right=manage, handler=remove, statuses=(204,)),

@@ -23,7 +23,7 @@ async def activate(request: web.Request, body: NewSwitch) -> web.Response:
     """Activate a kill switch."""
     administration = request.app[ADMINISTRATION]
     running = administration.switch_effects.running()
-    switch = await administration.switches.activate(
+    written = await administration.switches.activate(
         requester(request),
         scope=choice(SwitchScope, body.scope, "scope"),
         target=body.target,
@@ -31,8 +31,10 @@ async def activate(request: web.Request, body: NewSwitch) -> web.Response:
         message=body.message,
         lifetime=duration(body.expires_in_seconds),
         drill=body.drill,
+        allow_unmatched=bool(body.allow_unmatched),
     )
-    return json_response(_detail(switch, await administration.switch_effects.of(switch, running)), status=201)
+    impact = await administration.switch_effects.of(written.item, running)
+    return json_response(_detail(written.item, impact, written.warnings), status=201)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -60,10 +62,11 @@ async def index(request: web.Request) -> web.Response:
     return json_response(page(request, switches, lambda switch: switch_view(switch, now)))
 
 
-def _detail(switch: KillSwitch, impact: NamedImpact | None) -> SwitchDetail:
+def _detail(switch: KillSwitch, impact: NamedImpact | None, warnings: tuple[str, ...] = ()) -> SwitchDetail:
     shown = switch_view(switch, datetime.now(UTC))
     members = {field.name: getattr(shown, field.name) for field in fields(shown)}
-    return SwitchDetail(**members, impact=None if impact is None else _impact_view(impact))
+    shown_impact = None if impact is None else _impact_view(impact)
+    return SwitchDetail(**members, impact=shown_impact, warnings=list(warnings))
 
 
 def _impact_view(impact: NamedImpact) -> ImpactView:

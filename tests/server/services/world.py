@@ -15,6 +15,7 @@ from ambassador_server.domain.policy.switches import SwitchScope
 from ambassador_server.mcp.payload_reader import MsgspecPayloads
 from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.services.administration.switches import Switches
+from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
@@ -81,7 +82,13 @@ class World:
             policy=policy,
             catalog=catalog,
             changes=changes,
-            switches=Switches(store=store, changes=changes, catalog=catalog, clock=clock),
+            switches=Switches(
+                store=store,
+                changes=changes,
+                catalog=catalog,
+                patterns=ToolPatterns(catalog=catalog, separator="__"),
+                clock=clock,
+            ),
             in_flight=in_flight,
             calls=CallPipeline(
                 policy=policy,
@@ -144,10 +151,10 @@ class World:
         )
 
     async def kill(self, scope: SwitchScope, target: str | None, message: str | None = None) -> str:
-        switch = await self.switches.activate(
+        written = await self.switches.activate(
             ROOT, scope=scope, target=target, reason="incident 7", message=message, lifetime=None, drill=False
         )
-        return switch.switch_id
+        return written.item.switch_id
 
     def call_events(self) -> list[AuditEvent]:
         return [event for event in self.log.events if event.action.startswith("call:")]

@@ -1,5 +1,6 @@
 """A grant that is put repeatedly exists once, and only a difference is changed and recorded."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -7,12 +8,16 @@ from typing import Any
 import pytest
 
 from ambassador_server.domain.audit.events import AuditAction
+from ambassador_server.domain.catalog.mcps import McpStatus
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.shared.listing import Listing
-from ambassador_server.errors import ConflictError, InvalidInputError, NotFoundError
+from ambassador_server.errors import Advice, ConflictError, InvalidInputError, NotFoundError
 from ambassador_server.services.administration.grants import Grants, GrantSpec
+from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.changes.writing import WriteResult
+from tests.fakes.downstream import make_tool
 from tests.server.services.world import ROOT, World
+from tests.server.worlds import MCP
 
 SPEC = GrantSpec(group="developers", mcp="git", patterns=("log", "git.log", "tag*"), effect=Effect.PERMIT)
 HOUR = timedelta(hours=1)
@@ -20,7 +25,8 @@ HOUR = timedelta(hours=1)
 
 async def build() -> tuple[World, Grants]:
     world = await World.build()
-    return world, Grants(store=world.store, changes=world.changes, clock=world.clock)
+    patterns = ToolPatterns(catalog=world.catalog, separator="__")
+    return world, Grants(store=world.store, changes=world.changes, patterns=patterns, clock=world.clock)
 
 
 def recorded(world: World) -> list[tuple[AuditAction, dict[str, Any]]]:
@@ -87,7 +93,7 @@ async def test_of_two_equal_grants_the_one_without_a_difference_is_kept():
     await grants.add(ROOT, replace(SPEC, lifetime=HOUR))
     lasting = await grants.add(ROOT, SPEC)
     found = await grants.put(ROOT, SPEC)
-    assert (found.item, found.result) == (lasting, WriteResult.UNCHANGED)
+    assert (found.item, found.result) == (lasting.item, WriteResult.UNCHANGED)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +115,70 @@ async def test_invalid_grant_is_refused(spec: GrantSpec, error: type[Exception])
         with pytest.raises(error):
             await write(ROOT, spec)
     assert (await grants.page(Listing()), recorded(world)) == (before, [])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("psuh", "near: 'push'"),
+        ("git.psuh", "near: 'push'"),
+        ("push_*", "matches no tool of MCP 'git' today"),
+        ("Push", "matches no tool"),
+        ("git__*", "patterns are written without it: '*'"),
+        ("git:push", "patterns are written without it: 'push'"),
+        ("git.git.push", "patterns are written without it"),
+        ("wiki__push", "the name of MCP 'wiki', for which it would be 'push'"),
+        ("wiki.*", "the name of MCP 'wiki'"),
+        ("wiki:push", "the name of MCP 'wiki'"),
+    ],
+)
+async def test_a_denial_that_would_deny_nothing_is_refused_unless_that_is_allowed(pattern: str, words: str):
+    world, grants = await build()
+    async with world.store.write() as work:
+        await work.mcps.add(replace(MCP, mcp_id="m2", name="wiki", status=McpStatus.DRAFT))
+    denial = replace(SPEC, patterns=("log", pattern), effect=Effect.DENY)
+    with pytest.raises(InvalidInputError) as refused:
+        await grants.add(ROOT, denial)
+    assert (words in refused.value.message, refused.value.advice) == (True, Advice.ALLOW_UNMATCHED)
+    assert recorded(world) == []
+    allowed = await grants.put(ROOT, replace(denial, allow_unmatched=True))
+    assert (allowed.result, len(allowed.warnings)) == (WriteResult.CREATED, 1)
+    assert words in allowed.warnings[0]
+
+
+@pytest.mark.parametrize("pattern", ["*", "git.*", "push", "git.push", "p*", "*og"])
+async def test_a_denial_of_a_known_tool_is_added_without_a_warning(pattern: str):
+    _, grants = await build()
+    assert (await grants.add(ROOT, replace(SPEC, patterns=(pattern,), effect=Effect.DENY))).warnings == ()
+
+
+async def test_a_permit_of_an_unknown_tool_is_added_with_a_warning_and_a_misspelt_one_is_refused():
+    _, grants = await build()
+    added = await grants.add(ROOT, replace(SPEC, patterns=("psuh",)))
+    assert added.warnings == ("'psuh' matches no tool of MCP 'git' today; near: 'push'.",)
+    with pytest.raises(InvalidInputError, match="written without it"):
+        await grants.add(ROOT, replace(SPEC, patterns=("git__push",)))
+
+
+async def test_patterns_of_an_mcp_whose_tools_are_unknown_are_never_refused():
+    world, grants = await build()
+    async with world.store.write() as work:
+        await work.mcps.add(replace(MCP, mcp_id="m2", name="wiki", status=McpStatus.DRAFT))
+    denial = replace(SPEC, mcp="wiki", patterns=("wiki__*",), effect=Effect.DENY)
+    first, second = (await grants.add(ROOT, denial)).warnings
+    assert "nothing could be checked" in first
+    assert "written without it: '*'" in second
+    assert (await grants.add(ROOT, replace(denial, patterns=("*",)))).warnings == ()
+
+
+async def test_an_existing_denial_whose_tool_is_gone_can_be_renewed():
+    world, grants = await build()
+    denial = replace(SPEC, patterns=("push",), effect=Effect.DENY)
+    await grants.add(ROOT, denial)
+    world.downstreams.script("git", make_tool("log"))
+    world.downstreams.restart(MCP.mcp_id)
+    await asyncio.sleep(0)
+    with pytest.raises(InvalidInputError):
+        await grants.add(ROOT, replace(denial, patterns=("push", "log")))
+    renewed = await grants.put(ROOT, replace(denial, lifetime=HOUR))
+    assert renewed.result is WriteResult.CHANGED

@@ -11,8 +11,9 @@ _ambassador_server_words() {
         "migrate") options="--data-dir --config --database-url $shared" ;;
         "check") options="--data-dir --config --database-url --json $shared" ;;
         "version") options="$shared" ;;
-        "audit") commands="reindex rotate-key" options="$shared" ;;
+        "audit") commands="reindex quarantine rotate-key" options="$shared" ;;
         "audit reindex") options="--data-dir --config --database-url --resume $shared" ;;
+        "audit quarantine") options="--data-dir --config --dry-run --yes --json $shared" ;;
         "audit rotate-key") options="--data-dir --config --json $shared" ;;
     esac
 }

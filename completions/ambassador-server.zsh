@@ -90,6 +90,7 @@ _ambassador-server_audit() {
     typeset -A opt_args
     local -a commands=(
         'reindex:Rebuild the index of the audit log from the log; a running server then fills the index itself.'
+        'quarantine:Quarantine a broken segment that a start refuses, and continue the log after it; the server must be stopped.'
         'rotate-key:Create the next signing key of the audit log; a server signs with it from its next start.'
     )
     _arguments -C -s -S : \
@@ -101,6 +102,7 @@ _ambassador-server_audit() {
         below)
             case $line[1] in
                 reindex) _ambassador-server_audit_reindex ;;
+                quarantine) _ambassador-server_audit_quarantine ;;
                 rotate-key) _ambassador-server_audit_rotate-key ;;
             esac
             ;;
@@ -113,6 +115,16 @@ _ambassador-server_audit_reindex() {
         --config='[YAML file with settings.]:PATH:_files' \
         --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
         --resume'[Continue an interrupted run, instead of emptying the index first.]' \
+        $shared
+}
+
+_ambassador-server_audit_quarantine() {
+    _arguments -s -S : \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --dry-run'[Say what is broken, and change nothing.]' \
+        --yes'[Do not ask for a confirmation.]' \
+        --json'[Print JSON for a program to read.]' \
         $shared
 }
 

@@ -195,6 +195,11 @@ def _warn_of_unsigned_records(admin: Invocation, results: Sequence[dict[str, Any
                 else "records after the last checkpoint are"
             )
             admin.output.warn(f"{name}: {uncovered} {records} not signed yet.")
+        for gone in result.get("quarantined") or ():
+            admin.output.warn(
+                f"{name}: segment {gone['segment']} is broken at line {gone['line']} and was quarantined; its records "
+                f"after {gone['last_seq']} are not verified."
+            )
         if adopted := result.get("adopted"):
             admin.output.warn(
                 f"{name}: {adopted} records were left unsigned by a killed process and signed later."

@@ -90,6 +90,7 @@ AUDIT_ACTIONS = OneOf(
     "system:server:start",
     "system:server:stop",
     "system:audit-log:recovery",
+    "system:audit-log:quarantine",
 )
 """What an audit event records, as `area:subject:verb`."""
 AuditAction = Annotated[str, AUDIT_ACTIONS]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +13,7 @@ from ambassador_protocol.audit.lines import (
     Header,
     Line,
     Pruned,
+    Quarantined,
     Tip,
     digest_of,
     read_line,
@@ -22,6 +24,9 @@ STOP = "stop"
 """The reason of the checkpoint that a server signs when it stops regularly."""
 ADOPTED = "adopted"
 """The reason of the checkpoint that a start signs over records which an earlier process has left unsigned."""
+
+QUARANTINE = "quarantine"
+"""The reason of the checkpoint that states which broken segment was quarantined."""
 
 _LINES_BETWEEN_PAUSES = 32
 
@@ -73,6 +78,7 @@ class ChainProof:
     covered: Checkpoint | None = None
     is_closed: bool = False
     pruned: Pruned | None = None
+    quarantined: tuple[Quarantined, ...] = ()
     key: str | None = None
     anchor: Tip | None = None
 
@@ -93,12 +99,19 @@ class ChainProof:
             return problem
         self.checkpoints += 1
         if line.checkpoint.reason == ADOPTED:
-            self.adopted += self.uncovered
+            self.adopt()
         self.uncovered = 0
         self.covered = line.checkpoint
         self.is_closed = line.checkpoint.reason == STOP
         self.pruned = line.checkpoint.pruned or self.pruned
+        if line.checkpoint.quarantined is not None:
+            self.quarantined += (line.checkpoint.quarantined,)
         return None
+
+    def adopt(self) -> None:
+        """Count the records since the last checkpoint as signed later by another process."""
+        self.adopted += self.uncovered
+        self.uncovered = 0
 
     def _problem(self, line: Line, checkpoint: Checkpoint) -> str | None:
         if checkpoint.writer != self.writer:
@@ -139,14 +152,19 @@ def check_segment(
     is_last: bool,
     proof: ChainProof,
     pause: Callable[[], None] = lambda: None,
+    first_lines: int | None = None,
 ) -> SegmentCheck:
     """Verify a segment that continues the chain after `tip`; with None, after the line that its header names.
+
+    With `first_lines`, only so many lines are verified.
 
     In the last segment of a writer, an unreadable last line is reported as torn, not as a break. `pause` is called
     every 32 lines. Raises OSError when the file cannot be read.
     """
     with path.open("rb") as file:
-        return _SegmentChecker(file, number=number, tip=tip, proof=proof, pause=pause).check(is_last=is_last)
+        return _SegmentChecker(file, number=number, tip=tip, proof=proof, pause=pause).check(
+            is_last=is_last, first_lines=first_lines
+        )
 
 
 class _SegmentChecker:
@@ -163,8 +181,8 @@ class _SegmentChecker:
         self._lines = 0
         self._end = 0
 
-    def check(self, *, is_last: bool) -> SegmentCheck:
-        for raw in self._file:
+    def check(self, *, is_last: bool, first_lines: int | None) -> SegmentCheck:
+        for raw in islice(self._file, first_lines):
             text = raw.removesuffix(b"\n")
             line = read_line(text) if raw.endswith(b"\n") else None
             if line is None:

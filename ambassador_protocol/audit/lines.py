@@ -58,12 +58,34 @@ class Pruned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A broken segment that was quarantined: its file has `size` bytes with the SHA-256 digest `digest`.
+
+    Line `line` is the first broken one. The line before it has the number `last_seq` and the digest `head`, which the
+    next segment continues. No line of the broken file has a number above `highest_seq`.
+    """
+
+    digest: str
+    head: str
+    highest_seq: int
+    last_seq: int
+    line: int
+    segment: int
+    size: int
+
+    def signed_line(self) -> str:
+        """Return the line that the signed text of the checkpoint ends with."""
+        numbers = f"{self.segment} {self.size} {self.line} {self.last_seq} {self.highest_seq}"
+        return f"quarantined {numbers} {self.head} {self.digest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """A signed statement that the line before this one has the number `seq` and the digest `head`.
 
     As every line names the digest of the one before, it covers the whole chain up to there. `next_key`
     (SubjectPublicKeyInfo, base64) is the key that signs the checkpoints that follow; `pruned` describes removed
-    segments.
+    segments, `quarantined` the broken segment before this one.
     """
 
     at: str
@@ -75,9 +97,10 @@ class Checkpoint:
     writer: str
     next_key: str | None = None
     pruned: Pruned | None = None
+    quarantined: Quarantined | None = None
 
     def signed_text(self) -> bytes:
-        """Return the signed bytes: nine lines of text, with a dash for an absent value."""
+        """Return the signed bytes: nine lines of text, with a dash for an absent value; a tenth for a quarantine."""
         gone = self.pruned
         facts = (
             CHECKPOINT_TITLE,
@@ -90,6 +113,7 @@ class Checkpoint:
             f"next_key {self.next_key or '-'}",
             "pruned "
             + ("-" if gone is None else f"{gone.first_seq} {gone.last_seq} {gone.segment} {gone.head}"),
+            *(() if self.quarantined is None else (self.quarantined.signed_line(),)),
         )
         return "".join(f"{fact}\n" for fact in facts).encode()
 
@@ -178,7 +202,12 @@ def _read_header(members: dict[str, Any]) -> Header:
 
 def _read_checkpoint(members: dict[str, Any]) -> Checkpoint:
     pruned = members.pop("pruned", None)
-    checkpoint = Checkpoint(**members, pruned=None if pruned is None else _read_pruned(pruned))
+    quarantined = members.pop("quarantined", None)
+    checkpoint = Checkpoint(
+        **members,
+        pruned=None if pruned is None else _read_pruned(pruned),
+        quarantined=None if quarantined is None else _read_quarantined(quarantined),
+    )
     for text, pattern in (
         (checkpoint.at, _TIME),
         (checkpoint.head, _DIGEST),
@@ -199,6 +228,17 @@ def _read_pruned(members: dict[str, Any]) -> Pruned:
     for number in (pruned.first_seq, pruned.last_seq, pruned.segment):
         _number(number)
     return pruned
+
+
+def _read_quarantined(members: dict[str, Any]) -> Quarantined:
+    quarantined = Quarantined(**members)
+    _text(quarantined.digest, _DIGEST)
+    _text(quarantined.head, _DIGEST)
+    # A log that is broken in its first line has the last good number 0.
+    for number in (quarantined.line, quarantined.segment, quarantined.size, quarantined.last_seq + 1):
+        _number(number)
+    _number(quarantined.highest_seq + 1)
+    return quarantined
 
 
 def _text(value: Any, pattern: re.Pattern[str]) -> str:

@@ -1,16 +1,24 @@
 """Verifies a whole audit directory, or a copy of it, without a server or a database."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from ambassador_protocol.audit.chain import ChainBreak, ChainProof, check_segment
-from ambassador_protocol.audit.files import segment_name, segment_numbers
-from ambassador_protocol.audit.lines import GENESIS, Pruned, Tip, read_line
+from ambassador_protocol.audit.files import (
+    quarantined_name,
+    quarantined_numbers,
+    segment_name,
+    segment_numbers,
+)
+from ambassador_protocol.audit.lines import GENESIS, Pruned, Quarantined, Tip, read_line
 from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
 
 _LONGEST_HEADER = 4096
+_LINES_TO_STATEMENT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +57,8 @@ class WriterVerification:
     `first_seq` is the first verified record, `seq` and `digest` are the last one. A signature covers every record up to
     `covered_seq`; no signature covers the `uncovered` records after it yet. `adopted` counts records that a killed
     process had left unsigned and that the next start signed. `is_closed` is true when the log ends with
-    the checkpoint of a regular stop. `pruned` is what a prune removed.
+    the checkpoint of a regular stop. `pruned` is what a prune removed. `quarantined` are the broken segments that
+    signed checkpoints say were quarantined: of these, the lines before the broken one are verified.
     """
 
     writer: str
@@ -65,6 +74,7 @@ class WriterVerification:
     adopted: int
     is_closed: bool
     pruned: Pruned | None
+    quarantined: tuple[Quarantined, ...]
     torn: TornTail | None
     fault: Fault | None
 
@@ -161,6 +171,8 @@ class _Chain:
         self._fault: Fault | None = None
         self._torn: TornTail | None = None
         self._unsigned: Fault | None = None
+        self._quarantined: frozenset[int] = frozenset()
+        self._stated: list[Quarantined] = []
 
     def verify(self, time_range: TimeRange) -> WriterVerification:
         """Verify the segments of a time range."""
@@ -171,10 +183,16 @@ class _Chain:
         numbers = segment_numbers(self._path)
         if not numbers:
             return self.missing()
+        self._quarantined = frozenset(quarantined_numbers(self._path))
+        numbers = sorted({*numbers, *self._quarantined})
         wanted = _within(self._path, numbers, time_range)
+        if wanted and wanted[-1] in self._quarantined:
+            # Only the segment after it can say that it was quarantined.
+            wanted = numbers[: numbers.index(wanted[-1]) + 2][numbers.index(wanted[0]) :]
         if wanted and wanted[0] > 1:
             self._tip = None
         self._follow(wanted, last=max(numbers, default=0))
+        self._fault = self._fault or self._statement_fault()
         is_from_the_first = bool(wanted) and 1 < wanted[0] == numbers[0]
         if self._fault is None and is_from_the_first and wanted[-1] == numbers[-1]:
             self._fault = self._beginning_fault(wanted[0])
@@ -194,6 +212,11 @@ class _Chain:
                     expected, None, (self._tip or GENESIS).seq + 1, "the segment is missing"
                 )
                 return
+            if number in self._quarantined:
+                self._fault = self._pass_quarantined(number)
+                if self._fault is not None:
+                    return
+                continue
             path, checkpoints = self._path / segment_name(number), self._proof.checkpoints
             if path.is_symlink():
                 seq = (self._tip or GENESIS).seq + 1
@@ -217,6 +240,52 @@ class _Chain:
             )
             self._tip, self._lines_before, self._last = checked.tip, checked.lines, number
             self._note_unsigned(is_last=number == last, is_signed=self._proof.checkpoints > checkpoints)
+
+    def _pass_quarantined(self, number: int) -> Fault | None:
+        """Verify the good lines of a segment that was quarantined; its statement is verified with the next segment."""
+        seq, path = (self._tip or GENESIS).seq + 1, self._path / quarantined_name(number)
+        statement = _statement(_file_of(self._path, number + 1), number)
+        if statement is None:
+            problem = "the segment was quarantined, and no signed checkpoint after it says so"
+            return self._at(number, None, seq, problem)
+        if (
+            path.is_symlink()
+            or path.stat().st_size != statement.size
+            or file_digest(path) != statement.digest
+        ):
+            problem = f"{path.name} is not the file that the signed checkpoint says was quarantined"
+            return self._at(number, None, seq, problem)
+        good = check_segment(
+            path,
+            number=number,
+            tip=self._tip,
+            is_last=True,
+            proof=self._proof,
+            pause=self._pause,
+            first_lines=statement.line - 1,
+        )
+        if good.fault is not None:
+            return self._broken(number, good.fault)
+        is_known = self._tip is not None or good.lines > 0
+        if is_known and good.tip != Tip(statement.last_seq, statement.head):
+            problem = "the line before the break is not the one that the signed checkpoint names"
+            return self._at(number, max(good.lines, 1), good.tip.seq, problem)
+        self._start = self._start or good.start
+        # The statement signs the good lines, too, because the next header names the digest of the last of them.
+        self._proof.adopt()
+        self._unsigned = None
+        self._stated.append(statement)
+        self._tip = Tip(statement.highest_seq, statement.head)
+        self._lines_before, self._last = good.lines, number
+        return None
+
+    def _statement_fault(self) -> Fault | None:
+        """Return a fault when the line that states a quarantine was not among the verified ones."""
+        for stated in self._stated:
+            if stated not in self._proof.quarantined:
+                problem = "the segment was quarantined, but the statement of it is in the broken part of the next one"
+                return self._at(stated.segment, None, stated.last_seq + 1, problem)
+        return None
 
     def _note_unsigned(self, *, is_last: bool, is_signed: bool) -> None:
         """Remember a closed segment whose end no checkpoint covers, until a later checkpoint covers it."""
@@ -270,15 +339,35 @@ class _Chain:
             adopted=proof.adopted,
             is_closed=proof.is_closed and self._torn is None,
             pruned=proof.pruned,
+            quarantined=proof.quarantined,
             torn=self._torn,
             fault=self._fault,
         )
 
 
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 digest of a file, in hex; raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _statement(following: Path, number: int) -> Quarantined | None:
+    """Return what the segment after a quarantined one says about it; a quarantine begins that segment."""
+    if not following.is_file() or following.is_symlink():
+        return None
+    with following.open("rb") as file:
+        for raw in islice(file, _LINES_TO_STATEMENT):
+            line = read_line(raw.removesuffix(b"\n"))
+            found = None if line is None or line.checkpoint is None else line.checkpoint.quarantined
+            if found is not None and found.segment == number:
+                return found
+    return None
+
+
 def _within(path: Path, numbers: list[int], time_range: TimeRange) -> list[int]:
     if time_range == TimeRange():
         return numbers
-    created = {number: _created(path / segment_name(number)) for number in numbers}
+    created = {number: _created(path, number) for number in numbers}
     found = list(numbers)
     if time_range.since is not None:
         while len(found) > 1 and created[found[1]] <= time_range.since:
@@ -289,8 +378,13 @@ def _within(path: Path, numbers: list[int], time_range: TimeRange) -> list[int]:
     return found
 
 
-def _created(segment: Path) -> str:
-    with segment.open("rb") as file:
+def _file_of(path: Path, number: int) -> Path:
+    segment = path / segment_name(number)
+    return segment if segment.exists() else path / quarantined_name(number)
+
+
+def _created(path: Path, number: int) -> str:
+    with _file_of(path, number).open("rb") as file:
         line = read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))
     # A segment whose header cannot be read is verified rather than left out.
     return "" if line is None or line.header is None else line.header.created

@@ -2,8 +2,16 @@
 
 from dataclasses import replace
 
-from ambassador_protocol.audit.chain import ADOPTED
-from ambassador_protocol.audit.lines import Checkpoint, Pruned, Tip, checkpoint_line, digest_of, time_text
+from ambassador_protocol.audit.chain import ADOPTED, QUARANTINE
+from ambassador_protocol.audit.lines import (
+    Checkpoint,
+    Pruned,
+    Quarantined,
+    Tip,
+    checkpoint_line,
+    digest_of,
+    time_text,
+)
 from ambassador_server.ports.audit_log import CheckpointSigner
 from ambassador_server.ports.clock import Clock
 
@@ -27,8 +35,16 @@ class CheckpointMaker:
 
     def adoption(self, tip: Tip, expected_key: str | None) -> tuple[bytes, Tip]:
         """Return the line that signs what another process has left unsigned, with the key that the log expects."""
+        return self._line(tip, ADOPTED, self.known_key(expected_key))
+
+    def quarantine(self, tip: Tip, key_id: str, quarantined: Quarantined) -> tuple[bytes, Tip]:
+        """Return the line in which `key_id` signs which segment was quarantined."""
+        return self._line(tip, QUARANTINE, key_id, quarantined=quarantined)
+
+    def known_key(self, expected_key: str | None) -> str:
+        """Return the key that the log expects to sign next if this server has it, else the key that signs."""
         known = expected_key if expected_key in self._signer.public_keys else None
-        return self._line(tip, ADOPTED, known or self._signer.key_id)
+        return known or self._signer.key_id
 
     def succession(self, tip: Tip, key_id: str) -> tuple[bytes, Tip] | None:
         """Return the line in which the older key `key_id` names its successor; None when the older key is missing."""
@@ -44,6 +60,7 @@ class CheckpointMaker:
         *,
         next_key: str | None = None,
         pruned: Pruned | None = None,
+        quarantined: Quarantined | None = None,
     ) -> tuple[bytes, Tip]:
         unsigned = Checkpoint(
             at=time_text(self._clock.now()),
@@ -55,6 +72,7 @@ class CheckpointMaker:
             writer=self._writer,
             next_key=next_key,
             pruned=pruned,
+            quarantined=quarantined,
         )
         signed = replace(unsigned, signature=self._signer.sign(unsigned.signed_text(), key_id))
         line = checkpoint_line(signed, tip)

@@ -13,6 +13,11 @@ from ambassador_server.audit_log.segment import Segment
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.errors import ConfigurationError
 
+QUARANTINE_HINT = (
+    "If its key is missing from the key directory, put that back. Otherwise quarantine the broken segment and continue "
+    "the log: `ambassador-server audit quarantine`."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TornTail:
@@ -51,7 +56,7 @@ def find_end(directory: WriterDirectory, writer: str, trusted: dict[str, PublicK
         proof = ChainProof(writer, trusted)
         walk = _check_last_segment(directory, number, proof)
         if walk.torn:
-            torn = _save_torn_tail(directory.path, number, walk.end)
+            torn = save_torn_tail(directory.path, number, walk.end)
         if walk.header is None:
             # The process died before it wrote the header, so this segment holds nothing and the one before is the last.
             os.unlink(directory.path / segment_name(number))
@@ -79,12 +84,13 @@ def _check_last_segment(directory: WriterDirectory, number: int, proof: ChainPro
     if walk.fault is not None:
         raise ConfigurationError(
             f"The audit log is broken: {path}, line {walk.fault.line}, record {walk.fault.seq}: {walk.fault.problem}.",
-            hint="Keep the directory as evidence, and begin a new chain with another audit writer name.",
+            hint=QUARANTINE_HINT,
         )
     return walk
 
 
-def _save_torn_tail(directory: Path, number: int, end: int) -> TornTail:
+def save_torn_tail(directory: Path, number: int, end: int) -> TornTail:
+    """Store what a segment has from the offset `end` on in a file beside it."""
     side_file = directory / f"{number:08d}.torn"
     with (directory / segment_name(number)).open("rb") as file:
         file.seek(end)

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from ambassador_protocol.audit.files import segment_name, segment_numbers
+from ambassador_protocol.audit.files import quarantined_numbers, segment_name, segment_numbers
 from ambassador_protocol.audit.lines import Line, Pruned, read_line, time_text
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.ports.audit_log import Removal
@@ -20,10 +20,14 @@ def find_prunable(path: Path, before: datetime, needed_from: int | None = None) 
     always stays, so the log keeps its end and the statement of what was removed.
     """
     numbers, found = segment_numbers(path), None
-    for number, following in pairwise(numbers):
-        header = _first_line(path, following)
+    quarantined = {number for number in quarantined_numbers(path) if number > min(numbers, default=0)}
+    for number, following in pairwise(sorted({*numbers, *quarantined})):
         if needed_from is not None and number >= needed_from:
             break
+        if following in quarantined:
+            # The statement of a removal ends at a line that a header names; a broken segment may have none.
+            continue
+        header = _first_line(path, following)
         if header is None or header.header is None or header.header.created > time_text(before):
             break
         found = (number, header)
@@ -32,7 +36,7 @@ def find_prunable(path: Path, before: datetime, needed_from: int | None = None) 
         return None
     last, header = found
     return Removal(
-        segments=numbers.index(last) + 1,
+        segments=sum(number <= last for number in numbers),
         last_segment=last,
         first_seq=oldest.seq,
         last_seq=header.seq - 1,

@@ -33,6 +33,25 @@ def reindex(
     run_reindex(configuration(config, data_dir=data_dir, database_url=database_url), resume=resume)
 
 
+@app.command(name="quarantine")
+def quarantine(
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is broken, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for a confirmation.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Quarantine a broken segment that a start refuses, and continue the log after it; the server must be stopped.
+
+    Example: ambassador-server audit quarantine --data-dir ./data --dry-run
+    """
+    from ambassador_server.cli.audit_quarantine import run_quarantine
+
+    run_quarantine(configuration(config, data_dir=data_dir), dry_run=dry_run, yes=yes, as_json=as_json)
+
+
 @app.command(name="rotate-key")
 def rotate_key(data_dir: DataDir = None, config: ConfigFile = None, as_json: Json = False) -> None:
     """Create the next signing key of the audit log; a server signs with it from its next start.

@@ -80,12 +80,17 @@ def _audit_log(settings: "ServerConfig") -> str:
     except OSError as error:
         raise ConfigurationError(f"the audit log cannot be read: {error.strerror}") from error
     if found.faults:
-        raise ConfigurationError(f"the chain is broken at {found.faults[0]}")
+        raise ConfigurationError(
+            f"the chain is broken at {found.faults[0]}; if a start refuses it, `ambassador-server audit "
+            "quarantine` renames the segment"
+        )
     if not found.ok:
         raise ConfigurationError(f"{settings.audit_dir} holds no record")
     adopted = sum(writer.adopted for writer in found.writers)
+    count = sum(len(writer.quarantined) for writer in found.writers)
+    gone = f"; {count} broken segments were quarantined" if count else ""
     note = f"; {adopted} of them were signed by a later start" if adopted else ""
-    return f"{found.records} records, every chain is intact{note}"
+    return f"{found.records} records, every chain is intact{note}{gone}"
 
 
 def _audit_sinks(settings: "ServerConfig") -> str:

@@ -10,10 +10,13 @@ from typing import Any
 
 import httpx
 
+from ambassador_protocol.audit.public_keys import keys_by_id
 from ambassador_protocol.backoff import Backoff
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
+from ambassador_server.audit_log.quarantine import BrokenSegment, quarantine_segment
 from ambassador_server.audit_log.sink_journal import FileSinkJournal
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.index import AuditSearch
@@ -28,7 +31,7 @@ from tests.end_to_end.world import GROUP, Caller, World, until
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import InMemoryStore
 from tests.patience import PATIENCE
-from tests.server.audit_log.samples import SIGNER, append_all
+from tests.server.audit_log.samples import KEYS, SIGNER, append_all
 
 PASSWORD = "correct horse battery staple"
 PLANTED = "ghp_" + "Planted0" * 5
@@ -207,6 +210,26 @@ def prune_old_segments(directory: Path) -> list[dict[str, Any]]:
     asyncio.run(_prune(directory))
     events = (line["event"] for line in events_under(directory))
     return [event for event in events if event["action"] == "admin:audit:prune"]
+
+
+def quarantine_a_segment(directory: Path) -> list[dict[str, Any]]:
+    """Return the events of a log whose last segment was broken and quarantined."""
+    asyncio.run(_write_and_break(directory))
+    locked = WriterDirectory.lock(directory, "main")
+    broken = BrokenSegment.find(locked, "main", keys_by_id(KEYS))
+    assert broken is not None
+    quarantine_segment(locked, "main", broken, signer=SIGNER, clock=ManualClock())
+    locked.close()
+    events = (line["event"] for line in events_under(directory))
+    return [event for event in events if event["action"] == "system:audit-log:quarantine"]
+
+
+async def _write_and_break(directory: Path) -> None:
+    log = await JsonlAuditLog.open(directory, "main", signer=SIGNER, clock=ManualClock())
+    await append_all(log, range(3))
+    await log.close()
+    with (directory / "main" / "00000001.jsonl").open("ab") as file:
+        file.write(b"broken\nbroken\n")
 
 
 async def _prune(directory: Path) -> None:

@@ -14,7 +14,14 @@ from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcom
 from ambassador_server.domain.policy.decision import Reason
 from tests.documents.build import ROOT
 from tests.end_to_end.conftest import GENEROUS
-from tests.end_to_end.every_event import SECRETS, do_everything, events_of, events_under, prune_old_segments
+from tests.end_to_end.every_event import (
+    SECRETS,
+    do_everything,
+    events_of,
+    events_under,
+    prune_old_segments,
+    quarantine_a_segment,
+)
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.world import World, running, until
 from tests.rig import Rig
@@ -72,7 +79,11 @@ def world(directory: Path, prepared: Rig) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def events(world: World, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    return events_of(world) + prune_old_segments(tmp_path_factory.mktemp("old"))
+    return [
+        *events_of(world),
+        *prune_old_segments(tmp_path_factory.mktemp("old")),
+        *quarantine_a_segment(tmp_path_factory.mktemp("broken")),
+    ]
 
 
 def test_every_action_is_documented_and_recorded(events: list[dict[str, Any]]) -> None:

@@ -65,6 +65,7 @@ class AuditAction(StrEnum):
     SERVER_START = "system:server:start"
     SERVER_STOP = "system:server:stop"
     LOG_RECOVERY = "system:audit-log:recovery"
+    LOG_QUARANTINE = "system:audit-log:quarantine"
 
 
 class Outcome(StrEnum):

@@ -11,9 +11,10 @@ _ambassador_server_words() {
         "migrate") options="--data-dir --config --database-url $shared" ;;
         "check") options="--data-dir --config --database-url --json $shared" ;;
         "version") options="$shared" ;;
-        "audit") commands="reindex quarantine rotate-key" options="$shared" ;;
+        "audit") commands="reindex quarantine accept-loss rotate-key" options="$shared" ;;
         "audit reindex") options="--data-dir --config --database-url --resume $shared" ;;
         "audit quarantine") options="--data-dir --config --dry-run --yes --json $shared" ;;
+        "audit accept-loss") options="--data-dir --config --database-url $shared" ;;
         "audit rotate-key") options="--data-dir --config --json $shared" ;;
     esac
 }

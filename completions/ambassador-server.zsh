@@ -91,6 +91,7 @@ _ambassador-server_audit() {
     local -a commands=(
         'reindex:Rebuild the index of the audit log from the log; a running server then fills the index itself.'
         'quarantine:Quarantine a broken segment that a start refuses, and continue the log after it; the server must be stopped.'
+        'accept-loss:Record that the loss of audit records is accepted, so that the server is ready again; nothing is restored.'
         'rotate-key:Create the next signing key of the audit log; a server signs with it from its next start.'
     )
     _arguments -C -s -S : \
@@ -103,6 +104,7 @@ _ambassador-server_audit() {
             case $line[1] in
                 reindex) _ambassador-server_audit_reindex ;;
                 quarantine) _ambassador-server_audit_quarantine ;;
+                accept-loss) _ambassador-server_audit_accept-loss ;;
                 rotate-key) _ambassador-server_audit_rotate-key ;;
             esac
             ;;
@@ -126,6 +128,15 @@ _ambassador-server_audit_quarantine() {
         --yes'[Do not ask for a confirmation.]' \
         --json'[Print JSON for a program to read.]' \
         $shared
+}
+
+_ambassador-server_audit_accept-loss() {
+    _arguments -s -S : \
+        --data-dir='[Directory of keys, database and audit log.]:PATH:_files -/' \
+        --config='[YAML file with settings.]:PATH:_files' \
+        --database-url='[Database to use instead of SQLite in the data directory.]:TEXT: ' \
+        $shared \
+        ':WRITER: '
 }
 
 _ambassador-server_audit_rotate-key() {

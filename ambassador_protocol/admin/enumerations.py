@@ -91,6 +91,8 @@ AUDIT_ACTIONS = OneOf(
     "system:server:stop",
     "system:audit-log:recovery",
     "system:audit-log:quarantine",
+    "system:audit-log:anomaly",
+    "system:audit-log:accept-loss",
 )
 """What an audit event records, as `area:subject:verb`."""
 AuditAction = Annotated[str, AUDIT_ACTIONS]

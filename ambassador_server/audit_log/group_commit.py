@@ -8,6 +8,7 @@ from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.segment_writer import SegmentWriter
 from ambassador_server.audit_log.syncer import Syncer
 from ambassador_server.audit_log.write_batch import WriteBatch
+from ambassador_server.domain.audit.anchors import Anchor
 
 
 class GroupCommit:
@@ -40,6 +41,11 @@ class GroupCommit:
     def written_seq(self) -> int:
         """Return the sequence number of the last line in the file."""
         return self._segments.tip.seq
+
+    @property
+    def anchor(self) -> tuple[Anchor, int] | None:
+        """Return the last checkpoint that this process wrote, and the size of its segment after it."""
+        return self._segments.anchor
 
     def append(self, encoded: bytes) -> WriteBatch | None:
         """Queue a record and return its batch, which the next turn of the event loop writes; None in a full queue."""

@@ -22,6 +22,7 @@ from ambassador_server.audit_log.segment_writer import SegmentWriter
 from ambassador_server.audit_log.syncer import Syncer
 from ambassador_server.audit_log.write_batch import WriteBatch
 from ambassador_server.audit_log.writer_directory import WriterDirectory
+from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.domain.audit.events import (
     SYSTEM,
     AuditAction,
@@ -161,6 +162,14 @@ class JsonlAuditLog:
             await self._make_durable()
         segment, offset = self._syncer.durable
         return LogPosition(seq=seq, segment=segment, offset=offset)
+
+    async def anchor(self) -> Anchor | None:
+        """Return the last checkpoint of this process once the disk has it; None without one."""
+        if self._commit.anchor is None:
+            return None
+        anchor, end = self._commit.anchor
+        await self._make_durable()
+        return anchor if self._syncer.durable >= (anchor.segment, end) else None
 
     async def prunable(self, before: datetime, needed_from: int | None = None) -> Removal | None:
         """Return the segments that hold nothing younger and come before `needed_from`, or None."""

@@ -9,13 +9,15 @@ from ambassador_server.audit_log.log_end import LogEnd
 from ambassador_server.audit_log.options import AuditLogOptions
 from ambassador_server.audit_log.segment import Segment
 from ambassador_server.audit_log.writer_directory import WriterDirectory
+from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.ports.clock import Clock
 
 
 class SegmentWriter:
     """The end of the log on disk; every method may raise OSError.
 
-    `tip` is the last line that was written whole. `uncovered` counts the records since the last checkpoint.
+    `tip` is the last line that was written whole. `uncovered` counts the records since the last checkpoint, and
+    `anchor` is the last checkpoint that this process wrote, with the size of its segment after it.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class SegmentWriter:
     ) -> None:
         self.tip = end.tip
         self.uncovered = end.uncovered
+        self.anchor: tuple[Anchor, int] | None = None
         self._is_closed = end.is_closed
         self._directory = directory
         self._writer = writer
@@ -42,8 +45,7 @@ class SegmentWriter:
         if end.uncovered:
             # Said before any new record: this process cannot vouch for records that it found unsigned.
             line, tip = checkpoints.adoption(end.tip, end.key)
-            self._append([line], tip)
-            self.uncovered = 0
+            self._append_checkpoint([line], tip)
         if end.key is not None and end.key != checkpoints.key_id:
             self._record_succession(end.key)
 
@@ -52,16 +54,15 @@ class SegmentWriter:
         uncovered = self.uncovered + len(lines)
         if uncovered >= self._checkpoint_records:
             line, tip = self._checkpoints.checkpoint(tip, "records")
-            lines = [*lines, line]
-            uncovered = 0
-        self._append(lines, tip)
-        self.uncovered = uncovered
+            self._append_checkpoint([*lines, line], tip)
+        else:
+            self._append(lines, tip)
+            self.uncovered = uncovered
 
     def checkpoint(self, reason: str, *, pruned: Pruned | None = None) -> None:
         """Append a checkpoint."""
         line, tip = self._checkpoints.checkpoint(self.tip, reason, pruned=pruned)
-        self._append([line], tip)
-        self.uncovered = 0
+        self._append_checkpoint([line], tip)
 
     def close(self) -> None:
         """Append the checkpoint that marks an orderly end, unless the log ends with one already."""
@@ -95,6 +96,16 @@ class SegmentWriter:
         self.tip = tip
         self._is_closed = False
 
+    def _append_checkpoint(self, lines: list[bytes], tip: Tip) -> None:
+        """Append lines, the last of which is a checkpoint."""
+        self._append(lines, tip)
+        self.uncovered = 0
+        number = self.segment.number
+        anchor = Anchor(
+            writer=self._writer, seq=tip.seq, digest=tip.digest, segment=number, at=self._clock.now()
+        )
+        self.anchor = (anchor, self.segment.size)
+
     def _begin_next(self) -> Segment:
         existing = self._directory.numbers()
         self.segment = self._create(max([self.segment.number, *existing]) + 1)
@@ -119,8 +130,7 @@ class SegmentWriter:
     def _record_succession(self, key_id: str) -> None:
         made = self._checkpoints.succession(self.tip, key_id)
         if made is not None:
-            self._append([made[0]], made[1])
-            self.uncovered = 0
+            self._append_checkpoint([made[0]], made[1])
 
     def _age_limit(self, created: datetime | None) -> float:
         # Only across a restart is the age a difference of wall-clock times; a clock that was set back means age zero.

@@ -1,7 +1,10 @@
 """Opens the implementations of ports and the services that all other services use."""
 
+import asyncio
 from dataclasses import dataclass
 
+from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
+from ambassador_server.audit_log.anchor_check import find_losses
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.bootstrap.clock import SystemClock
 from ambassador_server.bootstrap.options import log_options, program_settings, user_limits
@@ -9,6 +12,7 @@ from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.crypto.key_ring import KeyRing, load_or_create
 from ambassador_server.crypto.passwords import Argon2HasherPool
+from ambassador_server.domain.audit.anchors import AnchorLoss
 from ambassador_server.domain.secrets.shapes import mask_text
 from ambassador_server.downstream.pool import DownstreamPool
 from ambassador_server.ports.store import Store
@@ -29,6 +33,7 @@ class Foundation:
     key_ring: KeyRing
     signer: AuditSigner
     log: JsonlAuditLog
+    losses: tuple[AnchorLoss, ...]
     downstreams: DownstreamPool
     throttle: FailureThrottle
     password_hashers: Argon2HasherPool
@@ -44,6 +49,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
     try:
         key_ring = load_or_create(config.keys_dir)
         signer = AuditSigner(key_ring.audit_keys)
+        losses = await losses_of(config, store, signer)
         log = await JsonlAuditLog.open(
             config.audit_dir, writer, signer=signer, clock=clock, options=log_options(config)
         )
@@ -57,6 +63,7 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         key_ring=key_ring,
         signer=signer,
         log=log,
+        losses=losses,
         downstreams=DownstreamPool(
             user_limits=user_limits(config), mask=mask_text, programs=program_settings(config)
         ),
@@ -66,3 +73,12 @@ async def open_foundation(config: ServerConfig, *, writer: str) -> Foundation:
         policy=policy,
         changes=Changes(store=store, policy=policy, recorder=recorder),
     )
+
+
+async def losses_of(config: ServerConfig, store: Store, signer: AuditSigner) -> tuple[AnchorLoss, ...]:
+    """Return what the logs of this server and of its command line lack of what the database knows of them."""
+    async with store.read() as work:
+        known = await work.anchors.all()
+    anchors = [anchor for anchor in known if anchor.writer in (config.node, config.init_writer)]
+    trusted = keys_by_id(PublicKey.from_base64(text) for text in signer.public_keys.values())
+    return await asyncio.to_thread(find_losses, config.audit_dir, anchors, trusted)

@@ -1,6 +1,6 @@
 """Builds one complete server without its listeners."""
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -18,12 +18,13 @@ from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.services.calls.use_cases import CallUseCases
+from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.storage.database_url import redacted_url
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, eq=False)
 class Ambassador:
     """One complete server without its listeners."""
 
@@ -62,10 +63,20 @@ class Ambassador:
         """Close downstreams, indexer, audit sinks, log and database in this order, even if closing one fails."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.base.store.close)
+            stack.push_async_callback(self._store_anchor)
             stack.push_async_callback(self.base.log.close)
             stack.push_async_callback(self.services.deliveries.close)
             stack.push_async_callback(self.services.indexer.close)
             stack.push_async_callback(self.base.downstreams.close)
+
+    async def _store_anchor(self) -> None:
+        # A database that does not answer must not keep a server from stopping: the next start knows an older anchor.
+        with suppress(StorageError):
+            await self._follow_anchor()
+
+    @within_deadline
+    async def _follow_anchor(self) -> None:
+        await self.services.anchors.follow()
 
     def _web_settings(self, ca_pem: bytes | None) -> WebSettings:
         return WebSettings(

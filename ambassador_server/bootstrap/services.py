@@ -31,6 +31,7 @@ from ambassador_server.services.administration.switches import Switches
 from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.administration.users import Users
+from ambassador_server.services.audit.anchors import AuditAnchors
 from ambassador_server.services.audit.delivery import LONGEST_WAIT, AuditDeliveries, SinkSettings
 from ambassador_server.services.audit.feed import AuditFeed
 from ambassador_server.services.audit.index import AuditSearch
@@ -75,6 +76,7 @@ class UseCases:
     watch: DownstreamWatch
     deliveries: AuditDeliveries
     indexer: SupervisedIndexer
+    anchors: AuditAnchors
 
 
 def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> UseCases:
@@ -88,6 +90,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         url=config.store_url, audit_directory=config.audit_dir, store=base.store, logs=logs, clock=base.clock
     )
     search = AuditSearch(store=base.store, indexer=indexer)
+    anchors = AuditAnchors(store=base.store, log=base.log, recorder=base.recorder, losses=base.losses)
     catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)
     in_flight = CallsInFlight(base.policy)
     passwords = PasswordProver(
@@ -99,7 +102,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     return UseCases(
         calls=_calls(config, base, catalog, in_flight),
         in_flight=in_flight,
-        audit=_audit(config, base, search, deliveries),
+        audit=_audit(config, base, search, deliveries, anchors),
         client_sign_in=client_sign_in,
         administrator_sign_in=_administrator_sign_in(config, base, passwords),
         registry=_registry(config, base, catalog),
@@ -112,12 +115,14 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
             deliveries=deliveries,
             indexer=indexer,
             downstreams=base.downstreams,
+            anchors=anchors,
         ),
         watch=DownstreamWatch(
             store=base.store, policy=base.policy, recorder=base.recorder, downstreams=base.downstreams
         ),
         deliveries=deliveries,
         indexer=indexer,
+        anchors=anchors,
     )
 
 
@@ -141,7 +146,11 @@ def _calls(
 
 
 def _audit(
-    config: ServerConfig, base: Foundation, search: AuditSearch, deliveries: AuditDeliveries
+    config: ServerConfig,
+    base: Foundation,
+    search: AuditSearch,
+    deliveries: AuditDeliveries,
+    anchors: AuditAnchors,
 ) -> AuditUseCases:
     retention = AuditRetention(
         store=base.store,
@@ -154,7 +163,7 @@ def _audit(
     return AuditUseCases(
         search=search,
         feed=AuditFeed(search),
-        proof=AuditProof(JsonlArchive(config.audit_dir, base.signer)),
+        proof=AuditProof(JsonlArchive(config.audit_dir, base.signer), anchors),
         retention=retention,
     )
 

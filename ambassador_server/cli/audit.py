@@ -52,6 +52,22 @@ def quarantine(
     run_quarantine(configuration(config, data_dir=data_dir), dry_run=dry_run, yes=yes, as_json=as_json)
 
 
+@app.command(name="accept-loss")
+def accept_loss(
+    writer: Annotated[str, typer.Argument(help="The audit writer whose log has lost its end.")],
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Record that the loss of audit records is accepted, so that the server is ready again; nothing is restored.
+
+    Example: ambassador-server audit accept-loss main --data-dir ./data
+    """
+    from ambassador_server.cli.audit_loss import run_acceptance
+
+    run_acceptance(configuration(config, data_dir=data_dir, database_url=database_url), writer)
+
+
 @app.command(name="rotate-key")
 def rotate_key(data_dir: DataDir = None, config: ConfigFile = None, as_json: Json = False) -> None:
     """Create the next signing key of the audit log; a server signs with it from its next start.

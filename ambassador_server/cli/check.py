@@ -29,6 +29,7 @@ def check(
         "data directory": _data_dir,
         "database": _database,
         "audit log": _audit_log,
+        "audit anchors": _audit_anchors,
         "audit sinks": _audit_sinks,
         "sandboxes": _sandboxes,
         "connections": _connections,
@@ -91,6 +92,31 @@ def _audit_log(settings: "ServerConfig") -> str:
     gone = f"; {count} broken segments were quarantined" if count else ""
     note = f"; {adopted} of them were signed by a later start" if adopted else ""
     return f"{found.records} records, every chain is intact{note}{gone}"
+
+
+def _audit_anchors(settings: "ServerConfig") -> str:
+    from ambassador_server.bootstrap.foundation import losses_of
+    from ambassador_server.crypto.audit_signer import AuditSigner
+    from ambassador_server.crypto.key_ring import audit_keys_in
+    from ambassador_server.storage.sql_store import open_store
+
+    seeds = audit_keys_in(settings.keys_dir)
+    if not seeds:
+        raise ConfigurationError(
+            "there is no signing key to compare the log with; run `ambassador-server init`"
+        )
+
+    async def compare() -> str:
+        store = await open_store(settings.store_url)
+        try:
+            losses = await losses_of(settings, store, AuditSigner(seeds))
+        finally:
+            await store.close()
+        if losses:
+            raise ConfigurationError("; ".join(loss.sentence for loss in losses))
+        return "the log has the checkpoints that the database knows"
+
+    return asyncio.run(compare())
 
 
 def _audit_sinks(settings: "ServerConfig") -> str:

@@ -65,6 +65,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         stack.callback(remove_temporary_directory, programs)
         stack.push_async_callback(ambassador.close)
         await _record(ambassador, AuditAction.SERVER_START)
+        await _report_losses(ambassador)
         stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
         await _prepare_programs(programs)
         await ambassador.services.watch.start()
@@ -141,6 +142,14 @@ async def _record(ambassador: Ambassador, action: AuditAction) -> None:
     await ambassador.base.recorder.event(
         action, Outcome.SUCCEEDED, resource=_SERVER, details={"version": __version__}
     )
+
+
+async def _report_losses(ambassador: Ambassador) -> None:
+    anchors = ambassador.services.anchors
+    for loss in anchors.losses:
+        next_step = f"ambassador-server audit accept-loss {loss.anchor.writer}"
+        _log.error("records of the audit log are lost", loss=loss.sentence, next=next_step)
+    await anchors.report()
 
 
 def _tls(settings: ServerConfig) -> tuple[Certificates | None, ssl.SSLContext | None]:

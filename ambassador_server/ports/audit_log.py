@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
 from ambassador_server.ports.store import LogPosition
 
@@ -91,6 +92,19 @@ class PrunableLog(Protocol):
 
     async def prune(self, removal: Removal) -> None:
         """Write a signed record of the removal to the disk, then remove the segments. Raises AuditUnavailableError."""
+        ...
+
+
+class AnchoredLog(Protocol):
+    """A log that tells its last checkpoint."""
+
+    @property
+    def writer(self) -> str:
+        """Return the name of the writer."""
+        ...
+
+    async def anchor(self) -> Anchor | None:
+        """Return the last checkpoint of this process once the disk has it; None without one."""
         ...
 
 

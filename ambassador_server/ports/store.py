@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Query
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
@@ -236,6 +237,22 @@ class AuditIndex(Protocol):
         ...
 
 
+class AuditAnchors(Protocol):
+    """Stores the last checkpoint of each audit log."""
+
+    async def all(self) -> list[Anchor]:
+        """Return every anchor, ordered by writer."""
+        ...
+
+    async def put(self, anchor: Anchor) -> None:
+        """Store the anchor in the place of an earlier one of the same writer."""
+        ...
+
+    async def remove(self, writer: str) -> None:
+        """Remove the anchor of a writer, if there is one."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction over all repositories.
 
@@ -271,6 +288,8 @@ class UnitOfWork(Protocol):
     def passwords(self) -> Repository[Password]: ...
     @property
     def audit(self) -> AuditIndex: ...
+    @property
+    def anchors(self) -> AuditAnchors: ...
 
     async def policy_version(self) -> int:
         """Return the policy version, as this transaction sees it."""

@@ -284,6 +284,16 @@ audit_positions = Table(
     Column("offset", BigInteger, nullable=False),
 )
 
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    Column("writer", CodePointText, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    _text("digest"),
+    Column("segment", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 policy_state = Table(
     "policy_state",
     metadata,

@@ -2,6 +2,7 @@
 
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.admin_keys import AdminKeyRepository
+from ambassador_server.storage.audit_anchors import AuditAnchorRepository
 from ambassador_server.storage.audit_index import AuditIndexRepository
 from ambassador_server.storage.enrolments import EnrolmentRepository
 from ambassador_server.storage.last_known_tools import LastKnownToolRepository
@@ -44,6 +45,7 @@ class SqlUnitOfWork:
         self.admin_keys = AdminKeyRepository(transaction)
         self.passwords = TableRepository(transaction, PASSWORDS)
         self.audit = AuditIndexRepository(transaction)
+        self.anchors = AuditAnchorRepository(transaction)
 
     async def policy_version(self) -> int:
         """Return the version of the policy as this transaction sees it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
 from ambassador_server.domain.people.administrators import AdminKey, Password
 from ambassador_server.domain.people.client_keys import ClientKey
@@ -28,6 +29,7 @@ from ambassador_server.storage.value_checks import (
     check_value,
     encode_json,
 )
+from tests.fakes.audit_anchors import InMemoryAnchors
 from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
 from tests.fakes.listing import is_open, stored_list
 from tests.fakes.policy_changes import MEMBERSHIPS, POLICY_NOUNS, TouchedByVersion
@@ -45,6 +47,7 @@ class _State:
     memberships: dict[tuple[str, str], str | None] = field(default_factory=dict)
     tools: dict[str, tuple[Tool, ...]] = field(default_factory=dict)
     audit: AuditState = field(default_factory=AuditState)
+    anchors: dict[str, Anchor] = field(default_factory=dict)
     version: int = 0
     touched: TouchedByVersion = field(default_factory=TouchedByVersion)
 
@@ -55,6 +58,7 @@ class _State:
             memberships=dict(self.memberships),
             tools=dict(self.tools),
             audit=self.audit.copy(),
+            anchors=dict(self.anchors),
         )
 
     def table(self, name: str) -> dict[str, Any]:
@@ -426,6 +430,9 @@ class InMemoryUnitOfWork:
         )
         self.audit = InMemoryAuditIndex(
             reading=lambda: transaction.reading().audit, writing=lambda: transaction.writing().audit
+        )
+        self.anchors = InMemoryAnchors(
+            reading=lambda: transaction.reading().anchors, writing=lambda: transaction.writing().anchors
         )
 
     async def policy_version(self) -> int:

@@ -66,6 +66,8 @@ class AuditAction(StrEnum):
     SERVER_STOP = "system:server:stop"
     LOG_RECOVERY = "system:audit-log:recovery"
     LOG_QUARANTINE = "system:audit-log:quarantine"
+    LOG_ANOMALY = "system:audit-log:anomaly"
+    LOSS_ACCEPT = "system:audit-log:accept-loss"
 
 
 class Outcome(StrEnum):

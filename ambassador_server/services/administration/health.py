@@ -7,6 +7,7 @@ from ambassador_server.errors import AmbassadorError
 from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
+from ambassador_server.services.audit.anchors import AuditAnchors
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkStatus
 from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
 from ambassador_server.services.changes.database_deadline import within_deadline
@@ -25,6 +26,7 @@ class Health:
         deliveries: AuditDeliveries,
         indexer: AuditIndexer,
         downstreams: Downstreams,
+        anchors: AuditAnchors,
     ) -> None:
         self._store = store
         self._log = log
@@ -32,6 +34,7 @@ class Health:
         self._deliveries = deliveries
         self._indexer = indexer
         self._downstreams = downstreams
+        self._anchors = anchors
         self._draining = False
 
     def start_draining(self) -> None:
@@ -44,6 +47,7 @@ class Health:
             "accepting": not self._draining,
             "database": await self._is_database_up(),
             "audit_log": self._log.probe() is None,
+            **{f"audit_anchor_{loss.kind}": False for loss in self._anchors.losses},
             "policy": not self._policy.is_stale(),
         }
 

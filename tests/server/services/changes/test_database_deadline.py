@@ -14,6 +14,7 @@ from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.log_indexing import InServerIndexer
 from ambassador_server.services.changes.database_deadline import DATABASE_SECONDS, within_deadline
 from tests.patience import PATIENCE
+from tests.server.services.audit.test_proof import anchors
 from tests.server.services.sign_in.test_sessions import build, open_session
 from tests.server.services.world import World
 
@@ -59,6 +60,7 @@ async def test_readiness_is_denied_while_the_database_hangs() -> None:
         deliveries=no_deliveries(world),
         indexer=InServerIndexer(store=world.store, logs=[world.log], clock=world.clock),
         downstreams=world.downstreams,
+        anchors=anchors(),
     )
     assert all((await health.checks()).values())
     world.store.answers.clear()

@@ -15,22 +15,40 @@ from tests.server.worlds import GRANT
 PARTS = st.text(alphabet="ab_-.é ", min_size=1, max_size=50)
 KEYS = st.lists(st.tuples(PARTS, PARTS), max_size=12, unique=True)
 
+CLASHING_MCPS = ["a", "a_", "a__b", "a__b__c", "b"]
+CLASHING = st.lists(
+    st.tuples(st.sampled_from(CLASHING_MCPS), st.text(alphabet="abc_.", min_size=1, max_size=8)), max_size=20
+)
+
+
+def by_age(keys):
+    return list(dict.fromkeys(mcp for mcp, _ in keys))
+
 
 @given(KEYS)
 def test_published_names_are_fit_and_unique(keys):
-    names = published_names(keys, "__")
+    names = published_names(keys, by_age(keys), "__")
     assert set(names) == set(keys)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) for name in names.values())
     assert len(set(names.values())) == len(keys)
 
 
-@given(KEYS, st.tuples(PARTS, PARTS))
-def test_a_new_tool_never_takes_over_a_known_name(keys, newcomer):
-    before = published_names(keys, "__")
-    after = published_names([*keys, newcomer], "__")
-    owners = {name: key for key, name in before.items()}
-    if newcomer not in keys:
-        assert owners.get(after[newcomer], newcomer) == newcomer
+@given(CLASHING, CLASHING, st.permutations(CLASHING_MCPS))
+def test_the_tools_of_one_mcp_never_change_the_names_of_another(mine, others, mcp_names):
+    mine = [("a", tool) for _, tool in mine]
+    others = [key for key in others if key[0] != "a"]
+    alone = published_names(others, mcp_names, "__")
+    together = published_names([*mine, *others], mcp_names, "__")
+    assert {key: together[key] for key in others} == alone
+    assert len(set(together.values())) == len(set(mine) | set(others))
+
+
+@given(CLASHING, st.permutations(CLASHING_MCPS))
+def test_a_new_mcp_never_changes_the_names_of_older_ones(keys, mcp_names):
+    *older, newest = mcp_names
+    known = [key for key in keys if key[0] != newest]
+    after = published_names(keys, mcp_names, "__")
+    assert {key: after[key] for key in known} == published_names(known, older, "__")
 
 
 @given(st.lists(st.sampled_from(["a", "b", ".", "*"]), min_size=1, max_size=12), st.text("ab.", max_size=12))
@@ -64,8 +82,8 @@ def test_a_pattern_with_many_stars_is_matched_in_linear_time():
 
 def test_no_tool_takes_the_marked_name_of_another():
     clash = [("m", "n__o"), ("m__n", "o")]
-    marked = published_names(clash, "__")[clash[0]]
+    marked = published_names(clash, ["m__n", "m"], "__")[clash[0]]
     thief = ("m__n", marked.removeprefix("m__n__"))
-    names = published_names([*clash, thief], "__")
+    names = published_names([*clash, thief], ["m__n", "m"], "__")
     assert len(set(names.values())) == 3
     assert names[clash[0]] == marked

@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 _MAX_LENGTH = 64
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
@@ -11,19 +11,45 @@ _SUFFIX_LENGTH = 16  # 64 bits, so that nobody can find a tool name with the suf
 _HAS_SUFFIX = re.compile(rf".*_[0-9a-f]{{{_SUFFIX_LENGTH}}}")
 
 
-def published_names(tools: Iterable[tuple[str, str]], separator: str) -> Mapping[tuple[str, str], str]:
-    """Map (mcp, tool) to its published name, `[A-Za-z0-9_-]{1,64}`.
+def published_names(
+    tools: Iterable[tuple[str, str]], mcp_names: Sequence[str], separator: str
+) -> Mapping[tuple[str, str], str]:
+    """Map (mcp, tool) to its published name, `[A-Za-z0-9_-]{1,64}`; `mcp_names` has every MCP, the oldest first.
 
-    If several tools would share a name, each gets a suffix computed from its own mcp and tool name, so that adding an
-    MCP never makes a known name stand for another tool. A name that already looks like one with a suffix gets a
-    suffix, too, so that no tool can take the name of another.
+    All names that begin with the name of an MCP and the separator belong to the oldest MCP of which that is true. A
+    tool of another MCP with such a name gets a suffix computed from its own mcp and tool name, whether or not the
+    owner has a tool of that name. So the name of a tool never depends on the tools of another MCP.
+
+    If several tools of one MCP would share a name, each gets a suffix. A name that already looks like one with a
+    suffix gets a suffix, too, so that no tool can take the name of another.
     """
-    plain = {key: _NOT_ALLOWED.sub("_", separator.join(key)) for key in tools}
-    uses = Counter(plain.values())
+    reserved = reserved_prefixes(mcp_names, separator)
+    plain = {key: _plain(separator.join(key)) for key in tools}
+    uses = Counter((key[0], name) for key, name in plain.items())
     return {
-        key: name if uses[name] == 1 and _is_usable(name) else _with_suffix(name, key)
+        key: name
+        if uses[key[0], name] == 1 and _is_usable(name) and not name.startswith(reserved.get(key[0], ()))
+        else _with_suffix(name, key)
         for key, name in plain.items()
     }
+
+
+def reserved_prefixes(mcp_names: Sequence[str], separator: str) -> Mapping[str, tuple[str, ...]]:
+    """Return, for each MCP that has any, the prefixes of older MCPs that its tools' names could begin with."""
+    found: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    shorter: list[tuple[str, int]] = []
+    for prefix, age in sorted((_plain(name + separator), age) for age, name in enumerate(mcp_names)):
+        while shorter and not prefix.startswith(shorter[-1][0]):
+            shorter.pop()
+        for other, other_age in shorter:
+            older = other if other_age < age else prefix
+            found[mcp_names[max(age, other_age)]] += (older,)
+        shorter.append((prefix, age))
+    return found
+
+
+def _plain(name: str) -> str:
+    return _NOT_ALLOWED.sub("_", name)
 
 
 def _is_usable(name: str) -> bool:

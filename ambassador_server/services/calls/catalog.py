@@ -1,13 +1,14 @@
 """Finds the published tools by name, and lists those that a principal may call."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool, ToolClass, canonical_name
-from ambassador_server.domain.catalog.published_names import published_names
+from ambassador_server.domain.catalog.published_names import published_names, reserved_prefixes
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
@@ -15,6 +16,8 @@ from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Catalog:
         self._separator = separator
         self._index: CatalogIndex | None = None
         self._mcps: Mapping[str, Mcp] = {}
+        self._warned: Mapping[str, tuple[str, ...]] = {}
         policy.subscribe(self._policy_changed)
         downstreams.subscribe(self._downstream_changed)
 
@@ -115,7 +119,10 @@ class Catalog:
             for mcp in sorted(published, key=lambda mcp: mcp.name)
             for tool in self._downstreams.state(mcp.mcp_id).tools
         ]
-        names = published_names(((mcp.name, tool.name) for mcp, tool in offered), self._separator)
+        # Those that are not published count as well: publishing or archiving one renames no tool of another.
+        by_age = [mcp.name for mcp in sorted(mcps.values(), key=lambda mcp: (mcp.created_at, mcp.mcp_id))]
+        self._warn(reserved_prefixes(by_age, self._separator))
+        names = published_names(((mcp.name, tool.name) for mcp, tool in offered), by_age, self._separator)
         entries = tuple(
             CatalogEntry(
                 tool_ref(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class),
@@ -126,6 +133,18 @@ class Catalog:
             for mcp, tool in offered
         )
         return CatalogIndex(entries, {kind: _by_name(entries, kind) for kind in CapabilityKind})
+
+    def _warn(self, reserved: Mapping[str, tuple[str, ...]]) -> None:
+        """Log which MCPs may not use names that belong to older ones, once for each change."""
+        for mcp_name, prefixes in reserved.items():
+            if self._warned.get(mcp_name) != prefixes:
+                _log.warning(
+                    "names of tools that begin with %s belong to older MCPs: tools of MCP %s with such names are "
+                    "published with a suffix",
+                    " or ".join(prefixes),
+                    mcp_name,
+                )
+        self._warned = dict(reserved)
 
 
 def _by_name(every: tuple[CatalogEntry, ...], kind: CapabilityKind) -> dict[str, CatalogEntry]:

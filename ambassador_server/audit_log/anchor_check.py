@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ambassador_protocol.audit.files import segment_name, segment_numbers
+from ambassador_protocol.audit.files import quarantined_name, segment_name, segment_numbers
 from ambassador_protocol.audit.lines import Checkpoint, digest_of, read_line
 from ambassador_protocol.audit.public_keys import PublicKey
 from ambassador_server.domain.audit.anchors import Anchor, AnchorLoss, LossKind
@@ -53,7 +53,7 @@ def _contradiction(directory: Path, anchor: Anchor, trusted: dict[str, PublicKey
 
 def _is_removed(directory: Path, numbers: list[int], anchor: Anchor, trusted: dict[str, PublicKey]) -> bool:
     return any(
-        _removes(checkpoint, anchor)
+        _removes(checkpoint, anchor, directory)
         and checkpoint.writer == anchor.writer
         and checkpoint.key in trusted
         and trusted[checkpoint.key].verifies(checkpoint.signature, checkpoint.signed_text())
@@ -62,10 +62,21 @@ def _is_removed(directory: Path, numbers: list[int], anchor: Anchor, trusted: di
     )
 
 
-def _removes(checkpoint: Checkpoint, anchor: Anchor) -> bool:
+def _removes(checkpoint: Checkpoint, anchor: Anchor, directory: Path) -> bool:
     pruned, broken = checkpoint.pruned, checkpoint.quarantined
-    return (pruned is not None and pruned.last_seq >= anchor.seq) or (
-        broken is not None and broken.segment == anchor.segment and broken.highest_seq >= anchor.seq
+    if pruned is not None and pruned.last_seq >= anchor.seq:
+        return True
+    # A log that had lost its end before it was broken must not be excused by its quarantine.
+    return (
+        broken is not None
+        and broken.segment == anchor.segment
+        and _has_line_of(anchor, directory / quarantined_name(broken.segment))
+    )
+
+
+def _has_line_of(anchor: Anchor, path: Path) -> bool:
+    return path.is_file() and any(
+        line.startswith(_CHECKPOINT) and digest_of(line) == anchor.digest for line in _lines(path)
     )
 
 

@@ -168,7 +168,8 @@ class JsonlAuditLog:
         if self._commit.anchor is None:
             return None
         anchor, end = self._commit.anchor
-        await self._make_durable()
+        if self._syncer.durable < (anchor.segment, end):
+            await self._make_durable()
         return anchor if self._syncer.durable >= (anchor.segment, end) else None
 
     async def prunable(self, before: datetime, needed_from: int | None = None) -> Removal | None:

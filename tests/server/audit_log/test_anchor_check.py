@@ -1,5 +1,6 @@
 """A log is compared with the anchor that the database has of it."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,8 @@ from ambassador_protocol.audit.public_keys import keys_by_id
 from ambassador_server.audit_log.anchor_check import find_losses
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
+from ambassador_server.audit_log.quarantine import BrokenSegment, quarantine_segment
+from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.anchors import Anchor, LossKind
 from tests.fakes.clock import ManualClock
 from tests.server.audit_log.samples import KEYS, SIGNER, WRITER, append_all
@@ -105,3 +108,37 @@ async def test_pruned_anchor_is_no_loss_if_a_signature_says_so(tmp_path: Path) -
     await logged(tmp_path, prune=True)
     assert kinds(tmp_path, pruned) == []
     assert find_losses(tmp_path, [pruned], {})[0].kind is LossKind.DIFFERS
+
+
+def break_the_chain(directory: Path) -> None:
+    """Add a line behind the header that breaks the chain, with a number above all that the log has used."""
+    file = last_segment(directory)
+    header, *rest = file.read_bytes().splitlines(keepends=True)
+    far = re.sub(rb'"seq":[0-9]+}', b'"seq":99999}', header)
+    file.write_bytes(b"".join([header, far, *rest]))
+
+
+def quarantine(directory: Path) -> None:
+    locked = WriterDirectory.lock(directory, WRITER)
+    try:
+        broken = BrokenSegment.find(locked, WRITER, keys_by_id(KEYS))
+        assert broken is not None
+        quarantine_segment(locked, WRITER, broken, signer=SIGNER, clock=ManualClock())
+    finally:
+        locked.close()
+
+
+async def test_anchor_in_a_quarantined_file_is_no_loss_if_a_signature_says_so(tmp_path: Path) -> None:
+    anchor = await logged(tmp_path)
+    break_the_chain(tmp_path)
+    quarantine(tmp_path)
+    assert kinds(tmp_path, anchor) == []
+    assert find_losses(tmp_path, [anchor], {})[0].kind is LossKind.DIFFERS
+
+
+async def test_quarantine_does_not_excuse_an_end_that_was_lost_before(tmp_path: Path) -> None:
+    anchor = await logged(tmp_path)
+    cut_off_the_last_line(tmp_path)
+    break_the_chain(tmp_path)
+    quarantine(tmp_path)
+    assert kinds(tmp_path, anchor) == [LossKind.DIFFERS]

@@ -18,8 +18,8 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 def is_too_deep(document: bytes) -> bool:
     """Tell whether a JSON document is nested deeper than allowed, without decoding it."""
-    # Without so many brackets nothing is nested that deep, so most documents are not searched.
-    if document.count(b"[") + document.count(b"{") <= MAX_NESTING:
+    # Without so many bytes or brackets nothing is nested that deep, so most documents are not searched.
+    if len(document) <= MAX_NESTING or document.count(b"[") + document.count(b"{") <= MAX_NESTING:
         return False
     if b"\\" in document:
         document = document.replace(b"\\\\", b"").replace(b'\\"', b"")

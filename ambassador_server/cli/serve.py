@@ -41,19 +41,21 @@ def serve(
 
     Example: ambassador-server serve --data-dir ./data --host 0.0.0.0
     """
-    # Nearly everything that the start creates stays: searching it for garbage takes a third of the start.
-    gc.disable()
-    from ambassador_server.cli.server_process import run_server
+    gc.disable()  # nearly all that the start creates stays: searching it for garbage takes a third of the start
+    try:
+        from ambassador_server.cli.server_process import run_server
 
-    settings = configuration(
-        config,
-        data_dir=data_dir,
-        database_url=database_url,
-        host=host,
-        port=port,
-        admin_host=admin_host,
-        admin_port=admin_port,
-        tls=tls,
-        lame_duck_seconds=lame_duck,
-    )
-    run_server(settings, ready_file)
+        settings = configuration(
+            config,
+            data_dir=data_dir,
+            database_url=database_url,
+            host=host,
+            port=port,
+            admin_host=admin_host,
+            admin_port=admin_port,
+            tls=tls,
+            lame_duck_seconds=lame_duck,
+        )
+        run_server(settings, ready_file)
+    finally:
+        gc.enable()

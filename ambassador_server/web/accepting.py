@@ -12,10 +12,10 @@ from aiohttp import web
 
 from ambassador_server.web.http_server import HttpConnection
 from ambassador_server.web.listener_bounds import Connections
+from ambassador_server.web.rare_warnings import RareWarnings
 
 _HANDSHAKE_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 0.5
-_LOG_SECONDS: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class BoundedSite(web.BaseSite):
     A connection beyond the bounds is closed at once, so that its client knows.
     """
 
-    __slots__ = ("_accepting", "_connections", "_logged_at", "_options", "_serving", "_sock")
+    __slots__ = ("_accepting", "_connections", "_options", "_serving", "_sock", "_warnings")
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class BoundedSite(web.BaseSite):
         self._options = options
         self._accepting: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[None]] = set()
-        self._logged_at: float | None = None
+        self._warnings = RareWarnings(_log)
 
     @property
     def name(self) -> str:
@@ -76,7 +76,7 @@ class BoundedSite(web.BaseSite):
             except OSError as error:
                 # Without a free descriptor the next attempt would fail at once, again and again.
                 if error.errno not in (errno.ECONNABORTED, errno.EINTR):
-                    self._warn("cannot accept connections: %s", error.strerror)
+                    self._warnings.warn("cannot accept connections: %s", error.strerror)
                     await asyncio.sleep(_RETRY_SECONDS)
                 continue
             self._take(accepted, str(address[0]))
@@ -86,7 +86,7 @@ class BoundedSite(web.BaseSite):
             accepted.close()
             refused, bounds = self._connections.counts.refused, self._connections.bounds
             text = "refused a connection from %s: at most %d are open, %d from one address; %d refused so far"
-            self._warn(text, address, bounds.total, bounds.per_address, refused)
+            self._warnings.warn(text, address, bounds.total, bounds.per_address, refused)
             return
         serving = asyncio.get_running_loop().create_task(self._serve(accepted, address))
         self._serving.add(serving)
@@ -112,10 +112,3 @@ class BoundedSite(web.BaseSite):
                 accepted.close()
                 return
             await closed
-
-    def _warn(self, text: str, *values: Any) -> None:
-        """Log a warning, at most one per minute."""
-        now = asyncio.get_running_loop().time()
-        if self._logged_at is None or now - self._logged_at >= _LOG_SECONDS:
-            self._logged_at = now
-            _log.warning(text, *values)

@@ -5,13 +5,11 @@ import secrets
 from http import HTTPStatus
 from typing import Any, cast
 
-import msgspec
 from aiohttp import web
 
 from ambassador_protocol.problems import Problem, ProblemCode
 from ambassador_server.web.listener_bounds import Connections
-
-_PROBLEM_TYPE = "application/problem+json"
+from ambassador_server.web.problems import render_problem
 
 
 class HttpConnection(web.RequestHandler):
@@ -65,7 +63,6 @@ class HttpConnection(web.RequestHandler):
             message="The request is not valid HTTP",
             request_id=secrets.token_hex(16),
         )
-        body = msgspec.json.encode(problem.body())
-        response = web.Response(status=status, body=body, content_type=_PROBLEM_TYPE)
+        response = render_problem(problem)
         response.force_close()
         return response

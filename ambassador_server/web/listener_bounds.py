@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from ambassador_server.web.rare_warnings import RareWarnings
+
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _CHECKS_PER_TIMEOUT: Final = 4
-_LOG_SECONDS: Final = 60.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 _log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Connections:
         self._transports: set[asyncio.Transport] = set()
         self._unread: dict[asyncio.Transport, _Unread] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._logged_at: float | None = None
+        self._warnings = RareWarnings(_log)
 
     @property
     def open(self) -> int:
@@ -161,10 +162,7 @@ class Connections:
         self.counts.cut_off += 1
         self._unread.pop(transport, None)
         reset(transport)
-        now = asyncio.get_running_loop().time()
-        if self._logged_at is None or now - self._logged_at >= _LOG_SECONDS:
-            self._logged_at = now
-            _log.warning("cut off a client that does not read its answers; %d so far", self.counts.cut_off)
+        self._warnings.warn("cut off a client that does not read its answers; %d so far", self.counts.cut_off)
 
 
 def reset(transport: asyncio.Transport) -> None:

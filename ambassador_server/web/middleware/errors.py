@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -32,9 +31,8 @@ from ambassador_server.errors import (
     WrongPasswordError,
 )
 from ambassador_server.web.app_keys import ORIGIN
+from ambassador_server.web.problems import render_problem
 from ambassador_server.wording.advice import hint_text
-
-PROBLEM_TYPE = "application/problem+json"
 
 _STOPPED_RETRY_SECONDS = 15
 
@@ -108,7 +106,7 @@ def problem_response(
         hint=hint,
         **members,
     )
-    return web.Response(status=status, body=msgspec.json.encode(problem.body()), content_type=PROBLEM_TYPE)
+    return render_problem(problem)
 
 
 def _for_error(request: web.Request, error: AmbassadorError) -> web.Response:

@@ -322,7 +322,7 @@ def _leaves(section: BaseModel | Mapping[str, Any], prefix: str = "") -> Iterato
             yield from _leaves(value, f"{prefix}{name}.")
         elif name == "sinks" and isinstance(value, tuple):
             yield f"{prefix}{name}", [sink.model_dump(mode="json", exclude_unset=True) for sink in value]
-        elif name == "proxies" and isinstance(value, tuple):
+        elif name == "proxies" and isinstance(value, tuple):  # networks have no plain form but their text
             yield f"{prefix}{name}", [str(network) for network in value]
         else:
             yield f"{prefix}{name}", str(value.absolute()) if isinstance(value, Path) else value

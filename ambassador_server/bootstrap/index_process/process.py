@@ -79,9 +79,8 @@ class IndexProcess:
         """Pass on reports until the process ends, and return its exit status."""
         output = self._process.stdout
         assert output is not None  # noqa: S101 # it was started with a pipe
-        with suppress(
-            msgspec.MsgspecError, ValueError, OSError
-        ):  # whatever writes such a line is not our program
+        # A line that is no report, or is too long, ends the process: our program does not write it.
+        with suppress(msgspec.MsgspecError, ValueError, OSError):
             while line := await output.readline():
                 self._receive(REPORTS.decode(line))
         self.kill()

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Right(StrEnum):
-    """A right that an admin route requires, or what it does; `MCP_EXECUTE` is for starting commands of MCPs."""
+    """A right of an administrator; `MCP_EXECUTE` is needed to make the server start the command of an MCP."""
 
     READ = "read"
     PROVISION = "provision"

@@ -10,6 +10,8 @@ from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.calls.catalog import Catalog
 
+_UNCHECKED = "No tool of MCP {!r} is known yet, so nothing could be checked."
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -85,14 +87,11 @@ class ToolPatterns:
 
     def _splits(self, pattern: str) -> Iterator[tuple[str, str]]:
         """Yield every beginning that could be the name of an MCP, with the rest that would be a tool pattern."""
-        for mark in {self._separator, ".", ":"}:
+        for mark in (self._separator, ".", ":"):
             at = pattern.find(mark)
             while at > 0 and "*" not in pattern[:at]:
                 yield pattern[:at], pattern[at + len(mark) :] or EVERYTHING
                 at = pattern.find(mark, at + 1)
-
-
-_UNCHECKED = "No tool of MCP {!r} is known yet, so nothing could be checked."
 
 
 def _unmatched(pattern: str, mcp: Mcp, known: Collection[str]) -> str:

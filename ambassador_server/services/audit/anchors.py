@@ -45,7 +45,7 @@ class AuditAnchors:
             self._stored = anchor
 
     async def accept(self, writer: str) -> AnchorLoss:
-        """Record that an operator accepts the loss of a writer, then remove its anchor; the next checkpoint is the new.
+        """Record that an operator accepts the loss of a writer, and remove its anchor; the next checkpoint is stored.
 
         Raises NotFoundError if there is no such loss.
         """

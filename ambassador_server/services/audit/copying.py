@@ -1,4 +1,4 @@
-"""Copies batches of an audit log into the index; whatever fills the index does it with this class."""
+"""Copies batches of an audit log into the index, in the server and in the process of its own."""
 
 import asyncio
 from dataclasses import dataclass

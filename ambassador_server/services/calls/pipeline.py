@@ -119,7 +119,7 @@ class CallPipeline:
         """
         refused = self._rates.take(call)
         if refused is not None:
-            await self._slow_down(call, refused)
+            await self._refuse_for_rate(call, refused)
         entry = self._catalog.resolve(call.kind, call.name)
         decision = self._decide(call.principal, entry)
         resource = _resource(entry, call)
@@ -158,7 +158,7 @@ class CallPipeline:
             return STALE if moment.stale else _UNKNOWN
         return decide(self._policy.snapshot, principal, entry.ref, moment)
 
-    async def _slow_down(self, call: CapabilityCall, refused: RateRefusal) -> NoReturn:
+    async def _refuse_for_rate(self, call: CapabilityCall, refused: RateRefusal) -> NoReturn:
         """Refuse a call of a key that is too fast; the audit counts these, so that they cannot flood it."""
         if refused.to_record:
             await self._recorder.event(

@@ -89,8 +89,8 @@ def _audit_log(settings: "ServerConfig") -> str:
         raise ConfigurationError(f"{settings.audit_dir} holds no record")
     adopted = sum(writer.adopted for writer in found.writers)
     count = sum(len(writer.quarantined) for writer in found.writers)
-    gone = f"; {count} broken segments were quarantined" if count else ""
-    note = f"; {adopted} of them were signed by a later start" if adopted else ""
+    gone = f"; segments in quarantine: {count}" if count else ""
+    note = f"; signed by a later start: {adopted}" if adopted else ""
     return f"{found.records} records, every chain is intact{note}{gone}"
 
 

@@ -20,7 +20,8 @@ from ambassador_protocol.audit.public_keys import (
     PublicKey,
     parse_public_keys,
 )
-from ambassador_protocol.audit.verify import ANY_TIME, TimeRange, WriterVerification, verify
+from ambassador_protocol.audit.results import WriterVerification
+from ambassador_protocol.audit.verify import ANY_TIME, TimeRange, verify
 from ambassador_protocol.problems import ProblemCode
 
 FINDING = View(

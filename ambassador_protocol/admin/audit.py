@@ -7,7 +7,7 @@ from ambassador_protocol.admin.enumerations import ActorKind, AuditAction, Outco
 from ambassador_protocol.admin.grants import GrantView
 from ambassador_protocol.admin.strict import STRICT
 from ambassador_protocol.admin.switches import SwitchView
-from ambassador_protocol.audit.verify import WriterVerification
+from ambassador_protocol.audit.results import WriterVerification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,120 +1,18 @@
 """Verifies a whole audit directory, or a copy of it, without a server or a database."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ambassador_protocol.audit.chain import ChainBreak, ChainProof, check_segment
-from ambassador_protocol.audit.files import (
-    quarantined_name,
-    quarantined_numbers,
-    segment_name,
-    segment_numbers,
-)
-from ambassador_protocol.audit.lines import GENESIS, Pruned, Quarantined, Tip, read_line
+from ambassador_protocol.audit.files import quarantined_numbers, segment_name, segment_numbers
+from ambassador_protocol.audit.lines import GENESIS, Quarantined, Tip, read_line
 from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
+from ambassador_protocol.audit.quarantine import check_quarantined, file_of
+from ambassador_protocol.audit.results import Fault, TornTail, Verification, WriterVerification
 
 _LONGEST_HEADER = 4096
-_LINES_TO_STATEMENT = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """The first fault of a writer: `segment`, `line` in it (from 1), sequence number, and what is wrong.
-
-    `line` is None where the whole segment is missing.
-    """
-
-    writer: str
-    segment: int
-    line: int | None
-    seq: int
-    problem: str
-
-    def __str__(self) -> str:
-        """Return the file, the line, the record and the problem in one sentence."""
-        place = f"{self.writer}/{segment_name(self.segment)}"
-        line = "" if self.line is None else f", line {self.line}"
-        return f"{place}{line}, record {self.seq}: {self.problem}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TornTail:
-    """An incomplete line at the end of a writer's log, as a crash or a write in progress leaves it; sizes in bytes."""
-
-    segment: int
-    offset: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriterVerification:
-    """The result of verifying one writer; the numbers count what was verified before the first fault.
-
-    `first_seq` is the first verified record, `seq` and `digest` are the last one. A signature covers every record up to
-    `covered_seq`; no signature covers the `uncovered` records after it yet. `adopted` counts records that a killed
-    process had left unsigned and that the next start signed. `is_closed` is true when the log ends with
-    the checkpoint of a regular stop. `pruned` is what a prune removed. `quarantined` are the broken segments that
-    signed checkpoints say were quarantined: of these, the lines before the broken one are verified.
-    """
-
-    writer: str
-    segments: int
-    records: int
-    first_seq: int
-    seq: int
-    digest: str
-    checkpoints: int
-    covered_seq: int
-    covered_at: str | None
-    uncovered: int
-    adopted: int
-    is_closed: bool
-    pruned: Pruned | None
-    quarantined: tuple[Quarantined, ...]
-    torn: TornTail | None
-    fault: Fault | None
-
-    @property
-    def tip(self) -> Tip:
-        """Return the last line."""
-        return Tip(self.seq, self.digest)
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """The results of all writers; a torn last line is no fault, but a directory without any record is one."""
-
-    writers: tuple[WriterVerification, ...]
-    is_empty: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether there are records and no writer has a fault."""
-        return not self.is_empty and all(writer.fault is None for writer in self.writers)
-
-    @property
-    def records(self) -> int:
-        """Return the number of verified records."""
-        return sum(writer.records for writer in self.writers)
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """Return the first fault of every writer that has one."""
-        return tuple(writer.fault for writer in self.writers if writer.fault is not None)
-
-    def documents(self) -> list[dict[str, Any]]:
-        """Return one JSON object for each writer; `fault.place` is the fault as a sentence."""
-        found: list[dict[str, Any]] = [
-            {"writer": writer.writer, "ok": writer.fault is None} | asdict(writer) for writer in self.writers
-        ]
-        for writer, document in zip(self.writers, found, strict=True):
-            if writer.fault is not None:
-                document["fault"]["place"] = str(writer.fault)
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,33 +141,12 @@ class _Chain:
 
     def _pass_quarantined(self, number: int) -> Fault | None:
         """Verify the good lines of a segment that was quarantined; its statement is verified with the next segment."""
-        seq, path = (self._tip or GENESIS).seq + 1, self._path / quarantined_name(number)
-        statement = _statement(_file_of(self._path, number + 1), number)
-        if statement is None:
-            problem = "the segment was quarantined, and no signed checkpoint after it says so"
-            return self._at(number, None, seq, problem)
-        if (
-            path.is_symlink()
-            or path.stat().st_size != statement.size
-            or file_digest(path) != statement.digest
-        ):
-            problem = f"{path.name} is not the file that the signed checkpoint says was quarantined"
-            return self._at(number, None, seq, problem)
-        good = check_segment(
-            path,
-            number=number,
-            tip=self._tip,
-            is_last=True,
-            proof=self._proof,
-            pause=self._pause,
-            first_lines=statement.line - 1,
-        )
+        found = check_quarantined(self._path, number, tip=self._tip, proof=self._proof, pause=self._pause)
+        if isinstance(found, Fault):
+            return found
+        statement, good = found.statement, found.good
         if good.fault is not None:
             return self._broken(number, good.fault)
-        is_known = self._tip is not None or good.lines > 0
-        if is_known and good.tip != Tip(statement.last_seq, statement.head):
-            problem = "the line before the break is not the one that the signed checkpoint names"
-            return self._at(number, max(good.lines, 1), good.tip.seq, problem)
         self._start = self._start or good.start
         # The statement signs the good lines, too, because the next header names the digest of the last of them.
         self._proof.adopt()
@@ -345,25 +222,6 @@ class _Chain:
         )
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 digest of a file, in hex; raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _statement(following: Path, number: int) -> Quarantined | None:
-    """Return what the segment after a quarantined one says about it; a quarantine begins that segment."""
-    if not following.is_file() or following.is_symlink():
-        return None
-    with following.open("rb") as file:
-        for raw in islice(file, _LINES_TO_STATEMENT):
-            line = read_line(raw.removesuffix(b"\n"))
-            found = None if line is None or line.checkpoint is None else line.checkpoint.quarantined
-            if found is not None and found.segment == number:
-                return found
-    return None
-
-
 def _within(path: Path, numbers: list[int], time_range: TimeRange) -> list[int]:
     if time_range == TimeRange():
         return numbers
@@ -378,13 +236,8 @@ def _within(path: Path, numbers: list[int], time_range: TimeRange) -> list[int]:
     return found
 
 
-def _file_of(path: Path, number: int) -> Path:
-    segment = path / segment_name(number)
-    return segment if segment.exists() else path / quarantined_name(number)
-
-
 def _created(path: Path, number: int) -> str:
-    with _file_of(path, number).open("rb") as file:
+    with file_of(path, number).open("rb") as file:
         line = read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))
     # A segment whose header cannot be read is verified rather than left out.
     return "" if line is None or line.header is None else line.header.created

@@ -20,7 +20,7 @@ from ambassador_protocol.audit.lines import (
     time_text,
 )
 from ambassador_protocol.audit.public_keys import PublicKey
-from ambassador_protocol.audit.verify import file_digest
+from ambassador_protocol.audit.quarantine import file_digest
 from ambassador_server.audit_log.checkpoints import CheckpointMaker
 from ambassador_server.audit_log.event_json import encode_event
 from ambassador_server.audit_log.log_end import save_torn_tail

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ambassador_protocol.audit.public_keys import PublicKey
-from ambassador_protocol.audit.verify import Verification
+from ambassador_protocol.audit.results import Verification
 from ambassador_protocol.audit.verify import verify as verify_with
 from ambassador_server.crypto.audit_signer import AuditSigner
 from ambassador_server.domain.audit.events import (

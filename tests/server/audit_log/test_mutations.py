@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_protocol.audit.verify import WriterVerification
+from ambassador_protocol.audit.results import WriterVerification
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from tests.effort import examples

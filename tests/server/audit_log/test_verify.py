@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ambassador_protocol.audit.verify import Fault
+from ambassador_protocol.audit.results import Fault
 from ambassador_server.audit_log.log import JsonlAuditLog
 from ambassador_server.audit_log.options import AuditLogOptions
 from tests.fakes.clock import ManualClock

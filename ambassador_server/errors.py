@@ -121,6 +121,10 @@ class AuditUnavailableError(AmbassadorError):
     """The audit log cannot be written, so the request is not carried out."""
 
 
+class DamagedPositionsError(AuditUnavailableError):
+    """The file with the positions of an audit sink holds something else."""
+
+
 class SinkUnavailableError(AmbassadorError):
     """An audit sink cannot take records now; they are sent again after at least `retry_after` seconds."""
 

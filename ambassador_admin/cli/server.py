@@ -28,6 +28,8 @@ def _sink(sink: Item) -> str:
     words = f"{sink.get('name')}: {'?' if behind is None else behind} behind"
     if sink.get("dead_letters"):
         words += f", {sink['dead_letters']} refused"
+    if sink.get("anomaly"):
+        words += f", {sink['anomaly']}"
     return f"{words}, failing: {sink.get('last_error')}" if sink.get("failures") else words
 
 

@@ -30,6 +30,7 @@ class SinkView:
 
     `positions` holds the last delivered sequence number of each audit writer. `behind` is the number of records not yet
     delivered, at most 100000, null when it is unknown. `delivered` and `dead_letters` count since the server started.
+    `anomaly` says how the position file differed from the database when the server started.
     """
 
     name: str
@@ -43,6 +44,7 @@ class SinkView:
     last_success: str | None
     last_error: str | None
     last_error_at: str | None
+    anomaly: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

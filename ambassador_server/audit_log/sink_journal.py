@@ -9,7 +9,7 @@ import msgspec
 
 from ambassador_server.audit_log.event_json import encode_event
 from ambassador_server.domain.audit.events import AuditRecord
-from ambassador_server.errors import AuditUnavailableError
+from ambassador_server.errors import AuditUnavailableError, DamagedPositionsError
 from ambassador_server.ports.store import LogPosition
 
 _FOLDER = "sinks"
@@ -22,8 +22,8 @@ class FileSinkJournal:
     def __init__(self, audit_directory: Path, node: str) -> None:
         self._directory = audit_directory / node / _FOLDER
 
-    async def load(self, sink: str) -> Mapping[str, LogPosition]:
-        """Return the position in each writer's log, none for a new sink."""
+    async def load(self, sink: str) -> Mapping[str, LogPosition] | None:
+        """Return the position in each writer's log, None without a file."""
         return await asyncio.to_thread(_read, self._directory / _positions_name(sink))
 
     async def save(self, sink: str, positions: Mapping[str, LogPosition]) -> None:
@@ -60,16 +60,22 @@ def _positions_name(sink: str) -> str:
     return f"{sink}.position.json"
 
 
-def _read(path: Path) -> dict[str, LogPosition]:
+def _read(path: Path) -> dict[str, LogPosition] | None:
     try:
-        return _decoder.decode(path.read_bytes())
+        found = _decoder.decode(path.read_bytes())
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as error:
         raise _unusable(path, error) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        # Starting over would send every record again, and going on could skip some: a person has to decide.
-        raise AuditUnavailableError(f"{path} does not hold the positions of a sink: {error}.") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if any(min(position.seq, position.segment, position.offset) < 0 for position in found.values()):
+        raise _damaged(path, "a number is negative")
+    return found
+
+
+def _damaged(path: Path, problem: str) -> DamagedPositionsError:
+    return DamagedPositionsError(f"{path} does not hold the positions of a sink: {problem}.")
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

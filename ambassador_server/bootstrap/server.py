@@ -18,7 +18,7 @@ from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
 from ambassador_server.mcp.methods.tools import ToolMethods
 from ambassador_server.services.calls.use_cases import CallUseCases
-from ambassador_server.services.changes.database_deadline import within_deadline
+from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.storage.database_url import redacted_url
 from ambassador_server.web.app import create_admin_app, create_client_app
 from ambassador_server.web.app_keys import WebSettings

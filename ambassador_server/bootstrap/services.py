@@ -37,6 +37,7 @@ from ambassador_server.services.audit.feed import AuditFeed
 from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.proof import AuditProof
 from ambassador_server.services.audit.retention import AuditRetention
+from ambassador_server.services.audit.sink_positions import SinkPositions
 from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
@@ -84,7 +85,12 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     logs = (base.log, ReadOnlyLog(config.audit_dir, config.init_writer))
     journal = FileSinkJournal(config.audit_dir, config.node)
     deliveries = AuditDeliveries(
-        sinks=sinks, logs=logs, journal=journal, clock=base.clock, pause_after=_SINK_PAUSES.after
+        sinks=sinks,
+        logs=logs,
+        journal=journal,
+        stored=SinkPositions(store=base.store, journal=journal, node=config.node),
+        clock=base.clock,
+        pause_after=_SINK_PAUSES.after,
     )
     indexer = SupervisedIndexer(
         url=config.store_url, audit_directory=config.audit_dir, store=base.store, logs=logs, clock=base.clock

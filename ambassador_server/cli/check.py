@@ -124,7 +124,26 @@ def _audit_sinks(settings: "ServerConfig") -> str:
 
     for options in settings.audit.sinks:
         build_sink(options)
-    return ", ".join(options.name for options in settings.audit.sinks) or "there is none"
+    names = [options.name for options in settings.audit.sinks]
+    differences = asyncio.run(_differing_positions(settings, names)) if names else []
+    if differences:
+        raise ConfigurationError("; ".join(differences))
+    return ", ".join(names) or "there is none"
+
+
+async def _differing_positions(settings: "ServerConfig", names: list[str]) -> list[str]:
+    from ambassador_server.audit_log.sink_journal import FileSinkJournal
+    from ambassador_server.services.audit.sink_positions import SinkPositions
+    from ambassador_server.storage.sql_store import open_store
+
+    store = await open_store(settings.store_url)
+    try:
+        journal = FileSinkJournal(settings.audit_dir, settings.node)
+        stored = SinkPositions(store=store, journal=journal, node=settings.node)
+        starts = [await stored.load(name) for name in names]
+    finally:
+        await store.close()
+    return [found.sentence for start in starts for found in start.anomalies]
 
 
 def _sandboxes(settings: "ServerConfig") -> str:

@@ -36,6 +36,7 @@ from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import offers
 from ambassador_server.errors import AmbassadorError, StorageError
 from ambassador_server.services.administration.admin_guard import has_an_admin
+from ambassador_server.services.audit.sink_positions import report
 from ambassador_server.storage.migrate import SchemaStatus, check, upgrade
 from ambassador_server.web.listeners import listen
 
@@ -150,6 +151,10 @@ async def _report_losses(ambassador: Ambassador) -> None:
         next_step = f"ambassador-server audit accept-loss {loss.anchor.writer}"
         _log.error("records of the audit log are lost", loss=loss.sentence, next=next_step)
     await anchors.report()
+    differences = await ambassador.services.deliveries.anomalies()
+    for difference in differences:
+        _log.error("an audit sink's position is not the stored one", difference=difference.sentence)
+    await report(ambassador.base.recorder, differences)
 
 
 def _tls(settings: ServerConfig) -> tuple[Certificates | None, ssl.SSLContext | None]:

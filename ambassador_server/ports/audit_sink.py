@@ -26,8 +26,11 @@ class AuditSink(Protocol):
 class SinkJournal(Protocol):
     """Stores the position of each sink durably. Every method raises AuditUnavailableError for a damaged file."""
 
-    async def load(self, sink: str) -> Mapping[str, LogPosition]:
-        """Return the position after the last delivered record, by writer; an empty mapping for a new sink."""
+    async def load(self, sink: str) -> Mapping[str, LogPosition] | None:
+        """Return the position after the last delivered record, by writer; None if nothing was stored.
+
+        Raises DamagedPositionsError if what was stored is not positions.
+        """
         ...
 
     async def save(self, sink: str, positions: Mapping[str, LogPosition]) -> None:

@@ -4,7 +4,7 @@ Every repository raises ConflictError if a natural name or id is taken, NotFound
 nothing, and StorageError if the database cannot be used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -253,6 +253,18 @@ class AuditAnchors(Protocol):
         ...
 
 
+class AuditSinkPositions(Protocol):
+    """Stores how far each audit sink of each server has read the logs."""
+
+    async def of(self, node: str, sink: str) -> Mapping[str, LogPosition]:
+        """Return the positions of a sink of a server, by writer."""
+        ...
+
+    async def put(self, node: str, sink: str, positions: Mapping[str, LogPosition]) -> None:
+        """Store positions of a sink in the place of earlier ones of the same writers."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction over all repositories.
 
@@ -290,6 +302,8 @@ class UnitOfWork(Protocol):
     def audit(self) -> AuditIndex: ...
     @property
     def anchors(self) -> AuditAnchors: ...
+    @property
+    def sink_positions(self) -> AuditSinkPositions: ...
 
     async def policy_version(self) -> int:
         """Return the policy version, as this transaction sees it."""

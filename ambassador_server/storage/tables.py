@@ -294,6 +294,17 @@ audit_anchors = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+audit_sink_positions = Table(
+    "audit_sink_positions",
+    metadata,
+    Column("node", CodePointText, primary_key=True),
+    Column("sink", CodePointText, primary_key=True),
+    Column("writer", CodePointText, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("segment", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
+
 policy_state = Table(
     "policy_state",
     metadata,

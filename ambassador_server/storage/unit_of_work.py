@@ -4,6 +4,7 @@ from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.admin_keys import AdminKeyRepository
 from ambassador_server.storage.audit_anchors import AuditAnchorRepository
 from ambassador_server.storage.audit_index import AuditIndexRepository
+from ambassador_server.storage.audit_sink_positions import AuditSinkPositionRepository
 from ambassador_server.storage.enrolments import EnrolmentRepository
 from ambassador_server.storage.last_known_tools import LastKnownToolRepository
 from ambassador_server.storage.memberships import MembershipRepository
@@ -46,6 +47,7 @@ class SqlUnitOfWork:
         self.passwords = TableRepository(transaction, PASSWORDS)
         self.audit = AuditIndexRepository(transaction)
         self.anchors = AuditAnchorRepository(transaction)
+        self.sink_positions = AuditSinkPositionRepository(transaction)
 
     async def policy_version(self) -> int:
         """Return the version of the policy as this transaction sees it."""

@@ -39,6 +39,7 @@ _WELL = SinkView(
     last_success="2026-01-01T11:59:59.000Z",
     last_error=None,
     last_error_at=None,
+    anomaly=None,
 )
 _SINKS = [
     _WELL,

@@ -16,9 +16,11 @@ from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
 from ambassador_server.errors import SinkUnavailableError
 from ambassador_server.ports.audit_sink import AuditSink
 from ambassador_server.services.audit.delivery import AuditDeliveries, Delivery, SinkSettings, SinkStatus
+from ambassador_server.services.audit.sink_positions import SinkPositions
 from tests.fakes.audit_log import FakeAuditLog
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import ManualClock
+from tests.fakes.store import InMemoryStore
 from tests.patience import PATIENCE
 from tests.server.audit_log.samples import numbered
 from tests.server.audit_sinks import receivers
@@ -48,6 +50,7 @@ class Bench:
     receiver: Any
     audit: Path
     log: FakeAuditLog = field(default_factory=lambda: FakeAuditLog(NODE))
+    store: InMemoryStore = field(default_factory=InMemoryStore)
     appended: int = 0
     running: list["asyncio.Task[None]"] = field(default_factory=list)
     sinks: list[AuditSink] = field(default_factory=list)
@@ -74,10 +77,14 @@ class Bench:
         return Delivery(
             settings=settings,
             logs=[self.log],
-            journal=FileSinkJournal(self.audit, NODE),
+            journal=(journal := FileSinkJournal(self.audit, NODE)),
+            stored=self.stored(journal),
             clock=ManualClock(),
             pause_after=PAUSES.after,
         )
+
+    def stored(self, journal: FileSinkJournal) -> SinkPositions:
+        return SinkPositions(store=self.store, journal=journal, node=NODE)
 
     def run(self, delivery: Delivery) -> "asyncio.Task[None]":
         task = asyncio.create_task(delivery.run())
@@ -294,7 +301,12 @@ async def test_closing_delivers_the_remaining_records(bench: Bench):
     settings = replace(bench.delivery().settings, linger=60.0)
     journal = FileSinkJournal(bench.audit, NODE)
     deliveries = AuditDeliveries(
-        sinks=[settings], logs=[bench.log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+        sinks=[settings],
+        logs=[bench.log],
+        journal=journal,
+        stored=bench.stored(journal),
+        clock=ManualClock(),
+        pause_after=PAUSES.after,
     )
     deliveries.start()
     await bench.append(120)
@@ -311,7 +323,12 @@ async def test_closing_does_not_wait_for_a_receiver_that_hangs(bench: Bench):
     settings = bench.delivery(timeout=600.0).settings
     journal = FileSinkJournal(bench.audit, NODE)
     deliveries = AuditDeliveries(
-        sinks=[settings], logs=[bench.log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+        sinks=[settings],
+        logs=[bench.log],
+        journal=journal,
+        stored=bench.stored(journal),
+        clock=ManualClock(),
+        pause_after=PAUSES.after,
     )
     deliveries.start()
     async with asyncio.timeout(PATIENCE):
@@ -331,7 +348,12 @@ async def test_the_answer_of_a_receiver_is_masked_and_made_printable(tmp_path: P
     settings = SinkSettings(name="talker", kind="any", sink=Talker(FakeReceiver(), 65536))
     journal = FileSinkJournal(tmp_path, NODE)
     delivery = Delivery(
-        settings=settings, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+        settings=settings,
+        logs=[log],
+        journal=journal,
+        stored=SinkPositions(store=InMemoryStore(), journal=journal, node=NODE),
+        clock=ManualClock(),
+        pause_after=PAUSES.after,
     )
     task = asyncio.create_task(delivery.run())
     status = await status_when(delivery, lambda status: status.failures)
@@ -358,7 +380,12 @@ async def test_a_sink_with_an_unexpected_error_is_tried_again(tmp_path: Path):
     settings = SinkSettings(name="broken", kind="any", sink=Broken(receiver, 65536))
     journal = FileSinkJournal(tmp_path, NODE)
     delivery = Delivery(
-        settings=settings, logs=[log], journal=journal, clock=ManualClock(), pause_after=PAUSES.after
+        settings=settings,
+        logs=[log],
+        journal=journal,
+        stored=SinkPositions(store=InMemoryStore(), journal=journal, node=NODE),
+        clock=ManualClock(),
+        pause_after=PAUSES.after,
     )
     task = asyncio.create_task(delivery.run())
     status = await status_when(delivery, lambda status: status.delivered == 1)

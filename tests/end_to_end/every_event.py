@@ -23,6 +23,7 @@ from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.log_indexing import InServerIndexer
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
+from ambassador_server.services.audit.sink_positions import SinkPositions
 from tests.end_to_end import scripted_server
 from tests.end_to_end.faces import FACES, LEGACY, REST
 from tests.end_to_end.legacy_host import begin
@@ -244,7 +245,12 @@ async def _prune(directory: Path) -> None:
     search = AuditSearch(store=store, indexer=InServerIndexer(store=store, logs=[log], clock=clock))
     journal = FileSinkJournal(directory, "main")
     deliveries = AuditDeliveries(
-        sinks=[], logs=[log], journal=journal, clock=clock, pause_after=Backoff(0.01, 0.05).after
+        sinks=[],
+        logs=[log],
+        journal=journal,
+        stored=SinkPositions(store=store, journal=journal, node="main"),
+        clock=clock,
+        pause_after=Backoff(0.01, 0.05).after,
     )
     retention = AuditRetention(
         store=store,

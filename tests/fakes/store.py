@@ -21,7 +21,7 @@ from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.domain.policy.switches import KillSwitch
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.errors import ConflictError, NotFoundError, StorageError
-from ambassador_server.ports.store import UnitOfWork
+from ambassador_server.ports.store import LogPosition, UnitOfWork
 from ambassador_server.storage.value_checks import (
     check_item,
     check_key,
@@ -31,6 +31,7 @@ from ambassador_server.storage.value_checks import (
 )
 from tests.fakes.audit_anchors import InMemoryAnchors
 from tests.fakes.audit_index import AuditState, InMemoryAuditIndex
+from tests.fakes.audit_sink_positions import InMemorySinkPositions
 from tests.fakes.listing import is_open, stored_list
 from tests.fakes.policy_changes import MEMBERSHIPS, POLICY_NOUNS, TouchedByVersion
 
@@ -48,6 +49,7 @@ class _State:
     tools: dict[str, tuple[Tool, ...]] = field(default_factory=dict)
     audit: AuditState = field(default_factory=AuditState)
     anchors: dict[str, Anchor] = field(default_factory=dict)
+    sink_positions: dict[tuple[str, str, str], LogPosition] = field(default_factory=dict)
     version: int = 0
     touched: TouchedByVersion = field(default_factory=TouchedByVersion)
 
@@ -59,6 +61,7 @@ class _State:
             tools=dict(self.tools),
             audit=self.audit.copy(),
             anchors=dict(self.anchors),
+            sink_positions=dict(self.sink_positions),
         )
 
     def table(self, name: str) -> dict[str, Any]:
@@ -433,6 +436,10 @@ class InMemoryUnitOfWork:
         )
         self.anchors = InMemoryAnchors(
             reading=lambda: transaction.reading().anchors, writing=lambda: transaction.writing().anchors
+        )
+        self.sink_positions = InMemorySinkPositions(
+            reading=lambda: transaction.reading().sink_positions,
+            writing=lambda: transaction.writing().sink_positions,
         )
 
     async def policy_version(self) -> int:

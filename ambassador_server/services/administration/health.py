@@ -10,8 +10,8 @@ from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.anchors import AuditAnchors
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkStatus
 from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
-from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.shared.database_deadline import within_deadline
 
 
 class Health:

@@ -26,9 +26,9 @@ from ambassador_server.services.administration.client_keys import ClientKeys
 from ambassador_server.services.administration.subscriptions import Subscriptions
 from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
 from ambassador_server.services.changes.audited_change import Changes
-from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.lookups import find_key
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.sessions import Sessions
 

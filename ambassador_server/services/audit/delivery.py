@@ -9,11 +9,12 @@ from datetime import datetime
 
 from ambassador_server.domain.audit.events import AuditEvent, AuditRecord
 from ambassador_server.domain.secrets.shapes import mask_text
-from ambassador_server.errors import AmbassadorError, SinkRefusedError, SinkUnavailableError
+from ambassador_server.errors import AmbassadorError, SinkRefusedError, SinkUnavailableError, StorageError
 from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.ports.audit_sink import AuditSink, SinkJournal
 from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.store import LogPosition
+from ambassador_server.services.audit.sink_positions import SinkAnomaly, SinkPositions
 
 LONGEST_WAIT = 60.0
 """A failing sink is tried again after at most this many seconds, even if its receiver asks for longer."""
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 _PAUSE_FACTOR = 2.0
 """A sink with more to read pauses this many times as long as it has read, so that calls are not slowed down."""
 
+_SAVE_SECONDS = 1.0
+_SAVE_RETRY_SECONDS = 10.0
 _MAX_ERROR_LENGTH = 300
 _LAST_ROUND_SECONDS = 1.2
 _CLOSING_SECONDS = 0.5
@@ -50,6 +53,7 @@ class SinkStatus:
 
     `positions` are sequence numbers by writer, `behind` is how many records wait, at most MAX_BEHIND. `delivered` and
     `dead_letters` count since the start of the server.
+    `anomaly` says how the position file differed from the database at the start.
     """
 
     name: str
@@ -62,6 +66,7 @@ class SinkStatus:
     last_success: datetime | None
     last_error: str | None
     last_error_at: datetime | None
+    anomaly: str | None
 
 
 @dataclass(slots=True)
@@ -78,15 +83,21 @@ class _Progress:
 class Delivery:
     """Delivers to one sink, at least once and in order.
 
-    A position is stored only after the receiver has all records before it. `run` neither ends nor raises before `stop`.
-    `pause_after` returns how long to pause after a number of failures in a row.
+    A position is stored only after the receiver has all records before it; while there is more to read, once a second.
+    `run` neither ends nor raises before `stop`. `pause_after` returns how long to pause after a number of failures in a
+    row.
     """
 
     settings: SinkSettings
     logs: Sequence[AuditLogReader]
     journal: SinkJournal
+    stored: SinkPositions
     clock: Clock
     pause_after: Callable[[int], float]
+    _anomalies: tuple[SinkAnomaly, ...] = ()
+    _unsaved: bool = False
+    _save_failed: bool = False
+    _save_after: float = 0.0
     _positions: dict[str, LogPosition] | None = None
     _progress: _Progress = field(default_factory=_Progress)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -126,7 +137,13 @@ class Delivery:
             last_success=progress.last_success,
             last_error=progress.last_error,
             last_error_at=progress.last_error_at,
+            anomaly="; ".join(found.sentence for found in self._anomalies) or None,
         )
+
+    async def anomalies(self) -> tuple[SinkAnomaly, ...]:
+        """Return how the position file differs from the database. Raises AuditUnavailableError and StorageError."""
+        await self._load()
+        return self._anomalies
 
     async def first_needed_segment(self, writer: str) -> int:
         """Return the first segment of a writer that may have records which are not delivered yet."""
@@ -135,10 +152,10 @@ class Delivery:
 
     async def _load(self) -> dict[str, LogPosition]:
         if self._positions is None:
-            loaded = dict(await self.journal.load(self.settings.name))
+            start = await self.stored.load(self.settings.name)
             # Concurrent callers must share one mapping, because `_batch` changes it.
             if self._positions is None:
-                self._positions = loaded
+                self._positions, self._anomalies = dict(start.positions), start.anomalies
         return self._positions
 
     async def _behind(self) -> int | None:
@@ -163,13 +180,31 @@ class Delivery:
         records, end = await log.read(position, settings.batch_records, settings.batch_bytes)
         pause = (self.clock.monotonic() - started) * _PAUSE_FACTOR
         if end is None or end == position:
+            await self._save(positions, is_last=True)
             return None
         wanted = [record for record in records if settings.wants(record.event)]
         if wanted:
             await self._send(wanted)
-        await self.journal.save(settings.name, positions | {log.writer: end})
         positions[log.writer] = end
-        return pause if self._was_full(len(records), position, end) else None
+        self._unsaved = True
+        was_full = self._was_full(len(records), position, end)
+        await self._save(positions, is_last=not was_full)
+        return pause if was_full else None
+
+    async def _save(self, positions: Mapping[str, LogPosition], *, is_last: bool) -> None:
+        """Store the positions if that is due; a database that does not answer delays no delivery beyond a deadline."""
+        is_early = self.clock.monotonic() < self._save_after
+        if not self._unsaved or (is_early and (self._save_failed or not is_last)):
+            return
+        try:
+            await self.stored.save(self.settings.name, positions)
+        except StorageError as error:
+            # What was delivered since the last position is sent again after a crash; until then nothing is lost.
+            self._note_error(f"the position is not stored: {_error_text(error)}")
+            self._save_failed, self._save_after = True, self.clock.monotonic() + _SAVE_RETRY_SECONDS
+            return
+        self._unsaved = self._save_failed = False
+        self._save_after = self.clock.monotonic() + _SAVE_SECONDS
 
     def _was_full(self, records: int, start: LogPosition | None, end: LogPosition) -> bool:
         if records >= self.settings.batch_records:
@@ -239,11 +274,19 @@ class AuditDeliveries:
         sinks: Sequence[SinkSettings],
         logs: Sequence[AuditLogReader],
         journal: SinkJournal,
+        stored: SinkPositions,
         clock: Clock,
         pause_after: Callable[[int], float],
     ) -> None:
         self._deliveries = [
-            Delivery(settings=each, logs=logs, journal=journal, clock=clock, pause_after=pause_after)
+            Delivery(
+                settings=each,
+                logs=logs,
+                journal=journal,
+                stored=stored,
+                clock=clock,
+                pause_after=pause_after,
+            )
             for each in sinks
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -258,6 +301,14 @@ class AuditDeliveries:
     async def statuses(self) -> list[SinkStatus]:
         """Return the status of every sink, in the order of the configuration."""
         return [await delivery.status() for delivery in self._deliveries]
+
+    async def anomalies(self) -> list[SinkAnomaly]:
+        """Return how the position files differ from the database; what cannot be read is an error of its sink."""
+        found: list[SinkAnomaly] = []
+        for delivery in self._deliveries:
+            with suppress(AmbassadorError):
+                found += await delivery.anomalies()
+        return found
 
     async def first_needed_segment(self, writer: str) -> int | None:
         """Return the first segment of a writer that a sink still has to read; None if there is no sink.

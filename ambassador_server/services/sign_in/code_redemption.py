@@ -17,7 +17,7 @@ from ambassador_server.ports.store import Store, UnitOfWork
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
-from ambassador_server.services.changes.database_deadline import within_deadline
+from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.services.sign_in.key_proof import KeyProver
 from ambassador_server.services.sign_in.login_throttle import CodeThrottle
 

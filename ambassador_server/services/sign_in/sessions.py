@@ -25,8 +25,8 @@ from ambassador_server.ports.session_tokens import SessionTokens
 from ambassador_server.ports.store import Store
 from ambassador_server.ports.throttle import Throttle
 from ambassador_server.services.audit.recorder import Recorder
-from ambassador_server.services.changes.database_deadline import within_deadline
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.shared.database_deadline import within_deadline
 from ambassador_server.services.sign_in.held_sessions import KEPT_AFTER_END, HeldSessions
 from ambassador_server.services.sign_in.key_proof import KeyProver, principal_of
 from ambassador_server.services.sign_in.login_throttle import count_wrong_token

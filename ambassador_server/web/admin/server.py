@@ -75,6 +75,7 @@ def _sink_view(sink: SinkStatus) -> SinkView:
         last_success=optional_timestamp(sink.last_success),
         last_error=sink.last_error,
         last_error_at=optional_timestamp(sink.last_error_at),
+        anomaly=sink.anomaly,
     )
 
 

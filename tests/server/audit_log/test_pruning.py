@@ -19,6 +19,7 @@ from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.log_indexing import InServerIndexer
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.audit.retention import AuditRetention
+from ambassador_server.services.audit.sink_positions import SinkPositions
 from tests.fakes.audit_sink import FakeReceiver, FakeSink
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.store import InMemoryStore
@@ -52,7 +53,8 @@ class World:
                 SinkSettings(name="fake", kind="fake", sink=FakeSink(self.receiver, 65536), batch_records=2)
             ],
             logs=[log],
-            journal=FileSinkJournal(directory, WRITER),
+            journal=(journal := FileSinkJournal(directory, WRITER)),
+            stored=SinkPositions(store=self.store, journal=journal, node=WRITER),
             clock=clock,
             pause_after=Backoff(0.01, 0.05).after,
         )
@@ -217,8 +219,9 @@ async def test_segment_that_an_audit_sink_has_not_read_stays(tmp_path: Path):
 
     _, position = await log.read(None, 4)
     assert position is not None
-    await FileSinkJournal(tmp_path, WRITER).save("fake", {WRITER: position})
+    journal = FileSinkJournal(tmp_path, WRITER)
     world = World(log, clock, tmp_path)
+    await SinkPositions(store=world.store, journal=journal, node=WRITER).save("fake", {WRITER: position})
     some = await world.retention.prune(SERVER, older_than=timedelta(days=2), index=False)
     assert some.removal is not None
     assert some.removal.last_segment == position.segment - 1 > 0

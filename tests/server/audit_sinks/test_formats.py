@@ -134,7 +134,7 @@ async def test_retry_after_of_a_receiver_is_respected(
 async def test_positions_are_replaced_and_read_back(tmp_path: Path):
     (tmp_path / "main").mkdir()
     journal = FileSinkJournal(tmp_path, "main")
-    assert await journal.load("siem") == {}
+    assert await journal.load("siem") is None
     for seq in (1, 2):
         await journal.save("siem", {"main": LogPosition(seq=seq, segment=1, offset=10 * seq)})
     again = FileSinkJournal(tmp_path, "main")
@@ -147,7 +147,18 @@ async def test_positions_are_replaced_and_read_back(tmp_path: Path):
     assert await again.load("siem") == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"main": {"seq": "one"}}', b'{"main": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b'{"main": {"seq": "one"}}',
+        b"[" * 99999,
+        b'{"main": 1}',
+        b'{"main":{"seq":1,"segment":-1,"offset":1}}',
+    ],
+)
 async def test_unreadable_positions_are_an_error_and_not_the_beginning(tmp_path: Path, content: bytes):
     place = tmp_path / "main" / "sinks"
     place.mkdir(parents=True)

@@ -33,12 +33,14 @@ HEAD = revisions()[-1]
 _FROZEN = {
     "0001_initial": "7415b7cadd92849375ff5ad66bb459f42957eb8d8d98c73eb8b95a0f608b4ea1",
     "0002_audit_anchors": "a135a643d6f3c0b87e26925d2010cede34a21f37f8f39ea1b542c73d9515378c",
+    "0003_audit_sink_positions": "4d2c228c03e74c4321158068a68014b6989865da1c5020be649068636f9c5c80",
 }
 """The SHA-256 of each migration; one is added with each new migration, and none is ever changed."""
 
 _FROZEN_LAYOUTS = {
     "0001_initial": "9fa0eec2af6da3c919dbac8d2c9ef58b9708f4d8f40205a10b8d521988bde0eb",
     "0002_audit_anchors": "833731e5cc98051f723fe50468a48f53ee29c57dad016b08085fe95da1f9acdc",
+    "0003_audit_sink_positions": "07099f3949eb14efb8654b029d110b90ba97d6e4fccd530e201a5efbde142f95",
 }
 """The SHA-256 of the layout of a SQLite database after each migration."""
 

@@ -12,7 +12,8 @@ from ambassador_server.errors import StorageError
 from ambassador_server.services.administration.health import Health
 from ambassador_server.services.audit.delivery import AuditDeliveries
 from ambassador_server.services.audit.log_indexing import InServerIndexer
-from ambassador_server.services.changes.database_deadline import DATABASE_SECONDS, within_deadline
+from ambassador_server.services.audit.sink_positions import SinkPositions
+from ambassador_server.services.shared.database_deadline import DATABASE_SECONDS, within_deadline
 from tests.patience import PATIENCE
 from tests.server.services.audit.test_proof import anchors
 from tests.server.services.sign_in.test_sessions import build, open_session
@@ -116,7 +117,8 @@ def no_deliveries(world: World) -> AuditDeliveries:
     return AuditDeliveries(
         sinks=(),
         logs=(),
-        journal=FileSinkJournal(Path("unused"), "main"),
+        journal=(journal := FileSinkJournal(Path("unused"), "main")),
+        stored=SinkPositions(store=world.store, journal=journal, node="main"),
         clock=world.clock,
         pause_after=Backoff(1, 1).after,
     )

@@ -35,6 +35,7 @@ FINDING = View(
         Column("SIGNED AT", "covered_at", exact_time, wide=True),
         Column("UNSIGNED", "uncovered"),
         Column("ADOPTED", "adopted", wide=True),
+        Column("NO OUTCOME", "without_outcome", wide=True),
         Column("LAST", "seq"),
         Column("DIGEST", "digest", wide=True, whole=True),
         Column("SEGMENTS", "segments", wide=True),
@@ -201,10 +202,21 @@ def _warn_of_unsigned_records(admin: Invocation, results: Sequence[dict[str, Any
                 f"{name}: segment {gone['segment']} is broken at line {gone['line']} and was quarantined; its records "
                 f"after {gone['last_seq']} are not verified."
             )
+        if unknown := result.get("without_outcome"):
+            admin.output.warn(f"{name}: {_unfinished(unknown)}")
         if adopted := result.get("adopted"):
             admin.output.warn(
                 f"{name}: {adopted} records were left unsigned by a killed process and signed later."
             )
+
+
+def _unfinished(count: int) -> str:
+    have, they, were = (
+        ("attempt has", "it", "is running or was")
+        if count == 1
+        else ("attempts have", "they", "are running or were")
+    )
+    return f"{count} {have} no outcome: {they} {were} when a server was killed, and may have run."
 
 
 def _raise_if_empty(results: Sequence[dict[str, Any]], time_range: TimeRange) -> None:

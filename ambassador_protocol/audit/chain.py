@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from ambassador_protocol.audit.attempts import OpenAttempts
 from ambassador_protocol.audit.lines import (
     FORMAT,
     GENESIS,
@@ -66,7 +67,8 @@ class ChainProof:
 
     `trusted` holds the trusted keys by id; None checks no signature. `uncovered` counts the records since the last
     checkpoint, `covered`. `key` is the id of the key that signs the next checkpoint. `anchor` is a line that was stored
-    outside of the log. `adopted` counts the records that a start has signed for an earlier process.
+    outside of the log. `adopted` counts the records that a start has signed for an earlier process. `attempts` takes in
+    every line, if it is given.
     """
 
     writer: str
@@ -81,6 +83,7 @@ class ChainProof:
     quarantined: tuple[Quarantined, ...] = ()
     key: str | None = None
     anchor: Tip | None = None
+    attempts: OpenAttempts[int] | None = None
 
     def add(self, line: Line, digest: str) -> str | None:
         """Take in a line whose number and `prev` are right; return what is wrong with it, or None."""
@@ -191,6 +194,8 @@ class _SegmentChecker:
             fault = self._fault_in(line, digest) or self._checkpoint_fault(line, digest)
             if fault is not None:
                 return self._result(fault=fault)
+            if self._proof.attempts is not None:
+                self._proof.attempts.take(text, line.seq)
             self._start = self._start or Tip(line.seq - 1, line.prev)
             self._tip = Tip(line.seq, digest)
             self._lines += 1

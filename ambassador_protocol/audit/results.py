@@ -42,7 +42,8 @@ class WriterVerification:
 
     `first_seq` is the first verified record, `seq` and `digest` are the last one. A signature covers every record up to
     `covered_seq`; no signature covers the `uncovered` records after it yet. `adopted` counts records that a killed
-    process had left unsigned and that the next start signed. `is_closed` is true when the log ends with
+    process had left unsigned and that the next start signed. `without_outcome` counts the attempts without an outcome,
+    None if the log was not verified to its end. `is_closed` is true when the log ends with
     the checkpoint of a regular stop. `pruned` is what a prune removed. `quarantined` are the broken segments that
     signed checkpoints say were quarantined: of these, the lines before the broken one are verified.
     """
@@ -58,6 +59,7 @@ class WriterVerification:
     covered_at: str | None
     uncovered: int
     adopted: int
+    without_outcome: int | None
     is_closed: bool
     pruned: Pruned | None
     quarantined: tuple[Quarantined, ...]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ambassador_protocol.audit.attempts import OpenAttempts
 from ambassador_protocol.audit.chain import ChainBreak, ChainProof, check_segment
 from ambassador_protocol.audit.files import quarantined_numbers, segment_name, segment_numbers
 from ambassador_protocol.audit.lines import GENESIS, Quarantined, Tip, read_line
@@ -46,7 +47,11 @@ def verify(
     trusted = None if keys is None else keys_by_id(keys)
     writers = sorted(path for path in directory.iterdir() if path.is_dir())
     found = [
-        _Chain(path, ChainProof(path.name, trusted, anchor=anchors.get(path.name)), pause).verify(time_range)
+        _Chain(
+            path,
+            ChainProof(path.name, trusted, anchor=anchors.get(path.name), attempts=OpenAttempts()),
+            pause,
+        ).verify(time_range)
         for path in writers
     ]
     gone = [
@@ -65,6 +70,7 @@ class _Chain:
         self._start: Tip | None = None
         self._tip: Tip | None = GENESIS
         self._lines_before = 0
+        self._is_to_end = False
         self._last = 1
         self._fault: Fault | None = None
         self._torn: TornTail | None = None
@@ -94,7 +100,8 @@ class _Chain:
         is_from_the_first = bool(wanted) and 1 < wanted[0] == numbers[0]
         if self._fault is None and is_from_the_first and wanted[-1] == numbers[-1]:
             self._fault = self._beginning_fault(wanted[0])
-        if self._fault is None and wanted[-1:] == numbers[-1:]:
+        self._is_to_end = wanted[-1:] == numbers[-1:]
+        if self._fault is None and self._is_to_end:
             self._fault = self._end_fault() or self._unsigned
         return self._result(len(wanted))
 
@@ -200,6 +207,10 @@ class _Chain:
     def _at(self, segment: int, line: int | None, seq: int, problem: str) -> Fault:
         return Fault(writer=self._path.name, segment=segment, line=line, seq=seq, problem=problem)
 
+    def _without_outcome(self) -> int | None:
+        attempts = self._proof.attempts
+        return None if attempts is None or self._fault is not None or not self._is_to_end else len(attempts)
+
     def _result(self, segments: int) -> WriterVerification:
         proof, tip, start = self._proof, self._tip or GENESIS, self._start or GENESIS
         return WriterVerification(
@@ -214,6 +225,7 @@ class _Chain:
             covered_at=None if proof.covered is None else proof.covered.at,
             uncovered=proof.uncovered,
             adopted=proof.adopted,
+            without_outcome=self._without_outcome(),
             is_closed=proof.is_closed and self._torn is None,
             pruned=proof.pruned,
             quarantined=proof.quarantined,

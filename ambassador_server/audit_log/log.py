@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from ambassador_server.audit_log.pruning import as_statement, find_prunable, rem
 from ambassador_server.audit_log.reader import count_records, read_records
 from ambassador_server.audit_log.segment_writer import SegmentWriter
 from ambassador_server.audit_log.syncer import Syncer
+from ambassador_server.audit_log.unfinished import find_unfinished
 from ambassador_server.audit_log.write_batch import WriteBatch
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.domain.audit.anchors import Anchor
@@ -171,6 +172,13 @@ class JsonlAuditLog:
         if self._syncer.durable < (anchor.segment, end):
             await self._make_durable()
         return anchor if self._syncer.durable >= (anchor.segment, end) else None
+
+    async def unfinished(self, longest: timedelta) -> list[AuditRecord]:
+        """Return the attempts since the last start or stop without an outcome, at most so much older than the last."""
+        try:
+            return await asyncio.to_thread(find_unfinished, self._directory.path, self._writer, longest)
+        except OSError as error:
+            raise AuditUnavailableError(f"The audit log cannot be read: {reason_of(error)}.") from error
 
     async def prunable(self, before: datetime, needed_from: int | None = None) -> Removal | None:
         """Return the segments that hold nothing younger and come before `needed_from`, or None."""

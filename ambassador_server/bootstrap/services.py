@@ -38,6 +38,7 @@ from ambassador_server.services.audit.index import AuditSearch
 from ambassador_server.services.audit.proof import AuditProof
 from ambassador_server.services.audit.retention import AuditRetention
 from ambassador_server.services.audit.sink_positions import SinkPositions
+from ambassador_server.services.audit.unfinished import UnfinishedAttempts
 from ambassador_server.services.audit.use_cases import AuditUseCases
 from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.calls.in_flight import CallsInFlight
@@ -47,6 +48,7 @@ from ambassador_server.services.changes.batch import Batches
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_reports import McpReports
+from ambassador_server.services.registry.mcp_spec import MAX_CALL_SECONDS
 from ambassador_server.services.registry.mcps import Mcps
 from ambassador_server.services.registry.use_cases import RegistryUseCases
 from ambassador_server.services.sign_in.administrator_proof import AdministratorProver
@@ -78,6 +80,7 @@ class UseCases:
     deliveries: AuditDeliveries
     indexer: SupervisedIndexer
     anchors: AuditAnchors
+    unfinished: UnfinishedAttempts
 
 
 def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> UseCases:
@@ -95,7 +98,6 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     indexer = SupervisedIndexer(
         url=config.store_url, audit_directory=config.audit_dir, store=base.store, logs=logs, clock=base.clock
     )
-    search = AuditSearch(store=base.store, indexer=indexer)
     anchors = AuditAnchors(store=base.store, log=base.log, recorder=base.recorder, losses=base.losses)
     catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)
     in_flight = CallsInFlight(base.policy)
@@ -108,7 +110,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     return UseCases(
         calls=_calls(config, base, catalog, in_flight),
         in_flight=in_flight,
-        audit=_audit(config, base, search, deliveries, anchors),
+        audit=_audit(config, base, AuditSearch(store=base.store, indexer=indexer), deliveries, anchors),
         client_sign_in=client_sign_in,
         administrator_sign_in=_administrator_sign_in(config, base, passwords),
         registry=_registry(config, base, catalog),
@@ -129,6 +131,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         deliveries=deliveries,
         indexer=indexer,
         anchors=anchors,
+        unfinished=_unfinished(base),
     )
 
 
@@ -172,6 +175,11 @@ def _audit(
         proof=AuditProof(JsonlArchive(config.audit_dir, base.signer), anchors),
         retention=retention,
     )
+
+
+def _unfinished(base: Foundation) -> UnfinishedAttempts:
+    longest = timedelta(seconds=MAX_CALL_SECONDS)
+    return UnfinishedAttempts(log=base.log, clock=base.clock, longest=longest)
 
 
 def _client_sign_in(config: ServerConfig, base: Foundation) -> ClientSignIn:

@@ -91,7 +91,9 @@ def _audit_log(settings: "ServerConfig") -> str:
     count = sum(len(writer.quarantined) for writer in found.writers)
     gone = f"; segments in quarantine: {count}" if count else ""
     note = f"; signed by a later start: {adopted}" if adopted else ""
-    return f"{found.records} records, every chain is intact{note}{gone}"
+    waiting = sum(writer.without_outcome or 0 for writer in found.writers)
+    unknown = f"; attempts without an outcome, which may have run: {waiting}" if waiting else ""
+    return f"{found.records} records, every chain is intact{note}{gone}{unknown}"
 
 
 def _audit_anchors(settings: "ServerConfig") -> str:

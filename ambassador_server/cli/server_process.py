@@ -65,6 +65,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         programs = program_settings(settings)
         stack.callback(remove_temporary_directory, programs)
         stack.push_async_callback(ambassador.close)
+        await _close_unfinished(ambassador)
         await _record(ambassador, AuditAction.SERVER_START)
         await _report_losses(ambassador)
         stack.push_async_callback(_record, ambassador, AuditAction.SERVER_STOP)
@@ -143,6 +144,12 @@ async def _record(ambassador: Ambassador, action: AuditAction) -> None:
     await ambassador.base.recorder.event(
         action, Outcome.SUCCEEDED, resource=_SERVER, details={"version": __version__}
     )
+
+
+async def _close_unfinished(ambassador: Ambassador) -> None:
+    closed = await ambassador.services.unfinished.close()
+    if closed:
+        _log.warning("a killed server left attempts without an outcome, which were closed", count=closed)
 
 
 async def _report_losses(ambassador: Ambassador) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ambassador_server.domain.audit.anchors import Anchor
@@ -61,6 +61,21 @@ class AuditLog(AuditLogReader, Protocol):
 
     async def close(self) -> None:
         """Write the queued records, sync them to the disk, and release the log."""
+        ...
+
+
+class UnfinishedLog(Protocol):
+    """A log that tells which attempts have no outcome."""
+
+    async def unfinished(self, longest: timedelta) -> list[AuditRecord]:
+        """Return the attempts since the last start or stop of the server without an outcome, oldest first.
+
+        `longest` is how long a call can take at most. Raises AuditUnavailableError if the log cannot be read.
+        """
+        ...
+
+    def append(self, event: AuditEvent) -> Awaitable[None]:
+        """Append an event, as `AuditLog.append` does."""
         ...
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.effort import SOAK
 from tests.end_to_end.conftest import GENEROUS
-from tests.end_to_end.faces import FACES
+from tests.end_to_end.faces import FACES, Wire
 from tests.end_to_end.world import Caller, Downstream, World, running
 from tests.patience import PATIENCE
 from tests.rig import Rig
@@ -90,7 +90,8 @@ async def test_killed_server_has_recorded_every_call_that_reached_a_downstream(
             assert "every chain is intact" in checked.stdout
         world.start()
 
-    assert all(each["ok"] for each in world.rig.admin_json("audit", "verify"))
+    verified = world.rig.admin_json("audit", "verify")
+    assert all(each["ok"] and each["without_outcome"] == 0 for each in verified)
     events = every_event(world)
     attempts = {
         event["details"]["arguments"]["number"] for event in events if event["action"] == "call:tool:attempt"
@@ -101,11 +102,66 @@ async def test_killed_server_has_recorded_every_call_that_reached_a_downstream(
     assert sum(answered) <= len(arrived)
     outcomes = [event for event in events if event["action"] == "call:tool:outcome"]
     assert len(outcomes) >= sum(answered), "every answered call has its outcome"
+    assert_every_attempt_has_one_outcome(events)
 
     for writer in {event["writer"] for event in events}:
         assert_no_gap_and_no_duplicate(world, writer, [e["seq"] for e in events if e["writer"] == writer])
     cursors = [int(event["cursor"]) for event in events]
     assert cursors == sorted(set(cursors))
+
+
+def assert_every_attempt_has_one_outcome(events: list[dict[str, Any]]) -> None:
+    """Assert that each call has ended once: with an answer, or with the outcome that the next start recorded."""
+    attempts = {event["request_id"]: event for event in events if event["action"] == "call:tool:attempt"}
+    outcomes = [event for event in events if event["action"] == "call:tool:outcome"]
+    assert sorted(event["request_id"] for event in outcomes) == sorted(attempts)
+    for event in outcomes:
+        if event["reason"] == "server_killed":
+            attempt = attempts[event["request_id"]]
+            assert event["details"] == {"attempt_seq": attempt["seq"]}
+            assert [event[name] for name in ("actor", "resource", "session_id", "source", "writer")] == [
+                attempt[name] for name in ("actor", "resource", "session_id", "source", "writer")
+            ]
+
+
+async def test_start_closes_the_calls_that_were_in_flight_when_the_server_was_killed(
+    world: World, tools: Downstream
+) -> None:
+    caller, arrived = world.caller(), tools.count()
+    wires = [face.call(caller.secret, "tools__slow", {"seconds": 60}) for face in FACES]
+    async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as http:
+        calls = [asyncio.create_task(send(http, world.rig.client_url + wire.path, wire)) for wire in wires]
+        while tools.count() < arrived + len(wires):  # noqa: ASYNC110 - another process writes the file
+            await asyncio.sleep(0.02)
+        assert world.rig.stop(signal.SIGKILL) == -signal.SIGKILL
+        done = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, aiohttp.ClientError) for outcome in done)
+
+    checked = world.rig.run("ambassador-server", "check", "--data-dir", str(world.rig.data_dir))
+    assert f"attempts without an outcome, which may have run: {len(wires)}" in checked.stdout
+    key = world.rig.facts["audit_key_file"]
+    told = world.rig.admin(
+        "audit", "verify", "--offline", str(world.rig.data_dir / "audit"), "--key", key
+    ).stderr
+    assert f"main: {len(wires)} attempts have no outcome" in told
+
+    world.start()
+    closed = world.events(action="call:tool:outcome", reason="server_killed")[: len(wires)]
+    assert {event["resource"]["name"] for event in closed} == {"tools.slow"}
+    assert {event["outcome"] for event in closed} == {"failed"}
+    number = len(world.events(reason="server_killed"))
+    for event in closed:
+        assert not world.ask("GET", f"audit/traces/{event['request_id']}")["open"]
+    assert all(each["without_outcome"] == 0 for each in world.rig.admin_json("audit", "verify"))
+    assert world.rig.stop(signal.SIGKILL) == -signal.SIGKILL
+    world.start()
+    assert len(world.events(reason="server_killed")) == number, "each attempt is closed once"
+
+
+async def send(http: aiohttp.ClientSession, url: str, wire: Wire) -> bytes:
+    """Send one call and return its answer."""
+    async with http.post(url, data=wire.body, headers=wire.headers) as response:
+        return await response.read()
 
 
 def assert_no_gap_and_no_duplicate(world: World, writer: str, indexed: list[int]) -> None:

@@ -13,7 +13,7 @@ from ambassador_server.services.audit.anchors import AuditAnchors
 _NOTHING: Mapping[str, Any] = {
     **dict.fromkeys(("segments", "records", "first_seq", "seq", "checkpoints", "covered_seq"), 0),
     **dict.fromkeys(("uncovered", "adopted"), 0),
-    **dict.fromkeys(("covered_at", "pruned", "torn")),
+    **dict.fromkeys(("covered_at", "pruned", "torn", "without_outcome")),
     "digest": "",
     "quarantined": [],
     "is_closed": False,

@@ -1,7 +1,6 @@
 """Runs the server process: start, serve until SIGTERM or Ctrl-C, drain, stop."""
 
 import asyncio
-import gc
 import json
 import logging
 import signal
@@ -16,6 +15,7 @@ import structlog
 
 from ambassador_protocol import __version__
 from ambassador_server.bootstrap.jobs import clock_driven_jobs
+from ambassador_server.bootstrap.memory import keep_start_in_memory
 from ambassador_server.bootstrap.open_files import connection_bounds, raise_descriptor_limit
 from ambassador_server.bootstrap.options import program_settings
 from ambassador_server.bootstrap.periodic import run_periodically
@@ -76,7 +76,7 @@ async def _serve(settings: ServerConfig, ready_file: Path | None) -> None:
         await stack.enter_async_context(run_periodically(clock_driven_jobs(ambassador, tls)))
         ports = await _listen(stack, ambassador, certificates, tls)
         await _warn_without_admin(ambassador)
-        _start_garbage_collector()
+        keep_start_in_memory()
         _announce(settings, certificates, ports, ready_file)
         await stop.wait()
         ambassador.services.health.start_draining()
@@ -111,14 +111,6 @@ async def _prepare_programs(programs: ProgramSettings) -> None:
         detail="no program starts without a sandbox" if default is None else default.detail,
         allowed_commands="any" if allowed is None else list(allowed),
     )
-
-
-def _start_garbage_collector() -> None:
-    """Collect garbage from now on; the objects created at the start are excluded, so that they are not searched."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 1_000)
-    gc.enable()
 
 
 async def _migrate_sqlite(settings: ServerConfig) -> None:

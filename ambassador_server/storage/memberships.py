@@ -1,5 +1,8 @@
 """The repository of memberships."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlalchemy import Column, ColumnElement, delete, insert, select
 
 from ambassador_server.domain.people.groups import Membership
@@ -53,10 +56,8 @@ class MembershipRepository:
     async def _select(self, *conditions: ColumnElement[bool]) -> list[Membership]:
         await self._transaction.queue(Lock.POLICY)
         order = (memberships.c.user_id, memberships.c.group_id)
-        rows = await self._transaction.rows(select(memberships).where(*conditions).order_by(*order))
-        return [
-            Membership(user_id=user_id, group_id=group_id, owner=owner) for user_id, group_id, owner in rows
-        ]
+        statement = select(memberships).where(*conditions).order_by(*order)
+        return await self._transaction.objects(statement, _from_row)
 
     async def _conflict(self, membership: Membership, violation: Violation) -> ConflictError:
         user, group = await self._names(membership)
@@ -72,3 +73,8 @@ class MembershipRepository:
     async def _name(self, name: Column[str], key: Column[str], item_id: str) -> str:
         rows = await self._transaction.rows(select(name).where(key == item_id))
         return str(rows[0][0]) if rows else item_id
+
+
+def _from_row(row: Sequence[Any]) -> Membership:
+    user_id, group_id, owner = row
+    return Membership(user_id=user_id, group_id=group_id, owner=owner)

@@ -64,7 +64,9 @@ class TableRepository(Generic[T]):
 
     async def all(self) -> list[T]:
         """Return every object, ordered by natural name, else by time of creation, else by id."""
-        return await self._select()
+        await self._lock_shared()
+        statement = select(self._mapping.table).order_by(*self._mapping.order)
+        return await self._transaction.objects(statement, self._mapping.from_row)
 
     async def of(self, **owners: str) -> list[T]:
         """Return the objects that belong to all of these, as in `of(group_id=...)`, in the order of `all`."""

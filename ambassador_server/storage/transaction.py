@@ -1,9 +1,9 @@
 """Runs statements in one transaction, and translates the errors of SQLAlchemy and the drivers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     CursorResult,
@@ -33,6 +33,9 @@ MAX_CHANGES = 2_000
 """The maximum number of changed objects that are recorded for a transaction; beyond it, all count as changed."""
 
 _EVERYTHING = "everything"
+_ROWS_AT_ONCE = 1_000
+
+T = TypeVar("T")
 
 
 class RefusedError(Exception):
@@ -58,6 +61,13 @@ class Transaction:
         """Run a query and return all rows."""
         with self._errors():
             return (await self._execute(statement)).all()
+
+    async def objects(
+        self, statement: Select[*tuple[Any, ...]], read: Callable[[Row[*tuple[Any, ...]]], T]
+    ) -> list[T]:
+        """Run a query and return an object for each row; the rows of a large table are never in memory all at once."""
+        with self._errors():
+            return await self.dialect.run(self._stream(statement, read))
 
     async def change(self, statement: Insert | Update | Delete, row: Mapping[str, Any] | None = None) -> int:
         """Run one write and return the number of affected rows; `row` holds the values of an INSERT or UPDATE.
@@ -120,6 +130,15 @@ class Transaction:
         ]
         await self.change_many(insert(policy_changes), rows)
         await self.change(delete(policy_changes).where(policy_changes.c.version <= version - KEPT_VERSIONS))
+
+    async def _stream(
+        self, statement: Select[*tuple[Any, ...]], read: Callable[[Row[*tuple[Any, ...]]], T]
+    ) -> list[T]:
+        objects: list[T] = []
+        async with self._connection.stream(statement) as result:
+            async for portion in result.partitions(_ROWS_AT_ONCE):
+                objects.extend(map(read, portion))
+        return objects
 
     async def _execute(
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None

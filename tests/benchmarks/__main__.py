@@ -16,6 +16,7 @@ from tests.benchmarks import (
     clients,
     peers,
     provisioning,
+    scale,
     server,
     starts,
 )
@@ -37,6 +38,7 @@ SCENARIOS: dict[str, Callable[[World, Effort], list[Figure]]] = {
     "starts": starts.starts,
     "provisioning": provisioning.provisioning,
     "list": server.listing,
+    "scale": scale.scale,
     "audit-index": audit_index.indexing,
     "audit-queries": audit_queries.queries,
     "peers": peers.peers,

@@ -85,7 +85,7 @@ class Endpoint:
 
     def list_tools(self, expect: str, **how: Any) -> Job:
         """Return the job that lists the tools."""
-        return self._job(_message("tools/list", {}), expect, **how)
+        return self._job(message("tools/list", {}), expect, **how)
 
     def _job(self, body: str, expect: str, **how: Any) -> Job:
         where: dict[str, Any] = {"url": self.url, "headers": HEADERS, "ca_file": self.ca_file}
@@ -113,8 +113,8 @@ class World:
         """End every process."""
         self._stack.close()
 
-    def beside(self, name: str, server: tuple[str, ...]) -> "World":
-        """Return a separate world whose server is started by another command."""
+    def beside(self, name: str, server: tuple[str, ...] = ()) -> "World":
+        """Return a separate world, whose server may be started by another command."""
         directory = self.rig.directory / name
         directory.mkdir()
         return World(directory, hurries=self._hurries, server=server)
@@ -124,9 +124,12 @@ class World:
         self._provision()
         if fresh or not self._hurries or self.rig.tls is not tls:
             self._restart(tls=tls)
-        assert self.rig.process is not None
+        return self.endpoint(sessions=sessions)
+
+    def endpoint(self, *, sessions: int) -> Endpoint:
+        """Return our running server with this many sessions."""
         tokens = tuple(self._register() for _ in range(sessions))
-        return Endpoint(self.rig.process.pid, f"{self.rig.client_url}/mcp", TOOL, tokens, self.ca_file)
+        return Endpoint(self.process_id, f"{self.rig.client_url}/mcp", TOOL, tokens, self.ca_file)
 
     def offer(self, mcp: str, tools: int) -> None:
         """Add an MCP, publish it and grant it; it has `echo` and more tools up to the given number."""
@@ -154,6 +157,12 @@ class World:
         ):
             url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/mcp"
             yield Endpoint(process_id, url, "echo", ca_file=self.rig.facts["ca_file"] if tls else None)
+
+    @property
+    def process_id(self) -> int:
+        """Return the process id of our running server."""
+        assert self.rig.process is not None
+        return self.rig.process.pid
 
     @property
     def ca_file(self) -> str | None:
@@ -231,9 +240,10 @@ class World:
 
 def call_body(tool: str, **more: Any) -> str:
     """Return one call of the tool without its number, with more arguments than it needs."""
-    return _message("tools/call", {"name": tool, "arguments": {"text": TEXT, **more}})
+    return message("tools/call", {"name": tool, "arguments": {"text": TEXT, **more}})
 
 
-def _message(method: str, params: dict[str, Any]) -> str:
+def message(method: str, params: dict[str, Any]) -> str:
+    """Return a request whose number is still open."""
     head = f'{{"jsonrpc":"2.0","id":{NUMBER},"method":"{method}","params":'
     return head + json.dumps(params, separators=(",", ":")) + "}"

@@ -76,9 +76,9 @@ def _includes(patterns: tuple[str, ...], capability: CapabilityRef) -> bool:
 
     They name tools. Resources and prompts are included by the pattern of everything alone.
     """
-    if capability.kind is not CapabilityKind.TOOL:
-        return EVERYTHING in patterns
-    return matches_any(patterns, capability.name)
+    if EVERYTHING in patterns:
+        return True
+    return capability.kind is CapabilityKind.TOOL and matches_any(patterns, capability.name)
 
 
 def matches_any(patterns: tuple[str, ...], canonical: str) -> bool:

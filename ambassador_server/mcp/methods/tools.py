@@ -40,7 +40,11 @@ class ToolMethods:
         if "cursor" in request.params and bytes(request.params["cursor"]) != b"null":
             raise EnvelopeError(Code.INVALID_PARAMS, "Unknown cursor: the list has one page")
         entries = self._catalog.visible(caller.principal)
-        return Page(b"tools", b",".join(self._describe(entry) for entry in entries))
+        described = self._descriptions()
+        return Page(
+            b"tools",
+            b",".join([described.get(entry.published) or self._describe(entry) for entry in entries]),
+        )
 
     async def call(self, request: Request, caller: Caller) -> Outcome:
         """Serve tools/call."""
@@ -80,16 +84,18 @@ class ToolMethods:
                 Code.HEADER_MISMATCH, f"{contradicted} does not equal the argument it mirrors"
             )
 
-    def _describe(self, entry: CatalogEntry) -> bytes:
+    def _descriptions(self) -> dict[str, bytes]:
+        """Return the descriptions of the current catalog that are written already, by published name."""
         index, described = self._described
         if index is not self._catalog.index():
             described = {}
             self._described = (self._catalog.index(), described)
-        found = described.get(entry.published)
-        if found is None:
-            members = read_members(entry.tool.definition)
-            members["name"] = msgspec.Raw(msgspec.json.encode(entry.published))
-            found = described[entry.published] = write_members(members)
+        return described
+
+    def _describe(self, entry: CatalogEntry) -> bytes:
+        members = read_members(entry.tool.definition)
+        members["name"] = msgspec.Raw(msgspec.json.encode(entry.published))
+        self._descriptions()[entry.published] = found = write_members(members)
         return found
 
 

@@ -10,8 +10,10 @@ from ambassador_server.cli import audit, check, init, migrate, serve
 from ambassador_server.errors import AmbassadorError, ConfigurationError, ConflictError, InvalidInputError
 from ambassador_server.wording.advice import hint_text
 
+_NAME = "ambassador-server"
+
 app = typer.Typer(
-    name="ambassador-server",
+    name=_NAME,
     help="The server of MCP Ambassador, which gives users governed access to an organisation's MCP tools.",
     no_args_is_help=True,
     add_completion=False,
@@ -59,12 +61,20 @@ def version() -> None:
 def run() -> None:
     """Run the command line; an error is printed as one line, with a second line for its hint."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except AmbassadorError as error:
-        sys.stderr.write(f"error: {error.message}\n")
-        hint = hint_text(error)
-        if hint is not None:
-            sys.stderr.write(f"hint: {hint}\n")
+        _report(error.message, hint_text(error))
         raise SystemExit(_EXIT_CODES.get(type(error), 1)) from None
-    except KeyboardInterrupt:
+    except typer.TyperException as error:
+        # A command without its words has shown its help instead of a message.
+        if error.format_message():
+            context = getattr(error, "ctx", None)
+            _report(error.format_message(), f"{_NAME if context is None else context.command_path} --help")
+        raise SystemExit(2) from None
+    except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _report(message: str, hint: str | None) -> None:
+    sys.stderr.write(f"error: {message}\n" + (f"hint: {hint}\n" if hint is not None else ""))

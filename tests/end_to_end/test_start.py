@@ -210,3 +210,35 @@ def test_invalid_configuration_is_exit_2(rig: Rig, tmp_path: Path, content: str,
     refused = rig.run("ambassador-server", "serve", "--config", str(file), expect=2)
     assert words in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "helps"),
+    [
+        (["serve", "--lame-duck", "abc"], "'--lame-duck': 'abc'", "serve"),
+        (["serve", "--port", "abc"], "'--port': 'abc'", "serve"),
+        (["serve", "--port"], "'--port' requires an argument", ""),
+        (["serve", "--lame-duck=-5"], "lame_duck_seconds", None),
+        (["serve", "extra"], "(extra)", "serve"),
+        (["check", "--nothing"], "No such option: --nothing", "check"),
+        (["audit", "accept-loss"], "Missing argument 'writer'", "audit accept-loss"),
+        (["audit", "nothing"], "No such command 'nothing'", "audit"),
+        (["nothing"], "No such command 'nothing'", ""),
+    ],
+)
+def test_wrong_command_line_is_an_error_in_one_line(
+    rig: Rig, words: list[str], says: str, helps: str | None
+) -> None:
+    done = rig.run("ambassador-server", *words, expect=2)
+    error, *hint = done.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert says in error
+    assert hint == ([] if helps is None else [f"hint: {f'ambassador-server {helps}'.strip()} --help"])
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("words", [[], ["audit"]])
+def test_command_without_its_words_shows_its_help(rig: Rig, words: list[str]) -> None:
+    done = rig.run("ambassador-server", *words, expect=2)
+    assert "Usage: ambassador-server" in done.stdout
+    assert done.stderr == ""

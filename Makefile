@@ -1,6 +1,7 @@
 # make demo         see the product work, on real servers
 # make test         every test
-# make soak         the tests that draw examples or repeat rounds, SOAK=20 times as many as in make test
+# make soak         the tests that draw examples or repeat rounds, SOAK=20 times as many as in make test; then kills, full
+#                   disks and 15 minutes of load, alone on the machine, with figures
 # make check        the one gate: format, lint, types, import contracts, tests
 # make bench        the figures of docs/performance.md, beside a bare relay in the same run
 # make docs         write the generated documents again
@@ -52,6 +53,7 @@ test: $(INSTALLED)
 
 soak: $(INSTALLED)
 	SOAK=$(SOAK) $(PYTEST) --timeout 0 -m 'hypothesis or soak' $(ARGS)
+	SOAK=$(SOAK) $(PYTEST) -n 0 --timeout 0 -m endurance
 
 check: format lint types contracts test
 

@@ -84,7 +84,7 @@ async def _idle(url: str, directory: Path, count: int) -> tuple[float, float]:
 
 
 @dataclass(slots=True)
-class _Watch:
+class Watch:
     """The lag that `/ready` tells during a run, and the processor time of the index process."""
 
     world: World
@@ -93,10 +93,12 @@ class _Watch:
     seconds: float = 0.0
 
     def run(self) -> None:
+        """Look twice a second until `stop` is set."""
         while not self.stop.wait(0.5):
             self.look()
 
     def look(self) -> int:
+        """Return by how many records the index is behind now."""
         lag = self.world.get("/ready")["audit_index"]
         self.records = max(self.records, lag["behind_records"])
         self.seconds = max(self.seconds, lag["behind_seconds"])
@@ -114,9 +116,9 @@ def under_load(world: World, effort: Effort) -> list[Figure]:
 def _loaded(world: World, effort: Effort, load: str, name: str, offered: float) -> list[Figure]:
     server = world.serve(tls=False, sessions=CONNECTIONS, fresh=True)
     process = index_process(server.process_id)
-    log, index = _sizes(world)
+    log, index = sizes(world)
     before = computed_seconds(process)
-    watch = _Watch(world, Event())
+    watch = Watch(world, Event())
     with ThreadPoolExecutor(1) as pool:
         watching = pool.submit(watch.run)
         begun = time.perf_counter()
@@ -132,7 +134,7 @@ def _loaded(world: World, effort: Effort, load: str, name: str, offered: float) 
             raise BenchError("the index does not catch up")
         time.sleep(0.05)
     caught_up = time.perf_counter() - ended
-    log_after, index_after = _sizes(world)
+    log_after, index_after = sizes(world)
     calls = report.answered
 
     def figure(
@@ -170,7 +172,8 @@ def index_process(server: int) -> int:
     raise BenchError("the server has no process for its index")
 
 
-def _sizes(world: World) -> tuple[int, int]:
+def sizes(world: World) -> tuple[int, int]:
+    """Return the bytes of the audit log and of the database."""
     data = world.rig.data_dir
     log = sum(file.stat().st_size for file in (data / "audit").rglob("*.jsonl"))
     return log, (data / "ambassador.db").stat().st_size

@@ -28,7 +28,8 @@ class Job(msgspec.Struct, kw_only=True):
     """The requests to send. The run ends after `calls` answers, or after `warm_up` and then `seconds`.
 
     Connection k sends `tokens[k % len(tokens)]`. With `offered`, at most so many calls begin in a second. With
-    `reconnect`, every request has a connection of its own.
+    `reconnect`, every request has a connection of its own. With `counts_failures`, a wrong answer is counted instead of
+    ending the run.
     """
 
     url: str
@@ -43,11 +44,15 @@ class Job(msgspec.Struct, kw_only=True):
     calls: int = 0
     offered: float = 0.0
     reconnect: bool = False
+    counts_failures: bool = False
     ca_file: str | None = None
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """The result: `calls` in `seconds` after the warm-up, `answered` in all; percentiles in milliseconds."""
+    """The result: `calls` in `seconds` after the warm-up, `answered` in all; percentiles in milliseconds.
+
+    `failed` counts the wrong answers, which are in none of these.
+    """
 
     calls: int
     answered: int
@@ -55,6 +60,7 @@ class Report(msgspec.Struct, kw_only=True):
     rate: float
     p50: float
     p99: float
+    failed: int = 0
 
 
 class LoadError(Exception):
@@ -70,6 +76,7 @@ class Run:
         self.done = loop.create_future()
         self.latencies: list[float] = []
         self.answered = 0
+        self.failed = 0
         self._number = _FIRST_NUMBER
         self._finished = 0
         self._begin = self._last = self._started = 0.0
@@ -103,6 +110,7 @@ class Run:
             rate=len(ordered) / seconds,
             p50=percentile(ordered, 0.50) * 1000,
             p99=percentile(ordered, 0.99) * 1000,
+            failed=self.failed,
         )
 
     def open(self, place: int) -> None:
@@ -221,9 +229,12 @@ class _Connection(asyncio.Protocol):
 
     def _take(self, answer: bytes) -> None:
         if not answer.startswith(self._status) or self._expect.replace(b"{n}", self._number) not in answer:
-            self._run.fail(f"a wrong answer: {answer[:_SHOWN]!r}")
-            return
-        self._run.note(self._sent)
+            if not self._run.job.counts_failures:
+                self._run.fail(f"a wrong answer: {answer[:_SHOWN]!r}")
+                return
+            self._run.failed += 1
+        else:
+            self._run.note(self._sent)
         if self._run.job.reconnect:
             self._leave()
             self._run.open(self._place)

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,9 @@ def every_event(world: World) -> list[dict[str, Any]]:
             return events
 
 
-@pytest.mark.soak
+@pytest.mark.endurance
 async def test_killed_server_has_recorded_every_call_that_reached_a_downstream(
-    world: World, tools: Downstream
+    world: World, tools: Downstream, record_property: Callable[[str, object], None]
 ) -> None:
     caller = world.caller()
     answered: list[int] = []
@@ -103,6 +103,11 @@ async def test_killed_server_has_recorded_every_call_that_reached_a_downstream(
     outcomes = [event for event in events if event["action"] == "call:tool:outcome"]
     assert len(outcomes) >= sum(answered), "every answered call has its outcome"
     assert_every_attempt_has_one_outcome(events)
+
+    closed = sum(event["reason"] == "server_killed" for event in outcomes)
+    record_property("kill -9: rounds", ROUNDS)
+    record_property("kill -9: calls answered", sum(answered))
+    record_property("kill -9: calls in flight at a kill, closed by the next start", closed)
 
     for writer in {event["writer"] for event in events}:
         assert_no_gap_and_no_duplicate(world, writer, [e["seq"] for e in events if e["writer"] == writer])

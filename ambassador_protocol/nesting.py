@@ -2,6 +2,7 @@
 
 import re
 from array import array
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final
 
@@ -13,6 +14,9 @@ CUT: Final = b'"\\u0000 nested too deep"'
 
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[{]}"))
+# Pieces, so that another thread can run in between; and most runs of brackets are short enough to be only counted.
+_PIECE: Final = 64 * 1024
+_RUN: Final = MAX_NESTING // 2
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -21,11 +25,26 @@ def is_too_deep(document: bytes) -> bool:
     # Without so many bytes or brackets nothing is nested that deep, so most documents are not searched.
     if len(document) <= MAX_NESTING or document.count(b"[") + document.count(b"{") <= MAX_NESTING:
         return False
+    depth = 0
+    for run in _runs_of_steps(document):
+        opened = run.count(1)
+        if depth + opened > MAX_NESTING and max(accumulate(array("b", run), initial=depth)) > MAX_NESTING:
+            return True
+        depth += 2 * opened - len(run)
+    return False
+
+
+def _runs_of_steps(document: bytes) -> Iterator[bytes]:
+    """Return the brackets outside of strings, as steps into or out of a level."""
     if b"\\" in document:
         document = document.replace(b"\\\\", b"").replace(b'\\"', b"")
-    outside_strings = b"".join(document.split(b'"')[::2])
-    steps = array("b", outside_strings.translate(_STEPS, _NO_BRACKETS))
-    return max(accumulate(steps), default=0) > MAX_NESTING
+    in_string = 0
+    for start in range(0, len(document), _PIECE):
+        parts = document[start : start + _PIECE].split(b'"')
+        steps = b"".join(parts[in_string::2]).translate(_STEPS, _NO_BRACKETS)
+        in_string ^= (len(parts) - 1) & 1
+        for begin in range(0, len(steps), _RUN):
+            yield steps[begin : begin + _RUN]
 
 
 def cut_nesting(document: bytes) -> bytes:

@@ -102,6 +102,16 @@ class ChildProcess(asyncio.SubprocessProtocol):
         """Let senders go on; called by the event loop."""
         self._writable.set()
 
+    def hold_output(self, holds: bool) -> None:
+        """Read nothing more of what the child writes to its output, or read on."""
+        output = cast(asyncio.ReadTransport | None, self._transport.get_pipe_transport(1))
+        if output is None or output.is_closing():
+            return
+        if holds:
+            output.pause_reading()
+        else:
+            output.resume_reading()
+
     async def write(self, data: bytes) -> None:
         """Send bytes as soon as the child reads them; they are dropped when its input is closed."""
         while not self._writable.is_set():

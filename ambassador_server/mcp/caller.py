@@ -6,6 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from ambassador_server.domain.people.principals import Origin, Principal
+from ambassador_server.domain.shared.large_documents import LARGE
 from ambassador_server.mcp.envelope import Request
 from ambassador_server.ports.exchange import Ask, Reply, Tell
 
@@ -33,3 +34,8 @@ class Page(Struct, frozen=True):
 Outcome: TypeAlias = Reply | Page
 Method = Callable[[Request, Caller], Awaitable[Outcome]]
 """Serves one method. Raises EnvelopeError for an invalid request, and AmbassadorError."""
+
+
+def is_large(outcome: Outcome) -> bool:
+    """Tell whether shaping the outcome takes so long that it must not be done on the event loop."""
+    return isinstance(outcome, Reply) and len(outcome.result or b"") > LARGE

@@ -1,6 +1,7 @@
 """The `/mcp` endpoint: reads one message and passes it to the code of its era."""
 
 from ambassador_protocol.mcp import VERSION_HEADER, is_legacy
+from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.mcp.envelope import EnvelopeError, read_message
 from ambassador_server.mcp.eras.legacy import LegacyEra
 from ambassador_server.mcp.eras.modern import ModernEra
@@ -22,7 +23,8 @@ class McpEndpoint:
         if refused is not None:
             return refusal(refused.status, None, refused.code, refused.message)
         try:
-            message = read_message(request.body)
+            body = request.body
+            message = read_message(body) if len(body) <= LARGE else await off_loop(read_message, body)
         except EnvelopeError as error:
             return refusal(400, None, error.code, error.message)
         era = self._legacy if is_legacy(request.headers.get(VERSION_HEADER)) else self._modern

@@ -9,6 +9,7 @@ import msgspec
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
 from ambassador_server.domain.secrets.marks import cut_mark, duplicate_name
 from ambassador_server.errors import InvalidInputError
+from ambassador_server.mcp.bounded_json import BeginningReader
 
 _LONGEST_INTEGER = 1000
 
@@ -41,6 +42,17 @@ class MsgspecPayloads:
             pass
         return _every_member(raw)
 
+    def beginning(self, raw: bytes, values: int, size: int) -> Any:
+        """Return as `value` does, but of a large document only so many values, with a mark for the rest.
+
+        The rest is not decoded, so the time does not depend on its shape. `size` bounds the characters of all texts; of
+        each it counts no more than the audit keeps. Raises InvalidInputError if what it reads is not JSON.
+        """
+        try:
+            return _beginning.read(raw, values, size)
+        except (ValueError, IndexError) as error:
+            raise InvalidInputError("The arguments are not JSON") from error
+
     def is_error_result(self, raw: bytes) -> bool:
         """Tell whether a result has `isError: true`; a result that is not an object counts as an error."""
         try:
@@ -51,13 +63,7 @@ class MsgspecPayloads:
 
 def _every_member(raw: bytes) -> Any:
     try:
-        return json.loads(
-            raw.decode(),
-            object_pairs_hook=_members,
-            parse_int=_integer,
-            parse_float=_float,
-            parse_constant=_no_constant,
-        )
+        return _every_member_decoder.decode(raw.decode())
     except (ValueError, RecursionError) as error:
         raise InvalidInputError("The arguments are not JSON") from error
 
@@ -86,3 +92,9 @@ def _float(digits: str) -> Any:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
+
+
+_every_member_decoder = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=_float, parse_constant=_no_constant
+)
+_beginning = BeginningReader(_every_member_decoder.decode, _members)

@@ -13,6 +13,13 @@ class PayloadReader(Protocol):
         """
         ...
 
+    def beginning(self, raw: bytes, values: int, size: int) -> Any:
+        """Return as `value` does, but of a large document only so many values, with a mark for the rest.
+
+        `size` bounds the characters of all texts; of each it counts no more than the audit keeps.
+        """
+        ...
+
     def is_error_result(self, raw: bytes) -> bool:
         """Tell whether a tool result has `isError: true`."""
         ...

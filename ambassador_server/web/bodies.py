@@ -1,18 +1,21 @@
 """Reads request bodies and writes JSON responses; only bodies of the original protocol may have unknown members."""
 
 import asyncio
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from ambassador_protocol.nesting import MAX_NESTING, is_too_deep
+from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import InvalidInputError
 
 T = TypeVar("T")
 
 _BODY_SECONDS = 60
+_LARGEST_STRICT: Final = 2 * 1024 * 1024
+"""The largest body, in bytes, whose every value is checked; that takes time, and no administrator sends more."""
 
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
@@ -46,7 +49,7 @@ async def read_body(request: web.Request, *, limit: int | None = None) -> bytes:
 async def read_strict(request: web.Request, kind: type[T], *, limit: int | None = None) -> T:
     """Parse a body; an unknown, missing or mistyped member is an InvalidInputError that names it."""
     _require_json(request)
-    body = await read_body(request, limit=limit)
+    body = await read_body(request, limit=limit or min(_LARGEST_STRICT, request.client_max_size))
     _check_nesting(body)
     try:
         return adapter(kind).validate_json(body)
@@ -60,6 +63,11 @@ async def read_tolerant(request: web.Request, kind: type[T], *, limit: int | Non
     """Parse a body of the original protocol, ignoring unknown members."""
     _require_json(request)
     body = await read_body(request, limit=limit)
+    return _parse_tolerant(body, kind) if len(body) <= LARGE else await off_loop(_parse_tolerant, body, kind)
+
+
+def _parse_tolerant(body: bytes, kind: type[T]) -> T:
+    """Parse what `read_tolerant` reads."""
     _check_nesting(body)
     try:
         # The decoder does not check the encoding of raw members.

@@ -241,16 +241,22 @@ def downstream(directory: Path, *flags: str) -> Iterator[Downstream]:
 
 
 @contextmanager
-def running(directory: Path, prepared: Rig, **settings: Any) -> Iterator[World]:
-    """Run a server on a copy of a prepared data directory, without TLS; `settings` go into its configuration."""
+def running(
+    directory: Path, prepared: Rig, *, server: tuple[str, ...] = (), **settings: Any
+) -> Iterator[World]:
+    """Run a server on a copy of a prepared data directory, without TLS; `settings` go into its configuration.
+
+    `server` is another command to run it.
+    """
     configured = directory / "server.yaml"
     configured.write_text(json.dumps(settings))
     rig = Rig(
         directory,
         tls=False,
         server_flags=("--config", str(configured)),
-        is_preloaded=True,
+        is_preloaded=not server,
         facts=dict(prepared.facts),
+        **({"server": server} if server else {}),
     )
     shutil.copytree(prepared.data_dir, rig.data_dir)
     world = World(rig)

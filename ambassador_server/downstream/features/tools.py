@@ -1,6 +1,7 @@
 """Reads every page of `tools/list`, within limits, and keeps each definition byte for byte."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -8,21 +9,30 @@ from msgspec import Raw
 
 from ambassador_protocol.nesting import CUT, MAX_NESTING
 from ambassador_server.domain.catalog.mcps import LeftOutTool, Tool, classify_tool
+from ambassador_server.domain.shared.large_documents import Turns
+from ambassador_server.downstream.wire.items import split_items
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
 _MAX_PAGES = 1000
 _MAX_TOOLS = 10_000
-_MAX_BYTES = 64 * 1024 * 1024
+_MAX_ENTRIES = 2 * _MAX_TOOLS
+_LARGE_PAGE = 1024 * 1024
+_MAX_BYTES = 16 * 1024 * 1024
 _MAX_DEFINITION_BYTES = 1024 * 1024
 _MAX_NAME_CHARACTERS = 256
+_NOT_MCP: Final = "answered tools/list with something that is not MCP"
 MOST_LEFT_OUT: Final = 20
 """How many of the tools that are left out are named."""
 
 
 class _Page(msgspec.Struct, rename="camel"):
-    tools: list[Raw]
+    tools: Raw
     next_cursor: str | None = None
+
+
+class _Named(msgspec.Struct):
+    name: str
 
 
 class _Head(msgspec.Struct):
@@ -32,6 +42,8 @@ class _Head(msgspec.Struct):
 
 
 _page_decoder = msgspec.json.Decoder(_Page)
+_definitions_decoder = msgspec.json.Decoder(list[Raw])
+_name_decoder = msgspec.json.Decoder(_Named)
 _head_decoder = msgspec.json.Decoder(_Head)
 
 
@@ -66,13 +78,16 @@ async def list_tools(
     tools: dict[str, Tool] = {}
     params = b"{}"
     size = 0
+    turns = Turns()
     for _ in range(_MAX_PAGES):
         page = _read_page(await request("tools/list", params))
-        for definition in page.tools:
+        for definition in await _definitions(bytes(page.tools)):
             tool = _read_tool(bytes(definition), left_out)
             if tool is not None and tool.name not in tools:
                 tools[tool.name] = tool
                 size += len(tool.definition)
+            if turns.is_due(len(bytes(definition))):
+                await asyncio.sleep(0)
         if len(tools) > _MAX_TOOLS or size > _MAX_BYTES:
             raise DownstreamUnavailableError(
                 f"offers more than {_MAX_TOOLS} tools or {_MAX_BYTES} bytes of them"
@@ -90,11 +105,30 @@ def _read_page(reply: Reply) -> _Page:
     try:
         return _page_decoder.decode(reply.result)
     except (msgspec.DecodeError, RecursionError):
-        raise DownstreamUnavailableError("answered tools/list with something that is not MCP") from None
+        raise DownstreamUnavailableError(_NOT_MCP) from None
+
+
+async def _definitions(tools: bytes) -> Sequence[bytes | Raw]:
+    if len(tools) <= _LARGE_PAGE:
+        try:
+            return _definitions_decoder.decode(tools)
+        except (msgspec.DecodeError, RecursionError):
+            raise DownstreamUnavailableError(_NOT_MCP) from None
+    if not tools.startswith(b"["):
+        raise DownstreamUnavailableError(_NOT_MCP)
+    found = await split_items(tools, _MAX_ENTRIES)
+    if found is None:
+        raise DownstreamUnavailableError(f"lists more than {_MAX_ENTRIES} tools on one page")
+    return found
 
 
 def _read_tool(definition: bytes, left_out: LeftOutTools) -> Tool | None:
     try:
+        if len(definition) > _MAX_DEFINITION_BYTES:
+            # Without the other members, which may take long to decode.
+            name = _name_decoder.decode(definition).name
+            left_out.add(name, f"its definition is larger than {_MAX_DEFINITION_BYTES} bytes")
+            return None
         head = _head_decoder.decode(definition)
     except msgspec.DecodeError:
         left_out.add("", "it has no name")
@@ -114,8 +148,6 @@ def _read_tool(definition: bytes, left_out: LeftOutTools) -> Tool | None:
 def _refusal(name: str, definition: bytes) -> str | None:
     if not 0 < len(name) <= _MAX_NAME_CHARACTERS or not name.isprintable():
         return "its name is empty, too long or not printable"
-    if len(definition) > _MAX_DEFINITION_BYTES:
-        return f"its definition is larger than {_MAX_DEFINITION_BYTES} bytes"
     if CUT in definition:
         return f"its definition is nested deeper than {MAX_NESTING} levels"
     return None

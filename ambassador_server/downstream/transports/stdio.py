@@ -20,10 +20,10 @@ from ambassador_server.downstream.programs.plan import MARK, Launch, ProgramLimi
 from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.sandboxes import check_sandbox, choose, load
 from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks
+from ambassador_server.downstream.wire.incoming_lines import IncomingLines
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
     Message,
-    decode_message,
     encode_answer,
     encode_cancelled,
     encode_notification,
@@ -121,6 +121,7 @@ class StdioTransport:
         self._other_output = OutputRing(hooks.mask)
         self._error_output = OutputRing(hooks.mask)
         self._lines = LineSplitter(LARGEST_MESSAGE)
+        self._incoming = IncomingLines(self._handle_line, self._hold_output)
         self._error_lines = LineSplitter(_LARGEST_ERROR_LINE)
 
     async def open(self) -> None:
@@ -211,6 +212,7 @@ class StdioTransport:
     async def close(self) -> None:
         """Fail the requests that wait, then stop the child and every process of its group."""
         self._end("was stopped")
+        self._incoming.close()
         if self._child is not None:
             await self._child.stop()
 
@@ -223,7 +225,7 @@ class StdioTransport:
 
     def _child_ended(self, ended: asyncio.Future[int | None]) -> None:
         self._keep_error_lines(self._error_lines.finish())
-        self._end(_exit_reason(ended.result()))
+        self._incoming.after_all(lambda: self._end(_exit_reason(ended.result())))
 
     def _end(self, reason: str) -> None:
         if self.ended.done():
@@ -237,7 +239,11 @@ class StdioTransport:
             if isinstance(line, LongLine):
                 self._unreadable(line.head, line.tail, f"answered with more than {LARGEST_MESSAGE} bytes")
             else:
-                self._handle_line(line)
+                self._incoming.put(line)
+
+    def _hold_output(self, holds: bool) -> None:
+        if self._child is not None:
+            self._child.hold_output(holds)
 
     def _read_errors(self, chunk: bytes) -> None:
         self._keep_error_lines(self._error_lines.feed(chunk))
@@ -246,8 +252,7 @@ class StdioTransport:
         for line in lines:
             self._error_output.add(line.head if isinstance(line, LongLine) else line)
 
-    def _handle_line(self, line: bytes) -> None:
-        message = decode_message(line)
+    def _handle_line(self, message: Message | None, line: bytes) -> None:
         if message is None:
             self._unreadable(line, line, "answered with something that cannot be read")
         elif message.is_notification:

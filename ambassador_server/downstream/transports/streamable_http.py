@@ -25,11 +25,11 @@ from ambassador_server.downstream.transport import UNCANCELLABLE, Hooks, Rejecte
 from ambassador_server.downstream.wire.messages import (
     LARGEST_MESSAGE,
     Message,
-    decode_message,
     encode_answer,
     encode_cancelled,
     encode_notification,
     encode_request,
+    read_message,
     reply_from,
 )
 from ambassador_server.errors import DownstreamUnavailableError
@@ -144,7 +144,7 @@ class StreamableHttpTransport:
             events = EventStreamReader(LARGEST_MESSAGE)
             async for chunk in response.chunks():
                 for event in read_events(events, chunk):
-                    self._handle_message(event.data)
+                    await self._handle_message(event.data)
         finally:
             response.close()
         return True
@@ -213,7 +213,7 @@ class StreamableHttpTransport:
         if response.status == 200 and kind == EVENT_STREAM:
             reply = await self._reply_in_stream(response, number, ask)
         elif kind == JSON:
-            reply = self._reply_in_body(await read_body(response), number, response.status)
+            reply = await self._reply_in_body(await read_body(response), number, response.status)
         else:
             raise _rejection(response.status)
         if method == "initialize":
@@ -221,8 +221,8 @@ class StreamableHttpTransport:
             self._rebuild_fields()
         return reply
 
-    def _reply_in_body(self, body: bytes, number: int, status: int) -> Reply:
-        message = decode_message(body)
+    async def _reply_in_body(self, body: bytes, number: int, status: int) -> Reply:
+        message = await read_message(body)
         if message is None or message.method is not None:
             raise _rejection(status)
         # The answer to a request that the downstream could not parse has no id.
@@ -239,7 +239,7 @@ class StreamableHttpTransport:
         try:
             async for chunk in response.chunks():
                 for event in read_events(events, chunk):
-                    reply = self._handle_message(event.data, number, questions)
+                    reply = await self._handle_message(event.data, number, questions)
                     if reply is not None:
                         self._drain_later(response)
                         return reply
@@ -247,10 +247,10 @@ class StreamableHttpTransport:
             questions.close()
         raise DownstreamUnavailableError("ended its answer before the result")
 
-    def _handle_message(
+    async def _handle_message(
         self, data: bytes, number: int | None = None, questions: OpenQuestions | None = None
     ) -> Reply | None:
-        message = decode_message(data)
+        message = await read_message(data)
         if message is None:
             return None
         if message.is_notification:

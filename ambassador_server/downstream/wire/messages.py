@@ -1,5 +1,6 @@
 """Encodes and decodes JSON-RPC envelopes for every transport; params, results and errors stay raw bytes."""
 
+import codecs
 from functools import lru_cache
 from typing import Literal
 
@@ -8,6 +9,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.nesting import CUT, MAX_NESTING, cut_nesting, is_too_deep
+from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
 
@@ -41,6 +43,12 @@ class Message(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Message)
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
+
+
+async def read_message(data: bytes) -> Message | None:
+    """Return `decode_message(data)`; a large message does not stop the event loop."""
+    return decode_message(data) if len(data) <= LARGE else await off_loop(decode_message, data)
 
 
 def decode_message(data: bytes) -> Message | None:
@@ -125,5 +133,19 @@ def _valid_utf8(data: bytes) -> bytes:
     try:
         data.decode()
     except UnicodeDecodeError:
-        return data.decode(errors="replace").encode()
+        return _with_replacements(data)
     return data
+
+
+def _with_replacements(data: bytes) -> bytes:
+    """Replace what is not UTF-8, in pieces; raises DecodeError if the text becomes too large."""
+    decoder = _Utf8Decoder(errors="replace")
+    pieces: list[bytes] = []
+    size = 0
+    for start in range(0, len(data), LARGE):
+        piece = decoder.decode(data[start : start + LARGE], start + LARGE >= len(data)).encode()
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_MESSAGE:
+            raise msgspec.DecodeError("too large")
+    return b"".join(pieces)

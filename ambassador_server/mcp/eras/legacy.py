@@ -7,8 +7,9 @@ import msgspec
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import LATEST_LEGACY, LEGACY_VERSIONS, SESSION_HEADER, VERSION_HEADER
+from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import AmbassadorError
-from ambassador_server.mcp.caller import Caller, Method, Outcome, Page
+from ambassador_server.mcp.caller import Caller, Method, Outcome, Page, is_large
 from ambassador_server.mcp.conversations import Conversation, Conversations
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
@@ -90,6 +91,8 @@ class LegacyEra:
             if conversation is None or not conversation.was_cancelled():
                 raise
             return ACCEPTED
+        if is_large(outcome):
+            return json_reply(await off_loop(_shaped, message.id, outcome))
         return json_reply(_shaped(message.id, outcome))
 
     def _initialize(self, message: Request, request: FaceRequest) -> FaceReply:

@@ -6,8 +6,9 @@ import msgspec
 
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import META_CLIENT_CAPABILITIES, META_SERVER_INFO, MODERN_VERSIONS
+from ambassador_server.domain.shared.large_documents import off_loop
 from ambassador_server.errors import AmbassadorError
-from ambassador_server.mcp.caller import Caller, Method, Outcome, Page
+from ambassador_server.mcp.caller import Caller, Method, Outcome, Page, is_large
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
     Message,
@@ -75,7 +76,10 @@ class ModernEra:
         try:
             if message.method == "tools/call":
                 self._tools.check_mirrored_arguments(message, request.principal, request.headers)
-            return json_reply(_shaped(message.id, await method(message, caller)))
+            outcome = await method(message, caller)
+            if is_large(outcome):
+                return json_reply(await off_loop(_shaped, message.id, outcome))
+            return json_reply(_shaped(message.id, outcome))
         except (EnvelopeError, AmbassadorError) as error:
             return failure(message.id, error, request.origin)
 

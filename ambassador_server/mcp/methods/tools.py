@@ -1,5 +1,6 @@
 """tools/list and tools/call over raw bytes, independent of the era."""
 
+import asyncio
 from typing import Final
 
 import msgspec
@@ -9,6 +10,7 @@ from ambassador_protocol.param_headers import InvalidAnnotationError, find_misma
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decision import Deny, Reason
+from ambassador_server.domain.shared.large_documents import Turns
 from ambassador_server.mcp.caller import Caller, Outcome, Page
 from ambassador_server.mcp.envelope import (
     EnvelopeError,
@@ -40,11 +42,12 @@ class ToolMethods:
         if "cursor" in request.params and bytes(request.params["cursor"]) != b"null":
             raise EnvelopeError(Code.INVALID_PARAMS, "Unknown cursor: the list has one page")
         entries = self._catalog.visible(caller.principal)
-        described = self._descriptions()
-        return Page(
-            b"tools",
-            b",".join([described.get(entry.published) or self._describe(entry) for entry in entries]),
-        )
+        described, turns = self._descriptions(), Turns()
+        for entry in [entry for entry in entries if entry.published not in described]:
+            described[entry.published] = _describe(entry)
+            if turns.is_due(len(entry.tool.definition)):
+                await asyncio.sleep(0)
+        return Page(b"tools", b",".join([described[entry.published] for entry in entries]))
 
     async def call(self, request: Request, caller: Caller) -> Outcome:
         """Serve tools/call."""
@@ -85,18 +88,16 @@ class ToolMethods:
             )
 
     def _descriptions(self) -> dict[str, bytes]:
-        """Return the descriptions of the current catalog that are written already, by published name."""
-        index, described = self._described
-        if index is not self._catalog.index():
-            described = {}
-            self._described = (self._catalog.index(), described)
-        return described
+        """Return the tools of the current catalog as they are listed, by name, as far as any was listed yet."""
+        if self._described[0] is not self._catalog.index():
+            self._described = (self._catalog.index(), {})
+        return self._described[1]
 
-    def _describe(self, entry: CatalogEntry) -> bytes:
-        members = read_members(entry.tool.definition)
-        members["name"] = msgspec.Raw(msgspec.json.encode(entry.published))
-        self._descriptions()[entry.published] = found = write_members(members)
-        return found
+
+def _describe(entry: CatalogEntry) -> bytes:
+    members = read_members(entry.tool.definition)
+    members["name"] = msgspec.Raw(msgspec.json.encode(entry.published))
+    return write_members(members)
 
 
 def _refusal(deny: Deny, name: str) -> Reply:

@@ -18,6 +18,7 @@ from ambassador_server.domain.policy.decide import STALE, decide
 from ambassador_server.domain.policy.decision import Decision, Deny, Reason
 from ambassador_server.domain.secrets.marks import WITHHELD
 from ambassador_server.domain.secrets.redaction import redact
+from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
@@ -45,6 +46,8 @@ NAME_MEMBER: Mapping[CapabilityKind, str] = {
 _MAX_NAME = 256
 _RECORD_BYTES = 2048
 """About what the records of a call take in the log without its arguments."""
+_LARGE_VALUES, _LARGE_SIZE, _FULL_VALUES = 500, 8192, 100_000
+"""How much of large arguments is read for the record: less than redaction keeps, so it has nothing to count or cut."""
 _COMMON_KEYS = {"arguments": b'"arguments"', "_meta": b'"_meta"'}
 _UNKNOWN = Deny(Reason.UNKNOWN_TOOL)
 
@@ -125,20 +128,22 @@ class CallPipeline:
         resource = _resource(entry, call)
         if entry is None or isinstance(decision, Deny):
             return await self._refuse(call, resource, decision if isinstance(decision, Deny) else _UNKNOWN)
-        arguments, size = (
-            self._recorded_arguments(entry, call.members),
-            len(call.members.get("arguments", b"")),
-        )
+        raw = call.members.get("arguments", b"")
         try:
             # Registered before the attempt is written, so that a permission that is lost meanwhile stops the call.
             with self._in_flight.register(call.principal, entry.ref) as running:
+                arguments = (
+                    self._recorded_arguments(entry, raw)
+                    if len(raw) <= LARGE
+                    else await off_loop(self._recorded_arguments, entry, raw)
+                )
                 await self._recorder.attempt(
                     call.principal,
                     call.origin,
                     resource,
                     decision.grant_id,
                     arguments=arguments,
-                    size=size,
+                    size=len(raw),
                 )
                 outcome, recorded = await self._forward(call, entry, resource, running)
         except CallStoppedError as stopped:
@@ -195,6 +200,13 @@ class CallPipeline:
             reply = await self._downstreams.call(
                 entry.ref.mcp_id, request, user_id=call.principal.user_id, timeout=timeout
             )
+            seconds = self._clock.monotonic() - started
+            body = reply.result if reply.result is not None else reply.error or b""
+            failed = reply.result is None or (
+                self._payloads.is_error_result(body)
+                if len(body) <= LARGE
+                else await off_loop(self._payloads.is_error_result, body)
+            )
         except AmbassadorError as error:
             return error, self._failed(call, resource, started, failure_reason(error))
         except asyncio.CancelledError as error:
@@ -203,9 +215,6 @@ class CallPipeline:
                 reason = "server_stopping" if running.is_cut else "cancelled"
                 _ = self._failed(call, resource, started, reason)
             raise
-        seconds = self._clock.monotonic() - started
-        body = reply.result if reply.result is not None else reply.error or b""
-        failed = reply.result is None or self._payloads.is_error_result(body)
         recorded = self._recorder.answered(
             call.principal, call.origin, resource, seconds=seconds, result=body, failed=failed
         )
@@ -234,12 +243,17 @@ class CallPipeline:
 
         return recorded
 
-    def _recorded_arguments(self, entry: CatalogEntry, members: Mapping[str, bytes]) -> Any:
+    def _recorded_arguments(self, entry: CatalogEntry, raw: bytes) -> Any:
         policy = self._policy.snapshot.mcps[entry.ref.mcp_id].arguments
-        if policy is ArgumentPolicy.NONE or "arguments" not in members:
+        if policy is ArgumentPolicy.NONE or not raw:
             return None
         try:
-            value = self._payloads.value(members["arguments"])
+            if len(raw) <= LARGE:
+                value = self._payloads.value(raw)
+            elif policy is ArgumentPolicy.FULL:
+                value = self._payloads.beginning(raw, values=_FULL_VALUES, size=len(raw))
+            else:
+                value = self._payloads.beginning(raw, values=_LARGE_VALUES, size=_LARGE_SIZE)
         except InvalidInputError:
             # What cannot be recorded may still have a meaning for the downstream.
             return WITHHELD

@@ -1,5 +1,6 @@
 """`/v1/tools` and `/v1/tools/invoke`: the REST face of the original protocol, over the pipeline that `/mcp` uses."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from ambassador_protocol.paths import INVOKE, TOOLS
 from ambassador_protocol.tools import ToolCatalog, ToolDescriptor, ToolOutcome
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.policy.decision import Deny
+from ambassador_server.domain.shared.large_documents import LARGE, Turns, off_loop
 from ambassador_server.errors import (
     DownstreamTimeoutError,
     DownstreamUnavailableError,
@@ -19,7 +21,7 @@ from ambassador_server.errors import (
 )
 from ambassador_server.ports.exchange import Question, Reply, error_reply
 from ambassador_server.services.calls.catalog import CatalogEntry
-from ambassador_server.services.calls.pipeline import CapabilityCall
+from ambassador_server.services.calls.pipeline import Answered, CapabilityCall
 from ambassador_server.web.app_keys import ORIGIN, PRINCIPAL
 from ambassador_server.web.bodies import json_response, read_tolerant
 from ambassador_server.web.client.app_keys import CALLS
@@ -52,7 +54,13 @@ async def list_tools(request: web.Request) -> web.Response:
     """List the tools that the principal may call."""
     entries = request.app[CALLS].catalog.visible(request[PRINCIPAL])
     now = timestamp(datetime.now(UTC))
-    return json_response(ToolCatalog(tools=[_descriptor(entry) for entry in entries], timestamp=now))
+    turns = Turns()
+    tools = []
+    for entry in entries:
+        tools.append(_descriptor(entry))
+        if turns.is_due(len(entry.tool.definition)):
+            await asyncio.sleep(0)
+    return json_response(ToolCatalog(tools=tools, timestamp=now))
 
 
 async def invoke(request: web.Request) -> web.Response:
@@ -83,6 +91,12 @@ async def invoke(request: web.Request) -> web.Response:
         return _outcome(request, _text(error.message), {"is_error": True})
     if isinstance(answer, Deny):
         return _outcome(request, _text(refusal_text(answer, body.tool)), {"is_error": True})
+    if len(answer.reply.result or b"") > LARGE:
+        return await off_loop(_answered, request, answer)
+    return _answered(request, answer)
+
+
+def _answered(request: web.Request, answer: Answered) -> web.Response:
     content, failed = _content(answer.reply)
     metadata = {"duration_ms": answer.milliseconds, "mcp_server": answer.mcp_name}
     return _outcome(request, content, metadata | ({"is_error": True} if failed else {}))

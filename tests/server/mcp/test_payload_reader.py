@@ -47,6 +47,32 @@ def test_no_member_is_lost(text: str, is_escaped: bool):
 
 
 @given(WRITTEN)
+def test_the_whole_beginning_is_the_value(text: str):
+    assert READER.beginning(text.encode(), values=1000, size=10_000) == READER.value(text.encode())
+
+
+@given(st.lists(st.integers() | st.text(), min_size=1), st.integers(min_value=2, max_value=20))
+def test_the_beginning_has_so_many_values_and_a_mark(items: list[Any], values: int):
+    text = json.dumps(items).encode()
+    read = READER.beginning(text, values=values, size=10_000)
+    assert read[: values - 1] == items[: values - 1]
+    if len(items) > values - 1:
+        assert len(read) == values
+        assert "more bytes" in read[-1]
+
+
+def test_the_rest_of_large_arguments_is_not_decoded():
+    """What comes after the beginning is not even JSON here."""
+    rest = b",[" * 100
+    assert READER.beginning(b'{"path":"/etc","more":[1,2,3' + rest, values=6, size=100) == {
+        "path": "/etc",
+        "more": [1, "[cut: 203 more bytes]"],
+    }
+    long = json.dumps({"a": "x" * 5000, "b": 1, "c": 2}).encode()
+    assert READER.beginning(long, values=50, size=4000) == {"a": "x" * 5000, "[cut]": "15 more bytes"}
+
+
+@given(WRITTEN)
 def test_values_without_duplicates_are_as_any_decoder_reads_them(text: str):
     plain = json.loads(text)
     if count_members(plain) == count_pairs(text):

@@ -91,6 +91,32 @@ async def test_endless_lists_are_given_up(monkeypatch: pytest.MonkeyPatch):
         )
 
 
+async def test_a_large_page_is_split_into_the_same_definitions():
+    pad = 'x"],{}[' * 100
+    definitions = [
+        {"name": f"t{number}", "description": pad, "x": [[], {"a": [pad]}]} for number in range(1000)
+    ]
+    page = json.dumps({"tools": definitions}, indent=1).encode()
+    assert len(page) > 1024 * 1024
+    found = await list_tools(asking(page), LeftOutTools())
+    assert [json.loads(tool.definition) for tool in found] == definitions
+
+
+async def test_a_page_of_more_entries_than_tools_may_be_offered_is_not_decoded():
+    page = b'{"tools":[' + b",".join([b"0"] * 2_000_000) + b"]}"
+    with pytest.raises(DownstreamUnavailableError, match="more than 20000 tools on one page"):
+        await list_tools(asking(page), LeftOutTools())
+
+
+async def test_a_huge_definition_costs_one_tool_and_is_not_decoded():
+    huge = b'{"name":"huge","description":[' + b",".join([b"[]"] * 500_000) + b"]}"
+    left_out = LeftOutTools()
+    found = await list_tools(asking(b'{"tools":[' + huge + b',{"name":"small"}]}'), left_out)
+    assert [tool.name for tool in found] == ["small"]
+    assert left_out.first[0].name == "huge"
+    assert "larger than" in left_out.first[0].reason
+
+
 LEAF = st.fixed_dictionaries(
     {},
     optional={

@@ -26,6 +26,10 @@ STOP = "stop"
 ADOPTED = "adopted"
 """The reason of the checkpoint that a start signs over records which an earlier process has left unsigned."""
 
+RECOVERY = "recovery"
+"""The reason of the checkpoint that begins a segment after one which could not be continued and was given up."""
+TORN = "torn"
+"""The same, where the segment that was given up ends with a line that was written in part and could not be cut off."""
 QUARANTINE = "quarantine"
 """The reason of the checkpoint that states which broken segment was quarantined."""
 

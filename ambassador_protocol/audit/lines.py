@@ -235,9 +235,11 @@ def _read_quarantined(members: dict[str, Any]) -> Quarantined:
     _text(quarantined.digest, _DIGEST)
     _text(quarantined.head, _DIGEST)
     # A log that is broken in its first line has the last good number 0.
-    for number in (quarantined.line, quarantined.segment, quarantined.size, quarantined.last_seq + 1):
+    for number in (quarantined.line, quarantined.segment):
         _number(number)
-    _number(quarantined.highest_seq + 1)
+    # A quarantined segment may be an empty file, and may come before the first record.
+    for number in (quarantined.size, quarantined.last_seq, quarantined.highest_seq):
+        _number(number + 1)
     return quarantined
 
 

@@ -1,25 +1,33 @@
 """Checks a quarantined segment against the signed checkpoint that states its quarantine."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from ambassador_protocol.audit.chain import ChainProof, SegmentCheck, check_segment
-from ambassador_protocol.audit.files import quarantined_name, segment_name
-from ambassador_protocol.audit.lines import GENESIS, Quarantined, Tip, read_line
+from ambassador_protocol.audit.files import quarantined_name, segment_name, segment_numbers
+from ambassador_protocol.audit.lines import GENESIS, Checkpoint, Quarantined, Tip, read_line
 from ambassador_protocol.audit.results import Fault
 
 _LINES_TO_STATEMENT = 3
+_LONGEST_HEADER = 4096
+_CHECKPOINT = b'{"checkpoint":'
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineCheck:
-    """The statement about a quarantined segment, and the result of verifying the lines before the broken one."""
+    """The statement about a quarantined segment, and the result of verifying the lines before the broken one.
+
+    `tip` is what the next segment has to continue. `is_late` tells that the segment was closed already when it was
+    quarantined: then the statement stands in a later segment.
+    """
 
     statement: Quarantined
     good: SegmentCheck
+    tip: Tip
+    is_late: bool
 
 
 def check_quarantined(
@@ -35,6 +43,9 @@ def check_quarantined(
         return Fault(writer=directory.name, segment=number, line=line, seq=seq, problem=problem)
 
     statement = _statement(file_of(directory, number + 1), number)
+    is_late = statement is None
+    if statement is None:
+        statement = _later_statement(directory, number)
     if statement is None:
         return fault("the segment was quarantined, and no signed checkpoint after it says so")
     if path.is_symlink() or path.stat().st_size != statement.size or file_digest(path) != statement.digest:
@@ -52,7 +63,12 @@ def check_quarantined(
     if good.fault is None and is_known and good.tip != Tip(statement.last_seq, statement.head):
         problem = "the line before the break is not the one that the signed checkpoint names"
         return fault(problem, max(good.lines, 1), good.tip.seq)
-    return QuarantineCheck(statement, good)
+    following = (
+        _continued_by(directory, number + 1) if is_late else Tip(statement.highest_seq, statement.head)
+    )
+    if following is None or following.seq != statement.highest_seq:
+        return fault("the segment after it continues another record than the signed checkpoint says")
+    return QuarantineCheck(statement, good, following, is_late)
 
 
 def file_digest(path: Path) -> str:
@@ -65,6 +81,39 @@ def file_of(directory: Path, number: int) -> Path:
     """Return the file of a segment, which has another name in quarantine."""
     segment = directory / segment_name(number)
     return segment if segment.exists() else directory / quarantined_name(number)
+
+
+def checkpoints_in(directory: Path, numbers: Iterable[int]) -> Iterator[Checkpoint]:
+    """Return the checkpoints of these segments in the order of the numbers; nothing is verified."""
+    for number in numbers:
+        path = directory / segment_name(number)
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            for raw in file:
+                line = read_line(raw.removesuffix(b"\n")) if raw.startswith(_CHECKPOINT) else None
+                if line is not None and line.checkpoint is not None:
+                    yield line.checkpoint
+
+
+def _later_statement(directory: Path, number: int) -> Quarantined | None:
+    """Return the last statement about a segment that was closed already when it was quarantined."""
+    later = [each for each in segment_numbers(directory) if each > number]
+    found = None
+    for checkpoint in checkpoints_in(directory, later):
+        if checkpoint.quarantined is not None and checkpoint.quarantined.segment == number:
+            found = checkpoint.quarantined
+    return found
+
+
+def _continued_by(directory: Path, number: int) -> Tip | None:
+    """Return the line that the first line of a segment continues."""
+    path = file_of(directory, number)
+    if path.is_symlink() or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        line = read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))
+    return None if line is None or line.header is None else Tip(line.seq - 1, line.prev)
 
 
 def _statement(following: Path, number: int) -> Quarantined | None:

@@ -1,19 +1,21 @@
 """Verifies a whole audit directory, or a copy of it, without a server or a database."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ambassador_protocol.audit.attempts import OpenAttempts
-from ambassador_protocol.audit.chain import ChainBreak, ChainProof, check_segment
+from ambassador_protocol.audit.chain import TORN, ChainBreak, ChainProof, check_segment
 from ambassador_protocol.audit.files import quarantined_numbers, segment_name, segment_numbers
-from ambassador_protocol.audit.lines import GENESIS, Quarantined, Tip, read_line
+from ambassador_protocol.audit.lines import GENESIS, Checkpoint, Quarantined, Tip, read_line
 from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
-from ambassador_protocol.audit.quarantine import check_quarantined, file_of
+from ambassador_protocol.audit.quarantine import check_quarantined, checkpoints_in, file_of
 from ambassador_protocol.audit.results import Fault, TornTail, Verification, WriterVerification
 
 _LONGEST_HEADER = 4096
+_BEGINNING = 3
+_ALWAYS_VERIFIED = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,17 @@ def verify(
     return Verification((*found, *gone), is_empty=is_empty)
 
 
+def closed_fault(
+    path: Path, trusted: dict[str, PublicKey], *, max_bytes: int, pause: Callable[[], None] = lambda: None
+) -> Fault | None:
+    """Verify the last closed segments of a writer's directory, and that the last segment continues them.
+
+    That are the last two, and more of them while they have `max_bytes` together. Returns the first fault. Raises
+    OSError when a file cannot be read.
+    """
+    return _Chain(path, ChainProof(path.name, trusted), pause).closed_fault(max_bytes)
+
+
 class _Chain:
     def __init__(self, path: Path, proof: ChainProof, pause: Callable[[], None]) -> None:
         self._path = path
@@ -105,6 +118,25 @@ class _Chain:
             self._fault = self._end_fault() or self._unsigned
         return self._result(len(wanted))
 
+    def closed_fault(self, max_bytes: int) -> Fault | None:
+        """Return the first fault of the last closed segments."""
+        self._quarantined = frozenset(quarantined_numbers(self._path))
+        numbers = sorted({*segment_numbers(self._path), *self._quarantined})
+        wanted = _last_that_fit(self._path, numbers[:-1], max_bytes)
+        if not numbers:
+            return None
+        if [*wanted, numbers[-1]][0] > 1:
+            self._tip = None
+        self._follow(wanted, last=numbers[-1])
+        if self._fault is None and wanted:
+            self._follow_beginning(numbers[-1], expected=wanted[-1] + 1)
+        return (
+            self._fault
+            or self._unsigned
+            or self._statement_fault()
+            or (self._unpruned(numbers) if len(wanted) == len(numbers) - 1 else None)
+        )
+
     def missing(self) -> WriterVerification:
         """Return the result for a writer without any file."""
         self._fault = self._end_fault() or self._at(1, None, 1, "the writer has no log")
@@ -131,7 +163,7 @@ class _Chain:
                 path,
                 number=number,
                 tip=self._tip,
-                is_last=number == last,
+                is_last=number == last or self._was_torn(number),
                 proof=self._proof,
                 pause=self._pause,
             )
@@ -146,6 +178,52 @@ class _Chain:
             self._tip, self._lines_before, self._last = checked.tip, checked.lines, number
             self._note_unsigned(is_last=number == last, is_signed=self._proof.checkpoints > checkpoints)
 
+    def _follow_beginning(self, number: int, *, expected: int) -> None:
+        """Verify that the open segment continues the closed ones; nothing but its beginning is read."""
+        if number != expected:
+            self._fault = self._at(expected, None, (self._tip or GENESIS).seq + 1, "the segment is missing")
+            return
+        path, checkpoints = self._path / segment_name(number), self._proof.checkpoints
+        found = check_segment(
+            path, number=number, tip=self._tip, is_last=True, proof=self._proof, first_lines=_BEGINNING
+        )
+        if found.fault is not None:
+            self._fault = self._broken(number, found.fault)
+        elif self._proof.checkpoints > checkpoints:
+            self._unsigned = None
+
+    def _unpruned(self, numbers: list[int]) -> Fault | None:
+        """Return a fault if no signed checkpoint says that the segments before the first one were pruned."""
+        first = numbers[0]
+        if first == 1 or any(
+            checkpoint.pruned is not None and checkpoint.pruned.segment >= first - 1
+            for checkpoint in self._signed_checkpoints()
+        ):
+            return None
+        problem = "the segment is missing, and no signed checkpoint says that it was pruned"
+        return self._at(first - 1, None, 1, problem)
+
+    def _signed_checkpoints(self) -> Iterator[Checkpoint]:
+        trusted = self._proof.trusted or {}
+        for checkpoint in checkpoints_in(self._path, segment_numbers(self._path)):
+            key = trusted.get(checkpoint.key)
+            is_own = checkpoint.writer == self._path.name
+            if is_own and key and key.verifies(checkpoint.signature, checkpoint.signed_text()):
+                yield checkpoint
+
+    def _was_torn(self, number: int) -> bool:
+        """Tell whether the next segment begins with the checkpoint which says that the last line here is incomplete.
+
+        Its signature is verified with the next segment.
+        """
+        path = self._path / segment_name(number + 1)
+        if path.is_symlink() or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            file.readline(_LONGEST_HEADER)
+            second = read_line(file.readline(_LONGEST_HEADER).removesuffix(b"\n"))
+        return second is not None and second.checkpoint is not None and second.checkpoint.reason == TORN
+
     def _pass_quarantined(self, number: int) -> Fault | None:
         """Verify the good lines of a segment that was quarantined; its statement is verified with the next segment."""
         found = check_quarantined(self._path, number, tip=self._tip, proof=self._proof, pause=self._pause)
@@ -159,15 +237,18 @@ class _Chain:
         self._proof.adopt()
         self._unsigned = None
         self._stated.append(statement)
-        self._tip = Tip(statement.highest_seq, statement.head)
+        self._tip = found.tip
         self._lines_before, self._last = good.lines, number
         return None
 
     def _statement_fault(self) -> Fault | None:
-        """Return a fault when the line that states a quarantine was not among the verified ones."""
+        """Return a fault for a quarantine that neither a verified line states nor one that a known key has signed."""
+        if all(stated in self._proof.quarantined for stated in self._stated):
+            return None
+        signed = [checkpoint.quarantined for checkpoint in self._signed_checkpoints()]
         for stated in self._stated:
-            if stated not in self._proof.quarantined:
-                problem = "the segment was quarantined, but the statement of it is in the broken part of the next one"
+            if stated not in self._proof.quarantined and stated not in signed:
+                problem = "the segment was quarantined, but no line that can be verified states it"
                 return self._at(stated.segment, None, stated.last_seq + 1, problem)
         return None
 
@@ -232,6 +313,17 @@ class _Chain:
             torn=self._torn,
             fault=self._fault,
         )
+
+
+def _last_that_fit(path: Path, closed: list[int], max_bytes: int) -> list[int]:
+    count = size = 0
+    for number in reversed(closed):
+        file = file_of(path, number)
+        size += file.lstat().st_size
+        if count >= _ALWAYS_VERIFIED and size > max_bytes:
+            break
+        count += 1
+    return closed[len(closed) - count :]
 
 
 def _within(path: Path, numbers: list[int], time_range: TimeRange) -> list[int]:

@@ -1,6 +1,7 @@
 """Verifies the audit logs of a running server in a thread that leaves the interpreter to calls."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ambassador_protocol.audit.lines import time_text
-from ambassador_protocol.audit.public_keys import PublicKey
-from ambassador_protocol.audit.verify import TimeRange, verify
+from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
+from ambassador_protocol.audit.results import Fault
+from ambassador_protocol.audit.verify import TimeRange, closed_fault, verify
+from ambassador_server.audit_log.closed_quarantine import MAX_BYTES
+from ambassador_server.domain.audit.anomalies import Anomaly, AnomalyKind
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.ports.audit_log import CheckpointSigner
 
@@ -32,6 +36,10 @@ class JsonlArchive:
         """Verify every chain and return one finding for each writer."""
         return await asyncio.to_thread(self._verify, since, until)
 
+    async def closed_segments(self, writers: Sequence[str]) -> Sequence[Anomaly]:
+        """Verify the last closed segments of these writers and return what is broken."""
+        return await asyncio.to_thread(self._closed_segments, writers)
+
     def keys(self) -> Sequence[Mapping[str, Any]]:
         """Return the public keys; the one that signs now comes first."""
         found = [PublicKey.from_base64(text) for text in self._signer.public_keys.values()]
@@ -52,6 +60,29 @@ class JsonlArchive:
             ).documents()
         except OSError as error:
             raise AuditUnavailableError(f"The audit log cannot be read: {error.strerror}.") from error
+
+    def _closed_segments(self, writers: Sequence[str]) -> Sequence[Anomaly]:
+        trusted = keys_by_id(PublicKey.from_base64(text) for text in self._signer.public_keys.values())
+        paths = [self._directory / writer for writer in writers]
+        try:
+            # Nobody waits for it, so it may take its time; the bytes that it reads are bounded.
+            faults = [
+                closed_fault(path, trusted, max_bytes=MAX_BYTES, pause=_Pacer(math.inf).pause)
+                for path in paths
+                if path.is_dir() and not path.is_symlink()
+            ]
+        except OSError as error:
+            raise AuditUnavailableError(f"The audit log cannot be read: {error.strerror}.") from error
+        return [_anomaly(fault) for fault in faults if fault is not None]
+
+
+def _anomaly(fault: Fault) -> Anomaly:
+    return Anomaly(
+        kind=AnomalyKind.SEGMENT_BROKEN,
+        writer=fault.writer,
+        sentence=str(fault),
+        details={"segment": fault.segment, "line": fault.line, "seq": fault.seq, "problem": fault.problem},
+    )
 
 
 class _Pacer:

@@ -29,9 +29,16 @@ class CheckpointMaker:
         """Return the id of the key that signs."""
         return self._signer.key_id
 
-    def checkpoint(self, tip: Tip, reason: str, *, pruned: Pruned | None = None) -> tuple[bytes, Tip]:
+    def checkpoint(
+        self,
+        tip: Tip,
+        reason: str,
+        *,
+        pruned: Pruned | None = None,
+        quarantined: Quarantined | None = None,
+    ) -> tuple[bytes, Tip]:
         """Return the line that follows `tip`, and the new tip."""
-        return self._line(tip, reason, self._signer.key_id, pruned=pruned)
+        return self._line(tip, reason, self._signer.key_id, pruned=pruned, quarantined=quarantined)
 
     def adoption(self, tip: Tip, expected_key: str | None) -> tuple[bytes, Tip]:
         """Return the line that signs what another process has left unsigned, with the key that the log expects."""

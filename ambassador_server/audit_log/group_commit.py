@@ -118,9 +118,9 @@ class GroupCommit:
             segment = self._segments.repair()
             if segment is not before:
                 self._syncer.change_to(segment)
-                if self._segments.uncovered:
-                    # The segment that was given up has no closing checkpoint, so its successor begins with one.
-                    self._segments.checkpoint("recovery")
+            if self._segments.must_sign is not None:
+                # The segment that was given up has no closing checkpoint, so its successor begins with one.
+                self._segments.checkpoint(self._segments.must_sign)
             self._tip = self._segments.tip
             line = self._link(encoded)
             self._segments.write([line], self._tip)

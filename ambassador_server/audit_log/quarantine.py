@@ -82,7 +82,7 @@ class BrokenSegment:
         empty: tuple[int, ...],
     ) -> Self:
         path = directory.path / segment_name(number)
-        before = _end_of_previous(directory, number, writer)
+        before = end_of_previous(directory, number, writer)
         # The link to the segment before is checked here, too, because a verification checks it.
         found = check_segment(
             path, number=number, tip=before, is_last=True, proof=ChainProof(writer, trusted)
@@ -164,8 +164,17 @@ def _next_segment(writer: str, broken: BrokenSegment, checkpoints: CheckpointMak
     tip = Tip(stated.highest_seq, stated.head)
     first = header_line(header, tip)
     tip = Tip(tip.seq + 1, digest_of(first))
-    event = AuditEvent(
-        at=now,
+    event = quarantine_event(writer, stated, broken.found.seq, broken.found.problem, clock)
+    second = event_line(encode_event(event), tip)
+    tip = Tip(tip.seq + 1, digest_of(second))
+    third, _ = checkpoints.quarantine(tip, key, stated)
+    return b"".join(line + b"\n" for line in (first, second, third))
+
+
+def quarantine_event(writer: str, stated: Quarantined, record: int, problem: str, clock: Clock) -> AuditEvent:
+    """Return the event of a quarantine; the break shows at the line with the number `record`."""
+    return AuditEvent(
+        at=clock.now(),
         action=AuditAction.LOG_QUARANTINE,
         outcome=Outcome.SUCCEEDED,
         actor=Actor(kind=ActorKind.SYSTEM, name="command line"),
@@ -174,21 +183,17 @@ def _next_segment(writer: str, broken: BrokenSegment, checkpoints: CheckpointMak
             "file": quarantined_name(stated.segment),
             "last_digest": stated.head,
             "last_seq": stated.last_seq,
-            "line": broken.found.line,
-            "problem": broken.found.problem,
-            "record": broken.found.seq,
+            "line": stated.line,
+            "problem": problem,
+            "record": record,
             "sha256": stated.digest,
             "size": stated.size,
         },
     )
-    second = event_line(encode_event(event), tip)
-    tip = Tip(tip.seq + 1, digest_of(second))
-    third, _ = checkpoints.quarantine(tip, key, stated)
-    return b"".join(line + b"\n" for line in (first, second, third))
 
 
-def _end_of_previous(directory: WriterDirectory, number: int, writer: str) -> Tip | None:
-    """Return the last line of the segment before, or None when that is missing or broken itself."""
+def end_of_previous(directory: WriterDirectory, number: int, writer: str) -> Tip | None:
+    """Return the last line of the segment before a segment, or None when that is missing or broken itself."""
     if number == 1:
         return GENESIS
     path = directory.path / segment_name(number - 1)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from typing import Self
 
 from ambassador_protocol.audit.files import segment_name
@@ -11,7 +12,10 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Segment:
-    """A segment that takes whole lines; `size` is the number of bytes up to the end of the last whole one."""
+    """A segment that takes whole lines; `size` is the number of bytes up to the end of the last whole one.
+
+    `torn` tells that a line was written in part after it.
+    """
 
     def __init__(self, directory: WriterDirectory, number: int, fd: int, size: int) -> None:
         self.number = number
@@ -19,7 +23,7 @@ class Segment:
         self.distrusted = False
         self._path = directory.path / segment_name(number)
         self._fd = fd
-        self._torn = False
+        self.torn = False
 
     @classmethod
     def create(cls, directory: WriterDirectory, number: int, first_line: bytes) -> Self:
@@ -48,15 +52,19 @@ class Segment:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError:
-            self._torn = True
+            self.torn = True
             raise
         self.size += len(data)
 
     def repair(self) -> bool:
         """Cut off a line that was written in part; returns False when the file cannot be continued."""
         if self.distrusted:
+            # The disk has failed, so the cut is tried only: verification accepts an incomplete last line here.
+            with suppress(OSError):
+                if self.torn:
+                    self.cut()
             return False
-        if self._torn:
+        if self.torn:
             self.cut()
         try:
             self.check()
@@ -67,7 +75,7 @@ class Segment:
     def cut(self) -> None:
         """Cut off everything after the last whole line."""
         os.ftruncate(self._fd, self.size)
-        self._torn = False
+        self.torn = False
 
     def check(self) -> None:
         """Raise OSError unless the path still names this file and only this process has changed it."""
@@ -91,5 +99,5 @@ class Segment:
         status = os.fstat(self._fd)
         if status.st_nlink == 0:
             raise OSError(errno.ENOENT, "the file was deleted", str(self._path))
-        if status.st_size != self.size and not self._torn:
+        if status.st_size != self.size and not self.torn:
             raise OSError(errno.ESTALE, "another program changed the file", str(self._path))

@@ -2,8 +2,17 @@
 
 from datetime import datetime
 
-from ambassador_protocol.audit.chain import STOP
-from ambassador_protocol.audit.lines import FORMAT, Header, Pruned, Tip, digest_of, header_line, time_text
+from ambassador_protocol.audit.chain import RECOVERY, STOP, TORN
+from ambassador_protocol.audit.lines import (
+    FORMAT,
+    Header,
+    Pruned,
+    Quarantined,
+    Tip,
+    digest_of,
+    header_line,
+    time_text,
+)
 from ambassador_server.audit_log.checkpoints import CheckpointMaker
 from ambassador_server.audit_log.log_end import LogEnd
 from ambassador_server.audit_log.options import AuditLogOptions
@@ -17,7 +26,8 @@ class SegmentWriter:
     """The end of the log on disk; every method may raise OSError.
 
     `tip` is the last line that was written whole. `uncovered` counts the records since the last checkpoint, and
-    `anchor` is the last checkpoint that this process wrote, with the size of its segment after it.
+    `anchor` is the last checkpoint that this process wrote, with the size of its segment after it. `must_sign` is
+    the reason of the checkpoint with which this segment has to begin, because the one before was given up.
     """
 
     def __init__(
@@ -32,6 +42,7 @@ class SegmentWriter:
         self.tip = end.tip
         self.uncovered = end.uncovered
         self.anchor: tuple[Anchor, int] | None = None
+        self.must_sign: str | None = None
         self._is_closed = end.is_closed
         self._directory = directory
         self._writer = writer
@@ -59,9 +70,11 @@ class SegmentWriter:
             self._append(lines, tip)
             self.uncovered = uncovered
 
-    def checkpoint(self, reason: str, *, pruned: Pruned | None = None) -> None:
+    def checkpoint(
+        self, reason: str, *, pruned: Pruned | None = None, quarantined: Quarantined | None = None
+    ) -> None:
         """Append a checkpoint."""
-        line, tip = self._checkpoints.checkpoint(self.tip, reason, pruned=pruned)
+        line, tip = self._checkpoints.checkpoint(self.tip, reason, pruned=pruned, quarantined=quarantined)
         self._append_checkpoint([line], tip)
 
     def close(self) -> None:
@@ -84,6 +97,7 @@ class SegmentWriter:
         """Make the log writable again; returns the segment to go on with, a new one if the old cannot be continued."""
         self._directory.reclaim()
         if not self.segment.repair():
+            self.must_sign = TORN if self.segment.torn else RECOVERY
             return self._begin_next()
         return self.rotate() if self.is_due() else self.segment
 
@@ -99,7 +113,7 @@ class SegmentWriter:
     def _append_checkpoint(self, lines: list[bytes], tip: Tip) -> None:
         """Append lines, the last of which is a checkpoint."""
         self._append(lines, tip)
-        self.uncovered = 0
+        self.uncovered, self.must_sign = 0, None
         number = self.segment.number
         anchor = Anchor(
             writer=self._writer, seq=tip.seq, digest=tip.digest, segment=number, at=self._clock.now()

@@ -14,6 +14,7 @@ from ambassador_server.bootstrap.options import session_bounds
 from ambassador_server.config import ServerConfig
 from ambassador_server.crypto.session_tokens import HmacSessionTokens
 from ambassador_server.mcp.payload_reader import MsgspecPayloads
+from ambassador_server.ports.audit_log import AuditLogReader
 from ambassador_server.services.administration.access import AccessQueries
 from ambassador_server.services.administration.admin_keys import AdminKeys
 from ambassador_server.services.administration.client_keys import ClientKeys
@@ -32,6 +33,7 @@ from ambassador_server.services.administration.tool_patterns import ToolPatterns
 from ambassador_server.services.administration.use_cases import AdministrationUseCases
 from ambassador_server.services.administration.users import Users
 from ambassador_server.services.audit.anchors import AuditAnchors
+from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import LONGEST_WAIT, AuditDeliveries, SinkSettings
 from ambassador_server.services.audit.feed import AuditFeed
 from ambassador_server.services.audit.index import AuditSearch
@@ -81,24 +83,20 @@ class UseCases:
     indexer: SupervisedIndexer
     anchors: AuditAnchors
     unfinished: UnfinishedAttempts
+    anomalies: AuditAnomalies
 
 
 def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[SinkSettings]) -> UseCases:
     """Build the use cases."""
     logs = (base.log, ReadOnlyLog(config.audit_dir, config.init_writer))
-    journal = FileSinkJournal(config.audit_dir, config.node)
-    deliveries = AuditDeliveries(
-        sinks=sinks,
-        logs=logs,
-        journal=journal,
-        stored=SinkPositions(store=base.store, journal=journal, node=config.node),
-        clock=base.clock,
-        pause_after=_SINK_PAUSES.after,
-    )
+    deliveries = _deliveries(config, base, sinks, logs)
     indexer = SupervisedIndexer(
         url=config.store_url, audit_directory=config.audit_dir, store=base.store, logs=logs, clock=base.clock
     )
     anchors = AuditAnchors(store=base.store, log=base.log, recorder=base.recorder, losses=base.losses)
+    archive = JsonlArchive(config.audit_dir, base.signer)
+    writers = (config.node, config.init_writer)
+    anomalies = AuditAnomalies(archive=archive, recorder=base.recorder, writers=writers)
     catalog = Catalog(policy=base.policy, downstreams=base.downstreams, separator=config.separator)
     in_flight = CallsInFlight(base.policy)
     passwords = PasswordProver(
@@ -110,7 +108,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
     return UseCases(
         calls=_calls(config, base, catalog, in_flight),
         in_flight=in_flight,
-        audit=_audit(config, base, AuditSearch(store=base.store, indexer=indexer), deliveries, anchors),
+        audit=_audit(base, indexer, deliveries, AuditProof(archive, anchors)),
         client_sign_in=client_sign_in,
         administrator_sign_in=_administrator_sign_in(config, base, passwords),
         registry=_registry(config, base, catalog),
@@ -124,6 +122,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
             indexer=indexer,
             downstreams=base.downstreams,
             anchors=anchors,
+            anomalies=anomalies,
         ),
         watch=DownstreamWatch(
             store=base.store, policy=base.policy, recorder=base.recorder, downstreams=base.downstreams
@@ -132,6 +131,24 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
         indexer=indexer,
         anchors=anchors,
         unfinished=_unfinished(base),
+        anomalies=anomalies,
+    )
+
+
+def _deliveries(
+    config: ServerConfig,
+    base: Foundation,
+    sinks: Sequence[SinkSettings],
+    logs: Sequence[AuditLogReader],
+) -> AuditDeliveries:
+    journal = FileSinkJournal(config.audit_dir, config.node)
+    return AuditDeliveries(
+        sinks=sinks,
+        logs=logs,
+        journal=journal,
+        stored=SinkPositions(store=base.store, journal=journal, node=config.node),
+        clock=base.clock,
+        pause_after=_SINK_PAUSES.after,
     )
 
 
@@ -155,12 +172,9 @@ def _calls(
 
 
 def _audit(
-    config: ServerConfig,
-    base: Foundation,
-    search: AuditSearch,
-    deliveries: AuditDeliveries,
-    anchors: AuditAnchors,
+    base: Foundation, indexer: SupervisedIndexer, deliveries: AuditDeliveries, proof: AuditProof
 ) -> AuditUseCases:
+    search = AuditSearch(store=base.store, indexer=indexer)
     retention = AuditRetention(
         store=base.store,
         log=base.log,
@@ -172,7 +186,7 @@ def _audit(
     return AuditUseCases(
         search=search,
         feed=AuditFeed(search),
-        proof=AuditProof(JsonlArchive(config.audit_dir, base.signer), anchors),
+        proof=proof,
         retention=retention,
     )
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import typer
 
+from ambassador_protocol.audit.files import segment_name
 from ambassador_protocol.audit.public_keys import PublicKey, keys_by_id
+from ambassador_server.audit_log.closed_quarantine import BrokenClosedSegment, quarantine_closed_segment
 from ambassador_server.audit_log.quarantine import BrokenSegment, finish, quarantine_segment, unfinished
 from ambassador_server.audit_log.writer_directory import WriterDirectory
 from ambassador_server.bootstrap.clock import SystemClock
@@ -46,7 +48,8 @@ def _quarantine(
     try:
         broken = BrokenSegment.find(directory, writer, trusted)
         if broken is None:
-            return _finish(directory, writer, trusted, dry_run=dry_run)
+            finished = _finish(directory, writer, trusted, dry_run=dry_run)
+            return finished + _quarantine_closed(directory, writer, signer, dry_run=dry_run, yes=yes)
         found, stated = broken.found, broken.statement
         place = f"{broken.path}, line {found.line}, record {found.seq}: {found.problem}"
         typer.echo(f"Broken: {place}.", err=True)
@@ -63,6 +66,27 @@ def _quarantine(
         return [facts | {"file": str(gone)}]
     finally:
         directory.close()
+
+
+def _quarantine_closed(
+    directory: WriterDirectory, writer: str, signer: AuditSigner, *, dry_run: bool, yes: bool
+) -> list[dict[str, Any]]:
+    """Quarantine the broken ones of the last closed segments, one after the other."""
+    trusted = keys_by_id([PublicKey.from_base64(text) for text in signer.public_keys.values()])
+    done: list[dict[str, Any]] = []
+    while (broken := BrokenClosedSegment.find(directory, writer, trusted)) is not None:
+        stated = broken.statement
+        typer.echo(f"Broken: {broken.fault}. The segment is closed; the log continues as it is.", err=True)
+        facts = {"writer": writer, "place": str(broken.fault), "dry_run": dry_run, "file": None}
+        if dry_run or stated.segment in [each["segment"] for each in done]:
+            return [*done, facts | asdict(stated)]
+        _confirm(directory.path / segment_name(stated.segment), yes=yes)
+        gone = quarantine_closed_segment(
+            directory, writer, broken, trusted=trusted, signer=signer, clock=SystemClock()
+        )
+        typer.echo(f"Quarantined: {gone}", err=True)
+        done.append(facts | asdict(stated) | {"file": str(gone)})
+    return done
 
 
 def _finish(

@@ -76,3 +76,40 @@ def test_server_starts_again_after_a_quarantine(world: World, tmp_path: Path) ->
     following.write_bytes(changed)
     refused = world.rig.admin("audit", "verify", "--offline", str(copy), "--key", str(key), expect=1)
     assert "AMB-4005" in refused.stderr
+
+
+def test_broken_closed_segment_is_named_until_it_is_quarantined(tmp_path: Path, prepared: Rig) -> None:
+    with running(tmp_path, prepared, audit={"segment_bytes": 65536}) as world:
+        rig, log = world.rig, world.rig.data_dir / "audit" / "main"
+        while not closed(log):
+            world.ask("POST", "groups", {"name": world.fresh("large"), "description": "wordy " * 80})
+        assert rig.stop() == 0
+        broken = closed(log)[-1]
+        content = broken.read_bytes()
+        broken.write_bytes(content.replace(b"wordy", b"wordz", 1))
+        for _ in range(2):
+            world.start()
+            until(lambda: world.http.get("/ready").status_code == 503, "the broken segment is found")
+            assert not world.http.get("/ready").json()["checks"]["audit_segment_broken"]
+            until(lambda: world.events(action="system:audit-log:anomaly"), "it is an event")
+            details = world.events(action="system:audit-log:anomaly")[0]["details"]
+            assert (details["loss"], details["segment"]) == ("segment_broken", int(broken.stem))
+            assert rig.stop() == 0
+        words = ("ambassador-server", "audit", "quarantine", "--data-dir", str(rig.data_dir))
+        assert str(broken.name) in rig.run(*words, "--dry-run").stderr
+        assert broken.exists()
+        [done] = json.loads(rig.run(*words, "--yes", "--json").stdout)
+        assert Path(done["file"]) == broken.with_suffix(".quarantined")
+        assert "Nothing to do" in rig.run(*words).stderr
+        world.start()
+        assert world.caller()
+        until(lambda: world.http.get("/ready").status_code == 200, "the server is ready")
+        verified = json.loads(rig.admin("audit", "verify", "-o", "json").stdout)
+        [main] = [each for each in verified if each["writer"] == "main"]
+        assert (main["ok"], [each["segment"] for each in main["quarantined"]]) == (True, [done["segment"]])
+        assert world.http.get("/ready").status_code == 200
+
+
+def closed(log: Path) -> list[Path]:
+    """Return the closed segments."""
+    return sorted(log.glob("*.jsonl"))[:-1]

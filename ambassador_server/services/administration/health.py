@@ -8,6 +8,7 @@ from ambassador_server.ports.audit_log import AuditLog
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.anchors import AuditAnchors
+from ambassador_server.services.audit.anomalies import AuditAnomalies
 from ambassador_server.services.audit.delivery import AuditDeliveries, SinkStatus
 from ambassador_server.services.audit.log_indexing import AuditIndexer, IndexState
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -27,6 +28,7 @@ class Health:
         indexer: AuditIndexer,
         downstreams: Downstreams,
         anchors: AuditAnchors,
+        anomalies: AuditAnomalies,
     ) -> None:
         self._store = store
         self._log = log
@@ -35,6 +37,7 @@ class Health:
         self._indexer = indexer
         self._downstreams = downstreams
         self._anchors = anchors
+        self._anomalies = anomalies
         self._draining = False
 
     def start_draining(self) -> None:
@@ -48,6 +51,7 @@ class Health:
             "database": await self._is_database_up(),
             "audit_log": self._log.probe() is None,
             **{f"audit_anchor_{loss.kind}": False for loss in self._anchors.losses},
+            **{f"audit_{anomaly.kind}": False for anomaly in self._anomalies.found},
             "policy": not self._policy.is_stale(),
         }
 

@@ -10,6 +10,7 @@ import pytest
 
 from ambassador_protocol.admin.audit import WriterFinding
 from ambassador_server.domain.audit.anchors import Anchor, AnchorLoss, LossKind
+from ambassador_server.domain.audit.anomalies import Anomaly
 from ambassador_server.errors import AuditUnavailableError, OverloadedError
 from ambassador_server.services.audit.anchors import AuditAnchors
 from ambassador_server.services.audit.proof import AuditProof
@@ -57,6 +58,9 @@ class HeldArchive:
             raise self.error
         self.finished.set()
         return self.found
+
+    async def closed_segments(self, writers: Sequence[str]) -> Sequence[Anomaly]:
+        return []
 
     def keys(self) -> Sequence[Mapping[str, Any]]:
         return [{"id": "k1"}]

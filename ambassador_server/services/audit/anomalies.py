@@ -1,0 +1,43 @@
+"""Looks for contradictions of the audit log while the server runs, and names what it has found."""
+
+import logging
+from collections.abc import Sequence
+
+from ambassador_server.domain.audit.anomalies import Anomaly
+from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
+from ambassador_server.ports.audit_archive import AuditArchive
+from ambassador_server.services.audit.recorder import Recorder
+
+_log = logging.getLogger(__name__)
+
+
+class AuditAnomalies:
+    """The contradictions that are known now; each is recorded as an event once."""
+
+    def __init__(self, *, archive: AuditArchive, recorder: Recorder, writers: Sequence[str]) -> None:
+        self._archive = archive
+        self._recorder = recorder
+        self._writers = writers
+        self._closed: tuple[Anomaly, ...] = ()
+
+    @property
+    def found(self) -> tuple[Anomaly, ...]:
+        """Return every contradiction."""
+        return self._closed
+
+    async def check_closed_segments(self) -> None:
+        """Verify the last closed segments of this server's logs. Raises AuditUnavailableError."""
+        known, self._closed = self._closed, tuple(await self._archive.closed_segments(self._writers))
+        await self._report(known, self._closed)
+
+    async def _report(self, known: Sequence[Anomaly], found: Sequence[Anomaly]) -> None:
+        for anomaly in found:
+            if anomaly in known:
+                continue
+            _log.error("the audit log is contradicted: %s", anomaly.sentence)
+            await self._recorder.event(
+                AuditAction.LOG_ANOMALY,
+                Outcome.FAILED,
+                resource=Resource(kind="server", id=None, name=anomaly.writer),
+                details={"loss": anomaly.kind, **anomaly.details},
+            )

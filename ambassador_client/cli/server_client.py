@@ -27,6 +27,7 @@ from ambassador_client.link.refusals import refusal
 from ambassador_protocol import __version__
 from ambassador_protocol.backoff import Backoff
 from ambassador_protocol.event_stream import EVENT_STREAM, EventStreamReader, EventTooLargeError
+from ambassador_protocol.header_values import encode_header_value
 from ambassador_protocol.json_text import parse_object
 from ambassador_protocol.jsonrpc import Code
 from ambassador_protocol.mcp import (
@@ -75,8 +76,10 @@ class CallError(ClientError):
         super().__init__(str(error.get("message", "the call failed")))
         self.error = error
         data = error.get("data")
-        unknown = isinstance(data, dict) and data.get("reason") == "unknown_tool"
-        code, exit_code = _NOT_FOUND if unknown else _CODES_BY_JSONRPC_CODE.get(_number(error), _FAILED)
+        self.is_unknown_tool = isinstance(data, dict) and data.get("reason") == "unknown_tool"
+        code, exit_code = (
+            _NOT_FOUND if self.is_unknown_tool else _CODES_BY_JSONRPC_CODE.get(_number(error), _FAILED)
+        )
         self.code = code.value
         self.exit_code = exit_code
 
@@ -163,9 +166,9 @@ class ServerClient:
         """
         meta = {"progressToken": 1, META_CLIENT_CAPABILITIES: {} if answer is None else CAPABILITIES}
         first = {"name": tool, "arguments": arguments, "_meta": meta}
-        params = first
+        params, named = first, {NAME_HEADER: encode_header_value(tool)}
         for round_ in range(1, _MAX_ROUNDS + 1):
-            result = self._send_message("tools/call", params, {NAME_HEADER: tool, **headers}, progress)
+            result = self._send_message("tools/call", params, {**named, **headers}, progress)
             if result.get("resultType") != "input_required":
                 return result
             asked, state = result.get("inputRequests"), result.get("requestState")

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from ambassador_client.cli.catalog import refusal_hint
 from ambassador_client.cli.command import Run, command, command_group
 from ambassador_client.cli.output import Format, show, show_rows
 from ambassador_client.cli.progress import ProgressBar
+from ambassador_client.cli.server_client import CallError
 from ambassador_client.cli.tool_arguments import read_arguments
 from ambassador_client.cli.tool_result import FileSaver, ToolFailedError, show_result
 from ambassador_client.errors import NotFoundError, UsageError, one_line
@@ -107,12 +109,21 @@ def call(
 
     Example: ambassador-client call time__get_current_time timezone=Europe/Zurich
     """
-    tool = _find(run, name)
+    listed = _tools(run)
+    # Without such a tool the call is sent as well, so that the server refuses it and records that.
+    tool = _lookup(listed, name) or {"name": name}
     schema = tool.get("inputSchema")
     values = read_arguments(
         schema if isinstance(schema, dict) else {}, arguments or [], _read_json_option(given)
     )
-    result = _call_tool(run, tool, values)
+    try:
+        result = _call_tool(run, tool, values)
+    except CallError as error:
+        if error.is_unknown_tool:
+            raise _not_found(run, listed, name) from None
+        if _lookup(listed, name) is None:
+            error.next_step = refusal_hint(run, _spellings(name))
+        raise
     if run.output is Format.JSON:
         show(result, run.output)
     else:
@@ -123,15 +134,30 @@ def call(
 
 
 def _find(run: Run, name: str) -> dict[str, Any]:
-    tools = {str(each["name"]): each for each in run.server.tools()}
-    spellings = (name, name.replace(".", "__", 1), name.replace(":", "__", 1))
-    for spelling in spellings:
-        if spelling in tools:
-            return tools[spelling]
-    near = get_close_matches(name, tools, n=3)
+    listed = _tools(run)
+    tool = _lookup(listed, name)
+    if tool is None:
+        raise _not_found(run, listed, name)
+    return tool
+
+
+def _tools(run: Run) -> dict[str, dict[str, Any]]:
+    return {str(each["name"]): each for each in run.server.tools()}
+
+
+def _lookup(listed: Mapping[str, dict[str, Any]], name: str) -> dict[str, Any] | None:
+    return next((listed[spelling] for spelling in _spellings(name) if spelling in listed), None)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    return name, name.replace(".", "__", 1), name.replace(":", "__", 1)
+
+
+def _not_found(run: Run, listed: Collection[str], name: str) -> NotFoundError:
+    near = get_close_matches(name, listed, n=3)
     guess = f"Did you mean {' or '.join(near)}?" if near else "Run: ambassador-client tools list"
-    raise NotFoundError(
-        f"there is no tool {name[:100]!r} that you may call", refusal_hint(run, spellings) or guess
+    return NotFoundError(
+        f"there is no tool {name[:100]!r} that you may call", refusal_hint(run, _spellings(name)) or guess
     )
 
 

@@ -46,13 +46,25 @@ def test_call_gives_the_text_or_the_whole_result(client: Client) -> None:
     assert "not a JSON object" in client.run("call", "tools__echo", "--json", "[]", expect=2).stderr
 
 
+@pytest.mark.parametrize("name", ["tools__ehco", "tools.w\u00f6rd", "nothing at all"])
+def test_call_of_an_unknown_tool_is_refused_and_recorded_by_the_server(
+    client: Client, world: World, name: str
+) -> None:
+    refused = client.run("call", name, "text=a", expect=5)
+
+    assert f"there is no tool {name!r} that you may call" in refused.stderr
+    newest = world.events(action="call:tool:deny")[0]
+    assert (newest["reason"], newest["resource"]["name"]) == ("unknown_tool", name)
+
+
 def test_call_that_fails_says_so_with_its_code(client: Client, world: World) -> None:
     failing = [each["tool"] for each in client.json("tools", "list") if each["tool"].endswith("__fail")]
     if failing:
         assert client.run("call", failing[0], expect=1).stderr.startswith("AMB-")
     switch = world.ask("POST", "kill-switches", {"scope": "mcp", "target": "tools", "reason": "maintenance"})
-    stopped = client.run("call", "tools.echo", "text=no", expect=5)
+    stopped = client.run("call", "tools.echo", "text=no", expect=4)
     assert stopped.stdout == ""
+    assert "maintenance" in stopped.stderr
     assert stopped.stderr.endswith("The reason is kill_switch. Run: ambassador-client catalog show tools\n")
     world.ask("POST", f"kill-switches/{switch['id']}/lift")
 

@@ -1,7 +1,5 @@
 """TLS certificates: the server's own CA and the leaf it signs, or files that an administrator gives."""
 
-import ipaddress
-import re
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ambassador_server.crypto.certificate_names import alternative_names, name_constraints, outside
 from ambassador_server.crypto.private_files import (
     WRITE_ACCESS,
     private_directory,
@@ -26,8 +25,6 @@ _CA_LIFE = timedelta(days=3650)
 _LEAF_LIFE = timedelta(days=397)  # the longest that clients accept for a server certificate
 _RENEW_BEFORE = timedelta(days=30)
 _BACKDATE = timedelta(hours=1)  # for clients whose clocks are slow
-_ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
-_HOST_NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +45,13 @@ def ensure_certificates(
     """Return certificates for these names and this machine's own; makes the CA once and a new leaf when it is due.
 
     A leaf is due thirty days before it expires, and when the names or the CA have changed. Raises
-    ConfigurationError when the CA has expired, a name is invalid, or a file cannot be used.
+    ConfigurationError when the CA has expired or was made for other names, a name is invalid, or a file cannot be used.
     """
     authority = _Authority(directory, now or datetime.now(UTC))
-    names = _alternative_names(hostnames)
+    names = alternative_names(hostnames)
     try:
         with private_directory(directory, refuse=WRITE_ACCESS):
-            ca = authority.certificate()
+            ca = authority.certificate(names)
             leaf = authority.leaf(ca, names)
     except OSError as error:
         raise ConfigurationError(f"Cannot use the certificates in {directory}: {error.strerror}.") from error
@@ -104,10 +101,11 @@ class _Authority:
         self._ca_key_file = directory / "ca-key.pem"
         self._now = now.replace(microsecond=0)
 
-    def certificate(self) -> x509.Certificate:
+    def certificate(self, names: list[x509.GeneralName]) -> x509.Certificate:
+        """Return the CA; a new one may sign for these names alone."""
         content = read_private(self.ca_file, refuse=WRITE_ACCESS)
         if content is None:
-            return self._make_ca()
+            return self._make_ca(names)
         ca = _parse_certificate(content, self.ca_file)
         if ca.not_valid_after_utc <= self._now:
             raise ConfigurationError(
@@ -136,7 +134,7 @@ class _Authority:
             or _names_of(leaf) != set(names)
         )
 
-    def _make_ca(self) -> x509.Certificate:
+    def _make_ca(self, names: list[x509.GeneralName]) -> x509.Certificate:
         key = ec.generate_private_key(ec.SECP256R1())
         name = _common_name("MCP Ambassador CA")
         certificate = (
@@ -145,6 +143,7 @@ class _Authority:
             .not_valid_after(self._now + _CA_LIFE)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
+            .add_extension(name_constraints(names), critical=True)
             .sign(key, hashes.SHA256())
         )
         write_private(self._ca_key_file, _key_pem(key))
@@ -152,6 +151,7 @@ class _Authority:
         return certificate
 
     def _make_leaf(self, ca: x509.Certificate, names: list[x509.GeneralName]) -> x509.Certificate:
+        self._check_permitted(ca, names)
         ca_key = self._ca_key(ca)
         key = ec.generate_private_key(ec.SECP256R1())
         begins = self._now - _BACKDATE
@@ -170,6 +170,15 @@ class _Authority:
         write_private(self.leaf_key_file, _key_pem(key))
         write_private(self.leaf_file, _pem(certificate) + _pem(ca))
         return certificate
+
+    def _check_permitted(self, ca: x509.Certificate, names: list[x509.GeneralName]) -> None:
+        refused = outside(ca, names)
+        if refused:
+            raise ConfigurationError(
+                f"The CA {self.ca_file} was made for other names and cannot sign a certificate for {refused[0]!r}.",
+                hint=f"Take the name out of `hostnames`, or move {self.ca_file.parent} away and start again, "
+                "which makes a CA for the names of today; clients must trust the new CA then.",
+            )
 
     def _ca_key(self, ca: x509.Certificate) -> ec.EllipticCurvePrivateKey:
         content = read_private(self._ca_key_file)
@@ -230,30 +239,6 @@ def _names_of(leaf: x509.Certificate) -> set[x509.GeneralName]:
         return set(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
         return set()
-
-
-def _alternative_names(hostnames: Iterable[str]) -> list[x509.GeneralName]:
-    names = dict.fromkeys(_alternative_name(name) for name in (*_ALWAYS_NAMED, *sorted(set(hostnames))))
-    return [name for name in names if name is not None]
-
-
-def _alternative_name(name: str) -> x509.GeneralName | None:
-    """Return the name as a certificate holds it; None for an unspecified address such as 0.0.0.0."""
-    try:
-        address = ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return x509.DNSName(_ascii_host_name(name))
-    return None if address.is_unspecified else x509.IPAddress(address)
-
-
-def _ascii_host_name(name: str) -> str:
-    try:
-        ascii_name = name.lower() if name.isascii() else name.encode("idna").decode("ascii")
-    except UnicodeError:
-        ascii_name = ""
-    if len(ascii_name) > 253 or _HOST_NAME.fullmatch(ascii_name) is None:
-        raise ConfigurationError(f"{name!r} is neither a host name nor an IP address.")
-    return ascii_name.removesuffix(".")
 
 
 def _common_name(text: str) -> x509.Name:

@@ -1,6 +1,7 @@
 """Strict clients accept the certificates, they are renewed in time, and unusable ones are refused."""
 
 import asyncio
+import ipaddress
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,57 @@ def strict_client(
     context.load_verify_locations(cadata=ca_pem.decode())
     context.maximum_version = maximum
     return context
+
+
+def ca_of(directory: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = serialization.load_pem_private_key((directory / "ca-key.pem").read_bytes(), password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return x509.load_pem_x509_certificate((directory / "ca.pem").read_bytes()), key
+
+
+def sign(directory: Path, name: str) -> ssl.SSLContext:
+    """Return the context of a server with this name, whose certificate was made with the stolen key of the CA."""
+    ca, ca_key = ca_of(directory)
+    leaf = x509.load_pem_x509_certificate((directory / "server.pem").read_bytes())
+    builder = x509.CertificateBuilder(
+        subject_name=leaf.subject,
+        issuer_name=ca.subject,
+        public_key=leaf.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=leaf.not_valid_before_utc,
+        not_valid_after=leaf.not_valid_after_utc,
+        extensions=[
+            each for each in leaf.extensions if not isinstance(each.value, x509.SubjectAlternativeName)
+        ],
+    )
+    try:
+        named: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        named = x509.DNSName(name)
+    forged = builder.add_extension(x509.SubjectAlternativeName([named]), critical=False)
+    file = directory / "forged.pem"
+    file.write_bytes(
+        forged.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        + ca.public_bytes(serialization.Encoding.PEM)
+    )
+    return given_ssl_context(file, directory / "server-key.pem")
+
+
+def make_ca_without_constraints(directory: Path) -> None:
+    """Replace the CA by one as earlier versions made it."""
+    ca, ca_key = ca_of(directory)
+    unconstrained = x509.CertificateBuilder(
+        subject_name=ca.subject,
+        issuer_name=ca.issuer,
+        public_key=ca.public_key(),
+        serial_number=ca.serial_number,
+        not_valid_before=ca.not_valid_before_utc,
+        not_valid_after=ca.not_valid_after_utc,
+        extensions=[each for each in ca.extensions if not isinstance(each.value, x509.NameConstraints)],
+    )
+    (directory / "ca.pem").write_bytes(
+        unconstrained.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    )
 
 
 async def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str | None:
@@ -151,11 +203,41 @@ def test_leaf_is_renewed_before_it_expires(directory: Path):
 
 
 def test_leaf_follows_the_names(directory: Path):
-    first = ensure_certificates(directory, ["old.example"])
-    second = ensure_certificates(directory, ["new.example"])
-    assert "new.example" in names_of(second)
+    first = ensure_certificates(directory, ["old.example", "kept.example"])
+    second = ensure_certificates(directory, ["kept.example", "new.old.example", "*.kept.example"])
+    assert {"kept.example", "new.old.example", "*.kept.example"} <= names_of(second)
     assert "old.example" not in names_of(second)
     assert second.ca_pem == first.ca_pem
+
+
+@pytest.mark.parametrize("name", ["new.example", "notold.example", "example", "192.0.2.8", "2001:db8::1"])
+def test_names_that_the_ca_was_not_made_for_are_refused_with_a_hint(directory: Path, name: str):
+    before = ensure_certificates(directory, ["old.example", "192.0.2.7"])
+    leaf = before.certificate_file.read_bytes()
+    with pytest.raises(ConfigurationError, match="was made for other names") as caught:
+        ensure_certificates(directory, ["old.example", name])
+    assert repr(name) in str(caught.value)
+    assert "clients must trust the new CA" in str(caught.value.hint)
+    assert before.certificate_file.read_bytes() == leaf
+
+
+@pytest.mark.parametrize("name", ["bank.example", "192.0.2.8"])
+async def test_strict_client_refuses_what_a_stolen_ca_key_signs_for_another_server(
+    directory: Path, name: str
+):
+    certificates = ensure_certificates(directory, ["gateway.example", "192.0.2.7"])
+    forged = sign(directory, name)
+    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+        await shake_hands(forged, strict_client(certificates.ca_pem), name)
+
+
+async def test_ca_that_was_made_without_constraints_signs_for_new_names(directory: Path):
+    ensure_certificates(directory, ["old.example"])
+    make_ca_without_constraints(directory)
+    certificates = ensure_certificates(directory, ["new.example"])
+    assert await shake_hands(
+        server_ssl_context(certificates), strict_client(certificates.ca_pem), "new.example"
+    )
 
 
 def test_leaf_never_outlives_its_ca(directory: Path):
@@ -211,7 +293,7 @@ def test_ca_without_its_key_is_enough_until_a_leaf_is_due(directory: Path):
     (directory / "ca-key.pem").unlink()
     assert ensure_certificates(directory, [], NOW) == first
     with pytest.raises(ConfigurationError, match=r"ca-key\.pem is not the key of"):
-        ensure_certificates(directory, ["new.example"], NOW)
+        ensure_certificates(directory, ["new.localhost"], NOW)
 
 
 @pytest.mark.parametrize("name", ["ca-key.pem", "server-key.pem"])
@@ -219,7 +301,7 @@ def test_key_that_other_users_may_read_is_refused(directory: Path, name: str):
     ensure_certificates(directory, [])
     (directory / name).chmod(0o640)
     with pytest.raises(ConfigurationError, match="can be read by others") as caught:
-        ensure_certificates(directory, ["makes.the.ca.key.needed"])
+        ensure_certificates(directory, ["needs-the-ca-key.localhost"])
     assert caught.value.hint == f"Run: chmod 600 {directory / name}"
 
 

@@ -17,7 +17,7 @@ from tests.benchmarks.processes import BenchError
 from tests.benchmarks.world import TEXT, VERSION
 
 _HELLO = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
-_INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": _HELLO}
+INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": _HELLO}
 _INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 _ID = re.compile(rb'"id": ?(\d+)')
 _CALL = re.compile(re.escape(TEXT).replace(re.escape(NUMBER), r"(\d+)").encode())
@@ -64,7 +64,7 @@ class Host:
 
     def initialize(self) -> float:
         """Perform the handshake; return the seconds from the start to the reply."""
-        self._send(json.dumps(_INITIALIZE))
+        self._send(json.dumps(INITIALIZE))
         reply = self._answer()
         taken = perf_counter() - self.begun
         if b'"serverInfo"' not in reply:

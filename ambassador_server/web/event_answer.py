@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ambassador_protocol.event_stream import EVENT_STREAM
 from ambassador_protocol.json_text import on_one_line
+from ambassador_server.web.listener_bounds import reset
 
 _MOST_PENDING: Final = 64
 """How many notifications wait for a slow reader; beyond that, a new one replaces the oldest."""
@@ -75,7 +76,7 @@ class EventAnswer:
             self._writing.cancel()
         if error is not None and self.has_begun and self._request.transport is not None:
             # Part of the response has been sent, so an error response is impossible.
-            self._request.transport.abort()
+            reset(self._request.transport)
 
     def _put(self, message: "_Pending") -> None:
         if self._pending is None:

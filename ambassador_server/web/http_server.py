@@ -8,7 +8,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from ambassador_protocol.problems import Problem, ProblemCode
-from ambassador_server.web.listener_bounds import Connections
+from ambassador_server.web.listener_bounds import Connections, reset
 from ambassador_server.web.problems import render_problem
 
 
@@ -45,6 +45,17 @@ class HttpConnection(web.RequestHandler):
         super().pause_writing()
         # In a call of its own, because the transport is in the middle of a write.
         self._loop.call_soon(self._connections.check_bytes)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; if this is cancelled, the client gets no more of it."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        except asyncio.CancelledError:
+            if self._watched is not None:
+                reset(self._watched)
+            raise
 
     def handle_error(
         self,

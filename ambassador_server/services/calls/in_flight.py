@@ -75,12 +75,14 @@ class CallInFlight:
 class CallsInFlight:
     """Decides running calls again, and cancels those that are no longer permitted.
 
-    That happens whenever the policy changes, whenever `decide_again` is called, and when a session is ended.
+    That happens whenever the policy changes, whenever `decide_again` is called, and when a session is ended. Large
+    answers that a client has not read yet are cancelled as well.
     """
 
     def __init__(self, policy: PolicyKeeper) -> None:
         self._policy = policy
         self._running: set[CallInFlight] = set()
+        self._being_read: set[CallInFlight] = set()
         self._ended_sessions: OrderedDict[str | None, None] = OrderedDict()
         self._is_stopping = False
         policy.subscribe(lambda _: self.decide_again())
@@ -103,6 +105,11 @@ class CallsInFlight:
             raise CallStoppedError(_SESSION_ENDED)
         return CallInFlight(principal, capability, self._running)
 
+    def watch_answer(self, call: CallInFlight) -> None:
+        """Cancel the task of an answered call, too, if it is not permitted any more before it has sent the answer."""
+        self._being_read.add(call)
+        call.task.add_done_callback(lambda _: self._being_read.discard(call))
+
     def cut(self) -> None:
         """Stop every call with ServerStoppingError, those that still come as well."""
         self._is_stopping = True
@@ -119,7 +126,7 @@ class CallsInFlight:
         snapshot, moment = self._policy.snapshot, self._policy.current_moment()
         if moment.stale:
             return
-        for running in tuple(self._running):
+        for running in (*self._running, *self._being_read):
             decision = decide(snapshot, running.principal, running.capability, moment)
             if isinstance(decision, Deny):
                 _stop(running, decision)
@@ -129,7 +136,7 @@ class CallsInFlight:
         self._ended_sessions[session_id] = None
         if len(self._ended_sessions) > _MOST_ENDED_SESSIONS:
             self._ended_sessions.popitem(last=False)
-        for running in tuple(self._running):
+        for running in (*self._running, *self._being_read):
             if running.principal.session_id == session_id:
                 _stop(running, _SESSION_ENDED)
 

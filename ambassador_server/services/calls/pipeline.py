@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -44,6 +44,8 @@ NAME_MEMBER: Mapping[CapabilityKind, str] = {
 """The parameter that names a capability of each kind."""
 
 _MAX_NAME = 256
+_LARGE_ANSWER: Final = 64 * 1024
+"""A smaller answer without notices fits into the buffer of its connection: its task does not wait for the reader."""
 _RECORD_BYTES = 2048
 """About what the records of a call take in the log without its arguments."""
 _LARGE_VALUES, _LARGE_SIZE, _FULL_VALUES = 500, 8192, 100_000
@@ -154,6 +156,8 @@ class CallPipeline:
             await recorded
         if isinstance(outcome, AmbassadorError):
             raise outcome
+        if len(outcome.reply.result or b"") > _LARGE_ANSWER or call.tell is not None:
+            self._in_flight.watch_answer(running)
         return outcome
 
     def _decide(self, principal: Principal, entry: CatalogEntry | None) -> Decision:

@@ -173,7 +173,8 @@ class HttpServer:
             await stream.write(_event({"method": "notifications/progress", "params": report}))
         if "seconds" in params["arguments"]:
             await self._run("slow", params["arguments"], modern)
-        result = text(str(params.get("_meta", {}).get("progressToken")))
+        padding = "x" * params["arguments"].get("padding", 0)
+        result = text(str(params.get("_meta", {}).get("progressToken")) + padding)
         await stream.write(_event({"id": number, "result": complete(result) if modern else result}))
         for report in reports:
             await stream.write(_event({"method": "notifications/progress", "params": report}))

@@ -68,7 +68,7 @@ TOOLS: list[dict[str, Any]] = [
     {"name": "grow", "description": "Offer one more tool from now on.", "inputSchema": _ANY},
     {
         "name": "progress",
-        "description": "Report `steps` steps, wait for `seconds` if told to, then answer with the token.",
+        "description": "Report `steps` steps, wait for `seconds` if told to, answer the token and `padding` letters.",
         "inputSchema": _ANY,
     },
     {"name": "cancelled", "description": "Return how many requests were cancelled.", "inputSchema": _ANY},

@@ -145,6 +145,10 @@ class DownstreamTimeoutError(AmbassadorError):
     """The downstream did not answer within the deadline of the call."""
 
 
+class DefinitionChangedError(AmbassadorError):
+    """The downstream offers another definition of the tool than the approved one, so the call was not sent."""
+
+
 class ServerStoppingError(AmbassadorError):
     """The server shuts down and has stopped the call, which may have run."""
 

@@ -38,9 +38,9 @@ _ambassador_admin_words() {
         "group delete") options="--dry-run -y --yes $shared" ;;
         "group add-member") options="--dry-run $shared" ;;
         "group remove-member") options="--dry-run $shared" ;;
-        "mcp") commands="add update list show publish test archive remove restart status logs tools" options="-h --help" ;;
-        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --owner --dry-run $shared" ;;
-        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --owner --no-test --dry-run $shared" ;;
+        "mcp") commands="add update list show publish test archive remove restart status logs tools approve" options="-h --help" ;;
+        "mcp add") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --dry-run $shared" ;;
+        "mcp update") options="--transport --url --header --env --option --display-name --description --tag --arguments --timeout --isolation --pin --owner --no-test --dry-run $shared" ;;
         "mcp list") options="--filter --sort --limit $shared" ;;
         "mcp show") options="$shared" ;;
         "mcp publish") options="--dry-run $shared" ;;
@@ -50,7 +50,8 @@ _ambassador_admin_words() {
         "mcp restart") options="--dry-run $shared" ;;
         "mcp status") options="$shared" ;;
         "mcp logs") options="-n --lines $shared" ;;
-        "mcp tools") options="--filter --sort --limit $shared" ;;
+        "mcp tools") options="--filter --sort --limit --diff $shared" ;;
+        "mcp approve") options="--dry-run $shared" ;;
         "grant") commands="add list remove" options="-h --help" ;;
         "grant add") options="--tool --deny --opt-in --allow-unmatched --owner --for --dry-run $shared" ;;
         "grant list") options="--filter --sort --limit $shared" ;;
@@ -127,9 +128,10 @@ _ambassador_admin_option() {
         "mcp add":--transport) takes=word choices="stdio streamable_http" ;;
         *:--arguments) takes=word choices="none keys redacted full" ;;
         *:--isolation) takes=word choices="shared per-user" ;;
-        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected unknown_tool" ;;
+        *:--pin) takes=word choices="off block" ;;
+        "audit query":--reason | "audit stats":--reason | "audit tail":--reason | "audit export":--reason) takes=word choices="policy_stale kill_switch unknown_user user_not_active unknown_key key_not_active key_expired session_ended mcp_not_published explicit_deny no_grant not_subscribed not_selected definition_changed unknown_tool" ;;
         "access explain":--key) takes=word live=key ;;
-        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state admin:audit:prune system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:audit-log:accept-loss" ;;
+        *:--action) takes=word choices="call:tool:attempt call:tool:outcome call:tool:deny call:tool:question call:tool:answer session:client:open session:client:close session:client:expire session:client:refuse session:key:redeem session:key:new-host session:admin:open session:admin:close session:admin:refuse admin:user:create admin:user:update admin:user:set-password admin:group:create admin:group:update admin:group:remove admin:group:add-member admin:group:remove-member admin:mcp:create admin:mcp:update admin:mcp:archive admin:mcp:remove admin:mcp:publish admin:mcp:approve admin:mcp:restart admin:mcp:test admin:grant:add admin:grant:update admin:grant:remove admin:subscription:set admin:subscription:remove admin:session:revoke admin:key:enrol admin:enrolment:cancel admin:key:issue admin:key:update admin:key:rotate admin:key:revoke admin:admin-key:issue admin:admin-key:revoke kill:switch:activate kill:switch:lift system:downstream:state system:definition:change system:definition:trust admin:audit:prune system:server:start system:server:stop system:audit-log:recovery system:audit-log:quarantine system:audit-log:anomaly system:audit-log:accept-loss" ;;
         *:--outcome) takes=word choices="permitted denied succeeded failed" ;;
         *:--format) takes=word choices="jsonl csv cef ocsf" ;;
     esac
@@ -164,6 +166,7 @@ _ambassador_admin_argument() {
         "mcp status":1) takes=word live=mcp ;;
         "mcp logs":1) takes=word live=mcp ;;
         "mcp tools":1) takes=word live=mcp ;;
+        "mcp approve":1) takes=word live=mcp ;;
         "grant add":1) takes=word live=group ;;
         "grant add":2) takes=word live=mcp ;;
         "grant remove":1) takes=word live=grant ;;

@@ -1,7 +1,7 @@
 """Requests to `/v1/admin/mcps`."""
 
 from ambassador_admin.api.request import Request, body_of, get, quoted, subpath
-from ambassador_protocol.admin.mcps import McpPut, NewMcp
+from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
 from ambassador_protocol.paths import MCPS
 
 MISSING = "ambassador-admin mcp list"
@@ -67,6 +67,22 @@ def logs(name: str, lines: int) -> Request:
 def tools(name: str) -> Request:
     """List the tools of an entry."""
     return get(subpath(MCPS, name, "tools"), missing_hint=MISSING)
+
+
+def definitions(name: str) -> Request:
+    """List the tools of an entry that wait for an approval, with both definitions of each."""
+    return get(subpath(MCPS, name, "definitions"), missing_hint=MISSING)
+
+
+def approve(name: str, approval: DefinitionApproval) -> Request:
+    """Approve definitions of an entry's tools."""
+    return Request(
+        method="POST",
+        path=subpath(MCPS, name, "approve"),
+        body=body_of(approval),
+        missing_hint=f"ambassador-admin mcp tools {quoted(name)}",
+        conflict_hint=f"ambassador-admin mcp show {quoted(name)}",
+    )
 
 
 def test(name: str) -> Request:

@@ -33,6 +33,7 @@ from ambassador_admin.cli import (
     status,
     subscriptions,
     switches,
+    tool_definitions,
     users,
 )
 from ambassador_admin.cli.command import accept_options_before_noun, noun
@@ -62,6 +63,7 @@ app.add_typer(sessions.app, name="session")
 app.add_typer(switches.app, name="kill")
 app.add_typer(access.app, name="access")
 audit_tail.register(audit.app)
+tool_definitions.register(mcps.app)
 audit_export.register(audit.app)
 audit_verification.register(audit.app)
 audit_pruning.register(audit.app)

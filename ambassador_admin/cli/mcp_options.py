@@ -35,6 +35,13 @@ class Isolation(StrEnum):
         return self.value.replace("-", "_")
 
 
+class Pin(StrEnum):
+    """Whether tools with another definition than the approved one wait for an approval."""
+
+    OFF = "off"
+    BLOCK = "block"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpOptions:
     """The attributes of an MCP besides its name and command."""
@@ -89,6 +96,13 @@ class McpOptions:
         Isolation | None,
         typer.Option("--isolation", help="Whether users share one connection; by default shared."),
     ] = None
+    pin: Annotated[
+        Pin | None,
+        typer.Option(
+            "--pin",
+            help="Whether a tool that is new or changed waits for `mcp approve`; by default block: it does.",
+        ),
+    ] = None
     owner: Annotated[
         str | None,
         typer.Option(
@@ -112,6 +126,7 @@ class McpOptions:
             "arguments": self.arguments,
             "call_timeout_seconds": self.timeout,
             "isolation": None if self.isolation is None else self.isolation.wire,
+            "pin": self.pin,
             "owner": self.owner,
         }
         return {name: value for name, value in given.items() if value is not None}

@@ -24,6 +24,7 @@ MCP = View(
         Column("STATUS", "status", status=True),
         Column("STATE", "state", status=True),
         Column("TOOLS", "tools"),
+        Column("WAITING", "waiting"),
         Column("TRANSPORT", "transport"),
         Column("SANDBOX", "sandbox"),
         Column("DISPLAY NAME", "display_name", wide=True),
@@ -33,6 +34,7 @@ MCP = View(
         Column("ARGUMENTS", "arguments", wide=True),
         Column("TIMEOUT", "call_timeout_seconds", duration, wide=True),
         Column("ISOLATION", "isolation", wide=True),
+        Column("PIN", "pin", wide=True),
         Column("OWNER", "owner", wide=True),
         Column("CREATED", "created_at", relative_time, wide=True),
         Column("ERROR", "error"),
@@ -46,6 +48,7 @@ HEALTH = View(
         Column("STATUS", "status", status=True),
         Column("STATE", "state", status=True),
         Column("TOOLS", "tools"),
+        Column("WAITING", "waiting"),
         Column("ISOLATION", "isolation"),
         Column("CONNECTIONS", "connections"),
         Column("IN FLIGHT", "calls_in_flight"),
@@ -64,6 +67,7 @@ TOOL = View(
     (
         Column("NAME", "name", whole=True),
         Column("CLASS", "tool_class"),
+        Column("APPROVAL", "approval"),
         Column("PUBLISHED AS", "published_as", wide=True),
         Column("DESCRIPTION", "description"),
     ),
@@ -149,7 +153,7 @@ def show(admin: Invocation, name: Name) -> None:
 
 @verb(app, "publish", changes=True)
 def publish(admin: Invocation, name: Name) -> None:
-    """Publish an MCP, so that users with a grant can call its tools.
+    """Publish an MCP, so that users with a grant can call its tools; this approves the tools that it offers now.
 
     Example: ambassador-admin mcp publish time
     """
@@ -224,15 +228,6 @@ def logs(
     Example: ambassador-admin mcp logs time --lines 10
     """
     admin.output.rows(OUTPUT, admin.api.fetch(mcps.logs(name, lines))["items"])
-
-
-@verb(app, "tools")
-def tools(admin: Invocation, name: Name, list_options: ListOptions) -> None:
-    """List the tools of an MCP.
-
-    Example: ambassador-admin mcp tools time --fields name,tool_class
-    """
-    list_options.show(admin, mcps.tools(name), TOOL)
 
 
 def _warn(admin: Invocation, options: Mapping[str, Any]) -> None:

@@ -57,6 +57,12 @@ def _sandbox(sandbox: Item) -> str:
     return f"{words} (default)" if sandbox.get("is_default") else words
 
 
+def _waiting_tools(value: Any, now: datetime) -> str:
+    if not isinstance(value, dict):
+        return plain(value, now)
+    return plain("; ".join(f"{name}: {count}" for name, count in value.items()) or "none", now)
+
+
 HEALTH = View(
     "servers",
     (
@@ -66,8 +72,9 @@ HEALTH = View(
         Column("AUDIT SINKS", "sinks", _sinks, whole=True),
         Column("AUDIT INDEX", "audit_index", _index, whole=True),
         Column("SANDBOXES", "sandboxes", _sandboxes, whole=True),
+        Column("WAITING TOOLS", "waiting_tools", _waiting_tools, whole=True),
     ),
-    ("server", "status", "checks", "sinks", "audit_index", "sandboxes"),
+    ("server", "status", "checks", "sinks", "audit_index", "sandboxes", "waiting_tools"),
 )
 SERVER_VERSION = View(
     "versions", (Column("SERVER", "server"), Column("VERSION", "version")), ("server", "version")
@@ -88,7 +95,8 @@ def health(admin: Invocation) -> None:
 
     This needs no key. With a key, every audit sink is shown, too: how many records it is behind, and its last error;
     how many records the index of the audit is behind, and what hinders it; and every sandbox for MCPs over stdio: what
-    it holds back on the server's machine, or why it is not available.
+    it holds back on the server's machine, or why it is not available; and how many tools of which MCP wait for an
+    approval.
 
     Example: ambassador-admin server health --server https://localhost:9443
     """
@@ -103,10 +111,10 @@ def health(admin: Invocation) -> None:
 
 
 def _details(admin: Invocation) -> dict[str, Any]:
-    """Return sinks, index and sandboxes, which only administrators see; without a key nothing, which is no error."""
+    """Return what only administrators see besides the checks; without a key nothing, which is no error."""
     try:
         health = admin.api.fetch(server.health())
-        return {name: health[name] for name in ("sinks", "audit_index", "sandboxes")}
+        return {name: health[name] for name in ("sinks", "audit_index", "sandboxes", "waiting_tools")}
     except (AdminError, KeyError):
         return {}
 

@@ -76,6 +76,7 @@ _SECTIONS = {
             "arguments": readers.choice("none", "keys", "redacted", "full"),
             "call_timeout_seconds": readers.number,
             "isolation": readers.choice("shared", "per_user"),
+            "pin": readers.choice("off", "block"),
             "published": readers.boolean,
         },
     ),

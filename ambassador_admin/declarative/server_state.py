@@ -26,6 +26,7 @@ _MCP = (
     "arguments",
     "call_timeout_seconds",
     "isolation",
+    "pin",
 )
 
 

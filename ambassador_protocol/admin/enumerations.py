@@ -29,6 +29,8 @@ Effect = Annotated[str, OneOf("permit", "deny")]
 Delivery = Annotated[str, OneOf("automatic", "opt_in")]
 ArgumentPolicy = Annotated[str, OneOf("none", "keys", "redacted", "full")]
 Isolation = Annotated[str, OneOf("shared", "per_user")]
+Pin = Annotated[str, OneOf("off", "block")]
+Approval = Annotated[str, OneOf("approved", "changed", "new", "gone")]
 McpStatus = Annotated[str, OneOf("draft", "published", "archived")]
 DownstreamStatus = Annotated[str, OneOf("stopped", "starting", "ready", "degraded")]
 ToolClass = Annotated[str, OneOf("read-only", "write", "destructive")]
@@ -67,6 +69,7 @@ AUDIT_ACTIONS = OneOf(
     "admin:mcp:archive",
     "admin:mcp:remove",
     "admin:mcp:publish",
+    "admin:mcp:approve",
     "admin:mcp:restart",
     "admin:mcp:test",
     "admin:grant:add",
@@ -86,6 +89,8 @@ AUDIT_ACTIONS = OneOf(
     "kill:switch:activate",
     "kill:switch:lift",
     "system:downstream:state",
+    "system:definition:change",
+    "system:definition:trust",
     "admin:audit:prune",
     "system:server:start",
     "system:server:stop",

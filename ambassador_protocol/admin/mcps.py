@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ambassador_protocol.admin.enumerations import (
+    Approval,
     ArgumentPolicy,
     DownstreamStatus,
     Isolation,
     McpStatus,
+    Pin,
     ToolClass,
 )
 from ambassador_protocol.admin.strict import STRICT
@@ -28,6 +30,7 @@ class NewMcp:
     call_timeout_seconds: float = 60.0
     isolation: Isolation = "shared"
     owner: str | None = None
+    pin: Pin = "block"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class McpPut:
     call_timeout_seconds: float | None = None
     isolation: Isolation | None = None
     owner: str | None = None
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,8 @@ class McpView:
 
     `connections`, `calls_in_flight` and `restarts` count the shared and the per-user ones of the answering server.
     `sandbox` is the one in which that server starts the program; null if there is no program, or no sandbox for it.
+    With `pin` `block` a tool is not offered while its definition differs from the approved one; `waiting` counts these
+    tools and those that are gone.
     """
 
     name: str
@@ -68,10 +74,12 @@ class McpView:
     arguments: ArgumentPolicy
     call_timeout_seconds: float
     isolation: Isolation
+    pin: Pin
     status: McpStatus
     state: DownstreamStatus
     error: str | None
     tools: int
+    waiting: int
     connections: int
     calls_in_flight: int
     restarts: int
@@ -90,9 +98,40 @@ class OutputView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolView:
-    """One tool of a catalog entry with its canonical name (`name`) and its published name."""
+    """One tool of a catalog entry with its canonical name (`name`) and its published name.
+
+    `approval` compares its definition with the approved one; a tool that is `gone` is not offered any more.
+    """
 
     name: str
     published_as: str
     tool_class: ToolClass
+    approval: Approval
     description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionView:
+    """A tool whose definition differs from the approved one; `tool` is its own name, without that of the MCP.
+
+    The definitions are JSON texts, the digests SHA-256 over their canonical form (RFC 8785), in hex. Those of a new
+    tool's approved definition, and those of what a tool that is gone offers, are null.
+    """
+
+    tool: str
+    approval: Approval
+    approved_digest: str | None
+    offered_digest: str | None
+    approved: str | None
+    offered: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionApproval:
+    """`POST /v1/admin/mcps/{name}/approve`: approves definitions by their digests, null for a tool that is gone.
+
+    The server refuses a digest that is not the one of what the downstream offers now.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    tools: dict[str, str | None]

@@ -81,7 +81,8 @@ class AuditIndexView:
 class ServerHealth:
     """`GET /v1/admin/server/health`: the conditions of readiness.
 
-    The audit sinks, the index of the audit, and the sandboxes that the server's machine offers, do not affect it.
+    The audit sinks, the index of the audit, the sandboxes that the server's machine offers, and the tools that wait for
+    an approval, counted by MCP, do not affect it.
     """
 
     status: str
@@ -89,3 +90,4 @@ class ServerHealth:
     sinks: list[SinkView]
     audit_index: AuditIndexView
     sandboxes: list[SandboxView]
+    waiting_tools: dict[str, int]

@@ -47,6 +47,7 @@ from ambassador_server.services.calls.in_flight import CallsInFlight
 from ambassador_server.services.calls.pipeline import CallPipeline, CallRates
 from ambassador_server.services.calls.use_cases import CallUseCases
 from ambassador_server.services.changes.batch import Batches
+from ambassador_server.services.registry.approvals import Approvals
 from ambassador_server.services.registry.downstream_watch import DownstreamWatch
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_reports import McpReports
@@ -124,9 +125,7 @@ def create_services(config: ServerConfig, base: Foundation, sinks: Sequence[Sink
             anchors=anchors,
             anomalies=anomalies,
         ),
-        watch=DownstreamWatch(
-            store=base.store, policy=base.policy, recorder=base.recorder, downstreams=base.downstreams
-        ),
+        watch=_watch(base),
         deliveries=deliveries,
         indexer=indexer,
         anchors=anchors,
@@ -263,7 +262,18 @@ def _registry(config: ServerConfig, base: Foundation, catalog: Catalog) -> Regis
             ),
             clock=base.clock,
         ),
-        reports=McpReports(store=store, downstreams=downstreams, catalog=catalog),
+        approvals=Approvals(changes=base.changes, downstreams=downstreams, clock=base.clock),
+        reports=McpReports(store=store, policy=base.policy, downstreams=downstreams, catalog=catalog),
+    )
+
+
+def _watch(base: Foundation) -> DownstreamWatch:
+    return DownstreamWatch(
+        store=base.store,
+        policy=base.policy,
+        recorder=base.recorder,
+        downstreams=base.downstreams,
+        clock=base.clock,
     )
 
 

@@ -17,7 +17,11 @@ from ambassador_server.downstream.programs.settings import ProgramSettings
 from ambassador_server.downstream.transport import Hooks, RejectedError, SessionLostError
 from ambassador_server.downstream.transports import build_transport
 from ambassador_server.downstream.wire.messages import check_whole
-from ambassador_server.errors import DownstreamTimeoutError, DownstreamUnavailableError
+from ambassador_server.errors import (
+    DefinitionChangedError,
+    DownstreamTimeoutError,
+    DownstreamUnavailableError,
+)
 from ambassador_server.ports.exchange import NeutralRequest, Reply
 
 _CHANGED: Final = "notifications/tools/list_changed"
@@ -45,6 +49,7 @@ class DownstreamSession:
         self._renewing = asyncio.Lock()
         self._renewed: str | None = None
         self._left_out: list[LeftOutTool] = []
+        self._digests: dict[str, str] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -79,14 +84,17 @@ class DownstreamSession:
             return ()
         left_out = LeftOutTools()
         tools = self._era.usable(await list_tools(self._send, left_out), left_out.add)
+        self._digests = {tool.name: tool.digest for tool in tools}
         self._report(left_out)
         return tools
 
     async def request(self, request: NeutralRequest) -> Reply:
         """Send one request and return its answer; a request that may have run is never repeated.
 
-        Raises DownstreamUnavailableError, and InvalidInputError for params that are not a JSON object.
+        Raises DownstreamUnavailableError, InvalidInputError for params that are not a JSON object, and
+        DefinitionChangedError before the request is sent.
         """
+        self._check_definition(request)
         self._in_flight += 1
         self._idle.clear()
         token = None if request.tell is None else self._progress.issue(request.tell)
@@ -95,6 +103,7 @@ class DownstreamSession:
             if self._era.wants_fresh_tools(reply):
                 await self.list_tools()
                 self.changed.set()
+                self._check_definition(request)
                 reply = await self._exchange(request, token)
             final = await self._era.finish(reply, request, lambda again: self._exchange(again, token))
             return check_whole(final)
@@ -143,6 +152,12 @@ class DownstreamSession:
         elif method == PROGRESS:
             self._progress.notified(params)
 
+    def _check_definition(self, request: NeutralRequest) -> None:
+        """Refuse a call that was decided by another definition, such as that of an earlier session."""
+        tool = request.tool
+        if tool is not None and self._digests.get(tool.name, tool.digest) != tool.digest:
+            raise DefinitionChangedError(f"{self._name} offers another definition of tool {tool.name!r}")
+
     def _report(self, left_out: LeftOutTools) -> None:
         """Log the tools that are left out; a list that is read again is logged only if it differs."""
         if left_out.first != self._left_out:
@@ -177,6 +192,8 @@ class DownstreamSession:
             if self._renewed != session_id:
                 await initialize(self._transport)
                 self._renewed = session_id
+                # The downstream has probably been restarted, and may offer something else now.
+                self.changed.set()
 
     def _adaptor(self, era: Era) -> EraAdaptor:
         if era is Era.LEGACY:

@@ -101,8 +101,9 @@ class Downstreams(Protocol):
         With isolation `per_user` the request goes over the connection of `user_id`. The downstream is asked to report
         progress if `request.tell` is set.
 
-        Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, and InvalidInputError for params
-        that are not a JSON object. Cancelling the caller cancels the call.
+        Raises DownstreamUnavailableError, DownstreamTimeoutError, OverloadedError, InvalidInputError for params that
+        are not a JSON object, and DefinitionChangedError if the connection that the call goes over has listed
+        `request.tool` with another definition. Cancelling the caller cancels the call.
         """
         ...
 

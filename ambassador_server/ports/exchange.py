@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
+from ambassador_server.domain.catalog.mcps import Tool
+
 
 class Reply(Struct, frozen=True):
     """The answer to one request: either `result` or `error` is set, as the unchanged raw JSON."""
@@ -50,7 +52,8 @@ class NeutralRequest(Struct, frozen=True, kw_only=True):
     """A request for a downstream: `params` and `capabilities` are raw JSON objects.
 
     `capabilities` are the capabilities that the host declared, which tell which questions it supports. `tell` is None
-    if the caller accepts no notices; `ask` is None if the caller's era returns questions as results.
+    if the caller accepts no notices; `ask` is None if the caller's era returns questions as results. `tool` is the tool
+    with the approved definition: the request is not sent to a downstream that offers another one.
     """
 
     method: str
@@ -58,3 +61,4 @@ class NeutralRequest(Struct, frozen=True, kw_only=True):
     capabilities: bytes = b"{}"
     tell: Tell | None = None
     ask: Ask | None = None
+    tool: Tool | None = None

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from ambassador_server.domain.audit.anchors import Anchor
 from ambassador_server.domain.audit.events import AuditRecord, IndexedRecord
 from ambassador_server.domain.audit.query import Attribute, Query
+from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
 from ambassador_server.domain.people.administrators import AdminKey, Password
 from ambassador_server.domain.people.client_keys import ClientKey
@@ -120,11 +121,15 @@ class EnrolmentRepository(Repository[Enrolment], Protocol):
         ...
 
 
-class LastKnownToolRepository(Protocol):
-    """Stores the tools that each downstream last offered; writing them does not raise the policy version."""
+class ToolListRepository(Protocol):
+    """Stores a list of tools of each MCP; writing them does not raise the policy version."""
 
     async def put(self, mcp_id: str, tools: Sequence[Tool]) -> None:
         """Replace the stored tools of an MCP."""
+        ...
+
+    async def get(self, mcp_id: str) -> tuple[Tool, ...]:
+        """Return the stored tools of an MCP; none if there are none."""
         ...
 
     async def all(self) -> dict[str, tuple[Tool, ...]]:
@@ -268,8 +273,8 @@ class AuditSinkPositions(Protocol):
 class UnitOfWork(Protocol):
     """One transaction over all repositories.
 
-    A commit raises the policy version if users, groups, memberships, keys, mcps, grants, subscriptions or switches
-    were written.
+    A commit raises the policy version if users, groups, memberships, keys, mcps, approved tools, grants, subscriptions
+    or switches were written. `tools` are those that each downstream offered last.
     """
 
     @property
@@ -285,7 +290,11 @@ class UnitOfWork(Protocol):
     @property
     def mcps(self) -> NamedRepository[Mcp]: ...
     @property
-    def tools(self) -> LastKnownToolRepository: ...
+    def tools(self) -> ToolListRepository: ...
+    @property
+    def approved(self) -> Repository[ApprovedTools]: ...
+    @property
+    def approved_definitions(self) -> ToolListRepository: ...
     @property
     def grants(self) -> Repository[Grant]: ...
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Table, and_, or_, true
 
+from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.administrators import AdminKey, Password
 from ambassador_server.domain.people.client_keys import ClientKey
@@ -164,6 +165,7 @@ MCPS = ObjectMapping(
         "tag": WordList(tables.mcps.c.tags),
     },
 )
+APPROVED_TOOLS = ObjectMapping(ApprovedTools, tables.approved_tools, "approved tools", owners="MCP")
 GRANTS = ObjectMapping(
     Grant,
     tables.grants,

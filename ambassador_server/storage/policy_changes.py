@@ -8,6 +8,7 @@ from sqlalchemy import Column, Row, Table, select
 
 from ambassador_server.domain.policy.snapshot import PolicyChanges
 from ambassador_server.storage.object_mappings import (
+    APPROVED_TOOLS,
     CLIENT_KEYS,
     GRANTS,
     GROUPS,
@@ -27,7 +28,7 @@ T = TypeVar("T", bound="DataclassInstance")
 
 _RECORDED_IDS: dict[Table, Column[str]] = {
     mapping.table: mapping.id_column
-    for mapping in (USERS, GROUPS, CLIENT_KEYS, MCPS, GRANTS, KILL_SWITCHES, SUBSCRIPTIONS)
+    for mapping in (USERS, GROUPS, CLIENT_KEYS, MCPS, APPROVED_TOOLS, GRANTS, KILL_SWITCHES, SUBSCRIPTIONS)
 } | {memberships: memberships.c.user_id}
 """The column whose value a recorded change names, for each table of the policy."""
 
@@ -48,6 +49,7 @@ async def changes_since(transaction: Transaction, version: int) -> PolicyChanges
         memberships=await reader.memberships(),
         keys=await reader.items(CLIENT_KEYS),
         mcps=await reader.items(MCPS),
+        approved=await reader.items(APPROVED_TOOLS),
         grants=await reader.items(GRANTS),
         switches=await reader.items(KILL_SWITCHES),
         subscriptions=await reader.items(SUBSCRIPTIONS),

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from ambassador_server.domain.audit.events import ActorKind, AuditAction, Outcome
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, McpStatus, Pin
 from ambassador_server.domain.people.administrators import Role
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
@@ -149,10 +149,28 @@ mcps = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("isolation", EnumText(Isolation), nullable=False),
     Column("owner", SharedText),
+    # Versions before this column write none, and their entries are pinned as well.
+    Column("pin", EnumText(Pin), nullable=False, server_default=Pin.BLOCK),
 )
 
 last_known_tools = Table(
     "last_known_tools",
+    metadata,
+    _owner("mcp_id", "mcps.mcp_id", primary_key=True),
+    Column("document", JsonDocument, nullable=False),
+)
+
+approved_tools = Table(
+    "approved_tools",
+    metadata,
+    _owner("mcp_id", "mcps.mcp_id", primary_key=True),
+    Column("digests", JsonDocument, nullable=False),
+    Column("approved_at", UtcDateTime, nullable=False),
+    Column("approved_by", SharedText, nullable=False),
+)
+
+approved_definitions = Table(
+    "approved_definitions",
     metadata,
     _owner("mcp_id", "mcps.mcp_id", primary_key=True),
     Column("document", JsonDocument, nullable=False),

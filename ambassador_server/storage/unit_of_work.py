@@ -6,9 +6,9 @@ from ambassador_server.storage.audit_anchors import AuditAnchorRepository
 from ambassador_server.storage.audit_index import AuditIndexRepository
 from ambassador_server.storage.audit_sink_positions import AuditSinkPositionRepository
 from ambassador_server.storage.enrolments import EnrolmentRepository
-from ambassador_server.storage.last_known_tools import LastKnownToolRepository
 from ambassador_server.storage.memberships import MembershipRepository
 from ambassador_server.storage.object_mappings import (
+    APPROVED_TOOLS,
     GRANTS,
     GROUPS,
     KILL_SWITCHES,
@@ -24,6 +24,8 @@ from ambassador_server.storage.repositories import (
     TableRepository,
 )
 from ambassador_server.storage.sessions import SessionRepository
+from ambassador_server.storage.tables import approved_definitions, last_known_tools
+from ambassador_server.storage.tool_lists import ToolListRepository
 from ambassador_server.storage.transaction import Transaction
 
 
@@ -38,7 +40,9 @@ class SqlUnitOfWork:
         self.keys = ClientKeyRepository(transaction)
         self.enrolments = EnrolmentRepository(transaction)
         self.mcps = NamedTableRepository(transaction, MCPS)
-        self.tools = LastKnownToolRepository(transaction)
+        self.tools = ToolListRepository(transaction, last_known_tools)
+        self.approved = TableRepository(transaction, APPROVED_TOOLS)
+        self.approved_definitions = ToolListRepository(transaction, approved_definitions)
         self.grants = TableRepository(transaction, GRANTS)
         self.switches = TableRepository(transaction, KILL_SWITCHES)
         self.subscriptions = TableRepository(transaction, SUBSCRIPTIONS)

@@ -32,6 +32,8 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.NO_GRANT: "Permit it: ambassador-admin grant add GROUP {mcp} --tool {tool}, for a group of the user",
     Reason.NOT_SUBSCRIBED: "Subscribe the client: ambassador-admin subscription set {key} {mcp}",
     Reason.NOT_SELECTED: "Select the tool: ambassador-admin subscription set {key} {mcp} --tool {tool}{selected}",
+    Reason.DEFINITION_CHANGED: "Look at it: ambassador-admin mcp tools {mcp} --diff; then approve it: ambassador-admin "
+    "mcp approve {mcp} {tool}",
     Reason.UNKNOWN_TOOL: "Look at what is published: ambassador-admin mcp list",
 }
 

@@ -12,6 +12,7 @@ _DISCLOSED: Mapping[Reason, str] = {
     Reason.KEY_NOT_ACTIVE: "this key is suspended or revoked (key_not_active). Ask your administrator.",
     Reason.NOT_SUBSCRIBED: "this client has not subscribed to its MCP (not_subscribed).",
     Reason.NOT_SELECTED: "this client has not selected it (not_selected).",
+    Reason.DEFINITION_CHANGED: "its definition waits for an approval (definition_changed). Ask your administrator.",
     Reason.KEY_EXPIRED: "this key has expired (key_expired). Ask your administrator for a new one.",
     Reason.SESSION_ENDED: "its session was ended (session_ended).",
 }

@@ -14,7 +14,7 @@ from ambassador_protocol import paths
 from ambassador_protocol.admin.audit import Pruning
 from ambassador_protocol.admin.grants import NewGrant
 from ambassador_protocol.admin.groups import GroupPut, NewGroup
-from ambassador_protocol.admin.mcps import McpPut, NewMcp
+from ambassador_protocol.admin.mcps import DefinitionApproval, McpPut, NewMcp
 from ambassador_protocol.admin.switches import NewSwitch
 from ambassador_protocol.admin.users import NewUser, UserPut
 from ambassador_protocol.problems import Problem, ProblemCode
@@ -89,6 +89,8 @@ def application(api: FakeState) -> web.Application:
             web.post(paths.MCPS + "/{name}/restart", _for("operate", _restart)),
             web.get(paths.MCPS + "/{name}/logs", _for("operate", _logs)),
             web.get(paths.MCPS + "/{name}/tools", _for("read", _tools)),
+            web.get(paths.MCPS + "/{name}/definitions", _for("read", _definitions)),
+            web.post(paths.MCPS + "/{name}/approve", _for("manage", _approve)),
             web.get(paths.GRANTS, _for("read", lambda request: _page(request, api.grants))),
             web.post(paths.GRANTS, _for("manage", _add_grant)),
             web.delete(paths.GRANTS + "/{id}", _for("manage", _remove_grant)),
@@ -338,6 +340,23 @@ async def _tools(request: web.Request) -> web.Response:
     api, name = request.app[API], request.match_info["name"]
     _known(api.mcps, "mcp", name)
     return await _page(request, {tool["name"]: tool for tool in api.tools.get(name, [])})
+
+
+async def _definitions(request: web.Request) -> web.Response:
+    api, name = request.app[API], request.match_info["name"]
+    _known(api.mcps, "mcp", name)
+    waiting = api.definitions.get(name, [])
+    return web.json_response({"items": waiting, "next_cursor": None, "total": len(waiting)})
+
+
+async def _approve(request: web.Request) -> web.Response:
+    api, body = request.app[API], await _read(request, DefinitionApproval)
+    mcp = _known(api.mcps, "mcp", request.match_info["name"])
+    waiting = api.definitions[mcp["name"]]
+    assert body.tools.items() <= {each["tool"]: each["offered_digest"] for each in waiting}.items()
+    api.definitions[mcp["name"]] = [each for each in waiting if each["tool"] not in body.tools]
+    mcp["waiting"] -= len(body.tools)
+    return web.json_response(mcp)
 
 
 async def _add_grant(request: web.Request) -> web.Response:

@@ -91,6 +91,11 @@ async def _configuration(request: web.Request) -> web.Response:
 
 async def _health(request: web.Request) -> web.Response:
     health = ServerHealth(
-        status="ready", checks={"database": True}, sinks=_SINKS, audit_index=_INDEX, sandboxes=_SANDBOXES
+        status="ready",
+        checks={"database": True},
+        sinks=_SINKS,
+        audit_index=_INDEX,
+        sandboxes=_SANDBOXES,
+        waiting_tools={"git": 2},
     )
     return web.json_response(asdict(health))

@@ -39,6 +39,7 @@ class FakeState:
     switches: dict[str, Item] = field(default_factory=dict)
     enrolments: dict[str, Item] = field(default_factory=dict)
     sessions: dict[str, Item] = field(default_factory=dict)
+    definitions: dict[str, list[Item]] = field(default_factory=dict)
     admin_keys: dict[str, Item] = field(default_factory=dict)
     is_logged_in: bool = False
     warnings: list[str] = field(default_factory=list)
@@ -92,12 +93,33 @@ class FakeState:
                 "name": f"{name}.{tool}",
                 "published_as": f"{name}__{tool}",
                 "tool_class": kind,
+                "approval": "approved",
                 "description": f"What {tool} does.",
             }
             for tool, kind in tools
         ]
         new = NewMcp(name=name, transport="stdio", options={"command": "mcp-server", "args": [name]})
         self.mcps[name] = mcp_view(new, status, len(tools))
+
+    def add_definition(self, mcp: str, tool: str, approved: str | None, offered: str | None) -> None:
+        """Let a tool of an MCP wait for an approval; the digests are counted."""
+        waiting = self.definitions.setdefault(mcp, [])
+        approval = "new" if approved is None else "gone" if offered is None else "changed"
+        digests = [
+            None if text is None else f"{2 * len(waiting) + n:064}"
+            for n, text in enumerate((approved, offered))
+        ]
+        waiting.append(
+            {
+                "tool": tool,
+                "approval": approval,
+                "approved_digest": digests[0],
+                "offered_digest": digests[1],
+                "approved": approved,
+                "offered": offered,
+            }
+        )
+        self.mcps[mcp]["waiting"] = len(waiting)
 
     def add_grant(self, grant_id: str, *, group: str, mcp: str, **members: Any) -> Item:
         """Add a grant."""
@@ -286,10 +308,12 @@ def mcp_view(new: NewMcp, status: str, tools: int) -> Item:
         "arguments": new.arguments,
         "call_timeout_seconds": new.call_timeout_seconds,
         "isolation": new.isolation,
+        "pin": new.pin,
         "status": status,
         "state": "ready" if status == "published" else "stopped",
         "error": None,
         "tools": tools,
+        "waiting": 0,
         "connections": 1 if status == "published" else 0,
         "calls_in_flight": 0,
         "restarts": 0,

@@ -20,6 +20,8 @@ from tests.admin.shell import Result, Shell
 
 GOLDENS = Path(__file__).parent / "goldens"
 
+TWICE = '{"name":"git_push","title":"Push","title":"Read"}'
+"""A definition with a key given twice."""
 CASES = """
 cases:
 - {user: alice, tool: git.git_log, expect: allow}
@@ -113,6 +115,15 @@ COMMANDS = {
     "mcp-remove": ["mcp", "remove", "draft", "--yes"],
     "mcp-tools-filtered": ["mcp", "tools", "git", "--filter", "name~git.git_p*"],
     "mcp-tools": ["mcp", "tools", "git"],
+    "mcp-tools-diff": ["mcp", "tools", "git", "--diff"],
+    "mcp-tools-diff-none": ["mcp", "tools", "draft", "--diff"],
+    "mcp-tools-diff-filtered": ["mcp", "tools", "git", "--diff", "--limit", "1"],
+    "mcp-approve": ["mcp", "approve", "git"],
+    "mcp-approve-some": ["mcp", "approve", "git", "git_push", "git.git_tag", "git_log"],
+    "mcp-approve-unknown": ["mcp", "approve", "git", "git_pusj"],
+    "mcp-approve-nothing": ["mcp", "approve", "draft"],
+    "mcp-approve-dry-run": ["mcp", "approve", "git", "--dry-run"],
+    "mcp-update-pin": ["mcp", "update", "git", "--pin", "off"],
     "grant-add": [
         "grant",
         "add",
@@ -263,6 +274,9 @@ def scene(api: FakeApi, shell: Shell) -> Shell:
     api.add_group("empty")
     api.add_mcp("git", ("git_log", "read-only"), ("git_push", "destructive"))
     api.add_mcp("draft", status="draft")
+    api.add_definition("git", "git_push", '{"name":"git_push","title":"Push"}', TWICE)
+    api.add_definition("git", "git_tag", None, '{"name":"git_tag","description":"a\u202eb\u001b[2J"}')
+    api.add_definition("git", "git_old", '{"name":"git_old"}', None)
     api.output["git"] = [
         {"user": None, "text": "Listening on a pipe"},
         {"user": "alice", "text": "not \x1b[31mMCP\u202e"},

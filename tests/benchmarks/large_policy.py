@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, insert, update
 
+from ambassador_server.domain.catalog.mcps import Pin
 from ambassador_server.storage import tables
 from ambassador_server.storage.object_mappings import CLIENT_KEYS, GRANTS, GROUPS, MCPS, USERS, ObjectMapping
 from tests.fakes.clock import START
@@ -73,6 +74,7 @@ def _write(connection: Connection, size: Size, urls: Sequence[str]) -> None:
             name=mcp_name(n),
             transport="streamable_http",
             options={"url": urls[n % len(urls)]},
+            pin=Pin.BLOCK,
             **_times(n),
         )
         for n in range(size.mcps)

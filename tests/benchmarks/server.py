@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from time import perf_counter
 
-from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
+from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.people.groups import Membership
 from ambassador_server.domain.policy.decide import PrincipalPolicy
@@ -15,7 +15,7 @@ from tests.benchmarks.figures import Budget, Figure
 from tests.benchmarks.load import Job
 from tests.benchmarks.processes import BenchError, memory, run_load
 from tests.benchmarks.world import Effort, Endpoint, World
-from tests.server.worlds import GRANT, GROUP, MCP, NOW, PRINCIPAL, snapshot
+from tests.server.worlds import GRANT, GROUP, MCP, NOW, PRINCIPAL, capability, snapshot
 
 _CONNECTIONS = 32
 _SESSIONS = 100
@@ -151,7 +151,7 @@ def _large_policy() -> tuple[Snapshot, list[CapabilityRef]]:
     memberships = [Membership(user_id=PRINCIPAL.user_id, group_id=group.group_id) for group in groups]
     verbs = ("get", "list", "create", "update", "delete")
     tools = [
-        tool_ref(mcp.mcp_id, f"{mcp.name}.{verbs[number % len(verbs)]}_{number:03}", ToolClass.READ_ONLY)
+        capability(mcp.mcp_id, f"{mcp.name}.{verbs[number % len(verbs)]}_{number:03}", ToolClass.READ_ONLY)
         for mcp in mcps
         for number in range(_TOOLS_EACH)
     ]

@@ -12,6 +12,7 @@ from ambassador_server.domain.audit.events import (
     Outcome,
     Resource,
 )
+from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
 from ambassador_server.domain.people.administrators import AdminKey, Password, Role
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
@@ -103,6 +104,17 @@ def mcp(number: int = 1, **changes: Any) -> Mcp:
         "updated_at": NOW,
     }
     return Mcp(**values | changes)
+
+
+def approved(number: int = 1, **changes: Any) -> ApprovedTools:
+    """Return the approved tools of the MCP with this number."""
+    values: dict[str, Any] = {
+        "mcp_id": f"m{number}",
+        "digests": {"read": "0" * 64},
+        "approved_at": NOW,
+        "approved_by": "root",
+    }
+    return ApprovedTools(**values | changes)
 
 
 def grant(number: int = 1, **changes: Any) -> Grant:
@@ -200,6 +212,7 @@ def tool(name: str = "read", **changes: Any) -> Tool:
         "description": "Reads.",
         "tool_class": ToolClass.READ_ONLY,
         "definition": b'{"name":"read","inputSchema":{}}',
+        "digest": "0" * 64,
     }
     return Tool(**values | changes)
 

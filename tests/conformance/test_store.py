@@ -23,6 +23,7 @@ from tests.conformance.store_samples import (
     NOW,
     add_owners,
     admin_key,
+    approved,
     client_key,
     enrolment,
     grant,
@@ -300,6 +301,39 @@ async def test_last_known_tools_are_replaced_as_a_whole(store: Store) -> None:
             await work.tools.put("m9", [])
     async with store.read() as work:
         assert await work.tools.all() == {"m1": (odd, tool("b")), "m2": ()}
+
+
+async def test_approved_definitions_are_another_list_than_the_last_known_tools(store: Store) -> None:
+    async with store.write() as work:
+        await add_owners(work)
+        await work.tools.put("m1", [tool("a")])
+        await work.approved_definitions.put("m1", [tool("a"), tool("b")])
+    async with store.read() as work:
+        assert await work.tools.get("m1") == (tool("a"),)
+        assert await work.approved_definitions.get("m1") == (tool("a"), tool("b"))
+        assert await work.approved_definitions.get("m2") == ()
+    async with store.write() as work:
+        await work.mcps.remove("m1")
+    async with store.read() as work:
+        assert (await work.tools.get("m1"), await work.approved_definitions.get("m1")) == ((), ())
+
+
+async def test_approved_tools_belong_to_an_mcp_and_go_with_it(store: Store) -> None:
+    odd = approved(digests={"\0\ud800": "1" * 64, LONG: "2" * 64})
+    async with store.write() as work:
+        await add_owners(work)
+        await work.approved.add(approved())
+        with pytest.raises(ConflictError, match="unknown MCP"):
+            await work.approved.add(approved(9))
+        with pytest.raises(ConflictError, match="exists already"):
+            await work.approved.add(approved())
+        await work.approved.replace(odd)
+    async with store.read() as work:
+        assert await work.approved.all() == [odd]
+    async with store.write() as work:
+        await work.mcps.remove("m1")
+    async with store.read() as work:
+        assert await work.approved.get("m1") is None
 
 
 def cyclic() -> dict[str, Any]:

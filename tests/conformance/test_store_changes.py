@@ -14,6 +14,7 @@ from ambassador_server.storage import transaction
 from tests.conformance.store_samples import (
     NOW,
     add_owners,
+    approved,
     client_key,
     grant,
     group,
@@ -49,6 +50,11 @@ STEPS: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
     ),
     "keys.add": (lambda work: work.keys.add(client_key(5)), {"keys": {"k5": client_key(5)}}),
     "mcps.replace": (lambda work: work.mcps.replace(mcp(1, tags=())), {"mcps": {"m1": mcp(1, tags=())}}),
+    "approved.add": (lambda work: work.approved.add(approved(2)), {"approved": {"m2": approved(2)}}),
+    "approved.replace": (
+        lambda work: work.approved.replace(approved(1, digests={})),
+        {"approved": {"m1": approved(1, digests={})}},
+    ),
     "grants.add": (lambda work: work.grants.add(grant(5)), {"grants": {"r5": grant(5)}}),
     "grants.remove": (lambda work: work.grants.remove("r1"), {"grants": {"r1": None}}),
     "switches.add": (
@@ -88,7 +94,12 @@ CASCADES: dict[str, tuple[Step, dict[str, dict[str, Any]]]] = {
     "keys": (lambda work: work.keys.remove("k1"), {"keys": {"k1": None}, "subscriptions": {"b1": None}}),
     "mcps": (
         lambda work: work.mcps.remove("m1"),
-        {"mcps": {"m1": None}, "grants": {"r1": None}, "subscriptions": {"b1": None}},
+        {
+            "mcps": {"m1": None},
+            "approved": {"m1": None},
+            "grants": {"r1": None},
+            "subscriptions": {"b1": None},
+        },
     ),
 }
 
@@ -99,6 +110,8 @@ async def furnish(store: Store) -> int:
         await add_owners(work)
         await work.groups.add(group(2))
         await work.memberships.add(Membership(user_id="u1", group_id="g1"))
+        await work.mcps.add(mcp(2))
+        await work.approved.add(approved())
         await work.grants.add(grant())
         await work.switches.add(switch())
         await work.subscriptions.add(subscription())

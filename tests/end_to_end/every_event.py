@@ -59,6 +59,7 @@ def do_everything(world: World, directory: Path) -> None:
     """Cause every event; the server runs before and after."""
     administer(world)
     catalog_and_calls(world, directory)
+    definitions(world, directory)
     questions(world)
     people(world)
     officers(world)
@@ -133,6 +134,24 @@ def catalog_and_calls(world: World, directory: Path) -> None:
     world.ask("POST", "mcps/redacted/archive")
 
 
+def definitions(world: World, directory: Path) -> None:
+    """Change the tools of an MCP, approve them, and move the MCP."""
+    options = scripted_server.options(directory, {"tools": [scripted_server.tool("edit")]})
+    world.publish("pinned", "stdio", options)
+    changed = {"tools": [scripted_server.tool("edit", description=TEXT), scripted_server.tool(PLANTED)]}
+    Path(options["command"][-1]).write_text(json.dumps(changed))
+    world.ask("POST", "mcps/pinned/restart")
+
+    def waiting() -> Any:
+        return world.ask("GET", "mcps/pinned/definitions")["items"]
+
+    digests = {each["tool"]: each["offered_digest"] for each in until(waiting, "the changed tools")}
+    assert world.caller().call(REST, "pinned__edit", ARGUMENTS).failed
+    world.ask("POST", "mcps/pinned/approve", {"tools": digests})
+    moved = scripted_server.options(directory, {"tools": [scripted_server.tool("edit")]})
+    world.ask("PATCH", "mcps/pinned", {"options": moved})
+
+
 def questions(world: World) -> None:
     world.publish_fixture("asking", "--era", "modern")
     with begin(world.caller(), {"elicitation": {}}).call("asking__confirm") as stream:
@@ -202,6 +221,7 @@ def restart_after_a_crash(world: World) -> None:
     last.write_bytes(b"".join(before) + b'{"event":{"act')
     with closing(sqlite3.connect(world.rig.data_dir / "ambassador.db")) as database, database:
         database.execute("UPDATE sessions SET expires_at = created_at WHERE ended_at IS NULL")
+        database.execute("DELETE FROM approved_tools")
     world.start()
     # The checkpoint is known to the database, so this is a loss, too.
     words = ("audit", "accept-loss", "main", "--data-dir", str(world.rig.data_dir))

@@ -1,7 +1,9 @@
 """An MCP server over stdio that sends the exact bytes of a script; run it with the path of the script.
 
-The script is a JSON object: `tools` are the definitions, `replies` map a tool to the raw members of its answer, such
-as `"result":{}`, `final_output` maps a tool to what is written to stderr before the process exits without an answer.
+The script is a JSON object: `tools` are the definitions, `raw_tools` further ones as JSON texts, `replies` map a tool
+to the raw members of its answer, such as `"result":{}`, `final_output` maps a tool to what is written to stderr before
+the process exits without an answer. With `announces`, a call of the tool `announce` reads the script again and says
+that the tools have changed.
 """
 
 import json
@@ -28,10 +30,12 @@ def _members(script: dict[str, Any], message: dict[str, Any]) -> str:
     match message["method"]:
         case "initialize":
             info = {"name": "scripted", "version": "1"}
-            result = {"protocolVersion": _VERSION, "capabilities": {"tools": {}}, "serverInfo": info}
+            tools = {"listChanged": True} if script.get("announces") else {}
+            result = {"protocolVersion": _VERSION, "capabilities": {"tools": tools}, "serverInfo": info}
             return f'"result":{json.dumps(result)}'
         case "tools/list":
-            return f'"result":{json.dumps({"tools": script["tools"]})}'
+            definitions = [*map(json.dumps, script["tools"]), *script.get("raw_tools", ())]
+            return f'"result":{{"tools":[{",".join(definitions)}]}}'
         case "tools/call":
             return _called(script, message["params"]["name"])
         case _:
@@ -53,6 +57,9 @@ def main() -> None:
     for line in sys.stdin:
         message = json.loads(line)
         if "id" in message and "method" in message:
+            if script.get("announces") and message.get("params", {}).get("name") == "announce":
+                script = json.loads(Path(sys.argv[1]).read_text())
+                sys.stdout.write('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n')
             reply = f'{{"jsonrpc":"2.0","id":{message["id"]},{_members(script, message)}}}\n'
             sys.stdout.write(reply)
             sys.stdout.flush()

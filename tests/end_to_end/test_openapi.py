@@ -61,9 +61,10 @@ STARTS_IT = {f"{MCPS}/{{name}}/{verb}" for verb in ("publish", "test", "restart"
 """Operations that run the command of an entry; they are sent only for the harmless entry."""
 HARMLESS = "tools"
 NEVER_DONE = {
-    # Without TLS there is no CA. Generated entries are never published, so never archived. An admin key has no login.
+    # Without TLS there is no CA. Generated entries are never published, archived or approved. A key has no login.
     f"GET {CA_CERTIFICATE}",
     f"POST {MCPS}/{{name}}/publish",
+    f"POST {MCPS}/{{name}}/approve",
     f"POST {MCPS}/{{name}}/archive",
     f"POST {ADMIN}/logout",
     f"POST {ADMIN}/login",

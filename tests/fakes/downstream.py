@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ambassador_server.definition_digest import definition_digest
 from ambassador_server.domain.catalog.mcps import (
     DownstreamActivity,
     DownstreamState,
@@ -41,11 +42,13 @@ def make_tool(name: str, *, description: str = "", **annotations: bool) -> Tool:
         "inputSchema": {"type": "object"},
         **({"annotations": annotations} if annotations else {}),
     }
+    encoded = json.dumps(definition).encode()
     return Tool(
         name=name,
         description=description,
         tool_class=classify_tool(annotations),
-        definition=json.dumps(definition).encode(),
+        definition=encoded,
+        digest=definition_digest(encoded),
     )
 
 

@@ -14,6 +14,7 @@ _FIELDS = {
     "group": "groups",
     "client key": "keys",
     "MCP": "mcps",
+    "approved tools": "approved",
     "grant": "grants",
     "kill switch": "switches",
     "subscription": "subscriptions",

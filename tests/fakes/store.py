@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from ambassador_server.domain.audit.anchors import Anchor
+from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp, Tool
 from ambassador_server.domain.people.administrators import AdminKey, Password
 from ambassador_server.domain.people.client_keys import ClientKey
@@ -47,6 +48,7 @@ class _State:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     memberships: dict[tuple[str, str], str | None] = field(default_factory=dict)
     tools: dict[str, tuple[Tool, ...]] = field(default_factory=dict)
+    definitions: dict[str, tuple[Tool, ...]] = field(default_factory=dict)
     audit: AuditState = field(default_factory=AuditState)
     anchors: dict[str, Anchor] = field(default_factory=dict)
     sink_positions: dict[tuple[str, str, str], LogPosition] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class _State:
             tables={name: dict(table) for name, table in self.tables.items()},
             memberships=dict(self.memberships),
             tools=dict(self.tools),
+            definitions=dict(self.definitions),
             audit=self.audit.copy(),
             anchors=dict(self.anchors),
             sink_positions=dict(self.sink_positions),
@@ -80,6 +83,7 @@ class _State:
                 gone |= self.drop_what_belongs_to("key_id", key)
         if id_field == "mcp_id":
             self.tools.pop(item_id, None)
+            self.definitions.pop(item_id, None)
         place = {"user_id": 0, "group_id": 1}.get(id_field)
         if place is not None:
             gone |= {(MEMBERSHIPS, pair[0]) for pair in self.memberships if pair[place] == item_id}
@@ -289,19 +293,26 @@ class _Memberships:
         return user.name if user else membership.user_id, group.name if group else membership.group_id
 
 
-class _Tools:
-    def __init__(self, transaction: _Transaction) -> None:
+class _ToolLists:
+    def __init__(
+        self, transaction: _Transaction, select: Callable[[_State], dict[str, tuple[Tool, ...]]]
+    ) -> None:
         self._transaction = transaction
+        self._select = select
 
     async def put(self, mcp_id: str, tools: Sequence[Tool]) -> None:
         check_key(mcp_id, "The id")
         state = self._transaction.writing()
         if mcp_id not in state.table("MCP"):
             raise ConflictError(f"The tools refer to an unknown MCP {mcp_id!r}.")
-        state.tools[mcp_id] = tuple(tools)
+        self._select(state)[mcp_id] = tuple(tools)
+
+    async def get(self, mcp_id: str) -> tuple[Tool, ...]:
+        check_key(mcp_id, "The id")
+        return self._select(self._transaction.reading()).get(mcp_id, ())
 
     async def all(self) -> dict[str, tuple[Tool, ...]]:
-        return dict(self._transaction.reading().tools)
+        return dict(self._select(self._transaction.reading()))
 
 
 class _ClientKeys(_Repository[ClientKey]):
@@ -405,7 +416,11 @@ class InMemoryUnitOfWork:
             ),
         )
         self.mcps = _NamedRepository[Mcp](transaction, _Kind("MCP", "mcp_id", is_named=True))
-        self.tools = _Tools(transaction)
+        self.tools = _ToolLists(transaction, lambda state: state.tools)
+        self.approved = _Repository[ApprovedTools](
+            transaction, _Kind("approved tools", "mcp_id", {"mcp_id": "MCP"}, "MCP")
+        )
+        self.approved_definitions = _ToolLists(transaction, lambda state: state.definitions)
         self.grants = _Repository[Grant](
             transaction, _Kind("grant", "grant_id", {"group_id": "group", "mcp_id": "MCP"}, "group or MCP")
         )

@@ -5,7 +5,6 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.domain.catalog.capabilities import tool_ref
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus, Membership
@@ -18,15 +17,15 @@ from ambassador_server.domain.policy.grants import Effect
 from ambassador_server.domain.policy.impact import Activity, impact_of
 from ambassador_server.domain.policy.switches import SwitchScope
 from tests.fakes.clock import START
-from tests.server.worlds import GRANT, GROUP, KEY, MCP, NOW, SUBSCRIPTION, USER, snapshot, switch
+from tests.server.worlds import GRANT, GROUP, KEY, MCP, NOW, SUBSCRIPTION, USER, capability, snapshot, switch
 
 USERS, GROUPS, KEYS, MCPS = ["u1", "u2", "u3"], ["g1", "g2", "g3"], ["k1", "k2", "k3", "k4"], ["m1", "m2"]
 OWNER = {"k1": "u1", "k2": "u2", "k3": "u3", "k4": "u1"}
 TOOLS = [
-    tool_ref("m1", "git.log", ToolClass.READ_ONLY),
-    tool_ref("m1", "git.push", ToolClass.DESTRUCTIVE),
-    tool_ref("m2", "wiki.read", ToolClass.READ_ONLY),
-    tool_ref("m2", "wiki.edit", ToolClass.WRITE),
+    capability("m1", "git.log", ToolClass.READ_ONLY),
+    capability("m1", "git.push", ToolClass.DESTRUCTIVE),
+    capability("m2", "wiki.read", ToolClass.READ_ONLY),
+    capability("m2", "wiki.edit", ToolClass.WRITE),
 ]
 TARGETS = {
     SwitchScope.EVERYONE: [None],

@@ -6,11 +6,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
+from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.catalog.published_names import published_names
 from ambassador_server.domain.policy.grants import normalise_pattern
-from tests.server.worlds import GRANT
+from tests.server.worlds import GRANT, capability
 
 PARTS = st.text(alphabet="ab_-.é ", min_size=1, max_size=50)
 KEYS = st.lists(st.tuples(PARTS, PARTS), max_size=12, unique=True)
@@ -66,7 +66,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def _tool(name: str) -> CapabilityRef:
-    return tool_ref("m1", name, ToolClass.WRITE)
+    return capability("m1", name, ToolClass.WRITE)
 
 
 def test_a_bare_pattern_is_put_under_its_mcp():

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
-from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.catalog.approved_tools import ApprovedTools
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
+from ambassador_server.domain.catalog.mcps import Pin, ToolClass
 from ambassador_server.domain.policy.decide import decide
-from ambassador_server.domain.policy.decision import Deny, Permit
+from ambassador_server.domain.policy.decision import Deny, Permit, Reason
 from ambassador_server.domain.policy.grants import Delivery, Effect, Grant
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
-from tests.server.worlds import GRANT, NOW, PRINCIPAL, SUBSCRIPTION, snapshot, switch
+from tests.server.worlds import GRANT, MCP, NOW, PRINCIPAL, SUBSCRIPTION, capability, snapshot, switch
 
 NAMES = st.sampled_from(["git.log", "git.status", "git.push", "git.l", "git."])
 PATTERNS = st.sampled_from(["*", "git.*", "git.l*", "git.log", "*log", "git.*s", "git.push", "other.*"])
@@ -38,7 +39,7 @@ SWITCHES = st.sampled_from(
     ]
 )
 OTHER_KINDS = st.sampled_from([CapabilityKind.RESOURCE, CapabilityKind.PROMPT])
-TOOLS = st.builds(lambda name, kind: tool_ref("m1", name, kind), NAMES, st.sampled_from(ToolClass))
+TOOLS = st.builds(lambda name, kind: capability("m1", name, kind), NAMES, st.sampled_from(ToolClass))
 RESOURCES_AND_PROMPTS = st.builds(lambda name, kind: CapabilityRef("m1", kind, name), NAMES, OTHER_KINDS)
 CAPABILITIES = TOOLS | RESOURCES_AND_PROMPTS
 
@@ -112,3 +113,39 @@ def test_a_switch_on_an_mcp_stops_every_kind(capability):
     everything = [replace(GRANT, patterns=("*",))]
     assert permitted(everything, capability)
     assert not permitted(everything, capability, [switch(SwitchScope.MCP, "m1")])
+
+
+DIGESTS = st.sampled_from([None, "a" * 64, "b" * 64, "c" * 64])
+APPROVED = st.none() | st.builds(
+    lambda digests: ApprovedTools(mcp_id="m1", digests=digests, approved_at=NOW.now, approved_by="root"),
+    st.dictionaries(st.sampled_from(["log", "push"]), st.sampled_from(["a" * 64, "b" * 64]), max_size=2),
+)
+
+
+@given(GRANTS, TOOLS, DIGESTS, APPROVED, st.lists(SWITCHES, max_size=2), st.sampled_from(Pin))
+def test_a_pinned_tool_needs_an_approval_besides_everything_else(
+    grants, tool, digest, approved, switches, pin
+):
+    """The pin denies what is permitted otherwise, and only that: it hides no other reason and permits nothing."""
+    world = snapshot(
+        mcps=[replace(MCP, pin=pin)],
+        approved=[] if approved is None else [approved],
+        grants=grants,
+        switches=switches,
+    )
+    offered = replace(tool, digest=digest)
+    unpinned = decide(snapshot(grants=grants, switches=switches), PRINCIPAL, tool, NOW)
+    decision = decide(world, PRINCIPAL, offered, NOW)
+    is_approved = approved is not None and digest in approved.digests.values()
+    if pin is Pin.BLOCK and not is_approved and isinstance(unpinned, Permit):
+        assert decision == Deny(Reason.DEFINITION_CHANGED, disclosed=True)
+    else:
+        assert decision == unpinned
+
+
+@given(GRANTS, RESOURCES_AND_PROMPTS)
+def test_a_pin_is_about_tools_alone(grants, capability):
+    pinned = snapshot(mcps=[replace(MCP, pin=Pin.BLOCK)], grants=grants)
+    assert decide(pinned, PRINCIPAL, capability, NOW) == decide(
+        snapshot(grants=grants), PRINCIPAL, capability, NOW
+    )

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from ambassador_server.domain.catalog.capabilities import tool_ref
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Tool, ToolClass
+from ambassador_server.definition_digest import definition_digest
+from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Mcp, McpStatus, Pin, Tool, ToolClass
 from ambassador_server.domain.people.client_keys import ClientKey, KeyStatus
 from ambassador_server.domain.people.groups import Group, GroupStatus, Membership
 from ambassador_server.domain.people.principals import Principal
@@ -56,6 +57,7 @@ MCP = Mcp(
     call_timeout_seconds=5.0,
     created_at=START,
     updated_at=START,
+    pin=Pin.OFF,
 )
 GRANT = Grant(
     grant_id="permit",
@@ -76,13 +78,26 @@ SUBSCRIPTION = Subscription(
     created_by="alice",
 )
 PRINCIPAL = Principal(user_id="u1", user_name="alice", key_id="k1", key_name="laptop", session_id="s1")
-LOG_TOOL = tool_ref("m1", "git.log", ToolClass.READ_ONLY)
 NOW = Moment(START)
 
 
 def tool(name: str, tool_class: ToolClass = ToolClass.READ_ONLY) -> Tool:
     definition = f'{{"name":"{name}","inputSchema":{{"type":"object"}}}}'.encode()
-    return Tool(name=name, description=f"Does {name}", tool_class=tool_class, definition=definition)
+    return Tool(
+        name=name,
+        description=f"Does {name}",
+        tool_class=tool_class,
+        definition=definition,
+        digest=definition_digest(definition),
+    )
+
+
+def capability(mcp_id: str, name: str, tool_class: ToolClass = ToolClass.READ_ONLY) -> CapabilityRef:
+    """Return the reference of a tool by its canonical name."""
+    return CapabilityRef(mcp_id, CapabilityKind.TOOL, name, tool_class)
+
+
+LOG_TOOL = capability("m1", "git.log")
 
 
 def switch(scope: SwitchScope, target: str | None, **changes: Any) -> KillSwitch:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.catalog.mcps import Mcp, Tool, ToolClass, canonical_name
 
 
 class CapabilityKind(StrEnum):
@@ -18,16 +18,19 @@ class CapabilityKind(StrEnum):
 class CapabilityRef:
     """The capability that a decision is about.
 
-    `name` is the canonical name: `mcp.tool`, `mcp.prompt`, or the URI of a resource. `tool_class` is None for
-    resources and prompts.
+    `name` is the canonical name: `mcp.tool`, `mcp.prompt`, or the URI of a resource. `tool_class` and `digest`, that of
+    the definition that is offered, are None for resources and prompts.
     """
 
     mcp_id: str
     kind: CapabilityKind
     name: str
     tool_class: ToolClass | None = None
+    digest: str | None = None
 
 
-def tool_ref(mcp_id: str, name: str, tool_class: ToolClass) -> CapabilityRef:
-    """Return the reference of a tool by its canonical name."""
-    return CapabilityRef(mcp_id, CapabilityKind.TOOL, name, tool_class)
+def tool_ref(mcp: Mcp, tool: Tool) -> CapabilityRef:
+    """Return the reference of a tool as its downstream offers it."""
+    return CapabilityRef(
+        mcp.mcp_id, CapabilityKind.TOOL, canonical_name(mcp.name, tool.name), tool.tool_class, tool.digest
+    )

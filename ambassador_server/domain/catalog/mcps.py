@@ -36,6 +36,13 @@ class Isolation(StrEnum):
     PER_USER = "per_user"
 
 
+class Pin(StrEnum):
+    """Whether a tool waits for an approval when its definition is new or differs from the approved one."""
+
+    OFF = "off"
+    BLOCK = "block"
+
+
 class ToolClass(StrEnum):
     """What a tool may do according to its annotations; without annotations it counts as destructive."""
 
@@ -55,12 +62,13 @@ class DownstreamStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One tool as its downstream describes it; `definition` is the unchanged JSON object."""
+    """One tool as its downstream describes it; `definition` is the unchanged JSON object, `digest` identifies it."""
 
     name: str
     description: str
     tool_class: ToolClass
     definition: bytes
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +89,7 @@ class Mcp:
     updated_at: datetime
     isolation: Isolation = Isolation.SHARED
     owner: str | None = None
+    pin: Pin = Pin.BLOCK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

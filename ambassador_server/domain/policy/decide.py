@@ -2,8 +2,9 @@
 
 from msgspec import Struct
 
+from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
-from ambassador_server.domain.catalog.mcps import McpStatus
+from ambassador_server.domain.catalog.mcps import McpStatus, Pin
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus
 from ambassador_server.domain.people.principals import Principal
@@ -15,6 +16,8 @@ from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 
 STALE = Deny(Reason.POLICY_STALE, disclosed=True)
 """The decision about every request while the snapshot is too old to decide by."""
+DEFINITION_CHANGED = Deny(Reason.DEFINITION_CHANGED, disclosed=True)
+"""The decision about a tool that is granted, but whose definition waits for an approval."""
 
 
 def decide(snapshot: Snapshot, principal: Principal, capability: CapabilityRef, moment: Moment) -> Decision:
@@ -23,9 +26,11 @@ def decide(snapshot: Snapshot, principal: Principal, capability: CapabilityRef, 
 
 
 class _McpRules(Struct, frozen=True):
-    """What the principal's groups say about one MCP."""
+    """What the principal's groups say about one MCP, and whether only its approved tools may be used."""
 
     published: bool
+    pinned: bool
+    approved: ApprovedTools | None
     subscription: Subscription | None
     denies: list[tuple[Grant, Deny]]
     permits: list[tuple[Grant, Permit | Deny]]
@@ -70,7 +75,7 @@ class PrincipalPolicy:
         return Delivery.AUTOMATIC if automatic else Delivery.OPT_IN
 
     def decide(self, capability: CapabilityRef) -> Decision:
-        """Decide by switches, status of user and key, publication, deny grants, permit grants, the client's choice."""
+        """Decide by switches, status of user and key, publication, deny grants, permit grants, choice, definition."""
         if self._moment.stale:
             return STALE
         rules = self._rules.get(capability.mcp_id) or self._collect_rules(capability.mcp_id)
@@ -82,7 +87,10 @@ class PrincipalPolicy:
             return self._status_denial
         if not rules.published:
             return _NOT_PUBLISHED
-        return _decide_by_grants(rules, capability)
+        decision = _decide_by_grants(rules, capability)
+        if rules.pinned and isinstance(decision, Permit) and _waits_for_approval(rules, capability):
+            return DEFINITION_CHANGED
+        return decision
 
     def _switch_on_principal(self, principal: Principal) -> KillSwitch | None:
         if not self._snapshot.switches:
@@ -130,7 +138,14 @@ class PrincipalPolicy:
         """Return the rules about one MCP: of a suspended group, the deny grants apply and the permit grants do not."""
         mcp = self._snapshot.mcps.get(mcp_id)
         subscription = self._snapshot.subscriptions.get((self._key_id, mcp_id))
-        rules = _McpRules(mcp is not None and mcp.status is McpStatus.PUBLISHED, subscription, [], [])
+        rules = _McpRules(
+            mcp is not None and mcp.status is McpStatus.PUBLISHED,
+            mcp is None or mcp.pin is Pin.BLOCK,
+            self._snapshot.approved.get(mcp_id),
+            subscription,
+            [],
+            [],
+        )
         for group_id in self._group_ids:
             group = self._snapshot.groups.get(group_id)
             active = group is not None and group.status is GroupStatus.ACTIVE
@@ -155,6 +170,12 @@ _NOT_SELECTED = Deny(Reason.NOT_SELECTED, disclosed=True)
 
 def _not_subscribed(grant: Grant) -> Deny:
     return Deny(Reason.NOT_SUBSCRIBED, grant_id=grant.grant_id, disclosed=True)
+
+
+def _waits_for_approval(rules: _McpRules, capability: CapabilityRef) -> bool:
+    if capability.kind is not CapabilityKind.TOOL:
+        return False
+    return rules.approved is None or not rules.approved.covers(capability.digest)
 
 
 def _decide_by_grants(rules: _McpRules, capability: CapabilityRef) -> Decision:

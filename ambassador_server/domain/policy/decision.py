@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NO_GRANT = "no_grant"
     NOT_SUBSCRIBED = "not_subscribed"
     NOT_SELECTED = "not_selected"
+    DEFINITION_CHANGED = "definition_changed"
     UNKNOWN_TOOL = "unknown_tool"
 
 

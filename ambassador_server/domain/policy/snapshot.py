@@ -7,6 +7,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from ambassador_server.domain.catalog.approved_tools import ApprovedTools
 from ambassador_server.domain.catalog.mcps import Mcp
 from ambassador_server.domain.people.client_keys import ClientKey
 from ambassador_server.domain.people.groups import Group, Membership
@@ -40,6 +41,7 @@ class PolicyRows:
     memberships: Sequence[Membership] = ()
     keys: Sequence[ClientKey] = ()
     mcps: Sequence[Mcp] = ()
+    approved: Sequence[ApprovedTools] = ()
     grants: Sequence[Grant] = ()
     switches: Sequence[KillSwitch] = ()
     subscriptions: Sequence[Subscription] = ()
@@ -57,6 +59,7 @@ class PolicyChanges:
     memberships: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: Mapping[str, ClientKey | None] = field(default_factory=dict)
     mcps: Mapping[str, Mcp | None] = field(default_factory=dict)
+    approved: Mapping[str, ApprovedTools | None] = field(default_factory=dict)
     grants: Mapping[str, Grant | None] = field(default_factory=dict)
     switches: Mapping[str, KillSwitch | None] = field(default_factory=dict)
     subscriptions: Mapping[str, Subscription | None] = field(default_factory=dict)
@@ -74,6 +77,7 @@ class Snapshot:
     keys: Mapping[str, ClientKey]
     keys_by_prefix: Mapping[str, tuple[ClientKey, ...]]
     mcps: Mapping[str, Mcp]
+    approved: Mapping[str, ApprovedTools]
     grants: Mapping[tuple[str, str], tuple[Grant, ...]]
     grants_by_id: Mapping[str, Grant]
     switches: Mapping[tuple[SwitchScope, str | None], tuple[KillSwitch, ...]]
@@ -94,6 +98,7 @@ class Snapshot:
             keys={key.key_id: key for key in rows.keys},
             keys_by_prefix=_KEYS_BY_PREFIX.build(rows.keys),
             mcps={mcp.mcp_id: mcp for mcp in rows.mcps},
+            approved={approved.mcp_id: approved for approved in rows.approved},
             grants=_GRANTS_BY_GROUP_AND_MCP.build(rows.grants),
             grants_by_id={grant.grant_id: grant for grant in rows.grants},
             switches=_SWITCHES_BY_TARGET.build(switches),
@@ -130,6 +135,7 @@ class Snapshot:
             keys=keys,
             keys_by_prefix=_KEYS_BY_PREFIX.updated(self.keys_by_prefix, self.keys, keys, changes.keys),
             mcps=with_changes(self.mcps, changes.mcps),
+            approved=with_changes(self.approved, changes.approved),
             grants=_GRANTS_BY_GROUP_AND_MCP.updated(self.grants, self.grants_by_id, grants, changes.grants),
             grants_by_id=grants,
             switches=_SWITCHES_BY_TARGET.updated(self.switches, self.switches_by_id, switches, effective),

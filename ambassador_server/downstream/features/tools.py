@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Raw
 
 from ambassador_protocol.nesting import CUT, MAX_NESTING
+from ambassador_server.definition_digest import definition_digest
 from ambassador_server.domain.catalog.mcps import LeftOutTool, Tool, classify_tool
-from ambassador_server.domain.shared.large_documents import Turns
+from ambassador_server.domain.shared.large_documents import Turns, off_loop
 from ambassador_server.downstream.wire.items import split_items
 from ambassador_server.errors import DownstreamUnavailableError
 from ambassador_server.ports.exchange import Reply
@@ -20,6 +21,7 @@ _MAX_ENTRIES = 2 * _MAX_TOOLS
 _LARGE_PAGE = 1024 * 1024
 _MAX_BYTES = 16 * 1024 * 1024
 _MAX_DEFINITION_BYTES = 1024 * 1024
+_LARGE_DEFINITION = 64 * 1024
 _MAX_NAME_CHARACTERS = 256
 _NOT_MCP: Final = "answered tools/list with something that is not MCP"
 MOST_LEFT_OUT: Final = 20
@@ -82,7 +84,7 @@ async def list_tools(
     for _ in range(_MAX_PAGES):
         page = _read_page(await request("tools/list", params))
         for definition in await _definitions(bytes(page.tools)):
-            tool = _read_tool(bytes(definition), left_out)
+            tool = await _read(bytes(definition), left_out)
             if tool is not None and tool.name not in tools:
                 tools[tool.name] = tool
                 size += len(tool.definition)
@@ -122,6 +124,13 @@ async def _definitions(tools: bytes) -> Sequence[bytes | Raw]:
     return found
 
 
+async def _read(definition: bytes, left_out: LeftOutTools) -> Tool | None:
+    if len(definition) > _LARGE_DEFINITION:
+        # The digest of a megabyte takes a third of a second.
+        return await off_loop(_read_tool, definition, left_out)
+    return _read_tool(definition, left_out)
+
+
 def _read_tool(definition: bytes, left_out: LeftOutTools) -> Tool | None:
     try:
         if len(definition) > _MAX_DEFINITION_BYTES:
@@ -142,6 +151,7 @@ def _read_tool(definition: bytes, left_out: LeftOutTools) -> Tool | None:
         description=head.description if isinstance(head.description, str) else "",
         tool_class=classify_tool(head.annotations if isinstance(head.annotations, dict) else {}),
         definition=definition,
+        digest=definition_digest(definition),
     )
 
 

@@ -81,7 +81,7 @@ class AccessQueries:
         for mcp in snapshot.mcps.values():
             for tool in self._catalog.last_known(mcp.mcp_id):
                 if name in {canonical_name(mcp.name, tool.name), f"{mcp.name}:{tool.name}"}:
-                    return tool_ref(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class)
+                    return tool_ref(mcp, tool)
         raise NotFoundError(f"No tool {name!r}")
 
 

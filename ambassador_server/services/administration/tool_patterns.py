@@ -73,7 +73,7 @@ class ToolPatterns:
     async def _known(self, work: UnitOfWork, mcp: Mcp) -> list[str]:
         tools = self._catalog.last_known(mcp.mcp_id)
         if not tools and mcp.status is not McpStatus.DRAFT:
-            tools = (await work.tools.all()).get(mcp.mcp_id, ())
+            tools = await work.tools.get(mcp.mcp_id)
         return [tool.name for tool in tools]
 
     async def _meant(self, work: UnitOfWork, mcp: Mcp, pattern: str) -> str | None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from ambassador_server.domain.audit.events import Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef, tool_ref
-from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool, ToolClass, canonical_name
+from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, Tool
 from ambassador_server.domain.catalog.published_names import published_names, reserved_prefixes
 from ambassador_server.domain.people.principals import Principal
 from ambassador_server.domain.policy.decide import PrincipalPolicy
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.snapshot import Snapshot
-from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
@@ -43,19 +42,6 @@ class CatalogIndex:
 
     entries: tuple[CatalogEntry, ...]
     by_name: Mapping[CapabilityKind, Mapping[str, CatalogEntry]]
-
-
-_NAME: Field[CatalogEntry] = Field(lambda entry: entry.ref.name)
-_TOOLS: InMemoryList[CatalogEntry] = InMemoryList(
-    noun="tool",
-    fields={
-        "name": _NAME,
-        "published_as": Field(lambda entry: entry.published),
-        "tool_class": Field(lambda entry: entry.tool.tool_class, values=list(ToolClass)),
-    },
-    order=_NAME,
-    item_id=lambda entry: entry.ref.name,
-)
 
 
 class Catalog:
@@ -99,9 +85,10 @@ class Catalog:
         """Return the tools that an MCP listed last, published or not."""
         return self._downstreams.state(mcp_id).tools
 
-    def page_of(self, mcp_id: str, listing: Listing) -> Slice[CatalogEntry]:
-        """Return one page of the published tools of one MCP."""
-        return _TOOLS.page((each for each in self.index().entries if each.ref.mcp_id == mcp_id), listing)
+    def published_names(self, mcp_id: str) -> Mapping[str, str]:
+        """Return the published name of each tool that a published MCP offers, by its own name."""
+        entries = self.index().entries
+        return {each.tool.name: each.published for each in entries if each.ref.mcp_id == mcp_id}
 
     def _downstream_changed(self, change: DownstreamChange) -> None:
         if change.tools_changed:
@@ -125,7 +112,7 @@ class Catalog:
         names = published_names(((mcp.name, tool.name) for mcp, tool in offered), by_age, self._separator)
         entries = tuple(
             CatalogEntry(
-                tool_ref(mcp.mcp_id, canonical_name(mcp.name, tool.name), tool.tool_class),
+                tool_ref(mcp, tool),
                 mcp.name,
                 names[mcp.name, tool.name],
                 tool,

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.people.principals import Principal
-from ambassador_server.domain.policy.decide import decide
+from ambassador_server.domain.policy.decide import DEFINITION_CHANGED, decide
 from ambassador_server.domain.policy.decision import Deny, Reason
 from ambassador_server.errors import ServerStoppingError
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
@@ -121,14 +121,15 @@ class CallsInFlight:
     def decide_again(self) -> None:
         """Stop the calls that are no longer permitted: a grant or a key may have expired since they began.
 
-        Nothing happens while the policy is stale, because that says nothing about these calls.
+        Nothing happens while the policy is stale, because that says nothing about these calls. A call goes on when
+        another definition of its tool is approved: the one that it began with was approved then.
         """
         snapshot, moment = self._policy.snapshot, self._policy.current_moment()
         if moment.stale:
             return
         for running in (*self._running, *self._being_read):
             decision = decide(snapshot, running.principal, running.capability, moment)
-            if isinstance(decision, Deny):
+            if isinstance(decision, Deny) and decision is not DEFINITION_CHANGED:
                 _stop(running, decision)
 
     def end_session(self, session_id: str) -> None:

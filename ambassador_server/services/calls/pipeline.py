@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from ambassador_server.domain.audit.actors import user_actor
 from ambassador_server.domain.audit.events import RATE_LIMITED, AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Pin
 from ambassador_server.domain.people.principals import Origin, Principal
-from ambassador_server.domain.policy.decide import STALE, decide
+from ambassador_server.domain.policy.decide import DEFINITION_CHANGED, STALE, decide
 from ambassador_server.domain.policy.decision import Decision, Deny, Reason
 from ambassador_server.domain.secrets.marks import WITHHELD
 from ambassador_server.domain.secrets.redaction import redact
@@ -22,6 +22,7 @@ from ambassador_server.domain.shared.large_documents import LARGE, off_loop
 from ambassador_server.errors import (
     AmbassadorError,
     AuditUnavailableError,
+    DefinitionChangedError,
     InvalidInputError,
     RateLimitedError,
     failure_reason,
@@ -191,18 +192,19 @@ class CallPipeline:
         self, call: CapabilityCall, entry: CatalogEntry, resource: Resource, running: CallInFlight
     ) -> tuple[Answered | AmbassadorError, Awaitable[None]]:
         """Return the outcome, and what ends when the log has its record."""
-        timeout = self._policy.snapshot.mcps[entry.ref.mcp_id].call_timeout_seconds
+        mcp = self._policy.snapshot.mcps[entry.ref.mcp_id]
         request = NeutralRequest(
             method=call.method,
             params=_downstream_params(call.kind, entry.encoded_name, call.members),
             capabilities=call.capabilities,
             tell=call.tell,
             ask=None if call.ask is None else self._recorded_ask(call, call.ask, entry, resource),
+            tool=None if mcp.pin is Pin.OFF else entry.tool,
         )
         started = self._clock.monotonic()
         try:
             reply = await self._downstreams.call(
-                entry.ref.mcp_id, request, user_id=call.principal.user_id, timeout=timeout
+                mcp.mcp_id, request, user_id=call.principal.user_id, timeout=mcp.call_timeout_seconds
             )
             seconds = self._clock.monotonic() - started
             body = reply.result if reply.result is not None else reply.error or b""
@@ -211,6 +213,8 @@ class CallPipeline:
                 if len(body) <= LARGE
                 else await off_loop(self._payloads.is_error_result, body)
             )
+        except DefinitionChangedError:
+            raise CallStoppedError(DEFINITION_CHANGED) from None
         except AmbassadorError as error:
             return error, self._failed(call, resource, started, failure_reason(error))
         except asyncio.CancelledError as error:

@@ -89,6 +89,7 @@ async def _read_all(work: UnitOfWork, version: int) -> Snapshot:
         memberships=await work.memberships.all(),
         keys=await work.keys.all(),
         mcps=await work.mcps.all(),
+        approved=await work.approved.all(),
         grants=await work.grants.all(),
         switches=await work.switches.all(),
         subscriptions=await work.subscriptions.all(),

@@ -6,10 +6,12 @@ from ambassador_server.domain.audit.events import AuditAction, Outcome, Resource
 from ambassador_server.domain.catalog.mcps import DownstreamStatus, Mcp, McpStatus, Tool
 from ambassador_server.domain.people.users import UserStatus
 from ambassador_server.domain.policy.snapshot import Snapshot
+from ambassador_server.ports.clock import Clock
 from ambassador_server.ports.downstream import DownstreamChange, Downstreams
 from ambassador_server.ports.store import Store
 from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.policy_keeper import PolicyKeeper
+from ambassador_server.services.registry.definition_changes import DefinitionChanges
 
 _NOT_RECORDED = frozenset({DownstreamStatus.STARTING, DownstreamStatus.STOPPED})
 
@@ -24,11 +26,13 @@ class DownstreamWatch:
         policy: PolicyKeeper,
         recorder: Recorder,
         downstreams: Downstreams,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._policy = policy
         self._recorder = recorder
         self._downstreams = downstreams
+        self._definitions = DefinitionChanges(store=store, policy=policy, recorder=recorder, clock=clock)
         self._unsaved: dict[str, tuple[Tool, ...]] = {}
         self._applied: Mapping[str, Mcp] = {}
 
@@ -36,6 +40,7 @@ class DownstreamWatch:
         """Start the downstreams of published entries, with their last known tools."""
         async with self._store.read() as work:
             last_known = await work.tools.all()
+        await self._definitions.trust(last_known)
         self._applied = self._policy.snapshot.mcps
         self._downstreams.subscribe(self._downstream_changed)
         self._downstreams.hide_secrets(self._applied.values())
@@ -45,6 +50,7 @@ class DownstreamWatch:
     def _downstream_changed(self, change: DownstreamChange) -> None:
         if change.tools_changed:
             self._unsaved[change.mcp_id] = change.tools
+            self._definitions.record(change.mcp_id, change.tools)
         if change.status in _NOT_RECORDED:
             return
         mcp = self._policy.snapshot.mcps.get(change.mcp_id)
@@ -57,13 +63,14 @@ class DownstreamWatch:
         )
 
     async def save_tools(self) -> None:
-        """Store the tools that have changed since the last call."""
+        """Store the tools that have changed since the last call, and approve the first ones of an entry without any."""
         unsaved, self._unsaved = self._unsaved, {}
         known = {mcp_id: tools for mcp_id, tools in unsaved.items() if mcp_id in self._policy.snapshot.mcps}
         if known:
             async with self._store.write() as work:
                 for mcp_id, tools in known.items():
                     await work.tools.put(mcp_id, tools)
+            await self._definitions.trust(known)
 
     def _policy_changed(self, snapshot: Snapshot) -> None:
         # A new snapshot shares the maps that did not change with the one before.

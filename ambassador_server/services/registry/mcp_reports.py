@@ -1,31 +1,83 @@
 """Reports about catalog entries: their configuration and the state of their downstreams."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from ambassador_server.domain.catalog.mcps import DownstreamActivity, DownstreamState, Mcp, OutputLine
-from ambassador_server.domain.shared.listing import Listing, Slice
+from ambassador_server.domain.catalog.approved_tools import Approval, ToolComparison, compare_tools
+from ambassador_server.domain.catalog.mcps import (
+    DownstreamActivity,
+    DownstreamState,
+    Mcp,
+    McpStatus,
+    OutputLine,
+    Pin,
+    Tool,
+    ToolClass,
+    canonical_name,
+)
+from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.ports.downstream import Downstreams
 from ambassador_server.ports.store import Store
-from ambassador_server.services.calls.catalog import Catalog, CatalogEntry
+from ambassador_server.services.calls.catalog import Catalog
 from ambassador_server.services.changes.lookups import find_mcp
+from ambassador_server.services.changes.policy_keeper import PolicyKeeper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpReport:
-    """An entry, the state of its downstream, the activity of its connections, and the sandbox of its program."""
+    """An entry, the state of its downstream, the activity of its connections, and the sandbox of its program.
+
+    `waiting` counts the tools that wait for an approval.
+    """
 
     mcp: Mcp
     state: DownstreamState
     activity: DownstreamActivity
     sandbox: str | None
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolReport:
+    """A tool that is offered or approved; `published` is empty while it is not offered by a published entry."""
+
+    name: str
+    published: str
+    tool: Tool
+    approval: Approval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionReport:
+    """A tool that waits for an approval, with both definitions; `approved` is None if there is none."""
+
+    compared: ToolComparison
+    approved: Tool | None
+
+
+_NAME: Field[ToolReport] = Field(lambda report: report.name)
+_TOOLS: InMemoryList[ToolReport] = InMemoryList(
+    noun="tool",
+    fields={
+        "name": _NAME,
+        "published_as": Field(lambda report: report.published),
+        "tool_class": Field(lambda report: report.tool.tool_class, values=list(ToolClass)),
+        "approval": Field(lambda report: report.approval, values=list(Approval)),
+    },
+    order=_NAME,
+    item_id=lambda report: report.name,
+)
 
 
 class McpReports:
     """Reads entries and changes nothing."""
 
-    def __init__(self, *, store: Store, downstreams: Downstreams, catalog: Catalog) -> None:
+    def __init__(
+        self, *, store: Store, policy: PolicyKeeper, downstreams: Downstreams, catalog: Catalog
+    ) -> None:
         self._store = store
+        self._policy = policy
         self._downstreams = downstreams
         self._catalog = catalog
 
@@ -36,7 +88,13 @@ class McpReports:
             state=self._downstreams.state(mcp.mcp_id),
             activity=self._downstreams.activity(mcp.mcp_id),
             sandbox=self._downstreams.sandbox(mcp),
+            waiting=self._count_waiting(mcp),
         )
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many tools wait for an approval, by the name of the MCP; leaves out those without any."""
+        counts = {mcp.name: self._count_waiting(mcp) for mcp in self._policy.snapshot.mcps.values()}
+        return {name: count for name, count in sorted(counts.items()) if count}
 
     async def get(self, name: str) -> McpReport:
         """Return the report about the entry of this name, or raise NotFoundError."""
@@ -48,10 +106,29 @@ class McpReports:
             found = await work.mcps.page(listing)
         return Slice(items=tuple(map(self.of, found.items)), following=found.following, total=found.total)
 
-    async def tools(self, name: str, listing: Listing) -> Slice[CatalogEntry]:
-        """Return one page of the published tools of an entry."""
+    async def tools(self, name: str, listing: Listing) -> Slice[ToolReport]:
+        """Return one page of the tools that a published entry offers or that are approved."""
         mcp = await self._entry(name)
-        return self._catalog.page_of(mcp.mcp_id, listing)
+        if mcp.status is not McpStatus.PUBLISHED:
+            return _TOOLS.page((), listing)
+        async with self._store.read() as work:
+            approved = await work.approved_definitions.get(mcp.mcp_id)
+        published = self._catalog.published_names(mcp.mcp_id)
+        return _TOOLS.page(_reports(mcp, self._compare(mcp), approved, published), listing)
+
+    def offered(self, mcp: Mcp, tools: Iterable[Tool]) -> list[ToolReport]:
+        """Return reports about tools that a test of the connection has found."""
+        found = compare_tools(self._policy.snapshot.approved.get(mcp.mcp_id), tools)
+        return _reports(mcp, [each for each in found if each.offered is not None], (), {})
+
+    async def definitions(self, name: str) -> list[DefinitionReport]:
+        """Return the tools that wait for an approval, each with the definition that is approved."""
+        mcp = await self._entry(name)
+        async with self._store.read() as work:
+            approved = {tool.name: tool for tool in await work.approved_definitions.get(mcp.mcp_id)}
+        return [
+            DefinitionReport(compared=each, approved=approved.get(each.name)) for each in self._waiting(mcp)
+        ]
 
     async def output(self, name: str, lines: int) -> list[OutputLine]:
         """Return the last lines, apart from MCP, that each connection of an entry wrote, oldest first and masked."""
@@ -59,6 +136,34 @@ class McpReports:
         written = groupby(self._downstreams.recent_output(mcp.mcp_id), key=lambda line: line.user_id)
         return [line for _, connection in written for line in list(connection)[-lines:]]
 
+    def _compare(self, mcp: Mcp) -> list[ToolComparison]:
+        offered = self._downstreams.state(mcp.mcp_id).tools
+        return compare_tools(self._policy.snapshot.approved.get(mcp.mcp_id), offered)
+
+    def _waiting(self, mcp: Mcp) -> list[ToolComparison]:
+        if mcp.status is not McpStatus.PUBLISHED:
+            return []
+        return [each for each in self._compare(mcp) if each.approval is not Approval.APPROVED]
+
+    def _count_waiting(self, mcp: Mcp) -> int:
+        return 0 if mcp.pin is Pin.OFF else len(self._waiting(mcp))
+
     async def _entry(self, name: str) -> Mcp:
         async with self._store.read() as work:
             return await find_mcp(work, name)
+
+
+def _reports(
+    mcp: Mcp, compared: Iterable[ToolComparison], approved: Iterable[Tool], published: Mapping[str, str]
+) -> list[ToolReport]:
+    known = {tool.name: tool for tool in approved}
+    return [
+        ToolReport(
+            name=canonical_name(mcp.name, each.name),
+            published=published.get(each.name, ""),
+            tool=each.offered or known[each.name],
+            approval=each.approval,
+        )
+        for each in compared
+        if each.offered is not None or each.name in known
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ambassador_server.domain.audit.events import AuditAction
 from ambassador_server.domain.audit.resources import mcp_resource
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, McpStatus, Pin
 from ambassador_server.domain.secrets.marks import REDACTED, WITHHELD
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.domain.shared.names import check_name, check_owner, check_text
@@ -28,6 +28,7 @@ class McpSpec:
     arguments: ArgumentPolicy | None = None
     call_timeout_seconds: float | None = None
     isolation: Isolation | None = None
+    pin: Pin | None = None
     owner: str | None = None
 
     def applied(self, mcp: Mcp) -> Mcp:
@@ -37,6 +38,7 @@ class McpSpec:
             "arguments": self.arguments,
             "call_timeout_seconds": _checked_timeout(self.call_timeout_seconds),
             "isolation": self.isolation,
+            "pin": self.pin,
         }
         fields: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
         if self.options is not None:
@@ -103,6 +105,7 @@ def _details(mcp: Mcp) -> dict[str, Any]:
         "transport": mcp.transport,
         "options": mask_options(mcp.options),
         "isolation": mcp.isolation,
+        "pin": mcp.pin,
         "display_name": mcp.display_name,
         "description": mcp.description,
         "tags": list(mcp.tags),
@@ -117,7 +120,7 @@ EVENTS = EventTemplate(
 )
 
 
-def hidden_changes(before: Mcp | None, after: Mcp) -> dict[str, bool]:
+def hidden_changes(before: Mcp | None, after: Mcp) -> dict[str, Any]:
     """Return the audit details of a change that is invisible because of masks."""
     if before is None or before.options == after.options:
         return {}

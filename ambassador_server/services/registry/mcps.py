@@ -26,6 +26,7 @@ from ambassador_server.services.audit.recorder import Recorder
 from ambassador_server.services.changes.audited_change import Changes
 from ambassador_server.services.changes.lookups import find_mcp
 from ambassador_server.services.changes.writing import Written, differences, write
+from ambassador_server.services.registry.approvals import author_of, put_approved
 from ambassador_server.services.registry.execution import Execution
 from ambassador_server.services.registry.mcp_spec import (
     EVENTS,
@@ -89,7 +90,8 @@ class Mcps:
     ) -> Mcp:
         """Change what `spec` sets; a published entry is connected again if that is necessary.
 
-        Unless `test` is false, the new connection is tested before the change is stored. Raises NotFoundError,
+        Unless `test` is false, the new connection is tested before the change is stored, and the tools that it offers
+        are approved with it. Raises NotFoundError,
         ChangedMeanwhileError unless the entry is as expected, and DownstreamUnavailableError or DownstreamTimeoutError
         if the test fails; then nothing is changed.
         """
@@ -97,7 +99,7 @@ class Mcps:
         return (await self._change(requester, seen, name, spec, expected, test=test)).item
 
     async def publish(self, requester: Requester, name: str) -> Mcp:
-        """Connect to the downstream, list its tools, and publish the entry to users with a grant.
+        """Connect to the downstream, list its tools, approve them, and publish the entry to users with a grant.
 
         Raises DownstreamUnavailableError or DownstreamTimeoutError if it does not answer; then nothing is published.
         """
@@ -110,10 +112,13 @@ class Mcps:
             self._execution.check(requester, before)
             mcp = replace(before, status=McpStatus.PUBLISHED, updated_at=self._clock.now())
             await change.work.mcps.replace(mcp)
-            await change.work.tools.put(mcp.mcp_id, tools)
-            names = [tool.name for tool in tools]
+            approved = await self._approve(change.work, requester, mcp, tools)
             change.record(
-                AuditAction.MCP_PUBLISH, mcp_resource(mcp), **differences(before, mcp, _status), tools=names
+                AuditAction.MCP_PUBLISH,
+                mcp_resource(mcp),
+                **differences(before, mcp, _status),
+                tools=[tool.name for tool in tools],
+                approved=approved,
             )
         return mcp
 
@@ -145,9 +150,10 @@ class Mcps:
             await change.work.mcps.remove(mcp.mcp_id)
             change.record(AuditAction.MCP_REMOVE, mcp_resource(mcp), before=EVENTS.details(mcp))
 
-    async def test(self, requester: Requester, name: str) -> tuple[Tool, ...]:
-        """Make a separate connection to an entry and return its tools; nothing is changed."""
-        return await self._test(requester, await self._stored(name))
+    async def test(self, requester: Requester, name: str) -> tuple[Mcp, tuple[Tool, ...]]:
+        """Make a separate connection to an entry and return it with its tools; nothing is changed."""
+        mcp = await self._stored(name)
+        return mcp, await self._test(requester, mcp)
 
     async def _test(self, requester: Requester, mcp: Mcp) -> tuple[Tool, ...]:
         """Connect to a downstream, which can run a command: recorded before that, and again when it has ended."""
@@ -196,11 +202,17 @@ class Mcps:
                 self._execution.check(requester, after)
                 if test and before != seen:
                     raise ChangedMeanwhileError(f"MCP {name!r} was changed while it was being tried")
-            hidden = hidden_changes(before, after)
-            written = await write(change, change.work.mcps, before, after, EVENTS, **hidden)
+            details = hidden_changes(before, after)
             if tools is not None:
-                await change.work.tools.put(after.mcp_id, tools)
-        return written
+                details["approved"] = await self._approve(change.work, requester, after, tools)
+            return await write(change, change.work.mcps, before, after, EVENTS, **details)
+
+    async def _approve(
+        self, work: UnitOfWork, requester: Requester, mcp: Mcp, tools: tuple[Tool, ...]
+    ) -> list[dict[str, Any]]:
+        """Store the tools that a test has found, all of them approved; return what was not approved before."""
+        await work.tools.put(mcp.mcp_id, tools)
+        return await put_approved(work, mcp, tools, at=self._clock.now(), by=author_of(requester))
 
     async def _stored(self, name: str) -> Mcp:
         async with self._store.read() as work:

@@ -1,15 +1,10 @@
 """Converts catalog entries, their tools and their output to wire bodies."""
 
-from ambassador_protocol.admin.mcps import McpView, OutputView, ToolView
-from ambassador_server.domain.catalog.mcps import (
-    OutputLine,
-    Tool,
-    canonical_name,
-)
+from ambassador_protocol.admin.mcps import DefinitionView, McpView, OutputView, ToolView
+from ambassador_server.domain.catalog.mcps import OutputLine, Tool
 from ambassador_server.domain.secrets.option_masking import mask_options
 from ambassador_server.services.administration.names import Names
-from ambassador_server.services.calls.catalog import CatalogEntry
-from ambassador_server.services.registry.mcp_reports import McpReport
+from ambassador_server.services.registry.mcp_reports import DefinitionReport, McpReport, ToolReport
 from ambassador_server.web.timestamps import timestamp
 
 
@@ -26,10 +21,12 @@ def mcp_view(report: McpReport) -> McpView:
         arguments=mcp.arguments,
         call_timeout_seconds=mcp.call_timeout_seconds,
         isolation=mcp.isolation,
+        pin=mcp.pin,
         status=mcp.status,
         state=state.status,
         error=state.error,
         tools=len(state.tools),
+        waiting=report.waiting,
         connections=activity.connections,
         calls_in_flight=activity.in_flight,
         restarts=activity.restarts,
@@ -45,21 +42,29 @@ def output_view(line: OutputLine, names: Names) -> OutputView:
     return OutputView(user=user, text=line.text)
 
 
-def tool_view(entry: CatalogEntry) -> ToolView:
+def tool_view(report: ToolReport) -> ToolView:
     """Convert a tool."""
     return ToolView(
-        name=entry.ref.name,
-        published_as=entry.published,
-        tool_class=entry.tool.tool_class,
-        description=entry.tool.description,
+        name=report.name,
+        published_as=report.published,
+        tool_class=report.tool.tool_class,
+        approval=report.approval,
+        description=report.tool.description,
     )
 
 
-def offered_tool_view(mcp_name: str, tool: Tool) -> ToolView:
-    """Convert a tool that a downstream offers, published or not."""
-    return ToolView(
-        name=canonical_name(mcp_name, tool.name),
-        published_as="",
-        tool_class=tool.tool_class,
-        description=tool.description,
+def definition_view(report: DefinitionReport) -> DefinitionView:
+    """Convert a tool that waits for an approval."""
+    compared = report.compared
+    return DefinitionView(
+        tool=compared.name,
+        approval=compared.approval,
+        approved_digest=compared.approved,
+        offered_digest=None if compared.offered is None else compared.offered.digest,
+        approved=_definition(report.approved),
+        offered=_definition(compared.offered),
     )
+
+
+def _definition(tool: Tool | None) -> str | None:
+    return None if tool is None else tool.definition.decode(errors="backslashreplace")

@@ -2,17 +2,25 @@
 
 from aiohttp import web
 
-from ambassador_protocol.admin.mcps import McpPut, McpView, NewMcp, OutputView, ToolView
+from ambassador_protocol.admin.mcps import (
+    DefinitionApproval,
+    DefinitionView,
+    McpPut,
+    McpView,
+    NewMcp,
+    OutputView,
+    ToolView,
+)
 from ambassador_protocol.admin.page import Page
 from ambassador_protocol.paths import MCPS
-from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp
+from ambassador_server.domain.catalog.mcps import ArgumentPolicy, Isolation, Mcp, Pin
 from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.revision import revision
 from ambassador_server.services.changes.writing import WriteResult
 from ambassador_server.services.registry.mcp_reports import McpReport
 from ambassador_server.services.registry.mcp_spec import McpSpec, masked
 from ambassador_server.web.admin.app_keys import ADMINISTRATION, REGISTRY
-from ambassador_server.web.admin.catalog_views import mcp_view, offered_tool_view, output_view, tool_view
+from ambassador_server.web.admin.catalog_views import definition_view, mcp_view, output_view, tool_view
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import LIST, Endpoint, Parameter
 from ambassador_server.web.listing import listing, page
@@ -56,6 +64,19 @@ async def publish(request: web.Request) -> web.Response:
     return _render(request, await request.app[REGISTRY].mcps.publish(requester(request), name))
 
 
+async def approve(request: web.Request, body: DefinitionApproval) -> web.Response:
+    """Approve definitions of tools that are new, changed or gone."""
+    name, approvals = request.match_info["name"], request.app[REGISTRY].approvals
+    return _render(request, await approvals.approve(requester(request), name, body.tools))
+
+
+async def definitions(request: web.Request) -> web.Response:
+    """List the tools that wait for an approval, with the approved and the offered definition of each."""
+    found = await request.app[REGISTRY].reports.definitions(request.match_info["name"])
+    views = [definition_view(each) for each in found]
+    return json_response(Page(items=views, next_cursor=None, total=len(views)))
+
+
 async def archive(request: web.Request) -> web.Response:
     """Take an entry out of service."""
     name = request.match_info["name"]
@@ -86,8 +107,8 @@ async def remove(request: web.Request) -> web.Response:
 async def test(request: web.Request) -> web.Response:
     """Connect to an entry and list the tools that it offers, without changing anything."""
     name = request.match_info["name"]
-    found = await request.app[REGISTRY].mcps.test(requester(request), name)
-    views = [offered_tool_view(name, tool) for tool in found]
+    mcp, found = await request.app[REGISTRY].mcps.test(requester(request), name)
+    views = [tool_view(each) for each in request.app[REGISTRY].reports.offered(mcp, found)]
     return json_response(Page(items=views, next_cursor=None, total=len(views)))
 
 
@@ -104,7 +125,7 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def tools(request: web.Request) -> web.Response:
-    """List the published tools of an entry."""
+    """List the tools of a published entry."""
     entries = await request.app[REGISTRY].reports.tools(request.match_info["name"], listing(request))
     return json_response(page(request, entries, tool_view))
 
@@ -128,6 +149,7 @@ def mcp_spec(body: NewMcp | McpPut) -> McpSpec:
         arguments=optional_choice(ArgumentPolicy, body.arguments, "arguments"),
         call_timeout_seconds=body.call_timeout_seconds,
         isolation=optional_choice(Isolation, body.isolation, "isolation"),
+        pin=optional_choice(Pin, body.pin, "pin"),
         owner=body.owner,
     )
 
@@ -194,6 +216,14 @@ def _operations() -> list[Endpoint]:
     )
     return [
         Endpoint(method="POST", path=f"{one}/publish", right=manage, handler=publish, response_type=McpView),
+        Endpoint(
+            method="POST",
+            path=f"{one}/approve",
+            right=manage,
+            handler=approve,
+            body_type=DefinitionApproval,
+            response_type=McpView,
+        ),
         Endpoint(method="POST", path=f"{one}/archive", right=manage, handler=archive, response_type=McpView),
         Endpoint(method="POST", path=f"{one}/restart", right=operate, handler=restart, response_type=McpView),
         # The output of a downstream may contain data of its users, so the right READ is not enough.
@@ -213,5 +243,12 @@ def _operations() -> list[Endpoint]:
             handler=tools,
             response_type=Page[ToolView],
             query=LIST,
+        ),
+        Endpoint(
+            method="GET",
+            path=f"{one}/definitions",
+            right=Right.READ,
+            handler=definitions,
+            response_type=Page[DefinitionView],
         ),
     ]

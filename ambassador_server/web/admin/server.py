@@ -16,6 +16,7 @@ from ambassador_server.domain.people.administrators import Right
 from ambassador_server.domain.shared.settings import Setting
 from ambassador_server.services.audit.delivery import SinkStatus
 from ambassador_server.services.audit.log_indexing import IndexState
+from ambassador_server.web.admin.app_keys import REGISTRY
 from ambassador_server.web.app_keys import HEALTH_CHECKS, SETTINGS
 from ambassador_server.web.bodies import json_response
 from ambassador_server.web.endpoints import Endpoint
@@ -29,7 +30,7 @@ async def configuration(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """Show the conditions of readiness, the state of audit sinks and audit index, and the sandboxes of this machine."""
+    """Show the conditions of readiness, audit sinks and audit index, sandboxes, and tools that wait for an approval."""
     health_checks = request.app[HEALTH_CHECKS]
     checks = await health_checks.checks()
     sinks = [_sink_view(each) for each in await health_checks.sinks()]
@@ -37,7 +38,14 @@ async def health(request: web.Request) -> web.Response:
     status = "ready" if all(checks.values()) else "not_ready"
     index = _index_view(await health_checks.index())
     return json_response(
-        ServerHealth(status=status, checks=checks, sinks=sinks, audit_index=index, sandboxes=sandboxes)
+        ServerHealth(
+            status=status,
+            checks=checks,
+            sinks=sinks,
+            audit_index=index,
+            sandboxes=sandboxes,
+            waiting_tools=request.app[REGISTRY].reports.waiting(),
+        )
     )
 
 

@@ -16,7 +16,7 @@ from ambassador_admin.declarative.objects import (
 )
 from ambassador_admin.declarative.operations import Action, Operation
 from ambassador_admin.declarative.yaml_tree import FilePosition
-from ambassador_server.domain.catalog.capabilities import CapabilityRef, tool_ref
+from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
 from ambassador_server.domain.people.groups import GroupStatus, Membership
 from ambassador_server.domain.people.principals import Principal
@@ -26,7 +26,7 @@ from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.grants import Delivery, Effect
 from ambassador_server.domain.policy.snapshot import Moment, PolicyRows, Snapshot
 from tests.fakes.clock import START
-from tests.server.worlds import GRANT, GROUP, KEY, MCP, USER
+from tests.server.worlds import GRANT, GROUP, KEY, MCP, USER, capability
 
 NOW = START
 OURS = "ci/ours"
@@ -91,7 +91,7 @@ def _principal(user: str, key: str) -> Principal:
 
 
 def _tool(mcp: str, tool: str) -> CapabilityRef:
-    return tool_ref(mcp, f"{mcp}.{tool}", ToolClass.WRITE)
+    return capability(mcp, f"{mcp}.{tool}", ToolClass.WRITE)
 
 
 def _matches(each: CurrentObject, operation: Operation) -> bool:

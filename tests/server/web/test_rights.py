@@ -77,6 +77,8 @@ manage      PUT    /v1/admin/mcps/{name}
 manage      PATCH  /v1/admin/mcps/{name}
 manage      DELETE /v1/admin/mcps/{name}
 manage      POST   /v1/admin/mcps/{name}/publish
+manage      POST   /v1/admin/mcps/{name}/approve
+read        GET    /v1/admin/mcps/{name}/definitions
 manage      POST   /v1/admin/mcps/{name}/archive
 manage      POST   /v1/admin/mcps/{name}/test
 operate     POST   /v1/admin/mcps/{name}/restart

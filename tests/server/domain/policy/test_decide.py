@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ambassador_server.domain.catalog.capabilities import tool_ref
 from ambassador_server.domain.catalog.mcps import McpStatus, ToolClass
 from ambassador_server.domain.people.client_keys import KeyStatus
 from ambassador_server.domain.people.groups import GroupStatus, Membership
@@ -27,6 +26,7 @@ from tests.server.worlds import (
     PRINCIPAL,
     SUBSCRIPTION,
     USER,
+    capability,
     snapshot,
     switch,
 )
@@ -160,4 +160,4 @@ def test_a_suspended_group_still_denies():
 
 def test_a_denied_tool_does_not_affect_other_tools():
     world = snapshot(grants=[GRANT, DENY_GRANT])
-    assert isinstance(decide(world, PRINCIPAL, tool_ref("m1", "git.status", ToolClass.WRITE), NOW), Permit)
+    assert isinstance(decide(world, PRINCIPAL, capability("m1", "git.status", ToolClass.WRITE), NOW), Permit)

@@ -69,7 +69,9 @@ async def test_downstreams_are_told_of_each_changed_mcp_and_removed_user() -> No
     policy = PolicyKeeper(store=store, clock=clock)
     await policy.refresh()
     recorder = Recorder(log=FakeAuditLog(), clock=clock)
-    watch = DownstreamWatch(store=store, policy=policy, recorder=recorder, downstreams=downstreams)
+    watch = DownstreamWatch(
+        store=store, policy=policy, recorder=recorder, downstreams=downstreams, clock=clock
+    )
     await watch.start()
     async with store.write() as work:
         await work.users.replace(replace(USER, status=UserStatus.SUSPENDED))

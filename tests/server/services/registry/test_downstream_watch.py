@@ -20,6 +20,7 @@ async def world() -> World:
         policy=built.policy,
         recorder=Recorder(log=built.log, clock=built.clock),
         downstreams=built.downstreams,
+        clock=built.clock,
     )
     await watch.start()
     await built.call()

@@ -1,13 +1,13 @@
-"""The repository of the tools that each downstream listed last, stored as one document per MCP."""
+"""The repositories of lists of tools with their definitions, stored as one document per MCP."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
+from ambassador_server.definition_digest import definition_digest
 from ambassador_server.domain.catalog.mcps import Tool, ToolClass
 from ambassador_server.errors import ConflictError
-from ambassador_server.storage.tables import last_known_tools
 from ambassador_server.storage.transaction import RefusedError, Transaction
 from ambassador_server.storage.value_checks import check_key
 
@@ -15,25 +15,32 @@ from ambassador_server.storage.value_checks import check_key
 _ENCODING = ("utf-8", "surrogateescape")
 
 
-class LastKnownToolRepository:
-    """Tools by MCP."""
+class ToolListRepository:
+    """The lists of one table, by MCP."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, table: Table) -> None:
         self._transaction = transaction
+        self._table = table
 
     async def put(self, mcp_id: str, tools: Sequence[Tool]) -> None:
         """Replace the stored tools of an MCP."""
         check_key(mcp_id, "The id")
         row = {"mcp_id": mcp_id, "document": {"tools": [_to_json(tool) for tool in tools]}}
         try:
-            await self._transaction.change(self._transaction.dialect.upsert(last_known_tools), row)
+            await self._transaction.change(self._transaction.dialect.upsert(self._table), row)
         except RefusedError:
             raise ConflictError(f"The tools refer to an unknown MCP {mcp_id!r}.") from None
 
+    async def get(self, mcp_id: str) -> tuple[Tool, ...]:
+        """Return the stored tools of an MCP."""
+        check_key(mcp_id, "The id")
+        rows = await self._transaction.rows(select(self._table).where(self._table.c.mcp_id == mcp_id))
+        return next((_from_document(document) for _, document in rows), ())
+
     async def all(self) -> dict[str, tuple[Tool, ...]]:
         """Return tools by MCP id."""
-        rows = await self._transaction.rows(select(last_known_tools))
-        return {mcp_id: tuple(map(_from_json, document["tools"])) for mcp_id, document in rows}
+        rows = await self._transaction.rows(select(self._table))
+        return {mcp_id: _from_document(document) for mcp_id, document in rows}
 
 
 def _to_json(tool: Tool) -> dict[str, Any]:
@@ -42,13 +49,21 @@ def _to_json(tool: Tool) -> dict[str, Any]:
         "description": tool.description,
         "tool_class": tool.tool_class,
         "definition": tool.definition.decode(*_ENCODING),
+        "digest": tool.digest,
     }
 
 
+def _from_document(document: Mapping[str, Any]) -> tuple[Tool, ...]:
+    return tuple(map(_from_json, document["tools"]))
+
+
 def _from_json(document: Mapping[str, Any]) -> Tool:
+    definition = document["definition"].encode(*_ENCODING)
     return Tool(
         name=document["name"],
         description=document["description"],
         tool_class=ToolClass(document["tool_class"]),
-        definition=document["definition"].encode(*_ENCODING),
+        definition=definition,
+        # Older versions stored none.
+        digest=document.get("digest") or definition_digest(definition),
     )

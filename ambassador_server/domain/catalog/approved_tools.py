@@ -1,0 +1,64 @@
+"""The tool definitions that an administrator has approved, and how the ones that are offered differ from them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+
+from ambassador_server.domain.catalog.mcps import Tool
+
+
+class Approval(StrEnum):
+    """How the definition that a downstream offers of a tool relates to the approved one."""
+
+    APPROVED = "approved"
+    CHANGED = "changed"
+    NEW = "new"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovedTools:
+    """The approved definitions of one MCP: the digest of each by the name of the tool."""
+
+    mcp_id: str
+    digests: Mapping[str, str]
+    approved_at: datetime
+    approved_by: str
+
+    def covers(self, digest: str | None) -> bool:
+        """Tell whether the definition with this digest is approved; a digest covers the name of the tool as well."""
+        return digest in self._every_digest
+
+    @cached_property
+    def _every_digest(self) -> frozenset[str]:
+        return frozenset(self.digests.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolComparison:
+    """One tool: the digest that is approved and the tool that is offered, at least one of them."""
+
+    name: str
+    approved: str | None
+    offered: Tool | None
+
+    @property
+    def approval(self) -> Approval:
+        """Return how they relate."""
+        if self.offered is None:
+            return Approval.GONE
+        if self.approved is None:
+            return Approval.NEW
+        return Approval.APPROVED if self.offered.digest == self.approved else Approval.CHANGED
+
+
+def compare_tools(approved: ApprovedTools | None, offered: Iterable[Tool]) -> list[ToolComparison]:
+    """Compare each approved or offered tool, sorted by name; without a record of an approval, every tool is new."""
+    digests = {} if approved is None else approved.digests
+    tools = {tool.name: tool for tool in offered}
+    return [
+        ToolComparison(name=name, approved=digests.get(name), offered=tools.get(name))
+        for name in sorted(digests.keys() | tools.keys())
+    ]

@@ -17,7 +17,10 @@ _MAX_SECONDS = 10 * 366 * 86400
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _MCP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
-_PATTERN = re.compile(r"[A-Za-z0-9_.:/*-]{1,256}")
+# Only the spelling that the server stores, so that a file never differs from it by spelling alone: `%41` would be `A`.
+_PATTERN = re.compile(
+    r"(?:[A-Za-z0-9_.:/*-]|%(?!2[DEF]|3[0-9A]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9A])[0-9A-F]{2}){1,4096}"
+)
 _INTEGER = re.compile(r"[-+]?\d{1,18}")
 
 
@@ -61,7 +64,11 @@ mcp_name = matching(
     "an MCP name: lower-case letters, digits, '_' and '-', starting with a letter or digit, at most 100",
 )
 owner = matching(_OWNER, "an owner: letters, digits and '.', '_', '-', '/', at most 128")
-pattern = matching(_PATTERN, "a tool pattern: letters, digits, '_', '-', '.', ':', '/' and '*', at most 256")
+pattern = matching(
+    _PATTERN,
+    "a tool pattern: letters, digits, '_', '-', '.', ':', '/' and '*'; other characters as '%' and two upper-case "
+    "hexadecimal digits for each byte",
+)
 
 
 def choice(*words: str) -> Reader:

@@ -4,12 +4,13 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from tests.end_to_end.faces import FACES
 from tests.end_to_end.scripted_server import options, tool
-from tests.end_to_end.world import Caller, World, until
+from tests.end_to_end.world import GROUP, Caller, World, until
 
 FIT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -140,3 +141,44 @@ def test_tools_without_a_usable_name_are_left_out(world: World, directory: Path)
 def test_name_offered_twice_counts_once(world: World, directory: Path) -> None:
     publish(world, directory, "twice", "same", "same")
     assert named(world.caller(), "twice__") == ["twice__same"]
+
+
+ODD = ["w\u00f6rd", "wo rd", "a*b", "axb", "50%", "%41", "A", "\u30c4\u30fc\u30eb"]
+
+
+def test_every_name_of_a_tool_can_be_denied_and_stopped_alone(world: World, directory: Path) -> None:
+    publish(world, directory, "spelt", *ODD)
+    caller = world.caller()
+    everything = set(named(caller, "spelt__"))
+    published = {each["name"]: each["published_as"] for each in world.ask("GET", "mcps/spelt/tools")["items"]}
+    for name in ODD:
+        spelling, alone = quote(name, safe=""), {published[f"spelt.{name}"]}
+
+        body = {"group": GROUP, "mcp": "spelt", "tools": [spelling], "effect": "deny"}
+        denial = world.ask("POST", "grants", body)
+        assert everything - set(named(caller, "spelt__")) == alone
+        world.ask("DELETE", f"grants/{denial['id']}")
+
+        body = {"scope": "tool", "target": f"spelt.{spelling}", "reason": "a test"}
+        switch = world.ask("POST", "kill-switches", body)
+        assert everything - set(named(caller, "spelt__")) == alone
+        world.ask("POST", f"kill-switches/{switch['id']}/lift")
+        assert set(named(caller, "spelt__")) == everything
+
+
+def test_an_unknown_tool_is_answered_with_the_spelling_of_similar_names(
+    world: World, directory: Path
+) -> None:
+    publish(world, directory, "near", *ODD)
+
+    response = world.admin.post(
+        "/v1/admin/kill-switches", json={"scope": "tool", "target": "near.w\u00f6rdd", "reason": "a test"}
+    )
+
+    assert response.status_code == 400
+    assert "'w%C3%B6rd'" in response.json()["detail"]
+    gone = world.admin.post(
+        "/v1/admin/kill-switches", json={"scope": "tool", "target": "near__axbb", "reason": "a test"}
+    )
+    assert gone.status_code == 404
+    assert "'near__axb'" in gone.json()["detail"]

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,8 @@ from ambassador_server.domain.catalog.capabilities import CapabilityRef
 from ambassador_server.domain.catalog.mcps import ToolClass
 from ambassador_server.domain.catalog.published_names import published_names
 from ambassador_server.domain.policy.grants import normalise_pattern
+from ambassador_server.domain.policy.pattern_spelling import exact_name, spell_name, spell_pattern
+from ambassador_server.errors import InvalidInputError
 from tests.server.worlds import GRANT, capability
 
 PARTS = st.text(alphabet="ab_-.é ", min_size=1, max_size=50)
@@ -55,6 +58,48 @@ def test_a_new_mcp_never_changes_the_names_of_older_ones(keys, mcp_names):
 def test_patterns_match_like_a_slow_reference(symbols, name):
     pattern = "".join(symbols)
     assert replace(GRANT, patterns=(pattern,)).covers(_tool(name)) == matches(pattern, name)
+
+
+ANY_NAME = st.text(min_size=1, max_size=30) | st.text(alphabet="a*%2A5é \ud800", min_size=1, max_size=8)
+
+
+@given(ANY_NAME, ANY_NAME)
+def test_every_name_has_an_exact_spelling(name, other):
+    pattern = normalise_pattern(f"git.{spell_name(name)}", "git")
+    grant = replace(GRANT, patterns=(pattern,))
+    assert grant.covers(_tool(f"git.{name}"))
+    assert grant.covers(_tool(f"git.{other}")) == (other == name)
+    assert exact_name(spell_name(name)) == name
+    assert re.fullmatch(r"[A-Za-z0-9_.:/%-]*", pattern)
+
+
+@given(
+    st.lists(st.sampled_from(["a", "*", "%C3%A9", "%20", "%2A", "%25"]), min_size=1, max_size=10), ANY_NAME
+)
+def test_patterns_with_spelt_characters_match_like_a_slow_reference(symbols, name):
+    literal = {"%2A": "\0", "%25": "%", "%C3%A9": "é", "%20": " "}
+    pattern = normalise_pattern("".join(symbols), "git")
+    read = "".join(literal.get(each, each) for each in symbols)
+    expected = pattern == "*" or matches(f"git.{read}", f"git.{name.replace('*', chr(0))}")
+    assert replace(GRANT, patterns=(pattern,)).covers(_tool(f"git.{name}")) == expected
+
+
+@given(ANY_NAME)
+def test_a_character_that_must_be_spelt_is_refused_with_the_spelling(name):
+    spelt = spell_name(name)
+    assert spell_pattern(spelt) == spelt
+    if re.fullmatch(r"[A-Za-z0-9_.:/*%-]+", name) is None and "%" not in name and "*" not in name:
+        with pytest.raises(InvalidInputError) as refused:
+            normalise_pattern(name, "git")
+        assert f"write {spelt[:200]!r}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "50%", "%", "%4", "%zz", "%C3", "a%ff*", "%C3*%A9", "%C3%A9" * 700, "a b", "a,b"]
+)
+def test_texts_that_are_no_pattern_are_refused(pattern):
+    with pytest.raises(InvalidInputError, match="is not a tool pattern"):
+        normalise_pattern(pattern, "git")
 
 
 def matches(pattern: str, name: str) -> bool:

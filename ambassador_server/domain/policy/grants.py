@@ -1,20 +1,23 @@
 """Grants: which capabilities of which MCP a group may, or may not, use."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from ambassador_server.domain.catalog.capabilities import CapabilityKind, CapabilityRef
-from ambassador_server.domain.shared.globs import glob_matches
+from ambassador_server.domain.policy.pattern_spelling import (
+    EVERYTHING,
+    PatternError,
+    literal_parts,
+    spell_pattern,
+)
+from ambassador_server.domain.shared.globs import parts_match
 from ambassador_server.errors import InvalidInputError
 
-EVERYTHING = "*"
-"""The pattern of a whole MCP: every tool, resource and prompt it has."""
-
-_PATTERN = re.compile(r"[A-Za-z0-9_.:/*-]{1,256}")
 _MAX_PATTERNS = 100
+_SHOWN = 100
 
 
 class Effect(StrEnum):
@@ -33,7 +36,10 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Capabilities of one MCP for one group; `patterns` are globs over the canonical names of tools."""
+    """Capabilities of one MCP for one group; `patterns` are globs over the canonical names of tools.
+
+    They are spelt as pattern_spelling.py says.
+    """
 
     grant_id: str
     group_id: str
@@ -84,7 +90,7 @@ def _includes(patterns: tuple[str, ...], capability: CapabilityRef) -> bool:
 def matches_any(patterns: tuple[str, ...], canonical: str) -> bool:
     """Tell whether any pattern matches the canonical tool name."""
     for pattern in patterns:  # noqa: SIM110 # it runs 10,000 times for a list of 10,000 tools
-        if pattern == EVERYTHING or glob_matches(pattern, canonical):
+        if pattern == EVERYTHING or parts_match(_parts(pattern), canonical):
             return True
     return False
 
@@ -102,12 +108,17 @@ def normalise_patterns(patterns: Collection[str], mcp_name: str) -> tuple[str, .
 def normalise_pattern(pattern: str, mcp_name: str) -> str:
     """Return the pattern over canonical names; one without the name of its MCP gets it as a prefix.
 
-    Raises InvalidInputError for a pattern that is too long or has other characters than tool names have.
+    Raises InvalidInputError for a text that is no pattern.
     """
-    if _PATTERN.fullmatch(pattern) is None:
-        raise InvalidInputError(
-            f"{pattern!r} is not a tool pattern: letters, digits, '_', '-', '.', ':', '/' and '*', at most 256."
-        )
-    if pattern == EVERYTHING or pattern.startswith(f"{mcp_name}."):
-        return pattern
-    return f"{mcp_name}.{pattern}"
+    try:
+        spelt = spell_pattern(pattern)
+    except PatternError as error:
+        raise InvalidInputError(f"{pattern[:_SHOWN]!r} is not a tool pattern: it {error}.") from None
+    if spelt == EVERYTHING or spelt.startswith(f"{mcp_name}."):
+        return spelt
+    return f"{mcp_name}.{spelt}"
+
+
+@lru_cache(maxsize=10_000)
+def _parts(pattern: str) -> tuple[str, ...]:
+    return tuple(literal_parts(pattern))

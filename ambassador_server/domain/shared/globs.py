@@ -1,9 +1,16 @@
 """Matches globs: `*` stands for any number of characters, every other character for itself."""
 
+from collections.abc import Sequence
+
 
 def glob_matches(pattern: str, text: str) -> bool:
     """Tell whether the whole text matches, case-sensitively; the cost is linear in the number of `*`."""
-    first, *rest = pattern.split("*")
+    return parts_match(pattern.split("*"), text)
+
+
+def parts_match(parts: Sequence[str], text: str) -> bool:
+    """Do the same for the texts between the `*` of a pattern."""
+    first, *rest = parts
     if not rest:
         return text == first
     last = rest.pop()

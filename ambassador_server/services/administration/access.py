@@ -11,6 +11,7 @@ from ambassador_server.domain.people.users import AuthSource, User
 from ambassador_server.domain.policy.decide import decide
 from ambassador_server.domain.policy.decision import Permit
 from ambassador_server.domain.policy.explain import Explanation, explain
+from ambassador_server.domain.policy.pattern_spelling import exact_name
 from ambassador_server.domain.policy.snapshot import Snapshot
 from ambassador_server.domain.shared.listing import Field, InMemoryList, Listing, Slice
 from ambassador_server.errors import NotFoundError
@@ -74,7 +75,8 @@ class AccessQueries:
         now = self._policy.current_moment().now
         return max(keys, key=lambda key: (key.is_good(now), key.created_at), default=None)
 
-    def _tool(self, snapshot: Snapshot, name: str) -> CapabilityRef:
+    def _tool(self, snapshot: Snapshot, text: str) -> CapabilityRef:
+        name = exact_name(text)
         entry = self._catalog.resolve(CapabilityKind.TOOL, name)
         if entry is not None:
             return entry.ref
@@ -82,7 +84,7 @@ class AccessQueries:
             for tool in self._catalog.last_known(mcp.mcp_id):
                 if name in {canonical_name(mcp.name, tool.name), f"{mcp.name}:{tool.name}"}:
                     return tool_ref(mcp, tool)
-        raise NotFoundError(f"No tool {name!r}")
+        raise NotFoundError(f"No tool {name!r}{self._catalog.near(name)}")
 
 
 def _users(snapshot: Snapshot) -> InMemoryList[User]:

@@ -9,6 +9,7 @@ from ambassador_server.domain.audit.actors import Requester
 from ambassador_server.domain.audit.events import AuditAction, Resource
 from ambassador_server.domain.catalog.capabilities import CapabilityKind
 from ambassador_server.domain.catalog.mcps import ToolClass
+from ambassador_server.domain.policy.pattern_spelling import exact_name
 from ambassador_server.domain.policy.switches import KillSwitch, SwitchScope
 from ambassador_server.domain.shared.listing import Listing, Slice
 from ambassador_server.domain.shared.names import check_text
@@ -137,16 +138,20 @@ class Switches:
                 return target
             case SwitchScope.SESSION if await work.sessions.get(target) is not None:
                 return target
-            case SwitchScope.TOOL if (
-                entry := self._catalog.resolve(CapabilityKind.TOOL, target)
-            ) is not None:
-                return entry.ref.name
-            case SwitchScope.TOOL if await _names_tool_of_known_mcp(work, target):
-                return target
+            case SwitchScope.TOOL:
+                return await self._tool_name(work, exact_name(target))
             case SwitchScope.TOOL_CLASS if target in {tool_class.value for tool_class in ToolClass}:
                 return target
             case _:
                 raise NotFoundError(f"No {_subject(scope, target)}")
+
+    async def _tool_name(self, work: UnitOfWork, name: str) -> str:
+        entry = self._catalog.resolve(CapabilityKind.TOOL, name)
+        if entry is not None:
+            return entry.ref.name
+        if not await _names_tool_of_known_mcp(work, name):
+            raise NotFoundError(f"No tool {name!r}{self._catalog.near(name)}")
+        return name
 
 
 async def _names_tool_of_known_mcp(work: UnitOfWork, canonical: str) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from ambassador_server.domain.catalog.mcps import Mcp, McpStatus, canonical_name
-from ambassador_server.domain.policy.grants import EVERYTHING, matches_any, normalise_pattern
+from ambassador_server.domain.policy.grants import matches_any, normalise_pattern
+from ambassador_server.domain.policy.pattern_spelling import EVERYTHING, spell_name
 from ambassador_server.errors import Advice, InvalidInputError
 from ambassador_server.ports.store import UnitOfWork
 from ambassador_server.services.calls.catalog import Catalog
@@ -95,6 +96,6 @@ class ToolPatterns:
 
 
 def _unmatched(pattern: str, mcp: Mcp, known: Collection[str]) -> str:
-    near = get_close_matches(pattern.removeprefix(f"{mcp.name}."), known)
-    guess = f"; near: {', '.join(map(repr, near))}." if near else "."
-    return f"{pattern!r} matches no tool of MCP {mcp.name!r} today{guess}"
+    near = map(spell_name, get_close_matches(pattern.removeprefix(f"{mcp.name}."), known))
+    guess = ", ".join(map(repr, near))
+    return f"{pattern!r} matches no tool of MCP {mcp.name!r} today{f'; near: {guess}' if guess else ''}."
